@@ -1,0 +1,66 @@
+"""Settings: defaults, overridden by `nerve.yaml`, overridden by ``NERVE_*`` environment variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from domain.kernel.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """All that can be set. Each field is also the environment variable ``NERVE_<FIELD>``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NERVE_", yaml_file="nerve.yaml", extra="forbid", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8321, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    data_dir: Path = Field(Path(".nerve"), description="Where embedded servers keep their data.")
+    mongo_url: SecretStr | None = Field(None, description="MongoDB; none: an embedded mongod.")
+    redis_url: SecretStr | None = Field(None, description="Redis; none: an embedded redis-server.")
+    database: str = Field("nerve", description="The database that is the log and its views.")
+    mongo_driver: Literal["motor", "pymongo"] = "motor"
+    insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
+    contexts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("projections.agents", "projections.tasks", "projections.workflows"),
+        description="Modules that each hold a `view`; its context comes with it.",
+    )
+    fence_after: float = Field(1.0, gt=0, description="Seconds a reader waits at a hole in the log.")
+    poll_interval: float = Field(1.0, gt=0, description="Seconds between looks at the log without Redis.")
+    wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
+    max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
+    max_page: int = Field(200, gt=0, description="Largest page of a list.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("contexts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        file = YamlConfigSettingsSource(settings_cls)
+        return sources["init_settings"], sources["env_settings"], file
+
+
+def load_settings() -> Settings:
+    """The settings of this process; raises ConfigurationError with one sentence a field that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"the settings are wrong: {wrong}") from None

@@ -1,0 +1,36 @@
+"""The kernel: what every context is made of, and the bus that runs it."""
+
+from domain.kernel.aggregate import Aggregate, Facts
+from domain.kernel.bus import CommandBus, Middleware
+from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, Receipt, Scope
+from domain.kernel.context import Catalog, Context
+from domain.kernel.errors import InvariantViolated, NerveError, NotFound
+from domain.kernel.event import Commit, CommitInfo, Event, RecordedEvent
+from domain.kernel.fields import Identifier, Moment, Name, Refers, Text
+
+__all__ = [
+    "Aggregate",
+    "Catalog",
+    "ChangeCommand",
+    "Command",
+    "CommandBus",
+    "Commit",
+    "CommitInfo",
+    "Context",
+    "CreateCommand",
+    "Envelope",
+    "Event",
+    "Facts",
+    "Identifier",
+    "InvariantViolated",
+    "Middleware",
+    "Moment",
+    "Name",
+    "NerveError",
+    "NotFound",
+    "Receipt",
+    "RecordedEvent",
+    "Refers",
+    "Scope",
+    "Text",
+]

@@ -1,0 +1,97 @@
+"""Commands: what somebody wants. Imperative, validated by pydantic when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.kernel.fields import Identifier, Refers
+
+
+class Command(BaseModel):
+    """Base of every command; the docstring of a subclass is its description in the API."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    creates: ClassVar[bool]
+
+    @property
+    def target(self) -> str | None:
+        """The stream the command is for; None when the server is to make its id."""
+        stream: str | None = getattr(self, "id", None)
+        return stream
+
+    def references(self) -> Iterator[tuple[str, str, str]]:
+        """(field, category, id) of each other stream the command names, see `Refers`."""
+        for field, category in _references(type(self)):
+            value: Any = getattr(self, field)
+            if value is not None:
+                yield field, category, value
+
+
+class CreateCommand(Command):
+    """Starts a stream of its own."""
+
+    creates: ClassVar[bool] = True
+
+    id: Identifier | None = Field(None, description="Made by the server when left out.")
+
+
+class ChangeCommand(Command):
+    """Changes a stream that exists."""
+
+    creates: ClassVar[bool] = False
+
+    id: Identifier
+
+
+@cache
+def _references(command: type[Command]) -> tuple[tuple[str, str], ...]:
+    found = []
+    for name, field in command.model_fields.items():
+        found += [(name, mark.category) for mark in field.metadata if isinstance(mark, Refers)]
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """On whose behalf something is done. Carried through every call; a tenant never sees another's data."""
+
+    tenant: str = "default"
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A command on its way, with all that is not the command's own data.
+
+    `command_id` makes it idempotent: None means that no client can send it twice, and the bus makes one.
+    `expected_version` is the version the client decided on; a conflict is then the client's to solve.
+    `occurred` is when it happened in the world, where that is not now.
+    """
+
+    command: Command
+    scope: Scope = Scope()
+    command_id: str | None = None
+    expected_version: int | None = None
+    correlation: str | None = None
+    causation: str | None = None
+    source: str | None = None
+    occurred: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of an append: where its events are. `replayed`: an earlier run of this command id did it."""
+
+    command_id: str
+    stream: str
+    version: int
+    position: int
+    correlation: str
+    replayed: bool = False

@@ -1,0 +1,96 @@
+"""Every error that nerve raises on purpose: one small tree.
+
+Each class fixes the code a client sees in ``extensions.code``. A message says what happened,
+to what, and what to do about it; it never carries a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class NerveError(Exception):
+    """Base of the tree. `code` is part of the API: clients branch on it, never on the text."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def details(self) -> dict[str, Any]:
+        """What a client gets beside the code and the message; JSON-ready."""
+        return {}
+
+
+class DeclarationError(NerveError):
+    """A context, view or event is declared wrongly; raised at start-up, never at run time."""
+
+
+class ConfigurationError(NerveError):
+    """nerve cannot start as configured; the message is the one sentence a user reads."""
+
+
+class ValidationFailed(NerveError):
+    """Input has a wrong shape or value. `path` leads to the offending place, outermost first."""
+
+    code = "VALIDATION_FAILED"
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def details(self) -> dict[str, Any]:
+        return {"path": list(self.path)}
+
+
+class NotFound(NerveError):
+    """A stream, entity or operation that the request names does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class InvariantViolated(NerveError):
+    """A rule of the domain refuses the command; nothing was stored."""
+
+    code = "INVARIANT_VIOLATED"
+
+
+class ConcurrencyConflict(NerveError):
+    """Another append took the version this one expected; nothing was stored."""
+
+    code = "CONCURRENCY_CONFLICT"
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"{stream} is at version {actual}, not at the expected version {expected}; "
+            "load it again and decide anew"
+        )
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+
+    def details(self) -> dict[str, Any]:
+        return {"stream": self.stream, "expectedVersion": self.expected, "version": self.actual}
+
+
+class StaleRead(NerveError):
+    """A view did not reach the wanted position in time. `lag` counts the positions missing."""
+
+    code = "STALE_READ"
+
+    def __init__(self, view: str, lag: int) -> None:
+        super().__init__(f"the view {view!r} is {lag} positions behind what was asked for; try again shortly")
+        self.view = view
+        self.lag = lag
+
+    def details(self) -> dict[str, Any]:
+        return {"view": self.view, "lag": self.lag}
+
+
+class Overloaded(NerveError):
+    """A bounded queue is full; nothing was stored. Try again with a growing pause."""
+
+    code = "OVERLOADED"
+
+
+class Unavailable(NerveError):
+    """A server nerve needs did not answer in time. Sending the same command id again is safe."""
+
+    code = "UNAVAILABLE"

@@ -1,0 +1,91 @@
+"""What the command bus needs from outside. Implementations live at the edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.command import Receipt
+from domain.kernel.event import Event
+
+A = TypeVar("A", bound=Aggregate[Any, Any])
+
+
+class Clock(Protocol):
+    """The time now, UTC with millisecond precision."""
+
+    def __call__(self) -> datetime: ...
+
+
+class IdSource(Protocol):
+    """A new id, unique and time-ordered, with the category as prefix: ``task-01J…``."""
+
+    def __call__(self, category: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that is about to be stored, under the id it will have."""
+
+    id: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommit:
+    """The events of one command, to be stored all or none after version `expected` (0: a new stream)."""
+
+    tenant: str
+    stream: str
+    category: str
+    expected: int
+    events: tuple[NewEvent, ...]
+    command_id: str
+    command: str
+    correlation: str
+    causation: str | None
+    actor: str | None
+    source: str | None
+    at: datetime
+    occurred: datetime | None
+
+
+class CommandLog(Protocol):
+    """The log as the bus uses it."""
+
+    async def append(self, commit: NewCommit) -> Receipt:
+        """Store the commit, majority-durable; a command id that was stored before returns its first receipt.
+
+        Raises ConcurrencyConflict where the stream is not at `commit.expected`, Overloaded where the queue
+        is full, Unavailable where the outcome could not be settled in time.
+        """
+
+    async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
+        """The command's name and its first receipt, None where nothing was stored under that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[A]):
+    """An aggregate's state and the version it is at; version 0 means that the stream does not exist.
+
+    `fresh` is False where it came from a cache and newer events may exist.
+    """
+
+    state: A
+    version: int
+    fresh: bool
+
+
+class AggregateStore(Protocol):
+    """Aggregates by stream, rebuilt from their events."""
+
+    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
+        """The state of the stream; with `fresh` it holds all that was acknowledged before the call."""
+
+    def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
+        """Remember the state that an append has just led to."""
+
+    def forget(self, tenant: str, stream: str) -> None:
+        """Drop what is remembered of the stream, since another writer has moved it."""

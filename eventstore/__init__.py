@@ -1,0 +1,1 @@
+"""The log in MongoDB: append, read, fence, aggregates rebuilt from it."""

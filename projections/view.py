@@ -1,0 +1,54 @@
+"""What a view declares: one read collection, as a pure fold over events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, is_typeddict
+
+from domain.kernel import Context, RecordedEvent
+from domain.kernel.errors import DeclarationError
+
+R = TypeVar("R", bound=Mapping[str, Any])
+
+Key = Callable[[RecordedEvent], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class View(Generic[R]):
+    """One read collection.
+
+    `name` is the collection and the list query (``tasks``), `single` the query of one (``task``); the
+    GraphQL type is `single` with a capital. `row` is a TypedDict whose fields are the type's fields;
+    each has ``id``. `key` gives the ids of the rows that an event touches, `apply` the row after it
+    (None: the row is gone). Both are pure. `filters` and `orders` name the row fields a query may
+    filter and sort by. `description` is the type's text in the API.
+    """
+
+    name: str
+    single: str
+    context: Context
+    row: type[R]
+    key: Key
+    apply: Callable[[str, R | None, RecordedEvent], R | None]
+    filters: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    description: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not is_typeddict(self.row) or "id" not in self.row.__annotations__:
+            raise DeclarationError(f"the row of view {self.name!r} must be a TypedDict with a field 'id'")
+        unknown = set(self.filters + self.orders) - set(self.row.__annotations__)
+        if unknown:
+            raise DeclarationError(
+                f"view {self.name!r} filters or orders by {sorted(unknown)}, which no row has"
+            )
+
+    @property
+    def type_name(self) -> str:
+        return self.single[0].upper() + self.single[1:]
+
+
+def by_stream(event: RecordedEvent) -> tuple[str, ...]:
+    """The usual key: the row has the id of the event's stream."""
+    return (event.stream,)

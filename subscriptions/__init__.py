@@ -1,0 +1,1 @@
+"""Who listens to the log: the feed, the wake-ups, durable consumers, the live hub."""
