@@ -1,0 +1,1 @@
+"""The servers nerve brings along, and the processes it runs as."""

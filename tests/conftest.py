@@ -1,0 +1,64 @@
+"""Real servers for the tests: one mongod and one redis-server a run, however many workers it has."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from tests.support import Servers
+
+URLS = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the run's servers in its first process; the workers are handed their addresses."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        config.stash[URLS] = worker["nerve_urls"]
+    elif not config.option.collectonly:
+        folder = tempfile.TemporaryDirectory(prefix="nerve-tests-")
+        config.add_cleanup(folder.cleanup)
+        servers = Servers(Path(folder.name))
+        config.add_cleanup(servers.kill_all)
+        config.stash[URLS] = {"mongo": servers.mongod().url, "redis": servers.redis().url}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the addresses to a worker of pytest-xdist."""
+    node.workerinput["nerve_urls"] = node.config.stash[URLS]
+
+
+@pytest.fixture(scope="session")
+def mongo_url(pytestconfig: pytest.Config) -> str:
+    """The run's mongod, shared by all tests; use `servers` to have one to kill."""
+    return pytestconfig.stash[URLS]["mongo"]
+
+
+@pytest.fixture(scope="session")
+def redis_url(pytestconfig: pytest.Config) -> str:
+    """The run's redis-server, shared by all tests; use `servers` to have one to kill."""
+    return pytestconfig.stash[URLS]["redis"]
+
+
+@pytest.fixture
+def database(mongo_url: str) -> Iterator[str]:
+    """The name of a database of the test's own, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """Starts private servers: ``servers.mongod()`` and ``servers.redis()``, to stop, kill and start again."""
+    private = Servers(tmp_path)
+    yield private
+    private.kill_all()

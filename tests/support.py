@@ -1,0 +1,34 @@
+"""What tests share beside fixtures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from api.servers.embedded import EmbeddedServer, Mongod, RedisServer
+
+S = TypeVar("S", bound=EmbeddedServer)
+
+
+class Servers:
+    """Private servers for a test that stops, kills or pauses them; all end with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[EmbeddedServer] = []
+
+    def mongod(self) -> Mongod:
+        return self._start(Mongod)
+
+    def redis(self) -> RedisServer:
+        return self._start(RedisServer)
+
+    def _start(self, kind: type[S]) -> S:
+        server = kind(self._folder / f"{kind.program}-{len(self._started)}")
+        self._started.append(server)
+        server.start()
+        return server
+
+    def kill_all(self) -> None:
+        for server in self._started:
+            server.kill()
