@@ -50,11 +50,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file."""
-        file = YamlConfigSettingsSource(settings_cls)
-        return sources["init_settings"], sources["env_settings"], file
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
 
 
 def load_settings() -> Settings:
