@@ -4,12 +4,13 @@ from domain.kernel.aggregate import Aggregate, Facts
 from domain.kernel.bus import CommandBus, Middleware
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, Receipt, Scope
 from domain.kernel.context import Catalog, Context
-from domain.kernel.errors import InvariantViolated, NerveError, NotFound
+from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
 from domain.kernel.event import Commit, CommitInfo, Event, RecordedEvent
-from domain.kernel.fields import Identifier, Moment, Name, Refers, Text
+from domain.kernel.fields import Identifier, Json, Moment, Name, Refers, Text, elapsed
 
 __all__ = [
     "Aggregate",
+    "AlreadyExists",
     "Catalog",
     "ChangeCommand",
     "Command",
@@ -23,6 +24,7 @@ __all__ = [
     "Facts",
     "Identifier",
     "InvariantViolated",
+    "Json",
     "Middleware",
     "Moment",
     "Name",
@@ -33,4 +35,5 @@ __all__ = [
     "Refers",
     "Scope",
     "Text",
+    "elapsed",
 ]

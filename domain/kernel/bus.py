@@ -10,12 +10,19 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from domain.kernel.aggregate import Aggregate, Facts
 from domain.kernel.command import Envelope, Receipt
 from domain.kernel.context import Catalog
-from domain.kernel.errors import ConcurrencyConflict, InvariantViolated, NotFound, ValidationFailed
+from domain.kernel.errors import (
+    AlreadyExists,
+    ConcurrencyConflict,
+    InvariantViolated,
+    NotFound,
+    ValidationFailed,
+)
 from domain.kernel.event import Event
 from domain.kernel.ports import AggregateStore, Clock, CommandLog, IdSource, Loaded, NewCommit, NewEvent
 
@@ -90,11 +97,12 @@ class CommandBus:
     async def _decide_and_append(self, envelope: Envelope, target: _Target) -> Receipt:
         for attempt in range(1, MAX_DECISIONS + 1):
             loaded = await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=attempt > 1)
+            now = self._clock()
             try:
-                events = await self._decide(envelope, target, loaded)
+                events = await self._decide(envelope, target, loaded, now)
                 if not events:
                     return await self._unchanged(envelope, target, loaded)
-                commit = self._commit(envelope, target, loaded.version, events)
+                commit = self._commit(envelope, target, loaded.version, events, now)
                 receipt = await self._log.append(commit)
             except (InvariantViolated, NotFound, ConcurrencyConflict) as error:
                 self._aggregates.forget(target.tenant, target.stream)
@@ -110,7 +118,9 @@ class CommandBus:
             return _checked(envelope, commit.command, receipt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _decide(self, envelope: Envelope, target: _Target, loaded: Loaded[Any]) -> Sequence[Event]:
+    async def _decide(
+        self, envelope: Envelope, target: _Target, loaded: Loaded[Any], now: datetime
+    ) -> Sequence[Event]:
         command = envelope.command
         expected = envelope.expected_version
         if expected is not None and expected != loaded.version:
@@ -118,21 +128,23 @@ class CommandBus:
         if loaded.version == 0 and not command.creates:
             raise NotFound(f"there is no {target.kind.category} {target.stream!r}; create it first")
         if loaded.version > 0 and command.creates:
-            raise InvariantViolated(f"{target.stream} exists already; choose another id or leave it out")
-        events: Sequence[Event] = loaded.state.decide(command, await self._facts(envelope, target.tenant))
+            raise AlreadyExists(f"{target.stream} exists already; choose another id or leave it out")
+        facts = Facts(envelope.occurred or now, await self._others(envelope, target.tenant))
+        events: Sequence[Event] = loaded.state.decide(command, facts)
         return events
 
-    async def _facts(self, envelope: Envelope, tenant: str) -> Facts:
+    async def _others(self, envelope: Envelope, tenant: str) -> dict[str, Aggregate[Any, Any]]:
         others: dict[str, Aggregate[Any, Any]] = {}
         for field, category, stream in envelope.command.references():
             _check_prefix(field, category, stream)
             found = await self._aggregates.load(tenant, stream, self._catalog.aggregate(category), fresh=True)
-            if found.version:
-                others[stream] = found.state
-        return Facts(envelope.occurred or self._clock(), others)
+            if found.version == 0:
+                raise NotFound(f"there is no {category} {stream!r}; create it first")
+            others[stream] = found.state
+        return others
 
     def _commit(
-        self, envelope: Envelope, target: _Target, version: int, events: Sequence[Event]
+        self, envelope: Envelope, target: _Target, version: int, events: Sequence[Event], now: datetime
     ) -> NewCommit:
         return NewCommit(
             tenant=target.tenant,
@@ -146,7 +158,7 @@ class CommandBus:
             causation=envelope.causation,
             actor=envelope.scope.actor,
             source=envelope.source,
-            at=self._clock(),
+            at=now,
             occurred=envelope.occurred,
         )
 

@@ -52,6 +52,10 @@ class InvariantViolated(NerveError):
     code = "INVARIANT_VIOLATED"
 
 
+class AlreadyExists(InvariantViolated):
+    """The stream that a command would create exists."""
+
+
 class ConcurrencyConflict(NerveError):
     """Another append took the version this one expected; nothing was stored."""
 

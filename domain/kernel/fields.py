@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
 ID_PATTERN = r"^[a-z]+-[A-Za-z0-9._:-]{1,120}$"
 
@@ -21,7 +23,7 @@ Text = Annotated[str, Field(max_length=10_000)]
 class Refers:
     """Marks an identifier field as naming a stream of `category`: ``Annotated[Identifier, Refers("agent")]``.
 
-    The bus checks the prefix and hands that stream's state to `decide` among the facts.
+    The bus checks the prefix and that the stream exists, and hands its state to `decide` among the facts.
     """
 
     category: str
@@ -34,3 +36,47 @@ def to_moment(value: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(to_moment)]
+
+
+def elapsed(since: datetime | None, until: datetime) -> float | None:
+    """Seconds from one event time to another, at millisecond precision.
+
+    None where the first is unknown or lies behind the second: event times come from outside and may be out
+    of order, and then the duration is not zero but unknown.
+    """
+    if since is None or until < since:
+        return None
+    return round((until - since).total_seconds(), 3)
+
+
+MAX_JSON_DEPTH = 50
+
+
+def _storable(value: JsonValue) -> JsonValue:
+    """Refuses what JSON may say and BSON cannot: large integers, NUL in keys, too deep a nesting."""
+    _check_storable(value, 0)
+    return value
+
+
+def _check_storable(value: JsonValue, depth: int) -> None:
+    if depth > MAX_JSON_DEPTH:
+        raise ValueError(f"must not be nested more than {MAX_JSON_DEPTH} deep")
+    inner: Iterable[JsonValue] = ()
+    if isinstance(value, dict):
+        if any("\0" in key for key in value):
+            raise ValueError("must not have a NUL character in a key")
+        inner = (*value, *value.values())
+    elif isinstance(value, list):
+        inner = value
+    elif isinstance(value, str):
+        value.encode()
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("must not have an integer beyond 64 bits")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must not have a number that is not finite")
+    for item in inner:
+        _check_storable(item, depth + 1)
+
+
+Json = Annotated[JsonValue, AfterValidator(_storable)]
+"""Any JSON value that the log can store."""

@@ -1,0 +1,6 @@
+"""Agents: those who work on tasks."""
+
+from domain.agents.aggregate import Agent
+from domain.kernel import Context
+
+context = Context("agents", Agent)

@@ -1,0 +1,58 @@
+"""What may be asked of a task."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.kernel import ChangeCommand, CreateCommand, Identifier, Json, Name, Refers, Text
+from domain.tasks.events import Priority
+
+
+class CreateTask(CreateCommand):
+    """Adds a piece of work. With an `agentId` it is assigned at once."""
+
+    title: Name = Field(description="What is to be done, in one line.")
+    description: Text = Field("", description="All that the agent needs to know.")
+    priority: Priority = Field(Priority.NORMAL, description="How urgent it is beside other tasks.")
+    tags: list[Name] = Field(default=[], max_length=50, description="Words to find it by.")
+    workflow_id: Annotated[Identifier | None, Refers("workflow")] = Field(
+        None, description="The workflow that the task is part of."
+    )
+    agent_id: Annotated[Identifier | None, Refers("agent")] = Field(
+        None, description="The agent that is to do it; it must not be retired."
+    )
+
+
+class AssignTask(ChangeCommand):
+    """Gives the task to an agent. Until it is started it can be given to another one.
+
+    Assigning it to the agent that has it already changes nothing.
+    """
+
+    agent_id: Annotated[Identifier, Refers("agent")] = Field(
+        description="The agent that is to do it; it must not be retired."
+    )
+
+
+class StartTask(ChangeCommand):
+    """Says that the agent has begun. From here on the duration counts."""
+
+
+class CompleteTask(ChangeCommand):
+    """Says that the work is done. The task must have an agent; whether it was started is up to you."""
+
+    result: Json | None = Field(None, description="What came out of it: any JSON value.")
+
+
+class FailTask(ChangeCommand):
+    """Says that the agent could not do it. This is final: another attempt is another task."""
+
+    error: Text = Field(min_length=1, description="What went wrong.")
+
+
+class CancelTask(ChangeCommand):
+    """Calls the work off, at any time before it is completed or has failed."""
+
+    reason: Text | None = Field(None, description="Why it is called off.")

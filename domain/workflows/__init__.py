@@ -1,0 +1,6 @@
+"""Workflows: cases that advance step by step."""
+
+from domain.kernel import Context
+from domain.workflows.aggregate import Workflow
+
+context = Context("workflows", Workflow)

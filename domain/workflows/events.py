@@ -1,0 +1,48 @@
+"""What happens to workflows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.kernel import Event
+
+
+class WorkflowStatus(StrEnum):
+    """How far a workflow has come. FINISHED and FAILED are final."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+
+
+class WorkflowStarted(Event, type="workflow.started"):
+    """A case began. `started_at` is the event's time, which the duration is counted from."""
+
+    name: str
+    started_at: datetime
+    planned_steps: int | None = None
+
+
+class WorkflowStepCompleted(Event, type="workflow.step-completed"):
+    """A step was done; `number` counts them from 1."""
+
+    name: str
+    number: int
+    task_id: str | None = None
+    agent_id: str | None = None
+
+
+class WorkflowFinished(Event, type="workflow.finished"):
+    """A case ended with success. `duration_seconds` is None where it would be negative."""
+
+    steps_completed: int
+    duration_seconds: float | None = None
+
+
+class WorkflowFailed(Event, type="workflow.failed"):
+    """A case ended without success. `duration_seconds` as in `WorkflowFinished`."""
+
+    error: str
+    steps_completed: int
+    duration_seconds: float | None = None
