@@ -21,8 +21,9 @@ class View(Generic[R]):
     `name` is the collection and the list query (``tasks``), `single` the query of one (``task``); the
     GraphQL type is `single` with a capital. `row` is a TypedDict whose fields are the type's fields;
     each has ``id``. `key` gives the ids of the rows that an event touches, `apply` the row after it
-    (None: the row is gone). Both are pure. `filters` and `orders` name the row fields a query may
-    filter and sort by. `description` is the type's text in the API.
+    (None: the row is gone). Both are pure, and see the events of `context` and of the contexts in `also`.
+    `filters` and `orders` name the row fields a query may filter and sort by. `description` is the type's
+    text in the API. Raises DeclarationError where these do not fit together.
     """
 
     name: str
@@ -33,6 +34,7 @@ class View(Generic[R]):
     apply: Callable[[str, R | None, RecordedEvent], R | None]
     filters: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
+    also: tuple[Context, ...] = field(default=(), kw_only=True)
     description: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -43,6 +45,15 @@ class View(Generic[R]):
             raise DeclarationError(
                 f"view {self.name!r} filters or orders by {sorted(unknown)}, which no row has"
             )
+
+        reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
+        if reserved:
+            raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """The categories whose events the fold sees."""
+        return frozenset(context.category for context in (self.context, *self.also))
 
     @property
     def type_name(self) -> str:
