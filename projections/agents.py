@@ -8,6 +8,7 @@ from typing import TypedDict
 from domain.agents import context
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState, AgentStateChanged
 from domain.kernel import RecordedEvent
+from domain.tasks import context as tasks
 from domain.tasks.events import TaskAssigned, TaskCancelled, TaskCompleted, TaskFailed
 from projections.view import View
 
@@ -92,5 +93,6 @@ view = View(
     apply=_apply,
     filters=("name", "state", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
     orders=("name", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
+    also=(tasks,),
     description="Someone who works on tasks, with the count of them.",
 )

@@ -95,7 +95,7 @@ view = View(
     single="task",
     context=context,
     row=TaskRow,
-    key=lambda event: by_stream(event) if event.commit.category == "task" else (),
+    key=by_stream,
     apply=_apply,
     filters=("title", "status", "priority", "agent_id", "workflow_id", "created_at", "finished_at"),
     orders=("title", "created_at", "finished_at", "duration_seconds"),

@@ -45,7 +45,6 @@ class View(Generic[R]):
             raise DeclarationError(
                 f"view {self.name!r} filters or orders by {sorted(unknown)}, which no row has"
             )
-
         reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
         if reserved:
             raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")

@@ -104,7 +104,7 @@ view = View(
     single="workflow",
     context=context,
     row=WorkflowRow,
-    key=lambda event: by_stream(event) if event.commit.category == "workflow" else (),
+    key=by_stream,
     apply=_apply,
     filters=("name", "status", "steps_completed", "started_at", "finished_at"),
     orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),
