@@ -1,0 +1,147 @@
+"""The one module that knows which MongoDB driver is in use.
+
+motor is the default; pymongo's own asyncio client is its successor. The protocols below are the calls that
+both have alike, and all that nerve uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC
+from inspect import isawaitable
+from typing import Any, Literal, Protocol, Self, cast
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne, WriteConcern
+from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+
+from domain.kernel.errors import ConfigurationError, Unavailable
+
+Driver = Literal["motor", "pymongo"]
+Document = dict[str, Any]
+Sort = Sequence[tuple[str, int]]
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
+
+TIMEOUTS: Mapping[str, int] = {
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "socketTimeoutMS": 20_000,
+    "wTimeoutMS": 10_000,
+}
+
+
+class Cursor(Protocol):
+    """A query that runs when it is read."""
+
+    def sort(self, key_or_list: Sort) -> Self: ...
+    def limit(self, limit: int) -> Self: ...
+    def hint(self, index: str) -> Self: ...
+    def to_list(self, length: int | None) -> Awaitable[list[Document]]: ...
+    def __aiter__(self) -> AsyncIterator[Document]: ...
+
+
+class Collection(Protocol):
+    """A collection; arguments mean what the driver's reference says."""
+
+    @property
+    def name(self) -> str: ...
+    def with_options(self, *, write_concern: WriteConcern) -> Collection: ...
+    def find(self, filter: Mapping[str, Any] = ..., projection: Mapping[str, Any] | None = ...) -> Cursor: ...
+    async def find_one(
+        self,
+        filter: Mapping[str, Any],
+        projection: Mapping[str, Any] | None = ...,
+        *,
+        sort: Sort | None = ...,
+        hint: str | None = ...,
+    ) -> Document | None: ...
+    async def find_one_and_update(
+        self,
+        filter: Mapping[str, Any],
+        update: Mapping[str, Any],
+        *,
+        upsert: bool = ...,
+        return_document: bool = ...,
+    ) -> Document | None: ...
+    async def insert_one(self, document: Document) -> InsertOneResult: ...
+    async def insert_many(self, documents: Sequence[Document], ordered: bool = ...) -> InsertManyResult: ...
+    async def update_one(
+        self, filter: Mapping[str, Any], update: Mapping[str, Any], upsert: bool = ...
+    ) -> UpdateResult: ...
+    async def bulk_write(self, requests: Sequence[Write], ordered: bool = ...) -> BulkWriteResult: ...
+    async def delete_one(self, filter: Mapping[str, Any]) -> DeleteResult: ...
+    async def delete_many(self, filter: Mapping[str, Any]) -> DeleteResult: ...
+    async def count_documents(self, filter: Mapping[str, Any]) -> int: ...
+    async def create_index(
+        self,
+        keys: Sort,
+        *,
+        name: str = ...,
+        unique: bool = ...,
+        partialFilterExpression: Mapping[str, Any] = ...,
+    ) -> str: ...
+    async def drop(self) -> None: ...
+
+
+class Database(Protocol):
+    """A database of a client."""
+
+    @property
+    def name(self) -> str: ...
+    def __getitem__(self, name: str) -> Collection: ...
+    async def command(self, command: str | Mapping[str, Any]) -> Mapping[str, Any]: ...
+    async def list_collection_names(self) -> list[str]: ...
+
+
+class Client(Protocol):
+    """Connections to one deployment."""
+
+    def __getitem__(self, name: str) -> Database: ...
+    async def drop_database(self, name: str) -> None: ...
+
+
+@asynccontextmanager
+async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Client]:
+    """A client whose writes are majority-durable and whose reads see only what is; closed at the end.
+
+    The first call waits for the server, not this one. Raises ConfigurationError for what is no MongoDB URL.
+    """
+    make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
+    try:
+        client = make(
+            url,
+            w="majority",
+            journal=True,
+            readConcernLevel="majority",
+            retryWrites=True,
+            tz_aware=True,
+            tzinfo=UTC,
+            **TIMEOUTS,
+        )
+    except (PyMongoError, ValueError):
+        # The driver's message may hold the URL, and with it the password.
+        raise ConfigurationError("the MongoDB URL is not one: expected mongodb://host:port/") from None
+    try:
+        yield cast(Client, client)
+    finally:
+        closing = client.close()
+        if isawaitable(closing):
+            await closing
+
+
+@contextmanager
+def unavailable_if_down() -> Iterator[None]:
+    """Raises Unavailable where MongoDB cannot be reached or does not answer in time."""
+    try:
+        yield
+    except PyMongoError as error:
+        if not is_outage(error):
+            raise
+        raise Unavailable(f"MongoDB did not answer in time ({type(error).__name__}); try again") from error
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """Whether the server or its majority was out of reach, rather than the request wrong."""
+    return error.timeout or isinstance(error, ConnectionFailure)

@@ -1,0 +1,140 @@
+"""The event log."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from domain.kernel import Catalog, Receipt, RecordedEvent
+from domain.kernel.errors import ConcurrencyConflict
+from domain.kernel.ports import Clock, NewCommit
+from eventstore.appender import Appender
+from eventstore.commits import is_stored_as, to_commit, to_document, to_receipt
+from eventstore.driver import Database, unavailable_if_down
+from eventstore.indexes import Collections
+from eventstore.query import EventQuery
+from eventstore.reader import LogReader
+from eventstore.settlement import Settlement
+from eventstore.streams import Streams, Tip
+from eventstore.watermark import Watermark
+
+
+class EventLog:
+    """All commits of one database, in one order, append-only; the truth from which everything else follows.
+
+    `announce` is told the highest position of each group that landed, and must not block. `fence_after` is in
+    seconds. Every method that reads or writes raises Unavailable where MongoDB does not answer in time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        *,
+        clock: Clock,
+        announce: Callable[[int], None],
+        fence_after: float,
+    ) -> None:
+        self._collections = Collections.of(database)
+        self._catalog = catalog
+        self._clock = clock
+        self._fence_after = fence_after
+        self._streams = Streams(self._collections.log, catalog)
+        settlement = Settlement(self._collections, self._streams, clock)
+        self._appender = Appender(self._collections, settlement, announce)
+        self._watermark = Watermark(self._collections, clock, fence_after)
+
+    async def open(self) -> None:
+        """Create what is missing; safe with several processes at once, and again."""
+        with unavailable_if_down():
+            await self._collections.prepare()
+
+    async def close(self) -> None:
+        """Refuse new appends and wait for those that are queued."""
+        await self._appender.close()
+
+    async def append(self, commit: NewCommit) -> Receipt:
+        """Store the commit whole, majority-durable; see `domain.kernel.ports.CommandLog`.
+
+        Whoever stops waiting has not stopped the append: only its command id tells what became of it.
+        """
+        document = to_document(commit)
+        tip = await self._tip(commit)
+        if tip.version != commit.expected:
+            return await self._first_run(commit, tip.version)
+        receipt = await self._appender.submit(commit, document, tip.position)
+        self._streams.reached(commit.tenant, receipt.stream, Tip(receipt.version, receipt.position))
+        return receipt
+
+    async def _tip(self, commit: NewCommit) -> Tip:
+        """Where the stream is, as far as the commit needs it.
+
+        The version guard refuses what is too low; that the expected version exists at all is only known here.
+        """
+        known = self._streams.known(commit.tenant, commit.stream)
+        if known.version >= commit.expected:
+            return known
+        with unavailable_if_down():
+            return await self._streams.tip(commit.tenant, commit.stream, known.version) or known
+
+    async def _first_run(self, commit: NewCommit, actual: int) -> Receipt:
+        with unavailable_if_down():
+            stored = await self._collections.commit_of(commit.tenant, commit.command_id)
+        if stored is None:
+            raise ConcurrencyConflict(commit.stream, commit.expected, actual)
+        return to_receipt(stored, replayed=not is_stored_as(commit, stored))
+
+    async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
+        """The command's name and its first receipt, None where nothing was stored under that id."""
+        with unavailable_if_down():
+            stored = await self._collections.commit_of(tenant, command_id)
+        return None if stored is None else (stored["command"]["name"], to_receipt(stored, replayed=True))
+
+    async def head(self) -> int:
+        """The highest position in the log, 0 where it is empty; positions below it may still be open."""
+        with unavailable_if_down():
+            return await self._collections.head()
+
+    async def settled(self) -> int:
+        """The highest position up to which no position is open: what is read up to it never changes."""
+        return await self._watermark.advance()
+
+    def reader(self) -> LogReader:
+        """A new reader of the whole log, across tenants."""
+        return LogReader(self._collections.log, self._catalog, self._clock, self._fence_after)
+
+    async def stream(
+        self, tenant: str, stream: str, after_version: int = 0, limit: int | None = None
+    ) -> list[RecordedEvent]:
+        """The events behind `after_version`, in order, at most `limit`; none where there is no stream."""
+        return await self._streams.read(tenant, stream, after_version, limit)
+
+    async def search(
+        self, tenant: str, query: EventQuery, after: int = 0, limit: int = 100, *, before: int | None = None
+    ) -> list[RecordedEvent]:
+        """The tenant's events that meet the query, behind position `after` and before `before`, in order.
+
+        Only settled positions are searched, so paging by position misses nothing. A page ends with a whole
+        commit, so it may hold more than `limit` events.
+        """
+        upto = await self.settled()
+        wanted = query.to_filter(tenant, after, upto if before is None else min(upto, before - 1))
+        with unavailable_if_down():
+            found = await self._collections.log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
+        events: list[RecordedEvent] = []
+        for document in found:
+            if len(events) >= limit:
+                break
+            events += filter(query.wants, to_commit(document, self._catalog).events)
+        return events
+
+    async def secret(self) -> bytes:
+        """32 random bytes that belong to this log, made when they are first asked for."""
+        with unavailable_if_down():
+            await self._collections.meta.update_one(
+                {"_id": "secret"}, {"$setOnInsert": {"value": secrets.token_bytes(32)}}, upsert=True
+            )
+            stored = await self._collections.meta.find_one({"_id": "secret"})
+        assert stored is not None
+        value: bytes = stored["value"]
+        return value

@@ -1,0 +1,88 @@
+"""Reading single streams, and what this process knows of how far each has come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from domain.kernel import Catalog, RecordedEvent
+from eventstore.commits import last_version, to_commit
+from eventstore.driver import Collection, Document, unavailable_if_down
+from eventstore.indexes import VERSION_GUARD
+from eventstore.lru import Lru
+
+PAGE = 1_000
+"""Versions a query reads at once, so that neither side sorts or holds more."""
+
+KNOWN_STREAMS = 50_000
+
+
+class Tip(NamedTuple):
+    """A version that the stream has reached for good, and the position that holds it."""
+
+    version: int
+    position: int
+
+
+START = Tip(0, 0)
+
+
+class Streams:
+    """The log by stream."""
+
+    def __init__(self, log: Collection, catalog: Catalog) -> None:
+        self._log = log
+        self._catalog = catalog
+        self._known: Lru[tuple[str, str], Tip] = Lru(KNOWN_STREAMS)
+
+    async def read(
+        self, tenant: str, stream: str, after_version: int, limit: int | None
+    ) -> list[RecordedEvent]:
+        """The events of the stream behind `after_version`, in order, at most `limit` of them."""
+        events: list[RecordedEvent] = []
+        async for page in self._pages(tenant, stream, after_version, limit):
+            events += page
+        if events:
+            self.reached(tenant, stream, Tip(events[-1].version, events[-1].position))
+        return events
+
+    async def _pages(
+        self, tenant: str, stream: str, after: int, limit: int | None
+    ) -> AsyncIterator[list[RecordedEvent]]:
+        end = None if limit is None else after + limit
+        while end is None or after < end:
+            upto = after + PAGE if end is None else min(after + PAGE, end)
+            cursor = self._log.find(_within(tenant, stream, {"$gt": after, "$lte": upto}))
+            with unavailable_if_down():
+                found = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
+            commits = [to_commit(document, self._catalog) for document in found]
+            page = [event for commit in commits for event in commit.events if after < event.version <= upto]
+            yield page
+            if len(page) < upto - after:
+                return
+            after = upto
+
+    async def tip(self, tenant: str, stream: str, beyond: int) -> Tip | None:
+        """Where the stream is, if it is behind version `beyond`; reads only what lies there."""
+        document: Document | None = await self._log.find_one(
+            _within(tenant, stream, {"$gt": beyond}), sort=[("_id", -1)], hint=VERSION_GUARD
+        )
+        if document is None:
+            return None
+        tip = Tip(last_version(document), document["_id"])
+        self.reached(tenant, stream, tip)
+        return tip
+
+    def known(self, tenant: str, stream: str) -> Tip:
+        """The highest version that this process has seen; the stream may be further by now, never less."""
+        return self._known.get((tenant, stream)) or START
+
+    def reached(self, tenant: str, stream: str, tip: Tip) -> None:
+        """Remember that the stream has come so far."""
+        if tip > self.known(tenant, stream):
+            self._known.put((tenant, stream), tip)
+
+
+def _within(tenant: str, stream: str, versions: dict[str, int]) -> dict[str, Any]:
+    """A filter whose bounds both hold for one event, without which the index could use but one of them."""
+    return {"tenant": tenant, "stream": stream, "events": {"$elemMatch": {"version": versions}}}
