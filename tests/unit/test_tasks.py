@@ -1,0 +1,183 @@
+"""What may be asked of tasks, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from domain.agents.aggregate import Agent
+from domain.agents.events import AgentState
+from domain.kernel import NotFound
+from domain.tasks.aggregate import Task
+from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
+from domain.tasks.events import (
+    Priority,
+    TaskAssigned,
+    TaskCancelled,
+    TaskCompleted,
+    TaskCreated,
+    TaskFailed,
+    TaskStarted,
+)
+from tests.unit.scenario import NOON, given
+
+ID, ADA, BOB, CASE = "task-1", "agent-ada", "agent-bob", "workflow-7"
+CREATED = TaskCreated(title="Sum", description="", priority=Priority.NORMAL, tags=[], workflow_id=CASE)
+ASSIGNED = TaskAssigned(agent_id=ADA, workflow_id=CASE)
+STARTED = TaskStarted(agent_id=ADA, started_at=NOON, workflow_id=CASE)
+COMPLETED = TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=1.0)
+FAILED = TaskFailed(agent_id=ADA, error="no", workflow_id=CASE)
+CANCELLED = TaskCancelled(agent_id=ADA, workflow_id=CASE)
+AGENTS = {ADA: Agent(), BOB: Agent()}
+OPEN = [[CREATED], [CREATED, ASSIGNED], [CREATED, ASSIGNED, STARTED]]
+OVER = [
+    [CREATED, ASSIGNED, STARTED, COMPLETED],
+    [CREATED, ASSIGNED, STARTED, FAILED],
+    [CREATED, CANCELLED],
+]
+LATER = NOON + timedelta(seconds=90, milliseconds=250)
+
+
+def test_a_task_is_created_with_all_that_was_said() -> None:
+    command = CreateTask(
+        title="Sum", description="1+1", priority=Priority.HIGH, tags=["maths"], workflow_id=CASE
+    )
+    given(Task).when(command).then(
+        TaskCreated(title="Sum", description="1+1", priority=Priority.HIGH, tags=["maths"], workflow_id=CASE)
+    )
+
+
+def test_a_task_created_with_an_agent_is_assigned_at_once() -> None:
+    command = CreateTask(title="Sum", workflow_id=CASE, agent_id=ADA)
+    given(Task).beside(AGENTS).when(command).then(CREATED, ASSIGNED)
+
+
+def test_until_it_is_started_a_task_can_be_assigned_anew() -> None:
+    given(Task, CREATED).beside(AGENTS).when(AssignTask(id=ID, agent_id=ADA)).then(ASSIGNED)
+    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=BOB)).then(
+        TaskAssigned(agent_id=BOB, previous_agent_id=ADA, workflow_id=CASE)
+    )
+    given(Task, CREATED, ASSIGNED, STARTED).beside(AGENTS).when(
+        AssignTask(id=ID, agent_id=BOB)
+    ).then_refused()
+
+
+def test_assigning_to_the_agent_that_has_it_is_no_event() -> None:
+    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=ADA)).then_nothing()
+
+
+@pytest.mark.parametrize(
+    ("history", "command"),
+    [([], CreateTask(title="Sum", agent_id=ADA)), ([CREATED], AssignTask(id=ID, agent_id=ADA))],
+)
+def test_a_retired_agent_gets_no_task(history: list, command: Any) -> None:
+    retired = {ADA: Agent(state=AgentState.RETIRED)}
+    given(Task, *history).beside(retired).when(command).then_refused()
+    given(Task, *history).when(command).then_refused(NotFound)
+
+
+def test_a_task_is_started_once_and_by_its_agent() -> None:
+    given(Task, CREATED, ASSIGNED).when(StartTask(id=ID)).then(STARTED)
+    given(Task, CREATED).when(StartTask(id=ID)).then_refused()
+    given(Task, CREATED, ASSIGNED, STARTED).when(StartTask(id=ID)).then_refused()
+
+
+def test_completing_tells_the_result_whose_work_it_was_and_how_long_it_took() -> None:
+    result = {"sum": 2, "notes": [None, "exact"]}
+    given(Task, CREATED, ASSIGNED, STARTED).at(LATER).when(CompleteTask(id=ID, result=result)).then(
+        TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=90.25, result=result)
+    )
+
+
+def test_failing_tells_the_error_and_how_long_it_took() -> None:
+    given(Task, CREATED, ASSIGNED, STARTED).at(LATER).when(FailTask(id=ID, error="no")).then(
+        TaskFailed(agent_id=ADA, error="no", workflow_id=CASE, duration_seconds=90.25)
+    )
+
+
+def test_an_agent_may_report_the_end_alone_and_then_the_duration_is_not_known() -> None:
+    given(Task, CREATED, ASSIGNED).when(CompleteTask(id=ID)).then(
+        TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=None)
+    )
+    given(Task, CREATED, ASSIGNED).when(FailTask(id=ID, error="no")).then(FAILED)
+
+
+def test_an_end_before_the_start_has_no_duration() -> None:
+    early = NOON - timedelta(milliseconds=1)
+    given(Task, CREATED, ASSIGNED, STARTED).at(early).when(CompleteTask(id=ID)).then(
+        TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=None)
+    )
+
+
+@pytest.mark.parametrize("command", [CompleteTask(id=ID), FailTask(id=ID, error="no")])
+def test_a_task_without_an_agent_has_no_outcome(command: Any) -> None:
+    given(Task, CREATED).when(command).then_refused()
+
+
+@pytest.mark.parametrize("history", OPEN)
+def test_an_open_task_can_be_cancelled(history: list) -> None:
+    started = STARTED in history
+    given(Task, *history).at(LATER).when(CancelTask(id=ID, reason="moot")).then(
+        TaskCancelled(
+            agent_id=ADA if ASSIGNED in history else None,
+            workflow_id=CASE,
+            reason="moot",
+            duration_seconds=90.25 if started else None,
+        )
+    )
+
+
+@pytest.mark.parametrize("history", OVER)
+@pytest.mark.parametrize(
+    "command",
+    [
+        AssignTask(id=ID, agent_id=BOB),
+        AssignTask(id=ID, agent_id=ADA),
+        StartTask(id=ID),
+        CompleteTask(id=ID),
+        FailTask(id=ID, error="no"),
+        CancelTask(id=ID),
+    ],
+)
+def test_what_is_over_stays_over(history: list, command: Any) -> None:
+    given(Task, *history).beside(AGENTS).when(command).then_refused()
+
+
+@pytest.mark.parametrize(
+    "result",
+    [2**63, -(2**63) - 1, float("nan"), {"a\0b": 1}, ["\ud800"], {"\ud800": 1}],
+    ids=["large", "small", "nan", "nul", "surrogate", "key"],
+)
+def test_a_result_that_cannot_be_stored_is_refused(result: Any) -> None:
+    with pytest.raises(ValidationError):
+        CompleteTask(id=ID, result={"deep": [result]})
+
+
+def test_a_result_is_nested_fifty_deep_at_most() -> None:
+    result: Any = 0
+    for _ in range(50):
+        result = [result]
+    assert CompleteTask(id=ID, result=result).result == result
+    with pytest.raises(ValidationError):
+        CompleteTask(id=ID, result=[result])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"title": ""},
+        {"title": "x" * 201},
+        {"title": "x", "description": "x" * 10_001},
+        {"title": "x", "priority": "URGENT"},
+        {"title": "x", "agent_id": "no id"},
+        {"title": "x", "tags": "maths"},
+        {"title": "x", "due": "now"},
+    ],
+)
+def test_a_malformed_task_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        CreateTask.model_validate(data)
