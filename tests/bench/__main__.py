@@ -1,0 +1,48 @@
+"""``python -m tests.bench``: runs the benchmarks, or with ``ONLY=prefix`` those whose name starts so."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from tests.bench import append
+from tests.bench.harness import ROUNDS, Benchmark, run
+from tests.bench.machine import REST, Machine, pin
+from tests.bench.report import Result, print_table, write_json
+
+BENCHMARKS: tuple[Benchmark, ...] = (*append.BENCHMARKS,)
+
+OUTPUT = Path("bench.json")
+SCRATCH = Path(".nerve")
+
+
+def main() -> None:
+    console = Console()
+    wanted = os.environ.get("ONLY", "")
+    chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name.startswith(wanted)]
+    if not chosen:
+        sys.exit(f"no benchmark starts with {wanted!r}; there are {', '.join(b.name for b in BENCHMARKS)}")
+    results: list[Result] = []
+    pin(os.getpid(), REST)
+    # Not among the system's temporary files, which may be in memory, where a journal costs nothing.
+    SCRATCH.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=SCRATCH) as folder,
+        Machine(Path(folder)).running() as machine,
+    ):
+        for benchmark in chosen:
+            with console.status(benchmark.name):
+                contest = uvloop.run(run(benchmark, machine))
+            print_table(benchmark, contest, console)
+            results.append((benchmark, contest))
+    write_json(results, OUTPUT)
+    console.print(f"{OUTPUT} holds these medians of {ROUNDS} rounds; only ratios within one run count")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The machine as the benchmarks use it: which process runs on which core, and the servers under them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from api.servers.child import Child
+from api.servers.embedded import LOOPBACK, Mongod, RedisServer
+
+CORES = sorted(os.sched_getaffinity(0))
+SUBJECT = set(CORES[:1])
+"""Where what is measured runs, alone."""
+REST = set(CORES[1:]) or SUBJECT
+"""Where the load generator and the databases run."""
+
+STOP_GRACE = 10.0
+
+
+def pin(pid: int, cores: Collection[int]) -> None:
+    """Bind a process to `cores`; its threads now and, as they inherit it, those to come."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), cores)
+
+
+class Machine:
+    """One mongod and one redis-server for a whole run, and applications served beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._mongod = Mongod(folder / "mongo")
+        self._redis = RedisServer(folder / "redis")
+
+    @contextmanager
+    def running(self) -> Iterator[Machine]:
+        """Start the databases, and end them."""
+        started: list[Mongod | RedisServer] = []
+        try:
+            for server in (self._mongod, self._redis):
+                server.start()
+                started.append(server)
+                pin(server.pid, REST)
+            yield self
+        finally:
+            for server in started:
+                server.stop()
+
+    @property
+    def mongo_url(self) -> str:
+        return self._mongod.url
+
+    @property
+    def redis_url(self) -> str:
+        return self._redis.url
+
+    def settings(self, database: str) -> dict[str, str]:
+        """The environment that makes nerve use these servers."""
+        return {
+            "NERVE_MONGO_URL": self.mongo_url,
+            "NERVE_REDIS_URL": self.redis_url,
+            "NERVE_DATABASE": database,
+            "NERVE_LOG_LEVEL": "warning",
+        }
+
+    @contextmanager
+    def serving(self, factory: str, environment: Mapping[str, str]) -> Iterator[int]:
+        """Serve the ASGI application that ``module:function`` makes; yields its port.
+
+        The socket listens before the process starts, so the first request simply waits for it.
+        """
+        with socket.socket() as listener:
+            listener.bind((LOOPBACK, 0))
+            listener.listen(512)
+            descriptor = listener.fileno()
+            command = [sys.executable, "-m", "tests.bench.serve", factory, str(descriptor)]
+            child = Child(factory, command, environment=environment, keep=(descriptor,))
+            port: int = listener.getsockname()[1]
+        try:
+            pin(child.pid, SUBJECT)
+            yield port
+        finally:
+            child.stop(STOP_GRACE)
+
+
+@contextmanager
+def measured_here() -> Iterator[None]:
+    """This process is what is measured, not the one that makes the load: it moves to the subject's core."""
+    pin(os.getpid(), SUBJECT)
+    try:
+        yield
+    finally:
+        pin(os.getpid(), REST)

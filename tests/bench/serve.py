@@ -1,0 +1,23 @@
+"""Serves one ASGI application on a listening socket it inherits: ``python -m tests.bench.serve FACTORY FD``.
+
+Every contender of a benchmark over HTTP runs under these same uvicorn settings, nerve's own.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import uvicorn
+
+
+def main() -> None:
+    factory, descriptor = sys.argv[1:]
+    config = uvicorn.Config(
+        factory, factory=True, loop="uvloop", http="httptools", access_log=False, log_level="warning"
+    )
+    uvicorn.Server(config).run([socket.socket(fileno=int(descriptor))])
+
+
+if __name__ == "__main__":
+    main()
