@@ -1,0 +1,56 @@
+import { createGraphiQLFetcher, type Fetcher, type FetcherParams, type Observable } from "@graphiql/toolkit";
+import { getOperationAST, type ExecutionResult } from "graphql";
+import { createClient, type FormattedExecutionResult } from "graphql-ws";
+
+type Headers = Record<string, unknown>;
+type Message = FormattedExecutionResult<Record<string, unknown>, unknown>;
+type Observer = { next(value: unknown): void; error(cause: unknown): void; complete(): void };
+
+/** How many of a subscription's earlier messages stay on the page. */
+const KEPT = 50;
+
+/** Runs queries and mutations over HTTP at `url`, subscriptions over graphql-transport-ws at the same place. */
+export function createFetcher(url: URL): Fetcher {
+  const socket = new URL(url);
+  socket.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const fetch = createGraphiQLFetcher({ url: url.href, enableIncrementalDelivery: false });
+  return (params, options) => {
+    const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
+    const live = operation?.operation === "subscription";
+    return live ? subscription(socket.href, params, options?.headers ?? {}) : fetch(params, options);
+  };
+}
+
+/**
+ * One subscription on a socket of its own: the headers of its tab travel in `connection_init`, which a socket
+ * sends once. A socket that breaks is shown and not opened again, since a new run would hide what was missed.
+ */
+function subscription(url: string, params: FetcherParams, headers: Headers): Observable<ExecutionResult> {
+  return {
+    subscribe({ next, error, complete }: Observer) {
+      const client = createClient({ url, connectionParams: { headers }, retryAttempts: 0 });
+      const history = new History();
+      const unsubscribe = client.subscribe(params, {
+        next: (message) => next(history.add(message)),
+        error: (cause) => error(cause instanceof CloseEvent ? closed(cause) : cause),
+        complete,
+      });
+      return { unsubscribe };
+    },
+  } as Observable<ExecutionResult>;
+}
+
+/** Keeps what came before the newest message in view: GraphiQL shows one result at a time. */
+class History {
+  private earlier: unknown[] = [];
+
+  add(message: Message): Message {
+    const earlier = this.earlier;
+    this.earlier = [message.data, ...earlier].slice(0, KEPT);
+    return earlier.length ? { ...message, extensions: { earlier } } : message;
+  }
+}
+
+function closed(event: CloseEvent): Error {
+  return new Error(`The socket was closed with code ${event.code} ${event.reason}`.trim());
+}

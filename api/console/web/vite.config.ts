@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "/graphiql/",
+  logLevel: "warn",
+  build: {
+    outDir: "../static",
+    emptyOutDir: true,
+    target: "es2022",
+    // The editor is one large file, but it comes from the same machine or its cache.
+    chunkSizeWarningLimit: 10_000,
+    rolldownOptions: {
+      // Directives for React's server side mean nothing in a page.
+      checks: { moduleLevelDirective: false },
+    },
+  },
+});
