@@ -1,0 +1,33 @@
+"""What a live stream says of itself, in-band and typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a live stream can be resumed: after the item `index` of the commit at `position`.
+
+    The items of one commit are numbered from 0; without an index the place is after all of them.
+    """
+
+    position: int
+    index: int = 0xFFFF
+
+
+class CaughtUp(NamedTuple):
+    """All that was there when the stream was opened has been told; what follows is live."""
+
+    place: Place
+
+
+class Lagged(NamedTuple):
+    """The subscriber fell too far behind; the stream ends, and can be resumed after `resume_after`."""
+
+    resume_after: Place
+
+
+MAX_LAG = 10_000
+"""Positions that a live subscriber may fall behind before it is told `Lagged`."""

@@ -1,0 +1,199 @@
+"""One live tail for each process: a ring of what came last, and any number of cursors into it.
+
+The tail looks for news when it is woken and at each poll, and no cursor ever depends on a message: what it
+has not had is in the ring, or it reads it from MongoDB itself. A slow cursor costs no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from subscriptions.backoff import Backoff
+from subscriptions.wakeups import Listener
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+RING = 10_000
+"""Items that a ring holds."""
+
+BATCH = 500
+"""Items that are read or handed out at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[T]):
+    """All items behind the cursor's last place, up to and including `position`, in order.
+
+    `caught_up`: all that was there when the cursor was opened has been handed out.
+    """
+
+    items: Sequence[T]
+    position: int
+    caught_up: bool
+
+
+class Reader(Protocol[T_co]):
+    """Reads on from any position."""
+
+    async def read(self, after: int, limit: int) -> tuple[Sequence[T_co], int]:
+        """The next items behind `after`, and the position up to which they are all; `after` where none is."""
+
+
+class Source(Protocol[T]):
+    """What a tail is the tail of. Items are in the order of their positions, several may have the same."""
+
+    async def head(self) -> int: ...
+    def reader(self) -> Reader[T]: ...
+    def position(self, item: T) -> int: ...
+
+
+class Ring(Generic[T]):
+    """The latest items: all whose position is above `start` and at most `end`."""
+
+    def __init__(self, source: Source[T], start: int, size: int) -> None:
+        self._source = source
+        self._items: deque[T] = deque()
+        self._size = size
+        self.start = start
+        self.end = start
+
+    def push(self, items: Sequence[T], end: int) -> None:
+        """Add what follows, whole positions, and forget the oldest beyond the ring's size."""
+        self._items.extend(items)
+        self.end = end
+        while len(self._items) > self._size:
+            self.start = self._source.position(self._items.popleft())
+        while self._items and self._source.position(self._items[0]) == self.start:
+            self._items.popleft()
+
+    def after(self, position: int, limit: int) -> tuple[Sequence[T], int]:
+        """As `Reader.read`, for a position not before `start`."""
+        first = bisect_right(self._items, position, key=self._source.position)
+        last = len(self._items)
+        if last - first <= limit:
+            return [self._items[i] for i in range(first, last)], max(position, self.end)
+        cut = self._source.position(self._items[first + limit])
+        last = bisect_right(self._items, cut - 1, lo=first, key=self._source.position)
+        if last == first:
+            last = bisect_right(self._items, cut, lo=first, key=self._source.position)
+        items = [self._items[i] for i in range(first, last)]
+        return items, self._source.position(items[-1])
+
+
+class Tail(Generic[T]):
+    """The live end of a source, shared by all cursors of this process. Without a cursor it reads nothing."""
+
+    def __init__(self, source: Source[T], listener: Listener, poll_interval: float) -> None:
+        self._source = source
+        self._listener = listener
+        self._poll_interval = poll_interval
+        self._ring: Ring[T] | None = None
+        self._cursors = 0
+        self._wanted = asyncio.Event()
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to serve cursors."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop reading; cursors get nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def head(self) -> int:
+        """The position that the source has reached."""
+        return await self._source.head()
+
+    @property
+    def reached(self) -> int:
+        """How far the tail has read by now; 0 while it has no cursor."""
+        return self._ring.end if self._ring is not None else 0
+
+    async def follow(self, after: int, *, tick: float | None = None) -> AsyncGenerator[Batch[T], None]:
+        """All items behind position `after`, once and in order: from MongoDB until near the head, then live.
+
+        The first batch that has caught up comes even when it is empty. With `tick`, an empty batch comes
+        after so many seconds without news. Raises Unavailable where MongoDB cannot be read while catching up.
+        """
+        self._enter()
+        try:
+            goal = await self._source.head()
+            self._listener.notify(goal)
+            reader = self._source.reader()
+            position, caught_up = after, False
+            while True:
+                news = self._news
+                items, reached = await self._next(reader, position)
+                if reached > position or (not caught_up and position >= goal):
+                    position, caught_up = reached, caught_up or reached >= goal
+                    yield Batch(items, position, caught_up)
+                elif not await self._wait(news, position, tick):
+                    yield Batch((), position, caught_up)
+        finally:
+            self._leave()
+
+    async def _next(self, reader: Reader[T], position: int) -> tuple[Sequence[T], int]:
+        if self._ring is not None and position >= self._ring.start:
+            return self._ring.after(position, BATCH)
+        return await reader.read(position, BATCH)
+
+    async def _wait(self, news: asyncio.Event, position: int, tick: float | None) -> bool:
+        """Whether to look again; False when `tick` seconds brought nothing."""
+        live = self._ring is not None and position >= self._ring.start
+        timeout = tick if live else self._poll_interval
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await news.wait()
+            return True
+        return not live
+
+    def _enter(self) -> None:
+        self._cursors += 1
+        self._wanted.set()
+
+    def _leave(self) -> None:
+        self._cursors -= 1
+        if not self._cursors:
+            self._wanted.clear()
+            self._ring = None
+
+    async def _run(self) -> None:
+        backoff = Backoff(cap=self._poll_interval)
+        while True:
+            await self._wanted.wait()
+            try:
+                await self._advance()
+                backoff.reset()
+            except Exception:
+                logger.exception("the tail of %s cannot read; trying again", type(self._source).__name__)
+                await asyncio.sleep(backoff.pause())
+
+    async def _advance(self) -> None:
+        """Follow the source until the last cursor has left."""
+        reader = self._source.reader()
+        ring = Ring(self._source, await self._source.head(), RING)
+        self._ring = ring if self._cursors else None
+        while self._ring is ring:
+            items, end = await reader.read(ring.end, BATCH)
+            if end > ring.end:
+                ring.push(items, end)
+                self._tell()
+            else:
+                await self._listener.wait(self._poll_interval, beyond=ring.end)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
