@@ -1,0 +1,39 @@
+"""A whole nerve, as its users run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from api.servers.folder import running
+from tests.support import eventually
+
+
+@pytest.fixture(scope="module")
+def nerve_url(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running API with a worker beside it, on a database of the module's own."""
+    folder, database = tmp_path_factory.mktemp("nerve"), f"test_{uuid4().hex}"
+    own = {
+        "NERVE_PORT": "0",
+        "NERVE_DATA_DIR": str(folder),
+        "NERVE_DATABASE": database,
+        "NERVE_MONGO_URL": mongo_url,
+        "NERVE_REDIS_URL": redis_url,
+    }
+    nerve = subprocess.Popen([sys.executable, "-m", "api.cli", "dev"], env={**os.environ, **own})
+    try:
+        eventually(lambda: nerve.poll() is not None or running(folder) is not None)
+        instance = running(folder)
+        assert instance is not None, f"nerve ended with exit code {nerve.poll()}"
+        yield instance.url
+    finally:
+        nerve.terminate()
+        nerve.wait(30)
+        with MongoClient[dict[str, object]](mongo_url) as client:
+            client.drop_database(database)
