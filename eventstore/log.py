@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
@@ -89,6 +89,13 @@ class EventLog:
         with unavailable_if_down():
             stored = await self._collections.commit_of(tenant, command_id)
         return None if stored is None else (stored["command"]["name"], to_receipt(stored, replayed=True))
+
+    async def stored(self, tenant: str, command_ids: Collection[str]) -> set[str]:
+        """Those of the command ids under which something was stored."""
+        wanted = {"tenant": tenant, "command.id": {"$in": list(command_ids)}}
+        with unavailable_if_down():
+            found = await self._collections.log.find(wanted, {"_id": 0, "command.id": 1}).to_list(None)
+        return {document["command"]["id"] for document in found}
 
     async def head(self) -> int:
         """The highest position in the log, 0 where it is empty; positions below it may still be open."""

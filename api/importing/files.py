@@ -1,0 +1,59 @@
+"""Files to import: what they are, and the rows in them."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from api.importing.activity import Activity, to_activity
+from api.importing.csv import read_csv
+from api.importing.rows import Fields, Refused
+from api.importing.xes import read_xes
+from domain.kernel.errors import ValidationFailed
+
+LOGS: dict[str, Callable[[BinaryIO], Iterator[Fields | Refused]]] = {".csv": read_csv, ".xes": read_xes}
+CLOUDEVENTS = frozenset({".jsonl", ".ndjson"})
+
+
+def kind_of(path: Path) -> str:
+    """What the file is by its name, ``.gz`` aside; raises ValidationFailed where that is nothing known."""
+    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    kind = name.suffix.lower()
+    if kind not in LOGS and kind not in CLOUDEVENTS:
+        known = ", ".join(sorted({*LOGS, *CLOUDEVENTS}))
+        raise ValidationFailed(f"{path.name} is of no known kind: expected one of {known}, or such with .gz")
+    return kind
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file as bytes, unpacked; raises ValidationFailed where it cannot be read."""
+    try:
+        with path.open("rb") as packed:
+            if packed.peek(2)[:2] == b"\x1f\x8b":
+                with gzip.open(packed) as unpacked:
+                    yield cast(BinaryIO, unpacked)
+            else:
+                yield packed
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValidationFailed(f"{path.name} cannot be read: {error}") from error
+
+
+def read_log(path: Path, kind: str) -> tuple[list[Activity], list[Refused]]:
+    """All activities of a process log, and the rows that are none."""
+    activities: list[Activity] = []
+    refused: list[Refused] = []
+    with opened(path) as stream:
+        for row in LOGS[kind](stream):
+            if isinstance(row, Refused):
+                refused.append(row)
+                continue
+            try:
+                activities.append(to_activity(row))
+            except ValidationFailed as error:
+                refused.append(Refused(row.line, str(error)))
+    return activities, refused
