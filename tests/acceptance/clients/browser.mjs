@@ -30,8 +30,10 @@ context.on("page", watch);
 
 try {
   const live = await open("LiveTasks");
+  const opened = live.waitForEvent("websocket");
   await setHeaders(live, HEADERS);
   await run(live, "CaughtUp");
+  const socket = await opened;
 
   const create = await open("CreateTask");
   await run(create, TITLE);
@@ -42,6 +44,10 @@ try {
   seen.elsewhere = await live.evaluate((url) => fetch(url).then(String, String), elsewhere);
   await create.screenshot({ path: `${folder}/create.png` });
   await live.screenshot({ path: `${folder}/live.png` });
+
+  const closed = socket.waitForEvent("close");
+  await live.getByRole("button", { name: /^Stop query/ }).click();
+  await closed;
 } catch (cause) {
   await Promise.all(context.pages().map((page, i) => page.screenshot({ path: `${folder}/failed-${i}.png` })));
   throw cause;

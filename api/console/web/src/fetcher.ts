@@ -1,9 +1,9 @@
 import { createGraphiQLFetcher, type Fetcher, type FetcherParams, type Observable } from "@graphiql/toolkit";
-import { getOperationAST, type ExecutionResult } from "graphql";
+import { getOperationAST, parse, type ExecutionResult, type OperationDefinitionNode } from "graphql";
 import { createClient, type FormattedExecutionResult } from "graphql-ws";
 
 type Headers = Record<string, unknown>;
-type Message = FormattedExecutionResult<Record<string, unknown>, unknown>;
+type Message = FormattedExecutionResult<Record<string, unknown>, object>;
 type Observer = { next(value: unknown): void; error(cause: unknown): void; complete(): void };
 
 /** How many of a subscription's earlier messages stay on the page. */
@@ -15,10 +15,17 @@ export function createFetcher(url: URL): Fetcher {
   socket.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const fetch = createGraphiQLFetcher({ url: url.href, enableIncrementalDelivery: false });
   return (params, options) => {
-    const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
+    const operation = chosen(params);
+    const named = { ...params, operationName: operation?.name?.value };
     const live = operation?.operation === "subscription";
-    return live ? subscription(socket.href, params, options?.headers ?? {}) : fetch(params, options);
+    return live ? subscription(socket.href, named, options?.headers ?? {}) : fetch(named, options);
   };
+}
+
+/** The operation to run. The name that GraphiQL gives lags behind its editor, so it counts only where it fits. */
+function chosen({ query, operationName }: FetcherParams): OperationDefinitionNode | undefined | null {
+  const document = parse(query);
+  return getOperationAST(document, operationName) ?? getOperationAST(document);
 }
 
 /**
@@ -30,7 +37,7 @@ function subscription(url: string, params: FetcherParams, headers: Headers): Obs
     subscribe({ next, error, complete }: Observer) {
       const client = createClient({ url, connectionParams: { headers }, retryAttempts: 0 });
       const history = new History();
-      const unsubscribe = client.subscribe(params, {
+      const unsubscribe = client.subscribe<Record<string, unknown>, object>(params, {
         next: (message) => next(history.add(message)),
         error: (cause) => error(cause instanceof CloseEvent ? closed(cause) : cause),
         complete,
@@ -46,11 +53,11 @@ class History {
 
   add(message: Message): Message {
     const earlier = this.earlier;
-    this.earlier = [message.data, ...earlier].slice(0, KEPT);
-    return earlier.length ? { ...message, extensions: { earlier } } : message;
+    this.earlier = [message.data ?? message, ...earlier].slice(0, KEPT);
+    return earlier.length ? { ...message, extensions: { ...message.extensions, earlier } } : message;
   }
 }
 
-function closed(event: CloseEvent): Error {
-  return new Error(`The socket was closed with code ${event.code} ${event.reason}`.trim());
+function closed({ code, reason }: CloseEvent): { message: string } {
+  return { message: `The socket was closed with code ${code} ${reason}`.trim() };
 }
