@@ -1,0 +1,94 @@
+"""What one subscriber of a live view holds, and what a changed row means for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from projections.filters import Filter, to_predicate
+from projections.rows import Row, changed_fields, place
+from subscriptions.messages import Place
+
+
+class ChangeKind(StrEnum):
+    """What a change did to the set of rows that the subscriber holds."""
+
+    ADDED = "ADDED"
+    UPDATED = "UPDATED"
+    REMOVED = "REMOVED"
+
+
+class Snapshot(NamedTuple):
+    """The rows at the beginning."""
+
+    rows: Sequence[Row]
+    place: Place
+
+
+class Changed(NamedTuple):
+    """One row entered the set, changed in it, or left it.
+
+    `row` is None once it is gone from the view. `changed_fields` is None where the row before is not known.
+    """
+
+    kind: ChangeKind
+    id: str
+    row: Row | None
+    changed_fields: tuple[str, ...] | None
+    place: Place
+
+
+class Held:
+    """The rows of one tenant that meet a filter, as their subscriber has been told them."""
+
+    def __init__(self, tenant: str, filter: Filter, rows: Iterable[Row]) -> None:
+        self._tenant = tenant
+        self._holds = to_predicate(filter)
+        self._rows = {row["id"]: row for row in rows}
+        self._ahead: dict[str, Place] = {}
+
+    def take(self, row: Row) -> Iterator[Changed]:
+        """What to tell of a row that changed: one change or none."""
+        if row["_tenant"] != self._tenant:
+            return
+        key, now = row["id"], place(row)
+        before = self._rows.get(key)
+        had = self._ahead.get(key) if before is None else place(before)
+        if had is not None and now <= had:
+            return
+        self._ahead.pop(key, None)
+        if self._meets(row):
+            self._rows[key] = row
+            kind = ChangeKind.ADDED if before is None else ChangeKind.UPDATED
+            yield Changed(kind, key, row, None if before is None else changed_fields(before, row), now)
+        elif before is not None:
+            del self._rows[key]
+            yield _removed(row, now)
+
+    def resume(self, row: Row, after: Place, known: Place) -> Iterator[Changed]:
+        """What to tell of a row that may have changed while the subscriber was away.
+
+        It is away since `after`; the view holds all up to `known`, and the row may be further on than that.
+        """
+        now = place(row)
+        if now <= after:
+            return
+        # A place beyond `known` is no place to resume at: rows before it may not be written yet.
+        told = min(now, known)
+        may_hold = self._rows.pop(row["id"], None) is not None or row["_created"] <= after.position
+        if self._meets(row):
+            self._rows[row["id"]] = row
+            yield Changed(ChangeKind.UPDATED if may_hold else ChangeKind.ADDED, row["id"], row, None, told)
+        else:
+            if now > known:
+                self._ahead[row["id"]] = now
+            if may_hold:
+                yield _removed(row, told)
+
+    def _meets(self, row: Row) -> bool:
+        return not row["_gone"] and self._holds(row)
+
+
+def _removed(row: Row, at: Place) -> Changed:
+    return Changed(ChangeKind.REMOVED, row["id"], None if row["_gone"] else row, None, at)

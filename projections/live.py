@@ -1,0 +1,94 @@
+"""Live views: the rows a subscriber asked for, then each change after the view has it.
+
+What is there is read after the view's position, and changes are followed from that position on, so that
+nothing falls between the two; what was told already is known by each row's own place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from domain.kernel.errors import StaleRead
+from projections.changes import LiveChanges
+from projections.filters import Condition, Filter, parse_filter
+from projections.held import Changed, Held, Snapshot
+from projections.queries import ViewReader
+from projections.rows import place
+from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
+
+ViewMessage = Snapshot | Changed | CaughtUp | Lagged
+
+PATIENCE = 60.0
+"""Seconds of one wait for a view that is behind the place a subscriber resumes at."""
+
+
+class LiveView:
+    """Serves the subscribers of one view. Who falls `max_lag` positions behind is told `Lagged`."""
+
+    def __init__(self, reader: ViewReader, changes: LiveChanges, *, max_lag: int = MAX_LAG) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._max_lag = max_lag
+
+    def watch_one(
+        self, tenant: str, id: str, after: Place | None = None
+    ) -> AsyncGenerator[ViewMessage, None]:
+        """As `watch_many`, for the row of this id, whether it exists yet or not."""
+        return self._watch(tenant, Condition("id", "eq", id), 1, after)
+
+    def watch_many(
+        self,
+        tenant: str,
+        filter: Mapping[str, Any] | None = None,
+        first: int | None = None,
+        after: Place | None = None,
+    ) -> AsyncGenerator[ViewMessage, None]:
+        """The tenant's rows that meet the filter, live.
+
+        Without `after`: a `Snapshot` of the `first` rows, those that changed last, and `CaughtUp`. With it:
+        each row that changed since, once, as it is now, and `CaughtUp`. Then each change of what is held.
+        Raises ValidationFailed at ``filter``, at once; the stream raises Unavailable where MongoDB does not
+        answer.
+        """
+        return self._watch(tenant, parse_filter(self._reader.view, filter), first, after)
+
+    async def _watch(
+        self, tenant: str, filter: Filter, first: int | None, after: Place | None
+    ) -> AsyncGenerator[ViewMessage, None]:
+        if after is not None:
+            await self._reach(after.position)
+        position = await self._reader.position()
+        rows = await self._reader.matching(tenant, filter, first if after is None else None)
+        if after is None:
+            held = Held(tenant, filter, rows)
+            yield Snapshot(rows, Place(position))
+        else:
+            held = Held(tenant, filter, [row for row in rows if place(row) <= after])
+            async with aclosing(self._reader.changed_since(tenant, after.position)) as changed:
+                async for row in changed:
+                    for change in held.resume(row, after, Place(position)):
+                        yield change
+        yield CaughtUp(Place(position))
+        async with aclosing(self._follow(held, position)) as changes:
+            async for message in changes:
+                yield message
+
+    async def _follow(self, held: Held, position: int) -> AsyncGenerator[Changed | Lagged, None]:
+        async with aclosing(self._changes.follow(position)) as batches:
+            async for batch in batches:
+                for row in batch.items:
+                    for change in held.take(row):
+                        yield change
+                if self._changes.reached - batch.position > self._max_lag:
+                    yield Lagged(Place(batch.position))
+                    return
+
+    async def _reach(self, position: int) -> None:
+        """Wait until the view is there: only then does it tell what a subscriber of that place holds."""
+        while True:
+            try:
+                return await self._reader.wait_for(position, PATIENCE)
+            except StaleRead:
+                continue

@@ -1,0 +1,127 @@
+"""Orders and keyset cursors: how a list goes on where a page ended, without counting rows.
+
+A cursor is the sort key of one row: the values of the order's fields and the id, which breaks ties. Null
+comes first, as MongoDB sorts it.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+
+from domain.kernel.errors import ValidationFailed
+from projections.kinds import Kind, kinds
+from projections.rows import Row
+from projections.values import Path, stored_value
+from projections.view import View
+
+Direction = Literal["asc", "desc"]
+OrderBy = Sequence[tuple[str, Direction]]
+
+MAX_ORDER_FIELDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Fields with their kinds and whether they descend; the last one is the id."""
+
+    fields: tuple[tuple[str, Kind, bool], ...]
+
+    def sort(self, *, backward: bool = False) -> list[tuple[str, int]]:
+        """What MongoDB sorts by."""
+        return [(name, -1 if descends != backward else 1) for name, _, descends in self.fields]
+
+    def cursor(self, row: Row) -> str:
+        """The place of a row in this order, as an opaque text."""
+        values = [_packed(row.get(name)) for name, _, _ in self.fields]
+        return urlsafe_b64encode(orjson.dumps([self._name, values])).rstrip(b"=").decode()
+
+    def behind(self, cursor: str, path: Path, *, backward: bool = False) -> dict[str, Any]:
+        """The MongoDB filter for what comes after the cursor's place, or with `backward` before it.
+
+        Raises ValidationFailed at `path` for a cursor that is malformed or of another order.
+        """
+        values = self._values(cursor, path)
+        name, _, descends = self.fields[0]
+        # The first part follows from the second, but only it gives the index a place to begin at.
+        start = _not_before(name, values[0], descends != backward)
+        return {"$and": [start, _beyond(self.fields, values, backward)]}
+
+    @property
+    def _name(self) -> str:
+        return ",".join(f"{name} {'desc' if descends else 'asc'}" for name, _, descends in self.fields)
+
+    def _values(self, cursor: str, path: Path) -> list[Any]:
+        try:
+            name, values = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+            if name == self._name:
+                return [
+                    _unpacked(kind, value, path)
+                    for (_, kind, _), value in zip(self.fields, values, strict=True)
+                ]
+        except (ValueError, TypeError):
+            raise ValidationFailed(
+                "this is no cursor of this list; leave it out to start anew", path
+            ) from None
+        raise ValidationFailed("this cursor is of a list in another order; leave it out to start anew", path)
+
+
+def parse_order(view: View[Any], order: OrderBy | None, path: Path = ("orderBy",)) -> Order:
+    """The order by these fields, then by id.
+
+    Raises ValidationFailed below `path` at a field the view does not sort by, one named twice, or too many.
+    """
+    wanted = list(order or ())
+    if len(wanted) > MAX_ORDER_FIELDS:
+        raise ValidationFailed(f"a list is sorted by {MAX_ORDER_FIELDS} fields at most", path)
+    for i, (name, _) in enumerate(wanted):
+        if name not in view.orders or name in (earlier for earlier, _ in wanted[:i]):
+            raise ValidationFailed(f"{view.name} cannot be sorted by {name!r}, or not again", (*path, i))
+    if "id" not in (name for name, _ in wanted):
+        wanted.append(("id", wanted[-1][1] if wanted else "asc"))
+    by_name = kinds(view)
+    return Order(tuple((name, by_name[name], direction == "desc") for name, direction in wanted))
+
+
+def _beyond(
+    fields: Sequence[tuple[str, Kind, bool]], values: Sequence[Any], backward: bool
+) -> dict[str, Any]:
+    (name, _, descends), *more = fields
+    strictly = _after(name, values[0], descends != backward)
+    if not more:
+        return strictly
+    return {"$or": [strictly, {name: {"$eq": values[0]}, "$and": [_beyond(more, values[1:], backward)]}]}
+
+
+def _after(name: str, value: Any, descends: bool) -> dict[str, Any]:
+    if descends:
+        return {"_id": {"$in": []}} if value is None else {"$or": [{name: {"$lt": value}}, {name: None}]}
+    return {name: {"$ne": None}} if value is None else {name: {"$gt": value}}
+
+
+def _not_before(name: str, value: Any, descends: bool) -> dict[str, Any]:
+    if descends:
+        return {name: None} if value is None else {name: {"$not": {"$gt": value}}}
+    return {} if value is None else {name: {"$gte": value}}
+
+
+def _packed(value: Any) -> Any:
+    """JSON for a value; a moment in milliseconds."""
+    if isinstance(value, datetime):
+        return round(value.timestamp() * 1000)
+    return value
+
+
+def _unpacked(kind: Kind, value: Any, path: Path) -> Any:
+    if value is None:
+        return None
+    if kind is Kind.MOMENT:
+        if not isinstance(value, int):
+            raise TypeError
+        return datetime.fromtimestamp(value / 1000, UTC)
+    return stored_value(kind, value, path)

@@ -1,0 +1,122 @@
+"""Projectors: views kept up to date in MongoDB, one read and one bulk write for each batch.
+
+A write is guarded by the position it carries, so a crash, a second projector or a replay changes nothing:
+whoever writes a row has folded all of its events up to that position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from domain.kernel import Commit
+from eventstore.driver import Database, Document, unavailable_if_down
+from projections.folding import Fold, touches
+from projections.rows import collection, key_filter, prepare
+from projections.view import View
+from subscriptions.checkpoints import Checkpoint, Checkpoints
+from subscriptions.consumer import Consumer
+from subscriptions.feed import Feed
+from subscriptions.wakeups import Wakeups
+
+DUPLICATE_KEY = 11000
+
+
+def consumer_name(view: View[Any]) -> str:
+    """The name of the view's durable consumer, and the topic under which its progress is announced."""
+    return f"view.{view.name}"
+
+
+class Projector:
+    """Folds commits into one view; the handler of its durable consumer."""
+
+    def __init__(self, view: View[Any], database: Database) -> None:
+        self._view = view
+        self._rows = collection(database, view)
+        self._fold = Fold(view, 0)
+
+    async def begin(self, checkpoint: Checkpoint) -> None:
+        """Make the collection ready; at the start from zero, clear it of what older generations left."""
+        self._fold = Fold(self._view, checkpoint.generation)
+        await prepare(self._rows, self._view)
+        if checkpoint.position == 0:
+            with unavailable_if_down():
+                await self._rows.delete_many({"_generation": {"$lt": checkpoint.generation}})
+
+    async def handle(self, commits: Sequence[Commit]) -> None:
+        """Fold a batch in. Raises Unavailable, and whatever the view's functions raise."""
+        touched = touches(self._view, commits)
+        if not touched:
+            return
+        with unavailable_if_down():
+            found = await self._rows.find({"_id": {"$in": list(touched)}}).to_list(None)
+            stored = {document["_id"]: document for document in found}
+            folded = (self._fold(stored.get(key), row) for key, row in touched.items())
+            await self._write([document for document in folded if document is not None])
+
+    async def _write(self, documents: Sequence[Document]) -> None:
+        refused = await self._replace(documents, upsert=True)
+        # Refused is what another projector has inserted since it was read; ours may still be the newer one.
+        await self._replace([documents[i] for i in refused], upsert=False)
+
+    async def _replace(self, documents: Sequence[Document], *, upsert: bool) -> list[int]:
+        """Write the documents that are newer than what is stored; the places of refused inserts."""
+        if not documents:
+            return []
+        writes = [ReplaceOne(key_filter(document), document, upsert=upsert) for document in documents]
+        try:
+            await self._rows.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            details = error.details["writeErrors"]
+            if any(detail["code"] != DUPLICATE_KEY for detail in details):
+                raise
+            return [detail["index"] for detail in details]
+        return []
+
+
+class ViewWorker:
+    """Keeps views up to date, all from one feed. `tick`: see `Consumer`."""
+
+    def __init__(
+        self,
+        views: Sequence[View[Any]],
+        database: Database,
+        feed: Feed,
+        checkpoints: Checkpoints,
+        wakeups: Wakeups,
+        *,
+        tick: float,
+    ) -> None:
+        self._consumers = [
+            Consumer(
+                consumer_name(view),
+                feed,
+                checkpoints,
+                Projector(view, database),
+                announce=wakeups.announce,
+                tick=tick,
+            )
+            for view in views
+        ]
+
+    async def start(self) -> None:
+        """Begin to project in the background."""
+        for consumer in self._consumers:
+            await consumer.start()
+
+    async def stop(self) -> None:
+        """Finish the batches in hand, and stop."""
+        for consumer in self._consumers:
+            await consumer.stop()
+
+
+async def drop_view(view: View[Any], database: Database, checkpoints: Checkpoints) -> None:
+    """Forget the view's rows and how far it was: a worker that runs, or the next one, builds it from zero."""
+    removed = await checkpoints.remove(consumer_name(view))
+    if removed is not None:
+        with unavailable_if_down():
+            # A worker may be building the next generation already.
+            await collection(database, view).delete_many({"_generation": {"$lte": removed.generation}})
