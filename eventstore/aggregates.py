@@ -50,10 +50,6 @@ class AggregateRepository:
         if kept is None or kept.version < version:
             self._kept.put((tenant, stream), _Kept(state, version))
 
-    def forget(self, tenant: str, stream: str) -> None:
-        """Drop what is remembered of the stream."""
-        self._kept.drop((tenant, stream))
-
 
 def _payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
     for event in events:

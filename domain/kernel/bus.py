@@ -40,12 +40,13 @@ class Middleware(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A stream as a command meets it."""
+    """A stream as a command meets it. `made`: its id was made just now, so it cannot exist yet."""
 
     tenant: str
     stream: str
     kind: type[Aggregate[Any, Any]]
     command_id: str
+    made: bool
 
 
 class CommandBus:
@@ -80,10 +81,11 @@ class CommandBus:
 
     async def _handle(self, envelope: Envelope) -> Receipt:
         context = self._catalog.context_of(type(envelope.command))
-        stream = envelope.command.target or self._ids(context.category)
+        named = envelope.command.target
+        stream = named or self._ids(context.category)
         _check_prefix("id", context.category, stream)
         command_id = envelope.command_id or self._ids("cmd")
-        target = _Target(envelope.scope.tenant, stream, context.aggregate, command_id)
+        target = _Target(envelope.scope.tenant, stream, context.aggregate, command_id, made=named is None)
         async with self._queues.turn((target.tenant, stream)):
             try:
                 return await self._decide_and_append(envelope, target)
@@ -96,7 +98,7 @@ class CommandBus:
 
     async def _decide_and_append(self, envelope: Envelope, target: _Target) -> Receipt:
         for attempt in range(1, MAX_DECISIONS + 1):
-            loaded = await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=attempt > 1)
+            loaded = await self._load(target, attempt)
             now = self._clock()
             try:
                 events = await self._decide(envelope, target, loaded, now)
@@ -105,18 +107,24 @@ class CommandBus:
                 commit = self._commit(envelope, target, loaded.version, events, now)
                 receipt = await self._log.append(commit)
             except (InvariantViolated, NotFound, ConcurrencyConflict) as error:
-                self._aggregates.forget(target.tenant, target.stream)
                 settled = loaded.fresh and not (
                     isinstance(error, ConcurrencyConflict) and envelope.expected_version is None
                 )
                 if settled or attempt == MAX_DECISIONS:
                     raise
                 continue
-            if not receipt.replayed:
-                state = loaded.state.evolve_all(events)
-                self._aggregates.keep(target.tenant, target.stream, state, receipt.version)
-            return _checked(envelope, commit.command, receipt)
+            if receipt.replayed:
+                # The receipt does not say which command it was for.
+                return await self._first_receipt(envelope, target) or receipt
+            state = loaded.state.evolve_all(events)
+            self._aggregates.keep(target.tenant, target.stream, state, receipt.version)
+            return receipt
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _load(self, target: _Target, attempt: int) -> Loaded[Any]:
+        if target.made and attempt == 1:
+            return Loaded(target.kind(), 0, fresh=True)
+        return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=attempt > 1)
 
     async def _decide(
         self, envelope: Envelope, target: _Target, loaded: Loaded[Any], now: datetime

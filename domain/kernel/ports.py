@@ -86,6 +86,3 @@ class AggregateStore(Protocol):
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember the state that an append has just led to."""
-
-    def forget(self, tenant: str, stream: str) -> None:
-        """Drop what is remembered of the stream, since another writer has moved it."""

@@ -1,0 +1,47 @@
+"""The bus over the real log, as one process has it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from api.ids import new_id, now
+from domain import agents, tasks, workflows
+from domain.kernel import Catalog, Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
+from eventstore.aggregates import AggregateRepository
+from eventstore.driver import open_client
+from eventstore.log import EventLog
+
+CATALOG = Catalog([agents.context, tasks.context, workflows.context])
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A bus and the log behind it."""
+
+    bus: CommandBus
+    log: EventLog
+
+    async def send(self, command: Command, occurred: datetime | None = None, **envelope: Any) -> Receipt:
+        return await self.bus.dispatch(Envelope(command, occurred=occurred, **envelope))
+
+    async def events(self) -> list[RecordedEvent]:
+        """All that the log holds, in order."""
+        reader, after, found = self.log.reader(), 0, []
+        while commits := await reader.read(after):
+            found += [event for commit in commits for event in commit.events]
+            after = commits[-1].position
+        return found
+
+
+@asynccontextmanager
+async def wired(mongo_url: str, database: str, middleware: Sequence[Middleware] = ()) -> AsyncIterator[Wired]:
+    """A bus of its own, as another process would have it: nothing is shared but the database."""
+    async with open_client(mongo_url) as client:
+        log = EventLog(client[database], CATALOG, clock=now, announce=lambda position: None, fence_after=1.0)
+        await log.open()
+        yield Wired(CommandBus(CATALOG, log, AggregateRepository(log), now, new_id, middleware), log)
+        await log.close()
