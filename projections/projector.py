@@ -6,7 +6,7 @@ whoever writes a row has folded all of its events up to that position.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pymongo import ReplaceOne
@@ -18,7 +18,7 @@ from projections.folding import Fold, touches
 from projections.rows import collection, key_filter, prepare
 from projections.view import View
 from subscriptions.checkpoints import Checkpoint, Checkpoints
-from subscriptions.consumer import Consumer
+from subscriptions.consumer import Consumer, Handler
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
 
@@ -77,8 +77,12 @@ class Projector:
         return []
 
 
+Around = Callable[[str, Handler], Handler]
+"""Wraps the handler of the consumer of this name."""
+
+
 class ViewWorker:
-    """Keeps views up to date, all from one feed. `tick`: see `Consumer`."""
+    """Keeps views up to date, all from one feed. `tick`: see `Consumer`; `around` wraps each handler."""
 
     def __init__(
         self,
@@ -89,13 +93,14 @@ class ViewWorker:
         wakeups: Wakeups,
         *,
         tick: float,
+        around: Around = lambda _consumer, handler: handler,
     ) -> None:
         self._consumers = [
             Consumer(
                 consumer_name(view),
                 feed,
                 checkpoints,
-                Projector(view, database),
+                around(consumer_name(view), Projector(view, database)),
                 announce=wakeups.announce,
                 tick=tick,
             )

@@ -57,10 +57,20 @@ class Checkpoints:
             stored = await self._checkpoints.find_one({"_id": consumer})
         return 0 if stored is None else int(stored["position"])
 
-    async def remove(self, consumer: str) -> None:
-        """Make the consumer start from zero, at once if it runs."""
+    async def positions(self) -> dict[str, int]:
+        """The position of every consumer that has begun, by its name."""
         with unavailable_if_down():
-            await self._checkpoints.delete_one({"_id": consumer})
+            stored = await self._checkpoints.find().to_list(None)
+        return {consumer["_id"]: consumer["position"] for consumer in stored}
+
+    async def remove(self, consumer: str) -> Checkpoint | None:
+        """Make the consumer start from zero, soon if it runs; the checkpoint that it had."""
+        with unavailable_if_down():
+            stored = await self._checkpoints.find_one({"_id": consumer})
+            if stored is None:
+                return None
+            await self._checkpoints.delete_one({"_id": consumer, "generation": stored["generation"]})
+        return Checkpoint(stored["generation"], stored["position"])
 
     async def _next_generation(self) -> int:
         counter = await self._counters.find_one_and_update(

@@ -84,6 +84,13 @@ class Wakeups:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._redis.aclose()
 
+    async def reachable(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError):
+            return False
+
     def listen(self, topic: str) -> Listener:
         """A listener to `topic` that lives as long as this object."""
         listener = Listener()

@@ -1,0 +1,207 @@
+"""A context of the tests' own, and the parts under the API wired up on real servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, TypedDict
+from uuid import uuid4
+
+from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts, Receipt, RecordedEvent
+from domain.kernel.ports import NewCommit, NewEvent
+from eventstore.driver import Database, open_client
+from eventstore.log import EventLog
+from projections.changes import LiveChanges
+from projections.live import LiveView
+from projections.projector import ViewWorker
+from projections.queries import ViewReader
+from projections.view import View
+from subscriptions.checkpoints import Checkpoints
+from subscriptions.feed import TOPIC, Feed
+from subscriptions.wakeups import Wakeups
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Written(Event, type="note.written"):
+    """A note got its text."""
+
+    text: str
+
+
+class Scored(Event, type="note.scored"):
+    """A note's score grew, or fell."""
+
+    by: int
+
+
+class Linked(Event, type="note.linked"):
+    """A note points to another: both rows count it."""
+
+    to: str
+
+
+class Erased(Event, type="note.erased"):
+    """A note went away."""
+
+
+class Touch(ChangeCommand):
+    """Changes nothing; a context has a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Aggregate[Touch, Written | Scored | Linked | Erased]):
+    """State is of no interest here: events are appended as they are."""
+
+    category = "note"
+
+    def decide(self, command: Touch, facts: Facts) -> Sequence[Event]:
+        return ()
+
+    def evolve(self, event: Event) -> Note:
+        return self
+
+
+context = Context("notes", Note)
+
+
+class NoteRow(TypedDict):
+    """A note, with what a projector could get wrong: `folded` counts and orders the events it has seen."""
+
+    id: str
+    text: str
+    score: int
+    links: int
+    folded: list[int]
+    written_at: datetime
+    scored_at: datetime | None
+
+
+def _key(event: RecordedEvent) -> tuple[str, ...]:
+    payload = event.payload
+    return (event.stream, payload.to) if isinstance(payload, Linked) else (event.stream,)
+
+
+def _apply(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
+    match event.payload:
+        case Written(text=text) if row is None:
+            fresh = {"id": id, "text": text, "score": 0, "links": 0, "folded": [event.position]}
+            return NoteRow(**fresh, written_at=event.time, scored_at=None)  # type: ignore[typeddict-item]
+        case Written(text=text) if row is not None:
+            return {**row, "text": text, "folded": [*row["folded"], event.position]}
+        case Scored(by=by) if row is not None:
+            grown: NoteRow = {**row, "score": row["score"] + by, "scored_at": event.time}
+            return {**grown, "folded": [*row["folded"], event.position]}
+        case Linked() if row is not None:
+            return {**row, "links": row["links"] + 1, "folded": [*row["folded"], event.position]}
+        case Erased():
+            return None
+    return row
+
+
+view = View(
+    name="notes",
+    single="note",
+    context=context,
+    row=NoteRow,
+    key=_key,
+    apply=_apply,
+    filters=("text", "score", "links", "written_at", "scored_at"),
+    orders=("text", "score", "written_at", "scored_at"),
+)
+
+
+def now() -> datetime:
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@dataclass
+class Rig:
+    """One process's worth of parts; start what a test needs."""
+
+    database: Database
+    wakeups: Wakeups
+    poll_interval: float
+    tenant: str = "default"
+    view: View[Any] = view
+    versions: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.log = EventLog(
+            self.database,
+            Catalog([self.view.context]),
+            clock=now,
+            announce=lambda position: self.wakeups.announce(TOPIC, position),
+            fence_after=0.3,
+        )
+        self.checkpoints = Checkpoints(self.database)
+        self.feed = Feed(self.log, self.wakeups, self.poll_interval)
+        parts = (self.view, self.database, self.checkpoints, self.wakeups)
+        self.reader = ViewReader(*parts, self.poll_interval)
+        self.changes = LiveChanges(*parts, self.poll_interval)
+        self.live = LiveView(self.reader, self.changes)
+        self._minutes = count()
+
+    def worker(self) -> ViewWorker:
+        parts = (self.database, self.feed, self.checkpoints, self.wakeups)
+        return ViewWorker([self.view], *parts, tick=self.poll_interval)
+
+    async def append(self, stream: str, *events: Event, tenant: str | None = None) -> Receipt:
+        """Store the events as one commit; each later one happened a minute after the one before."""
+        scope = tenant or self.tenant
+        expected = self.versions.get((scope, stream), 0)
+        receipt = await self.log.append(
+            NewCommit(
+                tenant=scope,
+                stream=stream,
+                category="note",
+                expected=expected,
+                events=tuple(NewEvent(uuid4().hex, event) for event in events),
+                command_id=uuid4().hex,
+                command="Touch",
+                correlation="test",
+                causation=None,
+                actor=None,
+                source=None,
+                at=now(),
+                occurred=START + timedelta(minutes=next(self._minutes)),
+            )
+        )
+        self.versions[scope, stream] = receipt.version
+        return receipt
+
+    async def write(self, names: Iterable[str]) -> int:
+        """A new note for each name; the position of the last."""
+        position = 0
+        for name in names:
+            position = (await self.append(f"note-{name}", Written(text=name))).position
+        return position
+
+    async def projected(self, within: float = 10) -> int:
+        """Wait until the view has everything that is in the log now."""
+        head = await self.log.head()
+        await self.reader.wait_for(head, within)
+        return head
+
+
+@asynccontextmanager
+async def open_rig(
+    mongo_url: str, redis_url: str, database: str, *, poll_interval: float = 0.2, work: bool = False
+) -> AsyncIterator[Rig]:
+    """A rig with its feed and live view running, and with `work` a view worker."""
+    async with open_client(mongo_url) as client:
+        rig = Rig(client[database], Wakeups(redis_url, database), poll_interval)
+        await rig.log.open()
+        parts: list[Any] = [rig.wakeups, rig.feed, rig.changes, *([rig.worker()] if work else [])]
+        for part in parts:
+            await part.start()
+        try:
+            yield rig
+        finally:
+            for part in reversed(parts):
+                await part.stop()
+            await rig.log.close()
