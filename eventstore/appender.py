@@ -67,10 +67,9 @@ class Appender:
     async def close(self) -> None:
         """Take nothing new, and return when all that was queued has an outcome."""
         self._closing = True
-        self._start()
-        while self._groups:
-            await asyncio.wait(self._groups)
+        while self._queue or self._groups:
             self._start()
+            await asyncio.wait(self._groups)
 
     def _start_soon(self) -> None:
         """Start after the callers that are ready in this turn of the loop, so that they share a group."""
@@ -84,7 +83,7 @@ class Appender:
             waiting = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
             task = asyncio.create_task(self._run([one for one in waiting if not one.outcome.done()]))
             self._groups.add(task)
-            task.add_done_callback(self._groups.discard)
+            task.add_done_callback(self._ended)
 
     async def _run(self, group: list[Pending]) -> None:
         try:
@@ -95,6 +94,9 @@ class Appender:
                     pending.fail(error)
             await asyncio.sleep(PAUSE)
         self._go_again([pending for pending in group if not pending.outcome.done()])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._groups.discard(task)
         self._start_soon()
 
     def _go_again(self, group: list[Pending]) -> None:
