@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     poll_interval: float = Field(1.0, gt=0, description="Seconds between looks at the log without Redis.")
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
+    init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")
+    metrics_port: int | None = Field(None, ge=1, le=65535, description="Where a worker serves /metrics.")
     max_page: int = Field(200, gt=0, description="Largest page of a list.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -1,0 +1,86 @@
+"""The ASGI application: GraphQL over HTTP and WebSocket, the console, health and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from api import console
+from api.composition import open_nerve
+from api.graphql.execution import Executor
+from api.graphql.schema import build_schema
+from api.health import check_readiness, view_lags
+from api.settings import Settings
+from api.transports.http import serve_http
+from api.transports.requests import Endpoint
+from api.transports.ws import serve_ws
+from domain.kernel.errors import ConfigurationError
+
+GRAPHQL = "/graphql"
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises ConfigurationError where strangers could reach an API that asks nobody who they are."""
+    try:
+        loopback = ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = settings.host == "localhost"
+    if not loopback and not settings.insecure_open:
+        raise ConfigurationError(
+            f"host {settings.host} is not a loopback address and there is no authentication; "
+            "set NERVE_INSECURE_OPEN=yes if everyone who can reach it may do everything"
+        )
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application; it opens its nerve when the server starts it, and closes it at the end."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_nerve(settings, role="api") as nerve:
+            executor = Executor(build_schema(nerve.catalog, nerve.views))
+            app.state.nerve = nerve
+            app.state.endpoint = Endpoint(
+                executor, nerve.services, settings.max_body_bytes, settings.init_timeout
+            )
+            yield
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route(GRAPHQL, _http, methods=["GET", "POST"]),
+            WebSocketRoute(GRAPHQL, _ws),
+            Route("/", lambda _request: RedirectResponse("/graphiql")),
+            Route("/healthz", lambda _request: JSONResponse({"alive": True})),
+            Route("/readyz", _readyz),
+            Route("/metrics", _metrics),
+            *console.routes(GRAPHQL),
+        ],
+    )
+
+
+async def _http(request: Request) -> Response:
+    return await serve_http(request, request.app.state.endpoint)
+
+
+async def _ws(socket: WebSocket) -> None:
+    await serve_ws(socket, socket.app.state.endpoint)
+
+
+async def _readyz(request: Request) -> Response:
+    readiness = await check_readiness(request.app.state.nerve)
+    body = {"ready": readiness.ready, "missing": list(readiness.missing)}
+    return JSONResponse(body, 200 if readiness.ready else 503)
+
+
+async def _metrics(request: Request) -> Response:
+    nerve = request.app.state.nerve
+    return Response(nerve.metrics.scrape(await view_lags(nerve)), media_type=CONTENT_TYPE_LATEST)

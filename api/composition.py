@@ -1,0 +1,164 @@
+"""The composition root: the one place where the parts of a process are made and put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from time import perf_counter
+from typing import Any, Literal
+
+from api.graphql.context import Services
+from api.graphql.positions import PositionSeal
+from api.ids import new_id, now
+from api.metrics import MeteredLog, Metrics
+from api.settings import Settings
+from domain.kernel import Catalog, CommandBus
+from domain.kernel.errors import ConfigurationError
+from domain.kernel.middleware import correlated, logged, metered, validated
+from eventstore.aggregates import AggregateRepository
+from eventstore.driver import Database, open_client
+from eventstore.log import EventLog
+from projections.changes import LiveChanges
+from projections.live import LiveView
+from projections.projector import ViewWorker
+from projections.queries import ViewReader
+from projections.view import View
+from subscriptions.checkpoints import Checkpoints
+from subscriptions.feed import TOPIC, Feed
+from subscriptions.wakeups import Wakeups
+
+Role = Literal["api", "worker", "tool"]
+"""api: serves clients; worker: keeps the views; tool: one command of the command line."""
+
+
+@dataclass(frozen=True)
+class Nerve:
+    """All parts of a running process."""
+
+    settings: Settings
+    catalog: Catalog
+    views: Sequence[View[Any]]
+    database: Database
+    wakeups: Wakeups
+    checkpoints: Checkpoints
+    log: EventLog
+    feed: Feed
+    bus: CommandBus
+    readers: Mapping[str, ViewReader]
+    changes: Sequence[LiveChanges]
+    services: Services
+    metrics: Metrics
+
+
+def load_views(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
+    """The views that the settings register, and the catalog of their contexts.
+
+    Raises ConfigurationError for a module that cannot be imported or holds no `view`, DeclarationError where
+    two of them clash.
+    """
+    views = [_load_view(name) for name in settings.contexts]
+    contexts = dict.fromkeys(context for view in views for context in (view.context, *view.also))
+    return Catalog(contexts), views
+
+
+def _load_view(module: str) -> View[Any]:
+    try:
+        found = getattr(import_module(module), "view", None)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"contexts: there is no module {error.name!r}") from None
+    if not isinstance(found, View):
+        raise ConfigurationError(f"contexts: the module {module!r} holds no `view`")
+    return found
+
+
+@asynccontextmanager
+async def open_nerve(settings: Settings, *, role: Role) -> AsyncIterator[Nerve]:
+    """A running nerve, stopped in order at the end: what was asked for is finished first.
+
+    Raises ConfigurationError where a server's URL is missing or wrong, Unavailable where MongoDB does not answer.
+    """
+    catalog, views = load_views(settings)
+    if settings.mongo_url is None or settings.redis_url is None:
+        raise ConfigurationError(
+            "mongo_url and redis_url are not set; `nerve dev` starts both servers itself"
+        )
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver)
+        )
+        database = client[settings.database]
+        wakeups = Wakeups(settings.redis_url.get_secret_value(), settings.database)
+        nerve = await _assemble(settings, catalog, views, database, wakeups)
+        await wakeups.start()
+        stack.push_async_callback(wakeups.stop)
+        stack.push_async_callback(nerve.log.close)
+        await _start(nerve, role, stack)
+        yield nerve
+
+
+async def _assemble(
+    settings: Settings, catalog: Catalog, views: Sequence[View[Any]], database: Database, wakeups: Wakeups
+) -> Nerve:
+    metrics = Metrics()
+    log = EventLog(
+        database,
+        catalog,
+        clock=now,
+        announce=partial(wakeups.announce, TOPIC),
+        fence_after=settings.fence_after,
+    )
+    await log.open()
+    checkpoints = Checkpoints(database)
+    feed = Feed(log, wakeups, settings.poll_interval)
+    bus = _bus(catalog, log, metrics)
+    parts = (database, checkpoints, wakeups, settings.poll_interval)
+    readers = {view.name: ViewReader(view, *parts) for view in views}
+    changes = {view.name: LiveChanges(view, *parts) for view in views}
+    live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
+    seal = PositionSeal(await log.secret())
+    services = Services(bus, log, feed, readers, live, seal, settings.wait_timeout, settings.max_page)
+    return Nerve(
+        settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
+        checkpoints=checkpoints, log=log, feed=feed, bus=bus, readers=readers,
+        changes=list(changes.values()), services=services, metrics=metrics,
+    )  # fmt: skip
+
+
+async def _start(nerve: Nerve, role: Role, stack: AsyncExitStack) -> None:
+    """What runs in the background in this role."""
+    running: list[Feed | LiveChanges | ViewWorker] = [nerve.feed]
+    if role == "api":
+        running += nerve.changes
+    if role == "worker":
+        running.append(_worker(nerve))
+    for part in running:
+        await part.start()
+        stack.push_async_callback(part.stop)
+    if role == "worker" and nerve.settings.metrics_port is not None:
+        stack.callback(nerve.metrics.serve(nerve.settings.host, nerve.settings.metrics_port))
+
+
+def _worker(nerve: Nerve) -> ViewWorker:
+    return ViewWorker(
+        nerve.views,
+        nerve.database,
+        nerve.feed,
+        nerve.checkpoints,
+        nerve.wakeups,
+        tick=nerve.settings.poll_interval,
+        around=nerve.metrics.around,
+    )
+
+
+def _bus(catalog: Catalog, log: EventLog, metrics: Metrics) -> CommandBus:
+    middleware = (
+        metered(metrics, perf_counter),
+        logged(logging.getLogger("nerve.commands")),
+        correlated,
+        validated,
+    )
+    return CommandBus(catalog, MeteredLog(log, metrics), AggregateRepository(log), now, new_id, middleware)

@@ -1,0 +1,135 @@
+"""A mutation for every command: input type, payload and resolver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from inspect import cleandoc
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.declare import Resolver, argument, declare, output_field
+from api.graphql.inputs import read_input
+from api.graphql.scalars import Position
+from api.graphql.types import TypeMap
+from domain.kernel import Command, Context, Envelope, Receipt
+from domain.kernel.errors import StaleRead
+from projections.view import View
+from subscriptions.messages import Place
+
+
+class Await(Enum):
+    """What a mutation waits for before it answers.
+
+    STORED: its events are durable. PROJECTED: the entity's view holds them too.
+    """
+
+    STORED = "stored"
+    PROJECTED = "projected"
+
+
+def mutations(
+    context: Context, entity: View[Any] | None, row: Any, types: TypeMap
+) -> Iterable[StrawberryField]:
+    """One mutation for each command of `context`; `row` is the GraphQL type of its `entity` view."""
+    for command in context.commands:
+        yield _mutation(command, entity, row, types)
+
+
+def _mutation(command: type[Command], entity: View[Any] | None, row: Any, types: TypeMap) -> StrawberryField:
+    wait = types.of(Await, "await", "Await")
+    name = command.__name__
+    return output_field(
+        name[0].lower() + name[1:],
+        _payload(f"{name}Payload", entity, row, types),
+        cleandoc(command.__doc__ or ""),
+        resolver=_resolver(command, entity),
+        arguments=[
+            argument("input", types.model_input(command, f"{name}Input"), "What the command says."),
+            argument(
+                "command_id",
+                strawberry.ID | None,
+                "Makes the mutation safe to send again: one id has effect at most once.",
+            ),
+            argument(
+                "expected_version",
+                int | None,
+                "The version the decision was made on; another one is a CONCURRENCY_CONFLICT.",
+            ),
+            argument("await_", wait, "What to wait for before answering.", default=Await.STORED.value),
+        ],
+    )
+
+
+def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
+    receipt = types.claim("Receipt", Receipt, _declare_receipt)
+    fields = [output_field("receipt", receipt, "Where the events are.")]
+    if entity is not None:
+        text = "As the command left it; null unless `await: PROJECTED` was asked for."
+        fields.insert(0, output_field(entity.single, row | None, text))
+    return declare(name, fields)
+
+
+def _declare_receipt() -> Any:
+    fields = [
+        output_field(
+            "command_id", strawberry.ID, "The command's id, made by the server where none was given."
+        ),
+        output_field("stream", strawberry.ID, "The stream that the events are in: the entity's id."),
+        output_field("version", int, "The stream's version after the command."),
+        output_field("position", Position, "The place in the log, to read `atLeast`."),
+        output_field("correlation_id", strawberry.ID, "Shared by all that was caused by one request."),
+        output_field("replayed", bool, "An earlier run of this command id stored the events."),
+    ]
+    return declare("Receipt", fields, "Proof that the events of a command are stored.")
+
+
+def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
+    async def resolve(
+        _root: object,
+        info: Info,
+        *,
+        input: Mapping[str, Any],
+        command_id: str | None = None,
+        expected_version: int | None = None,
+        **rest: str,
+    ) -> dict[str, Any]:
+        context = info.context
+        envelope = Envelope(
+            read_input(command, input, "input"),
+            context.scope,
+            command_id,
+            expected_version,
+            source="graphql",
+        )
+        receipt = await context.services.bus.dispatch(envelope)
+        payload = {"receipt": _receipt(receipt, context)}
+        if entity is not None and rest["await"] == Await.PROJECTED.value:
+            payload[entity.single] = await _projected(entity, receipt, context)
+        return payload
+
+    return resolve
+
+
+async def _projected(entity: View[Any], receipt: Receipt, context: RequestContext) -> Any:
+    """The entity's row, or the error that takes its place: the receipt must reach the client all the same."""
+    reader = context.services.readers[entity.name]
+    try:
+        await reader.wait_for(receipt.position, context.services.wait_timeout)
+    except StaleRead as stale:
+        return stale
+    return await reader.get(context.scope.tenant, receipt.stream)
+
+
+def _receipt(receipt: Receipt, context: RequestContext) -> dict[str, Any]:
+    return {
+        "command_id": receipt.command_id,
+        "stream": receipt.stream,
+        "version": receipt.version,
+        "position": context.seal(Place(receipt.position)),
+        "correlation_id": receipt.correlation,
+        "replayed": receipt.replayed,
+    }

@@ -1,0 +1,54 @@
+"""What resolvers are given: the services of this process, and on whose behalf they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphql import GraphQLResolveInfo
+
+from api.graphql.positions import PositionSeal
+from domain.kernel import CommandBus, Scope
+from eventstore.log import EventLog
+from projections.live import LiveView
+from projections.queries import ViewReader
+from subscriptions.feed import Feed
+from subscriptions.messages import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all requests of a process share. `wait_timeout` is in seconds, `max_page` in rows."""
+
+    bus: CommandBus
+    log: EventLog
+    feed: Feed
+    readers: Mapping[str, ViewReader]
+    live: Mapping[str, LiveView]
+    seal: PositionSeal
+    wait_timeout: float
+    max_page: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """One request: its services, its scope, and its headers under lower-case names.
+
+    Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
+    """
+
+    services: Services
+    scope: Scope
+    headers: Mapping[str, str]
+
+    def seal(self, place: Place) -> str:
+        """The place as this tenant's clients see it."""
+        return self.services.seal.seal(self.scope.tenant, place)
+
+    def open(self, sealed: str, *path: str) -> Place:
+        """What a client's position says; raises ValidationFailed at `path` where it is malformed."""
+        return self.services.seal.open(self.scope.tenant, sealed, path)
+
+
+Info = GraphQLResolveInfo[RequestContext]
+"""What graphql-core gives a resolver beside its source."""

@@ -1,0 +1,164 @@
+"""Strawberry declarations made at run time: the few calls that the derivation is built from.
+
+Values stay plain mappings from MongoDB to the response, so what strawberry wraps around a field for the
+sake of class instances is taken off again by `use_plain_values`.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import strawberry
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+)
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+Resolver = Callable[..., Any]
+"""As graphql-core calls it: ``(source, info, **arguments)``, arguments under their Python names."""
+
+_RESOLVER = "resolver"
+
+
+def argument(
+    name: str, annotation: Any, description: str, *, default: object = strawberry.UNSET
+) -> StrawberryArgument:
+    """An argument of a field; a trailing underscore keeps its name off Python's keywords."""
+    return StrawberryArgument(
+        name, _graphql_name(name), StrawberryAnnotation(annotation), description=description, default=default
+    )
+
+
+def output_field(
+    name: str,
+    annotation: Any,
+    description: str | None = None,
+    *,
+    resolver: Resolver | None = None,
+    arguments: Sequence[StrawberryArgument] = (),
+    subscription: bool = False,
+) -> StrawberryField:
+    """A field of an output type; without a resolver it is an item look-up in its source."""
+    field = StrawberryField(
+        python_name=name,
+        graphql_name=_graphql_name(name),
+        type_annotation=StrawberryAnnotation(annotation),
+        description=description,
+        is_subscription=subscription,
+        metadata={_RESOLVER: resolver},
+    )
+    field.arguments = list(arguments)
+    return field
+
+
+def input_field(
+    name: str, annotation: Any, description: str | None = None, *, default: object = strawberry.UNSET
+) -> StrawberryField:
+    """A field of an input type; a default is given as it is stored."""
+    field = StrawberryField(
+        python_name=name,
+        graphql_name=_graphql_name(name),
+        type_annotation=StrawberryAnnotation(annotation),
+        description=description,
+        default=strawberry.UNSET,
+    )
+    field.default_value = default
+    return field
+
+
+def _graphql_name(name: str) -> str | None:
+    return name.rstrip("_") if name.endswith("_") else None
+
+
+def declare(
+    name: str,
+    fields: Sequence[StrawberryField],
+    description: str | None = None,
+    *,
+    interfaces: tuple[type, ...] = (),
+    **kind: bool,
+) -> Any:
+    """A GraphQL type of these fields: an object type, or what ``is_input`` or ``is_interface`` says."""
+    body: dict[str, Any] = {field.python_name: field for field in fields}
+    body["__annotations__"] = {field.python_name: field.type_annotation for field in fields}
+    made = types.new_class(name, interfaces, {}, lambda namespace: namespace.update(body))
+    return strawberry.type(made, name=name, description=description, **kind)
+
+
+def nest(declared: Any, field: StrawberryField) -> None:
+    """Add a field whose type is the declared type itself, which cannot be said before it exists."""
+    declared.__strawberry_definition__.fields.append(field)
+
+
+def use_plain_values(schema: GraphQLSchema) -> None:
+    """Let graphql-core work on plain values.
+
+    A field is its own resolver or an item look-up, an abstract value names its type under
+    ``__typename``, input arrives as dicts under Python names, and an enum is its stored value.
+    """
+    for declared in schema.type_map.values():
+        match declared:
+            case GraphQLObjectType():
+                declared.is_type_of = None
+                for field in declared.fields.values():
+                    _resolve_directly(field)
+            case GraphQLInterfaceType() | GraphQLUnionType():
+                declared.resolve_type = _typename
+            case GraphQLInputObjectType():
+                for name, taken in declared.fields.items():
+                    taken.out_name = _python_name(taken, name)
+            case GraphQLEnumType() if _definition(declared) is not None:
+                _store_plainly(declared)
+            case _:
+                pass
+
+
+def _resolve_directly(field: GraphQLField) -> None:
+    definition = _definition(field)
+    if definition is None or definition.base_resolver is not None:
+        return
+    for name, taken in field.args.items():
+        taken.out_name = _python_name(taken, name)
+    resolver = definition.metadata[_RESOLVER]
+    if definition.is_subscription:
+        field.subscribe = resolver
+    else:
+        field.resolve = resolver or _item(definition.python_name)
+
+
+def _item(key: str) -> Resolver:
+    def look_up(source: Mapping[str, Any], _info: object) -> Any:
+        return source.get(key)
+
+    return look_up
+
+
+def _store_plainly(enum: GraphQLEnumType) -> None:
+    enum.coerce_output_value = types.MethodType(GraphQLEnumType.coerce_output_value, enum)  # type: ignore[method-assign]
+    enum.coerce_input_value = types.MethodType(GraphQLEnumType.coerce_input_value, enum)  # type: ignore[method-assign]
+    enum.coerce_input_literal = types.MethodType(GraphQLEnumType.coerce_input_literal, enum)  # type: ignore[method-assign]
+
+
+def _typename(value: Mapping[str, Any], _info: object, _abstract: object) -> str:
+    name: str = value["__typename"]
+    return name
+
+
+def _definition(declared: Any) -> Any:
+    return declared.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+
+
+def _python_name(declared: Any, name: str) -> str:
+    definition = _definition(declared)
+    return name if definition is None else definition.python_name.rstrip("_")

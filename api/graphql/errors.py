@@ -1,0 +1,63 @@
+"""Errors as clients see them: a code to branch on, and nothing of the inside."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+from graphql import GraphQLError
+from strawberry.utils.str_converters import to_camel_case
+
+from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError, ValidationFailed
+from domain.kernel.middleware import trace
+
+logger = logging.getLogger(__name__)
+
+_OWN = (ConfigurationError, DeclarationError)
+"""Errors for those who run nerve, not for its clients."""
+
+
+def to_response(error: GraphQLError) -> dict[str, Any]:
+    """The error as a response carries it: message, locations, path, and ``extensions`` with the code.
+
+    What nerve did not raise on purpose is logged and masked; the trace id leads from the one to the other.
+    """
+    cause = _cause(error)
+    if isinstance(cause, ValidationFailed):
+        path = [to_camel_case(part) if isinstance(part, str) else part for part in cause.path]
+        body = {"message": str(cause), "extensions": {"code": cause.code, "path": path}}
+    elif isinstance(cause, NerveError) and not isinstance(cause, _OWN):
+        body = {"message": str(cause), "extensions": {"code": cause.code, **cause.details()}}
+    elif isinstance(cause, GraphQLError):
+        body = {
+            "message": cause.message,
+            "extensions": {"code": ValidationFailed.code, **(error.extensions or {})},
+        }
+    else:
+        body = _masked(cause)
+    if error.locations:
+        body["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path is not None:
+        body["path"] = error.path
+    return body
+
+
+def refusal(error: NerveError) -> dict[str, Any]:
+    """A whole response that says why a request was not even looked at."""
+    return {"errors": [to_response(GraphQLError(str(error), original_error=error))]}
+
+
+def _cause(error: GraphQLError) -> Exception:
+    """What was raised first."""
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _masked(cause: Exception) -> dict[str, Any]:
+    trace_id = trace.get() or uuid4().hex
+    logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
+    message = "something went wrong inside; the operator finds it under the trace id"
+    return {"message": message, "extensions": {"code": NerveError.code, "traceId": trace_id}}

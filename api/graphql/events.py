@@ -1,0 +1,158 @@
+"""The history: the query and the subscription `events`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.declare import argument, declare, input_field, output_field
+from api.graphql.live import Messages, status
+from api.graphql.queries import connection, page_size
+from api.graphql.scalars import JSON, Position
+from api.graphql.types import TypeMap
+from domain.kernel import RecordedEvent
+from eventstore.query import EventQuery
+from subscriptions.events import EventMessage, Happened, watch_events
+from subscriptions.messages import CaughtUp, Lagged, Place
+
+_FILTER = {
+    "streams": (list[strawberry.ID], "Of these entities."),
+    "categories": (list[str], "Of these kinds of entities, such as `task`."),
+    "types": (list[str], "Of these types, such as `task.completed`."),
+    "correlation": (strawberry.ID, "Caused by this request."),
+    "since": (datetime, "Recorded at this moment or later."),
+    "until": (datetime, "Recorded before this moment."),
+}
+_FIELDS = {
+    "id": (strawberry.ID, "Unique."),
+    "type": (str, "What happened, such as `task.completed`."),
+    "revision": (int, "The revision of the shape of `data`."),
+    "stream": (strawberry.ID, "The entity it happened to."),
+    "category": (str, "What kind of entity that is."),
+    "version": (int, "Its place in the entity's history, from 1."),
+    "data": (JSON, "What it says."),
+    "time": (datetime, "When it happened."),
+    "recorded_at": (datetime, "When it was recorded."),
+    "command": (str, "The command that caused it."),
+    "command_id": (strawberry.ID, "The id of that command."),
+    "correlation_id": (strawberry.ID, "Shared by all that was caused by one request."),
+    "causation_id": (strawberry.ID | None, "What caused the command, where it was not a client."),
+    "actor": (str | None, "On whose behalf it happened."),
+    "source": (str | None, "Through which door it came."),
+}
+
+
+def event_fields(types: TypeMap, messages: Messages) -> tuple[StrawberryField, StrawberryField]:
+    """The query and the subscription."""
+    fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
+    event = declare(
+        "Event", fields, "Something that happened; it never changes.", interfaces=(messages.interface,)
+    )
+    inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
+    filters = declare("EventFilter", inputs, "All that is given must hold.", is_input=True)
+    chosen = argument("filter", filters | None, "Which events.")
+    query = output_field(
+        "events",
+        connection("Event", event, types),
+        "What happened, in the order of the log.",
+        resolver=_page,
+        arguments=[
+            chosen,
+            argument("after", Position | None, "Behind this position or cursor."),
+            argument("first", int | None, "The size of the page."),
+        ],
+    )
+    subscription = output_field(
+        "events",
+        messages.union("EventMessage", event),
+        "Each event once, in the order of the log: from `after` on, or from now on.",
+        resolver=_follow,
+        arguments=[chosen, argument("after", Position | None, "Resume behind this position.")],
+        subscription=True,
+    )
+    return query, subscription
+
+
+async def _page(
+    _root: object,
+    info: Info,
+    *,
+    filter: Mapping[str, Any] | None = None,
+    after: str | None = None,
+    first: int | None = None,
+) -> dict[str, Any]:
+    context = info.context
+    size = page_size(first, None, context.services.max_page)
+    rows = await _behind(context, filter, after, size + 1)
+    return {
+        "rows": [_row(event, context) for event in rows[:size]],
+        "cursor": lambda row: row["position"],
+        "has_next_page": len(rows) > size,
+        "has_previous_page": after is not None,
+    }
+
+
+async def _behind(
+    context: RequestContext, filter: Mapping[str, Any] | None, after: str | None, limit: int
+) -> list[RecordedEvent]:
+    """At least `limit` events behind the place `after`, which may be in the middle of a commit, or all."""
+    search, tenant, query = context.services.log.search, context.scope.tenant, EventQuery(**filter or {})
+    if after is None:
+        return await search(tenant, query, 0, limit)
+    place = context.open(after, "after")
+    rest = await search(tenant, query, place.position - 1, 1, before=place.position + 1)
+    begun = [event for event in rest if event.place > place.index]
+    return begun + await search(tenant, query, place.position, limit)
+
+
+async def _follow(
+    _root: object,
+    info: Info,
+    *,
+    filter: Mapping[str, Any] | None = None,
+    after: str | None = None,
+) -> AsyncIterator[dict[str, Any]]:
+    context = info.context
+    place = None if after is None else context.open(after, "after")
+    services, query = context.services, EventQuery(**filter or {})
+    return _told(watch_events(services.log, services.feed, context.scope.tenant, query, place), context)
+
+
+async def _told(
+    messages: AsyncGenerator[EventMessage, None], context: RequestContext
+) -> AsyncIterator[dict[str, Any]]:
+    async with aclosing(messages):
+        async for message in messages:
+            match message:
+                case Happened(event):
+                    yield {"__typename": "Event", **_row(event, context)}
+                case CaughtUp() | Lagged():
+                    yield status(message, context)
+
+
+def _row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
+    commit = event.commit
+    return {
+        "id": event.id,
+        "type": event.type,
+        "revision": event.revision,
+        "stream": event.stream,
+        "category": commit.category,
+        "version": event.version,
+        "data": event.data,
+        "time": event.time,
+        "recorded_at": commit.at,
+        "command": commit.command,
+        "command_id": commit.command_id,
+        "correlation_id": commit.correlation,
+        "causation_id": commit.causation,
+        "actor": commit.actor,
+        "source": commit.source,
+        "position": context.seal(Place(event.position, event.place)),
+    }

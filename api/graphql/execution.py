@@ -1,0 +1,164 @@
+"""The one place where operations are run. Today graphql-core runs them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import Any, TypeGuard
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationType,
+    create_source_event_stream,
+    execute_root_selection_set,
+    get_operation_ast,
+    map_source_to_response_event,
+    parse,
+    validate,
+)
+from graphql import (
+    Executor as CoreExecutor,
+)
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.graphql.context import RequestContext
+from api.graphql.errors import to_response
+from api.graphql.places import place_errors
+from eventstore.lru import Lru
+
+Result = dict[str, Any]
+"""A response as it is encoded. Without ``data`` it was refused before anything was run."""
+
+CACHED_DOCUMENTS = 1_000
+CACHED_LENGTH = 20_000
+"""Characters; a longer text is run and not kept, which bounds the cache in memory too."""
+
+
+class Operation(BaseModel):
+    """What a client asks for, as every transport carries it."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = Field(None, alias="operationName")
+    extensions: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that may be run: its text was parsed and is valid."""
+
+    operation: Operation
+    document: DocumentNode
+    kind: OperationType
+
+
+class Refused(Exception):
+    """The operation cannot be run; `result` tells the client why."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("the operation was refused")
+        self.result = result
+
+
+class Executor:
+    """Prepares and runs operations.
+
+    A text is parsed and validated once: valid documents are kept, the least recently used one is dropped first.
+    """
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.schema = schema
+        self._documents: Lru[str, DocumentNode] = Lru(CACHED_DOCUMENTS)
+
+    def prepare(self, operation: Operation) -> Prepared:
+        """Parse and validate the operation; raises Refused."""
+        document = self._documents.get(operation.query)
+        if document is None:
+            document = self._parse(operation.query)
+        chosen = get_operation_ast(document, operation.operation_name)
+        if chosen is None:
+            error = GraphQLError("operationName must say which operation of the document to run")
+            error.extensions = {"path": ["operationName"]}
+            raise Refused(_result(errors=[error]))
+        return Prepared(operation, document, chosen.operation)
+
+    async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
+        """The result of a query or mutation."""
+        try:
+            outcome = execute_root_selection_set(self._bind(prepared, context))
+        except Refused as refused:
+            return refused.result
+        return _completed(await outcome if _is_coroutine(outcome) else outcome)
+
+    async def subscribe(self, prepared: Prepared, context: RequestContext) -> AsyncGenerator[Result, None]:
+        """The results of a subscription; one without ``data`` is the last."""
+        try:
+            bound = self._bind(prepared, context)
+        except Refused as refused:
+            yield refused.result
+            return
+        source = create_source_event_stream(bound)
+        if _is_coroutine(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            yield _result(errors=source.errors or [])
+            return
+        async with aclosing(map_source_to_response_event(bound, source)) as results:
+            try:
+                async for result in results:
+                    yield _completed(result)
+            except Exception as error:
+                yield _result(errors=[GraphQLError(str(error), original_error=error)])
+
+    def _parse(self, text: str) -> DocumentNode:
+        try:
+            document = parse(text)
+            errors = validate(self.schema, document)
+        except GraphQLError as error:
+            error.extensions = {"path": ["query"]}
+            raise Refused(_result(errors=[error])) from None
+        if errors:
+            place_errors(errors, self.schema, document, {})
+            raise Refused(_result(errors=errors))
+        if len(text) <= CACHED_LENGTH:
+            self._documents.put(text, document)
+        return document
+
+    def _bind(self, prepared: Prepared, context: RequestContext) -> CoreExecutor[Any]:
+        """The operation with its variables; raises Refused where they do not fit."""
+        variables = prepared.operation.variables or {}
+        bound = CoreExecutor.build(
+            self.schema,
+            prepared.document,
+            context_value=context,
+            raw_variable_values=variables,
+            operation_name=prepared.operation.operation_name,
+            is_awaitable=_is_coroutine,
+        )
+        if isinstance(bound, list):
+            place_errors(bound, self.schema, prepared.document, variables)
+            raise Refused(_result(errors=bound))
+        return bound
+
+
+def _completed(outcome: ExecutionResult) -> Result:
+    result: Result = {"data": outcome.data}
+    if outcome.errors:
+        result["errors"] = [to_response(error) for error in outcome.errors]
+    return result
+
+
+def _result(*, errors: Sequence[GraphQLError]) -> Result:
+    return {"errors": [to_response(error) for error in errors]}
+
+
+def _is_coroutine(value: Any) -> TypeGuard[Any]:
+    # Resolvers are coroutine functions or plain ones: this is all that graphql-core's slower test would find.
+    return type(value) is CoroutineType

@@ -1,0 +1,192 @@
+"""Queries of a view: one row by its id, and the list as a Relay connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.declare import Resolver, argument, declare, output_field
+from api.graphql.scalars import Position
+from api.graphql.types import TypeMap
+from domain.kernel.errors import NotFound, ValidationFailed
+from projections.queries import Page
+from projections.view import View
+
+DEFAULT_PAGE = 20
+
+_AT_LEAST = argument(
+    "at_least",
+    Position | None,
+    "Wait until the view has reached this position; STALE_READ if it does not in time.",
+)
+
+
+def page_info(types: TypeMap) -> Any:
+    """Relay's PageInfo."""
+    return types.claim("PageInfo", page_info, _declare_page_info)
+
+
+def _declare_page_info() -> Any:
+    fields = [
+        output_field("has_next_page", bool, "There are rows behind this page."),
+        output_field("has_previous_page", bool, "There are rows before this page."),
+        output_field("start_cursor", str | None, "The cursor of the first row.", resolver=_start_cursor),
+        output_field("end_cursor", str | None, "The cursor of the last row.", resolver=_end_cursor),
+    ]
+    return declare("PageInfo", fields, "Where a page stands in its list.")
+
+
+def _start_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
+    return source["cursor"](source["rows"][0]) if source["rows"] else None
+
+
+def _end_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
+    return source["cursor"](source["rows"][-1]) if source["rows"] else None
+
+
+def connection(name: str, row: Any, types: TypeMap, *extra: StrawberryField) -> Any:
+    """``TaskConnection`` and ``TaskEdge``. Cursors are made only where they are selected."""
+    edge = declare(
+        f"{name}Edge",
+        [
+            output_field("node", row, resolver=lambda source, _info: source[0]),
+            output_field("cursor", str, resolver=lambda source, _info: source[1](source[0])),
+        ],
+    )
+    fields = [
+        output_field("edges", list[edge], resolver=_edges),
+        output_field("nodes", list[row], "The rows alone.", resolver=lambda source, _info: source["rows"]),
+        output_field("page_info", page_info(types), resolver=lambda source, _info: source),
+        *extra,
+    ]
+    return declare(f"{name}Connection", fields)
+
+
+def _edges(source: Mapping[str, Any], _info: Info) -> list[tuple[Any, Any]]:
+    cursor = source["cursor"]
+    return [(row, cursor) for row in source["rows"]]
+
+
+def single(view: View[Any], row: Any) -> StrawberryField:
+    """``task(id, atLeast)``: null where there is none."""
+
+    async def resolve(
+        _root: object, info: Info, *, id: str, at_least: str | None = None
+    ) -> Mapping[str, Any] | None:
+        context = info.context
+        await _reach(view, at_least, context)
+        return await context.services.readers[view.name].get(context.scope.tenant, id)
+
+    arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST]
+    return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
+
+
+def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> StrawberryField:
+    """``tasks(filter, orderBy, first, after, last, before, atLeast)``."""
+    total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total(view))
+    arguments = [
+        argument("filter", filters | None, "Which rows."),
+        argument("first", int | None, f"The size of a page read forwards; {DEFAULT_PAGE} by default."),
+        argument("after", str | None, "Read behind this cursor."),
+        argument("last", int | None, "The size of a page read backwards."),
+        argument("before", str | None, "Read before this cursor."),
+        _AT_LEAST,
+    ]
+    if orders is not None:
+        arguments.insert(1, argument("order_by", list[orders] | None, "By what to sort; equals by id."))
+    return output_field(
+        view.name,
+        connection(view.type_name, row, types, total),
+        view.description,
+        resolver=_list(view),
+        arguments=arguments,
+    )
+
+
+def _list(view: View[Any]) -> Resolver:
+    async def resolve(
+        _root: object,
+        info: Info,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        order_by: Sequence[Mapping[str, str]] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        at_least: str | None = None,
+    ) -> dict[str, Any]:
+        context = info.context
+        size = page_size(first, last, context.services.max_page)
+        await _reach(view, at_least, context)
+        page = await context.services.readers[view.name].page(
+            context.scope.tenant,
+            filter=filter,
+            order=[(by["field"], by["direction"]) for by in order_by or ()],
+            first=size if last is None else None,
+            after=after,
+            last=last,
+            before=before,
+        )
+        return _connection(page, filter)
+
+    return resolve
+
+
+def _connection(page: Page, filter: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "rows": page.rows,
+        "cursor": page.cursor,
+        "has_next_page": page.has_next,
+        "has_previous_page": page.has_previous,
+        "filter": filter,
+    }
+
+
+def _total(view: View[Any]) -> Resolver:
+    async def resolve(source: Mapping[str, Any], info: Info) -> int:
+        context = info.context
+        return await context.services.readers[view.name].count(context.scope.tenant, source["filter"])
+
+    return resolve
+
+
+def page_size(first: int | None, last: int | None, most: int) -> int:
+    """How many rows a page has; raises ValidationFailed where the two do not say 1 to `most`."""
+    if first is not None and last is not None:
+        raise ValidationFailed("give either first or last", ("last",))
+    for name, size in (("first", first), ("last", last)):
+        if size is not None:
+            if not 0 < size <= most:
+                raise ValidationFailed(f"{name} must be between 1 and {most}", (name,))
+            return size
+    return DEFAULT_PAGE
+
+
+async def _reach(view: View[Any], at_least: str | None, context: RequestContext) -> None:
+    if at_least is not None:
+        place = context.open(at_least, "atLeast")
+        await context.services.readers[view.name].wait_for(place.position, context.services.wait_timeout)
+
+
+def node(entities: Mapping[str, View[Any]], interface: Any) -> StrawberryField:
+    """``node(id)``: Relay's way to load any entity by its id, whose prefix says what it is."""
+
+    async def resolve(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
+        context = info.context
+        view = entities.get(id.partition("-")[0])
+        if view is None:
+            raise NotFound(
+                f"no entity has ids like {id!r}; they start with one of {', '.join(sorted(entities))}"
+            )
+        row = await context.services.readers[view.name].get(context.scope.tenant, id)
+        return None if row is None else {**row, "__typename": view.type_name}
+
+    arguments = [argument("id", strawberry.ID, "The id of any entity.")]
+    return output_field(
+        "node", interface | None, "Any entity by its id.", resolver=resolve, arguments=arguments
+    )

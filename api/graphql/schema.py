@@ -1,0 +1,97 @@
+"""The GraphQL schema, derived from the registered contexts and views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+from graphql import GraphQLSchema, print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.field import StrawberryField
+
+from api.graphql.commands import mutations
+from api.graphql.declare import declare, output_field, use_plain_values
+from api.graphql.events import event_fields
+from api.graphql.filters import filter_input, order_input
+from api.graphql.live import Messages, subscriptions
+from api.graphql.queries import many, node, single
+from api.graphql.scalars import SCALARS
+from api.graphql.types import TypeMap
+from domain.kernel import Catalog
+from domain.kernel.errors import DeclarationError
+from projections.view import View
+
+
+class SchemaBuilder:
+    """Collects the root fields of all views and commands.
+
+    The view that is named after its context's category is the context's entity: it implements `Node`,
+    and mutations of the context give it back.
+    """
+
+    def __init__(self, catalog: Catalog, views: Sequence[View[Any]]) -> None:
+        self._types = TypeMap()
+        self._catalog = catalog
+        self._views = views
+        self._entities = {view.single: view for view in views if view.single == view.context.category}
+        self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
+        self._interface = declare(
+            "Node", [output_field("id", strawberry.ID)], "An entity with an id of its own.", is_interface=True
+        )
+        self._messages = Messages(self._types)
+
+    def build(self) -> GraphQLSchema:
+        """The schema as graphql-core runs it; raises DeclarationError where names clash."""
+        rows = {view.name: self._row(view) for view in self._views}
+        self._add("Query", node(self._entities, self._interface))
+        for view in self._views:
+            self._add_view(view, rows[view.name])
+        for context in self._catalog.contexts:
+            entity = self._entities.get(context.category)
+            row = None if entity is None else rows[entity.name]
+            for field in mutations(context, entity, row, self._types):
+                self._add("Mutation", field)
+        query, subscription = event_fields(self._types, self._messages)
+        self._add("Query", query)
+        self._add("Subscription", subscription)
+        return self._schema(list(rows.values()))
+
+    def _row(self, view: View[Any]) -> Any:
+        interfaces = (self._interface,) if view in self._entities.values() else ()
+        fields = self._types.row_fields(view.row)
+        return declare(view.type_name, fields, view.description or None, interfaces=interfaces)
+
+    def _add_view(self, view: View[Any], row: Any) -> None:
+        filters, orders = filter_input(view, self._types), order_input(view, self._types)
+        self._add("Query", single(view, row))
+        self._add("Query", many(view, row, filters, orders, self._types))
+        for field in subscriptions(view, row, filters, self._messages):
+            self._add("Subscription", field)
+
+    def _add(self, root: str, field: StrawberryField) -> None:
+        if self._roots[root].setdefault(field.python_name, field) is not field:
+            raise DeclarationError(f"two declarations make the field {root}.{field.python_name}")
+
+    def _schema(self, rows: Sequence[Any]) -> GraphQLSchema:
+        roots = {name: declare(name, list(fields.values())) for name, fields in self._roots.items() if fields}
+        made = strawberry.Schema(
+            query=roots["Query"],
+            mutation=roots.get("Mutation"),
+            subscription=roots["Subscription"],
+            types=rows,
+            config=StrawberryConfig(scalar_map=SCALARS),
+        )
+        schema: GraphQLSchema = made._schema
+        use_plain_values(schema)
+        return schema
+
+
+def build_schema(catalog: Catalog, views: Sequence[View[Any]]) -> GraphQLSchema:
+    """The GraphQL schema of these contexts and views."""
+    return SchemaBuilder(catalog, views).build()
+
+
+def print_api(catalog: Catalog, views: Sequence[View[Any]]) -> str:
+    """The schema in GraphQL's schema language, as ``api/schema.graphql`` holds it."""
+    return print_schema(build_schema(catalog, views)) + "\n"

@@ -1,0 +1,58 @@
+"""Whether this process can do its work, what it lacks, and how far the views are behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.composition import Nerve
+from domain.kernel.errors import Unavailable
+from projections.projector import consumer_name
+
+PATIENCE = 2.0
+"""Seconds a server may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """`missing` names what does not answer, and the views that no worker has begun.
+
+    Redis may be among it while `ready` holds: without it everything works, only later.
+    """
+
+    ready: bool
+    missing: Sequence[str]
+
+
+async def check_readiness(nerve: Nerve) -> Readiness:
+    """Ask MongoDB, Redis, and for the checkpoint of each view."""
+    needed, redis = await asyncio.gather(_missing(nerve), _redis_answers(nerve))
+    return Readiness(not needed, needed if redis else [*needed, "redis"])
+
+
+async def _missing(nerve: Nerve) -> list[str]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            begun = await nerve.checkpoints.positions()
+    except (Unavailable, TimeoutError):
+        return ["mongodb"]
+    return [name for name in map(consumer_name, nerve.views) if name not in begun]
+
+
+async def _redis_answers(nerve: Nerve) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await nerve.wakeups.reachable()
+    except TimeoutError:
+        return False
+
+
+async def view_lags(nerve: Nerve) -> dict[str, int]:
+    """How many positions each view is behind the log; nothing while MongoDB does not answer."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            reached, head = await asyncio.gather(nerve.checkpoints.positions(), nerve.log.head())
+    except (Unavailable, TimeoutError):
+        return {}
+    return {view.name: max(0, head - reached.get(consumer_name(view), 0)) for view in nerve.views}

@@ -1,0 +1,116 @@
+"""What a process measures of itself, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
+
+from api.encoding import encode
+from domain.kernel import Commit, Receipt
+from domain.kernel.errors import ConfigurationError
+from domain.kernel.ports import CommandLog, NewCommit
+from subscriptions.checkpoints import Checkpoint
+from subscriptions.consumer import Handler
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
+
+
+class Metrics:
+    """The meters of one process. `stage` is ``append``, or the consumer that handled the events."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        within = {"registry": self._registry}
+        self._events = Counter("events", "Events handled.", ["stage", "type"], **within)
+        self._duration = Histogram(
+            "event_processing_duration_seconds",
+            "Time to decide and store a command's events, or to handle a batch.",
+            ["stage"],
+            buckets=SECONDS,
+            **within,
+        )
+        self._size = Histogram(
+            "event_size_bytes", "Size of an event's data as JSON.", buckets=BYTES, **within
+        )
+        self._commands = Counter("nerve_commands", "Commands by outcome.", ["command", "outcome"], **within)
+        self._lag = Gauge("nerve_view_lag", "Positions that a view is behind the log.", ["view"], **within)
+
+    def command(self, name: str, outcome: str, seconds: float) -> None:
+        """A command was handled; see `domain.kernel.middleware.Meter`."""
+        self._commands.labels(name, outcome).inc()
+        self._duration.labels("append").observe(seconds)
+
+    def appended(self, commit: NewCommit) -> None:
+        """The events of a command were stored."""
+        for new in commit.events:
+            self._events.labels("append", new.event.type).inc()
+            self._size.observe(len(encode(new.event.to_data())))
+
+    def handled(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
+        """A consumer is done with a batch."""
+        self._duration.labels(consumer).observe(seconds)
+        for commit in commits:
+            for event in commit.events:
+                self._events.labels(consumer, event.type).inc()
+
+    def around(self, consumer: str, handler: Handler) -> Handler:
+        """The handler with each of its batches measured."""
+        return MeteredHandler(consumer, handler, self)
+
+    def serve(self, host: str, port: int) -> Callable[[], None]:
+        """Serve the metrics on a port of their own; call the result to stop.
+
+        Raises ConfigurationError where the port is taken.
+        """
+        try:
+            server, thread = start_http_server(port, host, self._registry)
+        except OSError as error:
+            raise ConfigurationError(f"metrics_port {port} on {host}: {error.strerror}") from None
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop
+
+    def scrape(self, lags: Mapping[str, int]) -> bytes:
+        """Everything in Prometheus' text format, with the lag of each view as it is now."""
+        for view, lag in lags.items():
+            self._lag.labels(view).set(lag)
+        return generate_latest(self._registry)
+
+
+class MeteredLog:
+    """The log as the bus uses it, with each append measured."""
+
+    def __init__(self, log: CommandLog, metrics: Metrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        self.receipt = log.receipt
+
+    async def append(self, commit: NewCommit) -> Receipt:
+        receipt = await self._log.append(commit)
+        if not receipt.replayed:
+            self._metrics.appended(commit)
+        return receipt
+
+
+class MeteredHandler:
+    """A consumer's handler, with each batch measured."""
+
+    def __init__(self, consumer: str, handler: Handler, metrics: Metrics) -> None:
+        self._consumer = consumer
+        self._handler = handler
+        self._metrics = metrics
+
+    async def begin(self, checkpoint: Checkpoint) -> None:
+        await self._handler.begin(checkpoint)
+
+    async def handle(self, commits: Sequence[Commit]) -> None:
+        started = perf_counter()
+        await self._handler.handle(commits)
+        self._metrics.handled(self._consumer, commits, perf_counter() - started)

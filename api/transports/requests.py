@@ -1,0 +1,40 @@
+"""What the transports share: the endpoint they serve, and the caller's trace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from api.graphql.context import RequestContext, Services
+from api.graphql.execution import Executor
+from domain.kernel import Scope
+from domain.kernel.middleware import trace
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is served at one GraphQL address. `max_body` is in bytes, `init_timeout` in seconds."""
+
+    executor: Executor
+    services: Services
+    max_body: int
+    init_timeout: float
+
+    def context(self, headers: Mapping[str, str]) -> RequestContext:
+        """The context of a request with these headers, their names in lower case."""
+        return RequestContext(self.services, Scope(), headers)
+
+
+@contextmanager
+def traced(headers: Mapping[str, str]) -> Iterator[None]:
+    """Take over the caller's trace id for what happens inside (W3C Trace Context, header ``traceparent``)."""
+    sent = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    token = trace.set(sent[1] if sent else None)
+    try:
+        yield
+    finally:
+        trace.reset(token)
