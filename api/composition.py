@@ -79,7 +79,8 @@ def _load_view(module: str) -> View[Any]:
 async def open_nerve(settings: Settings, *, role: Role) -> AsyncIterator[Nerve]:
     """A running nerve, stopped in order at the end: what was asked for is finished first.
 
-    Raises ConfigurationError where a server's URL is missing or wrong, Unavailable where MongoDB does not answer.
+    Raises ConfigurationError where a server's URL is missing or wrong, Unavailable where MongoDB does not
+    answer.
     """
     catalog, views = load_views(settings)
     if settings.mongo_url is None or settings.redis_url is None:

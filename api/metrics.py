@@ -22,21 +22,22 @@ class Metrics:
     """The meters of one process. `stage` is ``append``, or the consumer that handled the events."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        within = {"registry": self._registry}
-        self._events = Counter("events", "Events handled.", ["stage", "type"], **within)
+        registry = self._registry = CollectorRegistry()
+        self._events = Counter("events", "Events handled.", ["stage", "type"], registry=registry)
         self._duration = Histogram(
             "event_processing_duration_seconds",
             "Time to decide and store a command's events, or to handle a batch.",
             ["stage"],
             buckets=SECONDS,
-            **within,
+            registry=registry,
         )
         self._size = Histogram(
-            "event_size_bytes", "Size of an event's data as JSON.", buckets=BYTES, **within
+            "event_size_bytes", "Size of an event's data as JSON.", buckets=BYTES, registry=registry
         )
-        self._commands = Counter("nerve_commands", "Commands by outcome.", ["command", "outcome"], **within)
-        self._lag = Gauge("nerve_view_lag", "Positions that a view is behind the log.", ["view"], **within)
+        self._commands = Counter(
+            "nerve_commands", "Commands by outcome.", ["command", "outcome"], registry=registry
+        )
+        self._lag = Gauge("nerve_view_lag", "Positions that a view lags behind.", ["view"], registry=registry)
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
         """A command was handled; see `domain.kernel.middleware.Meter`."""

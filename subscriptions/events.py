@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ async def watch_events(
     after: Place | None = None,
     *,
     max_lag: int = MAX_LAG,
-) -> AsyncIterator[EventMessage]:
+) -> AsyncGenerator[EventMessage, None]:
     """The tenant's events that meet the query: those behind `after`, then `CaughtUp`, then live.
 
     Without `after` it begins with what comes next. Who falls more than `max_lag` positions behind, once live,
@@ -61,7 +61,7 @@ async def watch_events(
 
 async def _history(
     log: EventLog, tenant: str, query: EventQuery, after: Place, upto: int
-) -> AsyncIterator[Happened]:
+) -> AsyncGenerator[Happened, None]:
     position = after.position - 1
     while events := await log.search(tenant, query, position, PAGE, before=upto + 1):
         for happened in map(_happened, events):

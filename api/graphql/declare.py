@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import strawberry
@@ -87,13 +88,27 @@ def declare(
     description: str | None = None,
     *,
     interfaces: tuple[type, ...] = (),
-    **kind: bool,
+    is_input: bool = False,
+    is_interface: bool = False,
 ) -> Any:
-    """A GraphQL type of these fields: an object type, or what ``is_input`` or ``is_interface`` says."""
+    """A GraphQL type of these fields: an object type unless said otherwise."""
     body: dict[str, Any] = {field.python_name: field for field in fields}
     body["__annotations__"] = {field.python_name: field.type_annotation for field in fields}
-    made = types.new_class(name, interfaces, {}, lambda namespace: namespace.update(body))
-    return strawberry.type(made, name=name, description=description, **kind)
+    made: Any = types.new_class(name, interfaces, {}, lambda namespace: namespace.update(body))
+    return strawberry.type(
+        made, name=name, description=description, is_input=is_input, is_interface=is_interface
+    )
+
+
+def enumeration(name: str, values: Mapping[str, Any], description: str | None = None) -> Any:
+    """A GraphQL enum with these names and stored values."""
+    make: Any = Enum
+    return strawberry.enum(make(name, values), description=description)
+
+
+def listed(shape: Any) -> Any:
+    """A list of the type `shape`."""
+    return types.GenericAlias(list, (shape,))
 
 
 def nest(declared: Any, field: StrawberryField) -> None:

@@ -26,14 +26,11 @@ def to_response(error: GraphQLError) -> dict[str, Any]:
     cause = _cause(error)
     if isinstance(cause, ValidationFailed):
         path = [to_camel_case(part) if isinstance(part, str) else part for part in cause.path]
-        body = {"message": str(cause), "extensions": {"code": cause.code, "path": path}}
+        body = _body(str(cause), cause.code, path=path)
     elif isinstance(cause, NerveError) and not isinstance(cause, _OWN):
-        body = {"message": str(cause), "extensions": {"code": cause.code, **cause.details()}}
+        body = _body(str(cause), cause.code, **cause.details())
     elif isinstance(cause, GraphQLError):
-        body = {
-            "message": cause.message,
-            "extensions": {"code": ValidationFailed.code, **(error.extensions or {})},
-        }
+        body = _body(cause.message, ValidationFailed.code, **(error.extensions or {}))
     else:
         body = _masked(cause)
     if error.locations:
@@ -41,6 +38,10 @@ def to_response(error: GraphQLError) -> dict[str, Any]:
     if error.path is not None:
         body["path"] = error.path
     return body
+
+
+def _body(message: str, code: str, **details: Any) -> dict[str, Any]:
+    return {"message": message, "extensions": {"code": code, **details}}
 
 
 def refusal(error: NerveError) -> dict[str, Any]:
@@ -60,4 +61,4 @@ def _masked(cause: Exception) -> dict[str, Any]:
     trace_id = trace.get() or uuid4().hex
     logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
     message = "something went wrong inside; the operator finds it under the trace id"
-    return {"message": message, "extensions": {"code": NerveError.code, "traceId": trace_id}}
+    return _body(message, NerveError.code, traceId=trace_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import CoroutineType
@@ -70,7 +70,7 @@ class Refused(Exception):
 class Executor:
     """Prepares and runs operations.
 
-    A text is parsed and validated once: valid documents are kept, the least recently used one is dropped first.
+    A text is parsed and validated once; the valid documents used last are kept.
     """
 
     def __init__(self, schema: GraphQLSchema) -> None:
@@ -92,7 +92,7 @@ class Executor:
     async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
         """The result of a query or mutation."""
         try:
-            outcome = execute_root_selection_set(self._bind(prepared, context))
+            outcome: Any = execute_root_selection_set(self._bind(prepared, context))
         except Refused as refused:
             return refused.result
         return _completed(await outcome if _is_coroutine(outcome) else outcome)
@@ -104,7 +104,7 @@ class Executor:
         except Refused as refused:
             yield refused.result
             return
-        source = create_source_event_stream(bound)
+        source: Any = create_source_event_stream(bound)
         if _is_coroutine(source):
             source = await source
         if isinstance(source, ExecutionResult):
@@ -159,6 +159,6 @@ def _result(*, errors: Sequence[GraphQLError]) -> Result:
     return {"errors": [to_response(error) for error in errors]}
 
 
-def _is_coroutine(value: Any) -> TypeGuard[Any]:
+def _is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:
     # Resolvers are coroutine functions or plain ones: this is all that graphql-core's slower test would find.
     return type(value) is CoroutineType

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from api.graphql.declare import declare, input_field, nest
+from api.graphql.declare import declare, enumeration, input_field, listed, nest
 from api.graphql.types import TypeMap
 from domain.kernel.errors import DeclarationError
 from projections.view import View
@@ -61,8 +61,8 @@ def filter_input(view: View[Any], types: TypeMap) -> Any:
         for name in dict.fromkeys(("id", *view.filters))
     ]
     declared = declare(f"{view.type_name}Filter", fields, "All that is given must hold.", is_input=True)
-    nest(declared, input_field("and_", list[declared] | None, "All of these must hold."))  # type: ignore[valid-type]
-    nest(declared, input_field("or_", list[declared] | None, "At least one of these must hold."))  # type: ignore[valid-type]
+    nest(declared, input_field("and_", listed(declared) | None, "All of these must hold."))
+    nest(declared, input_field("or_", listed(declared) | None, "At least one of these must hold."))
     nest(declared, input_field("not_", declared | None, "This must not hold."))
     return declared
 
@@ -72,7 +72,7 @@ def order_input(view: View[Any], types: TypeMap) -> Any:
     if not view.orders:
         return None
     name = f"{view.type_name}OrderField"
-    choice = strawberry.enum(Enum(name, {field.upper(): field for field in view.orders}))
+    choice = enumeration(name, {field.upper(): field for field in view.orders})
     direction = types.of(Direction, "direction", name)
     fields = [
         input_field("field", choice),
@@ -91,7 +91,7 @@ def _conditions(shape: Any, place: str, types: TypeMap) -> Any:
     name = f"{_name(value, place)}Filter"
     operators = _OPERATORS.get(value, _EQUALITY)
     fields = [input_field(operator, value | None, text) for operator, text in operators.items()]
-    fields.append(input_field("in_", list[value] | None, "One of these."))
+    fields.append(input_field("in_", listed(value) | None, "One of these."))
     return types.claim(name, value, lambda: _declare_conditions(name, fields))
 
 

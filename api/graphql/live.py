@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Union
 
@@ -11,7 +11,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.declare import Resolver, argument, declare, output_field
+from api.graphql.declare import Resolver, argument, declare, listed, output_field
 from api.graphql.queries import page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
@@ -78,7 +78,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
         view.type_name, output_field(view.single, row | None, "Null where there is none.")
     )
     plural = view.name[0].upper() + view.name[1:]
-    many = messages.snapshot(plural, output_field(view.name, list[row]))
+    many = messages.snapshot(plural, output_field(view.name, listed(row)))
     return [
         output_field(
             view.single,
@@ -145,7 +145,7 @@ def _place(after: str | None, context: RequestContext) -> Place | None:
 
 async def _told(
     view: View[Any],
-    messages: AsyncIterator[ViewMessage],
+    messages: AsyncGenerator[ViewMessage, None],
     snapshot: Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]],
     context: RequestContext,
 ) -> AsyncIterator[dict[str, Any]]:

@@ -30,11 +30,11 @@ class PositionSeal:
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def open(self, tenant: str, text: str, path: tuple[str, ...]) -> Place:
-        """The place that `text` seals; raises ValidationFailed at `path` where this nerve never gave it out."""
+        """The place that `text` seals; raises ValidationFailed at `path` where it is malformed."""
         try:
             sealed = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
             return Place(*_LAYOUT.unpack(self._cipher.decrypt(sealed, [tenant.encode()])))
         except (MalformedBase64, InvalidTag, ValueError, struct.error):
             raise ValidationFailed(
-                "this is no position that nerve gave out; leave it out to start anew", path
+                "nerve never gave out this position; leave it out to start anew", path
             ) from None

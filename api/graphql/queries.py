@@ -9,7 +9,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.declare import Resolver, argument, declare, output_field
+from api.graphql.declare import Resolver, argument, declare, listed, output_field
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.errors import NotFound, ValidationFailed
@@ -58,8 +58,8 @@ def connection(name: str, row: Any, types: TypeMap, *extra: StrawberryField) -> 
         ],
     )
     fields = [
-        output_field("edges", list[edge], resolver=_edges),
-        output_field("nodes", list[row], "The rows alone.", resolver=lambda source, _info: source["rows"]),
+        output_field("edges", listed(edge), resolver=_edges),
+        output_field("nodes", listed(row), "The rows alone.", resolver=lambda source, _info: source["rows"]),
         output_field("page_info", page_info(types), resolver=lambda source, _info: source),
         *extra,
     ]
@@ -97,7 +97,7 @@ def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -
         _AT_LEAST,
     ]
     if orders is not None:
-        arguments.insert(1, argument("order_by", list[orders] | None, "By what to sort; equals by id."))
+        arguments.insert(1, argument("order_by", listed(orders) | None, "By what to sort; equals by id."))
     return output_field(
         view.name,
         connection(view.type_name, row, types, total),
@@ -113,7 +113,7 @@ def _list(view: View[Any]) -> Resolver:
         info: Info,
         *,
         filter: Mapping[str, Any] | None = None,
-        order_by: Sequence[Mapping[str, str]] | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,

@@ -42,7 +42,8 @@ def _same(value: Any) -> Any:
 
 
 def _scalar(name: str, **parts: Any) -> ScalarDefinition:
-    return strawberry.scalar(name=name, **parts)
+    made: ScalarDefinition = strawberry.scalar(name=name, **parts)
+    return made
 
 
 SCALARS: dict[object, ScalarDefinition] = {

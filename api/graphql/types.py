@@ -13,7 +13,7 @@ import strawberry
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from api.graphql.declare import declare, input_field, output_field
+from api.graphql.declare import declare, enumeration, input_field, listed, output_field
 from api.graphql.scalars import JSON
 from domain.kernel.errors import DeclarationError
 
@@ -38,7 +38,7 @@ class TypeMap:
         if get_origin(annotation) in (Union, UnionType):
             return self._optional(annotation, field, place)
         if get_origin(annotation) in _LISTS:
-            return list[self.of(get_args(annotation)[0], field.removesuffix("s"), place)]  # type: ignore[misc]
+            return listed(self.of(get_args(annotation)[0], field.removesuffix("s"), place))
         if annotation is str and (field == "id" or field.endswith("_id")):
             return strawberry.ID
         if annotation in _PLAIN:
@@ -95,9 +95,9 @@ class TypeMap:
 
 
 def _declare_enum(source: type[Enum]) -> Any:
-    # A copy: strawberry marks the class it is given, and the domain's own is to stay as it is.
-    copy = Enum(source.__name__, {member.name: member.value for member in source})  # type: ignore[misc]
-    return strawberry.enum(copy, description=_first_paragraph(source))
+    # Made anew: strawberry marks the class it is given, and the domain's own is to stay as it is.
+    values = {member.name: member.value for member in source}
+    return enumeration(source.__name__, values, _first_paragraph(source))
 
 
 def _default(info: FieldInfo) -> object:

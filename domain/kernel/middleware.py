@@ -30,8 +30,8 @@ class Meter(Protocol):
 
 async def validated(envelope: Envelope, following: Handler) -> Receipt:
     """Checks what the client says about the command; the command itself was checked when it was made."""
-    id = envelope.command_id
-    if id is not None and not 0 < len(id) <= MAX_COMMAND_ID:
+    given = envelope.command_id
+    if given is not None and not 0 < len(given) <= MAX_COMMAND_ID:
         raise ValidationFailed(f"a command id has 1 to {MAX_COMMAND_ID} characters", ("commandId",))
     if envelope.expected_version is not None and envelope.expected_version < 0:
         raise ValidationFailed("a version is not negative; 0 is a new stream's", ("expectedVersion",))
