@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,3 +34,11 @@ class Servers:
     def kill_all(self) -> None:
         for server in self._started:
             server.kill()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until the condition holds, for a test that is no coroutine; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} seconds: {condition}"
+        time.sleep(0.05)

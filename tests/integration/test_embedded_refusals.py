@@ -18,6 +18,7 @@ from api.servers.embedded import Mongod, RedisServer
 from api.servers.folder import Instance, announce, connected, occupied, running
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
+from tests.support import eventually
 
 
 @pytest.fixture
@@ -88,9 +89,10 @@ def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_p
     owner = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert owner.stdout
     sleeper = int(owner.stdout.readline())
-    assert _alive(sleeper)
+    eventually(lambda: Path(f"/proc/{sleeper}/comm").read_text() == "sleep\n")
     owner.kill()
-    owner.communicate()
+    owner.wait()
+    owner.stdout.close()
     with occupied(tmp_path):
         assert (tmp_path / "lock").read_text() == str(os.getpid())
         assert not _alive(sleeper)
@@ -117,7 +119,7 @@ def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:
 
 
 def test_an_address_that_is_not_here_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="cannot listen on 192[.]0[.]2[.]1"):
+    with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1"):
         listen("192.0.2.1", 0)
 
 

@@ -1,0 +1,5 @@
+"""``python -m api.cli`` is `nerve`."""
+
+from api.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""The commands that stay: `dev`, `serve` and `worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import uvloop
+
+from api.app import check_exposure
+from api.cli.terminal import errors
+from api.composition import open_nerve
+from api.servers import web
+from api.servers.address import listen
+from api.servers.folder import Instance, connected
+from api.servers.supervisor import Supervisor
+from api.settings import Settings, load_settings
+
+
+def dev() -> None:
+    """Run all of nerve on this machine: the servers that are missing, the API and a worker."""
+    settings = load_settings()
+    check_exposure(settings)
+
+    def ready(instance: Instance) -> None:
+        errors.print(
+            f"\n  [bold]nerve is running[/]\n\n"
+            f"  GraphQL    {instance.url}/graphql\n"
+            f"  GraphiQL   {instance.url}/graphiql\n"
+            f"  data       {settings.data_dir.resolve()}\n\n"
+            f"  Ctrl-C stops it.\n",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    Supervisor(settings, lambda text: errors.print(text, highlight=False)).run(ready)
+
+
+def serve() -> None:
+    """Serve the API; it needs MongoDB, Redis, and a `nerve worker` beside it."""
+    settings = _settings()
+    check_exposure(settings)
+    with listen(settings.host, settings.port) as listener:
+        uvloop.run(web.serve(settings, listener))
+
+
+def worker() -> None:
+    """Keep the views up to date; more than one does no harm."""
+    uvloop.run(_work(_settings()))
+
+
+async def _work(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with open_nerve(settings, role="worker"):
+        await stopped.wait()
+
+
+def _settings() -> Settings:
+    settings = connected(load_settings())
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    return settings

@@ -1,0 +1,22 @@
+"""What the commands share: where they print, and the running nerve they speak to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rich.console import Console
+
+from api.composition import Nerve, open_nerve
+from api.servers.folder import connected
+from api.settings import load_settings
+
+output = Console()
+errors = Console(stderr=True)
+
+
+@asynccontextmanager
+async def running_nerve() -> AsyncIterator[Nerve]:
+    """The servers of the running instance, or those that the settings name."""
+    async with open_nerve(connected(load_settings()), role="tool") as nerve:
+        yield nerve

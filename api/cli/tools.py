@@ -1,0 +1,67 @@
+"""Commands that do one thing: `import`, `demo` and `schema print`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from api.cli.terminal import errors, output, running_nerve
+from api.composition import load_views
+from api.graphql.schema import print_api
+from api.importing.rows import Refused
+from api.importing.runner import Importer, Report
+from api.settings import load_settings
+from domain.kernel import Scope
+
+schema = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
+
+
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(help="A process log (.csv, .xes) or CloudEvents (.jsonl), also .gz.")
+    ],
+) -> None:
+    """Import a process log or CloudEvents; a second run adds nothing. Exit code 1 where rows were refused."""
+    report = asyncio.run(_import(file))
+    output.print(
+        f"{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored} commands"
+        f" stored, {report.known} known from an earlier run, {report.refused} rows refused",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.refused:
+        raise typer.Exit(1)
+
+
+async def _import(file: Path) -> Report:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.0f} rows/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors) as progress:
+        bar = progress.add_task(file.name, total=None, rate=0.0)
+
+        def show(report: Report) -> None:
+            progress.update(bar, completed=report.rows, total=report.total, rate=report.rate)
+
+        def refuse(row: Refused) -> None:
+            text = f"{file}:{row.line}: {row.reason}"
+            errors.print(text, highlight=False, markup=False, soft_wrap=True)
+
+        async with running_nerve() as nerve:
+            importer = Importer(nerve.catalog, nerve.bus, nerve.log, Scope(), progress=show, refuse=refuse)
+            return await importer.run(file)
+
+
+@schema.command("print")
+def print_schema() -> None:
+    """Print the schema as GraphQL."""
+    catalog, views = load_views(load_settings())
+    typer.echo(print_api(catalog, views), nl=False)

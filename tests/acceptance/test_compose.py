@@ -1,0 +1,144 @@
+"""docker-compose.yml: valid, and each command in it does its work when it is run on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from api.servers.binaries import find_program
+from api.servers.child import Child
+from api.servers.embedded import LOOPBACK, free_port
+from tests.support import eventually
+
+COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+BIN = Path(sys.executable).parent
+PROCESSES = ("mongo1", "mongo2", "mongo3", "redis", "api1", "api2", "worker", "proxy")
+
+
+def test_the_file_keeps_to_the_compose_specification() -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def test_nothing_is_published_beyond_this_machine() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert published == ["127.0.0.1:8321:8321"]
+
+
+class Deployment:
+    """The services as processes of this machine: hosts become loopback ports, images become programs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = yaml.safe_load(COMPOSE.read_text())
+        self._folder = folder
+        self.ports = {name: free_port() for name in PROCESSES}
+        self.children: dict[str, Child] = {}
+        self.programs = {
+            "mongod": find_program("mongod"),
+            "redis-server": find_program("redis-server"),
+            "python": sys.executable,
+            "nerve": str(BIN / "nerve"),
+            "caddy": str(BIN / "caddy"),
+            "bash": "/bin/bash",
+        }
+
+    def start(self, name: str) -> None:
+        """Start the service's command as the process `name`."""
+        (self._folder / name).mkdir()
+        settings = self._service(name).get("environment", {})
+        environment = {key: self._here(value, name) for key, value in settings.items()}
+        environment |= {
+            "NERVE_HOST": LOOPBACK,
+            "NERVE_PORT": str(self.ports[name]),
+            "HOME": str(self._folder),
+        }
+        for source in self._service(name).get("configs", ()):
+            content = self._here(self._file["configs"][source["source"]]["content"], name)
+            (self._folder / name / Path(source["target"]).name).write_text(content)
+        output = self._folder / f"{name}.log"
+        command = self._command(self._service(name)["command"], name)
+        self.children[name] = Child(name, command, output=output, environment=environment)
+
+    def healthy(self, name: str) -> bool:
+        """Whether the service's health check passes for the process `name`."""
+        kind, *command = self._service(name)["healthcheck"]["test"]
+        assert kind == "CMD"
+        assert self.children[name].exit_code is None, (self._folder / f"{name}.log").read_text()
+        return subprocess.run(self._command(command, name), capture_output=True, check=False).returncode == 0
+
+    def run(self, name: str) -> int:
+        """The exit code of a service that ends by itself."""
+        return subprocess.run(self._command(self._service(name)["command"], name), check=False).returncode
+
+    def _service(self, name: str) -> dict[str, Any]:
+        service: dict[str, Any] = self._file["services"][re.sub(r"(?<=api)\d", "", name)]
+        return service
+
+    def _command(self, words: list[str], name: str) -> list[str]:
+        program, *rest = words
+        local = ["--bind", LOOPBACK] if program == "redis-server" else []
+        return [self.programs[program], *(self._here(word, name) for word in rest), *local]
+
+    def _here(self, text: str, name: str) -> str:
+        both = f"{LOOPBACK}:{self.ports['api1']} {LOOPBACK}:{self.ports['api2']}"
+        text = text.replace("api:8321", both).replace("admin off", f"admin off\n default_bind {LOOPBACK}")
+        text = re.sub(r"\b(mongo\d|redis):\d+", lambda host: f"{LOOPBACK}:{self.ports[host[1]]}", text)
+        if name in self.ports:
+            text = re.sub(r"(?<!\d)(27017|6379|8321)(?!\d)", str(self.ports[name]), text)
+        text = text.replace("--bind_ip_all", f"--bind_ip={LOOPBACK}").replace(
+            "/data/db", str(self._folder / name)
+        )
+        return text.replace("/etc/caddy", str(self._folder / name))
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    deployed = Deployment(tmp_path)
+    yield deployed
+    for child in deployed.children.values():
+        child.kill()
+
+
+def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
+    deployment: Deployment,
+) -> None:
+    for name in ("mongo1", "mongo2", "mongo3", "redis"):
+        deployment.start(name)
+    for name in ("mongo1", "mongo2", "mongo3", "redis"):
+        eventually(lambda name=name: deployment.healthy(name))
+    assert deployment.run("replica-set") == 0
+    assert deployment.run("replica-set") == 0, "a restarted job finds the set as it is"
+    for name in ("api1", "api2", "worker", "proxy"):
+        deployment.start(name)
+    for name in ("api1", "api2"):
+        eventually(lambda name=name: deployment.healthy(name))
+
+    address = f"{LOOPBACK}:{deployment.ports['proxy']}"
+    create = (
+        'mutation { createTask(input: {title: "t"}, await: PROJECTED) { task { title } receipt { stream } } }'
+    )
+    with httpx.Client(base_url=f"http://{address}", timeout=20) as client:
+        answer = client.post("/graphql", json={"query": create}).json()
+        assert answer["data"]["createTask"]["task"] == {"title": "t"}, answer
+        with connect(f"ws://{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+            socket.send('{"type": "connection_init"}')
+            assert json.loads(socket.recv(timeout=20))["type"] == "connection_ack"
+        for name in ("api1", "api2"):
+            assert deployment.healthy(name)
+        deployment.children["api1"].kill()
+        for _ in range(4):
+            count = client.post("/graphql", json={"query": "{ tasks { totalCount } }"}).json()
+            assert count == {"data": {"tasks": {"totalCount": 1}}}

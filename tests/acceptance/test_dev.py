@@ -1,0 +1,125 @@
+"""`nerve dev`: what `make run` runs. It starts everything, stops everything, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import eventually
+
+NERVE = Path(sys.executable).with_name("nerve")
+
+
+class Dev:
+    """A `nerve dev` with its data in a folder of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._output = folder / "output"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environment = {**os.environ, "NERVE_DATA_DIR": str(self.folder / "data"), "NERVE_PORT": "0"}
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [NERVE, "dev"], env=environment, cwd=self.folder, stdout=output, stderr=output
+            )
+        eventually(lambda: self._running().poll() is not None or "nerve is running" in self.said)
+        assert self._running().poll() is None, self.said
+
+    @property
+    def said(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def run_file(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "data" / "run.json").read_text())
+        return content
+
+    def ask(self, query: str) -> Any:
+        answer = httpx.post(f"{self.run_file['url']}/graphql", json={"query": query}, timeout=20).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def family(self) -> dict[int, str]:
+        """Process ids of it and of its children, with what they are."""
+        pid = self._running().pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in [pid, *children]}
+
+    def signal(self, number: signal.Signals) -> None:
+        self._running().send_signal(number)
+
+    def exit_code(self) -> int:
+        return self._running().wait(60)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    dev = Dev(tmp_path)
+    yield dev
+    dev.signal(signal.SIGKILL)
+    dev.exit_code()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _count(dev: Dev) -> int:
+    count: int = dev.ask("{ tasks { totalCount } }")["tasks"]["totalCount"]
+    return count
+
+
+def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(dev: Dev) -> None:
+    dev.start()
+    dev.ask('mutation { createTask(input: {title: "kept"}, await: PROJECTED) { receipt { stream } } }')
+    family = dev.family()
+    assert len(family) == 5, "itself, mongod, redis-server, the API, the worker"
+    dev.signal(signal.SIGKILL)
+    dev.exit_code()
+    eventually(lambda: not any(map(_alive, family)), 5)
+
+    dev.start()
+    assert _count(dev) == 1
+    family = dev.family()
+    dev.signal(signal.SIGINT)
+    assert dev.exit_code() == 0, dev.said
+    assert not any(map(_alive, family))
+
+    dev.start()
+    assert _count(dev) == 1
+    family = dev.family()
+    worker = next(pid for pid, command in family.items() if "worker" in command)
+    os.kill(worker, signal.SIGSTOP)
+    dev.signal(signal.SIGTERM)
+    assert dev.exit_code() == 0, dev.said
+    assert "the worker is slow to stop and is killed" in dev.said
+    assert not any(map(_alive, family))
+    assert not (dev.folder / "data" / "run.json").exists()
+
+
+def test_it_ends_with_a_clear_word_when_a_part_of_it_dies(dev: Dev) -> None:
+    dev.start()
+    family = dev.family()
+    os.kill(next(pid for pid, command in family.items() if "redis-server" in command), signal.SIGKILL)
+    assert dev.exit_code() == 1
+    assert "redis-server ended by itself" in dev.said
+    assert "Traceback" not in dev.said
+    assert not any(map(_alive, family))
