@@ -1,7 +1,7 @@
 """Commands as CloudEvents 1.0, one JSON object a line.
 
-    {"specversion": "1.0", "type": "nerve.command.CreateTask", "source": "/billing", "id": "4711",
-     "subject": "task-17", "time": "2024-05-17T12:00:00Z", "data": {"title": "Sum", "agentId": "agent-ada"}}
+    {"specversion": "1.0", "type": "nerve.command.CreateTask", "source": "/ci", "id": "4711",
+     "subject": "task-17", "time": "2024-05-17T12:00:00Z", "data": {"title": "Sum", "agentId": "agent-7"}}
 
 `type` names the command, `data` holds its fields as in the API, `subject` is the stream, `id` the command id
 that makes it idempotent, `source` is kept with the events, and `time` is when it happened.

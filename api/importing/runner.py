@@ -59,9 +59,9 @@ class Importer:
     catalog: Catalog
     bus: CommandBus
     log: EventLog
-    scope: Scope
     progress: Callable[[Report], None] = lambda report: None
     refuse: Callable[[Refused], None] = lambda refused: None
+    scope: Scope = field(default_factory=Scope)
 
     async def run(self, path: Path) -> Report:
         """Import the file and tell how it went.

@@ -11,13 +11,13 @@ from domain.agents.events import AgentRegistered, AgentRetired, AgentState, Agen
 from tests.unit.scenario import given
 
 ID = "agent-1"
-REGISTERED = AgentRegistered(name="Ada", capabilities=["review"])
+REGISTERED = AgentRegistered(name="Writer", capabilities=["review"])
 BUSY = AgentStateChanged(previous_state=AgentState.IDLE, state=AgentState.BUSY)
 RETIRED = AgentRetired(previous_state=AgentState.IDLE)
 
 
 def test_an_agent_is_registered_with_its_capabilities() -> None:
-    given(Agent).when(RegisterAgent(name="Ada", capabilities=["review"])).then(REGISTERED)
+    given(Agent).when(RegisterAgent(name="Writer", capabilities=["review"])).then(REGISTERED)
 
 
 def test_a_registered_agent_changes_its_state_and_says_why() -> None:
@@ -62,11 +62,11 @@ def test_retirement_is_final(command: ChangeAgentState | RetireAgent) -> None:
         {"name": ""},
         {"name": "  "},
         {"name": "x" * 201},
-        {"name": "Ada", "capabilities": [""]},
-        {"name": "Ada", "capabilities": ["x"] * 51},
-        {"name": "Ada", "color": "red"},
-        {"name": "Ada", "id": "agent"},
-        {"name": "Ada", "id": "agent-/etc"},
+        {"name": "Writer", "capabilities": [""]},
+        {"name": "Writer", "capabilities": ["x"] * 51},
+        {"name": "Writer", "color": "red"},
+        {"name": "Writer", "id": "agent"},
+        {"name": "Writer", "id": "agent-/etc"},
     ],
 )
 def test_a_malformed_registration_is_refused(data: dict[str, object]) -> None:

@@ -18,9 +18,9 @@ from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTas
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from tests.wired import Wired, wired
 
-ADA, TASK, CASE = "agent-ada", "task-1", "workflow-7"
-REGISTER = RegisterAgent(id=ADA, name="Ada")
-CREATE = CreateTask(id=TASK, title="Sum", agent_id=ADA)
+WRITER, TASK, CASE = "agent-writer", "task-1", "workflow-7"
+REGISTER = RegisterAgent(id=WRITER, name="Writer")
+CREATE = CreateTask(id=TASK, title="Sum", agent_id=WRITER)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_what_the_envelope_says_is_kept_with_the_events(nerve: Wired) -> N
     await nerve.send(
         REGISTER,
         then,
-        scope=Scope("acme", "ann"),
+        scope=Scope("acme", "owner"),
         command_id="c-1",
         correlation="story",
         causation="evt-0",
@@ -61,7 +61,7 @@ async def test_what_the_envelope_says_is_kept_with_the_events(nerve: Wired) -> N
     kept = event.commit
     assert (kept.tenant, kept.actor, kept.command_id, kept.command) == (
         "acme",
-        "ann",
+        "owner",
         "c-1",
         "RegisterAgent",
     )
@@ -113,11 +113,11 @@ async def test_I3_a_command_id_sent_many_times_at_once_has_effect_once(
     assert len(await nerve.events()) == 2
 
 
-@pytest.mark.parametrize("other", [RetireAgent(id=ADA), ChangeAgentState(id="agent-bob", state="BUSY")])
+@pytest.mark.parametrize("other", [RetireAgent(id=WRITER), ChangeAgentState(id="agent-editor", state="BUSY")])
 async def test_a_command_id_is_not_used_for_two_commands(nerve: Wired, other: Command) -> None:
     await nerve.send(REGISTER)
-    await nerve.send(RegisterAgent(id="agent-bob", name="Bob"))
-    await nerve.send(ChangeAgentState(id=ADA, state=AgentState.BUSY), command_id="c-1")
+    await nerve.send(RegisterAgent(id="agent-editor", name="Editor"))
+    await nerve.send(ChangeAgentState(id=WRITER, state=AgentState.BUSY), command_id="c-1")
     with pytest.raises(ValidationFailed) as refusal:
         await nerve.send(other, command_id="c-1")
     assert refusal.value.path == ("commandId",)
@@ -128,21 +128,21 @@ async def test_a_command_id_is_not_used_for_two_commands(nerve: Wired, other: Co
 async def test_I2_a_wrong_expected_version_is_a_conflict_that_tells_both(nerve: Wired, expected: int) -> None:
     await nerve.send(REGISTER)
     with pytest.raises(ConcurrencyConflict) as conflict:
-        await nerve.send(RetireAgent(id=ADA), expected_version=expected)
-    assert conflict.value.details() == {"stream": ADA, "expectedVersion": expected, "version": 1}
+        await nerve.send(RetireAgent(id=WRITER), expected_version=expected)
+    assert conflict.value.details() == {"stream": WRITER, "expectedVersion": expected, "version": 1}
     assert len(await nerve.events()) == 1
-    assert (await nerve.send(RetireAgent(id=ADA), expected_version=1)).version == 2
+    assert (await nerve.send(RetireAgent(id=WRITER), expected_version=1)).version == 2
 
 
 @pytest.mark.parametrize(
     ("command", "error", "path"),
     [
         (REGISTER, AlreadyExists, None),
-        (RetireAgent(id="agent-bob"), NotFound, None),
-        (CreateTask(title="Sum", agent_id="agent-bob"), NotFound, None),
+        (RetireAgent(id="agent-editor"), NotFound, None),
+        (CreateTask(title="Sum", agent_id="agent-editor"), NotFound, None),
         (CreateTask(title="Sum", workflow_id=CASE), NotFound, None),
         (RetireAgent(id="task-1"), ValidationFailed, ("id",)),
-        (RegisterAgent(id="task-1", name="Ada"), ValidationFailed, ("id",)),
+        (RegisterAgent(id="task-1", name="Writer"), ValidationFailed, ("id",)),
         (CreateTask(title="Sum", agent_id="task-1"), ValidationFailed, ("agent_id",)),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Command) else None,
@@ -159,8 +159,8 @@ async def test_what_cannot_be_is_refused_and_nothing_stored(
 
 async def test_a_command_that_changes_nothing_has_a_receipt_without_a_position(nerve: Wired) -> None:
     await nerve.send(REGISTER)
-    receipt = await nerve.send(ChangeAgentState(id=ADA, state=AgentState.IDLE), command_id="c-1")
-    assert receipt == Receipt("c-1", ADA, version=1, position=0, correlation="c-1")
+    receipt = await nerve.send(ChangeAgentState(id=WRITER, state=AgentState.IDLE), command_id="c-1")
+    assert receipt == Receipt("c-1", WRITER, version=1, position=0, correlation="c-1")
     assert await nerve.log.head() == 1
 
 
@@ -178,7 +178,7 @@ async def test_a_refusal_from_a_state_that_another_process_has_changed_is_decide
 ) -> None:
     await nerve.send(REGISTER)
     await nerve.send(CreateTask(id=TASK, title="Sum"))
-    await neighbour.send(AssignTask(id=TASK, agent_id=ADA))
+    await neighbour.send(AssignTask(id=TASK, agent_id=WRITER))
     assert (await nerve.send(StartTask(id=TASK))).version == 3
     with pytest.raises(InvariantViolated):
         await neighbour.send(StartTask(id=TASK))
@@ -189,16 +189,16 @@ async def test_another_stream_is_seen_as_it_is_now_not_as_it_was_remembered(
 ) -> None:
     await nerve.send(REGISTER)
     await nerve.send(CREATE)
-    await neighbour.send(RetireAgent(id=ADA))
+    await neighbour.send(RetireAgent(id=WRITER))
     with pytest.raises(InvariantViolated):
-        await nerve.send(CreateTask(title="Sum", agent_id=ADA))
+        await nerve.send(CreateTask(title="Sum", agent_id=WRITER))
 
 
 async def test_streams_of_two_tenants_do_not_meet(nerve: Wired) -> None:
     await nerve.send(REGISTER, scope=Scope("one"))
     assert (await nerve.send(REGISTER, scope=Scope("two"))).version == 1
     with pytest.raises(NotFound):
-        await nerve.send(RetireAgent(id=ADA))
+        await nerve.send(RetireAgent(id=WRITER))
 
 
 async def test_an_event_and_its_data_tell_one_time(nerve: Wired) -> None:
@@ -235,7 +235,7 @@ async def test_middleware_wraps_dispatch_in_its_order_and_may_refuse(mongo_url: 
     async with wired(mongo_url, database, [layer("outer"), layer("inner")]) as nerve:
         await nerve.send(REGISTER)
         with pytest.raises(InvariantViolated):
-            await nerve.send(RetireAgent(id=ADA))
+            await nerve.send(RetireAgent(id=WRITER))
         assert len(await nerve.events()) == 1
     assert heard == [
         "outer RegisterAgent",

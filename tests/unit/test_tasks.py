@@ -24,14 +24,14 @@ from domain.tasks.events import (
 )
 from tests.unit.scenario import NOON, given
 
-ID, ADA, BOB, CASE = "task-1", "agent-ada", "agent-bob", "workflow-7"
+ID, WRITER, EDITOR, CASE = "task-1", "agent-writer", "agent-editor", "workflow-7"
 CREATED = TaskCreated(title="Sum", description="", priority=Priority.NORMAL, tags=[], workflow_id=CASE)
-ASSIGNED = TaskAssigned(agent_id=ADA, workflow_id=CASE)
-STARTED = TaskStarted(agent_id=ADA, started_at=NOON, workflow_id=CASE)
-COMPLETED = TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=1.0)
-FAILED = TaskFailed(agent_id=ADA, error="no", workflow_id=CASE)
-CANCELLED = TaskCancelled(agent_id=ADA, workflow_id=CASE)
-AGENTS = {ADA: Agent(), BOB: Agent()}
+ASSIGNED = TaskAssigned(agent_id=WRITER, workflow_id=CASE)
+STARTED = TaskStarted(agent_id=WRITER, started_at=NOON, workflow_id=CASE)
+COMPLETED = TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=1.0)
+FAILED = TaskFailed(agent_id=WRITER, error="no", workflow_id=CASE)
+CANCELLED = TaskCancelled(agent_id=WRITER, workflow_id=CASE)
+AGENTS = {WRITER: Agent(), EDITOR: Agent()}
 OPEN = [[CREATED], [CREATED, ASSIGNED], [CREATED, ASSIGNED, STARTED]]
 OVER = [
     [CREATED, ASSIGNED, STARTED, COMPLETED],
@@ -51,30 +51,30 @@ def test_a_task_is_created_with_all_that_was_said() -> None:
 
 
 def test_a_task_created_with_an_agent_is_assigned_at_once() -> None:
-    command = CreateTask(title="Sum", workflow_id=CASE, agent_id=ADA)
+    command = CreateTask(title="Sum", workflow_id=CASE, agent_id=WRITER)
     given(Task).beside(AGENTS).when(command).then(CREATED, ASSIGNED)
 
 
 def test_until_it_is_started_a_task_can_be_assigned_anew() -> None:
-    given(Task, CREATED).beside(AGENTS).when(AssignTask(id=ID, agent_id=ADA)).then(ASSIGNED)
-    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=BOB)).then(
-        TaskAssigned(agent_id=BOB, previous_agent_id=ADA, workflow_id=CASE)
+    given(Task, CREATED).beside(AGENTS).when(AssignTask(id=ID, agent_id=WRITER)).then(ASSIGNED)
+    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=EDITOR)).then(
+        TaskAssigned(agent_id=EDITOR, previous_agent_id=WRITER, workflow_id=CASE)
     )
     given(Task, CREATED, ASSIGNED, STARTED).beside(AGENTS).when(
-        AssignTask(id=ID, agent_id=BOB)
+        AssignTask(id=ID, agent_id=EDITOR)
     ).then_refused()
 
 
 def test_assigning_to_the_agent_that_has_it_is_no_event() -> None:
-    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=ADA)).then_nothing()
+    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=WRITER)).then_nothing()
 
 
 @pytest.mark.parametrize(
     ("history", "command"),
-    [([], CreateTask(title="Sum", agent_id=ADA)), ([CREATED], AssignTask(id=ID, agent_id=ADA))],
+    [([], CreateTask(title="Sum", agent_id=WRITER)), ([CREATED], AssignTask(id=ID, agent_id=WRITER))],
 )
 def test_a_retired_agent_gets_no_task(history: list, command: Any) -> None:
-    retired = {ADA: Agent(state=AgentState.RETIRED)}
+    retired = {WRITER: Agent(state=AgentState.RETIRED)}
     given(Task, *history).beside(retired).when(command).then_refused()
     given(Task, *history).when(command).then_refused(NotFound)
 
@@ -88,19 +88,19 @@ def test_a_task_is_started_once_and_by_its_agent() -> None:
 def test_completing_tells_the_result_whose_work_it_was_and_how_long_it_took() -> None:
     result = {"sum": 2, "notes": [None, "exact"]}
     given(Task, CREATED, ASSIGNED, STARTED).at(LATER).when(CompleteTask(id=ID, result=result)).then(
-        TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=90.25, result=result)
+        TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=90.25, result=result)
     )
 
 
 def test_failing_tells_the_error_and_how_long_it_took() -> None:
     given(Task, CREATED, ASSIGNED, STARTED).at(LATER).when(FailTask(id=ID, error="no")).then(
-        TaskFailed(agent_id=ADA, error="no", workflow_id=CASE, duration_seconds=90.25)
+        TaskFailed(agent_id=WRITER, error="no", workflow_id=CASE, duration_seconds=90.25)
     )
 
 
 def test_an_agent_may_report_the_end_alone_and_then_the_duration_is_not_known() -> None:
     given(Task, CREATED, ASSIGNED).when(CompleteTask(id=ID)).then(
-        TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=None)
+        TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=None)
     )
     given(Task, CREATED, ASSIGNED).when(FailTask(id=ID, error="no")).then(FAILED)
 
@@ -108,7 +108,7 @@ def test_an_agent_may_report_the_end_alone_and_then_the_duration_is_not_known() 
 def test_an_end_before_the_start_has_no_duration() -> None:
     early = NOON - timedelta(milliseconds=1)
     given(Task, CREATED, ASSIGNED, STARTED).at(early).when(CompleteTask(id=ID)).then(
-        TaskCompleted(agent_id=ADA, workflow_id=CASE, duration_seconds=None)
+        TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=None)
     )
 
 
@@ -122,7 +122,7 @@ def test_an_open_task_can_be_cancelled(history: list) -> None:
     started = STARTED in history
     given(Task, *history).at(LATER).when(CancelTask(id=ID, reason="moot")).then(
         TaskCancelled(
-            agent_id=ADA if ASSIGNED in history else None,
+            agent_id=WRITER if ASSIGNED in history else None,
             workflow_id=CASE,
             reason="moot",
             duration_seconds=90.25 if started else None,
@@ -134,8 +134,8 @@ def test_an_open_task_can_be_cancelled(history: list) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        AssignTask(id=ID, agent_id=BOB),
-        AssignTask(id=ID, agent_id=ADA),
+        AssignTask(id=ID, agent_id=EDITOR),
+        AssignTask(id=ID, agent_id=WRITER),
         StartTask(id=ID),
         CompleteTask(id=ID),
         FailTask(id=ID, error="no"),

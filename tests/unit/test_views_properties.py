@@ -31,7 +31,7 @@ json = st.recursive(
     max_leaves=3,
 )
 commands: st.SearchStrategy[Command] = st.one_of(
-    st.builds(RegisterAgent, id=agent_ids, name=st.just("Ada")),
+    st.builds(RegisterAgent, id=agent_ids, name=st.just("Writer")),
     st.builds(ChangeAgentState, id=agent_ids, state=st.sampled_from(AgentState)),
     st.builds(RetireAgent, id=agent_ids),
     st.builds(
@@ -56,8 +56,8 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(FailWorkflow, id=workflow_ids, error=st.just("no")),
 )
 SETUP: list[Command] = [
-    RegisterAgent(id="agent-1", name="Ada"),
-    RegisterAgent(id="agent-2", name="Bob"),
+    RegisterAgent(id="agent-1", name="Writer"),
+    RegisterAgent(id="agent-2", name="Editor"),
     StartWorkflow(id="workflow-1", name="case", planned_steps=2),
     *(CreateTask(id=f"task-{n}", title="Sum", agent_id="agent-1") for n in range(3)),
 ]

@@ -18,7 +18,7 @@ from projections.view import View
 from tests.unit.scenario import NOON
 from tests.unit.world import World, fold
 
-ADA, BOB, CASE = "agent-ada", "agent-bob", "workflow-7"
+WRITER, EDITOR, CASE = "agent-writer", "agent-editor", "workflow-7"
 
 
 def at(seconds: int) -> Any:
@@ -36,10 +36,10 @@ def rows_after(view: View[Any], *commands: Command) -> dict[str, Any]:
 def test_the_row_of_a_completed_task() -> None:
     rows = rows_after(
         tasks.view,
-        RegisterAgent(id=ADA, name="Ada"),
+        RegisterAgent(id=WRITER, name="Writer"),
         StartWorkflow(id=CASE, name="permit"),
         CreateTask(
-            id="task-1", title="Sum", priority=Priority.HIGH, tags=["a"], workflow_id=CASE, agent_id=ADA
+            id="task-1", title="Sum", priority=Priority.HIGH, tags=["a"], workflow_id=CASE, agent_id=WRITER
         ),
         StartTask(id="task-1"),
         CompleteTask(id="task-1", result={"sum": 2}),
@@ -52,7 +52,7 @@ def test_the_row_of_a_completed_task() -> None:
             "status": "COMPLETED",
             "priority": "HIGH",
             "tags": ["a"],
-            "agent_id": ADA,
+            "agent_id": WRITER,
             "workflow_id": CASE,
             "result": {"sum": 2},
             "error": None,
@@ -69,33 +69,33 @@ def test_the_row_of_a_completed_task() -> None:
 def test_the_rows_of_tasks_that_did_not_come_to_a_result() -> None:
     rows = rows_after(
         tasks.view,
-        RegisterAgent(id=ADA, name="Ada"),
-        CreateTask(id="task-1", title="Sum", agent_id=ADA),
+        RegisterAgent(id=WRITER, name="Writer"),
+        CreateTask(id="task-1", title="Sum", agent_id=WRITER),
         CreateTask(id="task-2", title="Sum"),
         FailTask(id="task-1", error="no"),
         CancelTask(id="task-2", reason="moot"),
     )
     shown = ("status", "agent_id", "error", "cancel_reason", "finished_at", "duration_seconds")
-    assert [rows["task-1"][name] for name in shown] == ["FAILED", ADA, "no", None, at(3), None]
+    assert [rows["task-1"][name] for name in shown] == ["FAILED", WRITER, "no", None, at(3), None]
     assert [rows["task-2"][name] for name in shown] == ["CANCELLED", None, None, "moot", at(4), None]
 
 
 def test_agents_count_the_tasks_they_have_and_had() -> None:
     rows = rows_after(
         agents.view,
-        RegisterAgent(id=ADA, name="Ada", capabilities=["sums"]),
-        RegisterAgent(id=BOB, name="Bob"),
-        *(CreateTask(id=f"task-{n}", title="Sum", agent_id=ADA) for n in range(4)),
-        AssignTask(id="task-0", agent_id=BOB),
+        RegisterAgent(id=WRITER, name="Writer", capabilities=["sums"]),
+        RegisterAgent(id=EDITOR, name="Editor"),
+        *(CreateTask(id=f"task-{n}", title="Sum", agent_id=WRITER) for n in range(4)),
+        AssignTask(id="task-0", agent_id=EDITOR),
         CompleteTask(id="task-1"),
         FailTask(id="task-2", error="no"),
         CancelTask(id="task-0"),
-        ChangeAgentState(id=ADA, state=AgentState.BUSY),
-        RetireAgent(id=BOB),
+        ChangeAgentState(id=WRITER, state=AgentState.BUSY),
+        RetireAgent(id=EDITOR),
     )
-    assert rows[ADA] == {
-        "id": ADA,
-        "name": "Ada",
+    assert rows[WRITER] == {
+        "id": WRITER,
+        "name": "Writer",
         "capabilities": ["sums"],
         "state": "BUSY",
         "open_tasks": 1,
@@ -105,16 +105,16 @@ def test_agents_count_the_tasks_they_have_and_had() -> None:
         "registered_at": at(0),
         "retired_at": None,
     }
-    bob = rows[BOB]
-    assert (bob["state"], bob["retired_at"]) == ("RETIRED", at(11))
-    assert (bob["open_tasks"], bob["cancelled_tasks"]) == (0, 1)
+    editor = rows[EDITOR]
+    assert (editor["state"], editor["retired_at"]) == ("RETIRED", at(11))
+    assert (editor["open_tasks"], editor["cancelled_tasks"]) == (0, 1)
 
 
 def test_a_workflow_shows_its_steps_and_how_far_it_has_come() -> None:
     commands: list[Command] = [
-        RegisterAgent(id=ADA, name="Ada"),
+        RegisterAgent(id=WRITER, name="Writer"),
         StartWorkflow(id=CASE, name="permit", planned_steps=4),
-        CompleteStep(id=CASE, name="draft", agent_id=ADA),
+        CompleteStep(id=CASE, name="draft", agent_id=WRITER),
         CompleteStep(id=CASE, name="send"),
     ]
     running = rows_after(workflows.view, *commands)[CASE]
@@ -123,7 +123,7 @@ def test_a_workflow_shows_its_steps_and_how_far_it_has_come() -> None:
         "name": "permit",
         "status": "RUNNING",
         "steps": [
-            {"name": "draft", "task_id": None, "agent_id": ADA, "completed_at": at(2)},
+            {"name": "draft", "task_id": None, "agent_id": WRITER, "completed_at": at(2)},
             {"name": "send", "task_id": None, "agent_id": None, "completed_at": at(3)},
         ],
         "steps_completed": 2,
@@ -161,7 +161,7 @@ def test_progress_needs_a_plan_and_never_passes_one(planned: int | None, progres
 @pytest.mark.parametrize("view", [agents.view, tasks.view, workflows.view], ids=lambda view: view.name)
 def test_an_event_of_a_type_that_nobody_knows_changes_nothing(view: View[Any]) -> None:
     world = World()
-    world.dispatch(RegisterAgent(id=ADA, name="Ada"))
+    world.dispatch(RegisterAgent(id=WRITER, name="Writer"))
     world.dispatch(CreateTask(id="task-1", title="Sum"))
     world.dispatch(StartWorkflow(id=CASE, name="permit"))
     foreign = [event._replace(type="task.tickled", payload=None) for event in world.events]

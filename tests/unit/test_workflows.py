@@ -21,17 +21,17 @@ from domain.workflows.events import (
 )
 from tests.unit.scenario import NOON, given
 
-ID, TASK, ADA = "workflow-7", "task-1", "agent-ada"
+ID, TASK, WRITER = "workflow-7", "task-1", "agent-writer"
 STARTED = WorkflowStarted(name="permit", started_at=NOON, planned_steps=2)
 DRAFTED = WorkflowStepCompleted(name="draft", number=1)
-CHECKED = WorkflowStepCompleted(name="check", number=2, task_id=TASK, agent_id=ADA)
+CHECKED = WorkflowStepCompleted(name="check", number=2, task_id=TASK, agent_id=WRITER)
 FINISHED = WorkflowFinished(steps_completed=0)
 FAILED = WorkflowFailed(error="no", steps_completed=0)
 LATER = NOON + timedelta(hours=1)
 
 
 def done(**fields: Any) -> dict[str, Task]:
-    return {TASK: Task(status=TaskStatus.COMPLETED, agent_id=ADA, **fields)}
+    return {TASK: Task(status=TaskStatus.COMPLETED, agent_id=WRITER, **fields)}
 
 
 def test_a_workflow_starts_with_its_plan() -> None:
@@ -45,9 +45,9 @@ def test_steps_are_numbered_as_they_are_completed() -> None:
 
 
 def test_a_step_names_the_agent_or_takes_it_from_its_task() -> None:
-    by_agent = CompleteStep(id=ID, name="draft", agent_id=ADA)
-    given(Workflow, STARTED).beside({ADA: Agent()}).when(by_agent).then(
-        WorkflowStepCompleted(name="draft", number=1, agent_id=ADA)
+    by_agent = CompleteStep(id=ID, name="draft", agent_id=WRITER)
+    given(Workflow, STARTED).beside({WRITER: Agent()}).when(by_agent).then(
+        WorkflowStepCompleted(name="draft", number=1, agent_id=WRITER)
     )
     by_task = CompleteStep(id=ID, name="check", task_id=TASK)
     given(Workflow, STARTED, DRAFTED).beside(done()).when(by_task).then(CHECKED)
@@ -57,15 +57,15 @@ def test_a_step_names_the_agent_or_takes_it_from_its_task() -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        Task(status=TaskStatus.STARTED, agent_id=ADA),
-        Task(status=TaskStatus.CANCELLED, agent_id=ADA),
-        Task(status=TaskStatus.COMPLETED, agent_id=ADA, workflow_id="workflow-8"),
-        Task(status=TaskStatus.COMPLETED, agent_id="agent-bob"),
+        Task(status=TaskStatus.STARTED, agent_id=WRITER),
+        Task(status=TaskStatus.CANCELLED, agent_id=WRITER),
+        Task(status=TaskStatus.COMPLETED, agent_id=WRITER, workflow_id="workflow-8"),
+        Task(status=TaskStatus.COMPLETED, agent_id="agent-editor"),
     ],
     ids=["not done", "cancelled", "of another workflow", "of another agent"],
 )
 def test_a_step_is_completed_only_by_a_completed_task_of_its_own(task: Task) -> None:
-    command = CompleteStep(id=ID, name="check", task_id=TASK, agent_id=ADA)
+    command = CompleteStep(id=ID, name="check", task_id=TASK, agent_id=WRITER)
     given(Workflow, STARTED).beside({TASK: task}).when(command).then_refused()
 
 
@@ -73,9 +73,9 @@ def test_a_step_is_done_again_only_by_another_task() -> None:
     history = given(Workflow, STARTED, DRAFTED, CHECKED)
     history.when(CompleteStep(id=ID, name="draft")).then_refused()
     history.beside(done()).when(CompleteStep(id=ID, name="check", task_id=TASK)).then_refused()
-    other = {"task-2": Task(status=TaskStatus.COMPLETED, agent_id=ADA)}
+    other = {"task-2": Task(status=TaskStatus.COMPLETED, agent_id=WRITER)}
     history.beside(other).when(CompleteStep(id=ID, name="check", task_id="task-2")).then(
-        WorkflowStepCompleted(name="check", number=3, task_id="task-2", agent_id=ADA)
+        WorkflowStepCompleted(name="check", number=3, task_id="task-2", agent_id=WRITER)
     )
 
 

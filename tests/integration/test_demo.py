@@ -1,0 +1,41 @@
+"""The demo over the real log."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from api.demo import Demo
+from domain.tasks.commands import CancelTask
+from projections import agents, tasks, workflows
+from tests.unit.world import fold
+from tests.wired import wired
+
+
+async def test_a_demo_plays_its_workflows_out_and_retires_its_fleet(mongo_url: str, database: str) -> None:
+    async with wired(mongo_url, database) as nerve:
+        sent = await Demo(nerve.bus, fleet=4, rate=60, seed=7).play(duration=0.5)
+        events = await nerve.events()
+    fleet, work, cases = (fold(view, events) for view in (agents.view, tasks.view, workflows.view))
+    assert [row["state"] for row in fleet.values()] == ["RETIRED"] * 4
+    assert not any(row["open_tasks"] for row in fleet.values())
+    assert {row["status"] for row in work.values()} <= {"COMPLETED", "FAILED", "CANCELLED"}
+    assert {row["status"] for row in cases.values()} <= {"FINISHED", "FAILED"}
+    stored = Counter(event.commit.command for event in events if event.place == 0)
+    assert Counter(sent) == stored
+    assert len(work) >= len(cases) > 1
+
+
+async def test_a_demo_goes_on_when_somebody_interferes(mongo_url: str, database: str) -> None:
+    async with wired(mongo_url, database) as nerve, wired(mongo_url, database) as other:
+
+        async def interfere(envelope, following):  # type: ignore[no-untyped-def]
+            receipt = await following(envelope)
+            if type(envelope.command).__name__ == "StartTask":
+                await other.send(CancelTask(id=receipt.stream))
+            return receipt
+
+        async with wired(mongo_url, database, [interfere]) as played:
+            sent = await Demo(played.bus, fleet=2, rate=60).play(duration=0.3)
+        rows = fold(tasks.view, await nerve.events())
+    assert {row["status"] for row in rows.values()} == {"CANCELLED"}
+    assert sent["RetireAgent"] == 2
