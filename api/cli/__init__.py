@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (processes.dev, processes.serve, processes.worker):
+for command in (processes.dev, processes.serve, processes.worker, tools.demo):
     app.command()(command)
 app.command("import")(tools.import_file)
 app.add_typer(events.app, name="events")

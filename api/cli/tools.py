@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.terminal import errors, output, running_nerve
 from api.composition import load_views
+from api.demo import Demo
 from api.graphql.schema import print_api
 from api.importing.rows import Refused
 from api.importing.runner import Importer, Report
 from api.settings import load_settings
-from domain.kernel import Scope
 
 schema = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 
@@ -56,8 +58,26 @@ async def _import(file: Path) -> Report:
             errors.print(text, highlight=False, markup=False, soft_wrap=True)
 
         async with running_nerve() as nerve:
-            importer = Importer(nerve.catalog, nerve.bus, nerve.log, Scope(), progress=show, refuse=refuse)
+            importer = Importer(nerve.catalog, nerve.bus, nerve.log, progress=show, refuse=refuse)
             return await importer.run(file)
+
+
+def demo(
+    agents: Annotated[int, typer.Option(min=1, help="How many agents.")] = 8,
+    rate: Annotated[float, typer.Option(min=0.01, help="About how many tasks end in a second.")] = 2.0,
+    duration: Annotated[float | None, typer.Option(help="Seconds; without it, until Ctrl-C.")] = None,
+    seed: Annotated[int, typer.Option(help="Another one plays another story.")] = 1,
+) -> None:
+    """Play a fleet of agents that work on tasks, so that live pages move."""
+    errors.print(f"{agents} agents are at work; Ctrl-C stops them", highlight=False)
+    with suppress(KeyboardInterrupt):
+        sent = asyncio.run(_demo(agents, rate, duration, seed))
+        output.print(f"the agents are done after {sum(sent.values())} commands", highlight=False)
+
+
+async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
+    async with running_nerve() as nerve:
+        return await Demo(nerve.bus, fleet=agents, rate=rate, seed=seed).play(duration)
 
 
 @schema.command("print")

@@ -106,8 +106,8 @@ def _take(lock: int, folder: Path) -> None:
         owner = os.pread(lock, 20, 0).decode()
         if (owner and _alive(int(owner))) or time.monotonic() > deadline:
             raise ConfigurationError(
-                f"the data folder {folder} is in use by the nerve with process id {owner} or its servers; stop them,"
-                " or set NERVE_DATA_DIR to another folder"
+                f"the data folder {folder} is in use by the nerve with process id {owner} or its servers;"
+                " stop them, or set NERVE_DATA_DIR to another folder"
             )
         time.sleep(0.05)
     _run_file(folder).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ PROCESSES = ("mongo1", "mongo2", "mongo3", "redis", "api1", "api2", "worker", "p
 
 
 def test_the_file_keeps_to_the_compose_specification() -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    check = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
+    outcome = subprocess.run([*check, str(COMPOSE)], capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout
 
 
@@ -97,7 +98,7 @@ class Deployment:
         text = text.replace("api:8321", both).replace("admin off", f"admin off\n default_bind {LOOPBACK}")
         text = re.sub(r"\b(mongo\d|redis):\d+", lambda host: f"{LOOPBACK}:{self.ports[host[1]]}", text)
         if name in self.ports:
-            text = re.sub(r"(?<!\d)(27017|6379|8321)(?!\d)", str(self.ports[name]), text)
+            text = re.sub(r"(?<!\d)(27017|6379|8321|9321)(?!\d)", str(self.ports[name]), text)
         text = text.replace("--bind_ip_all", f"--bind_ip={LOOPBACK}").replace(
             "/data/db", str(self._folder / name)
         )
@@ -118,13 +119,13 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
         deployment.start(name)
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
-        eventually(lambda name=name: deployment.healthy(name))
+        eventually(partial(deployment.healthy, name))
     assert deployment.run("replica-set") == 0
     assert deployment.run("replica-set") == 0, "a restarted job finds the set as it is"
     for name in ("api1", "api2", "worker", "proxy"):
         deployment.start(name)
-    for name in ("api1", "api2"):
-        eventually(lambda name=name: deployment.healthy(name))
+    for name in ("api1", "api2", "worker"):
+        eventually(partial(deployment.healthy, name))
 
     address = f"{LOOPBACK}:{deployment.ports['proxy']}"
     create = (

@@ -53,8 +53,8 @@ class Dev:
     def family(self) -> dict[int, str]:
         """Process ids of it and of its children, with what they are."""
         pid = self._running().pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in [pid, *children]}
+        children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return {child: Path(f"/proc/{child}/cmdline").read_text() for child in (pid, *children)}
 
     def signal(self, number: signal.Signals) -> None:
         self._running().send_signal(number)
