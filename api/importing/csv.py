@@ -21,6 +21,13 @@ def read_csv(stream: BinaryIO) -> Iterator[Fields | Refused]:
     """
     # What is not UTF-8 becomes a lone surrogate, which refuses the row and not the file.
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        yield from _rows(text)
+    finally:
+        text.detach()
+
+
+def _rows(text: io.TextIOWrapper) -> Iterator[Fields | Refused]:
     first = text.readline()
     delimiter = max(DELIMITERS, key=first.count)
     header = next(csv.reader([first], delimiter=delimiter), [])

@@ -31,7 +31,7 @@ def kind_of(path: Path) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """The file as bytes, unpacked; raises ValidationFailed where it cannot be read."""
+    """The file as bytes, unpacked; raises ValidationFailed, with its name, where it cannot be read."""
     try:
         with path.open("rb") as packed:
             if packed.peek(2)[:2] == b"\x1f\x8b":
@@ -41,6 +41,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                 yield packed
     except (OSError, EOFError, zlib.error) as error:
         raise ValidationFailed(f"{path.name} cannot be read: {error}") from error
+    except ValidationFailed as error:
+        raise ValidationFailed(f"{path.name}: {error}") from None
 
 
 def read_log(path: Path, kind: str) -> tuple[list[Activity], list[Refused]]:
@@ -49,11 +51,16 @@ def read_log(path: Path, kind: str) -> tuple[list[Activity], list[Refused]]:
     refused: list[Refused] = []
     with opened(path) as stream:
         for row in LOGS[kind](stream):
-            if isinstance(row, Refused):
-                refused.append(row)
-                continue
-            try:
-                activities.append(to_activity(row))
-            except ValidationFailed as error:
-                refused.append(Refused(row.line, str(error)))
+            found = row if isinstance(row, Refused) else _checked(row)
+            if isinstance(found, Refused):
+                refused.append(found)
+            else:
+                activities.append(found)
     return activities, refused
+
+
+def _checked(row: Fields) -> Activity | Refused:
+    try:
+        return to_activity(row)
+    except ValidationFailed as error:
+        return Refused(row.line, str(error))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from api.demo import Demo
+from domain.kernel import Envelope, Receipt
+from domain.kernel.bus import Handler
 from domain.tasks.commands import CancelTask
 from projections import agents, tasks, workflows
 from tests.unit.world import fold
@@ -28,7 +30,7 @@ async def test_a_demo_plays_its_workflows_out_and_retires_its_fleet(mongo_url: s
 async def test_a_demo_goes_on_when_somebody_interferes(mongo_url: str, database: str) -> None:
     async with wired(mongo_url, database) as nerve, wired(mongo_url, database) as other:
 
-        async def interfere(envelope, following):  # type: ignore[no-untyped-def]
+        async def interfere(envelope: Envelope, following: Handler) -> Receipt:
             receipt = await following(envelope)
             if type(envelope.command).__name__ == "StartTask":
                 await other.send(CancelTask(id=receipt.stream))
