@@ -91,14 +91,17 @@ class Ring(Generic[T]):
 
 
 class Tail(Generic[T]):
-    """The live end of a source, shared by all cursors of this process. Without a cursor it reads nothing."""
+    """The live end of a source, shared by all cursors of this process; `cursors` counts them.
+
+    Without a cursor it reads nothing.
+    """
 
     def __init__(self, source: Source[T], listener: Listener, poll_interval: float) -> None:
         self._source = source
         self._listener = listener
         self._poll_interval = poll_interval
         self._ring: Ring[T] | None = None
-        self._cursors = 0
+        self.cursors = 0
         self._wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -161,12 +164,12 @@ class Tail(Generic[T]):
         return not live
 
     def _enter(self) -> None:
-        self._cursors += 1
+        self.cursors += 1
         self._wanted.set()
 
     def _leave(self) -> None:
-        self._cursors -= 1
-        if not self._cursors:
+        self.cursors -= 1
+        if not self.cursors:
             self._wanted.clear()
             self._ring = None
 
@@ -185,7 +188,7 @@ class Tail(Generic[T]):
         """Follow the source until the last cursor has left."""
         reader = self._source.reader()
         ring = Ring(self._source, await self._source.head(), RING)
-        self._ring = ring if self._cursors else None
+        self._ring = ring if self.cursors else None
         while self._ring is ring:
             items, end = await reader.read(ring.end, BATCH)
             if end > ring.end:

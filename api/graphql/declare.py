@@ -149,14 +149,19 @@ def _resolve_directly(field: GraphQLField) -> None:
     if definition.is_subscription:
         field.subscribe = resolver
     else:
-        field.resolve = resolver or _item(definition.python_name)
+        field.resolve = resolver or ItemLookUp(definition.python_name)
 
 
-def _item(key: str) -> Resolver:
-    def look_up(source: Mapping[str, Any], _info: object) -> Any:
-        return source.get(key)
+class ItemLookUp:
+    """The resolver of a field that is an item of its source."""
 
-    return look_up
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
+        return source.get(self.key)
 
 
 def _store_plainly(enum: GraphQLEnumType) -> None:

@@ -21,13 +21,12 @@ from graphql import (
     parse,
     validate,
 )
-from graphql import (
-    Executor as CoreExecutor,
-)
+from graphql import Executor as CoreExecutor
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.graphql.context import RequestContext
 from api.graphql.errors import to_response
+from api.graphql.leaves import LeafExecutor, find_leaves
 from api.graphql.places import place_errors
 from eventstore.lru import Lru
 
@@ -75,6 +74,7 @@ class Executor:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
+        self._leaves = find_leaves(schema)
         self._documents: Lru[str, DocumentNode] = Lru(CACHED_DOCUMENTS)
 
     def prepare(self, operation: Operation) -> Prepared:
@@ -134,13 +134,14 @@ class Executor:
     def _bind(self, prepared: Prepared, context: RequestContext) -> CoreExecutor[Any]:
         """The operation with its variables; raises Refused where they do not fit."""
         variables = prepared.operation.variables or {}
-        bound = CoreExecutor.build(
+        bound = LeafExecutor.build(
             self.schema,
             prepared.document,
             context_value=context,
             raw_variable_values=variables,
             operation_name=prepared.operation.operation_name,
             is_awaitable=_is_coroutine,
+            leaves=self._leaves,
         )
         if isinstance(bound, list):
             place_errors(bound, self.schema, prepared.document, variables)

@@ -1,0 +1,161 @@
+"""The API on a real socket, served by a thread of the test's process, and clients for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from socket import socket
+from typing import Any
+
+import httpx
+import orjson
+import uvicorn
+from starlette.applications import Starlette
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from api.app import create_app
+from api.composition import open_nerve
+from api.servers.address import listen
+from api.settings import Settings
+from tests.support import eventually
+
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running API."""
+
+    app: Starlette
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(self.url + path, headers=headers, timeout=PATIENCE)
+
+    def post(self, body: Any, **headers: str) -> httpx.Response:
+        """Send a GraphQL request: as JSON, or as the bytes that it is."""
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        sent = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        return httpx.post(f"{self.url}/graphql", content=content, headers=sent, timeout=PATIENCE)
+
+    def run(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to one operation."""
+        answer: dict[str, Any] = self.post({"query": query, "variables": variables}).json()
+        return answer
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of an operation that has no errors."""
+        answer = self.run(query, **variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def refused(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The one error of an operation."""
+        errors: list[dict[str, Any]] = self.run(query, **variables)["errors"]
+        assert len(errors) == 1, errors
+        return errors[0]
+
+    def do(self, mutation: str, wait: str = "PROJECTED", **fields: Any) -> dict[str, Any]:
+        """The receipt of a mutation that has no errors."""
+        kind = f"{mutation[0].upper()}{mutation[1:]}Input"
+        call = f"{mutation}(input: $input, await: {wait}) {{ receipt {{ stream version position }} }}"
+        data = self.ask(f"mutation ($input: {kind}!) {{ {call} }}", input=fields)
+        receipt: dict[str, Any] = data[mutation]["receipt"]
+        return receipt
+
+    def stored(self) -> list[str]:
+        """The ids of all events: what a refused request must not add to."""
+        return [
+            event["id"] for event in self.ask("{ events(first: 200) { nodes { id } } }")["events"]["nodes"]
+        ]
+
+    @asynccontextmanager
+    async def socket(self, subprotocol: str | None = "graphql-transport-ws") -> AsyncIterator[Client]:
+        """A WebSocket to the API that has said nothing yet."""
+        offered = [Subprotocol(subprotocol)] if subprotocol else None
+        address = f"ws://127.0.0.1:{self.port}/graphql"
+        async with connect(address, subprotocols=offered, compression=None) as connection:
+            yield Client(connection)
+
+    @asynccontextmanager
+    async def client(self, **payload: Any) -> AsyncIterator[Client]:
+        """A WebSocket after `connection_init`."""
+        async with self.socket() as client:
+            await client.send(type="connection_init", payload=payload)
+            assert await client.receive() == {"type": "connection_ack"}
+            yield client
+
+
+@dataclass(frozen=True)
+class Client:
+    """One side of graphql-transport-ws, message by message."""
+
+    connection: ClientConnection
+
+    async def send(self, **message: Any) -> None:
+        await self.connection.send(orjson.dumps(message).decode())
+
+    async def subscribe(self, id: str, query: str, **variables: Any) -> None:
+        await self.send(type="subscribe", id=id, payload={"query": query, "variables": variables})
+
+    async def receive(self) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE):
+            message: dict[str, Any] = orjson.loads(await self.connection.recv())
+        return message
+
+    async def next(self, id: str = "1") -> Any:
+        """The data of the operation's next result, which comes next on the socket."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == ("next", id), message
+        assert "errors" not in message["payload"], message
+        [data] = message["payload"]["data"].values()
+        return data
+
+    async def closed(self) -> tuple[int | None, str | None]:
+        """The code and the reason with which the server closes."""
+        async with asyncio.timeout(PATIENCE):
+            await self.connection.wait_closed()
+        return self.connection.close_code, self.connection.close_reason
+
+
+@contextmanager
+def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
+    """Serve the API with these settings, and with a worker beside it or not."""
+    chosen = Settings(**{"poll_interval": 0.2, **settings})
+    with listen("127.0.0.1", 0) as listener:
+        app = create_app(chosen)
+        # As in production: the same protocols, and no compression of messages.
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=chosen.max_body_bytes,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(_run(server, listener, chosen, worker)))
+        thread.start()
+        try:
+            eventually(lambda: server.started or not thread.is_alive())
+            assert server.started, "the API did not start"
+            yield Served(app, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+
+
+async def _run(server: uvicorn.Server, listener: socket, settings: Settings, worker: bool) -> None:
+    async with AsyncExitStack() as stack:
+        if worker:
+            await stack.enter_async_context(open_nerve(settings, role="worker"))
+        await server.serve(sockets=[listener])
