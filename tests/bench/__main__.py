@@ -10,12 +10,12 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench import append
+from tests.bench import append, queries
 from tests.bench.harness import ROUNDS, Benchmark, run
-from tests.bench.machine import REST, Machine, pin
+from tests.bench.machine import Machine
 from tests.bench.report import Result, print_table, write_json
 
-BENCHMARKS: tuple[Benchmark, ...] = (*append.BENCHMARKS,)
+BENCHMARKS: tuple[Benchmark, ...] = (*queries.BENCHMARKS, *append.BENCHMARKS)
 
 OUTPUT = Path("bench.json")
 SCRATCH = Path(".nerve")
@@ -28,7 +28,6 @@ def main() -> None:
     if not chosen:
         sys.exit(f"no benchmark starts with {wanted!r}; there are {', '.join(b.name for b in BENCHMARKS)}")
     results: list[Result] = []
-    pin(os.getpid(), REST)
     # Not among the system's temporary files, which may be in memory, where a journal costs nothing.
     SCRATCH.mkdir(exist_ok=True)
     with (

@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count, islice
 
+import bson
+
 from api.ids import now
 from domain.kernel import Catalog, Event
 from domain.kernel.ports import NewCommit, NewEvent
-from eventstore.commits import to_document
+from eventstore.commits import encode
 from eventstore.driver import Client, Collection, Document, open_client
 from eventstore.indexes import Collections
 from eventstore.log import EventLog
 from tests.bench.callers import median_latency, per_second
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
-from tests.bench.machine import Machine, measured_here
+from tests.bench.machine import Machine, on_subject_core
 
 CALLERS = 64
 STREAMS = 1_000
@@ -53,7 +55,9 @@ class Source:
         """The next ones as the log stores them, at the positions they would have."""
         first = next(self._numbers)
         commits = [self._commit(number) for number in (first, *islice(self._numbers, wanted - 1))]
-        return [{"_id": place, **to_document(commit)} for place, commit in enumerate(commits, first + 1)]
+        return [
+            {"_id": place, **bson.decode(encode(commit))} for place, commit in enumerate(commits, first + 1)
+        ]
 
     def _commit(self, number: int) -> NewCommit:
         return NewCommit(
@@ -111,7 +115,7 @@ async def _bare(client: Client, name: str) -> Bare:
 async def _log(machine: Machine, name: str) -> AsyncIterator[tuple[EventLog, Client]]:
     """A log of its own in this process, and a client for those it is compared with."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(measured_here())
+        stack.enter_context(on_subject_core())
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         log = EventLog(client[name], Catalog(()), clock=now, announce=lambda position: None, fence_after=1.0)
         await log.open()

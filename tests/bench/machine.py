@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.servers.child import Child
@@ -21,10 +21,12 @@ REST = set(CORES[1:]) or SUBJECT
 STOP_GRACE = 10.0
 
 
-def pin(pid: int, cores: Collection[int]) -> None:
-    """Bind a process to `cores`; its threads now and, as they inherit it, those to come."""
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        os.sched_setaffinity(int(thread), cores)
+def pin(cores: Collection[int]) -> None:
+    """Bind this process to `cores`: its threads, and all threads and processes it starts from here on."""
+    for thread in os.listdir("/proc/self/task"):
+        # It may have ended since it was listed.
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread), cores)
 
 
 class Machine:
@@ -36,13 +38,13 @@ class Machine:
 
     @contextmanager
     def running(self) -> Iterator[Machine]:
-        """Start the databases, and end them."""
+        """Start the databases, and end them. This process leaves the subject's core, and they do with it."""
+        pin(REST)
         started: list[Mongod | RedisServer] = []
         try:
             for server in (self._mongod, self._redis):
                 server.start()
                 started.append(server)
-                pin(server.pid, REST)
             yield self
         finally:
             for server in started:
@@ -76,20 +78,20 @@ class Machine:
             listener.listen(512)
             descriptor = listener.fileno()
             command = [sys.executable, "-m", "tests.bench.serve", factory, str(descriptor)]
-            child = Child(factory, command, environment=environment, keep=(descriptor,))
+            with on_subject_core():
+                child = Child(factory, command, environment=environment, keep=(descriptor,))
             port: int = listener.getsockname()[1]
         try:
-            pin(child.pid, SUBJECT)
             yield port
         finally:
             child.stop(STOP_GRACE)
 
 
 @contextmanager
-def measured_here() -> Iterator[None]:
-    """This process is what is measured, not the one that makes the load: it moves to the subject's core."""
-    pin(os.getpid(), SUBJECT)
+def on_subject_core() -> Iterator[None]:
+    """Within it this process, and what it starts, is what is measured and not what makes the load."""
+    pin(SUBJECT)
     try:
         yield
     finally:
-        pin(os.getpid(), REST)
+        pin(REST)

@@ -1,6 +1,6 @@
 """Serves one ASGI application on a listening socket it inherits: ``python -m tests.bench.serve FACTORY FD``.
 
-Every contender of a benchmark over HTTP runs under these same uvicorn settings, nerve's own.
+Every contender of a benchmark over HTTP runs under the same settings of uvicorn, those of `nerve serve`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ import uvicorn
 def main() -> None:
     factory, descriptor = sys.argv[1:]
     config = uvicorn.Config(
-        factory, factory=True, loop="uvloop", http="httptools", access_log=False, log_level="warning"
+        factory,
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
     )
     uvicorn.Server(config).run([socket.socket(fileno=int(descriptor))])
 

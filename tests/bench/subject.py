@@ -1,0 +1,47 @@
+"""nerve itself, as `nerve serve` runs it, and the same with a list that needs no database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+
+from api.app import create_app
+from api.settings import load_settings
+from projections.queries import Page, ViewReader
+
+
+def usual() -> Starlette:
+    """The application."""
+    return create_app(load_settings())
+
+
+def from_memory() -> Starlette:
+    """The application, with the page of workflows it read first in memory."""
+    app = usual()
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with inner(app):
+            readers = app.state.nerve.readers
+            readers["workflows"] = HeldReader(readers["workflows"])
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+class HeldReader:
+    """Asks MongoDB for the page once, and then has it in memory."""
+
+    def __init__(self, reader: ViewReader) -> None:
+        self._reader = reader
+        self._held: Page | None = None
+
+    async def page(self, tenant: str, **wanted: Any) -> Page:
+        if self._held is None:
+            self._held = await self._reader.page(tenant, **wanted)
+        return self._held
