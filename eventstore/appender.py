@@ -12,7 +12,8 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from domain.kernel import Receipt
 from domain.kernel.errors import Overloaded, Unavailable
 from domain.kernel.ports import NewCommit
-from eventstore.driver import Document, is_outage
+from eventstore.commits import new_receipt
+from eventstore.driver import is_outage
 from eventstore.indexes import Collections
 from eventstore.pending import Pending
 from eventstore.settlement import UNKNOWN, Guard, Settlement
@@ -52,14 +53,14 @@ class Appender:
         self._start_is_due = False
         self._closing = False
 
-    def submit(self, commit: NewCommit, document: Document, after: int) -> asyncio.Future[Receipt]:
+    def submit(self, commit: NewCommit, encoded: bytes, after: int) -> asyncio.Future[Receipt]:
         """Queue a commit; the future gets its receipt, or the error that says why there is none."""
         if self._closing:
             raise Unavailable("the log is closing; send the command again to another process")
         if len(self._queue) >= QUEUE:
             raise Overloaded(f"{QUEUE} appends are waiting already; try again with a growing pause")
         loop = asyncio.get_running_loop()
-        pending = Pending(commit, document, after, loop.time() + PATIENCE, loop.create_future())
+        pending = Pending(commit, encoded, after, loop.time() + PATIENCE, loop.create_future())
         self._queue.append(pending)
         self._start_soon()
         return pending.outcome
@@ -117,7 +118,7 @@ class Appender:
         refused = await self._insert(placed)
         for position, pending in placed.items():
             if position not in refused:
-                pending.land(pending.at(position))
+                pending.land(new_receipt(pending.commit, position))
         if refused:
             await self._settlement.settle(placed, refused)
         self._announce(first + len(group) - 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from struct import pack
 from typing import Any
 
 import bson
+from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ValidationFailed
@@ -15,14 +17,36 @@ from eventstore.driver import Document
 MAX_COMMIT_BYTES = 15_000_000
 """Encoded size of one commit at most; MongoDB's own limit for a document is 16 MiB."""
 
+POSITION_ELEMENT = b"\x12_id\0"
+"""Type and name of the element `_id` when it is a 64-bit integer."""
 
-def to_document(commit: NewCommit) -> Document:
-    """The document of a commit, without its position.
 
-    Raises ValidationFailed where MongoDB could not store it, so that it never spoils the group it travels in.
+def encode(commit: NewCommit) -> bytes:
+    """The document of a commit as BSON, without its position, which `placed` adds.
+
+    Encoded here, by itself, a commit that cannot be stored is refused before it could spoil the group that it
+    would travel in. Raises ValidationFailed.
     """
     if not commit.events:
         raise ValidationFailed(f"{commit.command} caused no event; only events can be appended")
+    try:
+        encoded = bson.encode(_to_document(commit))
+    except (bson.errors.BSONError, OverflowError) as error:
+        raise ValidationFailed(f"an event of {commit.command} holds what cannot be stored: {error}") from None
+    if len(encoded) > MAX_COMMIT_BYTES:
+        raise ValidationFailed(
+            f"the events of {commit.command} take {len(encoded)} bytes, more than {MAX_COMMIT_BYTES}"
+        )
+    return encoded
+
+
+def placed(encoded: bytes, position: int) -> RawBSONDocument:
+    """The encoded document with its position as the first element, by the rules of bsonspec.org."""
+    size, elements = len(encoded) + len(POSITION_ELEMENT) + 8, encoded[4:]
+    return RawBSONDocument(pack("<i", size) + POSITION_ELEMENT + pack("<q", position) + elements)
+
+
+def _to_document(commit: NewCommit) -> Document:
     document: Document = {
         "tenant": commit.tenant,
         "stream": commit.stream,
@@ -48,19 +72,7 @@ def to_document(commit: NewCommit) -> Document:
         "occurred": commit.occurred,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
-    _check_size(commit, document)
     return document
-
-
-def _check_size(commit: NewCommit, document: Document) -> None:
-    try:
-        size = len(bson.encode(document))
-    except (bson.errors.BSONError, OverflowError) as error:
-        raise ValidationFailed(f"an event of {commit.command} holds what cannot be stored: {error}") from None
-    if size > MAX_COMMIT_BYTES:
-        raise ValidationFailed(
-            f"the events of {commit.command} take {size} bytes, more than the {MAX_COMMIT_BYTES} allowed"
-        )
 
 
 def tombstone(position: int, at: datetime) -> Document:
@@ -110,6 +122,17 @@ def _events(info: CommitInfo, events: list[dict[str, Any]], catalog: Catalog) ->
 def is_stored_as(commit: NewCommit, stored: Document) -> bool:
     """Whether a stored document is this very commit, not another run of its command."""
     return "events" in stored and bool(stored["events"][0]["id"] == commit.events[0].id)
+
+
+def new_receipt(commit: NewCommit, position: int) -> Receipt:
+    """The receipt of a commit that has just landed at `position`."""
+    version = commit.expected + len(commit.events)
+    return Receipt(commit.command_id, commit.stream, version, position, commit.correlation)
+
+
+def first_receipt(commit: NewCommit, stored: Document) -> Receipt:
+    """The receipt of the first run of a command, which may be this very commit."""
+    return to_receipt(stored, replayed=not is_stored_as(commit, stored))
 
 
 def to_receipt(stored: Document, *, replayed: bool) -> Receipt:

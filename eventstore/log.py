@@ -9,7 +9,7 @@ from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
-from eventstore.commits import is_stored_as, to_commit, to_document, to_receipt
+from eventstore.commits import encode, first_receipt, to_commit, to_receipt
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.query import EventQuery
@@ -58,11 +58,11 @@ class EventLog:
 
         Whoever stops waiting has not stopped the append: only its command id tells what became of it.
         """
-        document = to_document(commit)
+        encoded = encode(commit)
         tip = await self._tip(commit)
         if tip.version != commit.expected:
             return await self._first_run(commit, tip.version)
-        receipt = await self._appender.submit(commit, document, tip.position)
+        receipt = await self._appender.submit(commit, encoded, tip.position)
         self._streams.reached(commit.tenant, receipt.stream, Tip(receipt.version, receipt.position))
         return receipt
 
@@ -82,7 +82,7 @@ class EventLog:
             stored = await self._collections.commit_of(commit.tenant, commit.command_id)
         if stored is None:
             raise ConcurrencyConflict(commit.stream, commit.expected, actual)
-        return to_receipt(stored, replayed=not is_stored_as(commit, stored))
+        return first_receipt(commit, stored)
 
     async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
         """The command's name and its first receipt, None where nothing was stored under that id."""

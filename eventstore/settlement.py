@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock
+from eventstore.commits import first_receipt, new_receipt
 from eventstore.driver import Document
 from eventstore.fence import close_positions
 from eventstore.indexes import VERSION_KEYS, Collections
@@ -50,14 +51,14 @@ class Settlement:
 
     async def _judge(self, pending: Pending, guard: Guard, holder: Document | None) -> None:
         if holder is not None and pending.owns(holder):
-            pending.land(holder)
+            pending.land(new_receipt(pending.commit, holder["_id"]))
             return
         if guard == POSITION_GUARD:
             return
         commit = pending.commit
         winner = await self._collections.commit_of(commit.tenant, commit.command_id)
         if winner is not None:
-            pending.land(winner)
+            pending.land(first_receipt(commit, winner))
         elif guard == VERSION_KEYS:
             tip = await self._streams.tip(commit.tenant, commit.stream, commit.expected)
             if tip is not None:
