@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import orjson
@@ -24,6 +24,9 @@ Direction = Literal["asc", "desc"]
 OrderBy = Sequence[tuple[str, Direction]]
 
 MAX_ORDER_FIELDS = 4
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Order:
                     _unpacked(kind, value, path)
                     for (_, kind, _), value in zip(self.fields, values, strict=True)
                 ]
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise ValidationFailed(
                 "this is no cursor of this list; leave it out to start anew", path
             ) from None
@@ -113,7 +116,7 @@ def _not_before(name: str, value: Any, descends: bool) -> dict[str, Any]:
 def _packed(value: Any) -> Any:
     """JSON for a value; a moment in milliseconds."""
     if isinstance(value, datetime):
-        return round(value.timestamp() * 1000)
+        return (value - EPOCH) // MILLISECOND
     return value
 
 
@@ -121,7 +124,5 @@ def _unpacked(kind: Kind, value: Any, path: Path) -> Any:
     if value is None:
         return None
     if kind is Kind.MOMENT:
-        if not isinstance(value, int):
-            raise TypeError
-        return datetime.fromtimestamp(value / 1000, UTC)
+        return EPOCH + stored_value(Kind.INTEGER, value, path) * MILLISECOND
     return stored_value(kind, value, path)

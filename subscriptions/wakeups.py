@@ -79,9 +79,12 @@ class Wakeups:
 
     async def stop(self) -> None:
         """Leave Redis."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:
+            # Again and again: redis-py loses a cancellation that comes while it connects.
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=0.1)
         await self._redis.aclose()
 
     async def reachable(self) -> bool:
