@@ -54,7 +54,7 @@ class Setup:
             file.flush()
             environment[ANSWERS] = file.name
             port = serve("tests.bench.limits:answers")
-            limit = ("the same bytes by orjson on Starlette", port, await _answers(port, requests))
+            limit = ("same bytes, orjson on Starlette", port, await _answers(port, requests))
             if limit[2] != nerve[2]:
                 raise RuntimeError("the limit does not answer with the same bytes")
             for name, _, answers in peers:
@@ -94,13 +94,13 @@ LIST_OF_20 = Setup(
     ("its application", "tests.bench.subject:usual"),
     (
         ("plain strawberry", "tests.bench.plain:usual"),
-        ("strawberry with its ParserCache and ValidationCache", "tests.bench.plain:cached"),
+        ("strawberry with both its caches", "tests.bench.plain:cached"),
     ),
 )
 FROM_MEMORY = Setup(
     LIST_OF_20.questions,
-    ("its application, rows in memory", "tests.bench.subject:from_memory"),
-    (("plain strawberry, rows in memory", "tests.bench.plain:usual_from_memory"),),
+    ("its application", "tests.bench.subject:from_memory"),
+    (("plain strawberry", "tests.bench.plain:usual_from_memory"),),
 )
 BY_ID = Setup(
     tuple({"query": ONE, "variables": {"id": workflow_id(number)}} for number in range(0, 1_000, 10)),
@@ -115,6 +115,8 @@ BENCHMARKS = (
         "a list of 20 with a nested object, from MongoDB",
         LIST_OF_20.contest,
     ),
-    Benchmark("http.list20.memory", "requests/s", "the same without the database", FROM_MEMORY.contest),
+    Benchmark(
+        "http.list20.memory", "requests/s", "the same, rows held in memory by each", FROM_MEMORY.contest
+    ),
     Benchmark("http.byid", "requests/s", "one object by its id, from MongoDB", BY_ID.contest),
 )
