@@ -18,8 +18,8 @@ _OWN = (ConfigurationError, DeclarationError)
 """Errors for those who run nerve, not for its clients."""
 
 
-def to_response(error: GraphQLError) -> dict[str, Any]:
-    """The error as a response carries it: message, locations, path, and ``extensions`` with the code.
+def failure(error: GraphQLError) -> dict[str, Any]:
+    """An error of an operation that ran, as a response carries it.
 
     What nerve did not raise on purpose is logged and masked; the trace id leads from the one to the other.
     """
@@ -30,23 +30,32 @@ def to_response(error: GraphQLError) -> dict[str, Any]:
     elif isinstance(cause, NerveError) and not isinstance(cause, _OWN):
         body = _body(str(cause), cause.code, **cause.details())
     elif isinstance(cause, GraphQLError):
-        body = _body(cause.message, ValidationFailed.code, **(error.extensions or {}))
+        body = _body(cause.message, ValidationFailed.code)
     else:
         body = _masked(cause)
-    if error.locations:
-        body["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
-    if error.path is not None:
-        body["path"] = error.path
-    return body
+    return _located(body, error)
+
+
+def refusal(error: NerveError) -> dict[str, Any]:
+    """A whole response that says why a request was not even looked at."""
+    return {"errors": [failure(GraphQLError(str(error), original_error=error))]}
+
+
+def request_error(error: GraphQLError, path: list[str | int]) -> dict[str, Any]:
+    """An error of an operation that cannot be run, with the path to what must be corrected in the request."""
+    return _located(_body(error.message, ValidationFailed.code, path=path), error)
 
 
 def _body(message: str, code: str, **details: Any) -> dict[str, Any]:
     return {"message": message, "extensions": {"code": code, **details}}
 
 
-def refusal(error: NerveError) -> dict[str, Any]:
-    """A whole response that says why a request was not even looked at."""
-    return {"errors": [to_response(GraphQLError(str(error), original_error=error))]}
+def _located(body: dict[str, Any], error: GraphQLError) -> dict[str, Any]:
+    if error.locations:
+        body["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path is not None:
+        body["path"] = error.path
+    return body
 
 
 def _cause(error: GraphQLError) -> Exception:

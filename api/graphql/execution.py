@@ -25,9 +25,9 @@ from graphql import Executor as CoreExecutor
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.graphql.context import RequestContext
-from api.graphql.errors import to_response
+from api.graphql.errors import failure, request_error
 from api.graphql.leaves import LeafExecutor, find_leaves
-from api.graphql.places import place_errors
+from api.graphql.places import places
 from eventstore.lru import Lru
 
 Result = dict[str, Any]
@@ -61,9 +61,9 @@ class Prepared:
 class Refused(Exception):
     """The operation cannot be run; `result` tells the client why."""
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__("the operation was refused")
-        self.result = result
+        self.result: Result = {"errors": errors}
 
 
 class Executor:
@@ -85,8 +85,7 @@ class Executor:
         chosen = get_operation_ast(document, operation.operation_name)
         if chosen is None:
             error = GraphQLError("operationName must say which operation of the document to run")
-            error.extensions = {"path": ["operationName"]}
-            raise Refused(_result(errors=[error]))
+            raise Refused([request_error(error, ["operationName"])])
         return Prepared(operation, document, chosen.operation)
 
     async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
@@ -108,25 +107,23 @@ class Executor:
         if _is_coroutine(source):
             source = await source
         if isinstance(source, ExecutionResult):
-            yield _result(errors=source.errors or [])
+            yield {"errors": [failure(error) for error in source.errors or ()]}
             return
         async with aclosing(map_source_to_response_event(bound, source)) as results:
             try:
                 async for result in results:
                     yield _completed(result)
             except Exception as error:
-                yield _result(errors=[GraphQLError(str(error), original_error=error)])
+                yield {"errors": [failure(GraphQLError(str(error), original_error=error))]}
 
     def _parse(self, text: str) -> DocumentNode:
         try:
             document = parse(text)
             errors = validate(self.schema, document)
         except GraphQLError as error:
-            error.extensions = {"path": ["query"]}
-            raise Refused(_result(errors=[error])) from None
+            raise Refused([request_error(error, ["query"])]) from None
         if errors:
-            place_errors(errors, self.schema, document, {})
-            raise Refused(_result(errors=errors))
+            raise self._refused(errors, document, {})
         if len(text) <= CACHED_LENGTH:
             self._documents.put(text, document)
         return document
@@ -144,20 +141,21 @@ class Executor:
             leaves=self._leaves,
         )
         if isinstance(bound, list):
-            place_errors(bound, self.schema, prepared.document, variables)
-            raise Refused(_result(errors=bound))
+            raise self._refused(bound, prepared.document, variables)
         return bound
+
+    def _refused(
+        self, errors: Sequence[GraphQLError], document: DocumentNode, variables: dict[str, Any]
+    ) -> Refused:
+        paths = places(errors, self.schema, document, variables)
+        return Refused([request_error(error, path) for error, path in zip(errors, paths, strict=True)])
 
 
 def _completed(outcome: ExecutionResult) -> Result:
     result: Result = {"data": outcome.data}
     if outcome.errors:
-        result["errors"] = [to_response(error) for error in outcome.errors]
+        result["errors"] = [failure(error) for error in outcome.errors]
     return result
-
-
-def _result(*, errors: Sequence[GraphQLError]) -> Result:
-    return {"errors": [to_response(error) for error in errors]}
 
 
 def _is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:

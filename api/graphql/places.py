@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from graphql import (
-    BREAK,
+    SKIP,
     ArgumentNode,
     DocumentNode,
     FieldNode,
@@ -27,22 +28,18 @@ from graphql.utilities import validate_input_value
 Place = list[str | int]
 
 
-def place_errors(
+def places(
     errors: Sequence[GraphQLError], schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]
-) -> None:
-    """Give each error its place as ``extensions.path``.
-
-    Inside an argument the path begins with the argument, or with the variable that it came in.
-    """
-    places: dict[int, Iterator[Place]] = {}
+) -> Iterator[Place]:
+    """The place of each error; inside an argument it begins with that, or with the variable it came in."""
+    by_variable: dict[int, Iterator[Place]] = {}
     for error in errors:
         node = error.nodes[0] if error.nodes else None
         if isinstance(node, VariableDefinitionNode):
-            of_variable = places.setdefault(id(node), _in_variable(schema, node, variables))
-            place = next(of_variable, [node.variable.name.value])
+            of_variable = by_variable.setdefault(id(node), _in_variable(schema, node, variables))
+            yield next(of_variable, [node.variable.name.value])
         else:
-            place = [] if node is None else _in_document(document, node)
-        error.extensions = {**(error.extensions or {}), "path": place}
+            yield _in_document(document, node.loc.start) if node is not None and node.loc else []
 
 
 def _in_variable(
@@ -50,19 +47,19 @@ def _in_variable(
 ) -> Iterator[Place]:
     """The places of a variable's errors, in the order in which graphql-core reports them."""
     name = node.variable.name.value
-    places: list[Place] = []
+    found: list[Place] = []
     declared: Any = type_from_ast(schema, node.type)
     if declared is not None:
         value = variables.get(name, Undefined)
-        validate_input_value(value, declared, lambda _error, path: places.append([name, *path]))
-    return iter(places)
+        validate_input_value(value, declared, lambda _error, path: found.append([name, *path]))
+    return iter(found)
 
 
-def _in_document(document: DocumentNode, node: Node) -> Place:
-    finder = _Finder(node)
-    visit(document, finder)
+def _in_document(document: DocumentNode, offset: int) -> Place:
+    chain = _Chain(offset)
+    visit(document, chain)
     place: Place = []
-    for outer, inner in zip(finder.chain, finder.chain[1:], strict=False):
+    for outer, inner in pairwise(chain.nodes):
         if isinstance(outer, ListValueNode):
             place.append(next(i for i, value in enumerate(outer.values) if value is inner))
         if isinstance(inner, ArgumentNode):
@@ -74,18 +71,16 @@ def _in_document(document: DocumentNode, node: Node) -> Place:
     return place
 
 
-class _Finder(Visitor):
-    """Finds the nodes that lead from the document to one node."""
+class _Chain(Visitor):
+    """The nodes around one offset of the text, outermost first."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, offset: int) -> None:
         super().__init__()
-        self._node = node
-        self.chain: list[Node] = []
+        self._offset = offset
+        self.nodes: list[Node] = []
 
-    def enter(
-        self, node: Node, _key: object, _parent: object, _path: object, ancestors: list[Any]
-    ) -> VisitorAction:
-        if node is not self._node:
-            return None
-        self.chain = [step for step in ancestors if isinstance(step, Node)] + [node]
-        return BREAK
+    def enter(self, node: Node, *_: Any) -> VisitorAction:
+        if node.loc is None or not node.loc.start <= self._offset < node.loc.end:
+            return SKIP
+        self.nodes.append(node)
+        return None

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from domain.kernel.fields import to_moment
@@ -27,13 +26,13 @@ def read_moment(value: Any) -> datetime:
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise GraphQLError("a DateTime is a text as in RFC 3339 with an offset, like 2026-01-31T12:00:00Z")
+        raise ValueError("a DateTime is a text as in RFC 3339 with an offset, like 2026-01-31T12:00:00Z")
     return to_moment(moment)
 
 
 def _read_position(value: Any) -> str:
     if not isinstance(value, str):
-        raise GraphQLError("a Position is a text that nerve gave out")
+        raise ValueError("a Position is a text that nerve gave out")
     return value
 
 
