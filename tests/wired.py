@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,11 +30,15 @@ class Wired:
         return await self.bus.dispatch(Envelope(command, occurred=occurred, **envelope))
 
     async def events(self) -> list[RecordedEvent]:
-        """All that the log holds, in order."""
+        """All that the log holds now, in order; waits until no position in it is open."""
         reader, after, found = self.log.reader(), 0, []
-        while commits := await reader.read(after):
-            found += [event for commit in commits for event in commit.events]
-            after = commits[-1].position
+        head = await self.log.head()
+        async with asyncio.timeout(10):
+            while after < head:
+                commits = await reader.read(after)
+                found += [event for commit in commits for event in commit.events]
+                after = commits[-1].position if commits else after
+                await asyncio.sleep(0 if commits else 0.02)
         return found
 
 
