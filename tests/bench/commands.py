@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from itertools import repeat
+from itertools import cycle, repeat
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +13,9 @@ import orjson
 
 from api.composition import Nerve, open_nerve
 from api.ids import new_id
+from domain.agents.commands import ChangeAgentState, RegisterAgent
+from domain.agents.events import AgentState
 from domain.kernel import Command, Envelope
-from domain.workflows.commands import CompleteStep, StartWorkflow
 from eventstore.driver import Collection, open_client
 from eventstore.indexes import Collections
 from tests.bench.callers import per_second
@@ -24,23 +26,13 @@ from tests.bench.machine import Machine, on_subject_core
 
 CALLERS = 64
 STREAMS = 1_000
-STEPS = ("Receive", "Check", "Pay")
+CHANGES = 4
+"""Commands on each stream in a turn."""
 SECONDS = 1.0
 
 MUTATION = """mutation ($input: StartWorkflowInput!) {
   startWorkflow(input: $input) { receipt { commandId stream version } }
 }"""
-
-
-def _commands() -> list[Command]:
-    """A new workflow in each stream and then its steps, round-robin over the streams."""
-    streams = [new_id("workflow") for _ in range(STREAMS)]
-    commands: list[Command] = [
-        StartWorkflow(id=stream, name="Invoice", planned_steps=3) for stream in streams
-    ]
-    for step in STEPS:
-        commands += [CompleteStep(id=stream, name=step) for stream in streams]
-    return commands
 
 
 class Dispatched:
@@ -49,11 +41,18 @@ class Dispatched:
     def __init__(self, nerve: Nerve, bare: Collection) -> None:
         self._nerve = nerve
         self._bare = bare
+        self._agents = [new_id("agent") for _ in range(STREAMS)]
+        self._states = cycle((AgentState.BUSY, AgentState.IDLE))
         self._copied = 0
 
+    async def prepare(self) -> None:
+        """Begin the streams."""
+        await asyncio.gather(*(self._dispatch(RegisterAgent(id=agent, name="Ada")) for agent in self._agents))
+
     async def through_the_bus(self) -> Figure:
-        envelopes = [Envelope(command) for command in _commands()]
-        return Figure(await per_second(CALLERS, envelopes, self._nerve.bus.dispatch))
+        states = [next(self._states) for _ in range(CHANGES)]
+        commands = [ChangeAgentState(id=agent, state=state) for state in states for agent in self._agents]
+        return Figure(await per_second(CALLERS, commands, self._dispatch))
 
     async def bare_inserts(self) -> Figure:
         log = self._nerve.database["log"]
@@ -62,6 +61,9 @@ class Dispatched:
         batches = [stored[start : start + CALLERS] for start in range(0, len(stored), CALLERS)]
         batches_per_second = await per_second(1, batches, self._insert_many)
         return Figure(batches_per_second * len(stored) / len(batches))
+
+    async def _dispatch(self, command: Command) -> None:
+        await self._nerve.bus.dispatch(Envelope(command))
 
     async def _insert_many(self, documents: list[dict[str, Any]]) -> None:
         await self._bare.insert_many(documents, ordered=False)
@@ -77,6 +79,7 @@ async def _bus(machine: Machine) -> AsyncIterator[Contest]:
         bare = Collections.of(client[f"{name}_bare"])
         await bare.prepare()
         dispatched = Dispatched(nerve, bare.log)
+        await dispatched.prepare()
         yield Contest(
             Contender(f"CommandBus, {CALLERS} callers", dispatched.through_the_bus),
             Contender(f"motor insert_many of the same, {CALLERS} each", dispatched.bare_inserts),
@@ -111,6 +114,6 @@ def _is_stored(body: bytes) -> bool:
 
 
 BENCHMARKS = (
-    Benchmark("bus.commands", "commands/s", f"workflow commands on {STREAMS:,} streams", _bus),
+    Benchmark("bus.commands", "commands/s", f"state changes of {STREAMS:,} agents", _bus),
     Benchmark("graphql.commands", "mutations/s", "mutations over HTTP that await STORED", _graphql),
 )
