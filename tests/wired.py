@@ -10,13 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from api.ids import new_id, now
-from domain import agents, tasks, workflows
-from domain.kernel import Catalog, Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
+from domain.kernel import Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
 from eventstore.aggregates import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.log import EventLog
-
-CATALOG = Catalog([agents.context, tasks.context, workflows.context])
+from tests.unit.world import CATALOG
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from domain.kernel import Envelope, Receipt
 from domain.kernel.bus import Handler
 from domain.kernel.errors import Unavailable, ValidationFailed
 from projections import agents, tasks, workflows
-from tests.unit.world import fold
-from tests.wired import CATALOG, Wired, wired
+from tests.unit.world import CATALOG, fold
+from tests.wired import Wired, wired
 
 COLUMNS = (
     "case:concept:name",

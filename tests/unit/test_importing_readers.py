@@ -20,7 +20,7 @@ from api.importing.xes import CHUNK, read_xes
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
-from tests.wired import CATALOG
+from tests.unit.world import CATALOG
 
 HEADER = "case:concept:name,concept:name,org:resource,time:timestamp"
 ROW = {
