@@ -32,19 +32,16 @@ class Served:
 
     app: Starlette
     port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    http: httpx.Client
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers=headers, timeout=PATIENCE)
+        return self.http.get(path, headers=headers)
 
     def post(self, body: Any, **headers: str) -> httpx.Response:
         """Send a GraphQL request: as JSON, or as the bytes that it is."""
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         sent = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return httpx.post(f"{self.url}/graphql", content=content, headers=sent, timeout=PATIENCE)
+        return self.http.post("/graphql", content=content, headers=sent)
 
     def run(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole answer to one operation."""
@@ -103,8 +100,8 @@ class Client:
     async def send(self, **message: Any) -> None:
         await self.connection.send(orjson.dumps(message).decode())
 
-    async def subscribe(self, id: str, query: str, **variables: Any) -> None:
-        await self.send(type="subscribe", id=id, payload={"query": query, "variables": variables})
+    async def subscribe(self, operation: str, query: str, /, **variables: Any) -> None:
+        await self.send(type="subscribe", id=operation, payload={"query": query, "variables": variables})
 
     async def receive(self) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE):
@@ -148,7 +145,9 @@ def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
         try:
             eventually(lambda: server.started or not thread.is_alive())
             assert server.started, "the API did not start"
-            yield Served(app, listener.getsockname()[1])
+            port = listener.getsockname()[1]
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
+                yield Served(app, port, http)
         finally:
             server.should_exit = True
             thread.join(PATIENCE)

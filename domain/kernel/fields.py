@@ -53,7 +53,7 @@ MAX_JSON_DEPTH = 50
 
 
 def _storable(value: JsonValue) -> JsonValue:
-    """Refuses what JSON may say and BSON cannot: large integers, NUL in keys, too deep a nesting."""
+    """Refuses what JSON may say and BSON cannot: large integers, NUL in keys, links, too deep a nesting."""
     _check_storable(value, 0)
     return value
 
@@ -65,6 +65,8 @@ def _check_storable(value: JsonValue, depth: int) -> None:
     if isinstance(value, dict):
         if any("\0" in key for key in value):
             raise ValueError("must not have a NUL character in a key")
+        if {"$ref", "$id"} <= value.keys():
+            raise ValueError("must not have both $ref and $id in one object, which MongoDB takes for a link")
         inner = (*value, *value.values())
     elif isinstance(value, list):
         inner = value

@@ -192,7 +192,7 @@ def test_json_that_no_event_can_hold_is_refused(served: Served) -> None:
     task = served.do("createTask", title="x", agentId=agent)["stream"]
     call = f'completeTask(input: {{id: "{task}", result: $result}})'
     document = f"mutation ($result: JSON) {{ {call} {{ receipt {{ version }} }} }}"
-    for result in (2**63, {"a\0": 1}):
+    for result in (2**63, {"a\0": 1}, {"$ref": "a", "$id": 1}):
         error = served.refused(document, result=result)
         assert error["extensions"]["code"] == "VALIDATION_FAILED"
         assert error["extensions"]["path"][:2] == ["input", "result"]

@@ -1,0 +1,87 @@
+"""What operators look at: /metrics, /healthz and /readyz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pymongo import MongoClient
+
+from api.servers.address import listen
+from tests.served import Served, serve
+from tests.support import Servers, eventually
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """Values by name and labels."""
+    families = text_string_to_metric_families(text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def test_events_and_commands_are_counted_and_measured(served: Served) -> None:
+    agent = served.do("registerAgent", name="x")["stream"]
+    served.do("createTask", title="x", agentId=agent)
+    served.refused('mutation { startTask(input: {id: "task-unknown"}) { receipt { version } } }')
+    found = samples(served.get("/metrics").text)
+    assert found["events_total", "append", "task.created"] == 1
+    assert found["events_total", "append", "task.assigned"] == 1
+    assert found["event_processing_duration_seconds_count", "append"] == 3
+    assert found["event_size_bytes_count",] == 3
+    assert found["event_size_bytes_sum",] > 20
+    assert found["nerve_commands_total", "StartTask", "NOT_FOUND"] == 1
+    assert {name: found["nerve_view_lag", name] for name in ("agents", "tasks", "workflows")} == {
+        "agents": 0,
+        "tasks": 0,
+        "workflows": 0,
+    }
+
+
+@pytest.fixture
+def database_url(mongo_url: str, database: str) -> Iterator[MongoClient[dict[str, object]]]:
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        yield client
+
+
+def test_a_view_without_a_worker_lags_and_is_named_as_missing(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    with serve(worker=False, mongo_url=mongo_url, redis_url=redis_url, database=database) as alone:
+        for _ in range(3):
+            alone.do("registerAgent", wait="STORED", name="x")
+        assert samples(alone.get("/metrics").text)["nerve_view_lag", "agents"] == 3
+        ready = alone.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json() == {"ready": False, "missing": ["view.agents", "view.tasks", "view.workflows"]}
+        assert alone.get("/healthz").status_code == 200
+
+
+def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, database: str) -> None:
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    own = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "metrics_port": port}
+    with serve(**own) as running:
+        running.do("registerAgent", name="x")
+        found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+        assert found["events_total", "view.agents", "agent.registered"] == 1
+        assert found["event_processing_duration_seconds_count", "view.agents"] == 1
+
+
+def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str) -> None:
+    mongod, redis = servers.mongod(), servers.redis()
+    own = {"mongo_url": mongod.url, "redis_url": redis.url, "database": database}
+    with serve(**own) as running:
+        eventually(lambda: running.get("/readyz").status_code == 200)
+        redis.kill()
+        answer = running.get("/readyz")
+        assert (answer.status_code, answer.json()) == (200, {"ready": True, "missing": ["redis"]})
+        served_anyway = running.do("registerAgent", name="x")
+        assert served_anyway["version"] == 1
+        mongod.kill()
+        answer = running.get("/readyz")
+        assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["mongodb", "redis"]})
+        assert running.get("/healthz").status_code == 200
+        assert running.get("/metrics").status_code == 200
+        error = running.refused('mutation { registerAgent(input: {name: "x"}) { receipt { version } } }')
+        assert error["extensions"] == {"code": "UNAVAILABLE"}
