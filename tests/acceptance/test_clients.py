@@ -139,7 +139,7 @@ async def test_i10_a_live_view_is_what_the_view_holds_over_lost_connections(
 
 async def _work_while_cutting(api: Api, proxy: CuttingProxy, follower: Follower) -> str:
     """Change tasks all the while, cut the follower off in the middle; returns the id of a last, new task."""
-    await follower.until(lambda told: told.messages and told.messages[-1]["__typename"] == "CaughtUp")
+    await follower.until(lambda told: _caught_up(told) == 1)
     agent = await api.do("registerAgent", name="Worker")
     for cut in range(CUTS):
         seen = len(follower.messages)
@@ -147,7 +147,8 @@ async def _work_while_cutting(api: Api, proxy: CuttingProxy, follower: Follower)
         await follower.until(lambda told, seen=seen: len(told.messages) >= seen + 5)
         async with proxy.cut_off():
             await work
-        await follower.until(lambda told, cut=cut: told.cuts == cut + 1)
+        await follower.until(lambda told, cut=cut: _caught_up(told) == cut + 2)
+    assert follower.cuts == CUTS
     await api.work(agent, 1)
     return await api.do("createTask", wait="PROJECTED", title="the last one")
 
@@ -158,6 +159,10 @@ def _socket(proxy: CuttingProxy) -> str:
 
 def _events(follower: Follower) -> list[str]:
     return [message["id"] for message in follower.messages if message["__typename"] == "Event"]
+
+
+def _caught_up(follower: Follower) -> int:
+    return [message["__typename"] for message in follower.messages].count("CaughtUp")
 
 
 def _fold(messages: list[Message]) -> dict[str, Message]:

@@ -47,7 +47,7 @@ def test_graphiql_runs_a_mutation_and_shows_it_live_in_a_second_window_with_no_n
 
 def _browse(nerve: str, elsewhere: str, folder: Path) -> dict[str, Any]:
     chromium = require("chromium", "chromium-browser", "google-chrome")
-    command = [node_with_clients(), "browser.mjs", chromium, nerve, elsewhere, folder]
+    command = [node_with_clients(), "browser.mjs", chromium, nerve, elsewhere, str(folder)]
     done = subprocess.run(
         command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
     )

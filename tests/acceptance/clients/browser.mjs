@@ -41,7 +41,10 @@ try {
 
   seen.created = await text(create);
   seen.live = await text(live);
-  seen.elsewhere = await live.evaluate((url) => fetch(url).then(String, String), elsewhere);
+  seen.elsewhere = await live.evaluate(
+    (url) => fetch(url, { signal: AbortSignal.timeout(3_000) }).then(String, String),
+    elsewhere,
+  );
   await create.screenshot({ path: `${folder}/create.png` });
   await live.screenshot({ path: `${folder}/live.png` });
 
