@@ -131,14 +131,10 @@ async def _assemble(
 
 async def _start(nerve: Nerve, role: Role, stack: AsyncExitStack) -> None:
     """What runs in the background in this role."""
-    running: list[Feed | LiveChanges | ViewWorker] = [nerve.feed]
-    if role == "api":
-        running += nerve.changes
     if role == "worker":
-        running.append(_worker(nerve))
-    for part in running:
-        await part.start()
-        stack.push_async_callback(part.stop)
+        worker = _worker(nerve)
+        await worker.start()
+        stack.push_async_callback(worker.stop)
     if role == "worker" and nerve.settings.metrics_port is not None:
         stack.callback(nerve.metrics.serve(nerve.settings.host, nerve.settings.metrics_port))
 

@@ -102,19 +102,8 @@ class Tail(Generic[T]):
         self._poll_interval = poll_interval
         self._ring: Ring[T] | None = None
         self.cursors = 0
-        self._wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to serve cursors."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Stop reading; cursors get nothing more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def head(self) -> int:
         """The position that the source has reached."""
@@ -165,37 +154,37 @@ class Tail(Generic[T]):
 
     def _enter(self) -> None:
         self.cursors += 1
-        self._wanted.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
 
     def _leave(self) -> None:
         self.cursors -= 1
-        if not self.cursors:
-            self._wanted.clear()
-            self._ring = None
+        if not self.cursors and self._task is not None:
+            self._task.cancel()
+            self._task = self._ring = None
 
     async def _run(self) -> None:
+        """Keep the ring at the source's head, until the last cursor leaves."""
         backoff = Backoff(cap=self._poll_interval)
+        reader = self._source.reader()
         while True:
-            await self._wanted.wait()
             try:
-                await self._advance()
+                await self._advance(reader)
                 backoff.reset()
             except Exception:
                 logger.exception("the tail of %s cannot read; trying again", type(self._source).__name__)
                 await asyncio.sleep(backoff.pause())
 
-    async def _advance(self) -> None:
-        """Follow the source until the last cursor has left."""
-        reader = self._source.reader()
-        ring = Ring(self._source, await self._source.head(), RING)
-        self._ring = ring if self.cursors else None
-        while self._ring is ring:
-            items, end = await reader.read(ring.end, BATCH)
-            if end > ring.end:
-                ring.push(items, end)
-                self._tell()
-            else:
-                await self._listener.wait(self._poll_interval, beyond=ring.end)
+    async def _advance(self, reader: Reader[T]) -> None:
+        if self._ring is None:
+            self._ring = Ring(self._source, await self._source.head(), RING)
+            self._tell()
+        items, end = await reader.read(self._ring.end, BATCH)
+        if end > self._ring.end:
+            self._ring.push(items, end)
+            self._tell()
+        if len(items) < BATCH:
+            await self._listener.wait(self._poll_interval, beyond=self._ring.end)
 
     def _tell(self) -> None:
         self._news.set()

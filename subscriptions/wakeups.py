@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 5.0
 """Seconds Redis may take to answer before the connection counts as lost."""
 
+MAX_DIGITS = 20
+"""More than any position has."""
+
 
 class Listener:
     """What one topic tells: its highest position since the last look."""
@@ -57,7 +60,6 @@ class Wakeups:
         try:
             self._redis = Redis.from_url(
                 redis_url,
-                decode_responses=True,
                 retry=Retry(NoBackoff(), 0),
                 socket_timeout=TIMEOUT,
                 socket_connect_timeout=TIMEOUT,
@@ -118,6 +120,8 @@ class Wakeups:
             except (RedisError, OSError) as error:
                 if backoff.failures == 0:
                     logger.warning("Redis is out of reach (%s: %s); polling", name, type(error).__name__)
+            except Exception:
+                logger.exception("cannot %s at Redis; polling", name)
             await asyncio.sleep(backoff.pause())
 
     async def _publish(self, backoff: Backoff) -> None:
@@ -146,7 +150,8 @@ class Wakeups:
         for topic in self._listeners:
             self._deliver(topic, sys.maxsize)
 
-    def _accept(self, message: str) -> None:
-        topic, _, position = message.rpartition(" ")
-        if position.isdecimal():
-            self._deliver(topic, int(position))
+    def _accept(self, message: bytes) -> None:
+        """Anybody may write to the channel: what is no message is passed over."""
+        topic, _, position = message.rpartition(b" ")
+        if position.isdigit() and len(position) < MAX_DIGITS:
+            self._deliver(topic.decode(errors="replace"), int(position))

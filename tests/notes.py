@@ -124,13 +124,14 @@ class Rig:
     """One process's worth of parts; start what a test needs."""
 
     database: Database
-    wakeups: Wakeups
+    redis_url: str
     poll_interval: float
     tenant: str = "default"
     view: View[Any] = view
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.wakeups = Wakeups(self.redis_url, self.database.name)
         self.log = EventLog(
             self.database,
             Catalog([self.view.context]),
@@ -194,9 +195,9 @@ async def open_rig(
 ) -> AsyncIterator[Rig]:
     """A rig with its feed and live view running, and with `work` a view worker."""
     async with open_client(mongo_url) as client:
-        rig = Rig(client[database], Wakeups(redis_url, database), poll_interval)
+        rig = Rig(client[database], redis_url, poll_interval)
         await rig.log.open()
-        parts: list[Any] = [rig.wakeups, rig.feed, rig.changes, *([rig.worker()] if work else [])]
+        parts: list[Any] = [rig.wakeups, *([rig.worker()] if work else [])]
         for part in parts:
             await part.start()
         try:

@@ -50,8 +50,8 @@ some_rows = st.lists(
 ).map(lambda found: [{"id": f"note-{i}", **row} for i, row in enumerate(found)])
 orders: st.SearchStrategy[OrderBy] = st.permutations(["text", "score", "scored_at"]).flatmap(
     lambda names: st.lists(st.sampled_from(["asc", "desc"]), max_size=3).map(
-        lambda ways: list(zip(names, ways))
-    )  # noqa: B905
+        lambda ways: list(zip(names, ways, strict=False))
+    )
 )
 
 
@@ -81,7 +81,7 @@ def expected(rows: list[dict[str, Any]], order: OrderBy) -> list[str]:
         wanted.sort(
             key=lambda row: (row[name] is not None, row[name] or 0) if name != "text" else row[name],
             reverse=way == "desc",
-        )  # noqa: B023, E501
+        )
     return [row["id"] for row in wanted]
 
 

@@ -94,11 +94,11 @@ def test_a_wrong_filter_is_refused_with_the_path_to_the_fault(
 
 
 def test_a_filter_may_not_be_nested_without_end() -> None:
-    filter: dict[str, Any] = {}
+    nested: dict[str, Any] = {}
     for _ in range(5_000):
-        filter = {"not": filter}
+        nested = {"not": nested}
     with pytest.raises(ValidationFailed, match="levels deep"):
-        parse_filter(view, filter)
+        parse_filter(view, nested)
 
 
 def test_a_view_cannot_filter_by_what_has_no_order_or_equality() -> None:
@@ -106,6 +106,6 @@ def test_a_view_cannot_filter_by_what_has_no_order_or_equality() -> None:
         id: str
         parts: NotRequired[list[dict[str, str]]]
 
-    wrong = View("rows", "row", context, Row, by_stream, lambda id, row, event: row, filters=("parts",))
+    wrong = View("rows", "row", context, Row, by_stream, lambda _id, row, _event: row, filters=("parts",))
     with pytest.raises(DeclarationError, match="'parts'"):
         kinds(wrong)

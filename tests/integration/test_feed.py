@@ -1,0 +1,163 @@
+"""The feed: from any position on, everything once and in order, then live."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from subscriptions import tail
+from subscriptions.tail import Tail
+from subscriptions.wakeups import Wakeups
+from tests.notes import Rig, Written, open_rig
+
+DEADLINE = 20
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    """A process without wake-ups from others' polls: 60 seconds are beyond every deadline here."""
+    async with open_rig(mongo_url, redis_url, database, poll_interval=60) as rig:
+        yield rig
+
+
+async def take(
+    feed: Tail[Any], after: int, upto: int, *, pause: Callable[[], Awaitable[None]] | None = None
+) -> list[int]:
+    """The positions that a follower of the feed is handed, until `upto`."""
+    found: list[int] = []
+    async with asyncio.timeout(DEADLINE), aclosing(feed.follow(after)) as batches:
+        async for batch in batches:
+            found += [commit.position for commit in batch.items]
+            if batch.position >= upto:
+                return found
+            if pause is not None:
+                await pause()
+    raise AssertionError("the feed ended")
+
+
+async def test_i7_a_follower_of_any_position_gets_the_next_one_and_all_after_it_once(rig: Rig) -> None:
+    await rig.write(map(str, range(5)))
+    followers = [asyncio.create_task(take(rig.feed, after, 12)) for after in range(9)]
+    await rig.write(map(str, range(5, 12)))
+    for after, follower in enumerate(followers):
+        assert await follower == list(range(after + 1, 13))
+
+
+async def test_i7_resuming_again_and_again_at_any_batch_is_as_if_never_away(rig: Rig) -> None:
+    writing = asyncio.create_task(rig.write(map(str, range(120))))
+    found: list[int] = []
+    dice = random.Random(7)
+    async with asyncio.timeout(DEADLINE):
+        while len(found) < 120:
+            async with aclosing(rig.feed.follow(found[-1] if found else 0)) as batches:
+                async for batch in batches:
+                    found += [commit.position for commit in batch.items]
+                    if len(found) == 120 or dice.random() < 0.3:
+                        break
+    await writing
+    assert found == list(range(1, 121))
+
+
+async def test_a_follower_that_the_ring_has_passed_reads_on_from_mongodb(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a ring of 5 and batches of 3, a slow one is passed again and again, a quick one is not."""
+    monkeypatch.setattr(tail, "RING", 5)
+    monkeypatch.setattr(tail, "BATCH", 3)
+    await rig.write(map(str, range(10)))
+
+    async def more() -> None:
+        if rig.feed.reached < 60:
+            await rig.write([f"more-{rig.feed.reached}-{i}" for i in range(8)])
+
+    quick = asyncio.create_task(take(rig.feed, 0, 50))
+    for found in await take(rig.feed, 0, 50, pause=more), await quick:
+        assert found == list(range(1, len(found) + 1))
+        assert len(found) >= 50
+
+
+async def test_caught_up_is_said_even_when_there_is_nothing(rig: Rig) -> None:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0)) as batches:
+        batch = await anext(batches)
+    assert (list(batch.items), batch.position, batch.caught_up) == ([], 0, True)
+
+
+async def test_caught_up_means_that_all_acknowledged_before_was_handed_out(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """A process that hears of nothing: its own tail is behind, and still it does not claim too much."""
+    async with (
+        open_rig(mongo_url, redis_url, database) as writer,
+        open_rig(mongo_url, "redis://127.0.0.1:1/", database, poll_interval=60) as deaf,
+    ):
+        await writer.write("abc")
+        async with asyncio.timeout(DEADLINE), aclosing(deaf.feed.follow(3)) as first:
+            assert (await anext(first)).caught_up
+            await writer.write("de")
+            async with aclosing(deaf.feed.follow(1)) as second:
+                found = []
+                async for batch in second:
+                    found += [commit.position for commit in batch.items]
+                    if batch.caught_up:
+                        break
+    assert found == [2, 3, 4, 5]
+
+
+async def test_an_idle_follower_that_asked_for_ticks_gets_them(rig: Rig) -> None:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0, tick=0.01)) as batches:
+        ticks = [await anext(batches) for _ in range(4)]
+    assert all(not batch.items and batch.caught_up for batch in ticks)
+
+
+async def test_many_followers_cost_one_read_for_each_wakeup_and_none_cost_nothing(
+    rig: Rig, mongo_url: str, database: str
+) -> None:
+    """40 live followers of 30 commits: MongoDB is asked at most once for each announcement, heard twice."""
+    await rig.write("a")
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        followers = [asyncio.create_task(take(rig.feed, 1, 31)) for _ in range(40)]
+        while rig.feed.reached < 1:
+            await asyncio.sleep(0)
+        await asyncio.to_thread(client[database].command, {"profile": 2})
+        await rig.write(map(str, range(30)))
+        await asyncio.gather(*followers)
+        log = {"ns": f"{database}.log", "op": "query", "command.filter._id.$gt": {"$exists": True}}
+        reads = await asyncio.to_thread(client[database]["system.profile"].count_documents, log)
+        assert reads <= 70
+        await asyncio.to_thread(client[database].command, {"profile": 0})
+    assert rig.feed.reached == 0
+
+
+async def test_wakeups_can_be_stopped_at_any_instant(redis_url: str, database: str) -> None:
+    async with asyncio.timeout(DEADLINE):
+        for instant in range(40):
+            wakeups = Wakeups(redis_url, database)
+            await wakeups.start()
+            for _ in range(instant):
+                await asyncio.sleep(0)
+            await wakeups.stop()
+
+
+async def test_a_position_that_stays_open_holds_followers_up_until_it_is_closed(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """A writer died between its reservation and its insert: a tombstone takes the place."""
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.1) as rig:
+        live = asyncio.create_task(take(rig.feed, 0, 3))
+        await rig.append("note-a", Written(text="a"), tenant="one")
+        await rig.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": 1}})
+        await rig.append("note-a", Written(text="a"), tenant="two")
+        commits = []
+        async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0)) as batches:
+            async for batch in batches:
+                commits += batch.items
+                if batch.caught_up:
+                    break
+        assert await live == [1, 2, 3]
+    assert [commit.info and commit.info.tenant for commit in commits] == ["one", None, "two"]
