@@ -28,8 +28,9 @@ SEALED = {
 
 NOT_BUILT = """
 <style>
-  #graphiql { height: calc(100vh - 3rem) }
-  #not-built { font: 15px/3rem sans-serif; margin: 0; padding: 0 1rem }
+  body { display: flex; flex-direction: column; height: 100vh }
+  #graphiql { flex: 1; min-height: 0 }
+  #not-built { font: 15px/1.5 sans-serif; margin: 0; padding: 0.75rem 1rem; background: #fff3cd }
 </style>
 <p id="not-built">
   nerve's GraphiQL has not been built here: run <code>make console</code> (it needs npm), then load this page
