@@ -28,8 +28,12 @@ from domain.kernel.ports import AggregateStore, Clock, CommandLog, IdSource, Loa
 
 Handler = Callable[[Envelope], Awaitable[Receipt]]
 
-MAX_DECISIONS = 8
-"""How often a command is decided anew when other processes keep moving its stream."""
+MAX_DECISIONS = 32
+"""How often a command is decided at most when other processes keep moving its stream.
+
+Each lost attempt is another process's success, and a process that must read first loses several in a row to one
+that need not.
+"""
 
 
 class Middleware(Protocol):
