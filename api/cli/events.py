@@ -31,10 +31,12 @@ async def _show(stream: str) -> None:
         events = await nerve.log.stream(Scope().tenant, stream)
     if not events:
         raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
-    table = Table("version", "position", "time", "type", "actor", "data", title=stream)
+    table = Table(title=stream)
+    for name in ("version", "position", "time", "type"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("data", overflow="fold")
     for event in events:
-        actor = event.commit.actor or ""
-        table.add_row(str(event.version), str(event.position), _time(event), event.type, actor, _data(event))
+        table.add_row(str(event.version), str(event.position), _time(event), event.type, _data(event))
     output.print(table)
 
 

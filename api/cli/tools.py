@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -47,19 +48,21 @@ async def _import(file: Path) -> Report:
         TextColumn("{task.fields[rate]:.0f} rows/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors) as progress:
-        bar = progress.add_task(file.name, total=None, rate=0.0)
+    async with running_nerve() as nerve:
+        with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            bar = progress.add_task(file.name, total=None, rate=0.0)
 
-        def show(report: Report) -> None:
-            progress.update(bar, completed=report.rows, total=report.total, rate=report.rate)
+            def show(report: Report) -> None:
+                progress.update(bar, completed=report.rows, total=report.total, rate=report.rate)
 
-        def refuse(row: Refused) -> None:
-            text = f"{file}:{row.line}: {row.reason}"
-            errors.print(text, highlight=False, markup=False, soft_wrap=True)
-
-        async with running_nerve() as nerve:
-            importer = Importer(nerve.catalog, nerve.bus, nerve.log, progress=show, refuse=refuse)
+            importer = Importer(
+                nerve.catalog, nerve.bus, nerve.log, progress=show, refuse=partial(_refuse, file)
+            )
             return await importer.run(file)
+
+
+def _refuse(file: Path, row: Refused) -> None:
+    errors.print(f"{file}:{row.line}: {row.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
 def demo(
@@ -69,7 +72,6 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another one plays another story.")] = 1,
 ) -> None:
     """Play a fleet of agents that work on tasks, so that live pages move."""
-    errors.print(f"{agents} agents are at work; Ctrl-C stops them", highlight=False)
     with suppress(KeyboardInterrupt):
         sent = asyncio.run(_demo(agents, rate, duration, seed))
         output.print(f"the agents are done after {sum(sent.values())} commands", highlight=False)
@@ -77,6 +79,7 @@ def demo(
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
     async with running_nerve() as nerve:
+        errors.print(f"{agents} agents are at work; Ctrl-C stops them", highlight=False)
         return await Demo(nerve.bus, fleet=agents, rate=rate, seed=seed).play(duration)
 
 

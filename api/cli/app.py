@@ -1,0 +1,21 @@
+"""All commands of `nerve`."""
+
+from __future__ import annotations
+
+import typer
+
+from api.cli import events, processes, tools, views
+
+app = typer.Typer(
+    name="nerve",
+    help="An event-sourced GraphQL backend with live subscriptions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (processes.dev, processes.serve, processes.worker, tools.demo):
+    app.command()(command)
+app.command("import")(tools.import_file)
+app.add_typer(events.app, name="events")
+app.add_typer(views.app, name="views")
+app.add_typer(tools.schema, name="schema")

@@ -1,0 +1,146 @@
+"""The command line against a nerve whose worker runs beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+from typer.testing import CliRunner
+
+from api.cli.app import app
+from api.servers.address import listen
+from api.servers.child import Child
+from api.servers.embedded import LOOPBACK
+from api.servers.folder import occupied
+from tests.support import eventually
+
+NERVE = str(Path(sys.executable).with_name("nerve"))
+
+LOG = """\
+case:concept:name,concept:name,time:timestamp,org:resource,concept:instance
+case-1,Receive,2024-03-01T09:00:00Z,Resource01,task-1
+case-1,Check,not a date,Resource02,task-2
+case-1,Decide,2024-03-01T11:00:00Z,Resource02,task-3
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
+    """Settings for a database of the module's own, kept by a worker."""
+    database = f"test_{uuid4().hex}"
+    settings = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
+    worker = Child("worker", [NERVE, "worker"], environment=settings)
+    yield settings
+    assert worker.stop(grace=20)
+    assert worker.exit_code == 0
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
+
+
+@pytest.fixture
+def nerve(environment: dict[str, str]) -> CliRunner:
+    return CliRunner(env=environment)
+
+
+def _lags(nerve: CliRunner) -> dict[str, tuple[int, int]]:
+    """(position, lag) of each view."""
+    shown = nerve.invoke(app, ["views"], catch_exceptions=False)
+    assert shown.exit_code == 0
+    rows = re.findall(r"(\w+)\s*│\s*(\d+)\s*│\s*(\d+)", shown.output)
+    return {name: (int(position), int(lag)) for name, position, lag in rows}
+
+
+def test_an_import_names_the_refused_row_ends_with_1_and_adds_nothing_when_it_is_run_again(
+    nerve: CliRunner, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text(LOG)
+    first = nerve.invoke(app, ["import", str(file)])
+    assert first.exit_code == 1
+    assert f"{file}:3: time:timestamp is 'not a date'" in first.output
+    assert re.search(r"3 rows in .* rows/s\): [1-9]\d* commands stored, .*1 rows refused", first.output)
+
+    again = nerve.invoke(app, ["import", str(file)])
+    assert again.exit_code == 1
+    assert " 0 commands stored" in again.output
+
+    shown = nerve.invoke(app, ["events", "show", "task-1"])
+    assert "task.completed" in shown.output
+    assert "2024-03-01 09:00:00.000Z" in shown.output
+
+
+def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: CliRunner) -> None:
+    assert nerve.invoke(app, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
+    eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})
+    before = _lags(nerve)
+    assert set(before) == {"agents", "tasks", "workflows"}
+    dropped = nerve.invoke(app, ["views", "drop", "--all"])
+    assert dropped.output.count("dropped") == 3
+    eventually(lambda: _lags(nerve) == before)
+
+
+def test_the_tail_prints_events_as_they_happen_until_ctrl_c(
+    nerve: CliRunner, environment: dict[str, str]
+) -> None:
+    tail = subprocess.Popen(
+        [NERVE, "events", "tail", "--after", "0", "--type", "agent.retired"],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert tail.stdout
+    assert nerve.invoke(app, ["demo", "--duration", "0", "--agents", "2"]).exit_code == 0
+    lines = [tail.stdout.readline(), tail.stdout.readline()]
+    assert all("agent.retired" in line for line in lines)
+    tail.send_signal(signal.SIGINT)
+    assert tail.wait(20) == 0
+    tail.stdout.close()
+
+
+def test_the_schema_is_printed_without_any_server() -> None:
+    printed = CliRunner().invoke(app, ["schema", "print"])
+    assert printed.output == (Path(__file__).parents[2] / "api" / "schema.graphql").read_text()
+
+
+def test_what_nerve_refuses_is_one_sentence_and_an_exit_code(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    used = tmp_path / "used"
+    with occupied(used), listen(LOOPBACK, 0) as taken:
+        port = taken.getsockname()[1]
+        cases: list[tuple[dict[str, str], list[str], int, str]] = [
+            ({"NERVE_PORT": str(port)}, ["dev"], 2, f"port {port} on 127.0.0.1 is taken; "),
+            ({"NERVE_PORT": str(port), **environment}, ["serve"], 2, f"port {port} on 127.0.0.1 is taken; "),
+            ({"NERVE_DATA_DIR": str(used), "NERVE_PORT": "0"}, ["dev"], 2, "is in use by the nerve with"),
+            ({"NERVE_PORT": "high"}, ["dev"], 2, "the settings are wrong: port: "),
+            ({"NERVE_HOST": "0.0.0.0"}, ["dev"], 2, "is not a loopback address"),
+            ({"NERVE_HOST": "0.0.0.0", **environment}, ["serve"], 2, "is not a loopback address"),
+            ({}, ["views"], 2, "no nerve is running with its data in .nerve; "),
+            (environment, ["views", "drop", "nothing"], 1, "there is no view 'nothing'; there are agents, "),
+            (environment, ["views", "drop"], 1, "name the views to drop, or give --all"),
+            (environment, ["events", "show", "task-none"], 1, "there is no stream 'task-none'"),
+            (environment, ["import", "log.txt"], 1, "log.txt is of no known kind: "),
+        ]
+        running = [
+            subprocess.Popen(
+                [NERVE, *command],
+                env={**os.environ, **settings},
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for settings, command, _, _ in cases
+        ]
+        for process, (_, command, code, sentence) in zip(running, cases, strict=True):
+            _, said = process.communicate(timeout=60)
+            assert (process.returncode, said.count("\n")) == (code, 1), (command, said)
+            assert said.startswith("nerve: "), (command, said)
+            assert sentence in said, (command, said)
