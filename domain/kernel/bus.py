@@ -31,8 +31,8 @@ Handler = Callable[[Envelope], Awaitable[Receipt]]
 MAX_DECISIONS = 32
 """How often a command is decided at most when other processes keep moving its stream.
 
-Each lost attempt is another process's success, and a process that must read first loses several in a row to one
-that need not.
+Each lost attempt is another process's success, and a process that must read first loses several in a row to
+one that need not.
 """
 
 
