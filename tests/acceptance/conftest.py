@@ -29,7 +29,7 @@ def nerve_url(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathF
     }
     nerve = subprocess.Popen([sys.executable, "-m", "api.cli", "dev"], env={**os.environ, **own})
     try:
-        eventually(lambda: nerve.poll() is not None or running(folder) is not None)
+        eventually(lambda: nerve.poll() is not None or running(folder) is not None, 60.0)
         instance = running(folder)
         assert instance is not None, f"nerve ended with exit code {nerve.poll()}"
         yield instance.url
