@@ -10,7 +10,17 @@ from itertools import count
 from typing import Any, TypedDict
 from uuid import uuid4
 
-from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts, Receipt, RecordedEvent
+from domain.kernel import (
+    Aggregate,
+    Catalog,
+    ChangeCommand,
+    Commit,
+    Context,
+    Event,
+    Facts,
+    Receipt,
+    RecordedEvent,
+)
 from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.driver import Database, open_client
 from eventstore.log import EventLog
@@ -114,6 +124,33 @@ view = View(
 )
 
 
+def folded(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
+    """The documents that the view must hold after these commits, told one event after the other."""
+    rows: dict[str, NoteRow | None] = {}
+    documents: dict[str, dict[str, Any]] = {}
+    for commit in commits:
+        places: dict[str, int] = {}
+        for event in commit.events:
+            for note in dict.fromkeys(_key(event)):
+                place = places.setdefault(note, len(places))
+                row = _apply(note, rows.get(note), event)
+                if row == rows.get(note):
+                    continue
+                rows[note] = row
+                key = f"{event.commit.tenant}/{note}"
+                created = documents.get(key, {"_created": commit.position})["_created"]
+                where = {"_position": commit.position, "_place": place, "_created": created}
+                own = {"id": note} if row is None else dict(row)
+                documents[key] = {
+                    **own,
+                    **where,
+                    "_id": key,
+                    "_tenant": event.commit.tenant,
+                    "_gone": row is None,
+                }
+    return documents
+
+
 def now() -> datetime:
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -174,6 +211,19 @@ class Rig:
         )
         self.versions[scope, stream] = receipt.version
         return receipt
+
+    async def commits(self) -> list[Commit]:
+        """The whole log, for a test that is done with writing."""
+        found: list[Commit] = []
+        reader = self.log.reader()
+        while more := await reader.read(found[-1].position if found else 0):
+            found += more
+        return found
+
+    async def documents(self) -> dict[str, dict[str, Any]]:
+        """What the view holds, without the generation."""
+        stored = await self.database["view_notes"].find().to_list(None)
+        return {row["_id"]: {key: row[key] for key in row if key != "_generation"} for row in stored}
 
     async def write(self, names: Iterable[str]) -> int:
         """A new note for each name; the position of the last."""
