@@ -15,6 +15,7 @@ import pytest
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
+from api.cli import main
 from api.cli.app import app
 from api.servers.address import listen
 from api.servers.child import Child
@@ -110,37 +111,54 @@ def test_the_schema_is_printed_without_any_server() -> None:
     assert printed.output == (Path(__file__).parents[2] / "api" / "schema.graphql").read_text()
 
 
+TAKEN = "in place of this, a port that is taken"
+
+REFUSED: list[tuple[dict[str, str], str, int, str]] = [
+    ({"NERVE_PORT": TAKEN}, "dev", 2, "on 127.0.0.1 is taken; "),
+    ({"NERVE_PORT": TAKEN}, "serve", 2, "on 127.0.0.1 is taken; "),
+    ({"NERVE_DATA_DIR": "used", "NERVE_PORT": "0"}, "dev", 2, "the data folder used is in use by the nerve"),
+    ({"NERVE_PORT": "high"}, "dev", 2, "the settings are wrong: port: "),
+    ({"NERVE_HOST": "0.0.0.0"}, "dev", 2, "is not a loopback address"),
+    ({"NERVE_HOST": "0.0.0.0"}, "serve", 2, "is not a loopback address"),
+    ({"NERVE_MONGO_URL": "nowhere"}, "worker", 2, "MongoDB URL"),
+    ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
+    ({}, "views drop nothing", 1, "there is no view 'nothing'; there are agents, "),
+    ({}, "views drop", 1, "name the views to drop, or give --all"),
+    ({}, "events show task-none", 1, "there is no stream 'task-none'"),
+    ({}, "import log.txt", 1, "log.txt is of no known kind: "),
+    ({}, "import log.csv", 1, "log.csv cannot be read: "),
+]
+
+
+@pytest.mark.parametrize(("settings", "command", "code", "sentence"), REFUSED)
 def test_what_nerve_refuses_is_one_sentence_and_an_exit_code(
-    tmp_path: Path, environment: dict[str, str]
+    settings: dict[str, str],
+    command: str,
+    code: int,
+    sentence: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    used = tmp_path / "used"
-    with occupied(used), listen(LOOPBACK, 0) as taken:
-        port = taken.getsockname()[1]
-        cases: list[tuple[dict[str, str], list[str], int, str]] = [
-            ({"NERVE_PORT": str(port)}, ["dev"], 2, f"port {port} on 127.0.0.1 is taken; "),
-            ({"NERVE_PORT": str(port), **environment}, ["serve"], 2, f"port {port} on 127.0.0.1 is taken; "),
-            ({"NERVE_DATA_DIR": str(used), "NERVE_PORT": "0"}, ["dev"], 2, "is in use by the nerve with"),
-            ({"NERVE_PORT": "high"}, ["dev"], 2, "the settings are wrong: port: "),
-            ({"NERVE_HOST": "0.0.0.0"}, ["dev"], 2, "is not a loopback address"),
-            ({"NERVE_HOST": "0.0.0.0", **environment}, ["serve"], 2, "is not a loopback address"),
-            ({}, ["views"], 2, "no nerve is running with its data in .nerve; "),
-            (environment, ["views", "drop", "nothing"], 1, "there is no view 'nothing'; there are agents, "),
-            (environment, ["views", "drop"], 1, "name the views to drop, or give --all"),
-            (environment, ["events", "show", "task-none"], 1, "there is no stream 'task-none'"),
-            (environment, ["import", "log.txt"], 1, "log.txt is of no known kind: "),
-        ]
-        running = [
-            subprocess.Popen(
-                [NERVE, *command],
-                env={**os.environ, **settings},
-                cwd=tmp_path,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for settings, command, _, _ in cases
-        ]
-        for process, (_, command, code, sentence) in zip(running, cases, strict=True):
-            _, said = process.communicate(timeout=60)
-            assert (process.returncode, said.count("\n")) == (code, 1), (command, said)
-            assert said.startswith("nerve: "), (command, said)
-            assert sentence in said, (command, said)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["nerve", *command.split()])
+    with occupied(Path("used")), listen(LOOPBACK, 0) as taken:
+        for name, value in {**environment, **settings}.items():
+            monkeypatch.setenv(name, value.replace(TAKEN, str(taken.getsockname()[1])))
+        with pytest.raises(SystemExit) as end:
+            main()
+    said = capsys.readouterr().err
+    assert (end.value.code, said.count("\n")) == (code, 1), said
+    assert said.startswith("nerve: ")
+    assert sentence in said
+
+
+def test_without_a_running_nerve_the_commands_tell_how_to_start_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["nerve", "views"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err.startswith("nerve: no nerve is running with its data in .nerve; ")
