@@ -10,8 +10,8 @@ from api.composition import Nerve
 from domain.kernel.errors import Unavailable
 from projections.projector import consumer_name
 
-PATIENCE = 2.0
-"""Seconds a server may take to answer."""
+PATIENCE = 0.8
+"""Seconds a server may take to answer: who asks usually waits for one."""
 
 
 @dataclass(frozen=True, slots=True)
