@@ -39,10 +39,12 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     database = f"test_{uuid4().hex}"
     settings = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
     worker = Child("worker", [NERVE, "worker"], environment=settings)
-    yield settings
-    assert worker.stop(grace=20)
-    assert worker.exit_code == 0
     with MongoClient[dict[str, object]](mongo_url) as client:
+        checkpoints = client[database].checkpoints
+        eventually(lambda: checkpoints.count_documents({}) == 3)
+        yield settings
+        assert worker.stop(grace=20)
+        assert worker.exit_code == 0
         client.drop_database(database)
 
 
@@ -120,7 +122,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_PORT": "high"}, "dev", 2, "the settings are wrong: port: "),
     ({"NERVE_HOST": "0.0.0.0"}, "dev", 2, "is not a loopback address"),
     ({"NERVE_HOST": "0.0.0.0"}, "serve", 2, "is not a loopback address"),
-    ({"NERVE_MONGO_URL": "nowhere"}, "worker", 2, "MongoDB URL"),
+    ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is not one: "),
     ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
     ({}, "views drop nothing", 1, "there is no view 'nothing'; there are agents, "),
     ({}, "views drop", 1, "name the views to drop, or give --all"),
