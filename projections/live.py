@@ -60,7 +60,7 @@ class LiveView:
         if after is not None:
             await self._reach(after.position)
         position = await self._reader.position()
-        rows = await self._reader.matching(tenant, filter, first if after is None else None)
+        rows = await self._reader.matching(tenant, filter, position, first if after is None else None)
         if after is None:
             held = Held(tenant, filter, rows)
             yield Snapshot(rows, Place(position))

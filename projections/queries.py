@@ -84,9 +84,15 @@ class ViewReader:
             return Page(rows[::-1], before is not None, more, by)
         return Page(rows, more, after is not None, by)
 
-    async def matching(self, tenant: str, filter: Filter, limit: int | None = None) -> list[Row]:
-        """The tenant's rows for which `filter` holds, what changed last first; at most `limit`."""
-        found = self._rows.find({**_live(tenant), **to_mongo(filter)}).sort(LAST_CHANGED_FIRST)
+    async def matching(
+        self, tenant: str, filter: Filter, position: int, limit: int | None = None
+    ) -> list[Row]:
+        """The tenant's rows for which `filter` holds and that came to be up to `position`; at most `limit`.
+
+        What changed last comes first. A row may be further on than `position`.
+        """
+        wanted = {**_live(tenant), "_created": {"$lte": position}, **to_mongo(filter)}
+        found = self._rows.find(wanted).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return list(await found.limit(limit or 0).to_list(None))
 

@@ -1,0 +1,357 @@
+"""Live views: what a subscriber is told adds up to what the view holds, never a gap, never a double."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from domain.kernel.errors import ValidationFailed
+from projections.held import Changed, ChangeKind, Snapshot
+from projections.live import LiveView, ViewMessage
+from projections.projector import drop_view
+from projections.rows import changed_fields, fields
+from subscriptions.messages import CaughtUp, Lagged, Place
+from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
+from tests.support import Servers
+
+DEADLINE = 30
+NOTES = [f"note-{i}" for i in range(6)]
+END = "note-end"
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"or": [{"score": {"gt": 0}}, {"id": {"eq": END}}]},
+    {"or": [{"text": {"in": ["x", "y"]}, "links": {"lt": 4}}, {"id": {"eq": END}}]},
+]
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    async with open_rig(mongo_url, redis_url, database, work=True) as rig:
+        yield rig
+
+
+async def churn(rig: Rig, commits: int, seed: int) -> None:
+    """Notes are written, scored, linked (two rows at one position) and erased, in no order."""
+    dice = random.Random(seed)
+    for _ in range(commits):
+        change = [
+            Written(text=dice.choice("xyz")),
+            Scored(by=dice.randint(-2, 2)),
+            Linked(to=dice.choice(NOTES)),
+            Erased() if dice.random() < 0.3 else Written(text="z"),
+        ]
+        await rig.append(dice.choice(NOTES), *dice.sample(change, dice.randint(1, 2)))
+
+
+class Client:
+    """Holds what it is told; fails where it is told something that cannot be."""
+
+    def __init__(self, filter: dict[str, Any]) -> None:
+        self.filter = filter
+        self.held: dict[str, dict[str, Any]] = {}
+        self.place: Place | None = None
+        self._resuming: Counter[str] | None = None
+
+    async def watch(self, live: LiveView, *, messages: int = 10**9) -> bool:
+        """Listen to so many messages, from where it was; whether the end was told."""
+        if self.place is not None:
+            self._resuming = Counter()
+        told = live.watch_many("default", self.filter, after=self.place)
+        async with asyncio.timeout(DEADLINE), aclosing(told):
+            async for message in told:
+                self._hear(message)
+                messages -= 1
+                if END in self.held or not messages:
+                    return END in self.held
+        raise AssertionError("the stream ended")
+
+    def _hear(self, message: ViewMessage) -> None:
+        assert not isinstance(message, Lagged)
+        # Unless it is cut off before it is caught up, a place never goes back.
+        assert self.place is None or message.place >= self.place or isinstance(message, CaughtUp)
+        self.place = message.place
+        match message:
+            case Snapshot(rows):
+                self.held = {row["id"]: fields(row) for row in rows}
+            case CaughtUp():
+                self._resuming = None
+            case Changed():
+                self._change(message)
+
+    def _change(self, change: Changed) -> None:
+        before = self.held.get(change.id)
+        if self._resuming is not None:
+            self._resuming[change.id] += 1
+            assert self._resuming[change.id] == 1, "an entity that changed meanwhile is told once"
+            assert change.kind is not ChangeKind.ADDED or before is None
+        else:
+            assert (before is None) == (change.kind is ChangeKind.ADDED)
+            if change.kind is ChangeKind.UPDATED and change.changed_fields is not None:
+                assert before is not None
+                assert change.row is not None
+                assert change.changed_fields == changed_fields(before, change.row)
+        if change.kind is ChangeKind.REMOVED:
+            self.held.pop(change.id, None)
+        else:
+            assert change.row is not None
+            self.held[change.id] = fields(change.row)
+
+
+async def finish(rig: Rig, clients: list[Client], watching: list[asyncio.Task[bool]]) -> None:
+    """After the last commit every client holds what a query returns."""
+    await rig.append(END, Written(text="end"))
+    for watch in watching:
+        assert await watch
+    await rig.projected()
+    for client in clients:
+        page = await rig.reader.page("default", client.filter, first=100)
+        assert client.held == {row["id"]: fields(row) for row in page.rows}
+
+
+async def test_subscribers_that_come_at_any_time_hold_what_the_view_holds(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Subscribing while rows change: what happens between snapshot and first change is told once."""
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True) as writer,
+        open_rig(mongo_url, redis_url, database) as server,
+    ):
+        clients: list[Client] = []
+        watching: list[asyncio.Task[bool]] = []
+        for seed in range(15):
+            clients += [Client(wanted) for wanted in FILTERS]
+            watching += [asyncio.create_task(client.watch(server.live)) for client in clients[-3:]]
+            await churn(writer, 8, seed)
+        await finish(writer, clients, watching)
+
+
+async def test_i10_subscribers_that_are_cut_off_and_resume_on_another_server_hold_what_the_view_holds(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True) as one,
+        open_rig(mongo_url, redis_url, database) as other,
+    ):
+        dice = random.Random(10)
+
+        async def come_and_go(client: Client) -> bool:
+            while not await client.watch(dice.choice([one, other]).live, messages=dice.randint(1, 6)):
+                await asyncio.sleep(dice.random() / 20)
+            return True
+
+        clients = [Client(wanted) for wanted in FILTERS * 3]
+        watching = [asyncio.create_task(come_and_go(client)) for client in clients]
+        await churn(one, 150, 10)
+        await finish(one, clients, watching)
+
+
+async def test_subscribers_old_new_and_resumed_do_not_go_wrong_while_the_view_is_dropped_and_rebuilt(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with (
+        open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig,
+        open_rig(mongo_url, redis_url, database, poll_interval=0.05) as server,
+    ):
+        old = [Client(wanted) for wanted in FILTERS]
+        watching = [asyncio.create_task(client.watch(server.live)) for client in old]
+        back = [Client(wanted) for wanted in FILTERS]
+        await churn(rig, 60, 1)
+        await rig.projected()
+        for client in back:
+            assert not await client.watch(server.live, messages=2)
+        await churn(rig, 30, 2)
+        await rig.projected()
+        await drop_view(view, rig.database, rig.checkpoints)
+        new = [Client(wanted) for wanted in FILTERS]
+        watching += [asyncio.create_task(client.watch(server.live)) for client in [*back, *new]]
+        await churn(rig, 30, 3)
+        await finish(rig, [*old, *back, *new], watching)
+
+
+async def test_i6_without_redis_a_live_view_is_only_later(mongo_url: str, database: str) -> None:
+    async with open_rig(mongo_url, "redis://127.0.0.1:1/", database, poll_interval=0.05, work=True) as rig:
+        clients = [Client(wanted) for wanted in FILTERS]
+        watching = [asyncio.create_task(client.watch(rig.live)) for client in clients]
+        await churn(rig, 40, 4)
+        await finish(rig, clients, watching)
+
+
+async def hear(told: AsyncIterator[ViewMessage], count: int) -> list[ViewMessage]:
+    async with asyncio.timeout(DEADLINE):
+        return [await anext(told) for _ in range(count)]
+
+
+def short(message: ViewMessage) -> tuple[object, ...]:
+    match message:
+        case Snapshot(rows):
+            return ("SNAPSHOT", *(row["id"] for row in rows))
+        case Changed():
+            return (message.kind.value, message.id, message.changed_fields)
+        case CaughtUp():
+            return ("CAUGHT UP",)
+        case Lagged():
+            return ("LAGGED",)
+
+
+async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
+    async with aclosing(rig.live.watch_one("default", "note-1")) as told:
+        assert [short(m) for m in await hear(told, 2)] == [("SNAPSHOT",), ("CAUGHT UP",)]
+        await rig.append("note-2", Written(text="b"))
+        await rig.append("note-1", Written(text="a"))
+        (added,) = await hear(told, 1)
+        await rig.append("note-1", Scored(by=3))
+        (updated,) = await hear(told, 1)
+        await rig.append("note-1", Erased())
+        (removed,) = await hear(told, 1)
+    assert short(added) == ("ADDED", "note-1", None)
+    assert short(updated) == ("UPDATED", "note-1", ("folded", "score", "scored_at"))
+    assert removed == Changed(ChangeKind.REMOVED, "note-1", None, None, Place(4, 0))
+    assert isinstance(updated, Changed)
+    assert updated.row is not None
+    assert (updated.row["score"], updated.place) == (3, Place(3, 0))
+
+
+async def test_a_row_that_leaves_and_enters_the_filter(rig: Rig) -> None:
+    await rig.append("note-1", Written(text="a"))
+    await rig.projected()
+    async with aclosing(rig.live.watch_many("default", {"score": {"gte": 0}})) as told:
+        assert [short(m) for m in await hear(told, 2)] == [("SNAPSHOT", "note-1"), ("CAUGHT UP",)]
+        await rig.append("note-1", Scored(by=-1))
+        (left,) = await hear(told, 1)
+        await rig.append("note-1", Scored(by=1))
+        (entered,) = await hear(told, 1)
+    assert isinstance(left, Changed)
+    assert left.row is not None
+    assert (left.kind, left.row["score"]) == (ChangeKind.REMOVED, -1)
+    assert short(entered) == ("ADDED", "note-1", None)
+
+
+async def test_the_snapshot_holds_what_changed_last_first_and_then_whatever_comes_to_match(rig: Rig) -> None:
+    for name in ("note-1", "note-2", "note-3"):
+        await rig.append(name, Written(text="a"))
+    await rig.append("note-1", Scored(by=1))
+    await rig.projected()
+    async with aclosing(rig.live.watch_many("default", first=2)) as told:
+        assert short((await hear(told, 2))[0]) == ("SNAPSHOT", "note-1", "note-3")
+        await rig.append("note-2", Erased())  # Was never told, so its end is not.
+        await rig.append("note-3", Scored(by=1))
+        assert short((await hear(told, 1))[0])[:2] == ("UPDATED", "note-3")
+
+
+async def test_resuming_tells_each_changed_row_once_as_it_is_and_nothing_of_what_came_and_went(
+    rig: Rig,
+) -> None:
+    for name in ("note-1", "note-2", "note-3", "note-4"):
+        await rig.append(name, Written(text="a"))
+    await rig.projected()
+    wanted = {"score": {"gte": 0}}
+    for name, event in [
+        ("note-1", Scored(by=1)),
+        ("note-1", Scored(by=1)),
+        ("note-2", Scored(by=-1)),
+        ("note-3", Erased()),
+        ("note-5", Written(text="new")),
+        ("note-6", Written(text="brief")),
+        ("note-6", Erased()),
+        ("note-7", Written(text="never matching")),
+        ("note-7", Scored(by=-5)),
+    ]:
+        await rig.append(name, event)
+    await rig.projected()
+    async with aclosing(rig.live.watch_many("default", wanted, after=Place(4))) as told:
+        heard = [short(m) for m in await hear(told, 5)]
+    assert heard == [
+        ("UPDATED", "note-1", None),
+        ("REMOVED", "note-2", None),
+        ("REMOVED", "note-3", None),
+        ("ADDED", "note-5", None),
+        ("CAUGHT UP",),
+    ]
+
+
+async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> None:
+    await rig.append("note-1", Written(text="a"))
+    await rig.append("note-2", Written(text="b"))
+    await rig.projected()
+    await rig.append("note-1", Linked(to="note-2"))
+    await rig.projected()
+    async with aclosing(rig.live.watch_many("default", after=Place(2))) as told:
+        first, second, _ = await hear(told, 3)
+    assert [(short(m)[1], m.place) for m in (first, second) if not isinstance(m, Lagged)] == [
+        ("note-1", Place(3, 0)),
+        ("note-2", Place(3, 1)),
+    ]
+    async with aclosing(rig.live.watch_many("default", after=Place(3, 0))) as told:
+        assert [short(m) for m in await hear(told, 2)] == [("UPDATED", "note-2", None), ("CAUGHT UP",)]
+
+
+async def test_a_tenant_is_told_nothing_of_another(rig: Rig) -> None:
+    async with aclosing(rig.live.watch_many("one")) as told:
+        await hear(told, 2)
+        await rig.append("note-1", Written(text="secret"), tenant="two")
+        await rig.append("note-1", Written(text="own"), tenant="one")
+        (added,) = await hear(told, 1)
+        await rig.append("note-2", Written(text="secret"), tenant="two")
+        await rig.projected()
+    async with aclosing(rig.live.watch_many("one", after=Place(0))) as told:
+        assert [short(m) for m in await hear(told, 2)] == [("ADDED", "note-1", None), ("CAUGHT UP",)]
+    assert isinstance(added, Changed)
+    assert added.row is not None
+    assert added.row["text"] == "own"
+
+
+async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig) -> None:
+    live = LiveView(rig.reader, rig.changes, max_lag=5)
+    async with aclosing(live.watch_many("default")) as told:
+        await hear(told, 2)
+        await rig.append("note-0", Written(text="a"))
+        heard = await hear(told, 1)
+        for i in range(1, 20):
+            await rig.append(f"note-{i}", Written(text="a"))
+        async with asyncio.timeout(DEADLINE):
+            while rig.changes.reached < 20:
+                await asyncio.sleep(0)
+            heard += [message async for message in told]
+    lagged = heard[-1]
+    assert isinstance(lagged, Lagged)
+    missing = 21 - len(heard)
+    async with aclosing(live.watch_many("default", after=lagged.resume_after)) as told:
+        heard += await hear(told, missing)
+    assert [short(m)[1] for m in heard if isinstance(m, Changed)] == [f"note-{i}" for i in range(20)]
+
+
+async def test_a_wrong_filter_is_refused_before_anything_is_told(rig: Rig) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        rig.live.watch_many("default", {"nothing": {"eq": 1}})
+    assert refused.value.path == ("filter", "nothing")
+
+
+async def test_many_subscribers_cost_one_read_for_each_batch(
+    mongo_url: str, database: str, servers: Servers
+) -> None:
+    """40 subscribers with filters of their own: rows are read once for each wake-up, not for each of them."""
+    redis = servers.redis()
+    async with open_rig(mongo_url, redis.url, database, poll_interval=60, work=True) as rig:
+        subscribers = [rig.live.watch_many("default", {"score": {"lt": 100 + i}}) for i in range(40)]
+        for told in subscribers:
+            await hear(told, 2)
+        waiting = [asyncio.create_task(hear(told, 10)) for told in subscribers]
+        async with asyncio.timeout(DEADLINE):
+            while rig.changes.cursors < 40:
+                await asyncio.sleep(0)
+        await rig.write(["warm"])
+        await rig.projected()
+        await rig.database.command({"profile": 2})
+        await rig.write(map(str, range(9)))
+        await asyncio.gather(*waiting)
+        await rig.database.command({"profile": 0})
+        reads = {"ns": f"{database}.view_notes", "op": "query", "command.filter._position": {"$exists": True}}
+        assert 1 <= await rig.database["system.profile"].count_documents(reads) <= 18
+        for told in subscribers:
+            await told.aclose()
