@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as MalformedBase64
 
 from cryptography.exceptions import InvalidTag
@@ -32,7 +32,7 @@ class PositionSeal:
     def open(self, tenant: str, text: str, path: tuple[str, ...]) -> Place:
         """The place that `text` seals; raises ValidationFailed at `path` where it is malformed."""
         try:
-            sealed = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+            sealed = b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
             return Place(*_LAYOUT.unpack(self._cipher.decrypt(sealed, [tenant.encode()])))
         except (MalformedBase64, InvalidTag, ValueError, struct.error):
             raise ValidationFailed(

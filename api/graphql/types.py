@@ -46,7 +46,7 @@ class TypeMap:
         if annotation in (Any, JsonValue, dict) or get_origin(annotation) in (dict, Mapping):
             return JSON
         if isinstance(annotation, type):
-            return self._class(annotation, place)
+            return self._class(annotation, f"{place}.{field}")
         raise DeclarationError(f"{place}.{field}: {annotation!r} has no counterpart in GraphQL")
 
     def claim(self, name: str, source: object, make: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,7 +62,7 @@ def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, dat
 
 def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str) -> None:
     mongod, redis = servers.mongod(), servers.redis()
-    own = {"mongo_url": mongod.url, "redis_url": redis.url, "database": database}
+    own: dict[str, Any] = {"mongo_url": mongod.url, "redis_url": redis.url, "database": database}
     with serve(**own) as running:
         eventually(lambda: running.get("/readyz").status_code == 200)
     with serve(worker=False, **own) as running:

@@ -1,0 +1,84 @@
+"""What happens around every command."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from domain.agents.commands import RegisterAgent
+from domain.kernel import Envelope, InvariantViolated, Receipt
+from domain.kernel.errors import ValidationFailed
+from domain.kernel.middleware import correlated, logged, metered, trace, validated
+
+ENVELOPE = Envelope(RegisterAgent(name="x"))
+
+
+async def store(envelope: Envelope) -> Receipt:
+    return Receipt("cmd-1", "agent-1", 1, 1, envelope.correlation or "cmd-1")
+
+
+async def refuse(envelope: Envelope) -> Receipt:
+    raise InvariantViolated("no")
+
+
+@pytest.mark.parametrize(
+    ("envelope", "path"),
+    [
+        (Envelope(ENVELOPE.command, command_id=""), ("commandId",)),
+        (Envelope(ENVELOPE.command, command_id="x" * 129), ("commandId",)),
+        (Envelope(ENVELOPE.command, expected_version=-1), ("expectedVersion",)),
+    ],
+)
+async def test_what_the_client_says_about_a_command_is_checked(
+    envelope: Envelope, path: tuple[str, ...]
+) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        await validated(envelope, store)
+    assert refused.value.path == path
+
+
+async def test_a_command_is_correlated_with_its_callers_trace_unless_it_says_otherwise() -> None:
+    assert (await correlated(ENVELOPE, store)).correlation == "cmd-1"
+    token = trace.set("f" * 32)
+    try:
+        assert (await correlated(ENVELOPE, store)).correlation == "f" * 32
+        own = Envelope(ENVELOPE.command, correlation="own")
+        assert (await correlated(own, store)).correlation == "own"
+    finally:
+        trace.reset(token)
+
+
+async def test_every_outcome_is_measured() -> None:
+    measured: list[tuple[str, str, float]] = []
+
+    class Meter:
+        def command(self, name: str, outcome: str, seconds: float) -> None:
+            measured.append((name, outcome, seconds))
+
+    async def replay(envelope: Envelope) -> Receipt:
+        return Receipt("cmd-1", "agent-1", 1, 1, "cmd-1", replayed=True)
+
+    async def fail(envelope: Envelope) -> Receipt:
+        raise RuntimeError
+
+    times = iter(range(8))
+    layer = metered(Meter(), lambda: next(times))
+    for following in (store, replay):
+        await layer(ENVELOPE, following)
+    for following, error in ((refuse, InvariantViolated), (fail, RuntimeError)):
+        with pytest.raises(error):
+            await layer(ENVELOPE, following)
+    outcomes = ["stored", "replayed", "INVARIANT_VIOLATED", "INTERNAL"]
+    assert measured == [("RegisterAgent", outcome, 1) for outcome in outcomes]
+
+
+async def test_a_refusal_is_logged_without_what_the_command_says(caplog: pytest.LogCaptureFixture) -> None:
+    layer = logged(logging.getLogger("commands"))
+    with caplog.at_level(logging.DEBUG, "commands"):
+        await layer(Envelope(RegisterAgent(name="a secret")), store)
+        with pytest.raises(InvariantViolated):
+            await layer(Envelope(RegisterAgent(name="a secret")), refuse)
+    assert [record.levelname for record in caplog.records] == ["DEBUG", "INFO"]
+    assert "RegisterAgent refused: INVARIANT_VIOLATED" in caplog.text
+    assert "a secret" not in caplog.text

@@ -1,0 +1,241 @@
+"""One command class and one view are all that a context's GraphQL API is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, TypedDict, cast
+
+import pytest
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, print_type
+from pydantic import BaseModel, Field
+
+from api.composition import load_views
+from api.graphql.schema import build_schema, print_api
+from api.settings import Settings
+from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Json, Name, RecordedEvent
+from domain.kernel.errors import ConfigurationError, DeclarationError
+from projections.view import View, by_stream
+
+API = Path(__file__).parents[2] / "api"
+
+
+class Colour(StrEnum):
+    """What a lamp shines in."""
+
+    RED = "red"
+    GREEN = "green"
+
+
+class Bulb(BaseModel):
+    """What shines."""
+
+    watts: float
+    made_at: datetime | None = None
+
+
+class HangLamp(CreateCommand):
+    """Hangs a lamp up.
+
+    It shines at once.
+    """
+
+    name: Name = Field(description="What it is called.")
+    colour: Colour = Colour.GREEN
+    bulbs: list[Bulb] = Field(default=[])
+    room_id: str | None = None
+    notes: Json | None = None
+
+
+class LampHung(Event, type="lamp.hung"):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp(Aggregate[HangLamp, LampHung]):
+    category: ClassVar[str] = "lamp"
+
+    def decide(self, command: HangLamp, facts: Facts) -> Sequence[LampHung]:
+        return [LampHung(name=command.name)]
+
+    def evolve(self, event: LampHung) -> Lamp:
+        return self
+
+
+class Spot(TypedDict):
+    """Where light falls."""
+
+    place: str
+
+
+class LampRow(TypedDict):
+    id: str
+    name: str
+    colour: Colour
+    room_id: str | None
+    spots: list[Spot]
+    tags: list[str]
+    lit: bool
+    hung_at: datetime
+
+
+def fold(id: str, row: LampRow | None, event: RecordedEvent) -> LampRow | None:
+    return row
+
+
+LAMPS = Context("lamps", Lamp)
+VIEW = View(
+    "lamps",
+    "lamp",
+    LAMPS,
+    LampRow,
+    by_stream,
+    fold,
+    filters=("colour", "tags", "lit", "hung_at"),
+    orders=("name",),
+    description="A lamp.",
+)
+
+
+def derive(*views: View[Any]) -> GraphQLSchema:
+    return build_schema(Catalog(dict.fromkeys(view.context for view in views)), views)
+
+
+def printed(schema: GraphQLSchema, name: str) -> str:
+    """A type without its descriptions."""
+    lines = [line for line in print_type(schema.type_map[name]).splitlines() if '"""' not in line]
+    return "\n".join(line for line in lines if line.strip())
+
+
+def fields(schema: GraphQLSchema, name: str) -> dict[str, GraphQLField]:
+    return cast(GraphQLObjectType, schema.type_map[name]).fields
+
+
+def test_a_command_becomes_an_input_and_a_mutation_with_its_description() -> None:
+    schema = derive(VIEW)
+    assert printed(schema, "HangLampInput").splitlines() == [
+        "input HangLampInput {",
+        "  id: ID",
+        "  name: String!",
+        "  colour: Colour! = GREEN",
+        "  bulbs: [BulbInput!]! = []",
+        "  roomId: ID",
+        "  notes: JSON",
+        "}",
+    ]
+    assert printed(schema, "BulbInput").splitlines()[1:] == ["  watts: Float!", "  madeAt: DateTime", "}"]
+    mutation = fields(schema, "Mutation")["hangLamp"]
+    assert mutation.description == "Hangs a lamp up.\n\nIt shines at once."
+    assert {name: str(arg.type) for name, arg in mutation.args.items()} == {
+        "input": "HangLampInput!",
+        "commandId": "ID",
+        "expectedVersion": "Int",
+        "await": "Await!",
+    }
+    assert printed(schema, "HangLampPayload").splitlines()[1:3] == ["  lamp: Lamp", "  receipt: Receipt!"]
+
+
+def test_a_view_becomes_a_type_two_queries_and_two_subscriptions() -> None:
+    schema = derive(VIEW)
+    assert printed(schema, "Lamp").splitlines() == [
+        "type Lamp implements Node {",
+        "  id: ID!",
+        "  name: String!",
+        "  colour: Colour!",
+        "  roomId: ID",
+        "  spots: [Spot!]!",
+        "  tags: [String!]!",
+        "  lit: Boolean!",
+        "  hungAt: DateTime!",
+        "}",
+    ]
+    assert schema.type_map["Lamp"].description == "A lamp."
+    assert schema.type_map["Colour"].description == "What a lamp shines in."
+    assert {"lamp", "lamps", "events", "node"} == set(fields(schema, "Query"))
+    assert {"lamp", "lamps", "events"} == set(fields(schema, "Subscription"))
+    assert printed(schema, "LampFilter").splitlines()[1:-1] == [
+        "  id: IDFilter",
+        "  colour: ColourFilter",
+        "  tags: StringListFilter",
+        "  lit: BooleanFilter",
+        "  hungAt: DateTimeFilter",
+        "  and: [LampFilter!]",
+        "  or: [LampFilter!]",
+        "  not: LampFilter",
+    ]
+    assert printed(schema, "LampOrder").splitlines()[1:-1] == [
+        "  field: LampOrderField!",
+        "  direction: Direction! = ASC",
+    ]
+
+
+def test_a_view_that_is_not_the_entity_is_no_node_and_no_payload() -> None:
+    schema = derive(replace(VIEW, name="brightLamps", single="brightLamp"))
+    assert "implements" not in printed(schema, "BrightLamp")
+    assert printed(schema, "HangLampPayload").splitlines()[1:] == ["  receipt: Receipt!", "}"]
+
+
+def test_a_view_without_orders_has_no_argument_for_them() -> None:
+    schema = derive(replace(VIEW, orders=(), filters=()))
+    assert "orderBy" not in fields(schema, "Query")["lamps"].args
+    assert printed(schema, "LampFilter").splitlines()[1] == "  id: IDFilter"
+
+
+def test_the_domains_own_classes_stay_as_they_are() -> None:
+    derive(VIEW)
+    assert not [name for name in vars(Colour) if "strawberry" in name]
+
+
+def test_two_views_that_claim_one_field_are_refused() -> None:
+    with pytest.raises(DeclarationError, match=r"Query\.lamp"):
+        derive(VIEW, replace(VIEW, name="others"))
+
+
+def test_two_classes_that_claim_one_type_are_refused() -> None:
+    class Row(TypedDict):
+        id: str
+        spot: Any
+
+    Row.__annotations__["spot"] = TypedDict("Spot", {"size": int})  # type: ignore[operator]
+    with pytest.raises(DeclarationError, match="Spot"):
+        derive(VIEW, View("nights", "night", LAMPS, Row, by_stream, fold))
+
+
+@pytest.mark.parametrize("annotation", [int | str, complex, bytes])
+def test_a_field_without_a_counterpart_in_graphql_is_named(annotation: Any) -> None:
+    class Row(TypedDict):
+        id: str
+        odd: Any
+
+    Row.__annotations__["odd"] = annotation
+    with pytest.raises(DeclarationError, match=r"Row\.odd"):
+        derive(View("nights", "night", LAMPS, Row, by_stream, fold))
+
+
+def test_a_field_that_cannot_be_compared_is_no_filter() -> None:
+    with pytest.raises(DeclarationError, match=r"LampRow\.spots"):
+        derive(replace(VIEW, filters=("spots",)))
+
+
+def test_nothing_in_the_api_is_written_for_one_context() -> None:
+    contexts = ("agents", "tasks", "workflows")
+    names = [f"{folder}.{context}" for folder in ("domain", "projections") for context in contexts]
+    for source in [*API.glob("*.py"), *API.glob("graphql/*.py"), *API.glob("transports/*.py")]:
+        imported = {line for line in source.read_text().splitlines() if line.startswith(("from ", "import "))}
+        if source.name != "demo.py":
+            assert not [line for line in imported for name in names if name in line], source
+
+
+def test_the_printed_schema_is_the_one_in_the_repository() -> None:
+    assert (API / "schema.graphql").read_text() == print_api(*load_views(Settings())), (
+        "the schema has changed: look at the difference, then run `nerve schema print > api/schema.graphql`"
+    )
+
+
+@pytest.mark.parametrize("module", ["projections.nowhere", "projections.view"])
+def test_a_module_that_holds_no_view_is_named(module: str) -> None:
+    with pytest.raises(ConfigurationError, match=module):
+        load_views(Settings(contexts=(module,)))

@@ -1,0 +1,171 @@
+"""The execution seam: what graphql-core would answer, from documents that are prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from graphql import DocumentNode, ExecutionResult, GraphQLObjectType, execute, parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.composition import load_views
+from api.graphql import execution
+from api.graphql.context import RequestContext
+from api.graphql.execution import Executor, Operation, Refused
+from api.graphql.leaves import LeafExecutor, find_leaves
+from api.graphql.schema import build_schema
+from api.settings import Settings
+from domain.kernel.errors import NotFound
+
+SCHEMA = build_schema(*load_views(Settings()))
+LEAVES = find_leaves(SCHEMA)
+NOTHING = cast(RequestContext, None)
+
+MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
+ROW = {
+    "id": "task-1",
+    "title": "x",
+    "status": "CREATED",
+    "tags": ["a"],
+    "created_at": MOMENT,
+    "duration_seconds": 1.5,
+    "result": {"a": [1]},
+}
+
+
+@contextmanager
+def resolving(root: str, field: str, resolver: Callable[..., Any], kind: str = "resolve") -> Iterator[None]:
+    """While this lasts, a root field of the schema answers otherwise."""
+    declared = cast(GraphQLObjectType, SCHEMA.type_map[root]).fields[field]
+    before = getattr(declared, kind)
+    setattr(declared, kind, resolver)
+    try:
+        yield
+    finally:
+        setattr(declared, kind, before)
+
+
+def both(query: str, row: Mapping[str, Any], **variables: Any) -> tuple[Any, Any]:
+    """What nerve's executor and what graphql-core's own makes of a row behind the query `node`."""
+    document, node = parse(query), {**row, "__typename": "Task"}
+    with resolving("Query", "node", lambda *_, **__: node):
+        short = execute(
+            SCHEMA, document, variable_values=variables, executor_class=LeafExecutor, leaves=LEAVES
+        )
+        plain = execute(SCHEMA, document, variable_values=variables)
+    return cast(ExecutionResult, short).formatted, cast(ExecutionResult, plain).formatted
+
+
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.datetimes(timezones=st.just(UTC)),
+    st.lists(st.integers(), max_size=2),
+    st.sampled_from(["CREATED", "HIGH"]),
+)
+
+
+@given(row=st.dictionaries(st.sampled_from(sorted(ROW)), values), full=st.booleans())
+def test_leaves_are_written_as_graphql_core_writes_them(row: dict[str, Any], full: bool) -> None:
+    """graphql-core is the oracle, whatever a row holds: wrong types, missing values, nulls."""
+    fields = "id title status tags createdAt durationSeconds result __typename also: title"
+    query = f'query {{ node(id: "x") {{ ... on Task {{ {fields} }} }} }}'
+    short, plain = both(query, {**ROW, **row} if full else row)
+    assert repr(short) == repr(plain)
+
+
+def test_directives_fragments_and_aliases_reach_leaves() -> None:
+    query = """query ($yes: Boolean!) { node(id: "x") { ...T ... on Task { b: id @skip(if: $yes) } } }
+      fragment T on Task { a: id title @include(if: $yes) ...U } fragment U on Task { status }"""
+    short, plain = both(query, ROW, yes=True)
+    assert short == plain == {"data": {"node": {"a": "task-1", "title": "x", "status": "CREATED"}}}
+
+
+def test_introspection_is_answered() -> None:
+    short, plain = both('{ __schema { queryType { name } } __type(name: "Task") { fields { name } } }', ROW)
+    assert short == plain
+    assert "errors" not in short
+
+
+def operation(query: str, **parts: Any) -> Operation:
+    return Operation.model_validate({"query": query, **parts})
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were parsed, in order."""
+    texts: list[str] = []
+
+    def note(text: str) -> DocumentNode:
+        texts.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(execution, "parse", note)
+    return texts
+
+
+def test_a_text_is_parsed_and_validated_once(parsed: list[str]) -> None:
+    executor, text = Executor(SCHEMA), "{ __typename }"
+    first, second = (executor.prepare(operation(text, variables={"n": n})) for n in range(2))
+    assert first.document is second.document
+    assert parsed == [text]
+
+
+def test_the_texts_used_last_are_kept(monkeypatch: pytest.MonkeyPatch, parsed: list[str]) -> None:
+    monkeypatch.setattr(execution, "CACHED_DOCUMENTS", 2)
+    executor = Executor(SCHEMA)
+    texts = [f"{{ a{n}: __typename }}" for n in range(3)]
+    for n in (0, 1, 0, 2, 0, 1):
+        executor.prepare(operation(texts[n]))
+    assert parsed == [texts[0], texts[1], texts[2], texts[1]]
+
+
+def test_an_invalid_text_is_not_kept(parsed: list[str]) -> None:
+    executor = Executor(SCHEMA)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            executor.prepare(operation("{ nope }"))
+    assert len(parsed) == 2
+
+
+def test_a_very_long_text_is_run_and_not_kept(parsed: list[str]) -> None:
+    executor, text = Executor(SCHEMA), "{ __typename #" + "x" * execution.CACHED_LENGTH + "\n}"
+    for _ in range(2):
+        executor.prepare(operation(text))
+    assert len(parsed) == 2
+
+
+async def test_what_nerve_did_not_raise_on_purpose_is_masked(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the password is hunter2")
+
+    executor = Executor(SCHEMA)
+    with resolving("Query", "node", fail):
+        result = await executor.execute(executor.prepare(operation('{ node(id: "x") { id } }')), NOTHING)
+    [error] = result["errors"]
+    assert "hunter2" not in str(result)
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert error["extensions"]["traceId"] in caplog.text
+    assert "hunter2" in caplog.text
+
+
+async def test_a_subscription_that_fails_on_its_way_ends_with_the_error() -> None:
+    async def messages() -> AsyncIterator[dict[str, str]]:
+        yield {"__typename": "CaughtUp", "position": "p"}
+        raise NotFound("it is gone")
+
+    executor = Executor(SCHEMA)
+    prepared = executor.prepare(operation("subscription { events { __typename } }"))
+    with resolving("Subscription", "events", lambda *_, **__: messages(), "subscribe"):
+        results = [result async for result in executor.subscribe(prepared, NOTHING)]
+    assert results == [
+        {"data": {"events": {"__typename": "CaughtUp"}}},
+        {"errors": [{"message": "it is gone", "extensions": {"code": "NOT_FOUND"}}]},
+    ]
