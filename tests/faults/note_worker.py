@@ -1,0 +1,18 @@
+"""A worker process to be killed: ``python -m tests.faults.note_worker MONGO REDIS DATABASE``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tests.notes import open_rig
+
+
+async def main() -> None:
+    """Project until somebody ends this process."""
+    async with open_rig(*sys.argv[1:4], work=True):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
