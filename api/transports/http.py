@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from graphql import OperationType
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.encoding import encode
@@ -38,6 +38,8 @@ async def serve_http(request: Request, endpoint: Endpoint) -> Response:
         operation = _read_query(request) if request.method == "GET" else await _read_body(request, endpoint)
         prepared = endpoint.executor.prepare(operation)
         _check_method(request.method, prepared)
+    except ClientDisconnect:
+        return Response(status_code=400)
     except Rejected as rejected:
         return _respond(rejected.result, media, rejected.status, rejected.headers)
     except ValidationFailed as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -38,7 +38,8 @@ class Violation(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason
+        # A close frame has room for 123 bytes.
+        self.reason = reason.encode()[:123].decode(errors="ignore")
 
 
 async def serve_ws(socket: WebSocket, endpoint: Endpoint) -> None:
@@ -48,23 +49,24 @@ async def serve_ws(socket: WebSocket, endpoint: Endpoint) -> None:
         await socket.close(SUBPROTOCOL_NOT_ACCEPTABLE, f"Use the subprotocol {SUBPROTOCOL}")
         return
     await socket.accept(SUBPROTOCOL)
-    connection = Connection(socket, endpoint)
     try:
-        await connection.run()
-    except Violation as violation:
-        await socket.close(violation.code, violation.reason)
-    except WebSocketDisconnect:
+        async with asyncio.TaskGroup() as operations:
+            await Connection(socket, endpoint, operations).run()
+    except* WebSocketDisconnect:
         pass
-    finally:
-        await connection.end()
+    except* Violation as violations:
+        violation = violations.exceptions[0]
+        assert isinstance(violation, Violation)
+        await socket.close(violation.code, violation.reason)
 
 
 class Connection:
     """One accepted socket and its running operations."""
 
-    def __init__(self, socket: WebSocket, endpoint: Endpoint) -> None:
+    def __init__(self, socket: WebSocket, endpoint: Endpoint, operations: asyncio.TaskGroup) -> None:
         self._socket = socket
         self._endpoint = endpoint
+        self._group = operations
         self._context: RequestContext | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -78,13 +80,6 @@ class Connection:
             raise Violation(INIT_TIMEOUT, "Connection initialisation timeout") from None
         while True:
             await self._handle(await self._receive())
-
-    async def end(self) -> None:
-        """Cancel what still runs, and wait until it has let go of everything."""
-        running = list(self._operations.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
     async def _receive(self) -> Mapping[str, Any]:
         received = await self._socket.receive()
@@ -103,7 +98,7 @@ class Connection:
             case {"type": "connection_init"}:
                 await self._initialise(message.get("payload"))
             case {"type": "ping"}:
-                await self._send({**message, "type": "pong"})
+                await self._send({"type": "pong"} | {k: v for k, v in message.items() if k == "payload"})
             case {"type": "pong"}:
                 pass
             case {"type": "subscribe", "id": str(id), "payload": dict(payload)} if id:
@@ -127,11 +122,11 @@ class Connection:
         if self._context is None:
             raise Violation(UNAUTHORIZED, "Unauthorized")
         if id in self._operations:
-            raise Violation(SUBSCRIBER_EXISTS, f"Subscriber for {id[:64]} already exists")
-        self._operations[id] = asyncio.create_task(self._operate(id, payload, self._context))
+            raise Violation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
+        self._operations[id] = self._group.create_task(self._operate(id, payload, self._context))
 
     async def _operate(self, id: str, payload: dict[str, Any], context: RequestContext) -> None:
-        with traced(context.headers), suppress(WebSocketDisconnect):
+        with traced(context.headers):
             async with aclosing(self._results(payload, context)) as results:
                 async for result in results:
                     if "data" not in result:

@@ -96,6 +96,14 @@ async def test_an_id_in_use_is_refused_and_free_again_once_its_operation_is_over
         assert await client.closed() == (4409, "Subscriber for 1 already exists")
 
 
+async def test_an_id_that_is_longer_than_a_close_frame_is_refused_all_the_same(served: Served) -> None:
+    async with served.client() as client:
+        for _ in range(2):
+            await client.subscribe("ü" * 500, EVENTS)
+        code, reason = await client.closed()
+    assert (code, len((reason or "").encode()) <= 123) == (4409, True)
+
+
 async def test_a_ping_is_answered_with_its_payload_and_a_pong_is_not_answered(served: Served) -> None:
     async with served.client() as client:
         await client.send(type="pong", payload={"a": 1})

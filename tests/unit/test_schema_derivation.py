@@ -111,7 +111,8 @@ def printed(schema: GraphQLSchema, name: str) -> str:
 
 
 def fields(schema: GraphQLSchema, name: str) -> dict[str, GraphQLField]:
-    return cast(GraphQLObjectType, schema.type_map[name]).fields
+    found: dict[str, GraphQLField] = cast(GraphQLObjectType, schema.type_map[name]).fields
+    return found
 
 
 def test_a_command_becomes_an_input_and_a_mutation_with_its_description() -> None:
