@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import cast
 
 import orjson
@@ -22,11 +23,11 @@ PATIENCE = 30.0
 """Seconds after which a turn that has not ended counts as stuck; far more than any turn lasts."""
 
 
-def post(body: object, path: str = "/graphql") -> bytes:
-    """A whole HTTP request that posts `body` as JSON."""
+def post(body: object) -> bytes:
+    """A whole HTTP request that posts `body` as JSON to ``/graphql``."""
     content = orjson.dumps(body)
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Accept: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
@@ -40,7 +41,8 @@ async def ask(port: int, request: bytes) -> bytes:
         answer.append(body)
         return True
 
-    await _drive(port, iter((request,)), 1, keep, deadline=float("inf"))
+    async with _connected(port, iter((request,)), 1, keep) as clients:
+        await _drive(clients, deadline=float("inf"))
     return answer[0]
 
 
@@ -51,41 +53,44 @@ async def load(
 
     Raises RuntimeError at the first response that is wrong.
     """
-    start, used = time.perf_counter(), time.process_time()
-    done = await _drive(port, requests, connections, check, deadline=start + seconds)
-    elapsed = time.perf_counter() - start
-    return Figure(done / elapsed, (time.process_time() - used) / elapsed)
+    async with _connected(port, requests, connections, check) as clients:
+        start, used = time.perf_counter(), time.process_time()
+        await _drive(clients, deadline=start + seconds)
+        elapsed, used = time.perf_counter() - start, time.process_time() - used
+    return Figure(sum(client.done for client in clients) / elapsed, used / elapsed)
 
 
-async def _drive(
-    port: int, requests: Iterator[bytes], connections: int, check: Check, deadline: float
-) -> int:
+@asynccontextmanager
+async def _connected(
+    port: int, requests: Iterator[bytes], connections: int, check: Check
+) -> AsyncIterator[list[_Client]]:
     loop = asyncio.get_running_loop()
     clients: list[_Client] = []
     try:
         for _ in range(connections):
-            _, client = await loop.create_connection(
-                lambda: _Client(requests, check, deadline), "127.0.0.1", port
-            )
+            _, client = await loop.create_connection(lambda: _Client(requests, check), "127.0.0.1", port)
             clients.append(client)
-        for client in clients:
-            client.send()
-        await asyncio.wait_for(asyncio.gather(*(client.finished for client in clients)), PATIENCE)
+        yield clients
     finally:
         for client in clients:
             client.close()
-    return sum(client.done for client in clients)
+
+
+async def _drive(clients: Sequence[_Client], deadline: float) -> None:
+    for client in clients:
+        client.start(deadline)
+    await asyncio.wait_for(asyncio.gather(*(client.finished for client in clients)), PATIENCE)
 
 
 class _Client(asyncio.Protocol):
     """One connection: sends the next request as soon as the response to the last one is whole."""
 
-    def __init__(self, requests: Iterator[bytes], check: Check, deadline: float) -> None:
+    def __init__(self, requests: Iterator[bytes], check: Check) -> None:
         self.done = 0
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._requests = requests
         self._check = check
-        self._deadline = deadline
+        self._deadline = 0.0
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
 
@@ -95,7 +100,12 @@ class _Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail("the server closed the connection")
 
-    def send(self) -> None:
+    def start(self, deadline: float) -> None:
+        """Send requests until `deadline`, on the clock of `time.perf_counter`."""
+        self._deadline = deadline
+        self._send()
+
+    def _send(self) -> None:
         request = next(self._requests, None)
         if request is None:
             self._finish()
@@ -113,7 +123,7 @@ class _Client(asyncio.Protocol):
             return
         self.done += 1
         if time.perf_counter() < self._deadline:
-            self.send()
+            self._send()
         else:
             self._finish()
 
