@@ -32,6 +32,7 @@ bench: .venv/dev
 	$(BIN)/python -m tests.bench
 
 console: $(CONSOLE)
+	@:
 
 clean:
 	rm -rf .venv api/console/static $(WEB)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

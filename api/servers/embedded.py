@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -71,8 +71,11 @@ class EmbeddedServer(ABC):
     def exit_code(self) -> int | None:
         return self._running().exit_code
 
-    def start(self) -> None:
-        """Start it and wait until it serves; raises ConfigurationError where it does not."""
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start it and wait until it serves; `meanwhile` is called again and again, and may raise to give up.
+
+        Raises ConfigurationError where it does not serve.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [find_program(self.program), *self._arguments()]
         self.child = Child(self.program, command, output=self._output, keep=self._keep)
@@ -85,6 +88,7 @@ class EmbeddedServer(ABC):
                 raise ConfigurationError(
                     f"{self.program} was not ready after {START_DEADLINE:.0f} seconds; see {self._output}"
                 )
+            meanwhile()
             time.sleep(0.02)
 
     def stop(self) -> bool:

@@ -23,7 +23,7 @@ LOOK_EVERY = 0.1
 Say = Callable[[str], None]
 
 
-class Stopped(BaseException):
+class Stopped(Exception):
     """A signal asks this program to end."""
 
 
@@ -60,11 +60,9 @@ class Supervisor:
                 self._stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._stopping:
-            self._hurried = True
-        else:
-            self._stopping = True
-            raise Stopped
+        # Nothing is raised here, where it would break into anything: a wait looks at what was asked.
+        self._hurried = self._stopping
+        self._stopping = True
 
     def _start(self, lock: int) -> Instance:
         settings = self._settings
@@ -74,7 +72,7 @@ class Supervisor:
             if server is not None:
                 self._say(f"starting {server.program}")
                 self._servers.append(server)
-                server.start()
+                server.start(self._check)
         port = settings.port or free_port()
         instance = Instance(
             pid=os.getpid(),
@@ -101,8 +99,13 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise Unavailable(f"the API was not ready after {START_DEADLINE:.0f} seconds")
 
+    def _check(self) -> None:
+        if self._stopping:
+            raise Stopped
+
     def _look(self) -> None:
         time.sleep(LOOK_EVERY)
+        self._check()
         for child in self._started + self._processes:
             if child.exit_code is not None:
                 raise Unavailable(f"{child.name} ended by itself with exit code {child.exit_code}")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.servers.embedded import STOP_GRACE
 from tests.support import eventually
 
 NERVE = Path(sys.executable).with_name("nerve")
@@ -102,17 +104,26 @@ def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(dev: Dev) -> No
     dev.signal(signal.SIGINT)
     assert dev.exit_code() == 0, dev.said
     assert not any(map(_alive, family))
+    assert "slow" not in dev.said
+    assert not (dev.folder / "data" / "run.json").exists()
 
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
+def test_a_child_that_does_not_stop_is_killed_after_a_grace_or_at_the_second_signal(
+    dev: Dev, again: bool
+) -> None:
     dev.start()
-    assert _count(dev) == 1
     family = dev.family()
-    worker = next(pid for pid, command in family.items() if "worker" in command)
-    os.kill(worker, signal.SIGSTOP)
+    os.kill(next(pid for pid, command in family.items() if "worker" in command), signal.SIGSTOP)
+    begun = time.monotonic()
     dev.signal(signal.SIGTERM)
+    eventually(lambda: "stopping" in dev.said)
+    if again:
+        dev.signal(signal.SIGTERM)
     assert dev.exit_code() == 0, dev.said
     assert "the worker is slow to stop and is killed" in dev.said
     assert not any(map(_alive, family))
-    assert not (dev.folder / "data" / "run.json").exists()
+    assert (time.monotonic() - begun < STOP_GRACE) == again
 
 
 def test_it_ends_with_a_clear_word_when_a_part_of_it_dies(dev: Dev) -> None:
