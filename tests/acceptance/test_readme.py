@@ -1,0 +1,180 @@
+"""README's text is run as it stands: its commands, its GraphQL, and its context."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from typing import Any
+
+import pytest
+from gql import Client, GraphQLRequest
+from gql.client import AsyncClientSession
+from gql.transport.websockets import WebsocketsTransport
+
+from tests.support import eventually
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PACKAGES = ("api", "domain", "eventstore", "projections", "subscriptions")
+
+PROCESS_LOG = """case:concept:name,concept:instance,concept:name,org:resource,time:timestamp
+case-1,task-1,Receive,Resource01,2011-10-11 13:45:40.276000+02:00
+case-1,task-2,Decide,Resource02,2011-10-12 08:26:25.398000+02:00
+"""
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def _graphql(name: str) -> str:
+    found = [block for block in _blocks("graphql") if f" {name} {{" in block]
+    assert len(found) == 1, f"README has no operation {name}"
+    return found[0]
+
+
+def _file(path: str) -> str:
+    found = re.search(rf"`{re.escape(path)}`:\n\n```python\n(.*?)```", README, re.S)
+    assert found, f"README does not show {path}"
+    return found[1]
+
+
+class Checkout:
+    """A copy of the packages with README's context in it, run by `nerve dev`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for package in PACKAGES:
+            copytree(ROOT / package, folder / package, ignore=ignore_patterns("node_modules", "__pycache__"))
+        for path in ("domain/notes/__init__.py", "projections/notes.py"):
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(_file(path))
+        (folder / "nerve.yaml").write_text(_blocks("yaml")[0])
+        (folder / "process-log.csv").write_text(PROCESS_LOG)
+        self._environment = {**os.environ, "NERVE_PORT": "0", "PYTHONUNBUFFERED": "1"}
+        with (folder / "output").open("wb") as output:
+            self._dev = self.nerve("dev", stdout=output)
+        eventually(lambda: self._dev.poll() is not None or (folder / ".nerve" / "run.json").exists())
+        assert self._dev.poll() is None, (folder / "output").read_text()
+
+    def nerve(self, *arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "api.cli", *arguments]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self._environment, stdout=stdout, stderr=subprocess.STDOUT
+        )
+
+    def stop(self) -> None:
+        self._dev.send_signal(signal.SIGINT)
+        assert self._dev.wait(60) == 0, (self.folder / "output").read_text()
+
+    @property
+    def url(self) -> str:
+        run_file = json.loads((self.folder / ".nerve" / "run.json").read_text())
+        return f"{run_file['url']}/graphql".replace("http:", "ws:")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path_factory.mktemp("readme"))
+    yield checkout
+    checkout.stop()
+
+
+@pytest.fixture
+async def session(checkout: Checkout) -> AsyncIterator[AsyncClientSession]:
+    async with Client(transport=WebsocketsTransport(checkout.url)) as session:
+        yield session
+
+
+async def _until(messages: AsyncIterator[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        async for message in messages:
+            (content,) = message.values()
+            if content["__typename"] == wanted:
+                found: dict[str, Any] = content
+                return found
+    raise AssertionError(f"no {wanted} came")
+
+
+async def test_the_operations_show_what_readme_says(session: AsyncClientSession) -> None:
+    live = session.subscribe(GraphQLRequest(_graphql("Watch")))
+    await _until(live, "CaughtUp")
+    created = await session.execute(GraphQLRequest(_graphql("Create")))
+    task = created["createTask"]["task"]
+    shown = await _until(live, "TaskChanged")
+    assert shown["kind"] == "ADDED"
+    assert shown["task"] == {key: task[key] for key in ("id", "title", "status")}
+    await live.aclose()
+    agents = await session.execute(GraphQLRequest(_graphql("Busiest")))
+    assert agents["agents"]["totalCount"] >= 0
+    events = await session.execute(GraphQLRequest(_graphql("Why")))
+    assert [event["type"] for event in events["events"]["nodes"] if event["stream"] == task["id"]] == [
+        "task.created"
+    ]
+
+
+NOTES = """subscription { notes { __typename ... on NoteChanged { kind note { text pinned } } } }"""
+WRITE = """mutation { writeNote(input: {text: "Buy milk"}, await: PROJECTED) { note { id text pinned } } }"""
+PIN = """mutation Pin($id: ID!) { pinNote(input: {id: $id}, await: PROJECTED) { note { pinned } } }"""
+PINNED = """{ notes(filter: {pinned: {eq: true}}, orderBy: [{field: WRITTEN_AT}]) {
+  totalCount nodes { id text writtenAt } } }"""
+
+
+async def test_the_whole_context_gets_its_api_from_under_80_lines(session: AsyncClientSession) -> None:
+    lines = [_file(path).count("\n") for path in ("domain/notes/__init__.py", "projections/notes.py")]
+    assert sum(lines) < 80
+    live = session.subscribe(GraphQLRequest(NOTES))
+    await _until(live, "CaughtUp")
+    note = (await session.execute(GraphQLRequest(WRITE)))["writeNote"]["note"]
+    assert (await _until(live, "NoteChanged"))["note"] == {"text": "Buy milk", "pinned": False}
+    pin = GraphQLRequest(PIN, variable_values={"id": note["id"]})
+    assert (await session.execute(pin))["pinNote"] == {"note": {"pinned": True}}
+    assert (await _until(live, "NoteChanged"))["kind"] == "UPDATED"
+    await live.aclose()
+    again = await session._execute(pin)
+    assert again.errors
+    assert again.errors[0]["extensions"]["code"] == "INVARIANT_VIOLATED"
+    pinned = (await session.execute(GraphQLRequest(PINNED)))["notes"]
+    assert (pinned["totalCount"], pinned["nodes"][0]["id"]) == (1, note["id"])
+
+
+def _commands() -> list[list[str]]:
+    lines = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith("nerve ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def test_the_commands_do_what_readme_says(checkout: Checkout) -> None:
+    commands = _commands()
+    assert len(commands) >= 7
+    running = [(command, _start(checkout, command)) for command in commands if command != ["events", "tail"]]
+    said = {}
+    for command, process in running:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, (command, output.decode())
+        said[command[0]] = output.decode()
+    assert "2 rows" in said["import"]
+    assert "type Mutation" in said["schema"]
+    tail = checkout.nerve("events", "tail", "--after", "0")
+    assert tail.stdout is not None
+    assert b"agent.registered" in next(line for line in tail.stdout if b"agent." in line)
+    tail.send_signal(signal.SIGINT)
+    tail.communicate(timeout=20)
+    assert tail.returncode == 0
+
+
+def _start(checkout: Checkout, command: list[str]) -> subprocess.Popen[bytes]:
+    """The command as README has it, with a stream that exists and less patience."""
+    shorter = {"task-01J…": "task-1", "20": "2"}
+    process = checkout.nerve(*(shorter.get(word, word) for word in command))
+    if command[0] == "import":
+        process.wait(60)
+    return process
