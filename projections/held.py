@@ -69,10 +69,11 @@ class Held:
     def resume(self, row: Row, after: Place, known: Place) -> Iterator[Changed]:
         """What to tell of a row that may have changed while the subscriber was away.
 
-        It is away since `after`; the view holds all up to `known`, and the row may be further on than that.
+        It is away since `after`; the view holds all up to `known`. The row may be further on than that; one
+        that only came to be there is told when the view is there.
         """
         now = place(row)
-        if now <= after:
+        if now <= after or row["_created"] > known.position:
             return
         # A place beyond `known` is no place to resume at: rows before it may not be written yet.
         told = min(now, known)

@@ -25,6 +25,8 @@ OrderBy = Sequence[tuple[str, Direction]]
 
 MAX_ORDER_FIELDS = 4
 
+_MALFORMED = "this is no cursor of this list; leave it out to start anew"
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -49,11 +51,17 @@ class Order:
 
         Raises ValidationFailed at `path` for a cursor that is malformed or of another order.
         """
-        values = self._values(cursor, path)
-        name, _, descends = self.fields[0]
-        # The first part follows from the second, but only it gives the index a place to begin at.
-        start = _not_before(name, values[0], descends != backward)
-        return {"$and": [start, _beyond(self.fields, values, backward)]}
+        alternatives: list[dict[str, Any]] = []
+        same: dict[str, Any] = {}
+        for (name, _, descends), value in zip(self.fields, self._values(cursor, path), strict=True):
+            further = _further(value, descends != backward)
+            if further is not None:
+                alternatives.append({**same, name: further})
+            same[name] = {"$eq": value}
+        if not alternatives:
+            raise ValidationFailed(_MALFORMED, path)
+        # MongoDB reads each alternative from the index in order, and merges them.
+        return {"$or": alternatives}
 
     @property
     def _name(self) -> str:
@@ -68,9 +76,7 @@ class Order:
                     for (_, kind, _), value in zip(self.fields, values, strict=True)
                 ]
         except (ValueError, TypeError, OverflowError):
-            raise ValidationFailed(
-                "this is no cursor of this list; leave it out to start anew", path
-            ) from None
+            raise ValidationFailed(_MALFORMED, path) from None
         raise ValidationFailed("this cursor is of a list in another order; leave it out to start anew", path)
 
 
@@ -91,26 +97,12 @@ def parse_order(view: View[Any], order: OrderBy | None, path: Path = ("orderBy",
     return Order(tuple((name, by_name[name], direction == "desc") for name, direction in wanted))
 
 
-def _beyond(
-    fields: Sequence[tuple[str, Kind, bool]], values: Sequence[Any], backward: bool
-) -> dict[str, Any]:
-    (name, _, descends), *more = fields
-    strictly = _after(name, values[0], descends != backward)
-    if not more:
-        return strictly
-    return {"$or": [strictly, {name: {"$eq": values[0]}, "$and": [_beyond(more, values[1:], backward)]}]}
-
-
-def _after(name: str, value: Any, descends: bool) -> dict[str, Any]:
-    if descends:
-        return {"_id": {"$in": []}} if value is None else {"$or": [{name: {"$lt": value}}, {name: None}]}
-    return {name: {"$ne": None}} if value is None else {name: {"$gt": value}}
-
-
-def _not_before(name: str, value: Any, descends: bool) -> dict[str, Any]:
-    if descends:
-        return {name: None} if value is None else {name: {"$not": {"$gt": value}}}
-    return {} if value is None else {name: {"$gte": value}}
+def _further(value: Any, descends: bool) -> dict[str, Any] | None:
+    """What comes strictly after the value; None where nothing does, after null when descending."""
+    if value is None:
+        return None if descends else {"$ne": None}
+    # Unlike `$lt`, the negation finds null as well.
+    return {"$not": {"$gte": value}} if descends else {"$gt": value}
 
 
 def _packed(value: Any) -> Any:

@@ -133,21 +133,16 @@ def folded(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
         for event in commit.events:
             for note in dict.fromkeys(_key(event)):
                 place = places.setdefault(note, len(places))
-                row = _apply(note, rows.get(note), event)
-                if row == rows.get(note):
-                    continue
-                rows[note] = row
                 key = f"{event.commit.tenant}/{note}"
+                row = _apply(note, rows.get(key), event)
+                if row == rows.get(key):
+                    continue
+                rows[key] = row
                 created = documents.get(key, {"_created": commit.position})["_created"]
                 where = {"_position": commit.position, "_place": place, "_created": created}
                 own = {"id": note} if row is None else dict(row)
-                documents[key] = {
-                    **own,
-                    **where,
-                    "_id": key,
-                    "_tenant": event.commit.tenant,
-                    "_gone": row is None,
-                }
+                tenancy = {"_id": key, "_tenant": event.commit.tenant, "_gone": row is None}
+                documents[key] = {**own, **where, **tenancy}
     return documents
 
 

@@ -85,6 +85,28 @@ async def test_i10_resuming_on_another_server_after_every_single_message_while_e
     assert found == [(position, index) for position in range(1, 9) for index in range(3)]
 
 
+async def test_subscribing_from_the_beginning_while_events_come_in_tells_each_once(rig: Rig) -> None:
+    """What is stored while the history is read is told as news, and not as history too."""
+    writing = asyncio.create_task(write(rig, "abcdefghijklmnopqrst"))
+    while not writing.done():
+        async with asyncio.timeout(DEADLINE):
+            heard = [asyncio.create_task(hear(rig, 61, Place(0))) for _ in range(5)]
+            await asyncio.wait(heard, timeout=0.02)
+        for told in await asyncio.gather(*heard):
+            assert names(told) == [(position, index) for position in range(1, 21) for index in range(3)]
+    await writing
+
+
+async def test_a_place_beyond_what_there_is_waits_for_it(rig: Rig) -> None:
+    """As after a restored backup: nothing before it is told, not even of the same commit."""
+    hearing = asyncio.create_task(hear(rig, 3, Place(2, 0)))
+    async with asyncio.timeout(DEADLINE):
+        while not rig.feed.cursors:
+            await asyncio.sleep(0)
+    await write(rig, "abc")
+    assert names(await hearing)[:2] == [(2, 1), (2, 2)]
+
+
 async def test_without_a_place_a_subscriber_hears_what_comes_next(rig: Rig) -> None:
     await write(rig, "ab")
     hearing = asyncio.create_task(hear(rig, 4))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -40,7 +40,7 @@ view = View(
     context,
     Row,
     by_stream,
-    lambda id, row, event: row,
+    lambda _id, row, _event: row,
     filters=("text", "whole", "real", "flag", "moment", "tags", "colour"),
 )
 
@@ -107,7 +107,26 @@ def stored(mongo_url: str, database: str) -> Iterator[Collection[dict[str, Any]]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(rows, min_size=1, max_size=12), st.lists(filters, min_size=1, max_size=12))
+@given(
+    made=st.lists(rows, min_size=1, max_size=12),
+    asked=st.lists(filters, min_size=1, max_size=12),
+)
+@example(
+    made=[{"text": text, "tags": [text]} for text in ("ab", "ba", "b", "AB", "a.b", "a\nb")],
+    asked=[
+        {field: {operator: text}}
+        for field, operators in {"text": ("startsWith", "contains"), "tags": ("contains",)}.items()
+        for operator in operators
+        for text in ("a", "b", ".", "ab")
+    ],
+)
+@example(
+    made=[{"moment": datetime(2024, 1, 1, microsecond=ms, tzinfo=UTC)} for ms in (0, 1_000)],
+    asked=[
+        {"moment": {operator: datetime(2024, 1, 1, microsecond=400, tzinfo=UTC)}}
+        for operator in ("eq", "lt", "lte", "gt", "gte")
+    ],
+)
 def test_filters_agree_in_mongodb_and_in_memory(
     stored: Collection[dict[str, Any]], made: list[dict[str, Any]], asked: list[dict[str, Any]]
 ) -> None:
@@ -116,7 +135,7 @@ def test_filters_agree_in_mongodb_and_in_memory(
     stored.insert_many([{"_id": i, **row} for i, row in enumerate(made)])
     held = list(stored.find())
     for data in asked:
-        filter = parse_filter(view, data)
-        found = {row["_id"] for row in stored.find(to_mongo(filter), {"_id": 1})}
-        predicate = to_predicate(filter)
+        parsed = parse_filter(view, data)
+        found = {row["_id"] for row in stored.find(to_mongo(parsed), {"_id": 1})}
+        predicate = to_predicate(parsed)
         assert found == {row["_id"] for row in held if predicate(row)}, data

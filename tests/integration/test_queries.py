@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel.errors import StaleRead, ValidationFailed
-from projections.ordering import OrderBy
+from projections.ordering import Direction, OrderBy
 from projections.rows import collection, prepare
 from tests.notes import Erased, Rig, Scored, Written, open_rig, view
 
@@ -111,6 +111,27 @@ async def test_a_page_between_two_cursors(rig: Rig) -> None:
     assert [row["id"] for row in page.rows] == ["note-2", "note-3"]
     assert (page.has_next, page.has_previous) == (False, True)
     assert (whole.has_next, whole.has_previous) == (False, False)
+
+
+@pytest.mark.parametrize("value", [None, 7])
+@pytest.mark.parametrize("way", ["asc", "desc"])
+async def test_a_page_deep_in_a_list_of_equals_costs_a_page(
+    rig: Rig, way: Direction, value: int | None
+) -> None:
+    """MongoDB goes to the cursor's place by the index, it does not walk there."""
+    await fill(rig, [{"id": f"note-{i:04}", "score": value} for i in range(1_000)])
+    order: OrderBy = [("score", way)]
+    row = await rig.reader.get(TENANT, "note-0500")
+    assert row is not None
+    cursor = (await rig.reader.page(TENANT, order=order, first=1)).cursor(row)
+    await rig.database.command({"profile": 2})
+    for arguments in {"first": 10, "after": cursor}, {"last": 10, "before": cursor}:
+        page = await rig.reader.page(TENANT, {"links": {"isNull": True}}, order, **arguments)
+        assert len(page.rows) == 10
+    await rig.database.command({"profile": 0})
+    seen = await rig.database["system.profile"].find({"op": "query"}).to_list(None)
+    assert all(entry["docsExamined"] <= 50 for entry in seen), [entry["docsExamined"] for entry in seen]
+    assert len(seen) == 2
 
 
 async def test_a_cursor_stays_good_when_its_row_is_gone(rig: Rig) -> None:

@@ -23,8 +23,8 @@ def sealed(*content: Any) -> str:
 def test_a_cursor_carries_the_sort_key_and_the_id() -> None:
     order = parse_order(view, [("written_at", "desc"), ("text", "asc")])
     assert order.sort() == [("written_at", -1), ("text", 1), ("id", 1)]
-    assert order.behind(order.cursor(ROW), ("after",))["$and"][0] == {
-        "written_at": {"$not": {"$gt": ROW["written_at"]}}
+    assert order.behind(order.cursor(ROW), ("after",))["$or"][0] == {
+        "written_at": {"$not": {"$gte": ROW["written_at"]}}
     }
 
 
@@ -51,6 +51,12 @@ def test_a_cursor_that_is_malformed_or_of_another_order_is_refused_at_its_argume
     with pytest.raises(ValidationFailed) as refused:
         order.behind(cursor, ("after",))
     assert refused.value.path == ("after",)
+
+
+def test_a_cursor_that_nothing_can_come_after_is_refused() -> None:
+    """No row has such a place, so no cursor of ours says it."""
+    with pytest.raises(ValidationFailed):
+        parse_order(view, [("score", "desc")]).behind(sealed("score desc,id desc", [None, None]), ("after",))
 
 
 @pytest.mark.parametrize("moment", [10**18, -(10**18), 1.5, True, "2024"])
