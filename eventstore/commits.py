@@ -31,8 +31,8 @@ def encode(commit: NewCommit) -> bytes:
         raise ValidationFailed(f"{commit.command} caused no event; only events can be appended")
     try:
         encoded = bson.encode(_to_document(commit))
-    except (bson.errors.BSONError, OverflowError) as error:
-        raise ValidationFailed(f"an event of {commit.command} holds what cannot be stored: {error}") from None
+    except (bson.errors.BSONError, OverflowError, UnicodeEncodeError) as error:
+        raise ValidationFailed(f"an event of {commit.command} cannot be stored: {error}") from None
     if len(encoded) > MAX_COMMIT_BYTES:
         raise ValidationFailed(
             f"the events of {commit.command} take {len(encoded)} bytes, more than {MAX_COMMIT_BYTES}"

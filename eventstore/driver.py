@@ -6,10 +6,10 @@ both have alike, and all that nerve uses.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC
-from inspect import isawaitable
 from typing import Any, Literal, Protocol, Self, cast
 
 from bson.raw_bson import RawBSONDocument
@@ -129,9 +129,11 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
     try:
         yield cast(Client, client)
     finally:
-        closing = client.close()
-        if isawaitable(closing):
-            await closing
+        if driver == "motor":
+            # motor's close() waits for the server, and is no coroutine.
+            await asyncio.to_thread(client.close)
+        else:
+            await client.close()
 
 
 @contextmanager

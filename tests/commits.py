@@ -1,0 +1,79 @@
+"""Commits to append, and logs to append them to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from domain.kernel import Catalog, Commit, Event
+from domain.kernel.ports import NewCommit, NewEvent
+from eventstore.driver import Collection, Database, Driver, open_client
+from eventstore.log import EventLog
+from tests.notes import Scored, context, now
+
+NEVER = 3600.0
+"""Seconds before a reader fences a hole, in tests where it must not."""
+
+
+def commit(stream: str, expected: int = 0, *events: Event, **changes: Any) -> NewCommit:
+    """A commit of the events, or of one; `changes` are fields of it."""
+    fields = {
+        "tenant": "default",
+        "category": "note",
+        "command_id": uuid4().hex,
+        "command": "Touch",
+        "correlation": "test",
+        "causation": None,
+        "actor": None,
+        "source": None,
+        "at": now(),
+        "occurred": None,
+    }
+    new = tuple(NewEvent(uuid4().hex, event) for event in events or (Scored(by=1),))
+    return NewCommit(stream=stream, expected=expected, events=new, **(fields | changes))
+
+
+def scores(count: int) -> tuple[Event, ...]:
+    return tuple(Scored(by=number) for number in range(1, count + 1))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A log as one process has it, and the database behind its back."""
+
+    log: EventLog
+    database: Database
+
+    @property
+    def documents(self) -> Collection:
+        return self.database["log"]
+
+    async def everything(self) -> list[Commit]:
+        """What a new reader sees now, up to the first open position."""
+        reader = self.log.reader()
+        seen: list[Commit] = []
+        while found := await reader.read(len(seen)):
+            seen += found
+        return seen
+
+
+@asynccontextmanager
+async def open_store(
+    mongo_url: str,
+    database: str,
+    driver: Driver = "motor",
+    *,
+    fence_after: float = NEVER,
+    announce: Callable[[int], None] = lambda position: None,
+) -> AsyncIterator[Store]:
+    """A log with a client of its own, as another process would have it."""
+    async with open_client(mongo_url, driver) as client:
+        log = EventLog(
+            client[database], Catalog([context]), clock=now, announce=announce, fence_after=fence_after
+        )
+        await log.open()
+        yield Store(log, client[database])
+        await log.close()

@@ -1,0 +1,75 @@
+"""Aggregates, rebuilt from the log and kept while they are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from domain.kernel import Aggregate, Event, Facts
+from domain.kernel.errors import Unavailable
+from eventstore.aggregates import AggregateRepository
+from tests.commits import commit, scores
+from tests.notes import Scored, Touch
+
+
+@dataclass(frozen=True, slots=True)
+class Total(Aggregate[Touch, Scored]):
+    category = "note"
+    sum: int = 0
+
+    def decide(self, command: Touch, facts: Facts) -> Sequence[Event]:
+        return ()
+
+    def evolve(self, event: Scored) -> Total:
+        return Total(self.sum + event.by)
+
+
+async def test_a_stream_that_does_not_exist_is_the_state_before_the_first_event(store):
+    loaded = await AggregateRepository(store.log).load("default", "note-a", Total)
+    assert (loaded.state, loaded.version, loaded.fresh) == (Total(), 0, True)
+
+
+async def test_what_was_loaded_is_kept_and_a_fresh_load_adds_what_came_since(store):
+    repository = AggregateRepository(store.log)
+    await store.log.append(commit("note-a", 0, *scores(3)))
+    first = await repository.load("default", "note-a", Total)
+    await store.log.append(commit("note-a", 3, Scored(by=10)))
+    kept = await repository.load("default", "note-a", Total)
+    fresh = await repository.load("default", "note-a", Total, fresh=True)
+    assert (first.state.sum, first.version, first.fresh) == (6, 3, True)
+    assert (kept.state.sum, kept.version, kept.fresh) == (6, 3, False)
+    assert (fresh.state.sum, fresh.version, fresh.fresh) == (16, 4, True)
+
+
+async def test_a_fresh_load_of_what_is_kept_reads_only_the_tail(store):
+    repository = AggregateRepository(store.log)
+    await store.log.append(commit("note-a", 0, *scores(3)))
+    await repository.load("default", "note-a", Total)
+    await store.documents.delete_one({"_id": 1})
+    assert (await repository.load("default", "note-a", Total, fresh=True)).state.sum == 6
+
+
+async def test_an_older_state_does_not_replace_a_newer_one(store):
+    repository = AggregateRepository(store.log)
+    repository.keep("default", "note-a", Total(5), 2)
+    repository.keep("default", "note-a", Total(1), 1)
+    assert (await repository.load("default", "note-a", Total)).state == Total(5)
+
+
+async def test_only_so_many_are_kept_the_last_used(store):
+    repository = AggregateRepository(store.log, size=2)
+    for name in ("a", "b"):
+        repository.keep("default", f"note-{name}", Total(7), 1)
+    await repository.load("default", "note-a", Total)
+    repository.keep("default", "note-c", Total(7), 1)
+    kept = [(await repository.load("default", f"note-{name}", Total)).state.sum for name in "abc"]
+    assert kept == [7, 0, 7]
+
+
+async def test_a_state_is_not_built_without_an_event_of_an_unknown_type(store):
+    await store.log.append(commit("note-a", 0, *scores(2)))
+    await store.documents.update_one({"_id": 1}, {"$set": {"events.1.type": "note.newer"}})
+    with pytest.raises(Unavailable, match=r"note\.newer"):
+        await AggregateRepository(store.log).load("default", "note-a", Total)

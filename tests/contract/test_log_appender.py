@@ -1,0 +1,105 @@
+"""The appender: bounded, patient with places it lost, and never in the way of a caller that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from eventstore import appender
+from tests.commits import commit, scores
+
+
+async def test_what_waits_together_is_written_together(open_another):
+    """Each landed group is announced by its highest position."""
+    announced = []
+    store = await open_another(announce=announced.append)
+    await asyncio.gather(*(store.log.append(commit(f"note-{number}", 0)) for number in range(50)))
+    assert announced == [50]
+
+
+async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store, monkeypatch):
+    monkeypatch.setattr(appender, "QUEUE", 3)
+    found = await asyncio.gather(
+        *(store.log.append(commit(f"note-{number}", 0)) for number in range(5)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in found[3:]] == [Overloaded, Overloaded]
+    assert await store.documents.count_documents({}) == 3
+
+
+async def test_closing_finishes_what_is_queued_and_takes_nothing_new(store, monkeypatch):
+    monkeypatch.setattr(appender, "GROUP", 4)
+    appends = [asyncio.create_task(store.log.append(commit(f"note-{number}", 0))) for number in range(30)]
+    await asyncio.sleep(0)
+    await store.log.close()
+    assert sorted(receipt.position for receipt in await asyncio.gather(*appends)) == list(range(1, 31))
+    with pytest.raises(Unavailable):
+        await store.log.append(commit("note-late", 0))
+
+
+async def test_a_caller_that_leaves_while_queued_stores_nothing_and_harms_nobody(store):
+    leaving = asyncio.create_task(store.log.append(commit("note-a", 0)))
+    staying = asyncio.create_task(store.log.append(commit("note-b", 0)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert (await staying).position == 1
+    assert leaving.cancelled() or await asyncio.wait([leaving])
+    assert await store.log.stream("default", "note-a") == []
+
+
+async def test_a_caller_that_leaves_while_its_group_is_in_flight_finds_it_by_command_id(store):
+    new = commit("note-a", 0, command_id="cmd-1")
+    leaving = asyncio.create_task(store.log.append(new))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    leaving.cancel()
+    await store.log.close()
+    _, receipt = await store.log.receipt("default", "cmd-1")
+    assert (receipt.stream, receipt.version) == ("note-a", 1)
+
+
+async def test_a_position_lost_to_a_tombstone_costs_another_try_not_the_commit(store):
+    await store.documents.insert_many([{"_id": place, "tombstone": True} for place in (1, 2, 5)])
+    found = await asyncio.gather(*(store.log.append(commit(f"note-{name}", 0)) for name in "abcd"))
+    assert len({receipt.position for receipt in found} - {1, 2, 5}) == 4
+    assert len(await store.everything()) == await store.log.head()
+
+
+@pytest.mark.parametrize("counter", [0, 3])
+async def test_a_counter_that_went_back_is_raised_to_the_head(store, counter):
+    """As a failover may leave it: the positions it hands out are taken by foreign commits."""
+    for number in range(5):
+        await store.log.append(commit(f"note-{number}", 0, *scores(2)))
+    await store.database["counters"].update_one({"_id": "log"}, {"$set": {"head": counter}})
+    found = await asyncio.gather(*(store.log.append(commit(f"note-new-{name}", 0)) for name in "abc"))
+    assert min(receipt.position for receipt in found) > 5
+    seen = await store.everything()
+    assert len(seen) == await store.log.head()
+    assert [one.info.stream for one in seen[:5]] == [f"note-{number}" for number in range(5)]
+
+
+async def test_a_counter_that_went_back_never_puts_a_later_version_before_an_earlier(store):
+    """A free position behind which the stream's last version already lies must not be taken."""
+    await store.database["counters"].update_one({"_id": "log"}, {"$set": {"head": 10}})
+    before = await store.log.append(commit("note-a", 0))
+    await store.database["counters"].update_one({"_id": "log"}, {"$set": {"head": 2}})
+    after = await store.log.append(commit("note-a", 1))
+    assert before.position == 11
+    assert after.position > before.position
+
+
+async def test_opening_raises_a_counter_that_is_behind_the_log(store, open_another):
+    await store.log.append(commit("note-a", 0))
+    await store.database["counters"].delete_one({"_id": "log"})
+    receipt = await (await open_another()).log.append(commit("note-b", 0))
+    assert receipt.position == 2
+
+
+async def test_many_processes_may_open_one_log_at_once(open_another):
+    stores = await asyncio.gather(*(open_another() for _ in range(6)))
+    found = await asyncio.gather(
+        *(store.log.append(commit("note-a", 0)) for store in stores), return_exceptions=True
+    )
+    assert sum(1 for outcome in found if isinstance(outcome, ConcurrencyConflict)) == 5
+    assert len(set(await asyncio.gather(*(store.log.secret() for store in stores)))) == 1

@@ -1,0 +1,136 @@
+"""Reading by stream, type, category, correlation and time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from eventstore import streams, watermark
+from eventstore.query import EventQuery
+from tests.commits import commit, scores
+from tests.contract.test_log_reader import leave_hole
+from tests.notes import START, Scored, Written
+
+RARE = START - timedelta(days=9)
+
+
+@pytest.fixture
+async def filled(store):
+    """Ten commits, a minute apart: note-0 .. note-2 in turn, odd ones with two events."""
+    versions = [0, 0, 0]
+    for number in range(10):
+        which = number % 3
+        events = (Scored(by=number), Written(text=f"{number}")) if number % 2 else (Scored(by=number),)
+        await store.log.append(
+            commit(
+                f"note-{which}",
+                versions[which],
+                *events,
+                at=START + timedelta(minutes=number),
+                correlation=f"why-{number // 5}",
+                category="note" if which else "other",
+            )
+        )
+        versions[which] += len(events)
+    return store
+
+
+def positions(events) -> list[int]:
+    return [event.position for event in events]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (EventQuery(), [1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 8, 9, 10, 10]),
+        (EventQuery(types=["note.written"]), [2, 4, 6, 8, 10]),
+        (EventQuery(streams=["note-1"], types=["note.scored"]), [2, 5, 8]),
+        (EventQuery(streams=["note-0", "note-2"]), [1, 3, 4, 4, 6, 6, 7, 9, 10, 10]),
+        (EventQuery(categories=["other"]), [1, 4, 4, 7, 10, 10]),
+        (EventQuery(correlation="why-1", types=["note.scored"]), [6, 7, 8, 9, 10]),
+        (EventQuery(since=START + timedelta(minutes=8)), [9, 10, 10]),
+        (EventQuery(until=START + timedelta(minutes=1)), [1]),
+        (EventQuery(types=[]), []),
+        (EventQuery(streams=["note-9"]), []),
+    ],
+)
+async def test_a_search_finds_what_meets_all_that_is_given_in_order(filled, query, expected):
+    assert positions(await filled.log.search("default", query)) == expected
+    assert await filled.log.search("elsewhere", query) == []
+
+
+async def test_pages_of_a_search_join_without_a_gap_or_a_double(filled):
+    everything, after, query = await filled.log.search("default", EventQuery()), 0, EventQuery()
+    paged = []
+    while page := await filled.log.search("default", query, after, 2):
+        paged += page
+        after = page[-1].position
+    assert paged == everything
+    assert positions(await filled.log.search("default", query, 2, before=5)) == [3, 4, 4]
+
+
+async def test_a_search_shows_nothing_behind_an_open_position(filled):
+    """Else a page that was read already could get an event later."""
+    await leave_hole(filled)
+    await filled.log.append(commit("note-late", 0))
+    assert positions(await filled.log.search("default", EventQuery()))[-1] == 10
+    assert len(await filled.log.stream("default", "note-late")) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        EventQuery(types=["note.written"]),
+        EventQuery(categories=["rare"]),
+        EventQuery(correlation="rare"),
+        EventQuery(since=RARE, until=RARE + timedelta(days=1)),
+        EventQuery(streams=["note-rare"]),
+    ],
+    ids=["type", "category", "correlation", "time", "stream"],
+)
+async def test_a_search_for_the_rare_does_not_read_the_common(store, query):
+    common = (commit(f"note-{number}", 0, at=START + timedelta(hours=number)) for number in range(400))
+    await asyncio.gather(*(store.log.append(new) for new in common))
+    rare = commit("note-rare", 0, Written(text="x"), category="rare", correlation="rare", at=RARE)
+    receipt = await store.log.append(rare)
+    assert positions(await store.log.search("default", query)) == [receipt.position]
+    find = {"find": "log", "filter": query.to_filter("default", 0, 401), "sort": {"_id": 1}, "limit": 100}
+    plan = await store.database.command({"explain": find, "verbosity": "executionStats"})
+    assert plan["executionStats"]["totalDocsExamined"] == 1
+
+
+async def test_a_stream_is_read_from_a_version_on_and_up_to_a_limit(store, monkeypatch):
+    monkeypatch.setattr(streams, "PAGE", 3)
+    for version in (0, 4, 5):
+        await store.log.append(commit("note-a", version, *scores({0: 4, 4: 1, 5: 5}[version])))
+        await store.log.append(commit(f"note-b{version}", 0))
+    for after in range(12):
+        for limit in (None, 1, 2, 5, 20):
+            found = await store.log.stream("default", "note-a", after, limit)
+            end = 10 if limit is None else min(10, after + limit)
+            assert [event.version for event in found] == list(range(after + 1, end + 1))
+    assert await store.log.stream("default", "note-none") == []
+
+
+async def test_a_new_process_starts_from_the_watermark_that_another_has_kept(
+    store, open_another, monkeypatch
+):
+    monkeypatch.setattr(watermark, "KEEP_EVERY", 3)
+    for number in range(7):
+        await store.log.append(commit(f"note-{number}", 0))
+    assert await store.log.settled() == 7
+    await store.log.append(commit("note-last", 0))
+    kept = await store.database["counters"].find_one({"_id": "settled"})
+    assert kept == {"_id": "settled", "position": 7}
+    await store.documents.delete_many({"_id": {"$lt": 5}})
+    assert await (await open_another()).log.settled() == 8
+
+
+async def test_an_event_of_an_unknown_type_is_read_as_data(store):
+    await store.log.append(commit("note-a", 0, Written(text="x")))
+    await store.documents.update_one({"_id": 1}, {"$set": {"events.0.type": "note.forgotten"}})
+    (found,) = await store.everything()
+    assert found.events[0].payload is None
+    assert found.events[0].data == {"text": "x"}
