@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -14,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from api import console
-from api.composition import open_nerve
+from api.composition import Nerve, open_nerve
 from api.graphql.execution import Executor
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_lags
@@ -22,22 +21,8 @@ from api.settings import Settings
 from api.transports.http import serve_http
 from api.transports.requests import Endpoint
 from api.transports.ws import serve_ws
-from domain.kernel.errors import ConfigurationError
 
 GRAPHQL = "/graphql"
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raises ConfigurationError where strangers could reach an API that asks nobody who they are."""
-    try:
-        loopback = ip_address(settings.host).is_loopback
-    except ValueError:
-        loopback = settings.host == "localhost"
-    if not loopback and not settings.insecure_open:
-        raise ConfigurationError(
-            f"host {settings.host} is not a loopback address and there is no authentication; "
-            "set NERVE_INSECURE_OPEN=yes if everyone who can reach it may do everything"
-        )
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -45,7 +30,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_nerve(settings, role="api") as nerve:
+        async with open_nerve(settings) as nerve:
             executor = Executor(build_schema(nerve.catalog, nerve.views))
             app.state.nerve = nerve
             app.state.endpoint = Endpoint(
@@ -82,5 +67,7 @@ async def _readyz(request: Request) -> Response:
 
 
 async def _metrics(request: Request) -> Response:
-    nerve = request.app.state.nerve
-    return Response(nerve.metrics.scrape(await view_lags(nerve)), media_type=CONTENT_TYPE_LATEST)
+    nerve: Nerve = request.app.state.nerve
+    cursors = {"log": nerve.feed.cursors, **{name: tail.cursors for name, tail in nerve.changes.items()}}
+    text = nerve.metrics.scrape(await view_lags(nerve), cursors)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 from api.graphql.context import Services
 from api.graphql.positions import PositionSeal
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
-from api.settings import Settings
+from api.settings import Settings, check_exposure
 from domain.kernel import Catalog, CommandBus
 from domain.kernel.errors import ConfigurationError
 from domain.kernel.middleware import correlated, logged, metered, validated
@@ -30,9 +30,6 @@ from projections.view import View
 from subscriptions.checkpoints import Checkpoints
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.wakeups import Wakeups
-
-Role = Literal["api", "worker", "tool"]
-"""api: serves clients; worker: keeps the views; tool: one command of the command line."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Nerve:
     feed: Feed
     bus: CommandBus
     readers: Mapping[str, ViewReader]
-    changes: Sequence[LiveChanges]
+    changes: Mapping[str, LiveChanges]
     services: Services
     metrics: Metrics
 
@@ -76,8 +73,10 @@ def _load_view(module: str) -> View[Any]:
 
 
 @asynccontextmanager
-async def open_nerve(settings: Settings, *, role: Role) -> AsyncIterator[Nerve]:
+async def open_nerve(settings: Settings, *, project: bool = False) -> AsyncIterator[Nerve]:
     """A running nerve, stopped in order at the end: what was asked for is finished first.
+
+    With `project` it is a worker, which keeps the views up to date.
 
     Raises ConfigurationError where a server's URL is missing or wrong, Unavailable where MongoDB does not
     answer.
@@ -97,7 +96,8 @@ async def open_nerve(settings: Settings, *, role: Role) -> AsyncIterator[Nerve]:
         await wakeups.start()
         stack.push_async_callback(wakeups.stop)
         stack.push_async_callback(nerve.log.close)
-        await _start(nerve, role, stack)
+        if project:
+            await _start_worker(nerve, stack)
         yield nerve
 
 
@@ -125,30 +125,26 @@ async def _assemble(
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, feed=feed, bus=bus, readers=readers,
-        changes=list(changes.values()), services=services, metrics=metrics,
+        changes=changes, services=services, metrics=metrics,
     )  # fmt: skip
 
 
-async def _start(nerve: Nerve, role: Role, stack: AsyncExitStack) -> None:
-    """What runs in the background in this role."""
-    if role == "worker":
-        worker = _worker(nerve)
-        await worker.start()
-        stack.push_async_callback(worker.stop)
-    if role == "worker" and nerve.settings.metrics_port is not None:
-        stack.callback(nerve.metrics.serve(nerve.settings.host, nerve.settings.metrics_port))
-
-
-def _worker(nerve: Nerve) -> ViewWorker:
-    return ViewWorker(
+async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
+    settings, metrics = nerve.settings, nerve.metrics
+    worker = ViewWorker(
         nerve.views,
         nerve.database,
         nerve.feed,
         nerve.checkpoints,
         nerve.wakeups,
-        tick=nerve.settings.poll_interval,
-        around=nerve.metrics.around,
+        tick=settings.poll_interval,
+        around=metrics.around,
     )
+    await worker.start()
+    stack.push_async_callback(worker.stop)
+    if settings.metrics_port is not None:
+        check_exposure(settings)
+        stack.callback(metrics.serve(settings.host, settings.metrics_port))
 
 
 def _bus(catalog: Catalog, log: EventLog, metrics: Metrics) -> CommandBus:

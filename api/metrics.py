@@ -37,6 +37,9 @@ class Metrics:
         self._commands = Counter(
             "nerve_commands", "Commands by outcome.", ["command", "outcome"], registry=registry
         )
+        self._cursors = Gauge(
+            "nerve_cursors", "Live cursors, such as those of subscriptions.", ["tail"], registry=registry
+        )
         self._lag = Gauge("nerve_view_lag", "Positions that a view lags behind.", ["view"], registry=registry)
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
@@ -78,8 +81,10 @@ class Metrics:
 
         return stop
 
-    def scrape(self, lags: Mapping[str, int]) -> bytes:
-        """Everything in Prometheus' text format, with the lag of each view as it is now."""
+    def scrape(self, lags: Mapping[str, int], cursors: Mapping[str, int]) -> bytes:
+        """Everything in Prometheus' text format, with lags by view and cursors by tail as they are now."""
+        for tail, count in cursors.items():
+            self._cursors.labels(tail).set(count)
         for view, lag in lags.items():
             self._lag.labels(view).set(lag)
         return generate_latest(self._registry)

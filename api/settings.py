@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,3 +71,16 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigurationError(f"the settings are wrong: {wrong}") from None
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises ConfigurationError where strangers could reach an API that asks nobody who they are."""
+    try:
+        loopback = ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = settings.host == "localhost"
+    if not loopback and not settings.insecure_open:
+        raise ConfigurationError(
+            f"host {settings.host} is not a loopback address and there is no authentication; "
+            "set NERVE_INSECURE_OPEN=yes if everyone who can reach it may do everything"
+        )

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import orjson
 import uvicorn
-from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -30,7 +29,6 @@ PATIENCE = 30.0
 class Served:
     """A running API."""
 
-    app: Starlette
     port: int
     http: httpx.Client
 
@@ -128,10 +126,9 @@ def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
     """Serve the API with these settings, and with a worker beside it or not."""
     chosen = Settings(**{"poll_interval": 0.2, **settings})
     with listen("127.0.0.1", 0) as listener:
-        app = create_app(chosen)
         # As in production: the same protocols, and no compression of messages.
         config = uvicorn.Config(
-            app,
+            create_app(chosen),
             http="httptools",
             ws="websockets-sansio",
             ws_per_message_deflate=False,
@@ -147,7 +144,7 @@ def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
             assert server.started, "the API did not start"
             port = listener.getsockname()[1]
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
-                yield Served(app, port, http)
+                yield Served(port, http)
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
@@ -156,5 +153,5 @@ def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
 async def _run(server: uvicorn.Server, listener: socket, settings: Settings, worker: bool) -> None:
     async with AsyncExitStack() as stack:
         if worker:
-            await stack.enter_async_context(open_nerve(settings, role="worker"))
+            await stack.enter_async_context(open_nerve(settings, project=True))
         await server.serve(sockets=[listener])

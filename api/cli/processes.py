@@ -8,14 +8,13 @@ import signal
 
 import uvloop
 
-from api.app import check_exposure
 from api.cli.terminal import errors
 from api.composition import open_nerve
 from api.servers import web
 from api.servers.address import listen
 from api.servers.folder import Instance, connected
 from api.servers.supervisor import Supervisor
-from api.settings import Settings, load_settings
+from api.settings import Settings, check_exposure, load_settings
 
 
 def dev() -> None:
@@ -54,7 +53,7 @@ async def _work(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_nerve(settings, role="worker"):
+    async with open_nerve(settings, project=True):
         await stopped.wait()
 
 

@@ -18,5 +18,5 @@ errors = Console(stderr=True)
 @asynccontextmanager
 async def running_nerve() -> AsyncIterator[Nerve]:
     """The servers of the running instance, or those that the settings name."""
-    async with open_nerve(connected(load_settings()), role="tool") as nerve:
+    async with open_nerve(connected(load_settings())) as nerve:
         yield nerve

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.app import check_exposure
-from api.settings import Settings
+from api.settings import Settings, check_exposure
 from domain.kernel.errors import ConfigurationError
 from tests.served import Served
 

@@ -74,7 +74,7 @@ async def _bus(machine: Machine) -> AsyncIterator[Contest]:
     name = f"bus_{uuid4().hex}"
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
-        nerve = await stack.enter_async_context(open_nerve(settings(machine, name), role="tool"))
+        nerve = await stack.enter_async_context(open_nerve(settings(machine, name)))
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         bare = Collections.of(client[f"{name}_bare"])
         await bare.prepare()

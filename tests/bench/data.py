@@ -34,7 +34,7 @@ def workflow_id(number: int) -> str:
 
 async def fill(machine: Machine, database: str) -> None:
     """A thousand workflows, each with one step, in the log and in the view."""
-    async with open_nerve(settings(machine, database), role="worker") as nerve:
+    async with open_nerve(settings(machine, database), project=True) as nerve:
         await _dispatch(nerve, RegisterAgent(id=AGENT, name="Ada"), START)
         await asyncio.gather(*(_workflow(nerve, number) for number in range(WORKFLOWS)))
         await nerve.readers["workflows"].wait_for(await nerve.log.head(), PATIENCE)
