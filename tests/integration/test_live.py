@@ -14,8 +14,9 @@ import pytest
 from domain.kernel.errors import ValidationFailed
 from projections.held import Changed, ChangeKind, Snapshot
 from projections.live import LiveView, ViewMessage
-from projections.projector import drop_view
+from projections.projector import Projector, drop_view
 from projections.rows import changed_fields, fields
+from subscriptions.checkpoints import Checkpoint
 from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers
@@ -289,6 +290,44 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
     ]
     async with aclosing(rig.live.watch_many("default", after=Place(3, 0))) as told:
         assert [short(m) for m in await hear(told, 2)] == [("UPDATED", "note-2", None), ("CAUGHT UP",)]
+
+
+async def ahead_of_its_checkpoint(rig: Rig) -> Checkpoint:
+    """A view with a batch in progress: its rows are at position 3, its checkpoint is at 1."""
+    projector = Projector(view, rig.database)
+    checkpoint = await rig.checkpoints.open("view.notes")
+    await projector.begin(checkpoint)
+    await rig.append("note-1", Written(text="a"))
+    await rig.append("note-2", Written(text="b"))
+    await rig.append("note-1", Scored(by=1))
+    await projector.handle(await rig.commits())
+    await rig.checkpoints.save("view.notes", checkpoint._replace(position=1))
+    return checkpoint._replace(position=3)
+
+
+async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with open_rig(mongo_url, redis_url, database) as rig:
+        checkpoint = await ahead_of_its_checkpoint(rig)
+        async with (
+            aclosing(rig.live.watch_many("default")) as fresh,
+            aclosing(rig.live.watch_many("default", after=Place(0))) as resumed,
+            aclosing(rig.changes.follow(0)) as batches,
+        ):
+            told = await hear(fresh, 2), await hear(resumed, 2)
+            assert [[short(m)[:2] for m in messages] for messages in told] == [
+                [("SNAPSHOT", "note-1"), ("CAUGHT UP",)],
+                [("ADDED", "note-1"), ("CAUGHT UP",)],
+            ]
+            # To resume after more than the view holds would miss what is not there yet.
+            assert all(not isinstance(m, Lagged) and m.place == Place(1) for ms in told for m in ms)
+            assert not (await anext(batches)).items
+            await rig.checkpoints.save("view.notes", checkpoint)
+            rig.wakeups.announce("view.notes", 3)
+            for stream in fresh, resumed:
+                assert short((await hear(stream, 1))[0])[:2] == ("ADDED", "note-2")
+            assert [row["id"] for row in (await anext(batches)).items] == ["note-2", "note-1"]
 
 
 async def test_a_tenant_is_told_nothing_of_another(rig: Rig) -> None:
