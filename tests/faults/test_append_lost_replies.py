@@ -1,0 +1,81 @@
+"""An append whose acknowledgement is lost is settled, never guessed (I1, I3)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from domain.kernel.errors import Unavailable
+from eventstore import appender
+from tests.commits import commit, open_store, scores
+from tests.faults.proxy import Proxy
+
+DRIVERS = pytest.mark.parametrize("driver", ["motor", "pymongo"])
+
+
+@pytest.fixture
+def proxy(mongo_url):
+    with Proxy(mongo_url).listening() as proxy:
+        yield proxy
+
+
+@DRIVERS
+@pytest.mark.parametrize("lost", [1, 2, 4])
+async def test_i1_i3_a_commit_whose_reply_was_lost_is_found_where_it_landed(proxy, database, driver, lost):
+    """The driver repeats a write once by itself; what is lost beyond that is for the log to find out."""
+    async with open_store(proxy.url, database, driver) as store:
+        await store.log.append(commit("note-a", 0))
+        proxy.lose_replies = lost
+        receipt = await store.log.append(commit("note-a", 1, *scores(3)))
+        assert (receipt.position, receipt.version, receipt.replayed) == (2, 4, False)
+        assert [event.version for event in await store.log.stream("default", "note-a")] == [1, 2, 3, 4]
+        await store.log.append(commit("note-b", 0))
+        assert len(await store.everything()) == await store.log.head()
+
+
+@DRIVERS
+@pytest.mark.parametrize("lost", [1, 2, 4])
+async def test_i1_a_commit_that_never_arrived_is_sent_again(proxy, database, driver, lost):
+    async with open_store(proxy.url, database, driver) as store:
+        proxy.lose_requests = lost
+        receipt = await store.log.append(commit("note-a", 0, *scores(3)))
+        assert (receipt.version, receipt.replayed) == (3, False)
+        assert await store.documents.count_documents({"stream": "note-a"}) == 1
+        await store.log.append(commit("note-b", 0))
+        async with open_store(proxy.url, database, driver, fence_after=0.05) as other:
+            async with asyncio.timeout(10):
+                while await other.log.settled() < await other.log.head():
+                    pass
+
+
+@DRIVERS
+async def test_i3_a_group_whose_reply_was_lost_tells_each_caller_its_own_outcome(proxy, database, driver):
+    """Winners, losers of a version, and repeated commands, all in one group of unknown outcome."""
+    async with open_store(proxy.url, database, driver) as store:
+        first = await store.log.append(commit("note-old", 0, command_id="cmd-old"))
+        proxy.lose_replies = 2
+        new = [commit(f"note-{name}", 0, command_id=f"cmd-{name}") for name in ("a", "a", "b")]
+        old = commit("note-c", 0, command_id="cmd-old")
+        found = await asyncio.gather(
+            *(store.log.append(one) for one in (*new, old, commit("note-b", 0))), return_exceptions=True
+        )
+        assert [getattr(outcome, "replayed", None) for outcome in found] == [False, True, False, True, None]
+        assert found[0].position == found[1].position
+        assert found[3].position == first.position
+        assert await store.documents.count_documents({"events": {"$exists": True}}) == 3
+
+
+@DRIVERS
+async def test_an_append_that_cannot_be_settled_in_time_is_unavailable(proxy, database, driver, monkeypatch):
+    """Its command id tells later what became of it: sent again, it is the same commit."""
+    monkeypatch.setattr(appender, "PATIENCE", 0.3)
+    async with open_store(proxy.url, database, driver) as store:
+        proxy.lose_replies = 10_000
+        new = commit("note-a", 0, command_id="cmd-1")
+        with pytest.raises(Unavailable):
+            await store.log.append(new)
+        proxy.lose_replies = 0
+        receipt = await store.log.append(commit("note-a", 0, command_id="cmd-1"))
+        assert (receipt.version, receipt.replayed) == (1, True)
+        assert await store.documents.count_documents({"command.id": "cmd-1"}) == 1
