@@ -6,14 +6,14 @@ whoever writes a row has folded all of its events up to that position.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from domain.kernel import Commit
-from eventstore.driver import Database, Document, unavailable_if_down
+from eventstore.driver import Database, Document, Write, unavailable_if_down
 from projections.folding import Fold, touches
 from projections.rows import collection, key_filter, prepare
 from projections.view import View
@@ -55,26 +55,33 @@ class Projector:
             found = await self._rows.find({"_id": {"$in": list(touched)}}).to_list(None)
             stored = {document["_id"]: document for document in found}
             folded = (self._fold(stored.get(key), row) for key, row in touched.items())
-            await self._write([document for document in folded if document is not None])
+            await self._write([document for document in folded if document is not None], stored)
 
-    async def _write(self, documents: Sequence[Document]) -> None:
-        refused = await self._replace(documents, upsert=True)
-        # Refused is what another projector has inserted since it was read; ours may still be the newer one.
-        await self._replace([documents[i] for i in refused], upsert=False)
+    async def _write(self, documents: Sequence[Document], stored: Container[str]) -> None:
+        writes = [
+            _replacement(document) if document["_id"] in stored else InsertOne(document)
+            for document in documents
+        ]
+        refused = await self._apply(writes)
+        # Another projector has inserted these since they were read; ours may still be the newer ones.
+        await self._apply([_replacement(documents[i]) for i in refused])
 
-    async def _replace(self, documents: Sequence[Document], *, upsert: bool) -> list[int]:
-        """Write the documents that are newer than what is stored; the places of refused inserts."""
-        if not documents:
-            return []
-        writes = [ReplaceOne(key_filter(document), document, upsert=upsert) for document in documents]
+    async def _apply(self, writes: Sequence[Write]) -> list[int]:
+        """Do the writes; which of them were inserts of what is there already."""
         try:
-            await self._rows.bulk_write(writes, ordered=False)
+            if writes:
+                await self._rows.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            details = error.details["writeErrors"]
-            if any(detail["code"] != DUPLICATE_KEY for detail in details):
+            refused = error.details["writeErrors"]
+            unsure = error.details["writeConcernErrors"]
+            if unsure or any(write["code"] != DUPLICATE_KEY for write in refused):
                 raise
-            return [detail["index"] for detail in details]
+            return [write["index"] for write in refused]
         return []
+
+
+def _replacement(document: Document) -> ReplaceOne[Document]:
+    return ReplaceOne(key_filter(document), document)
 
 
 Around = Callable[[str, Handler], Handler]
