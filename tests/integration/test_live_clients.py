@@ -1,0 +1,171 @@
+"""Live views under load: what subscribers are told adds up to what the view holds, whatever comes between."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import aclosing
+from typing import Any
+
+from projections.held import Changed, ChangeKind, Snapshot
+from projections.live import LiveView, ViewMessage
+from projections.projector import drop_view
+from projections.rows import changed_fields, fields
+from subscriptions.messages import CaughtUp, Lagged, Place
+from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
+
+DEADLINE = 30
+NOTES = [f"note-{i}" for i in range(6)]
+END = "note-end"
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"or": [{"score": {"gt": 0}}, {"id": {"eq": END}}]},
+    {"or": [{"text": {"in": ["x", "y"]}, "links": {"lt": 4}}, {"id": {"eq": END}}]},
+]
+
+
+async def churn(rig: Rig, commits: int, seed: int) -> None:
+    """Notes are written, scored, linked (two rows at one position) and erased, in no order."""
+    dice = random.Random(seed)
+    for _ in range(commits):
+        change = [
+            Written(text=dice.choice("xyz")),
+            Scored(by=dice.randint(-2, 2)),
+            Linked(to=dice.choice(NOTES)),
+            Erased() if dice.random() < 0.3 else Written(text="z"),
+        ]
+        await rig.append(dice.choice(NOTES), *dice.sample(change, dice.randint(1, 2)))
+
+
+class Client:
+    """Holds what it is told; fails where it is told something that cannot be."""
+
+    def __init__(self, filter: dict[str, Any]) -> None:
+        self.filter = filter
+        self.held: dict[str, dict[str, Any]] = {}
+        self.place: Place | None = None
+        self._resuming: Counter[str] | None = None
+
+    async def watch(self, live: LiveView, *, messages: int = 10**9) -> bool:
+        """Listen to so many messages, from where it was; whether the end was told."""
+        if self.place is not None:
+            self._resuming = Counter()
+        told = live.watch_many("default", self.filter, after=self.place)
+        async with asyncio.timeout(DEADLINE), aclosing(told):
+            async for message in told:
+                self._hear(message)
+                messages -= 1
+                if END in self.held or not messages:
+                    return END in self.held
+        raise AssertionError("the stream ended")
+
+    def _hear(self, message: ViewMessage) -> None:
+        assert not isinstance(message, Lagged)
+        # Unless it is cut off before it is caught up, a place never goes back.
+        assert self.place is None or message.place >= self.place or isinstance(message, CaughtUp)
+        self.place = message.place
+        match message:
+            case Snapshot(rows):
+                self.held = {row["id"]: fields(row) for row in rows}
+            case CaughtUp():
+                self._resuming = None
+            case Changed():
+                self._change(message)
+
+    def _change(self, change: Changed) -> None:
+        before = self.held.get(change.id)
+        if self._resuming is not None:
+            self._resuming[change.id] += 1
+            assert self._resuming[change.id] == 1, "an entity that changed meanwhile is told once"
+            assert change.kind is not ChangeKind.ADDED or before is None
+        else:
+            assert (before is None) == (change.kind is ChangeKind.ADDED)
+            if change.kind is ChangeKind.UPDATED and change.changed_fields is not None:
+                assert before is not None
+                assert change.row is not None
+                assert change.changed_fields == changed_fields(before, change.row)
+        if change.kind is ChangeKind.REMOVED:
+            self.held.pop(change.id, None)
+        else:
+            assert change.row is not None
+            self.held[change.id] = fields(change.row)
+
+
+async def finish(rig: Rig, clients: list[Client], watching: list[asyncio.Task[bool]]) -> None:
+    """After the last commit every client holds what a query returns."""
+    await rig.append(END, Written(text="end"))
+    for watch in watching:
+        assert await watch
+    await rig.projected()
+    for client in clients:
+        page = await rig.reader.page("default", client.filter, first=100)
+        assert client.held == {row["id"]: fields(row) for row in page.rows}
+
+
+async def test_subscribers_that_come_at_any_time_hold_what_the_view_holds(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Subscribing while rows change: what happens between snapshot and first change is told once."""
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True) as writer,
+        open_rig(mongo_url, redis_url, database) as server,
+    ):
+        clients: list[Client] = []
+        watching: list[asyncio.Task[bool]] = []
+        for seed in range(15):
+            clients += [Client(wanted) for wanted in FILTERS]
+            watching += [asyncio.create_task(client.watch(server.live)) for client in clients[-3:]]
+            await churn(writer, 8, seed)
+        await finish(writer, clients, watching)
+
+
+async def test_i10_subscribers_that_are_cut_off_and_resume_on_another_server_hold_what_the_view_holds(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True) as one,
+        open_rig(mongo_url, redis_url, database) as other,
+    ):
+        dice = random.Random(10)
+
+        async def come_and_go(client: Client) -> bool:
+            while not await client.watch(dice.choice([one, other]).live, messages=dice.randint(1, 6)):
+                await asyncio.sleep(dice.random() / 20)
+            return True
+
+        clients = [Client(wanted) for wanted in FILTERS * 3]
+        watching = [asyncio.create_task(come_and_go(client)) for client in clients]
+        await churn(one, 150, 10)
+        await finish(one, clients, watching)
+
+
+async def test_subscribers_old_new_and_resumed_do_not_go_wrong_while_the_view_is_dropped_and_rebuilt(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with (
+        open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig,
+        open_rig(mongo_url, redis_url, database, poll_interval=0.05) as server,
+    ):
+        old = [Client(wanted) for wanted in FILTERS]
+        watching = [asyncio.create_task(client.watch(server.live)) for client in old]
+        back = [Client(wanted) for wanted in FILTERS]
+        await churn(rig, 60, 1)
+        await rig.projected()
+        for client in back:
+            assert not await client.watch(server.live, messages=2)
+        await churn(rig, 30, 2)
+        await rig.projected()
+        await drop_view(view, rig.database, rig.checkpoints)
+        new = [Client(wanted) for wanted in FILTERS]
+        watching += [asyncio.create_task(client.watch(server.live)) for client in [*back, *new]]
+        await churn(rig, 30, 3)
+        await finish(rig, [*old, *back, *new], watching)
+
+
+async def test_i6_without_redis_a_live_view_is_only_later(mongo_url: str, database: str) -> None:
+    async with open_rig(mongo_url, "redis://127.0.0.1:1/", database, poll_interval=0.05, work=True) as rig:
+        clients = [Client(wanted) for wanted in FILTERS]
+        watching = [asyncio.create_task(client.watch(rig.live)) for client in clients]
+        await churn(rig, 40, 4)
+        await finish(rig, clients, watching)
