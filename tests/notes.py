@@ -68,7 +68,7 @@ class Note(Aggregate[Touch, Written | Scored | Linked | Erased]):
 
     category = "note"
 
-    def decide(self, command: Touch, facts: Facts) -> Sequence[Event]:
+    def decide(self, command: Touch, facts: Facts) -> Sequence[Written | Scored | Linked | Erased]:
         return ()
 
     def evolve(self, event: Event) -> Note:
@@ -98,8 +98,15 @@ def _key(event: RecordedEvent) -> tuple[str, ...]:
 def _apply(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
     match event.payload:
         case Written(text=text) if row is None:
-            fresh = {"id": id, "text": text, "score": 0, "links": 0, "folded": [event.position]}
-            return NoteRow(**fresh, written_at=event.time, scored_at=None)  # type: ignore[typeddict-item]
+            return {
+                "id": id,
+                "text": text,
+                "score": 0,
+                "links": 0,
+                "folded": [event.position],
+                "written_at": event.time,
+                "scored_at": None,
+            }
         case Written(text=text) if row is not None:
             return {**row, "text": text, "folded": [*row["folded"], event.position]}
         case Scored(by=by) if row is not None:

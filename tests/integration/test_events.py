@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ async def test_i10_resuming_on_another_server_after_every_single_message_while_e
         open_rig(mongo_url, redis_url, database) as other,
     ):
         writing = asyncio.create_task(write(one, "abcdefgh"))
-        place, found = Place(0), []
+        place, found = Place(0), list[tuple[int, int]]()
         async with asyncio.timeout(DEADLINE):
             while len(found) < 24:
                 (message,) = await hear(other if len(found) % 2 else one, 1, place)
@@ -128,7 +129,7 @@ async def test_history_and_live_agree_on_what_a_query_asks_for(rig: Rig) -> None
     middle = (await rig.commits())[0].info
     assert middle is not None
     later = {"until": middle.at}, {"since": middle.at}
-    clauses = [
+    clauses: list[dict[str, Any]] = [
         {},
         {"streams": ["note-a"]},
         {"streams": []},
@@ -142,7 +143,7 @@ async def test_history_and_live_agree_on_what_a_query_asks_for(rig: Rig) -> None
         {"streams": ["note-b"], "types": ["note.written"], "correlation": "test", "categories": ["note"]},
     ]
     for clause in clauses:
-        query = EventQuery(**clause)  # type: ignore[arg-type]
+        query = EventQuery(**clause)
         live = watch_events(rig.log, rig.feed, "default", query)
         async with asyncio.timeout(DEADLINE), aclosing(live):
             start = await rig.log.head()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from domain.kernel import Commit
 from subscriptions import tail
 from subscriptions.tail import Tail
 from subscriptions.wakeups import Wakeups
@@ -153,7 +154,7 @@ async def test_a_position_that_stays_open_holds_followers_up_until_it_is_closed(
         await rig.append("note-a", Written(text="a"), tenant="one")
         await rig.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": 1}})
         await rig.append("note-a", Written(text="a"), tenant="two")
-        commits = []
+        commits: list[Commit] = []
         async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0)) as batches:
             async for batch in batches:
                 commits += batch.items

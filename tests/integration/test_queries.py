@@ -48,8 +48,9 @@ some_rows = st.lists(
     ),
     max_size=9,
 ).map(lambda found: [{"id": f"note-{i}", **row} for i, row in enumerate(found)])
+WAYS: list[Direction] = ["asc", "desc"]
 orders: st.SearchStrategy[OrderBy] = st.permutations(["text", "score", "scored_at"]).flatmap(
-    lambda names: st.lists(st.sampled_from(["asc", "desc"]), max_size=3).map(
+    lambda names: st.lists(st.sampled_from(WAYS), max_size=3).map(
         lambda ways: list(zip(names, ways, strict=False))
     )
 )
@@ -125,7 +126,8 @@ async def test_a_page_deep_in_a_list_of_equals_costs_a_page(
     assert row is not None
     cursor = (await rig.reader.page(TENANT, order=order, first=1)).cursor(row)
     await rig.database.command({"profile": 2})
-    for arguments in {"first": 10, "after": cursor}, {"last": 10, "before": cursor}:
+    forward: dict[str, Any] = {"first": 10, "after": cursor}
+    for arguments in forward, {"last": 10, "before": cursor}:
         page = await rig.reader.page(TENANT, {"links": {"isNull": True}}, order, **arguments)
         assert len(page.rows) == 10
     await rig.database.command({"profile": 0})

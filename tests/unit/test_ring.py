@@ -42,7 +42,8 @@ def test_any_cursor_within_the_ring_gets_all_that_follows_in_whole_positions(
     assert ring.end == end
     kept = [item for item in everything if item[0] > ring.start]
     assert len(kept) <= max(size, 0)
-    position, seen = ring.start + cursor, []
+    position = ring.start + cursor
+    seen: list[tuple[int, int]] = []
     expected = [item for item in everything if item[0] > position]
     while position < end:
         items_, reached = ring.after(position, limit)
