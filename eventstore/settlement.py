@@ -43,7 +43,8 @@ class Settlement:
         await close_positions(log, refused, self._clock)
         found = await log.find({"_id": {"$in": list(refused)}}).to_list(None)
         holders = {document["_id"]: document for document in found}
-        if any("events" in holder and not placed[at].owns(holder) for at, holder in holders.items()):
+        if POSITION_GUARD in refused.values():
+            # Positions that are taken: by readers' tombstones, or because the counter went back (failover).
             await self._collections.raise_counter()
         await asyncio.gather(
             *(self._judge(placed[at], guard, holders.get(at)) for at, guard in refused.items())

@@ -8,6 +8,7 @@ import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from eventstore import appender
+from eventstore.commits import encode, placed
 from tests.commits import commit, scores
 
 
@@ -77,6 +78,14 @@ async def test_a_counter_that_went_back_is_raised_to_the_head(store, counter):
     seen = await store.everything()
     assert len(seen) == await store.log.head()
     assert [one.info.stream for one in seen[:5]] == [f"note-{number}" for number in range(5)]
+
+
+async def test_a_counter_far_behind_is_raised_at_once(store, monkeypatch):
+    """Not by as many tries as there are positions, for which nobody would have the patience."""
+    monkeypatch.setattr(appender, "PATIENCE", 1.5)
+    foreign = [placed(encode(commit(f"note-{place}", 0)), place) for place in range(1, 4001)]
+    await store.documents.insert_many(foreign)
+    assert (await store.log.append(commit("note-new", 0))).position == 4001
 
 
 async def test_a_counter_that_went_back_never_puts_a_later_version_before_an_earlier(store):
