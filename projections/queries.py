@@ -9,6 +9,7 @@ from typing import Any
 from domain.kernel.errors import StaleRead, ValidationFailed
 from eventstore.driver import Database, unavailable_if_down
 from projections.filters import EVERYTHING, Filter, parse_filter, to_mongo
+from projections.kinds import kinds
 from projections.ordering import Order, OrderBy, parse_order
 from projections.projector import consumer_name
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, collection, row_key
@@ -33,7 +34,10 @@ class Page:
 
 
 class ViewReader:
-    """Reads one view. Every method raises Unavailable where MongoDB does not answer in time."""
+    """Reads one view. Every method raises Unavailable where MongoDB does not answer in time.
+
+    Making one raises DeclarationError where the view filters or sorts by what cannot be compared.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class ViewReader:
         wakeups: Wakeups,
         poll_interval: float,
     ) -> None:
+        kinds(view)
         self.view = view
         self._rows = collection(database, view)
         self._progress = Progress(consumer_name(view), checkpoints, wakeups, poll_interval)
