@@ -44,8 +44,9 @@ def nerve_url(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathF
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     """An API with a worker beside it, on a database of the module's own; times and sizes are short here."""
     database = f"test_{uuid4().hex}"
-    short = {"init_timeout": 0.5, "max_body_bytes": 100_000}
-    with serve(mongo_url=mongo_url, redis_url=redis_url, database=database, **short) as running_api:
+    with serve(
+        mongo_url=mongo_url, redis_url=redis_url, database=database, init_timeout=0.5, max_body_bytes=100_000
+    ) as running_api:
         yield running_api
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)

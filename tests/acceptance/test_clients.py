@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -137,6 +138,14 @@ async def test_i10_a_live_view_is_what_the_view_holds_over_lost_connections(
         assert all(earlier < later for earlier, later in pairwise(steps)), told
 
 
+def _has_messages(count: int, told: Follower) -> bool:
+    return len(told.messages) >= count
+
+
+def _has_caught_up(times: int, told: Follower) -> bool:
+    return _caught_up(told) == times
+
+
 async def _work_while_cutting(api: Api, proxy: CuttingProxy, follower: Follower) -> str:
     """Change tasks all the while, cut the follower off in the middle; returns the id of a last, new task."""
     await follower.until(lambda told: _caught_up(told) == 1)
@@ -144,10 +153,10 @@ async def _work_while_cutting(api: Api, proxy: CuttingProxy, follower: Follower)
     for cut in range(CUTS):
         seen = len(follower.messages)
         work = asyncio.create_task(api.work(agent, TASKS_BETWEEN_CUTS))
-        await follower.until(lambda told, seen=seen: len(told.messages) >= seen + 5)
+        await follower.until(partial(_has_messages, seen + 5))
         async with proxy.cut_off():
             await work
-        await follower.until(lambda told, cut=cut: _caught_up(told) == cut + 2)
+        await follower.until(partial(_has_caught_up, cut + 2))
     assert follower.cuts == CUTS
     await api.work(agent, 1)
     return await api.do("createTask", wait="PROJECTED", title="the last one")

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
+from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.support import eventually
@@ -140,9 +141,10 @@ async def test_the_whole_context_gets_its_api_from_under_80_lines(session: Async
     assert (await session.execute(pin))["pinNote"] == {"note": {"pinned": True}}
     assert (await _until(live, "NoteChanged"))["kind"] == "UPDATED"
     await live.aclose()
-    again = await session._execute(pin)
-    assert again.errors
-    assert again.errors[0]["extensions"]["code"] == "INVARIANT_VIOLATED"
+    with pytest.raises(TransportQueryError) as refused:
+        await session.execute(pin)
+    assert refused.value.errors
+    assert refused.value.errors[0]["extensions"]["code"] == "INVARIANT_VIOLATED"
     pinned = (await session.execute(GraphQLRequest(PINNED)))["notes"]
     assert (pinned["totalCount"], pinned["nodes"][0]["id"]) == (1, note["id"])
 

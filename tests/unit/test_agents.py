@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -30,7 +32,7 @@ def test_a_registered_agent_changes_its_state_and_says_why() -> None:
 @pytest.mark.parametrize(
     ("history", "state"), [([REGISTERED], AgentState.IDLE), ([REGISTERED, BUSY], AgentState.BUSY)]
 )
-def test_the_state_that_it_has_already_is_no_event(history: list, state: AgentState) -> None:
+def test_the_state_that_it_has_already_is_no_event(history: list[Any], state: AgentState) -> None:
     given(Agent, *history).when(ChangeAgentState(id=ID, state=state)).then_nothing()
 
 

@@ -73,7 +73,7 @@ def test_assigning_to_the_agent_that_has_it_is_no_event() -> None:
     ("history", "command"),
     [([], CreateTask(title="Sum", agent_id=WRITER)), ([CREATED], AssignTask(id=ID, agent_id=WRITER))],
 )
-def test_a_retired_agent_gets_no_task(history: list, command: Any) -> None:
+def test_a_retired_agent_gets_no_task(history: list[Any], command: Any) -> None:
     retired = {WRITER: Agent(state=AgentState.RETIRED)}
     given(Task, *history).beside(retired).when(command).then_refused()
     given(Task, *history).when(command).then_refused(NotFound)
@@ -118,7 +118,7 @@ def test_a_task_without_an_agent_has_no_outcome(command: Any) -> None:
 
 
 @pytest.mark.parametrize("history", OPEN)
-def test_an_open_task_can_be_cancelled(history: list) -> None:
+def test_an_open_task_can_be_cancelled(history: list[Any]) -> None:
     started = STARTED in history
     given(Task, *history).at(LATER).when(CancelTask(id=ID, reason="moot")).then(
         TaskCancelled(
@@ -142,7 +142,7 @@ def test_an_open_task_can_be_cancelled(history: list) -> None:
         CancelTask(id=ID),
     ],
 )
-def test_what_is_over_stays_over(history: list, command: Any) -> None:
+def test_what_is_over_stays_over(history: list[Any], command: Any) -> None:
     given(Task, *history).beside(AGENTS).when(command).then_refused()
 
 
