@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from domain.kernel import Aggregate, Command, Event, Facts, InvariantViolated, NerveError
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
-UTC_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+UTC_CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
 def stored(event: Event) -> Event:
