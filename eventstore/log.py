@@ -9,11 +9,12 @@ from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
-from eventstore.commits import encode, first_receipt, to_commit, to_receipt
+from eventstore.commits import encode, first_receipt, to_receipt
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.query import EventQuery
 from eventstore.reader import LogReader
+from eventstore.search import Search
 from eventstore.settlement import Settlement
 from eventstore.streams import Streams, Tip
 from eventstore.watermark import Watermark
@@ -43,6 +44,7 @@ class EventLog:
         settlement = Settlement(self._collections, self._streams, clock)
         self._appender = Appender(self._collections, settlement, announce)
         self._watermark = Watermark(self._collections, clock, fence_after)
+        self._search = Search(self._collections.log, catalog, self._watermark)
 
     async def open(self) -> None:
         """Create what is missing; safe with several processes at once, and again."""
@@ -124,16 +126,7 @@ class EventLog:
         Only settled positions are searched, so paging by position misses nothing. A page ends with a whole
         commit, so it may hold more than `limit` events.
         """
-        upto = await self.settled()
-        wanted = query.to_filter(tenant, after, upto if before is None else min(upto, before - 1))
-        with unavailable_if_down():
-            found = await self._collections.log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
-        events: list[RecordedEvent] = []
-        for document in found:
-            if len(events) >= limit:
-                break
-            events += filter(query.wants, to_commit(document, self._catalog).events)
-        return events
+        return await self._search.find(tenant, query, after, limit, before)
 
     async def secret(self) -> bytes:
         """32 random bytes that belong to this log, made when they are first asked for."""

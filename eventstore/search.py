@@ -1,0 +1,54 @@
+"""Searching the log by what its commits and events are about."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from domain.kernel import Catalog, RecordedEvent
+from eventstore.commits import to_commit
+from eventstore.driver import Collection, unavailable_if_down
+from eventstore.query import EventQuery
+from eventstore.watermark import Watermark
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of two writers may be apart before a search by time could miss an event."""
+
+
+class Search:
+    """Finds events in settled positions only, so that a page that was read never gets an event later."""
+
+    def __init__(self, log: Collection, catalog: Catalog, watermark: Watermark) -> None:
+        self._log = log
+        self._catalog = catalog
+        self._watermark = watermark
+
+    async def find(
+        self, tenant: str, query: EventQuery, after: int, limit: int, before: int | None
+    ) -> list[RecordedEvent]:
+        """The events behind `after` and before `before`, in order; whole commits, so maybe some more."""
+        upto = await self._watermark.advance()
+        if before is not None:
+            upto = min(upto, before - 1)
+        with unavailable_if_down():
+            if query.since is not None:
+                after = max(after, await self._recorded(tenant, "$lt", query.since - CLOCK_SKEW) or 0)
+            if query.until is not None:
+                first_later = await self._recorded(tenant, "$gte", query.until + CLOCK_SKEW)
+                upto = upto if first_later is None else min(upto, first_later)
+            wanted = query.to_filter(tenant, after, upto)
+            found = await self._log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
+        events: list[RecordedEvent] = []
+        for document in found:
+            if len(events) >= limit:
+                break
+            events += filter(query.wants, to_commit(document, self._catalog).events)
+        return events
+
+    async def _recorded(self, tenant: str, side: str, time: datetime) -> int | None:
+        """The position of the commit recorded nearest to `time` on one side of it.
+
+        The log is in the order of time but for the skew of clocks, so what lies beyond need not be read.
+        """
+        nearest = [("at", 1 if side == "$gte" else -1)]
+        found = await self._log.find_one({"tenant": tenant, "at": {side: time}}, {"_id": 1}, sort=nearest)
+        return None if found is None else int(found["_id"])
