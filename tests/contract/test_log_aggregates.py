@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from domain.kernel import Aggregate, Event, Facts
+from domain.kernel import Aggregate, Facts
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates import AggregateRepository
 from tests.commits import commit, scores
@@ -19,7 +19,7 @@ class Total(Aggregate[Touch, Scored]):
     category = "note"
     sum: int = 0
 
-    def decide(self, command: Touch, facts: Facts) -> Sequence[Event]:
+    def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
         return ()
 
     def evolve(self, event: Scored) -> Total:

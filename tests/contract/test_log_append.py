@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.commits import Store, commit, scores
 from tests.notes import START, Scored, Written
 
 
-async def outcomes(*appends: tuple[Store, NewCommit]) -> list[object]:
+async def outcomes(*appends: tuple[Store, NewCommit]) -> list[Any]:
     return await asyncio.gather(*(store.log.append(new) for store, new in appends), return_exceptions=True)
 
 

@@ -14,7 +14,7 @@ from tests.commits import commit, scores
 
 async def test_what_waits_together_is_written_together(open_another):
     """Each landed group is announced by its highest position."""
-    announced = []
+    announced: list[int] = []
     store = await open_another(announce=announced.append)
     await asyncio.gather(*(store.log.append(commit(f"note-{number}", 0)) for number in range(50)))
     assert announced == [50]

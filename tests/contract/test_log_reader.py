@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 from pymongo.errors import BulkWriteError
 
+from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.commits import encode, placed
 from tests.commits import NEVER, commit
@@ -17,7 +19,7 @@ async def leave_hole(store, count: int = 1) -> int:
     """Reserve positions as a writer does that then stalls; the first of them."""
     await store.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": count}})
     counter = await store.database["counters"].find_one({"_id": "log"})
-    return counter["head"] - count + 1
+    return int(counter["head"]) - count + 1
 
 
 async def test_an_empty_log_has_nothing_to_read(store):
@@ -83,8 +85,9 @@ async def test_i4_readers_that_race_with_writers_and_fences_all_see_the_same(ope
     assert found == {receipt.command_id: receipt.position for receipt in receipts}
 
 
-async def _write(store, seed: int) -> list:
-    chance, receipts = random.Random(seed), []
+async def _write(store, seed: int) -> list[Receipt]:
+    chance = random.Random(seed)
+    receipts: list[Receipt] = []
     for _ in range(20):
         name = f"note-{chance.randrange(5)}"
         version = len(await store.log.stream("default", name))
@@ -92,12 +95,13 @@ async def _write(store, seed: int) -> list:
             *(store.log.append(commit(name, version)) for _ in range(3)), return_exceptions=True
         )
         assert {type(outcome) for outcome in found} <= {type(found[0]), ConcurrencyConflict}
-        receipts += [outcome for outcome in found if not isinstance(outcome, Exception)]
+        receipts += [outcome for outcome in found if isinstance(outcome, Receipt)]
     return receipts
 
 
-async def _follow(store, writing: asyncio.Future) -> list:
-    reader, seen = store.log.reader(), []
+async def _follow(store, writing: asyncio.Future[Any]) -> list[Commit]:
+    reader = store.log.reader()
+    seen: list[Commit] = []
     while not writing.done() or len(seen) < await store.log.head():
         seen += await reader.read(len(seen), limit=7)
         await asyncio.sleep(0)

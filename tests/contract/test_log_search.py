@@ -41,7 +41,7 @@ async def filled(store):
 @asynccontextmanager
 async def examined(store):
     """How many documents of the log each query reads meanwhile, by mongod's own profiler."""
-    counts = []
+    counts: list[int] = []
     await store.database.command({"profile": 2})
     yield counts
     await store.database.command({"profile": 0})

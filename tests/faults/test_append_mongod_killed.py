@@ -6,7 +6,8 @@ import asyncio
 
 from domain.kernel import Receipt
 from domain.kernel.errors import Unavailable
-from tests.commits import commit, open_store, scores
+from domain.kernel.ports import NewCommit
+from tests.commits import Store, commit, open_store, scores
 
 
 async def test_i1_i5_a_killed_mongod_loses_nothing_acknowledged_and_appends_go_on(servers):
@@ -38,7 +39,7 @@ async def test_i1_i5_a_killed_mongod_loses_nothing_acknowledged_and_appends_go_o
     assert [one.position for one in log] == list(range(1, len(log) + 1))
 
 
-async def _until_answered(store, new) -> Receipt:
+async def _until_answered(store: Store, new: NewCommit) -> Receipt:
     """Send the same command again for as long as nobody can say what became of it, as a client may."""
     while True:
         try:

@@ -62,7 +62,8 @@ class Writers:
 
 async def follow(store: Store, done: asyncio.Event) -> list[Commit]:
     """Read as a feed does, until the writers are done and nothing is left."""
-    reader, seen = store.log.reader(), []
+    reader = store.log.reader()
+    seen: list[Commit] = []
     while not done.is_set() or len(seen) < await store.log.head():
         found = await reader.read(len(seen))
         seen += found
@@ -74,21 +75,20 @@ async def follow(store: Store, done: asyncio.Event) -> list[Commit]:
 def check(log: list[Commit], writers: Writers) -> None:
     """What I1 to I4 promise, of the whole log."""
     assert [commit.position for commit in log] == list(range(1, len(log) + 1))
-    commits = [commit for commit in log if commit.info]
-    for commit in commits:
-        told = [event.payload.text.split() for event in commit.events]
-        whole = [[commit.info.command_id, str(place), told[0][2]] for place in range(int(told[0][2]))]
-        assert told == whole, "a torn commit"
+    commits = [(commit, commit.info) for commit in log if commit.info]
     versions: dict[str, list[int]] = {}
-    for commit in commits:
-        versions.setdefault(commit.info.stream, []).extend(event.version for event in commit.events)
+    for commit, info in commits:
+        told = [event.data["text"].split() for event in commit.events]
+        whole = [[info.command_id, str(place), told[0][2]] for place in range(int(told[0][2]))]
+        assert told == whole, "a torn commit"
+        versions.setdefault(info.stream, []).extend(event.version for event in commit.events)
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
-    stored = {commit.info.command_id: commit for commit in commits}
+    stored = {
+        info.command_id: (info.stream, commit.events[-1].version, commit.position) for commit, info in commits
+    }
     assert len(stored) == len(commits)
     for command, stream, version, position, _size in writers.of("stored"):
-        commit = stored[command]
-        found = (commit.info.stream, commit.events[-1].version, commit.position)
-        assert found == (stream, int(version), int(position))
+        assert stored[command] == (stream, int(version), int(position))
     assert not stored.keys() & {command for command, *_ in writers.of("conflict")}
 
 
