@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def proxy(mongo_url):
 
 
 @DRIVERS
-@pytest.mark.parametrize("lost", [1, 2, 4])
+@pytest.mark.parametrize("lost", [2, 4])
 async def test_i1_i3_a_commit_whose_reply_was_lost_is_found_where_it_landed(proxy, database, driver, lost):
     """The driver repeats a write once by itself; what is lost beyond that is for the log to find out."""
     async with open_store(proxy.url, database, driver) as store:
@@ -35,7 +36,7 @@ async def test_i1_i3_a_commit_whose_reply_was_lost_is_found_where_it_landed(prox
 
 
 @DRIVERS
-@pytest.mark.parametrize("lost", [1, 2, 4])
+@pytest.mark.parametrize("lost", [2, 4])
 async def test_i1_a_commit_that_never_arrived_is_sent_again(proxy, database, driver, lost):
     async with open_store(proxy.url, database, driver) as store:
         proxy.lose_requests = lost
@@ -57,7 +58,7 @@ async def test_i3_a_group_whose_reply_was_lost_tells_each_caller_its_own_outcome
         proxy.lose_replies = 2
         new = [commit(f"note-{name}", 0, command_id=f"cmd-{name}") for name in ("a", "a", "b")]
         old = commit("note-c", 0, command_id="cmd-old")
-        found = await asyncio.gather(
+        found: list[Any] = await asyncio.gather(
             *(store.log.append(one) for one in (*new, old, commit("note-b", 0))), return_exceptions=True
         )
         assert [getattr(outcome, "replayed", None) for outcome in found] == [False, True, False, True, None]

@@ -18,9 +18,14 @@ from eventstore.log import EventLog
 from tests.commits import commit, open_store
 from tests.notes import Written
 
-STREAMS = 300
+HOMES = 8
+STREAMS = 100
+"""Streams of a home. A writer keeps to its own home but for a tenth of its appends, which go to any."""
+ABROAD = 0.1
+
 CALLERS = 32
 CONFLICTS = 0.2
+"""Share of the appends that use an old version on purpose."""
 
 
 class Writer:
@@ -28,12 +33,14 @@ class Writer:
 
     def __init__(self, log: EventLog, seed: int) -> None:
         self._log = log
+        self._home = seed % HOMES
         self._chance = random.Random(seed)
         self._versions: dict[str, int] = defaultdict(int)
 
     async def run(self, numbers: Iterator[int]) -> None:
         for _ in numbers:
-            await self._append(f"note-{self._chance.randrange(STREAMS)}")
+            home = self._chance.randrange(HOMES) if self._chance.random() < ABROAD else self._home
+            await self._append(f"note-{home}-{self._chance.randrange(STREAMS)}")
 
     async def _append(self, stream: str) -> None:
         known = self._versions[stream]
