@@ -93,19 +93,19 @@ def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: Cl
 def test_the_tail_prints_events_as_they_happen_until_ctrl_c(
     nerve: CliRunner, environment: dict[str, str]
 ) -> None:
-    tail = subprocess.Popen(
-        [NERVE, "events", "tail", "--after", "0", "--type", "agent.retired"],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert tail.stdout
-    assert nerve.invoke(app, ["demo", "--duration", "0", "--agents", "2"]).exit_code == 0
-    lines = [tail.stdout.readline(), tail.stdout.readline()]
-    assert all("agent.retired" in line for line in lines)
-    tail.send_signal(signal.SIGINT)
-    assert tail.wait(20) == 0
-    tail.stdout.close()
+    command = [NERVE, "events", "tail", "--after", "0", "--type", "agent.retired"]
+    with subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    ) as tail:
+        try:
+            assert tail.stdout
+            assert nerve.invoke(app, ["demo", "--duration", "0", "--agents", "2"]).exit_code == 0
+            lines = [tail.stdout.readline(), tail.stdout.readline()]
+            assert all("agent.retired" in line for line in lines)
+            tail.send_signal(signal.SIGINT)
+            assert tail.wait(20) == 0
+        finally:
+            tail.kill()
 
 
 def test_the_schema_is_printed_without_any_server() -> None:
