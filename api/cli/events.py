@@ -8,7 +8,8 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from api.cli.terminal import output, running_nerve
 from domain.kernel import RecordedEvent, Scope
@@ -31,13 +32,10 @@ async def _show(stream: str) -> None:
         events = await nerve.log.stream(Scope().tenant, stream)
     if not events:
         raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
-    table = Table(title=stream)
-    for name in ("version", "position", "time", "type"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("data", overflow="fold")
     for event in events:
-        table.add_row(str(event.version), str(event.position), _time(event), event.type, _data(event))
-    output.print(table)
+        actor = f"  by {event.commit.actor}" if event.commit.actor else ""
+        output.print(Text(f"{event.version:>5}  {_time(event)}  {event.type}{actor}", style="bold"))
+        output.print(Padding(Text(_data(event)), (0, 0, 0, 7)))
 
 
 @app.command()
