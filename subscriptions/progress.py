@@ -41,7 +41,8 @@ class Progress:
                         await self._looked.wait()
                         if self._failure is not None:
                             raise self._failure
-            return self._reached
+                    return self._reached
+            return await self.position()
         finally:
             self._leave()
 
