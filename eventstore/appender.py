@@ -70,7 +70,8 @@ class Appender:
         self._closing = True
         while self._queue or self._groups:
             self._start()
-            await asyncio.wait(self._groups)
+            if self._groups:
+                await asyncio.wait(self._groups)
 
     def _start_soon(self) -> None:
         """Start after the callers that are ready in this turn of the loop, so that they share a group."""
@@ -82,9 +83,10 @@ class Appender:
         self._start_is_due = False
         while self._queue and len(self._groups) < IN_FLIGHT:
             waiting = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
-            task = asyncio.create_task(self._run([one for one in waiting if not one.outcome.done()]))
-            self._groups.add(task)
-            task.add_done_callback(self._ended)
+            if group := [pending for pending in waiting if not pending.outcome.done()]:
+                task = asyncio.create_task(self._run(group))
+                self._groups.add(task)
+                task.add_done_callback(self._ended)
 
     async def _run(self, group: list[Pending]) -> None:
         try:

@@ -49,6 +49,17 @@ async def test_a_caller_that_leaves_while_queued_stores_nothing_and_harms_nobody
     assert await store.log.stream("default", "note-a") == []
 
 
+async def test_a_group_that_all_its_callers_left_holds_up_nobody(store, monkeypatch):
+    monkeypatch.setattr(appender, "IN_FLIGHT", 1)
+    monkeypatch.setattr(appender, "PAUSE", 60)
+    leaving = asyncio.create_task(store.log.append(commit("note-a", 0)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    async with asyncio.timeout(10):
+        assert (await store.log.append(commit("note-b", 0))).position == 1
+
+
 async def test_a_caller_that_leaves_while_its_group_is_in_flight_finds_it_by_command_id(store):
     new = commit("note-a", 0, command_id="cmd-1")
     leaving = asyncio.create_task(store.log.append(new))
