@@ -102,7 +102,7 @@ class CommandBus:
 
     async def _decide_and_append(self, envelope: Envelope, target: _Target) -> Receipt:
         for attempt in range(1, MAX_DECISIONS + 1):
-            loaded = await self._load(target, attempt)
+            loaded = await self._load(envelope, target, attempt)
             now = self._clock()
             try:
                 events = await self._decide(envelope, target, loaded, now)
@@ -125,9 +125,10 @@ class CommandBus:
             return receipt
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _load(self, target: _Target, attempt: int) -> Loaded[Any]:
-        if target.made and attempt == 1:
-            return Loaded(target.kind(), 0, fresh=True)
+    async def _load(self, envelope: Envelope, target: _Target, attempt: int) -> Loaded[Any]:
+        if envelope.command.creates and attempt == 1:
+            # What is to be created is rarely there: the version guard finds it sooner than a read would.
+            return Loaded(target.kind(), 0, fresh=target.made)
         return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=attempt > 1)
 
     async def _decide(
