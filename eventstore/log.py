@@ -10,6 +10,7 @@ from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
 from eventstore.commits import encode, first_receipt, to_receipt
+from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.query import EventQuery
@@ -37,14 +38,14 @@ class EventLog:
         fence_after: float,
     ) -> None:
         self._collections = Collections.of(database)
-        self._catalog = catalog
+        self._decoder = Decoder(catalog)
         self._clock = clock
         self._fence_after = fence_after
-        self._streams = Streams(self._collections.log, catalog)
+        self._streams = Streams(self._collections.log, self._decoder)
         settlement = Settlement(self._collections, self._streams, clock)
         self._appender = Appender(self._collections, settlement, announce)
         self._watermark = Watermark(self._collections, clock, fence_after)
-        self._search = Search(self._collections.log, catalog, self._watermark)
+        self._search = Search(self._collections.log, self._decoder, self._watermark)
 
     async def open(self) -> None:
         """Create what is missing; safe with several processes at once, and again."""
@@ -110,7 +111,7 @@ class EventLog:
 
     def reader(self) -> LogReader:
         """A new reader of the whole log, across tenants."""
-        return LogReader(self._collections.log, self._catalog, self._clock, self._fence_after)
+        return LogReader(self._collections.log, self._decoder, self._clock, self._fence_after)
 
     async def stream(
         self, tenant: str, stream: str, after_version: int = 0, limit: int | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.kernel import Catalog, Commit
+from domain.kernel import Commit
 from domain.kernel.ports import Clock
-from eventstore.commits import to_commit
+from eventstore.decoder import Decoder
 from eventstore.driver import Collection, Document, unavailable_if_down
 from eventstore.fence import Fence
 
@@ -12,9 +12,9 @@ from eventstore.fence import Fence
 class LogReader:
     """One reader of the log. Every reader of a log sees the same commits at the same positions."""
 
-    def __init__(self, log: Collection, catalog: Catalog, clock: Clock, fence_after: float) -> None:
+    def __init__(self, log: Collection, decoder: Decoder, clock: Clock, fence_after: float) -> None:
         self._log = log
-        self._catalog = catalog
+        self._decoder = decoder
         self._fence = Fence(log, clock, fence_after)
 
     async def read(self, after: int, limit: int = 500) -> list[Commit]:
@@ -31,8 +31,8 @@ class LogReader:
                 and await self._fence.closes(after + 1, found[0]["_id"] - 1)
             ):
                 found = await self._next(after, limit)
-        settled = (document for place, document in enumerate(found, after + 1) if document["_id"] == place)
-        return [to_commit(document, self._catalog) for document in settled]
+        settled = [document for place, document in enumerate(found, after + 1) if document["_id"] == place]
+        return await self._decoder.commits(settled)
 
     async def _next(self, after: int, limit: int) -> list[Document]:
         return await self._log.find({"_id": {"$gt": after}}).sort([("_id", 1)]).limit(limit).to_list(None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from domain.kernel import Catalog, RecordedEvent
-from eventstore.commits import to_commit
+from domain.kernel import RecordedEvent
+from eventstore.decoder import Decoder
 from eventstore.driver import Collection, unavailable_if_down
 from eventstore.query import EventQuery
 from eventstore.watermark import Watermark
@@ -17,9 +17,9 @@ CLOCK_SKEW = timedelta(minutes=5)
 class Search:
     """Finds events in settled positions only, so that a page that was read never gets an event later."""
 
-    def __init__(self, log: Collection, catalog: Catalog, watermark: Watermark) -> None:
+    def __init__(self, log: Collection, decoder: Decoder, watermark: Watermark) -> None:
         self._log = log
-        self._catalog = catalog
+        self._decoder = decoder
         self._watermark = watermark
 
     async def find(
@@ -38,10 +38,10 @@ class Search:
             wanted = query.to_filter(tenant, after, upto)
             found = await self._log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
         events: list[RecordedEvent] = []
-        for document in found:
+        for commit in await self._decoder.commits(found):
             if len(events) >= limit:
                 break
-            events += filter(query.wants, to_commit(document, self._catalog).events)
+            events += filter(query.wants, commit.events)
         return events
 
     async def _recorded(self, tenant: str, side: str, time: datetime) -> int | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
-from domain.kernel import Catalog, RecordedEvent
-from eventstore.commits import last_version, to_commit
+from domain.kernel import RecordedEvent
+from eventstore.commits import last_version
+from eventstore.decoder import Decoder
 from eventstore.driver import Collection, Document, unavailable_if_down
 from eventstore.indexes import VERSION_GUARD
 from eventstore.lru import Lru
@@ -30,9 +31,9 @@ START = Tip(0, 0)
 class Streams:
     """The log by stream."""
 
-    def __init__(self, log: Collection, catalog: Catalog) -> None:
+    def __init__(self, log: Collection, decoder: Decoder) -> None:
         self._log = log
-        self._catalog = catalog
+        self._decoder = decoder
         self._known: Lru[tuple[str, str], Tip] = Lru(KNOWN_STREAMS)
 
     async def read(
@@ -55,7 +56,7 @@ class Streams:
             cursor = self._log.find(_within(tenant, stream, {"$gt": after, "$lte": upto}))
             with unavailable_if_down():
                 found = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
-            commits = [to_commit(document, self._catalog) for document in found]
+            commits = await self._decoder.commits(found)
             page = [event for commit in commits for event in commit.events if after < event.version <= upto]
             yield page
             if len(page) < upto - after:

@@ -1,0 +1,20 @@
+"""The one way from stored documents to commits, for every read of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.kernel import Catalog, Commit
+from eventstore.commits import to_commit
+from eventstore.driver import Document
+
+
+class Decoder:
+    """Turns documents of the log, as they are stored, into what the rest of nerve sees."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def commits(self, documents: Sequence[Document]) -> list[Commit]:
+        """The commits of one page, in its order. Raises Unavailable where it must read more and cannot."""
+        return [to_commit(document, self._catalog) for document in documents]
