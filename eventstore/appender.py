@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.kernel import Receipt
-from domain.kernel.errors import Overloaded, Unavailable
+from domain.kernel.errors import Unavailable
 from domain.kernel.ports import NewCommit
 from eventstore.commits import new_receipt
-from eventstore.driver import is_outage
+from eventstore.driver import is_outage, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.pending import Pending
-from eventstore.settlement import UNKNOWN, Guard, Settlement
-
-GROUP = 256
-"""Commits in one insert at most."""
+from eventstore.queue import Queue
+from eventstore.settlement import Refusal, Settlement
+from eventstore.streams import Streams
 
 IN_FLIGHT = 3
 """Groups under way at once: one is encoded while another is written and a third is made durable."""
-
-QUEUE = 10_000
-"""Commits that wait at most; beyond it callers are told Overloaded."""
 
 PATIENCE = 15.0
 """Seconds after which an append that has no outcome is given up as Unavailable."""
@@ -43,35 +38,62 @@ class Appender:
     """
 
     def __init__(
-        self, collections: Collections, settlement: Settlement, announce: Callable[[int], None]
+        self,
+        collections: Collections,
+        streams: Streams,
+        settlement: Settlement,
+        announce: Callable[[int], None],
     ) -> None:
         self._collections = collections
+        self._streams = streams
         self._settlement = settlement
         self._announce = announce
-        self._queue: deque[Pending] = deque()
+        self._queue = Queue()
         self._groups: set[asyncio.Task[None]] = set()
+        self._checks: set[asyncio.Task[None]] = set()
         self._start_is_due = False
         self._closing = False
 
-    def submit(self, commit: NewCommit, encoded: bytes, after: int) -> asyncio.Future[Receipt]:
+    def submit(self, commit: NewCommit, encoded: bytes) -> asyncio.Future[Receipt]:
         """Queue a commit; the future gets its receipt, or the error that says why there is none."""
         if self._closing:
             raise Unavailable("the log is closing; send the command again to another process")
-        if len(self._queue) >= QUEUE:
-            raise Overloaded(f"{QUEUE} appends are waiting already; try again with a growing pause")
-        loop = asyncio.get_running_loop()
-        pending = Pending(commit, encoded, after, loop.time() + PATIENCE, loop.create_future())
-        self._queue.append(pending)
-        self._start_soon()
+        pending = self._queue.add(commit, encoded, asyncio.get_running_loop().time() + PATIENCE)
+        chain = pending.chain
+        if chain.waiting[0] is pending and not chain.taken:
+            self._found(pending)
         return pending.outcome
 
     async def close(self) -> None:
         """Take nothing new, and return when all that was queued has an outcome."""
         self._closing = True
-        while self._queue or self._groups:
+        while not self._queue.empty or self._groups:
             self._start()
-            if self._groups:
-                await asyncio.wait(self._groups)
+            if running := self._groups | self._checks:
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+
+    def _found(self, pending: Pending) -> None:
+        """Start a chain with its first commit, once it is clear that the stream is where that expects it."""
+        commit, chain = pending.commit, pending.chain
+        known = self._streams.known(commit.tenant, commit.stream)
+        if known.version == commit.expected:
+            chain.after = known.position
+            self._queue.start(chain)
+            self._start_soon()
+        else:
+            check = asyncio.create_task(self._check(pending))
+            self._checks.add(check)
+            check.add_done_callback(self._checks.discard)
+
+    async def _check(self, pending: Pending) -> None:
+        try:
+            with unavailable_if_down():
+                await self._settlement.check(pending)
+        except Exception as error:
+            pending.fail(error)
+        # Even if it has its outcome by now: the queue drops it.
+        self._queue.start(pending.chain)
+        self._start_soon()
 
     def _start_soon(self) -> None:
         """Start after the callers that are ready in this turn of the loop, so that they share a group."""
@@ -82,8 +104,7 @@ class Appender:
     def _start(self) -> None:
         self._start_is_due = False
         while self._queue and len(self._groups) < IN_FLIGHT:
-            waiting = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
-            if group := [pending for pending in waiting if not pending.outcome.done()]:
+            if group := self._queue.take(asyncio.get_running_loop().time()):
                 task = asyncio.create_task(self._run(group))
                 self._groups.add(task)
                 task.add_done_callback(self._ended)
@@ -96,23 +117,15 @@ class Appender:
                 for pending in group:
                     pending.fail(error)
             await asyncio.sleep(PAUSE)
-        self._go_again([pending for pending in group if not pending.outcome.done()])
+        self._queue.give_back(group)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._groups.discard(task)
         self._start_soon()
 
-    def _go_again(self, group: list[Pending]) -> None:
-        now = asyncio.get_running_loop().time()
-        for pending in reversed(group):
-            if now < pending.deadline:
-                self._queue.appendleft(pending)
-            else:
-                pending.fail(Unavailable("MongoDB did not confirm the append in time; send it again"))
-
     async def _store(self, group: list[Pending]) -> None:
         first = await self._reserve(len(group))
-        if any(first <= pending.after for pending in group):
+        if any(first <= pending.chain.after for pending in group):
             # The counter went back (failover): the positions given are left to the readers' fence.
             await self._collections.raise_counter()
             return
@@ -120,7 +133,7 @@ class Appender:
         refused = await self._insert(placed)
         for position, pending in placed.items():
             if position not in refused:
-                pending.land(new_receipt(pending.commit, position))
+                self._settlement.land(pending, new_receipt(pending.commit, position))
         if refused:
             await self._settlement.settle(placed, refused)
         self._announce(first + len(group) - 1)
@@ -137,22 +150,41 @@ class Appender:
         head: int = counter["head"]
         return head - count + 1
 
-    async def _insert(self, placed: Mapping[int, Pending]) -> dict[int, Guard]:
-        """Write the group; for each position that was not plainly acknowledged, the guard that refused it."""
+    async def _insert(self, placed: Mapping[int, Pending]) -> dict[int, Refusal]:
+        """Write the group; for each position that was not plainly acknowledged, why.
+
+        Where there are chains the server stops at a refused commit, so that nothing lands that builds on it;
+        what does not is sent once more.
+        """
+        refused: dict[int, Refusal] = {}
+        left = dict(placed)
+        while left:
+            ordered = any(len(pending.chain.taken) > 1 for pending in left.values())
+            found = await self._try(left, ordered=ordered)
+            refused |= found
+            if not ordered or not found:
+                break
+            stopped = max(found)
+            lost = placed[stopped].chain
+            untried = {at: pending for at, pending in left.items() if at > stopped}
+            refused |= {at: Refusal.UNTRIED for at, pending in untried.items() if pending.chain is lost}
+            left = {at: pending for at, pending in untried.items() if pending.chain is not lost}
+        return refused
+
+    async def _try(self, placed: Mapping[int, Pending], *, ordered: bool) -> dict[int, Refusal]:
+        """One insert; with `ordered` nothing behind the first refused position was tried."""
         positions = list(placed)
+        documents = [pending.at(position) for position, pending in placed.items()]
+        for pending in placed.values():
+            pending.sent = True
         try:
-            await self._collections.log.insert_many(
-                [pending.at(position) for position, pending in placed.items()], ordered=False
-            )
+            await self._collections.log.insert_many(documents, ordered=ordered)
         except BulkWriteError as error:
-            refused = {
-                positions[one["index"]]: tuple(one.get("keyPattern", UNKNOWN))
-                for one in error.details["writeErrors"]
-            }
-            unsure = dict.fromkeys(positions, UNKNOWN) if error.details["writeConcernErrors"] else {}
-            return unsure | refused
+            details = error.details
+            unsure = dict.fromkeys(positions if details["writeConcernErrors"] else (), Refusal.UNKNOWN)
+            return unsure | {positions[one["index"]]: Refusal.of(one) for one in details["writeErrors"]}
         except PyMongoError as error:
             if not is_outage(error):
                 raise
-            return dict.fromkeys(positions, UNKNOWN)
+            return dict.fromkeys(positions, Refusal.UNKNOWN)
         return {}

@@ -6,10 +6,9 @@ import secrets
 from collections.abc import Callable, Collection
 
 from domain.kernel import Catalog, Receipt, RecordedEvent
-from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
-from eventstore.commits import encode, first_receipt, to_receipt
+from eventstore.commits import encode, to_receipt
 from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
@@ -17,7 +16,7 @@ from eventstore.query import EventQuery
 from eventstore.reader import LogReader
 from eventstore.search import Search
 from eventstore.settlement import Settlement
-from eventstore.streams import Streams, Tip
+from eventstore.streams import Streams
 from eventstore.watermark import Watermark
 
 
@@ -43,7 +42,7 @@ class EventLog:
         self._fence_after = fence_after
         self._streams = Streams(self._collections.log, self._decoder)
         settlement = Settlement(self._collections, self._streams, clock)
-        self._appender = Appender(self._collections, settlement, announce)
+        self._appender = Appender(self._collections, self._streams, settlement, announce)
         self._watermark = Watermark(self._collections, clock, fence_after)
         self._search = Search(self._collections.log, self._decoder, self._watermark)
 
@@ -61,31 +60,7 @@ class EventLog:
 
         Whoever stops waiting has not stopped the append: only its command id tells what became of it.
         """
-        encoded = encode(commit)
-        tip = await self._tip(commit)
-        if tip.version != commit.expected:
-            return await self._first_run(commit, tip.version)
-        receipt = await self._appender.submit(commit, encoded, tip.position)
-        self._streams.reached(commit.tenant, receipt.stream, Tip(receipt.version, receipt.position))
-        return receipt
-
-    async def _tip(self, commit: NewCommit) -> Tip:
-        """Where the stream is, as far as the commit needs it.
-
-        The version guard refuses what is too low; that the expected version exists at all is only known here.
-        """
-        known = self._streams.known(commit.tenant, commit.stream)
-        if known.version >= commit.expected:
-            return known
-        with unavailable_if_down():
-            return await self._streams.tip(commit.tenant, commit.stream, known.version) or known
-
-    async def _first_run(self, commit: NewCommit, actual: int) -> Receipt:
-        with unavailable_if_down():
-            stored = await self._collections.commit_of(commit.tenant, commit.command_id)
-        if stored is None:
-            raise ConcurrencyConflict(commit.stream, commit.expected, actual)
-        return first_receipt(commit, stored)
+        return await self._appender.submit(commit, encode(commit))
 
     async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
         """The command's name and its first receipt, None where nothing was stored under that id."""

@@ -1,31 +1,68 @@
-"""A commit on its way into the log."""
+"""Commits on their way into the log, and the chains they form."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Receipt
+from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import NewCommit
 from eventstore.commits import is_stored_as, placed
 from eventstore.driver import Document
 
 
 @dataclass(eq=False, slots=True)
+class Chain:
+    """Commits of one stream of which each builds on the one before: none lands without those before it.
+
+    Most have but one. `version` is where the last one leads. The next must land behind position `after`,
+    where the version is that it builds on, so that a stream's versions and positions rise together.
+    """
+
+    tenant: str
+    stream: str
+    version: int
+    after: int = 0
+    broken: bool = False
+    taken: list[Pending] = field(default_factory=list)
+    """Those in the group that is under way: all others wait for its end."""
+    waiting: deque[Pending] = field(default_factory=deque)
+
+    def break_behind(self, lost: Pending, reason: Exception) -> None:
+        """`lost` did not land, so nothing that builds on it may.
+
+        A commit that was sent with one whose outcome nobody knows may have landed with it: it shares
+        the error.
+        """
+        self.broken = True
+        certain = isinstance(reason, ConcurrencyConflict)
+        actual = reason.actual if isinstance(reason, ConcurrencyConflict) else lost.commit.expected
+        for pending in (*self.taken, *self.waiting):
+            expected = pending.commit.expected
+            if expected > lost.commit.expected:
+                conflict = ConcurrencyConflict(self.stream, expected, actual)
+                pending.end(reason if pending.sent and not certain else conflict)
+
+
+@dataclass(eq=False, slots=True)
 class Pending:
     """A queued commit, its document encoded without a position, and its outcome to come.
 
-    It must land behind position `after`, where the version is that it builds on, so that a stream's versions
-    and positions rise together. `deadline` is on the event loop's clock.
+    `deadline` is on the event loop's clock. A caller that leaves cancels `outcome`; `settled` tells
+    whether the commit itself has one. `sent`: it was in an insert, and only the log tells whether it landed.
     """
 
+    chain: Chain
     commit: NewCommit
     encoded: bytes
-    after: int
     deadline: float
     outcome: asyncio.Future[Receipt]
+    sent: bool = False
+    settled: bool = False
 
     def at(self, position: int) -> RawBSONDocument:
         return placed(self.encoded, position)
@@ -34,10 +71,26 @@ class Pending:
         return is_stored_as(self.commit, stored)
 
     def land(self, receipt: Receipt) -> None:
-        """Tell the caller that its command is stored; a caller that has left is not told."""
+        """The command is stored, by this commit or by an earlier run, on which the chain cannot build."""
+        if self.settled:
+            return
+        self.settled = True
         if not self.outcome.done():
             self.outcome.set_result(receipt)
+        if receipt.replayed:
+            expected = self.commit.expected
+            self.chain.break_behind(self, ConcurrencyConflict(self.commit.stream, expected, expected))
+        else:
+            self.chain.after = max(self.chain.after, receipt.position)
 
     def fail(self, error: Exception) -> None:
+        """The commit did not land, and never will where `error` is a conflict; nor does what builds on it."""
+        if not self.settled:
+            self.end(error)
+            self.chain.break_behind(self, error)
+
+    def end(self, error: Exception) -> None:
+        """Tell the caller, if it is still there."""
+        self.settled = True
         if not self.outcome.done():
             self.outcome.set_exception(error)

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from enum import Enum
+from typing import Any
 
+from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock
 from eventstore.commits import first_receipt, new_receipt
 from eventstore.driver import Document
 from eventstore.fence import close_positions
-from eventstore.indexes import VERSION_KEYS, Collections
+from eventstore.indexes import COMMAND_KEYS, VERSION_KEYS, Collections
 from eventstore.pending import Pending
-from eventstore.streams import Streams
+from eventstore.streams import Streams, Tip
 
-Guard = tuple[str, ...]
-"""The keys of the unique index that refused a commit, as the error names them."""
 
-POSITION_GUARD: Guard = ("_id",)
-UNKNOWN: Guard = ()
-"""No index spoke: a timeout, a lost primary, or no majority in time."""
+class Refusal(Enum):
+    """Why a commit was not plainly acknowledged: which unique index refused it, or that none did."""
+
+    POSITION = ("_id",)
+    VERSION = VERSION_KEYS
+    COMMAND = COMMAND_KEYS
+    UNKNOWN = ()
+    """No index spoke: a timeout, a lost primary, or no majority in time."""
+    UNTRIED = None
+    """The server stopped before it."""
+
+    @classmethod
+    def of(cls, error: Mapping[str, Any]) -> Refusal:
+        """What one write error of an insert says."""
+        return cls(tuple(error.get("keyPattern", ())))
 
 
 class Settlement:
@@ -34,7 +47,7 @@ class Settlement:
         self._streams = streams
         self._clock = clock
 
-    async def settle(self, placed: Mapping[int, Pending], refused: Mapping[int, Guard]) -> None:
+    async def settle(self, placed: Mapping[int, Pending], refused: Mapping[int, Refusal]) -> None:
         """Give each commit at a refused position its outcome; one that gets none is to be tried again.
 
         Raises what the driver raises; then, too, those without an outcome are to be tried again.
@@ -43,24 +56,47 @@ class Settlement:
         await close_positions(log, refused, self._clock)
         found = await log.find({"_id": {"$in": list(refused)}}).to_list(None)
         holders = {document["_id"]: document for document in found}
-        if POSITION_GUARD in refused.values():
+        if Refusal.POSITION in refused.values():
             # Positions that are taken: by readers' tombstones, or because the counter went back (failover).
             await self._collections.raise_counter()
-        await asyncio.gather(
-            *(self._judge(placed[at], guard, holders.get(at)) for at, guard in refused.items())
-        )
+        await asyncio.gather(*(self._judge(placed[at], why, holders.get(at)) for at, why in refused.items()))
 
-    async def _judge(self, pending: Pending, guard: Guard, holder: Document | None) -> None:
+    async def check(self, pending: Pending) -> None:
+        """Look where the stream is; gives the commit its outcome where that is not what it expects.
+
+        The version guard refuses what is too low; that the expected version exists at all is only known here.
+        Raises what the driver raises.
+        """
+        commit = pending.commit
+        tip = self._streams.known(commit.tenant, commit.stream)
+        if tip.version < commit.expected:
+            tip = await self._streams.tip(commit.tenant, commit.stream, tip.version) or tip
+        if tip.version == commit.expected:
+            pending.chain.after = tip.position
+        elif not await self._was_stored(pending):
+            pending.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
+
+    def land(self, pending: Pending, receipt: Receipt) -> None:
+        """Tell the caller, and remember how far the stream has come."""
+        self._streams.reached(pending.commit.tenant, receipt.stream, Tip(receipt.version, receipt.position))
+        pending.land(receipt)
+
+    async def _judge(self, pending: Pending, why: Refusal, holder: Document | None) -> None:
         if holder is not None and pending.owns(holder):
-            pending.land(new_receipt(pending.commit, holder["_id"]))
+            self.land(pending, new_receipt(pending.commit, holder["_id"]))
             return
-        if guard == POSITION_GUARD:
+        if why in (Refusal.POSITION, Refusal.UNTRIED) or await self._was_stored(pending):
             return
         commit = pending.commit
-        winner = await self._collections.commit_of(commit.tenant, commit.command_id)
-        if winner is not None:
-            pending.land(first_receipt(commit, winner))
-        elif guard == VERSION_KEYS:
+        if why is Refusal.VERSION:
             tip = await self._streams.tip(commit.tenant, commit.stream, commit.expected)
             if tip is not None:
                 pending.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
+
+    async def _was_stored(self, pending: Pending) -> bool:
+        """Whether the command is stored, by this commit or by an earlier run of it."""
+        commit = pending.commit
+        winner = await self._collections.commit_of(commit.tenant, commit.command_id)
+        if winner is not None:
+            self.land(pending, first_receipt(commit, winner))
+        return winner is not None

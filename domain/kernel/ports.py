@@ -58,8 +58,16 @@ class CommandLog(Protocol):
     async def append(self, commit: NewCommit) -> Receipt:
         """Store the commit, majority-durable; a command id that was stored before returns its first receipt.
 
+        Appends of one stream may be started without awaiting the earlier ones: one whose `expected` is the
+        version that an append of this process still under way leads to builds on that one (where two lead
+        there, on the one started last). Which it builds on is known before this method first suspends, so
+        appends that are started in order, as tasks, form a chain. Its commits land in their order, many at
+        once. Where one does not land, or its command id turns out to have been stored before, every later
+        one fails with ConcurrencyConflict and will never land. A caller that leaves does not break a chain.
+
         Raises ConcurrencyConflict where the stream is not at `commit.expected`, Overloaded where the queue
-        is full, Unavailable where the outcome could not be settled in time.
+        is full, Unavailable where the outcome could not be settled in time; then what is behind it in the
+        chain may be Unavailable too.
         """
 
     async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore import appender
+from eventstore import appender, queue
 from eventstore.commits import encode, placed
 from tests.commits import commit, scores
 
@@ -21,7 +21,7 @@ async def test_what_waits_together_is_written_together(open_another):
 
 
 async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store, monkeypatch):
-    monkeypatch.setattr(appender, "QUEUE", 3)
+    monkeypatch.setattr(queue, "QUEUE", 3)
     found = await asyncio.gather(
         *(store.log.append(commit(f"note-{number}", 0)) for number in range(5)), return_exceptions=True
     )
@@ -30,7 +30,7 @@ async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store,
 
 
 async def test_closing_finishes_what_is_queued_and_takes_nothing_new(store, monkeypatch):
-    monkeypatch.setattr(appender, "GROUP", 4)
+    monkeypatch.setattr(queue, "GROUP", 4)
     appends = [asyncio.create_task(store.log.append(commit(f"note-{number}", 0))) for number in range(30)]
     await asyncio.sleep(0)
     await store.log.close()

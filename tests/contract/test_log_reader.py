@@ -94,7 +94,7 @@ async def _write(store, seed: int) -> list[Receipt]:
         found = await asyncio.gather(
             *(store.log.append(commit(name, version)) for _ in range(3)), return_exceptions=True
         )
-        assert {type(outcome) for outcome in found} <= {type(found[0]), ConcurrencyConflict}
+        assert {type(outcome) for outcome in found} <= {Receipt, ConcurrencyConflict}
         receipts += [outcome for outcome in found if isinstance(outcome, Receipt)]
     return receipts
 

@@ -1,0 +1,123 @@
+"""Commits that wait for the next group, in chains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from domain.kernel.errors import Overloaded, Unavailable
+from domain.kernel.ports import NewCommit
+from eventstore.pending import Chain, Pending
+
+GROUP = 256
+"""Commits in one insert at most."""
+
+GROUP_BYTES = 40_000_000
+"""Their size at most, but for a commit that is larger by itself; a message to MongoDB has 48,000,000."""
+
+QUEUE = 10_000
+"""Commits that wait at most; beyond it callers are told Overloaded."""
+
+QUEUE_BYTES = 256_000_000
+"""Their size at most."""
+
+
+class Queue:
+    """Hands out groups. A chain is in one group at a time, so that it lands in order over several groups."""
+
+    def __init__(self) -> None:
+        self._ready: deque[Chain] = deque()
+        self._chains: dict[tuple[str, str], Chain] = {}
+        self._count = 0
+        self._bytes = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything may go into a group now."""
+        return bool(self._ready)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits, not even for the rest of its chain."""
+        return not self._count
+
+    def add(self, commit: NewCommit, encoded: bytes, deadline: float) -> Pending:
+        """Put the commit behind the one it builds on, or at the head of a chain that is yet to be `start`ed.
+
+        Of two commits that lead to one version the last one counts: whoever adds a third saw that one last.
+        """
+        if self._count >= QUEUE or self._bytes + len(encoded) > QUEUE_BYTES:
+            raise Overloaded(f"{self._count} appends are waiting already; try again with a growing pause")
+        key = (commit.tenant, commit.stream)
+        chain = self._chains.get(key)
+        if chain is None or chain.broken or chain.version != commit.expected:
+            chain = self._chains[key] = Chain(commit.tenant, commit.stream, commit.expected)
+        pending = Pending(chain, commit, encoded, deadline, asyncio.get_running_loop().create_future())
+        chain.version += len(commit.events)
+        self._wait(pending, chain.waiting.append)
+        return pending
+
+    def start(self, chain: Chain) -> None:
+        """Let a new chain into the next group."""
+        self._ready.append(chain)
+
+    def take(self, now: float) -> list[Pending]:
+        """The next group: chains first, their commits in order, then what stands by itself."""
+        group: list[Pending] = []
+        space = GROUP_BYTES
+        while self._ready and len(group) < GROUP:
+            chain = self._ready.popleft()
+            self._tidy(chain, now)
+            while chain.waiting and len(group) < GROUP:
+                if len(chain.waiting[0].encoded) > space and group:
+                    break
+                pending = self._drop(chain.waiting.popleft())
+                space -= len(pending.encoded)
+                chain.taken.append(pending)
+                group.append(pending)
+            if chain.waiting and not chain.taken:
+                self._ready.appendleft(chain)
+                break
+            self._forget_if_done(chain)
+        group.sort(key=lambda pending: len(pending.chain.taken) == 1)
+        return group
+
+    def give_back(self, group: Iterable[Pending]) -> None:
+        """The group is over: what has no outcome waits again, in its order and before all others."""
+        for chain in dict.fromkeys(pending.chain for pending in group):
+            again = [pending for pending in chain.taken if not pending.settled]
+            chain.taken.clear()
+            for pending in reversed(again):
+                self._wait(pending, chain.waiting.appendleft)
+            if again:
+                self._ready.appendleft(chain)
+            elif chain.waiting:
+                self._ready.append(chain)
+            else:
+                self._forget_if_done(chain)
+
+    def _tidy(self, chain: Chain, now: float) -> None:
+        """Drop what has an outcome, what nobody asks for any more, and what has waited too long."""
+        while chain.waiting and chain.waiting[-1].outcome.cancelled():
+            # Only from the end: what is left in the middle still carries what builds on it.
+            chain.version = self._drop(chain.waiting.pop()).commit.expected
+        while chain.waiting and chain.waiting[0].deadline < now:
+            late = self._drop(chain.waiting.popleft())
+            late.fail(Unavailable("MongoDB did not confirm the append in time; send it again"))
+        while chain.waiting and chain.waiting[0].settled:
+            self._drop(chain.waiting.popleft())
+
+    def _wait(self, pending: Pending, put: Callable[[Pending], None]) -> None:
+        put(pending)
+        self._count += 1
+        self._bytes += len(pending.encoded)
+
+    def _drop(self, pending: Pending) -> Pending:
+        self._count -= 1
+        self._bytes -= len(pending.encoded)
+        return pending
+
+    def _forget_if_done(self, chain: Chain) -> None:
+        key = (chain.tenant, chain.stream)
+        if not chain.taken and not chain.waiting and self._chains.get(key) is chain:
+            del self._chains[key]
