@@ -138,6 +138,20 @@ async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(store, m
         await store.log.append(commit("note-a", 3))
 
 
+async def test_i2_nobody_joins_a_chain_that_has_lost(store, open_another):
+    """A caller that has just been told of its loss, and goes on as if it had not been."""
+    await (await open_another()).log.append(commit("note-a", 0))
+
+    async def go_on(new: NewCommit) -> Receipt:
+        try:
+            return await store.log.append(new)
+        except ConcurrencyConflict:
+            return await store.log.append(commit("note-a", 5))
+
+    found = await asyncio.gather(*map(go_on, chain("note-a", 5)), return_exceptions=True)
+    assert versions(found) == [LOST] * 5
+
+
 async def test_i2_of_two_chains_on_one_version_one_lands(store, open_another):
     other = await open_another()
     both = await asyncio.gather(outcomes(store, chain("note-a", 9)), outcomes(other, chain("note-a", 9)))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.kernel.errors import Unavailable
-from eventstore import appender
+from domain.kernel.errors import ConcurrencyConflict, Unavailable
+from eventstore import appender, queue
 from tests.commits import commit, open_store, scores
 from tests.faults.proxy import Proxy
 
@@ -65,6 +65,37 @@ async def test_i3_a_group_whose_reply_was_lost_tells_each_caller_its_own_outcome
         assert found[0].position == found[1].position
         assert found[3].position == first.position
         assert await store.documents.count_documents({"events": {"$exists": True}}) == 3
+
+
+@DRIVERS
+@pytest.mark.parametrize("what", ["lose_requests", "lose_replies"])
+async def test_i1_i2_a_chain_whose_reply_was_lost_lands_whole_and_in_order(proxy, database, driver, what):
+    async with open_store(proxy.url, database, driver) as store:
+        await store.log.append(commit("note-a", 0))
+        setattr(proxy, what, 4)
+        chain = [commit("note-a", version) for version in range(1, 9)]
+        found = await asyncio.gather(*map(store.log.append, chain))
+        assert [(receipt.version, receipt.replayed) for receipt in found] == [
+            (n, False) for n in range(2, 10)
+        ]
+        positions = [event.position for event in await store.log.stream("default", "note-a")]
+        assert positions[1:] == [receipt.position for receipt in found] == sorted(positions[1:])
+
+
+@DRIVERS
+async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_it_was_sent(
+    proxy, database, driver, monkeypatch
+):
+    """What was never sent cannot have landed, and is told so."""
+    monkeypatch.setattr(appender, "PATIENCE", 0.3)
+    monkeypatch.setattr(queue, "GROUP", 3)
+    async with open_store(proxy.url, database, driver) as store:
+        proxy.lose_replies = 10_000
+        chain = [commit("note-a", version) for version in range(5)]
+        found = await asyncio.gather(*map(store.log.append, chain), return_exceptions=True)
+        assert [type(one) for one in found] == [Unavailable] * 3 + [ConcurrencyConflict] * 2
+        proxy.lose_replies = 0
+        assert len(await store.log.stream("default", "note-a")) == 3
 
 
 @DRIVERS
