@@ -138,7 +138,7 @@ async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(store, m
         await store.log.append(commit("note-a", 3))
 
 
-async def test_i2_nobody_joins_a_chain_that_has_lost(store, open_another):
+async def test_i2_nobody_joins_a_chain_that_has_lost(store: Store, open_another):
     """A caller that has just been told of its loss, and goes on as if it had not been."""
     await (await open_another()).log.append(commit("note-a", 0))
 
