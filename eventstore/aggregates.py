@@ -29,8 +29,8 @@ class AggregateRepository:
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
         """The state of the stream; with `fresh` it holds all that was acknowledged before the call.
 
-        Raises Unavailable where the stream holds an event of a type that this process does not know: a state
-        without it would be wrong, and a newer process can build it.
+        Raises Unavailable where the stream holds an event that this process cannot read: a state without it
+        would be wrong, and a newer process may build it.
         """
         kept = self._kept.get((tenant, stream))
         state, version = kind(), 0
@@ -54,8 +54,5 @@ class AggregateRepository:
 def _payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
     for event in events:
         if event.payload is None:
-            raise Unavailable(
-                f"{event.stream} holds an event of the type {event.type!r} at version {event.version}, which "
-                "this process does not know; register its context, or send the command to a newer process"
-            )
+            raise Unavailable(event.why_unreadable())
         yield event.payload

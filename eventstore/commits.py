@@ -104,19 +104,13 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
 
 
 def _events(info: CommitInfo, events: list[dict[str, Any]], catalog: Catalog) -> tuple[RecordedEvent, ...]:
-    return tuple(
-        RecordedEvent(
-            commit=info,
-            place=place,
-            id=event["id"],
-            type=event["type"],
-            revision=event["schema"],
-            version=event["version"],
-            data=event["data"],
-            payload=catalog.payload(event["type"], event["data"]),
-        )
-        for place, event in enumerate(events)
-    )
+    return tuple([_event(info, place, event, catalog) for place, event in enumerate(events)])
+
+
+def _event(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalog) -> RecordedEvent:
+    name, version = event["type"], event["version"]
+    revision, data, payload, unreadable = catalog.read(name, event["schema"], event["data"])
+    return RecordedEvent(info, place, event["id"], name, revision, version, data, payload, unreadable)
 
 
 def is_stored_as(commit: NewCommit, stored: Document) -> bool:

@@ -24,8 +24,8 @@ class Touch(NamedTuple):
 def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]]:
     """What a batch does to which rows, by row key, each row's touches in order.
 
-    Raises Unavailable at an event of a type that no registered context knows: to fold on without it would
-    leave the view wrong for ever.
+    Raises Unavailable at an event that this process cannot read: to fold on without it would leave the view
+    wrong for ever.
     """
     found: dict[str, list[Touch]] = {}
     for commit in commits:
@@ -34,10 +34,8 @@ def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]
         places: dict[str, int] = {}
         for event in commit.events:
             if event.payload is None:
-                raise Unavailable(
-                    f"the view {view.name!r} stops before position {commit.position}: no registered context "
-                    f"knows the event type {event.type!r}; start a worker that does"
-                )
+                stops = f"the view {view.name!r} stops before position {commit.position}"
+                raise Unavailable(f"{stops}: {event.why_unreadable()}")
             for row_id in dict.fromkeys(view.key(event)):
                 key = row_key(commit.info.tenant, row_id)
                 place = places.setdefault(key, len(places))

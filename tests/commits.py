@@ -14,6 +14,8 @@ from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
 from tests.notes import Scored, context, now
 
+CATALOG = Catalog([context])
+
 NEVER = 3600.0
 """Seconds before a reader fences a hole, in tests where it must not."""
 
@@ -68,12 +70,11 @@ async def open_store(
     *,
     fence_after: float = NEVER,
     announce: Callable[[int], None] = lambda position: None,
+    catalog: Catalog = CATALOG,
 ) -> AsyncIterator[Store]:
     """A log with a client of its own, as another process would have it."""
     async with open_client(mongo_url, driver) as client:
-        log = EventLog(
-            client[database], Catalog([context]), clock=now, announce=announce, fence_after=fence_after
-        )
+        log = EventLog(client[database], catalog, clock=now, announce=announce, fence_after=fence_after)
         await log.open()
         yield Store(log, client[database])
         await log.close()

@@ -36,6 +36,9 @@ async def _show(stream: str) -> None:
         actor = f"  by {event.commit.actor}" if event.commit.actor else ""
         output.print(Text(f"{event.version:>5}  {_time(event)}  {event.type}{actor}", style="bold"))
         output.print(Padding(Text(_data(event)), (0, 0, 0, 7)))
+        if event.unreadable is not None:
+            reason = Text(f"{event.unreadable.cause}: {event.unreadable.detail}", style="red")
+            output.print(Padding(reason, (0, 0, 0, 7)))
 
 
 @app.command()

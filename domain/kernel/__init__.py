@@ -5,13 +5,15 @@ from domain.kernel.bus import CommandBus, Middleware
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, Receipt, Scope
 from domain.kernel.context import Catalog, Context
 from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
-from domain.kernel.event import Commit, CommitInfo, Event, RecordedEvent
+from domain.kernel.event import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
 from domain.kernel.fields import Identifier, Json, Moment, Name, Refers, Text, elapsed
+from domain.kernel.upcasting import Upcaster, upcaster
 
 __all__ = [
     "Aggregate",
     "AlreadyExists",
     "Catalog",
+    "Cause",
     "ChangeCommand",
     "Command",
     "CommandBus",
@@ -35,5 +37,8 @@ __all__ = [
     "Refers",
     "Scope",
     "Text",
+    "Unreadable",
+    "Upcaster",
     "elapsed",
+    "upcaster",
 ]

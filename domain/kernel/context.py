@@ -10,15 +10,26 @@ from typing import Any, Union, get_args, get_origin
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.command import Command
 from domain.kernel.errors import DeclarationError, NotFound
-from domain.kernel.event import Event
+from domain.kernel.event import Cause, Event, Unreadable
+from domain.kernel.upcasting import Upcaster, chain, upcast
+
+Reading = tuple[int, Mapping[str, Any], Event | None, Unreadable | None]
+"""The newest revision of an event, its data and payload there, and the reason where there is none.
+
+A plain tuple, since one is made for each event that is read.
+"""
 
 
 @dataclass(frozen=True)
 class Context:
-    """One part of the domain: an aggregate with its commands and events, which its type arguments name."""
+    """One part of the domain: an aggregate with its commands and events, which its type arguments name.
+
+    `upcasters` lead from each older revision of its events to the next one.
+    """
 
     name: str
     aggregate: type[Aggregate[Any, Any]]
+    upcasters: tuple[Upcaster, ...] = ()
 
     @property
     def category(self) -> str:
@@ -44,7 +55,8 @@ def _members(aggregate: type[Aggregate[Any, Any]], place: int) -> tuple[Any, ...
 class Catalog:
     """All registered contexts: which aggregate a command is for, and which class an event type is.
 
-    Raises DeclarationError where two contexts claim one category, command or event type.
+    Raises DeclarationError where two contexts claim one category, command or event type, and where upcasters
+    do not lead from each older revision of an event to its newest.
     """
 
     def __init__(self, contexts: Iterable[Context]) -> None:
@@ -52,6 +64,7 @@ class Catalog:
         self._by_category: dict[str, Context] = {}
         self._by_command: dict[type[Command], Context] = {}
         self._events: dict[str, type[Event]] = {}
+        self._upcasters: dict[str, tuple[Upcaster, ...]] = {}
         names: dict[str, type[Command]] = {}
         for context in self.contexts:
             _claim(self._by_category, context.category, context, "category")
@@ -60,6 +73,7 @@ class Catalog:
                 _claim(names, command.__name__, command, "command name")
             for event in context.events:
                 _claim(self._events, event.type, event, "event type")
+            self._upcasters.update(_chains(context))
 
     @property
     def events(self) -> Mapping[str, type[Event]]:
@@ -79,10 +93,29 @@ class Catalog:
         except KeyError:
             raise NotFound(f"no registered context has the category {category!r}") from None
 
-    def payload(self, type: str, data: Mapping[str, Any]) -> Event | None:
-        """Stored event data as its class, None for a type that no context knows."""
+    def read(self, type: str, revision: int, data: Mapping[str, Any]) -> Reading:
+        """Stored event data at its newest revision, and as its class."""
         known = self._events.get(type)
-        return None if known is None else known.from_data(data)
+        if known is None:
+            unknown = "no registered context has this type; register it, or use a process that knows it"
+            return revision, data, None, Unreadable(Cause.UNKNOWN_TYPE, unknown)
+        if known.revision == revision:
+            return revision, data, known.from_data(data), None
+        payload = upcast(known, self._upcasters[type], revision, data)
+        if isinstance(payload, Unreadable):
+            return revision, data, None, payload
+        return known.revision, payload.to_data(), payload, None
+
+
+def _chains(context: Context) -> dict[str, tuple[Upcaster, ...]]:
+    events = {event.type: event for event in context.events}
+    for step in context.upcasters:
+        if step.type not in events:
+            raise DeclarationError(f"{context.name} has an upcaster of {step.type!r}, but no such event")
+    return {
+        name: chain(event, (step for step in context.upcasters if step.type == name))
+        for name, event in events.items()
+    }
 
 
 def _claim(table: dict[Any, Any], key: Any, value: Any, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,8 @@ class Event(BaseModel):
         super().__init_subclass__(**options)
         if "." not in type or type != type.lower():
             raise DeclarationError(f"{cls.__name__}: an event type is dotted and lower case, not {type!r}")
+        if revision < 1:
+            raise DeclarationError(f"{cls.__name__}: revisions count from 1, so there is none of {revision}")
         cls.type = type
         cls.revision = revision
 
@@ -60,11 +63,28 @@ class CommitInfo(NamedTuple):
     occurred: datetime | None
 
 
-class RecordedEvent(NamedTuple):
-    """One event as the log holds it.
+class Cause(StrEnum):
+    """What keeps a process from reading a stored event."""
 
-    `data` is the stored mapping at the newest revision; `payload` the same as its Event class,
-    None when no registered context knows the type.
+    UNKNOWN_TYPE = "unknown type"
+    NEWER_REVISION = "newer revision"
+    UPCASTER_FAILED = "upcaster failed"
+    DOES_NOT_FIT = "does not fit"
+
+
+class Unreadable(NamedTuple):
+    """Why a stored event has no payload; `detail` says it to a person, without the event's data."""
+
+    cause: Cause
+    detail: str
+
+
+class RecordedEvent(NamedTuple):
+    """One event as the log tells it, whatever revision it was stored at.
+
+    `data` is the stored mapping upcast to the newest `revision` of its type, and `payload` the same as its
+    Event class. An event that this process cannot read has no payload, but a reason in `unreadable`; its
+    `revision` and `data` are then as they are stored.
     """
 
     commit: CommitInfo
@@ -75,6 +95,7 @@ class RecordedEvent(NamedTuple):
     version: int
     data: Mapping[str, Any]
     payload: Event | None
+    unreadable: Unreadable | None = None
 
     @property
     def stream(self) -> str:
@@ -88,6 +109,15 @@ class RecordedEvent(NamedTuple):
     def time(self) -> datetime:
         """When it happened: the event time where one was given, else the time of record."""
         return self.commit.occurred or self.commit.at
+
+    def why_unreadable(self) -> str:
+        """An event without a payload: what it is, where it is, and the reason."""
+        assert self.unreadable is not None
+        return (
+            f"the event {self.type!r} of revision {self.revision} at version {self.version} of "
+            f"{self.stream}, position {self.position}, cannot be read ({self.unreadable.cause}): "
+            f"{self.unreadable.detail}"
+        )
 
 
 class Commit(NamedTuple):

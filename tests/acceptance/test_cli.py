@@ -21,6 +21,7 @@ from api.servers.address import listen
 from api.servers.child import Child
 from api.servers.embedded import LOOPBACK
 from api.servers.folder import occupied
+from tests.letters.stored import FIRST, document
 from tests.support import eventually
 
 NERVE = str(Path(sys.executable).with_name("nerve"))
@@ -78,6 +79,17 @@ def test_an_import_names_the_refused_row_ends_with_1_and_adds_nothing_when_it_is
     shown = nerve.invoke(app, ["events", "show", "task-1"])
     assert "task.completed" in shown.output
     assert "2024-03-01 09:00:00.000Z" in shown.output
+
+
+def test_an_event_that_cannot_be_read_is_shown_as_it_is_stored_with_the_reason(
+    environment: dict[str, str], database: str
+) -> None:
+    with MongoClient[dict[str, object]](environment["NERVE_MONGO_URL"]) as client:
+        client[database]["log"].insert_one(document(1, "letter-a", 1, FIRST))
+    nerve = CliRunner(env={**environment, "NERVE_DATABASE": database})
+    shown = nerve.invoke(app, ["events", "show", "letter-a"], catch_exceptions=False).output
+    assert '{"recipient":"Ada","text":"Hello","urgent":true}' in shown
+    assert "unknown type: no registered context has this type; register it" in shown
 
 
 def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: CliRunner) -> None:

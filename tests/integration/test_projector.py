@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -194,15 +195,25 @@ async def test_dropping_again_and_again_under_load_leaves_no_trace(
         assert await rig.documents() == folded(await rig.commits())
 
 
-async def test_a_view_stops_before_an_event_whose_type_nobody_knows(rig: Rig) -> None:
-    """To fold on without it would be wrong for ever; so the view waits for a worker that knows it."""
-    commits = await tell(rig, [("note-a", [Written(text="a"), Scored(by=1)])])
-    unknown = commits[0].events[1]._replace(type="note.painted", payload=None)
-    strange = commits[0]._replace(events=(commits[0].events[0], unknown))
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"type": "note.painted"}, r"'note\.painted' of revision 1 at .* \(unknown type\)"),
+        ({"schema": 7}, r"'note\.scored' of revision 7 at .* \(newer revision\)"),
+    ],
+)
+async def test_a_view_stops_before_an_event_that_cannot_be_read_and_names_it(
+    rig: Rig, change: dict[str, Any], reason: str
+) -> None:
+    """To fold on without it would be wrong for ever; so the view waits for a worker that can."""
+    await rig.append("note-a", Written(text="a"), Scored(by=1))
+    stored = {f"events.1.{name}": value for name, value in change.items()}
+    await rig.database["log"].update_one({"_id": 1}, {"$set": stored})
     projector = Projector(view, rig.database)
     await projector.begin(Checkpoint(1, 0))
-    with pytest.raises(Unavailable, match=r"'note\.painted'"):
-        await projector.handle([strange])
+    stops = "the view 'notes' stops before position 1: the event "
+    with pytest.raises(Unavailable, match=f"^{stops}{reason}"):
+        await projector.handle(await rig.commits())
     assert await rig.documents() == {}
 
 
