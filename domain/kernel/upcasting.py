@@ -62,7 +62,7 @@ def chain(event: type[Event], upcasters: Iterable[Upcaster]) -> tuple[Upcaster, 
 def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: Data) -> Event | Unreadable:
     """Stored data of any revision but the newest as its class; `steps` as `chain` gives them.
 
-    An upcaster that fails says why with its place in the code only: the text of its error may hold the data.
+    What is wrong is told by place and kind only: the text of an error may hold the data.
     """
     if revision > event.revision:
         known = f"this process knows up to {event.revision}; send it to a newer one"
@@ -87,4 +87,4 @@ def _misfit(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return "it is no mapping"
     wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+    return "; ".join(f"{one['loc'][0]}: {one['type']}" if one["loc"] else one["type"] for one in wrong)
