@@ -29,6 +29,7 @@ from projections.queries import ViewReader
 from projections.view import View
 from subscriptions.checkpoints import Checkpoints
 from subscriptions.feed import TOPIC, Feed
+from subscriptions.restored import refuse_shortfall
 from subscriptions.wakeups import Wakeups
 
 
@@ -73,13 +74,16 @@ def _load_view(module: str) -> View[Any]:
 
 
 @asynccontextmanager
-async def open_nerve(settings: Settings, *, project: bool = False) -> AsyncIterator[Nerve]:
+async def open_nerve(
+    settings: Settings, *, project: bool = False, short: bool = False
+) -> AsyncIterator[Nerve]:
     """A running nerve, stopped in order at the end: what was asked for is finished first.
 
-    With `project` it is a worker, which keeps the views up to date.
+    With `project` it is a worker, which keeps the views up to date. With `short` it may be opened on a log
+    that ends before what its consumers have had.
 
-    Raises ConfigurationError where a server's URL is missing or wrong, Unavailable where MongoDB does not
-    answer.
+    Raises ConfigurationError where a server's URL is missing or wrong or the log ends too early, Unavailable
+    where MongoDB does not answer.
     """
     catalog, views = load_views(settings)
     if settings.mongo_url is None or settings.redis_url is None:
@@ -93,6 +97,8 @@ async def open_nerve(settings: Settings, *, project: bool = False) -> AsyncItera
         database = client[settings.database]
         wakeups = Wakeups(settings.redis_url.get_secret_value(), settings.database)
         nerve = await _assemble(settings, catalog, views, database, wakeups)
+        if not short:
+            await refuse_shortfall(nerve.log, nerve.checkpoints)
         await wakeups.start()
         stack.push_async_callback(wakeups.stop)
         stack.push_async_callback(nerve.log.close)

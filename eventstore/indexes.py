@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 
 from pymongo import WriteConcern
@@ -20,6 +22,10 @@ READ_INDEXES = (
     ("by_time", ("tenant", "at")),
 )
 """Each for a search that would read the whole log without it: a second at a million commits, 2 ms with it."""
+
+
+HEAD_LAG = 3.0
+"""Seconds that the head which a majority has may lag behind itself, just after a failover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,18 @@ class Collections:
         last = await self.log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         position: int = last["_id"] if last else 0
         return position
+
+    async def reaches(self, position: int) -> bool:
+        """Whether the log has come to `position`, which somebody has seen settled.
+
+        Looks again for a few seconds: a new primary reads behind the old one until it has its first majority.
+        """
+        deadline = time.monotonic() + HEAD_LAG
+        while await self.head() < position:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.1)
+        return True
 
     async def commit_of(self, tenant: str, command_id: str) -> Document | None:
         """The stored commit of a command, None where there is none."""

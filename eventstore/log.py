@@ -19,6 +19,8 @@ from eventstore.settlement import Settlement
 from eventstore.streams import Streams
 from eventstore.watermark import Watermark
 
+SECRET_BYTES = 32
+
 
 class EventLog:
     """All commits of one database, in one order, append-only; the truth from which everything else follows.
@@ -50,6 +52,7 @@ class EventLog:
         """Create what is missing; safe with several processes at once, and again."""
         with unavailable_if_down():
             await self._collections.prepare()
+        await self._watermark.check()
 
     async def close(self) -> None:
         """Refuse new appends and wait for those that are queued."""
@@ -80,6 +83,11 @@ class EventLog:
         with unavailable_if_down():
             return await self._collections.head()
 
+    async def reaches(self, position: int) -> bool:
+        """Whether the log has `position`. False for one that was seen: an older backup was restored."""
+        with unavailable_if_down():
+            return await self._collections.reaches(position)
+
     async def settled(self) -> int:
         """The highest position up to which no position is open: what is read up to it never changes."""
         return await self._watermark.advance()
@@ -106,11 +114,16 @@ class EventLog:
 
     async def secret(self) -> bytes:
         """32 random bytes that belong to this log, made when they are first asked for."""
+        fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
         with unavailable_if_down():
-            await self._collections.meta.update_one(
-                {"_id": "secret"}, {"$setOnInsert": {"value": secrets.token_bytes(32)}}, upsert=True
-            )
+            await self._collections.meta.update_one({"_id": "secret"}, {"$setOnInsert": fresh}, upsert=True)
             stored = await self._collections.meta.find_one({"_id": "secret"})
         assert stored is not None
         value: bytes = stored["value"]
         return value
+
+    async def renew_secret(self) -> None:
+        """Make another secret; processes that are running keep the one that they have."""
+        fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
+        with unavailable_if_down():
+            await self._collections.meta.update_one({"_id": "secret"}, {"$set": fresh}, upsert=True)

@@ -22,6 +22,18 @@ class Watermark:
         self._position = 0
         self._kept = 0
 
+    async def check(self) -> None:
+        """Forget a note of positions that the log does not have, as after the restore of an older backup.
+
+        Whoever trusted it would take positions for settled that are yet to be written. Raises Unavailable.
+        """
+        with unavailable_if_down():
+            noted = await self._load()
+            if not await self._collections.reaches(noted):
+                await self._collections.counters.update_one(
+                    {"_id": "settled", "position": noted}, {"$set": {"position": 0}}
+                )
+
     async def advance(self) -> int:
         """The highest position with no hole up to it, as of now. Raises Unavailable."""
         with unavailable_if_down():

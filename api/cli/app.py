@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import events, processes, tools, views
+from api.cli import adopt, events, processes, tools, views
 
 app = typer.Typer(
     name="nerve",
@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (processes.dev, processes.serve, processes.worker, tools.demo):
+for command in (processes.dev, processes.serve, processes.worker, tools.demo, adopt.adopt):
     app.command()(command)
 app.command("import")(tools.import_file)
 app.add_typer(events.app, name="events")

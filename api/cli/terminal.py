@@ -16,7 +16,7 @@ errors = Console(stderr=True)
 
 
 @asynccontextmanager
-async def running_nerve() -> AsyncIterator[Nerve]:
-    """The servers of the running instance, or those that the settings name."""
-    async with open_nerve(connected(load_settings())) as nerve:
+async def running_nerve(*, short: bool = False) -> AsyncIterator[Nerve]:
+    """The servers of the running instance, or those that the settings name; `short`: see `open_nerve`."""
+    async with open_nerve(connected(load_settings()), short=short) as nerve:
         yield nerve

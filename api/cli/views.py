@@ -23,7 +23,7 @@ def show(context: typer.Context) -> None:
 
 
 async def _show() -> None:
-    async with running_nerve() as nerve:
+    async with running_nerve(short=True) as nerve:
         head = await nerve.log.head()
         positions = {view.name: await nerve.readers[view.name].position() for view in nerve.views}
     table = Table("view", "position", "lag")
