@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.kernel import Catalog, Commit
+from eventstore.archive import Archive
 from eventstore.commits import to_commit
 from eventstore.driver import Document
 
@@ -12,9 +13,11 @@ from eventstore.driver import Document
 class Decoder:
     """Turns documents of the log, as they are stored, into what the rest of nerve sees."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, archive: Archive) -> None:
         self._catalog = catalog
+        self._archive = archive
 
     async def commits(self, documents: Sequence[Document]) -> list[Commit]:
         """The commits of one page, in its order. Raises Unavailable where it must read more and cannot."""
-        return [to_commit(document, self._catalog) for document in documents]
+        whole = await self._archive.whole(documents)
+        return [to_commit(document, self._catalog) for document in whole]

@@ -38,11 +38,12 @@ class Collections:
     log: Collection
     counters: Collection
     meta: Collection
+    segments: Collection
 
     @classmethod
     def of(cls, database: Database) -> Collections:
         counters = database["counters"].with_options(write_concern=WriteConcern(w=1))
-        return cls(database["log"], counters, database["meta"])
+        return cls(database["log"], counters, database["meta"], database["segments"])
 
     async def prepare(self) -> None:
         """Create what is missing; safe to run from several processes at once, and again."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+
+from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
+from eventstore.archive import Archive
+from eventstore.blobs import BlobStore
 from eventstore.commits import encode, to_receipt
 from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
@@ -26,7 +30,8 @@ class EventLog:
     """All commits of one database, in one order, append-only; the truth from which everything else follows.
 
     `announce` is told the highest position of each group that landed, and must not block. `fence_after` is in
-    seconds. Every method that reads or writes raises Unavailable where MongoDB does not answer in time.
+    seconds. `archive` is where the segments of archived commits are; without it those cannot be read.
+    Every method that reads or writes raises Unavailable where MongoDB does not answer in time.
     """
 
     def __init__(
@@ -37,9 +42,11 @@ class EventLog:
         clock: Clock,
         announce: Callable[[int], None],
         fence_after: float,
+        archive: BlobStore | None = None,
     ) -> None:
         self._collections = Collections.of(database)
-        self._decoder = Decoder(catalog)
+        self.archive = Archive(self._collections.segments, archive)
+        self._decoder = Decoder(catalog, self.archive)
         self._clock = clock
         self._fence_after = fence_after
         self._streams = Streams(self._collections.log, self._decoder)
@@ -95,6 +102,13 @@ class EventLog:
     def reader(self) -> LogReader:
         """A new reader of the whole log, across tenants."""
         return LogReader(self._collections.log, self._decoder, self._clock, self._fence_after)
+
+    def raw(self, first: int, last: int) -> AsyncIterator[RawBSONDocument]:
+        """The stored documents of a range of positions, archived or not, as they were when they were stored.
+
+        Byte for byte and in order; a position that holds nothing is left out.
+        """
+        return self.archive.raw(self._collections.log, first, last)
 
     async def stream(
         self, tenant: str, stream: str, after_version: int = 0, limit: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -10,10 +11,12 @@ V = TypeVar("V")
 
 
 class Lru(Generic[K, V]):
-    """At most `size` values by key."""
+    """Values by key that weigh at most `size` together: each 1, or what `weigh` says."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
         self._size = size
+        self._weigh = weigh
+        self._weight = 0
         self._values: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
@@ -23,7 +26,8 @@ class Lru(Generic[K, V]):
         return value
 
     def put(self, key: K, value: V) -> None:
+        old = self._values.pop(key, None)
+        self._weight += self._weigh(value) - (0 if old is None else self._weigh(old))
         self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._size:
-            self._values.popitem(last=False)
+        while self._weight > self._size:
+            self._weight -= self._weigh(self._values.popitem(last=False)[1])

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from domain.kernel import Catalog, Commit, Event
 from domain.kernel.ports import NewCommit, NewEvent
+from eventstore.blobs import BlobStore
 from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
 from tests.notes import Scored, context, now
@@ -71,10 +72,18 @@ async def open_store(
     fence_after: float = NEVER,
     announce: Callable[[int], None] = lambda position: None,
     catalog: Catalog = CATALOG,
+    archive: BlobStore | None = None,
 ) -> AsyncIterator[Store]:
     """A log with a client of its own, as another process would have it."""
     async with open_client(mongo_url, driver) as client:
-        log = EventLog(client[database], catalog, clock=now, announce=announce, fence_after=fence_after)
+        log = EventLog(
+            client[database],
+            catalog,
+            clock=now,
+            announce=announce,
+            fence_after=fence_after,
+            archive=archive,
+        )
         await log.open()
         yield Store(log, client[database])
         await log.close()

@@ -98,3 +98,11 @@ class Unavailable(NerveError):
     """A server nerve needs did not answer in time. Sending the same command id again is safe."""
 
     code = "UNAVAILABLE"
+
+
+class SegmentUnreadable(Unavailable):
+    """A segment of the archive is missing, or not what was written; its commits wait until it is back."""
+
+    def __init__(self, segment: int, name: str, reason: str) -> None:
+        super().__init__(f"segment {segment} of the archive ({name}) cannot be read: {reason}")
+        self.segment = segment
