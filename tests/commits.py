@@ -14,6 +14,7 @@ from eventstore.blobs import BlobStore
 from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
 from tests.notes import Scored, context, now
+from tests.support import chosen_driver
 
 CATALOG = Catalog([context])
 
@@ -67,7 +68,7 @@ class Store:
 async def open_store(
     mongo_url: str,
     database: str,
-    driver: Driver = "motor",
+    driver: Driver | None = None,
     *,
     fence_after: float = NEVER,
     announce: Callable[[int], None] = lambda position: None,
@@ -75,7 +76,7 @@ async def open_store(
     archive: BlobStore | None = None,
 ) -> AsyncIterator[Store]:
     """A log with a client of its own, as another process would have it."""
-    async with open_client(mongo_url, driver) as client:
+    async with open_client(mongo_url, driver or chosen_driver()) as client:
         log = EventLog(
             client[database],
             catalog,

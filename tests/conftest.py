@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 
-from tests.support import Servers
+from eventstore.driver import Driver
+from tests.support import DRIVER, Servers
 
 URLS = pytest.StashKey[dict[str, str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--driver",
+        choices=get_args(Driver),
+        help="Run on this MongoDB driver. Without it, what takes the fixture `driver` runs on both of them, "
+        f"the rest on ${DRIVER} or motor.",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run's servers in its first process; the workers are handed their addresses."""
+    if config.option.driver:
+        os.environ[DRIVER] = config.option.driver
     # What a shell starts in the background ignores Ctrl-C, and would pass that on to the programs under test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = getattr(config, "workerinput", None)
@@ -36,6 +49,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Hand the addresses to a worker of pytest-xdist."""
     node.workerinput["nerve_urls"] = node.config.stash[URLS]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "driver" in metafunc.fixturenames:
+        chosen = metafunc.config.option.driver
+        metafunc.parametrize("driver", [chosen] if chosen else get_args(Driver), indirect=True)
+
+
+@pytest.fixture
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """The test runs once on each driver; also the processes that it starts."""
+    monkeypatch.setenv(DRIVER, request.param)
+    chosen: Driver = request.param
+    return chosen
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from domain.kernel import (
     RecordedEvent,
 )
 from domain.kernel.ports import NewCommit, NewEvent
-from eventstore.driver import Database, open_client
+from eventstore.driver import Database, Driver, open_client
 from eventstore.log import EventLog
 from projections.changes import LiveChanges
 from projections.live import LiveView
@@ -32,6 +32,7 @@ from projections.view import View
 from subscriptions.checkpoints import Checkpoints
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.wakeups import Wakeups
+from tests.support import chosen_driver
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -243,10 +244,16 @@ class Rig:
 
 @asynccontextmanager
 async def open_rig(
-    mongo_url: str, redis_url: str, database: str, *, poll_interval: float = 0.2, work: bool = False
+    mongo_url: str,
+    redis_url: str,
+    database: str,
+    *,
+    poll_interval: float = 0.2,
+    work: bool = False,
+    driver: Driver | None = None,
 ) -> AsyncIterator[Rig]:
     """A rig with its feed and live view running, and with `work` a view worker."""
-    async with open_client(mongo_url) as client:
+    async with open_client(mongo_url, driver or chosen_driver()) as client:
         rig = Rig(client[database], redis_url, poll_interval)
         await rig.log.open()
         parts: list[Any] = [rig.wakeups, *([rig.worker()] if work else [])]

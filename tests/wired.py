@@ -14,6 +14,7 @@ from domain.kernel import Command, CommandBus, Envelope, Middleware, Receipt, Re
 from eventstore.aggregates import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.log import EventLog
+from tests.support import chosen_driver
 from tests.unit.world import CATALOG
 
 
@@ -43,7 +44,7 @@ class Wired:
 @asynccontextmanager
 async def wired(mongo_url: str, database: str, middleware: Sequence[Middleware] = ()) -> AsyncIterator[Wired]:
     """A bus of its own, as another process would have it: nothing is shared but the database."""
-    async with open_client(mongo_url) as client:
+    async with open_client(mongo_url, chosen_driver()) as client:
         log = EventLog(client[database], CATALOG, clock=now, announce=lambda position: None, fence_after=1.0)
         await log.open()
         yield Wired(CommandBus(CATALOG, log, AggregateRepository(log), now, new_id, middleware), log)

@@ -14,11 +14,6 @@ from tests.commits import Store, open_store
 OpenStore = Callable[..., Awaitable[Store]]
 
 
-@pytest.fixture(params=["motor", "pymongo"])
-def driver(request: pytest.FixtureRequest) -> Driver:
-    return request.param  # type: ignore[no-any-return]
-
-
 @pytest.fixture
 async def open_another(mongo_url: str, database: str, driver: Driver) -> AsyncIterator[OpenStore]:
     """Opens the test's log once more, as another process would."""

@@ -12,7 +12,7 @@ from eventstore import appender, queue
 from tests.commits import commit, open_store, scores
 from tests.faults.proxy import Proxy
 
-DRIVERS = pytest.mark.parametrize("driver", ["motor", "pymongo"])
+pytestmark = pytest.mark.usefixtures("driver")
 
 
 @pytest.fixture
@@ -21,11 +21,10 @@ def proxy(mongo_url):
         yield proxy
 
 
-@DRIVERS
 @pytest.mark.parametrize("lost", [2, 4])
-async def test_i1_i3_a_commit_whose_reply_was_lost_is_found_where_it_landed(proxy, database, driver, lost):
+async def test_i1_i3_a_commit_whose_reply_was_lost_is_found_where_it_landed(proxy, database, lost):
     """The driver repeats a write once by itself; what is lost beyond that is for the log to find out."""
-    async with open_store(proxy.url, database, driver) as store:
+    async with open_store(proxy.url, database) as store:
         await store.log.append(commit("note-a", 0))
         proxy.lose_replies = lost
         receipt = await store.log.append(commit("note-a", 1, *scores(3)))
@@ -35,25 +34,23 @@ async def test_i1_i3_a_commit_whose_reply_was_lost_is_found_where_it_landed(prox
         assert len(await store.everything()) == await store.log.head()
 
 
-@DRIVERS
 @pytest.mark.parametrize("lost", [2, 4])
-async def test_i1_a_commit_that_never_arrived_is_sent_again(proxy, database, driver, lost):
-    async with open_store(proxy.url, database, driver) as store:
+async def test_i1_a_commit_that_never_arrived_is_sent_again(proxy, database, lost):
+    async with open_store(proxy.url, database) as store:
         proxy.lose_requests = lost
         receipt = await store.log.append(commit("note-a", 0, *scores(3)))
         assert (receipt.version, receipt.replayed) == (3, False)
         assert await store.documents.count_documents({"stream": "note-a"}) == 1
         await store.log.append(commit("note-b", 0))
-        async with open_store(proxy.url, database, driver, fence_after=0.05) as other:
+        async with open_store(proxy.url, database, fence_after=0.05) as other:
             async with asyncio.timeout(10):
                 while await other.log.settled() < await other.log.head():
                     pass
 
 
-@DRIVERS
-async def test_i3_a_group_whose_reply_was_lost_tells_each_caller_its_own_outcome(proxy, database, driver):
+async def test_i3_a_group_whose_reply_was_lost_tells_each_caller_its_own_outcome(proxy, database):
     """Winners, losers of a version, and repeated commands, all in one group of unknown outcome."""
-    async with open_store(proxy.url, database, driver) as store:
+    async with open_store(proxy.url, database) as store:
         first = await store.log.append(commit("note-old", 0, command_id="cmd-old"))
         proxy.lose_replies = 2
         new = [commit(f"note-{name}", 0, command_id=f"cmd-{name}") for name in ("a", "a", "b")]
@@ -67,10 +64,9 @@ async def test_i3_a_group_whose_reply_was_lost_tells_each_caller_its_own_outcome
         assert await store.documents.count_documents({"events": {"$exists": True}}) == 3
 
 
-@DRIVERS
 @pytest.mark.parametrize("what", ["lose_requests", "lose_replies"])
-async def test_i1_i2_a_chain_whose_reply_was_lost_lands_whole_and_in_order(proxy, database, driver, what):
-    async with open_store(proxy.url, database, driver) as store:
+async def test_i1_i2_a_chain_whose_reply_was_lost_lands_whole_and_in_order(proxy, database, what):
+    async with open_store(proxy.url, database) as store:
         await store.log.append(commit("note-a", 0))
         setattr(proxy, what, 4)
         chain = [commit("note-a", version) for version in range(1, 9)]
@@ -82,14 +78,13 @@ async def test_i1_i2_a_chain_whose_reply_was_lost_lands_whole_and_in_order(proxy
         assert positions[1:] == [receipt.position for receipt in found] == sorted(positions[1:])
 
 
-@DRIVERS
 async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_it_was_sent(
-    proxy, database, driver, monkeypatch
+    proxy, database, monkeypatch
 ):
     """What was never sent cannot have landed, and is told so."""
     monkeypatch.setattr(appender, "PATIENCE", 0.3)
     monkeypatch.setattr(queue, "GROUP", 3)
-    async with open_store(proxy.url, database, driver) as store:
+    async with open_store(proxy.url, database) as store:
         proxy.lose_replies = 10_000
         chain = [commit("note-a", version) for version in range(5)]
         found = await asyncio.gather(*map(store.log.append, chain), return_exceptions=True)
@@ -98,11 +93,10 @@ async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_i
         assert len(await store.log.stream("default", "note-a")) == 3
 
 
-@DRIVERS
-async def test_an_append_that_cannot_be_settled_in_time_is_unavailable(proxy, database, driver, monkeypatch):
+async def test_an_append_that_cannot_be_settled_in_time_is_unavailable(proxy, database, monkeypatch):
     """Its command id tells later what became of it: sent again, it is the same commit."""
     monkeypatch.setattr(appender, "PATIENCE", 0.3)
-    async with open_store(proxy.url, database, driver) as store:
+    async with open_store(proxy.url, database) as store:
         proxy.lose_replies = 10_000
         new = commit("note-a", 0, command_id="cmd-1")
         with pytest.raises(Unavailable):

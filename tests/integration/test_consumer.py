@@ -12,6 +12,8 @@ from subscriptions.checkpoints import Checkpoint
 from subscriptions.consumer import Consumer
 from tests.notes import Rig, open_rig
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 DEADLINE = 20
 
 

@@ -14,6 +14,8 @@ from subscriptions.events import EventMessage, Happened, watch_events
 from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Rig, Scored, Written, open_rig
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 DEADLINE = 20
 EVERYTHING = EventQuery()
 

@@ -17,6 +17,8 @@ from subscriptions.tail import Tail
 from subscriptions.wakeups import Wakeups
 from tests.notes import Rig, Written, open_rig
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 DEADLINE = 20
 
 

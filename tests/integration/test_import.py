@@ -20,6 +20,8 @@ from projections import agents, tasks, workflows
 from tests.unit.world import CATALOG, fold
 from tests.wired import Wired, wired
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 COLUMNS = (
     "case:concept:name",
     "case:enddate",

@@ -17,6 +17,8 @@ from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 DEADLINE = 30
 
 

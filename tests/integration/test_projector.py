@@ -20,6 +20,8 @@ from projections.rows import key_filter
 from subscriptions.checkpoints import Checkpoint
 from tests.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 NAMES = ["note-a", "note-b", "note-c"]
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Written, text=st.sampled_from("xy")),

@@ -16,6 +16,8 @@ from projections.ordering import Direction, OrderBy
 from projections.rows import collection, prepare
 from tests.notes import Erased, Rig, Scored, Written, open_rig, view
 
+pytestmark = pytest.mark.usefixtures("driver")
+
 TENANT = "default"
 
 
