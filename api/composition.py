@@ -82,8 +82,8 @@ async def open_nerve(
     With `project` it is a worker, which keeps the views up to date. With `short` it may be opened on a log
     that ends before what its consumers have had.
 
-    Raises ConfigurationError where a server's URL is missing or wrong or the log ends too early, Unavailable
-    where MongoDB does not answer.
+    Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, or
+    the log ends too early, Unavailable where MongoDB does not answer.
     """
     catalog, views = load_views(settings)
     if settings.mongo_url is None or settings.redis_url is None:
@@ -117,6 +117,7 @@ async def _assemble(
         clock=now,
         announce=partial(wakeups.announce, TOPIC),
         fence_after=settings.fence_after,
+        masters=settings.masters,
     )
     await log.open()
     checkpoints = Checkpoints(database)

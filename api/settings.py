@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from pydantic_settings import (
 )
 
 from domain.kernel.errors import ConfigurationError
+from eventstore.sealing import KEY_BYTES, MasterKeys
 
 
 class Settings(BaseSettings):
@@ -32,6 +34,12 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis; none: an embedded redis-server.")
     database: str = Field("nerve", description="The database that is the log and its views.")
     mongo_driver: Literal["motor", "pymongo"] = "motor"
+    master_key: SecretStr | None = Field(
+        None, description="Seals personal data: 32 bytes in base64; none: such data is refused."
+    )
+    old_master_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Former master keys, until `nerve keys rotate` is done."
+    )
     insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
     contexts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("projections.agents", "projections.tasks", "projections.workflows"),
@@ -46,10 +54,30 @@ class Settings(BaseSettings):
     max_page: int = Field(200, gt=0, description="Largest page of a list.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("contexts", mode="before")
+    @field_validator("contexts", "old_master_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("master_key", mode="before")
+    @classmethod
+    def _none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("master_key", "old_master_keys")
+    @classmethod
+    def _is_key(cls, value: SecretStr | tuple[SecretStr, ...] | None) -> object:
+        for key in value if isinstance(value, tuple) else [value] if value else []:
+            if len(_decoded(key)) != KEY_BYTES:
+                raise ValueError(f"a key is {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` prints")
+        return value
+
+    @property
+    def masters(self) -> MasterKeys | None:
+        """The master keys, None where there is none."""
+        if self.master_key is None:
+            return None
+        return MasterKeys(_decoded(self.master_key), [_decoded(key) for key in self.old_master_keys])
 
     @classmethod
     def settings_customise_sources(
@@ -62,6 +90,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file."""
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+
+def _decoded(key: SecretStr) -> bytes:
+    try:
+        return b64decode(key.get_secret_value(), validate=True)
+    except ValueError:
+        return b""
 
 
 def load_settings() -> Settings:

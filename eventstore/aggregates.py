@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, Event, RecordedEvent
+from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import Unavailable
 from domain.kernel.ports import Loaded
 from eventstore.log import EventLog
@@ -20,7 +21,10 @@ class _Kept(NamedTuple):
 
 
 class AggregateRepository:
-    """Keeps the `size` aggregates used last: a hot stream needs no read, the version guard checks it."""
+    """Keeps the `size` aggregates used last: a hot stream needs no read, the version guard checks it.
+
+    States that may hold personal data are not kept: they would outlive an erasure.
+    """
 
     def __init__(self, log: EventLog, size: int = 10_000) -> None:
         self._log = log
@@ -45,7 +49,9 @@ class AggregateRepository:
         return Loaded(state, version, fresh=True)
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
-        """Remember a state, unless a newer one is known already."""
+        """Remember a state, unless a newer one is known already or it may hold personal data."""
+        if holds_personal_data(type(state)):
+            return
         kept = self._kept.get((tenant, stream))
         if kept is None or kept.version < version:
             self._kept.put((tenant, stream), _Kept(state, version))

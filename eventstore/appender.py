@@ -9,15 +9,17 @@ from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.kernel import Receipt
-from domain.kernel.errors import Unavailable
+from domain.kernel.errors import PersonalDataRefused, Unavailable
 from domain.kernel.ports import NewCommit
 from eventstore.commits import new_receipt
 from eventstore.driver import is_outage, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.pending import Pending
 from eventstore.queue import Queue
+from eventstore.sealing import NOTHING_UNSEALED, Unsealed
 from eventstore.settlement import Refusal, Settlement
 from eventstore.streams import Streams
+from eventstore.vault import Vault
 
 IN_FLIGHT = 3
 """Groups under way at once: one is encoded while another is written and a third is made durable."""
@@ -42,11 +44,13 @@ class Appender:
         collections: Collections,
         streams: Streams,
         settlement: Settlement,
+        vault: Vault,
         announce: Callable[[int], None],
     ) -> None:
         self._collections = collections
         self._streams = streams
         self._settlement = settlement
+        self._vault = vault
         self._announce = announce
         self._queue = Queue()
         self._groups: set[asyncio.Task[None]] = set()
@@ -54,11 +58,17 @@ class Appender:
         self._start_is_due = False
         self._closing = False
 
-    def submit(self, commit: NewCommit, encoded: bytes) -> asyncio.Future[Receipt]:
-        """Queue a commit; the future gets its receipt, or the error that says why there is none."""
+    def submit(
+        self, commit: NewCommit, encoded: bytes, unsealed: Unsealed = NOTHING_UNSEALED
+    ) -> asyncio.Future[Receipt]:
+        """Queue a commit; the future gets its receipt, or the error that says why there is none.
+
+        What is `unsealed` is sealed with its group, so that a group costs one look at its subjects' keys.
+        """
         if self._closing:
             raise Unavailable("the log is closing; send the command again to another process")
-        pending = self._queue.add(commit, encoded, asyncio.get_running_loop().time() + PATIENCE)
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        pending = self._queue.add(commit, encoded, deadline, unsealed)
         chain = pending.chain
         if chain.waiting[0] is pending and not chain.taken:
             self._found(pending)
@@ -111,13 +121,25 @@ class Appender:
 
     async def _run(self, group: list[Pending]) -> None:
         try:
-            await self._store(group)
+            await self._seal(group)
+            if sealed := [pending for pending in group if not pending.settled]:
+                await self._store(sealed)
         except Exception as error:
             if not (isinstance(error, PyMongoError) and is_outage(error)):
                 for pending in group:
                     pending.fail(error)
             await asyncio.sleep(PAUSE)
         self._queue.give_back(group)
+
+    async def _seal(self, group: list[Pending]) -> None:
+        """Seal what is personal; a commit whose subject was erased gets its outcome here."""
+        if personal := [pending for pending in group if pending.unsealed]:
+            sealed = await self._vault.seal([(pending.commit, pending.unsealed) for pending in personal])
+            for pending, outcome in zip(personal, sealed, strict=True):
+                if isinstance(outcome, PersonalDataRefused):
+                    pending.fail(outcome)
+                else:
+                    pending.seal(outcome)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._groups.discard(task)

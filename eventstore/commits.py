@@ -11,8 +11,10 @@ from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.ports import NewCommit
+from domain.kernel.personal import personal_fields
+from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.driver import Document
+from eventstore.sealing import NOTHING_SEALED, Sealed
 
 MAX_COMMIT_BYTES = 15_000_000
 """Encoded size of one commit at most; MongoDB's own limit for a document is 16 MiB."""
@@ -21,8 +23,10 @@ POSITION_ELEMENT = b"\x12_id\0"
 """Type and name of the element `_id` when it is a 64-bit integer."""
 
 
-def encode(commit: NewCommit) -> bytes:
+def encode(commit: NewCommit, sealed: Sealed = NOTHING_SEALED) -> bytes:
     """The document of a commit as BSON, without its position, which `placed` adds.
+
+    `sealed` is what is stored of the events that hold personal data.
 
     Encoded here, by itself, a commit that cannot be stored is refused before it could spoil the group that it
     would travel in. Raises ValidationFailed.
@@ -30,7 +34,7 @@ def encode(commit: NewCommit) -> bytes:
     if not commit.events:
         raise ValidationFailed(f"{commit.command} caused no event; only events can be appended")
     try:
-        encoded = bson.encode(_to_document(commit))
+        encoded = bson.encode(_to_document(commit, sealed))
     except (bson.errors.BSONError, OverflowError, UnicodeEncodeError) as error:
         raise ValidationFailed(f"an event of {commit.command} cannot be stored: {error}") from None
     if len(encoded) > MAX_COMMIT_BYTES:
@@ -46,20 +50,13 @@ def placed(encoded: bytes, position: int) -> RawBSONDocument:
     return RawBSONDocument(pack("<i", size) + POSITION_ELEMENT + pack("<q", position) + elements)
 
 
-def _to_document(commit: NewCommit) -> Document:
+def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
     document: Document = {
         "tenant": commit.tenant,
         "stream": commit.stream,
         "category": commit.category,
         "events": [
-            {
-                "id": new.id,
-                "type": new.event.type,
-                "schema": new.event.revision,
-                "version": version,
-                "data": new.event.to_data(),
-            }
-            for version, new in enumerate(commit.events, commit.expected + 1)
+            _stored(new, version, sealed) for version, new in enumerate(commit.events, commit.expected + 1)
         ],
         "command": {"id": commit.command_id, "name": commit.command},
         "correlation": commit.correlation,
@@ -73,6 +70,16 @@ def _to_document(commit: NewCommit) -> Document:
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
+
+
+def _stored(new: NewEvent, version: int, sealed: Sealed) -> Document:
+    event = {"id": new.id, "type": new.event.type, "schema": new.event.revision, "version": version}
+    if new.id in sealed:
+        return {**event, "data": sealed[new.id].data, "sealed": sealed[new.id].sealed}
+    data = new.event.to_data()
+    if not data.keys().isdisjoint(personal_fields(type(new.event))):
+        raise AssertionError(f"{new.event.type} holds personal data that was not sealed")
+    return {**event, "data": data}
 
 
 def tombstone(position: int, at: datetime) -> Document:
@@ -109,8 +116,22 @@ def _events(info: CommitInfo, events: list[dict[str, Any]], catalog: Catalog) ->
 
 def _event(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalog) -> RecordedEvent:
     name, version = event["type"], event["version"]
+    if "sealed" in event:
+        return _opened(info, place, event, catalog)
     revision, data, payload, unreadable = catalog.read(name, event["schema"], event["data"])
     return RecordedEvent(info, place, event["id"], name, revision, version, data, payload, unreadable)
+
+
+def _opened(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalog) -> RecordedEvent:
+    """An event with personal data, as the vault gave it back."""
+    name, version = event["type"], event["version"]
+    revision, data, payload, unreadable = event["schema"], event["data"], None, event["unreadable"]
+    if unreadable is None:
+        revision, data, payload, unreadable = catalog.read(name, revision, data)
+    subjects = event["subjects"]
+    return RecordedEvent(
+        info, place, event["id"], name, revision, version, data, payload, unreadable, subjects
+    )
 
 
 def is_stored_as(commit: NewCommit, stored: Document) -> bool:

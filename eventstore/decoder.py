@@ -8,16 +8,19 @@ from domain.kernel import Catalog, Commit
 from eventstore.archive import Archive
 from eventstore.commits import to_commit
 from eventstore.driver import Document
+from eventstore.vault import Vault
 
 
 class Decoder:
     """Turns documents of the log, as they are stored, into what the rest of nerve sees."""
 
-    def __init__(self, catalog: Catalog, archive: Archive) -> None:
+    def __init__(self, catalog: Catalog, archive: Archive, vault: Vault) -> None:
         self._catalog = catalog
         self._archive = archive
+        self._vault = vault
 
     async def commits(self, documents: Sequence[Document]) -> list[Commit]:
         """The commits of one page, in its order. Raises Unavailable where it must read more and cannot."""
         whole = await self._archive.whole(documents)
-        return [to_commit(document, self._catalog) for document in whole]
+        opened = await self._vault.open(whole)
+        return [to_commit(document, self._catalog) for document in opened]

@@ -26,6 +26,9 @@ Document = dict[str, Any]
 Sort = Sequence[tuple[str, int]]
 Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 
+CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+"""How BSON that nerve decodes itself becomes Python: as the client's own reads do."""
+
 TIMEOUTS: Mapping[str, int] = {
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,

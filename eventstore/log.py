@@ -16,11 +16,14 @@ from eventstore.commits import encode, to_receipt
 from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
+from eventstore.keys import SubjectKeys
 from eventstore.query import EventQuery
 from eventstore.reader import LogReader
+from eventstore.sealing import MasterKeys, blank
 from eventstore.search import Search
 from eventstore.settlement import Settlement
 from eventstore.streams import Streams
+from eventstore.vault import Vault
 from eventstore.watermark import Watermark
 
 SECRET_BYTES = 32
@@ -31,6 +34,7 @@ class EventLog:
 
     `announce` is told the highest position of each group that landed, and must not block. `fence_after` is in
     seconds. `archive` is where the segments of archived commits are; without it those cannot be read.
+    Personal data is sealed under `masters`, and refused without them; `keys` are its subjects'.
     Every method that reads or writes raises Unavailable where MongoDB does not answer in time.
     """
 
@@ -43,20 +47,27 @@ class EventLog:
         announce: Callable[[int], None],
         fence_after: float,
         archive: BlobStore | None = None,
+        masters: MasterKeys | None = None,
     ) -> None:
         self._collections = Collections.of(database)
         self.archive = Archive(self._collections.segments, archive)
-        self._decoder = Decoder(catalog, self.archive)
+        self.keys = SubjectKeys(database, masters, clock)
+        self._vault = Vault(self.keys)
+        self._decoder = Decoder(catalog, self.archive, self._vault)
         self._clock = clock
         self._fence_after = fence_after
         self._streams = Streams(self._collections.log, self._decoder)
         settlement = Settlement(self._collections, self._streams, clock)
-        self._appender = Appender(self._collections, self._streams, settlement, announce)
+        self._appender = Appender(self._collections, self._streams, settlement, self._vault, announce)
         self._watermark = Watermark(self._collections, clock, fence_after)
         self._search = Search(self._collections.log, self._decoder, self._watermark)
 
     async def open(self) -> None:
-        """Create what is missing; safe with several processes at once, and again."""
+        """Create what is missing; safe with several processes at once, and again.
+
+        Raises ConfigurationError where the master key is not the log's.
+        """
+        await self.keys.open()
         with unavailable_if_down():
             await self._collections.prepare()
         await self._watermark.check()
@@ -70,7 +81,8 @@ class EventLog:
 
         Whoever stops waiting has not stopped the append: only its command id tells what became of it.
         """
-        return await self._appender.submit(commit, encode(commit))
+        unsealed = self._vault.prepare(commit)
+        return await self._appender.submit(commit, encode(commit, blank(unsealed)), unsealed)
 
     async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
         """The command's name and its first receipt, None where nothing was stored under that id."""

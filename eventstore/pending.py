@@ -11,8 +11,9 @@ from bson.raw_bson import RawBSONDocument
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import NewCommit
-from eventstore.commits import is_stored_as, placed
+from eventstore.commits import encode, is_stored_as, placed
 from eventstore.driver import Document
+from eventstore.sealing import NOTHING_UNSEALED, Sealed, Unsealed
 
 
 @dataclass(eq=False, slots=True)
@@ -53,7 +54,8 @@ class Pending:
     """A queued commit, its document encoded without a position, and its outcome to come.
 
     `deadline` is on the event loop's clock. A caller that leaves cancels `outcome`; `settled` tells
-    whether the commit itself has one. `sent`: it was in an insert, and only the log tells whether it landed.
+    whether the commit itself has one. `unsealed` is what must be sealed before it can be sent. `sent`: it was
+    in an insert, and only the log tells whether it landed.
     """
 
     chain: Chain
@@ -61,10 +63,17 @@ class Pending:
     encoded: bytes
     deadline: float
     outcome: asyncio.Future[Receipt]
+    unsealed: Unsealed
     sent: bool = False
     settled: bool = False
 
+    def seal(self, sealed: Sealed) -> None:
+        """Put what is sealed in its place, once: whatever may have landed is sent again as it was."""
+        self.encoded, self.unsealed = encode(self.commit, sealed), NOTHING_UNSEALED
+
     def at(self, position: int) -> RawBSONDocument:
+        if self.unsealed:
+            raise AssertionError("personal data would be sent unsealed")
         return placed(self.encoded, position)
 
     def owns(self, stored: Document) -> bool:

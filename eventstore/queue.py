@@ -6,9 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from domain.kernel import Receipt
 from domain.kernel.errors import Overloaded, Unavailable
 from domain.kernel.ports import NewCommit
 from eventstore.pending import Chain, Pending
+from eventstore.sealing import NOTHING_UNSEALED, Unsealed
 
 GROUP = 256
 """Commits in one insert at most."""
@@ -41,7 +43,9 @@ class Queue:
         """Whether nothing waits, not even for the rest of its chain."""
         return not self._count
 
-    def add(self, commit: NewCommit, encoded: bytes, deadline: float) -> Pending:
+    def add(
+        self, commit: NewCommit, encoded: bytes, deadline: float, unsealed: Unsealed = NOTHING_UNSEALED
+    ) -> Pending:
         """Put the commit behind the one it builds on, or at the head of a chain that is yet to be `start`ed.
 
         Of two commits that lead to one version the last one counts: whoever adds a third saw that one last.
@@ -52,7 +56,8 @@ class Queue:
         chain = self._chains.get(key)
         if chain is None or chain.broken or chain.version != commit.expected:
             chain = self._chains[key] = Chain(commit.tenant, commit.stream, commit.expected)
-        pending = Pending(chain, commit, encoded, deadline, asyncio.get_running_loop().create_future())
+        outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        pending = Pending(chain, commit, encoded, deadline, outcome, unsealed)
         chain.version += len(commit.events)
         self._wait(pending, chain.waiting.append)
         return pending

@@ -13,10 +13,12 @@ from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.blobs import BlobStore
 from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
+from eventstore.sealing import MasterKeys
+from tests import people
 from tests.notes import Scored, context, now
 from tests.support import chosen_driver
 
-CATALOG = Catalog([context])
+CATALOG = Catalog([context, people.context])
 
 NEVER = 3600.0
 """Seconds before a reader fences a hole, in tests where it must not."""
@@ -74,6 +76,7 @@ async def open_store(
     announce: Callable[[int], None] = lambda position: None,
     catalog: Catalog = CATALOG,
     archive: BlobStore | None = None,
+    masters: MasterKeys | None = None,
 ) -> AsyncIterator[Store]:
     """A log with a client of its own, as another process would have it."""
     async with open_client(mongo_url, driver or chosen_driver()) as client:
@@ -84,6 +87,7 @@ async def open_store(
             announce=announce,
             fence_after=fence_after,
             archive=archive,
+            masters=masters,
         )
         await log.open()
         yield Store(log, client[database])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
+from eventstore.sealing import new_key
 
 DYING = 10.0
 """Seconds that the children of a killed instance may take to be gone."""
@@ -71,14 +73,30 @@ def running(folder: Path) -> Instance | None:
         os.close(lock)
 
 
+def own_master_key(folder: Path) -> SecretStr:
+    """The master key of the folder's own instance, in a file for its owner alone; made when asked for."""
+    path = _key_file(folder)
+    if not path.exists():
+        # A key that is only half there would be lost with what it sealed.
+        made = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(made, "wb") as file:
+            file.write(b64encode(new_key()) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.with_suffix(".new").rename(path)
+    return SecretStr(path.read_text().strip())
+
+
 def connected(settings: Settings) -> Settings:
-    """The settings with the server URLs that they leave to the running instance.
+    """The settings with what they leave to the running instance: its servers' URLs and its master key.
 
     Raises ConfigurationError where a URL is missing and nothing runs.
     """
+    instance = running(settings.data_dir)
+    if instance is not None and settings.master_key is None and _key_file(settings.data_dir).exists():
+        settings = settings.model_copy(update={"master_key": own_master_key(settings.data_dir)})
     if settings.mongo_url and settings.redis_url:
         return settings
-    instance = running(settings.data_dir)
     if instance is None:
         raise ConfigurationError(
             f"no nerve is running with its data in {settings.data_dir}; start one with `nerve dev`,"
@@ -86,6 +104,10 @@ def connected(settings: Settings) -> Settings:
         )
     found = {"mongo_url": instance.mongo_url, "redis_url": instance.redis_url}
     return settings.model_copy(update={name: SecretStr(url) for name, url in found.items() if url})
+
+
+def _key_file(folder: Path) -> Path:
+    return folder / "master.key"
 
 
 def _run_file(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from types import FrameType
 from api.servers.address import listen, reachable, url_of
 from api.servers.child import Child
 from api.servers.embedded import START_DEADLINE, STOP_GRACE, EmbeddedServer, Mongod, RedisServer, free_port
-from api.servers.folder import Instance, announce, occupied
+from api.servers.folder import Instance, announce, occupied, own_master_key
 from api.settings import Settings
 from domain.kernel.errors import Unavailable
 
@@ -85,6 +85,8 @@ class Supervisor:
             environment["NERVE_MONGO_URL"] = mongod.url
         if redis:
             environment["NERVE_REDIS_URL"] = redis.url
+        if settings.master_key is None:
+            environment["NERVE_MASTER_KEY"] = own_master_key(settings.data_dir).get_secret_value()
         self._say("starting the API and a worker")
         for name, command in (("the API", "serve"), ("the worker", "worker")):
             program = [sys.executable, "-m", "api.cli", command]

@@ -6,7 +6,7 @@ from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelop
 from domain.kernel.context import Catalog, Context
 from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
 from domain.kernel.event import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
-from domain.kernel.fields import Identifier, Json, Moment, Name, Refers, Text, elapsed
+from domain.kernel.fields import Identifier, Json, Moment, Name, Personal, Refers, Text, elapsed
 from domain.kernel.upcasting import Upcaster, upcaster
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Name",
     "NerveError",
     "NotFound",
+    "Personal",
     "Receipt",
     "RecordedEvent",
     "Refers",

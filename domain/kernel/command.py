@@ -16,7 +16,7 @@ from domain.kernel.fields import Identifier, Refers
 class Command(BaseModel):
     """Base of every command; the docstring of a subclass is its description in the API."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     creates: ClassVar[bool]
 

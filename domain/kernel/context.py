@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -11,6 +12,7 @@ from domain.kernel.aggregate import Aggregate
 from domain.kernel.command import Command
 from domain.kernel.errors import DeclarationError, NotFound
 from domain.kernel.event import Cause, Event, Unreadable
+from domain.kernel.personal import personal_fields
 from domain.kernel.upcasting import Upcaster, chain, upcast
 
 Reading = tuple[int, Mapping[str, Any], Event | None, Unreadable | None]
@@ -44,6 +46,12 @@ class Context:
         return _members(self.aggregate, 1)
 
 
+@cache
+def holds_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
+    """Whether states of this aggregate may hold personal data: an event of it has a personal field."""
+    return any(map(personal_fields, _members(aggregate, 1)))
+
+
 def _members(aggregate: type[Aggregate[Any, Any]], place: int) -> tuple[Any, ...]:
     for base in getattr(aggregate, "__orig_bases__", ()):
         if get_origin(base) is Aggregate:
@@ -55,8 +63,8 @@ def _members(aggregate: type[Aggregate[Any, Any]], place: int) -> tuple[Any, ...
 class Catalog:
     """All registered contexts: which aggregate a command is for, and which class an event type is.
 
-    Raises DeclarationError where two contexts claim one category, command or event type, and where upcasters
-    do not lead from each older revision of an event to its newest.
+    Raises DeclarationError where two contexts claim one category, command or event type, where upcasters do
+    not lead from each older revision of an event to its newest, and where a field is wrongly marked personal.
     """
 
     def __init__(self, contexts: Iterable[Context]) -> None:
@@ -73,6 +81,7 @@ class Catalog:
                 _claim(names, command.__name__, command, "command name")
             for event in context.events:
                 _claim(self._events, event.type, event, "event type")
+                personal_fields(event)
             self._upcasters.update(_chains(context))
 
     @property

@@ -56,6 +56,10 @@ class AlreadyExists(InvariantViolated):
     """The stream that a command would create exists."""
 
 
+class PersonalDataRefused(InvariantViolated):
+    """Personal data cannot be sealed: its subject was erased, or there is no master key."""
+
+
 class ConcurrencyConflict(NerveError):
     """Another append took the version this one expected; nothing was stored."""
 

@@ -19,7 +19,8 @@ class Event(BaseModel):
     `revision` counts the shapes this type has had, from 1; upcasters lead from one to the next.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What an event says may be personal, and the message of an error ends up in a log file.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: ClassVar[str]
     revision: ClassVar[int] = 1
@@ -70,6 +71,8 @@ class Cause(StrEnum):
     NEWER_REVISION = "newer revision"
     UPCASTER_FAILED = "upcaster failed"
     DOES_NOT_FIT = "does not fit"
+    TAMPERED = "tampered with"
+    LOCKED = "locked"
 
 
 class Unreadable(NamedTuple):
@@ -84,7 +87,8 @@ class RecordedEvent(NamedTuple):
 
     `data` is the stored mapping upcast to the newest `revision` of its type, and `payload` the same as its
     Event class. An event that this process cannot read has no payload, but a reason in `unreadable`; its
-    `revision` and `data` are then as they are stored.
+    `revision` and `data` are then as they are stored. `subjects` are those of whom it holds personal data;
+    of one that was erased it holds none any more, and the fields with it are None.
     """
 
     commit: CommitInfo
@@ -96,6 +100,7 @@ class RecordedEvent(NamedTuple):
     data: Mapping[str, Any]
     payload: Event | None
     unreadable: Unreadable | None = None
+    subjects: tuple[str, ...] = ()
 
     @property
     def stream(self) -> str:

@@ -29,6 +29,18 @@ class Refers:
     category: str
 
 
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Marks an event's field as data about a person: ``text: Annotated[str | None, Personal()] = None``.
+
+    The log stores its value encrypted under a key of the person, the subject: the event's stream, or the
+    stream that the field named by `subject` holds. Once the subject is erased the field reads None. A value
+    whose subject is not named, because that field is None, is refused when it is appended.
+    """
+
+    subject: str | None = None
+
+
 def to_moment(value: datetime) -> datetime:
     """UTC with millisecond precision, which is what the log can store."""
     value = value.astimezone(UTC)

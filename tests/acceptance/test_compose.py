@@ -60,7 +60,8 @@ class Deployment:
         """Start the service's command as the process `name`."""
         (self._folder / name).mkdir()
         settings = self._service(name).get("environment", {})
-        environment = {key: self._here(value, name) for key, value in settings.items()}
+        # One without a value is passed on from the shell, where it is not set here.
+        environment = {key: self._here(value, name) for key, value in settings.items() if value is not None}
         environment |= {
             "NERVE_HOST": LOOPBACK,
             "NERVE_PORT": str(self.ports[name]),

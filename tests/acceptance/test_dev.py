@@ -94,12 +94,17 @@ def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(dev: Dev) -> No
     dev.ask('mutation { createTask(input: {title: "kept"}, await: PROJECTED) { receipt { stream } } }')
     family = dev.family()
     assert len(family) == 5, "itself, mongod, redis-server, the API, the worker"
+    master_key = dev.folder / "data" / "master.key"
+    key = master_key.read_text()
+    assert master_key.stat().st_mode & 0o777 == 0o600
     dev.signal(signal.SIGKILL)
     dev.exit_code()
     eventually(lambda: not any(map(_alive, family)), 5)
 
     dev.start()
     assert _count(dev) == 1
+    assert master_key.read_text() == key
+    assert key.strip() not in dev.said + str(dev.run_file)
     family = dev.family()
     dev.signal(signal.SIGINT)
     assert dev.exit_code() == 0, dev.said

@@ -10,8 +10,11 @@ import pytest
 from domain.kernel import Aggregate, Facts
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates import AggregateRepository
+from eventstore.keys import owner_of
+from eventstore.sealing import MasterKeys
 from tests.commits import commit, scores
 from tests.notes import Scored, Touch
+from tests.people import Person, PersonRegistered
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,27 @@ async def test_a_state_is_not_built_without_an_event_of_an_unknown_type(store):
     await store.documents.update_one({"_id": 1}, {"$set": {"events.1.type": "note.newer"}})
     with pytest.raises(Unavailable, match=r"note\.newer"):
         await AggregateRepository(store.log).load("default", "note-a", Total)
+
+
+async def test_a_state_with_personal_data_is_not_kept(open_another):
+    store = await open_another(masters=MasterKeys(b"m" * 32))
+    repository = AggregateRepository(store.log)
+    registered = commit("person-1", 0, PersonRegistered(city="Graz", name="a"), category="person")
+    await store.log.append(registered)
+    repository.keep("default", "person-1", Person("a"), 1)
+    first = await repository.load("default", "person-1", Person)
+    await store.log.keys.destroy([owner_of("default", "person-1")])
+    second = await repository.load("default", "person-1", Person)
+    assert [(one.state, one.version, one.fresh) for one in (first, second)] == [
+        (Person("a"), 1, True),
+        (Person(None), 1, True),
+    ]
+
+
+async def test_a_state_is_not_built_with_an_event_that_was_tampered_with(open_another):
+    store = await open_another(masters=MasterKeys(b"m" * 32))
+    registered = commit("person-1", 0, PersonRegistered(city="Graz", name="a"), category="person")
+    await store.log.append(registered)
+    await store.documents.update_one({}, {"$set": {"events.0.sealed.0.value": b"0" * 40}})
+    with pytest.raises(Unavailable, match=r"version 1 of person-1, .* was changed after it was sealed"):
+        await AggregateRepository(store.log).load("default", "person-1", Person)

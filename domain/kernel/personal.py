@@ -1,0 +1,100 @@
+"""What of an event is about a person, and about whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from domain.kernel.errors import DeclarationError, ValidationFailed
+from domain.kernel.event import Event
+from domain.kernel.fields import ID_PATTERN, Personal
+
+PersonalData = dict[str, dict[str, Any]]
+"""Values by field, by subject."""
+
+
+@cache
+def personal_fields(event: type[Event]) -> Mapping[str, str | None]:
+    """The event's personal fields, each with the field that names its subject; None: it is the stream.
+
+    Raises DeclarationError where a field is marked that could not be sealed and read as None later.
+    """
+    found: dict[str, str | None] = {}
+    for name, field in event.model_fields.items():
+        marks = [mark for mark in field.metadata if isinstance(mark, Personal)]
+        for mark in marks:
+            found[name] = _checked(event, name, field, mark).subject
+        if not marks and any(_marks(field.annotation, set())):
+            raise DeclarationError(
+                f"{event.__name__}.{name}: Personal() marks a whole field, as in"
+                f" `{name}: Annotated[str | None, Personal()] = None`; here it is further inside"
+            )
+    return found
+
+
+def split_personal(event: Event, stream: str) -> tuple[dict[str, Any], PersonalData]:
+    """The stored shape of the event without what is personal, and that by its subjects.
+
+    Raises ValidationFailed where a personal field has a value and its subject is not named.
+    """
+    data = event.to_data()
+    personal: PersonalData = {}
+    for name, named_by in personal_fields(type(event)).items():
+        if name in data:
+            subject = stream if named_by is None else getattr(event, named_by)
+            if subject is None:
+                raise ValidationFailed(
+                    f"{event.type}: {name} is personal and {named_by} does not say whose; name the subject, "
+                    f"or leave {name} out",
+                    (name,),
+                )
+            personal.setdefault(subject, {})[name] = data.pop(name)
+    return data, personal
+
+
+def _checked(event: type[Event], name: str, field: FieldInfo, mark: Personal) -> Personal:
+    if NoneType not in get_args(field.annotation) or field.is_required() or field.default is not None:
+        raise DeclarationError(
+            f"{event.__name__}.{name} is personal and must allow None and have it as its default: "
+            "that is what it reads once its subject is erased"
+        )
+    if mark.subject is not None:
+        subject = event.model_fields.get(mark.subject)
+        if subject is None or not _is_identifier(subject) or _is_marked(subject):
+            raise DeclarationError(
+                f"{event.__name__}.{name}: its subject is named by {mark.subject!r}, which must be a field "
+                "that holds an Identifier and is not personal itself"
+            )
+    return mark
+
+
+def _is_marked(field: FieldInfo) -> bool:
+    return any(isinstance(mark, Personal) for mark in field.metadata)
+
+
+def _is_identifier(field: FieldInfo) -> bool:
+    """Whether the field is an `Identifier`, or one or None."""
+    nested = [mark for member in get_args(field.annotation) for mark in getattr(member, "__metadata__", ())]
+    constraints = [
+        part
+        for mark in (*field.metadata, *nested)
+        for part in (mark.metadata if isinstance(mark, FieldInfo) else (mark,))
+    ]
+    return any(getattr(constraint, "pattern", None) == ID_PATTERN for constraint in constraints)
+
+
+def _marks(annotation: Any, seen: set[Any]) -> Iterator[Personal]:
+    """Every mark inside a type, where it would do nothing."""
+    yield from (mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Personal))
+    for member in get_args(annotation):
+        yield from _marks(member, seen)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
+        seen.add(annotation)
+        for field in annotation.model_fields.values():
+            yield from (mark for mark in field.metadata if isinstance(mark, Personal))
+            yield from _marks(field.annotation, seen)

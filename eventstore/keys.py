@@ -1,0 +1,182 @@
+"""The keys of the subjects, wrapped by the master key: who has none any more cannot be read any more.
+
+    {_id: "<tenant>/<subject>", wrapped, master: id of the master key, at}     or, after an erasure,
+    {_id: "<tenant>/<subject>", erased: true, at}
+
+Keys are never remembered: each page that is read and each group that is written asks for them, so that an
+erasure is seen by every process at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from domain.kernel.errors import ConfigurationError, PersonalDataRefused
+from domain.kernel.ports import Clock
+from eventstore.driver import Database, Document, Write, unavailable_if_down
+from eventstore.fence import DUPLICATE_KEY
+from eventstore.sealing import MasterKeys, WrappedKey, new_key
+
+ROTATED_AT_ONCE = 500
+
+NO_MASTER_KEY = "set NERVE_MASTER_KEY, to what `openssl rand -base64 32` prints"
+
+
+class Locked:
+    """A subject's key that is there and cannot be unwrapped by this process."""
+
+
+class Erased:
+    """A subject whose key was destroyed."""
+
+
+LOCKED: Final = Locked()
+ERASED: Final = Erased()
+
+SubjectKey = AESGCM | Locked | Erased
+
+
+def owner_of(tenant: str, subject: str) -> str:
+    """The `_id` of a subject's key. A tenant's name holds no slash."""
+    return f"{tenant}/{subject}"
+
+
+class SubjectKeys:
+    """The keys of one log's subjects.
+
+    Every method but `obtain` raises Unavailable where MongoDB does not answer.
+    """
+
+    def __init__(self, database: Database, masters: MasterKeys | None, clock: Clock) -> None:
+        self._keys = database["keys"]
+        self._meta = database["meta"]
+        self._masters = masters
+        self._clock = clock
+
+    async def open(self) -> None:
+        """Check the master key against the log's; raises ConfigurationError where it cannot read its keys."""
+        with unavailable_if_down():
+            if self._masters is None:
+                if await self._keys.find_one({"wrapped": {"$exists": True}}, {"_id": 1}) is not None:
+                    raise ConfigurationError(
+                        f"this log holds personal data sealed by a master key; {NO_MASTER_KEY.split(',')[0]}"
+                    )
+                return
+            await self._meta.update_one(
+                {"_id": "master_key"}, {"$setOnInsert": {"id": self._masters.current}}, upsert=True
+            )
+            stored = await self._meta.find_one({"_id": "master_key"})
+        if stored is None or stored["id"] not in self._masters:
+            raise ConfigurationError(
+                "master_key is not the one that this log's keys are wrapped by; set that one, or add it to"
+                " old_master_keys and run `nerve keys rotate`"
+            )
+
+    async def find(self, owners: Collection[str]) -> dict[str, SubjectKey]:
+        """The keys of these owners; none for who never had one."""
+        with unavailable_if_down():
+            return await self._find(owners)
+
+    def require_master(self) -> None:
+        """Raises PersonalDataRefused without a master key."""
+        if self._masters is None:
+            raise PersonalDataRefused(
+                f"personal data is stored only under a master key, and this nerve has none; {NO_MASTER_KEY}"
+            )
+
+    async def obtain(self, owners: Collection[str]) -> dict[str, SubjectKey]:
+        """The key of each owner, made where there is none; raises what the driver raises."""
+        keys = await self._find(owners)
+        if self._masters is not None and (missing := [owner for owner in owners if owner not in keys]):
+            await self._make(self._masters, missing)
+            keys |= await self._find(missing)
+        return keys
+
+    async def destroy(self, owners: Collection[str]) -> None:
+        """Make the owners' data unreadable, for ever and for everybody; they never get a key again."""
+        gone = {"$set": {"erased": True, "at": self._clock()}, "$unset": {"wrapped": 1, "master": 1}}
+        with unavailable_if_down():
+            await self._keys.bulk_write(
+                [UpdateOne({"_id": owner}, gone, upsert=True) for owner in owners], ordered=False
+            )
+
+    async def rotate(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+        """Wrap every key by the current master key; tells how many of how many are done, returns that.
+
+        It can be interrupted at any time and run again. Raises ConfigurationError where a key's own master
+        key is not at hand, and without a master key.
+        """
+        masters = self._masters
+        if masters is None:
+            raise ConfigurationError(f"there is no master key to wrap keys by; {NO_MASTER_KEY}")
+        former: Document = {"master": {"$exists": True, "$ne": masters.current}}
+        with unavailable_if_down():
+            total, done, last = await self._keys.count_documents(former), 0, ""
+            progress(done, total)
+            while page := await self._page(former, last):
+                writes = [write for key in page if (write := _rewrapped(masters, key)) is not None]
+                if writes:
+                    await self._keys.bulk_write(writes, ordered=False)
+                done, last = done + len(writes), page[-1]["_id"]
+                progress(done, max(total, done))
+            left = await self._keys.find_one(former)
+            if left is not None:
+                raise ConfigurationError(
+                    f"{done} keys are wrapped anew, and at least one cannot be: that of {left['_id']}, by the"
+                    f" master key with the id {left['master']}; add it to old_master_keys and run this again"
+                )
+            await self._meta.update_one({"_id": "master_key"}, {"$set": {"id": masters.current}}, upsert=True)
+        return done
+
+    async def _page(self, wanted: Document, after: str) -> list[Document]:
+        found = self._keys.find({**wanted, "_id": {"$gt": after}}).sort([("_id", 1)])
+        return await found.limit(ROTATED_AT_ONCE).to_list(None)
+
+    async def _find(self, owners: Collection[str]) -> dict[str, SubjectKey]:
+        found = await self._keys.find({"_id": {"$in": list(owners)}}).to_list(None)
+        return {document["_id"]: self._unwrapped(document) for document in found}
+
+    async def _make(self, masters: MasterKeys, owners: Collection[str]) -> None:
+        """Keys for owners who have none; who gets one or is erased meanwhile keeps that."""
+        now = self._clock()
+        made = []
+        for owner in owners:
+            wrapped = masters.wrap(new_key(), owner)
+            made.append({"_id": owner, "wrapped": wrapped.value, "master": wrapped.master, "at": now})
+        try:
+            await self._keys.insert_many(made, ordered=False)
+        except BulkWriteError as error:
+            refused = error.details["writeErrors"]
+            if error.details["writeConcernErrors"] or any(one["code"] != DUPLICATE_KEY for one in refused):
+                raise
+
+    def _unwrapped(self, document: Document) -> SubjectKey:
+        if "wrapped" not in document:
+            return ERASED
+        wrapped = WrappedKey(document["wrapped"], document["master"])
+        if self._masters is None or wrapped.master not in self._masters:
+            return LOCKED
+        try:
+            return AESGCM(self._masters.unwrap(wrapped, document["_id"]))
+        except InvalidTag:
+            return LOCKED
+
+
+def _rewrapped(masters: MasterKeys, document: Document) -> Write | None:
+    """The write that changes the key's master, unless the subject is erased meanwhile; None: it cannot be."""
+    wrapped, owner = WrappedKey(document["wrapped"], document["master"]), document["_id"]
+    if wrapped.master not in masters:
+        return None
+    try:
+        again = masters.wrap(masters.unwrap(wrapped, owner), owner)
+    except InvalidTag:
+        return None
+    return UpdateOne(
+        {"_id": owner, "wrapped": wrapped.value}, {"$set": {"wrapped": again.value, "master": again.master}}
+    )

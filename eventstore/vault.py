@@ -1,0 +1,153 @@
+"""Personal data in the log: sealed on its way in, opened on its way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.kernel.errors import PersonalDataRefused, ValidationFailed
+from domain.kernel.event import Cause, Unreadable
+from domain.kernel.personal import personal_fields, split_personal
+from domain.kernel.ports import NewCommit
+from eventstore.driver import CODEC, Document
+from eventstore.keys import Erased, Locked, SubjectKey, SubjectKeys, owner_of
+from eventstore.sealing import (
+    NOTHING_UNSEALED,
+    Sealed,
+    SealedEvent,
+    Unsealed,
+    UnsealedEvent,
+    binding,
+    blob,
+    seal,
+    unseal,
+)
+
+
+class Vault:
+    """Seals and opens personal data under its subjects' keys."""
+
+    def __init__(self, keys: SubjectKeys) -> None:
+        self._keys = keys
+
+    def prepare(self, commit: NewCommit) -> Unsealed:
+        """What of the commit is to be sealed.
+
+        Raises ValidationFailed where a value has no subject or cannot be stored, PersonalDataRefused where
+        there is personal data and no master key.
+        """
+        if not any(personal_fields(type(new.event)) for new in commit.events):
+            return NOTHING_UNSEALED
+        found = {}
+        for new in commit.events:
+            data, personal = split_personal(new.event, commit.stream)
+            if personal:
+                encoded = {subject: _encoded(commit, values) for subject, values in personal.items()}
+                found[new.id] = UnsealedEvent(data, encoded)
+        if found:
+            self._keys.require_master()
+        return found
+
+    async def seal(
+        self, unsealed: Sequence[tuple[NewCommit, Unsealed]]
+    ) -> list[Sealed | PersonalDataRefused]:
+        """What is to be stored in the place of events that hold personal data, or why it cannot be.
+
+        Raises what the driver raises.
+        """
+        owners = {
+            owner_of(commit.tenant, subject)
+            for commit, events in unsealed
+            for event in events.values()
+            for subject in event.personal
+        }
+        keys = await self._keys.obtain(owners)
+        return [_sealed(commit, events, keys) for commit, events in unsealed]
+
+    async def open(self, documents: Sequence[Document]) -> Sequence[Document]:
+        """The documents with what can be opened in the events' data, and None for the fields of the erased.
+
+        Where a blob was tampered with or its key is out of reach, the event is `unreadable`. Documents with
+        nothing sealed are given back as they are, and cost no query.
+        """
+        owners = {
+            owner_of(document["tenant"], blob["subject"])
+            for document in documents
+            for event in document.get("events", ())
+            if "sealed" in event
+            for blob in event["sealed"]
+        }
+        if not owners:
+            return documents
+        keys = await self._keys.find(owners)
+        return [_opened(document, keys) for document in documents]
+
+
+def _encoded(commit: NewCommit, values: Mapping[str, Any]) -> tuple[Sequence[str], bytes]:
+    try:
+        return list(values), bson.encode(values)
+    except (bson.errors.BSONError, OverflowError, UnicodeEncodeError):
+        # The error's own text may hold the value.
+        raise ValidationFailed(
+            f"an event of {commit.command} cannot be stored: what {', '.join(values)} holds is beyond BSON"
+        ) from None
+
+
+def _sealed(
+    commit: NewCommit, events: Unsealed, keys: Mapping[str, SubjectKey]
+) -> Sealed | PersonalDataRefused:
+    sealed = {}
+    for event, (data, personal) in events.items():
+        blobs = []
+        for subject, (fields, values) in personal.items():
+            key = keys[owner_of(commit.tenant, subject)]
+            if not isinstance(key, AESGCM):
+                return _refused(subject, key)
+            about = binding(commit.tenant, commit.stream, event, subject)
+            blobs.append(blob(subject, fields, seal(key, values, about)))
+        sealed[event] = SealedEvent(data, blobs)
+    return sealed
+
+
+def _refused(subject: str, key: Locked | Erased) -> PersonalDataRefused:
+    if isinstance(key, Erased):
+        return PersonalDataRefused(f"{subject} was erased; personal data of it cannot be stored any more")
+    return PersonalDataRefused(
+        f"no master key of this nerve unwraps the key of {subject}; add the one that does to old_master_keys"
+    )
+
+
+def _opened(document: Document, keys: Mapping[str, SubjectKey]) -> Document:
+    """A new document: what was read may be kept elsewhere, and is to stay sealed there."""
+    if not any("sealed" in event for event in document.get("events", ())):
+        return document
+    place = document["tenant"], document["stream"]
+    events = [
+        _opened_event(*place, event, keys) if "sealed" in event else event for event in document["events"]
+    ]
+    return {**document, "events": events}
+
+
+def _opened_event(tenant: str, stream: str, event: Document, keys: Mapping[str, SubjectKey]) -> Document:
+    data, subjects, unreadable = dict(event["data"]), [], None
+    for sealed in event["sealed"]:
+        subject = sealed["subject"]
+        key = keys.get(owner_of(tenant, subject))
+        data.update(dict.fromkeys(sealed["fields"]))
+        if isinstance(key, AESGCM):
+            try:
+                plaintext = unseal(key, sealed["value"], binding(tenant, stream, event["id"], subject))
+            except InvalidTag:
+                changed = f"the personal data of {subject} in it was changed after it was sealed"
+                unreadable = Unreadable(Cause.TAMPERED, changed)
+            else:
+                data.update(bson.decode(plaintext, CODEC))
+                subjects.append(subject)
+        elif isinstance(key, Locked):
+            locked = f"this process has no master key that unwraps the key of {subject}"
+            unreadable = Unreadable(Cause.LOCKED, locked)
+    return {**event, "data": data, "subjects": tuple(subjects), "unreadable": unreadable}
