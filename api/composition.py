@@ -27,6 +27,7 @@ from projections.live import LiveView
 from projections.projector import ViewWorker
 from projections.queries import ViewReader
 from projections.view import View
+from subscriptions.block_sealing import BlockSealing
 from subscriptions.checkpoints import Checkpoints
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.restored import refuse_shortfall
@@ -147,8 +148,10 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         tick=settings.poll_interval,
         around=metrics.around,
     )
-    await worker.start()
-    stack.push_async_callback(worker.stop)
+    sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval)
+    for part in (worker, sealing):
+        await part.start()
+        stack.push_async_callback(part.stop)
     if settings.metrics_port is not None:
         check_exposure(settings)
         stack.callback(metrics.serve(settings.host, settings.metrics_port))

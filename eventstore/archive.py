@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from itertools import groupby
-from typing import cast
 
 import bson
 from bson.raw_bson import RawBSONDocument
@@ -15,6 +14,7 @@ from domain.kernel.errors import SegmentUnreadable, Unavailable
 from eventstore.blobs import BlobStore
 from eventstore.driver import Collection, Document, unavailable_if_down
 from eventstore.lru import Lru
+from eventstore.raw import segment_of, stored_pages
 from eventstore.segments import RAW, UTC_TIMES, Segment, Unpacked, unpack
 
 MEMORY = 64_000_000
@@ -22,9 +22,6 @@ MEMORY = 64_000_000
 
 FETCHES = 3
 """Segments that are fetched and unpacked at once."""
-
-PAGE = 1_000
-"""Documents that are read at once where raw ones are asked for."""
 
 
 class Archive:
@@ -63,10 +60,25 @@ class Archive:
 
         A position that holds nothing is left out.
         """
-        async with aclosing(stored_documents(log, first, last)) as documents:
-            async for document in documents:
-                number = document.get("archived")
-                yield document if number is None else (await self._unpacked(number)).at(document["_id"])
+        async with aclosing(self.raw_pages(log, first, last)) as pages:
+            async for page in pages:
+                for document in page:
+                    yield RawBSONDocument(document, RAW)
+
+    async def raw_pages(
+        self, log: Collection, first: int, last: int
+    ) -> AsyncGenerator[Sequence[bytes], None]:
+        """The same in pages of bounded size, as bytes."""
+        async with aclosing(stored_pages(log, first, last)) as pages:
+            async for page in pages:
+                yield [await self.original(document) for document in page]
+
+    async def original(self, document: bytes) -> bytes:
+        """A stored document as it was before it was archived, if it was."""
+        number = segment_of(document)
+        if number is None:
+            return document
+        return bytes((await self._unpacked(number)).at(RawBSONDocument(document)["_id"]).raw)
 
     async def prove(self, segment: Segment) -> Unpacked:
         """Fetch the segment, from the store and not from memory, and check it."""
@@ -102,14 +114,7 @@ class Archive:
 
 async def stored_documents(log: Collection, first: int, last: int) -> AsyncGenerator[RawBSONDocument, None]:
     """The documents from `first` to `last` as the database has them now, stubs among them."""
-    as_stored = log.with_options(codec_options=RAW)
-    while first <= last:
-        wanted = {"_id": {"$gte": first, "$lte": last}}
-        with unavailable_if_down():
-            found = await as_stored.find(wanted).sort([("_id", 1)]).limit(PAGE).to_list(None)
-        page = cast(list[RawBSONDocument], found)
-        for document in page:
-            yield document
-        if len(page) < PAGE:
-            return
-        first = page[-1]["_id"] + 1
+    async with aclosing(stored_pages(log, first, last)) as pages:
+        async for page in pages:
+            for document in page:
+                yield RawBSONDocument(document, RAW)

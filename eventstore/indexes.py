@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pymongo import WriteConcern
+from pymongo.errors import OperationFailure
 
+from domain.kernel.errors import ConfigurationError
 from eventstore.driver import Collection, Database, Document
 
 VERSION_GUARD = "stream_version"
@@ -15,14 +18,41 @@ COMMAND_GUARD = "command_id"
 VERSION_KEYS = ("tenant", "stream", "events.version")
 COMMAND_KEYS = ("tenant", "command.id")
 
+
+class Index(NamedTuple):
+    """An index of the log; `unless` is the field without which a document is not in it."""
+
+    name: str
+    keys: tuple[str, ...]
+    unique: bool = False
+    unless: str | None = None
+
+    @property
+    def order(self) -> list[tuple[str, int]]:
+        return [(key, 1) for key in self.keys]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        partial = {"partialFilterExpression": {self.unless: {"$exists": True}}} if self.unless else {}
+        return {**({"unique": True} if self.unique else {}), **partial}
+
+
+GUARDS = (
+    Index(VERSION_GUARD, VERSION_KEYS, unique=True, unless="stream"),
+    Index(COMMAND_GUARD, COMMAND_KEYS, unique=True, unless="command.id"),
+)
 READ_INDEXES = (
-    ("by_type", ("tenant", "events.type", "_id")),
-    ("by_category", ("tenant", "category", "_id")),
-    ("by_correlation", ("tenant", "correlation", "_id")),
-    ("by_time", ("tenant", "at")),
+    Index("by_type", ("tenant", "events.type", "_id")),
+    Index("by_category", ("tenant", "category", "_id")),
+    Index("by_correlation", ("tenant", "correlation", "_id")),
+    Index("by_time", ("tenant", "at")),
 )
 """Each for a search that would read the whole log without it: a second at a million commits, 2 ms with it."""
 
+INDEXES = GUARDS + READ_INDEXES
+
+UNAUTHORIZED = 13
+"""MongoDB's error code of what a user may not do."""
 
 HEAD_LAG = 3.0
 """Seconds that the head which a majority has may lag behind itself, just after a failover."""
@@ -39,30 +69,33 @@ class Collections:
     counters: Collection
     meta: Collection
     segments: Collection
+    blocks: Collection
 
     @classmethod
     def of(cls, database: Database) -> Collections:
         counters = database["counters"].with_options(write_concern=WriteConcern(w=1))
-        return cls(database["log"], counters, database["meta"], database["segments"])
+        return cls(database["log"], counters, database["meta"], database["segments"], database["blocks"])
 
     async def prepare(self) -> None:
         """Create what is missing; safe to run from several processes at once, and again."""
-        log = self.log
-        await log.create_index(
-            _ascending(VERSION_KEYS),
-            name=VERSION_GUARD,
-            unique=True,
-            partialFilterExpression={"stream": {"$exists": True}},
-        )
-        await log.create_index(
-            _ascending(COMMAND_KEYS),
-            name=COMMAND_GUARD,
-            unique=True,
-            partialFilterExpression={"command.id": {"$exists": True}},
-        )
-        for name, keys in READ_INDEXES:
-            await log.create_index(_ascending(keys), name=name)
+        try:
+            for index in INDEXES:
+                await self.log.create_index(index.order, name=index.name, **index.options)
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED:
+                raise
+            await self._require_indexes()
         await self.raise_counter()
+
+    async def _require_indexes(self) -> None:
+        """For a user who may not create them: an index of its own could make documents expire."""
+        present = await self.log.index_information()
+        missing = [index.name for index in INDEXES if index.name not in present]
+        if missing:
+            raise ConfigurationError(
+                f"the log has no index {missing[0]!r}, and the MongoDB user may not create one;"
+                " run `nerve secure` once with this version of nerve"
+            )
 
     async def raise_counter(self) -> None:
         """Bring the counter up to the log's head, behind which a failover or a restore may have put it."""
@@ -90,7 +123,3 @@ class Collections:
     async def commit_of(self, tenant: str, command_id: str) -> Document | None:
         """The stored commit of a command, None where there is none."""
         return await self.log.find_one({"tenant": tenant, "command.id": command_id})
-
-
-def _ascending(keys: tuple[str, ...]) -> list[tuple[str, int]]:
-    return [(key, 1) for key in keys]

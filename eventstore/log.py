@@ -12,6 +12,7 @@ from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
 from eventstore.archive import Archive
 from eventstore.blobs import BlobStore
+from eventstore.block_sealer import BlockSealer, last_block
 from eventstore.commits import encode, to_receipt
 from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
@@ -148,8 +149,22 @@ class EventLog:
         value: bytes = stored["value"]
         return value
 
-    async def renew_secret(self) -> None:
-        """Make another secret; processes that are running keep the one that they have."""
+    async def sealed_upto(self) -> int:
+        """The position up to which the log is sealed."""
+        with unavailable_if_down():
+            block = await last_block(self._collections.blocks)
+        return 0 if block is None else block.last
+
+    def block_sealer(self) -> BlockSealer:
+        """A new sealer of the log."""
+        return BlockSealer(self._collections, self.archive)
+
+    async def adopt_end(self) -> None:
+        """Forget what was sealed beyond the log's end, and make another secret.
+
+        Processes that are running keep the one that they have.
+        """
         fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
         with unavailable_if_down():
             await self._collections.meta.update_one({"_id": "secret"}, {"$set": fresh}, upsert=True)
+            await self._collections.blocks.delete_many({"last": {"$gt": await self._collections.head()}})

@@ -39,8 +39,8 @@ async def _adopt(*, sure: bool) -> None:
 
 
 async def _forget(nerve: Nerve, shortfall: Shortfall) -> None:
-    # The secret first, and the checkpoints last: until they are gone, nerve refuses to start.
-    await nerve.log.renew_secret()
+    # The log first: until the checkpoints are gone, nerve refuses to start.
+    await nerve.log.adopt_end()
     for view in nerve.views:
         await drop_view(view, nerve.database, nerve.checkpoints)
     views = set(map(consumer_name, nerve.views))

@@ -1,0 +1,76 @@
+"""Sealing blocks behind the writers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from pymongo.errors import DuplicateKeyError
+
+from eventstore.archive import Archive
+from eventstore.blocks import GENESIS, Block, Digest, first_of, last_of, to_block
+from eventstore.driver import Collection, Document, unavailable_if_down
+from eventstore.indexes import Collections
+from eventstore.raw import position_of
+
+logger = logging.getLogger(__name__)
+
+
+class BlockSealer:
+    """Seals one block after the other; several at once do no harm."""
+
+    def __init__(self, collections: Collections, archive: Archive) -> None:
+        self._log = collections.log
+        self._blocks = collections.blocks
+        self._archive = archive
+
+    async def seal_next(self) -> Block | None:
+        """Seal the next block and return it; None while a position of it is open. Raises Unavailable."""
+        with unavailable_if_down():
+            before = await last_block(self._blocks)
+            number, previous = (before.number + 1, before.digest) if before else (1, GENESIS)
+            if await self._log.find_one({"_id": last_of(number)}, {"_id": 1}) is None:
+                return None
+            digest = await self._digest(number, previous)
+            if digest is None:
+                return None
+            block = Block(number, first_of(number), last_of(number), digest, previous)
+            await self._insert(block)
+            return block
+
+    async def _digest(self, number: int, previous: bytes) -> bytes | None:
+        """The digest of a block; None where a position of it is missing."""
+        digest, following = Digest(previous), first_of(number)
+        async with aclosing(self._archive.raw_pages(self._log, first_of(number), last_of(number))) as pages:
+            async for documents in pages:
+                # In a thread, since a page may be of many megabytes.
+                if not await asyncio.to_thread(_take, digest, documents, following):
+                    return None
+                following += len(documents)
+        return digest.value() if following == last_of(number) + 1 else None
+
+    async def _insert(self, block: Block) -> None:
+        try:
+            await self._blocks.insert_one(block.to_document())
+        except DuplicateKeyError:
+            stored = await self._blocks.find_one({"_id": block.number})
+            if stored != block.to_document():
+                logger.error(
+                    "block %d of the log is sealed already, with another digest than its commits have now;"
+                    " `nerve verify` says more",
+                    block.number,
+                )
+
+
+def _take(digest: Digest, documents: Sequence[bytes], following: int) -> bool:
+    """Add the documents, if they are those at position `following` and behind it without a hole."""
+    digest.add(documents)
+    return all(position_of(document) == place for place, document in enumerate(documents, following))
+
+
+async def last_block(blocks: Collection) -> Block | None:
+    """The block sealed last. Raises what the driver raises."""
+    stored: Document | None = await blocks.find_one({}, sort=[("_id", -1)])
+    return None if stored is None else to_block(stored)

@@ -1,0 +1,75 @@
+"""Sealed blocks: a digest of each run of positions, chained to the one before, so that tampering shows.
+
+    {_id: 12, first: 11001, last: 12000, digest: <32 bytes>, previous: <the digest of block 11>}
+
+The digest is SHA-256 over `previous` and then the stored bytes of each document of the block, tombstones too,
+in the order of their positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import NamedTuple
+
+from eventstore.driver import Document
+
+BLOCK = 1_000
+"""Positions in a block."""
+
+GENESIS = bytes(32)
+"""What the first block takes for the digest of the one before it."""
+
+
+class Block(NamedTuple):
+    """The seal of the positions `first` to `last`."""
+
+    number: int
+    first: int
+    last: int
+    digest: bytes
+    previous: bytes
+
+    def to_document(self) -> Document:
+        return {
+            "_id": self.number,
+            "first": self.first,
+            "last": self.last,
+            "digest": self.digest,
+            "previous": self.previous,
+        }
+
+
+def to_block(stored: Document) -> Block:
+    """A stored document as a block."""
+    return Block(stored["_id"], stored["first"], stored["last"], stored["digest"], stored["previous"])
+
+
+def block_of(position: int) -> int:
+    """The number of the block that a position lies in, from 1."""
+    return (position - 1) // BLOCK + 1
+
+
+def first_of(number: int) -> int:
+    """The first position of a block."""
+    return (number - 1) * BLOCK + 1
+
+
+def last_of(number: int) -> int:
+    """The last position of a block."""
+    return number * BLOCK
+
+
+class Digest:
+    """The digest of a block, document by document."""
+
+    def __init__(self, previous: bytes) -> None:
+        self._hash = sha256(previous)
+
+    def add(self, documents: Iterable[bytes]) -> None:
+        """Take in the documents that come next."""
+        for document in documents:
+            self._hash.update(document)
+
+    def value(self) -> bytes:
+        return self._hash.digest()

@@ -1,0 +1,55 @@
+"""The log's documents byte by byte, as they are stored: what integrity is about."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from struct import Struct
+
+from bson.raw_bson import RawBSONDocument
+
+from eventstore.commits import POSITION_ELEMENT
+from eventstore.driver import Collection, unavailable_if_down
+
+_SIZE = Struct("<i")
+_LONG = Struct("<q")
+_SMALL_POSITION_ELEMENT = b"\x10_id\0"
+
+
+async def stored_pages(log: Collection, first: int, last: int) -> AsyncGenerator[Sequence[bytes], None]:
+    """The documents from position `first` to `last`, whatever is there, in order: one batch of the server's,
+    at most 16 MiB or one document, at a time. Raises Unavailable.
+    """
+    wanted = {"_id": {"$gte": first, "$lte": last}}
+    with unavailable_if_down():
+        async for batch in log.find_raw_batches(wanted).sort([("_id", 1)]):
+            yield list(_split(batch))
+
+
+def _split(batch: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(batch):
+        (size,) = _SIZE.unpack_from(batch, start)
+        yield batch[start : start + size]
+        start += size
+
+
+def position_of(document: bytes) -> int | None:
+    """The position of a stored document; None where its `_id` is none.
+
+    MongoDB keeps `_id` in front, as a 32-bit or 64-bit integer as it was written.
+    """
+    behind = 4 + len(POSITION_ELEMENT)
+    element = document[4:behind]
+    if element == POSITION_ELEMENT:
+        return int(_LONG.unpack_from(document, behind)[0])
+    if element == _SMALL_POSITION_ELEMENT:
+        return int(_SIZE.unpack_from(document, behind)[0])
+    return None
+
+
+def segment_of(document: bytes) -> int | None:
+    """The number of the segment that holds the commit of which this document is but a stub."""
+    if b"archived\0" not in document:
+        return None
+    number: int | None = RawBSONDocument(document).get("archived")
+    return number

@@ -1,0 +1,54 @@
+"""A worker's share in sealing the log: beside its consumers, and never in their way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import perf_counter
+
+from eventstore.block_sealer import BlockSealer
+from subscriptions.backoff import Backoff
+
+logger = logging.getLogger(__name__)
+
+SHARE = 0.1
+"""The part of the time that may go into sealing while there is much to seal."""
+
+
+class BlockSealing:
+    """Seals in the background. `poll_interval`: seconds between two looks for a block that is full."""
+
+    def __init__(self, sealer: BlockSealer, poll_interval: float) -> None:
+        self._sealer = sealer
+        self._poll_interval = poll_interval
+        self._backoff = Backoff()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to seal."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Leave the block in hand to the next one who seals, and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            pause = await self._seal()
+            await asyncio.sleep(pause)
+
+    async def _seal(self) -> float:
+        """Seal a block, if one is full; the seconds to wait after that."""
+        started = perf_counter()
+        try:
+            block = await self._sealer.seal_next()
+        except Exception:
+            pause = self._backoff.pause()
+            logger.exception("cannot seal, try %d; again in %.1f s", self._backoff.failures, pause)
+            return pause
+        self._backoff.reset()
+        if block is None:
+            return self._poll_interval
+        return (perf_counter() - started) * (1 / SHARE - 1)
