@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, events, processes, tools, views
+from api.cli import adopt, events, processes, schema, tools, views
 
 app = typer.Typer(
     name="nerve",
@@ -18,4 +18,4 @@ for command in (processes.dev, processes.serve, processes.worker, tools.demo, ad
 app.command("import")(tools.import_file)
 app.add_typer(events.app, name="events")
 app.add_typer(views.app, name="views")
-app.add_typer(tools.schema, name="schema")
+app.add_typer(schema.app, name="schema")

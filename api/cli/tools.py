@@ -1,4 +1,4 @@
-"""Commands that do one thing: `import`, `demo` and `schema print`."""
+"""Commands that do one thing: `import` and `demo`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.cli.terminal import errors, output, running_nerve
-from api.composition import load_views
 from api.demo import Demo
-from api.graphql.schema import print_api
 from api.importing.rows import Refused
 from api.importing.runner import Importer, Report
-from api.settings import load_settings
-
-schema = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 
 
 def import_file(
@@ -81,10 +76,3 @@ async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> 
     async with running_nerve() as nerve:
         errors.print(f"{agents} agents are at work; Ctrl-C stops them", highlight=False)
         return await Demo(nerve.bus, fleet=agents, rate=rate, seed=seed).play(duration)
-
-
-@schema.command("print")
-def print_schema() -> None:
-    """Print the schema as GraphQL."""
-    catalog, views = load_views(load_settings())
-    typer.echo(print_api(catalog, views), nl=False)

@@ -125,6 +125,14 @@ def test_the_schema_is_printed_without_any_server() -> None:
     assert printed.output == (Path(__file__).parents[2] / "api" / "schema.graphql").read_text()
 
 
+def test_the_schemas_of_the_events_are_checked_without_any_server() -> None:
+    checked = CliRunner().invoke(app, ["schema", "check"])
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    missing = CliRunner(env={"NERVE_CONTEXTS": "tests.notes"}).invoke(app, ["schema", "check"])
+    assert missing.exit_code == 1
+    assert "note.written of revision 1 has no schema yet; run `nerve schema events`\n" in missing.stderr
+
+
 TAKEN = "in place of this, a port that is taken"
 
 REFUSED: list[tuple[dict[str, str], str, int, str]] = [

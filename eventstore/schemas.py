@@ -1,0 +1,182 @@
+"""The schemas of stored events: files that are kept with each context, and checks against them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from jsonschema_rs import Draft202012Validator, ValidationError, meta
+
+from domain.kernel import Catalog, Context, Event
+from domain.kernel.errors import ConfigurationError, DeclarationError
+from domain.kernel.schemas import Schema, event_schema, narrowings
+
+FOLDER = "schemas"
+"""The folder beside a context's aggregate in which its schemas are kept."""
+
+FILE = re.compile(r"(?P<type>.+)\.(?P<revision>[1-9]\d*)\.json")
+
+
+class Shape(NamedTuple):
+    """One revision of an event type."""
+
+    type: str
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.type} of revision {self.revision}"
+
+
+def folder(context: Context) -> Path:
+    """Where the context's schemas are kept, each as ``task.created.1.json``."""
+    return Path(inspect.getfile(context.aggregate)).parent / FOLDER
+
+
+def kept_schemas(catalog: Catalog) -> dict[Shape, Schema]:
+    """The schemas that are kept with the contexts. Raises ConfigurationError for a file that holds none."""
+    folders = dict.fromkeys(map(folder, catalog.contexts))
+    return dict(_read(path) for folder in folders for path in sorted(folder.glob("*.json")))
+
+
+def _read(path: Path) -> tuple[Shape, Schema]:
+    named = FILE.fullmatch(path.name)
+    try:
+        schema = orjson.loads(path.read_bytes())
+        meta.validate(schema)
+    except ValueError:
+        named = None
+    if named is None:
+        raise ConfigurationError(f"{path} is no schema of an event; `nerve schema events` writes them")
+    return Shape(named["type"], int(named["revision"])), schema
+
+
+def write_schemas(catalog: Catalog) -> list[Path]:
+    """Write the schemas of the events as they are declared; tells the files that changed.
+
+    Raises DeclarationError, and writes nothing, where an event would no longer read all that its file allows.
+    """
+    kept = kept_schemas(catalog)
+    if refused := [text for event in catalog.events.values() for text in _narrower(event, kept)]:
+        raise DeclarationError("; ".join(refused))
+    written = []
+    for context in catalog.contexts:
+        for event in context.events:
+            path = folder(context) / f"{event.type}.{event.revision}.json"
+            schema = event_schema(event)
+            if kept.get(Shape(event.type, event.revision)) != schema:
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+                written.append(path)
+    return written
+
+
+def problems(catalog: Catalog) -> list[str]:
+    """What keeps the events from reading all that may be stored, and where the files do not say what is."""
+    kept = kept_schemas(catalog)
+    declared = [text for event in catalog.events.values() for text in _of_event(event, kept)]
+    return declared + list(_orphans(catalog.events, kept))
+
+
+def _of_event(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]:
+    newest = Shape(event.type, event.revision)
+    narrower = list(_narrower(event, kept))
+    yield from narrower
+    if newest not in kept:
+        yield f"{newest} has no schema yet; run `nerve schema events`"
+    elif not narrower and kept[newest] != event_schema(event):
+        yield f"{newest} is not as its schema says any more; run `nerve schema events`"
+    for revision in range(1, event.revision):
+        if Shape(event.type, revision) not in kept:
+            old = Shape(event.type, revision)
+            yield f"the schema of {old} is gone, which stored events may have; restore its file"
+
+
+def _narrower(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]:
+    shape = Shape(event.type, event.revision)
+    before = kept.get(shape)
+    if before is not None and (lost := narrowings(before, event_schema(event))):
+        following = shape.revision + 1
+        yield (
+            f"{event.__name__} would not read all that was stored as {shape}: {', '.join(lost)}. "
+            f"Declare it with revision={following} and an upcaster from {shape.revision}, or give a new "
+            "field a default; the file of a shape that was never stored can be deleted"
+        )
+
+
+def _orphans(events: Mapping[str, type[Event]], kept: Iterable[Shape]) -> Iterator[str]:
+    for shape in kept:
+        if shape.type not in events:
+            yield f"there is a schema of {shape}, but no such event; what is stored of it cannot be read"
+        elif shape.revision > events[shape.type].revision:
+            name = events[shape.type].__name__
+            yield f"there is a schema of {shape}, but {name} is at revision {events[shape.type].revision}"
+
+
+MARKS: Mapping[str, Schema] = {"date-time": {"$date": True}, "binary": {"$binary": True}}
+"""What stands for a stored value that JSON has no type for, by the format that its schema gives it."""
+
+
+class EventSchemas:
+    """Checks stored events against the schemas of their revisions; about a microsecond an event."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        newest = {Shape(event.type, event.revision): event_schema(event) for event in catalog.events.values()}
+        schemas = kept_schemas(catalog) | newest
+        self._validators: dict[tuple[str, int], Draft202012Validator] = {
+            shape: Draft202012Validator(_marked(schema), mask="it") for shape, schema in schemas.items()
+        }
+
+    def violation(
+        self, type: str, revision: int, data: Mapping[str, Any], absent: Collection[str] = ()
+    ) -> str | None:
+        """What is wrong with the data of a stored event, without telling the data; None where nothing is.
+
+        `absent` names the fields that are stored elsewhere, sealed: each must be one that allows None.
+        """
+        validator = self._validators.get((type, revision))
+        if validator is None:
+            return f"there is no schema of {Shape(type, revision)}"
+        stored: Any = {**dict.fromkeys(absent), **data} if absent else data
+        # What JSON has no type for is not valid either, or is told by a ValueError: both are rare.
+        with suppress(ValueError):
+            if validator.is_valid(stored):
+                return None
+        return "; ".join(map(_told, validator.iter_errors(_plain(stored)))) or None
+
+
+def _marked(schema: Any) -> Any:
+    """The schema with a mark in place of each value that JSON has no type for."""
+    if isinstance(schema, list):
+        return [_marked(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "string" and schema.get("format") in MARKS:
+        return {"const": MARKS[schema["format"]]}
+    return {key: _marked(value) for key, value in schema.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A stored value with marks in it, and with integers as Python has them."""
+    match value:
+        case datetime():
+            return MARKS["date-time"]
+        case bytes():
+            return MARKS["binary"]
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
+        case int() if not isinstance(value, bool):
+            return int(value)
+    return value
+
+
+def _told(error: ValidationError) -> str:
+    place = ".".join(map(str, error.instance_path))
+    return f"{place}: {error.message}" if place else error.message
