@@ -1,21 +1,28 @@
-"""A writer process: appends to streams it shares with others, and prints a line for each outcome.
+"""A writer process: appends to streams it shares with others, and notes each command and each outcome.
 
-``python -m tests.faults.writer URL DATABASE SEED COMMITS``. Each event carries the commit's id, its place and
-how many there are, so that a torn commit would show.
+``python -m tests.faults.writer ORDERS``. Each event carries the command's id, its place and how many there
+are, so that a torn commit would show.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from uuid import uuid4
 
-from domain.kernel.errors import ConcurrencyConflict
+import orjson
+
+from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from eventstore import appender
 from eventstore.log import EventLog
 from tests.commits import commit, open_store
+from tests.faults.journal import Journal, Sent, unanswered
 from tests.notes import Written
 
 HOMES = 8
@@ -23,50 +30,110 @@ STREAMS = 100
 """Streams of a home. A writer keeps to its own home but for a tenth of its appends, which go to any."""
 ABROAD = 0.1
 
-CALLERS = 32
 CONFLICTS = 0.2
-"""Share of the appends that use an old version on purpose."""
+"""Share of the commands that expect an old version on purpose."""
+
+TWICE = 0.05
+"""Share of the commands that are sent twice at once, as a client does that has lost patience."""
+
+AGAIN = 0.05
+"""Seconds before a command without an outcome is sent again."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a writer is to do: so many commands, by so many callers that pause between them, in seconds.
+
+    It starts with what its `predecessor`, a journal, left without an outcome. `patience` is an append's.
+    """
+
+    url: str
+    database: str
+    journal: str
+    seed: int
+    commands: int = 1_000_000_000
+    callers: int = 8
+    pause: float = 0.0
+    patience: float = appender.PATIENCE
+    predecessor: str | None = None
+
+    def to_json(self) -> str:
+        return orjson.dumps(asdict(self)).decode()
 
 
 class Writer:
-    """Knows of each stream the version it saw last; in a fifth of the appends it uses an older one."""
+    """Knows of each stream the version it saw last; in a fifth of its commands it expects an older one."""
 
-    def __init__(self, log: EventLog, seed: int) -> None:
+    def __init__(self, log: EventLog, orders: Orders) -> None:
         self._log = log
-        self._home = seed % HOMES
-        self._chance = random.Random(seed)
+        self._orders = orders
+        self._journal = Journal(Path(orders.journal))
+        self._home = orders.seed % HOMES
+        self._chance = random.Random(orders.seed)
         self._versions: dict[str, int] = defaultdict(int)
+        self._stopping = False
 
-    async def run(self, numbers: Iterator[int]) -> None:
+    def stop(self) -> None:
+        """Send nothing new; `run` returns when all that was sent has an outcome."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Carry out the orders."""
+        before = self._orders.predecessor
+        await asyncio.gather(*(self._send(sent) for sent in (unanswered(Path(before)) if before else ())))
+        numbers = iter(range(self._orders.commands))
+        await asyncio.gather(*(self._call(numbers) for _ in range(self._orders.callers)))
+
+    async def _call(self, numbers: Iterator[int]) -> None:
         for _ in numbers:
-            home = self._chance.randrange(HOMES) if self._chance.random() < ABROAD else self._home
-            await self._append(f"note-{home}-{self._chance.randrange(STREAMS)}")
+            if self._stopping:
+                return
+            sent = self._next()
+            times = 2 if self._chance.random() < TWICE else 1
+            await asyncio.gather(*(self._send(sent) for _ in range(times)))
+            if self._orders.pause:
+                await asyncio.sleep(self._chance.uniform(0, 2 * self._orders.pause))
 
-    async def _append(self, stream: str) -> None:
+    def _next(self) -> Sent:
+        home = self._chance.randrange(HOMES) if self._chance.random() < ABROAD else self._home
+        stream = f"note-{home}-{self._chance.randrange(STREAMS)}"
         known = self._versions[stream]
         stale = known > 0 and self._chance.random() < CONFLICTS
-        size = self._chance.choice((1, 1, 1, 2, 3, 5))
-        command = uuid4().hex
-        events = (Written(text=f"{command} {place} {size}") for place in range(size))
         expected = self._chance.randrange(known) if stale else known
-        try:
-            receipt = await self._log.append(commit(stream, expected, *events, command_id=command))
-        except ConcurrencyConflict as conflict:
-            self._saw(stream, conflict.actual)
-            print("conflict", command, stream, expected, flush=True)
-        else:
-            self._saw(stream, receipt.version)
-            print("stored", command, stream, receipt.version, receipt.position, size, flush=True)
+        return Sent(uuid4().hex, stream, expected, self._chance.choice((1, 1, 1, 2, 3, 5)))
+
+    async def _send(self, sent: Sent) -> None:
+        """Send the command until somebody says what became of it, decided anew each time."""
+        self._journal.note("sent", *sent)
+        while True:
+            events = (Written(text=f"{sent.command} {place} {sent.size}") for place in range(sent.size))
+            new = commit(sent.stream, sent.expected, *events, command_id=sent.command)
+            try:
+                receipt = await self._log.append(new)
+            except ConcurrencyConflict as conflict:
+                self._journal.note("refused", sent.command, conflict.actual)
+                self._saw(sent.stream, conflict.actual)
+                return
+            except (Overloaded, Unavailable):
+                self._journal.note("unanswered", sent.command)
+                await asyncio.sleep(AGAIN)
+            else:
+                self._journal.note("stored", sent.command, receipt.stream, receipt.version, receipt.position)
+                self._saw(sent.stream, receipt.version)
+                return
 
     def _saw(self, stream: str, version: int) -> None:
         self._versions[stream] = max(self._versions[stream], version)
 
 
-async def main(url: str, database: str, seed: int, commits: int) -> None:
-    async with open_store(url, database) as store:
-        writer, numbers = Writer(store.log, seed), iter(range(commits))
-        await asyncio.gather(*(writer.run(numbers) for _ in range(CALLERS)))
+async def main(orders: Orders) -> None:
+    """Write until the orders are carried out or SIGTERM asks to end."""
+    appender.PATIENCE = orders.patience
+    async with open_store(orders.url, orders.database) as store:
+        writer = Writer(store.log, orders)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, writer.stop)
+        await writer.run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(main(Orders(**orjson.loads(sys.argv[1]))))
