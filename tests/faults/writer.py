@@ -89,8 +89,7 @@ class Writer:
             if self._stopping:
                 return
             sent = self._next()
-            times = 2 if self._chance.random() < TWICE else 1
-            await asyncio.gather(*(self._send(sent) for _ in range(times)))
+            await self._send(sent, times=2 if self._chance.random() < TWICE else 1)
             if self._orders.pause:
                 await asyncio.sleep(self._chance.uniform(0, 2 * self._orders.pause))
 
@@ -102,25 +101,30 @@ class Writer:
         expected = self._chance.randrange(known) if stale else known
         return Sent(uuid4().hex, stream, expected, self._chance.choice((1, 1, 1, 2, 3, 5)))
 
-    async def _send(self, sent: Sent) -> None:
-        """Send the command until somebody says what became of it, decided anew each time."""
+    async def _send(self, sent: Sent, times: int = 1) -> None:
+        """Send the command, to be refused where every one of its runs is."""
         self._journal.note("sent", *sent)
+        refusals = await asyncio.gather(*(self._run(sent) for _ in range(times)))
+        if all(refusals):
+            self._journal.note("refused", sent.command)
+
+    async def _run(self, sent: Sent) -> ConcurrencyConflict | None:
+        """Send the command until somebody says what became of it, decided anew each time."""
         while True:
             events = (Written(text=f"{sent.command} {place} {sent.size}") for place in range(sent.size))
             new = commit(sent.stream, sent.expected, *events, command_id=sent.command)
             try:
                 receipt = await self._log.append(new)
             except ConcurrencyConflict as conflict:
-                self._journal.note("refused", sent.command, conflict.actual)
                 self._saw(sent.stream, conflict.actual)
-                return
+                return conflict
             except (Overloaded, Unavailable):
                 self._journal.note("unanswered", sent.command)
                 await asyncio.sleep(AGAIN)
             else:
                 self._journal.note("stored", sent.command, receipt.stream, receipt.version, receipt.position)
                 self._saw(sent.stream, receipt.version)
-                return
+                return None
 
     def _saw(self, stream: str, version: int) -> None:
         self._versions[stream] = max(self._versions[stream], version)

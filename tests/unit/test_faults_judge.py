@@ -44,7 +44,7 @@ TOLD = (
     Entry("stored", 5.0, ["b", "note-2", 1, 3]),
     Entry("stored", 8.0, ["c", "note-1", 3, 4]),
     Entry("stored", 8.5, ["c", "note-1", 3, 4]),
-    Entry("refused", 9.0, ["d", 3]),
+    Entry("refused", 9.0, ["d"]),
 )
 
 
@@ -88,7 +88,7 @@ WRONG = {
         "changed",
         {"told": (*TOLD, Entry("stored", 9.5, ["b", "note-2", 1, 4]))},
     ),
-    "a refused command landed": ("changed", {"told": (*TOLD, Entry("refused", 9.5, ["b", 1]))}),
+    "a refused command landed": ("changed", {"told": (*TOLD, Entry("refused", 9.5, ["b"]))}),
 }
 
 
