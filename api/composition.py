@@ -11,6 +11,7 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
+from api.archiving import open_archive, open_archiver
 from api.graphql.context import Services
 from api.graphql.positions import PositionSeal
 from api.ids import new_id, now
@@ -22,6 +23,7 @@ from domain.kernel.middleware import correlated, logged, metered, validated
 from eventstore.aggregates import AggregateRepository
 from eventstore.driver import Database, open_client
 from eventstore.log import EventLog
+from eventstore.retention import Retention
 from projections.changes import LiveChanges
 from projections.live import LiveView
 from projections.projector import ViewWorker
@@ -119,6 +121,7 @@ async def _assemble(
         announce=partial(wakeups.announce, TOPIC),
         fence_after=settings.fence_after,
         masters=settings.masters,
+        archive=open_archive(settings),
     )
     await log.open()
     checkpoints = Checkpoints(database)
@@ -152,6 +155,11 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
     for part in (worker, sealing):
         await part.start()
         stack.push_async_callback(part.stop)
+    if settings.archive_after is not None:
+        archiver = await stack.enter_async_context(open_archiver(settings))
+        retention = Retention(nerve.log, archiver, nerve.database, now, settings.archive_after)
+        await retention.start()
+        stack.push_async_callback(retention.stop)
     if settings.metrics_port is not None:
         check_exposure(settings)
         stack.callback(metrics.serve(settings.host, settings.metrics_port))

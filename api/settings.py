@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,6 +34,9 @@ class Settings(BaseSettings):
     mongo_url: SecretStr | None = Field(None, description="MongoDB; none: an embedded mongod.")
     redis_url: SecretStr | None = Field(None, description="Redis; none: an embedded redis-server.")
     database: str = Field("nerve", description="The database that is the log and its views.")
+    maintenance_url: SecretStr | None = Field(
+        None, description="MongoDB, for a user who may update the log, to archive; none: mongo_url."
+    )
     mongo_driver: Literal["motor", "pymongo"] = "motor"
     master_key: SecretStr | None = Field(
         None, description="Seals personal data: 32 bytes in base64; none: such data is refused."
@@ -44,6 +48,16 @@ class Settings(BaseSettings):
     contexts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("projections.agents", "projections.tasks", "projections.workflows"),
         description="Modules that each hold a `view`; its context comes with it.",
+    )
+    archive_url: str | None = Field(
+        None, description="Where archived commits go: file:///folder or s3://bucket/prefix."
+    )
+    archive_endpoint: str | None = Field(None, description="Of an S3-compatible store; none: Amazon's.")
+    archive_region: str | None = Field(None, description="Of the bucket; none: AWS_REGION.")
+    archive_access_key: SecretStr | None = Field(None, description="None: AWS_ACCESS_KEY_ID, or a role.")
+    archive_secret_key: SecretStr | None = Field(None, description="None: AWS_SECRET_ACCESS_KEY.")
+    archive_after: timedelta | None = Field(
+        None, gt=timedelta(0), description="Age at which a worker archives, as P90D; none: it does not."
     )
     fence_after: float = Field(1.0, gt=0, description="Seconds a reader waits at a hole in the log.")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between looks at the log without Redis.")

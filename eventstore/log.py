@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection
+from datetime import datetime
 
 from bson.raw_bson import RawBSONDocument
 
@@ -18,6 +19,7 @@ from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.keys import SubjectKeys
+from eventstore.moments import recorded_before
 from eventstore.query import EventQuery
 from eventstore.reader import LogReader
 from eventstore.sealing import MasterKeys, blank
@@ -111,6 +113,13 @@ class EventLog:
     async def settled(self) -> int:
         """The highest position up to which no position is open: what is read up to it never changes."""
         return await self._watermark.advance()
+
+    async def recorded_before(self, moment: datetime) -> int:
+        """The position of the last settled commit that was recorded before `moment`, 0 where there is none.
+
+        Clocks of writers differ a little, and so may what is just before and behind it.
+        """
+        return await recorded_before(self._collections.log, moment, await self.settled())
 
     def reader(self) -> LogReader:
         """A new reader of the whole log, across tenants."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, events, processes, schema, tools, views
+from api.cli import adopt, archive, events, processes, schema, tools, views
 
 app = typer.Typer(
     name="nerve",
@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (processes.dev, processes.serve, processes.worker, tools.demo, adopt.adopt):
+for command in (processes.dev, processes.serve, processes.worker, tools.demo, adopt.adopt, archive.archive):
     app.command()(command)
 app.command("import")(tools.import_file)
 app.add_typer(events.app, name="events")

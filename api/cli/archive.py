@@ -1,0 +1,90 @@
+"""``nerve archive``: old commits move to compressed segments, and stay as readable as before."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.archiving import open_archiver
+from api.cli.terminal import errors, output, running_nerve
+from api.composition import Nerve
+from domain.kernel.errors import ValidationFailed
+from domain.kernel.fields import to_moment
+from eventstore.archiver import Archived
+from eventstore.segments import Segment
+
+
+def archive(
+    before: Annotated[
+        str | None,
+        typer.Option(help="Archive what is before this: 2026-01-31, 2026-01-31T12:00:00Z, or a position."),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show the segments, as without options.")] = False,
+) -> None:
+    """Move old commits to compressed segments, or show those that there are.
+
+    What is archived is read as before, as long as its segment is where archive_url says.
+    """
+    if before is not None and list_:
+        raise ValidationFailed("give --before or --list, not both")
+    asyncio.run(_show() if before is None else _archive(_point(before)))
+
+
+async def _archive(before: int | datetime) -> None:
+    async with running_nerve() as nerve, open_archiver(nerve.settings) as archiver:
+        upto = await _last_before(nerve, before)
+        done = sum(segment.count for segment in await nerve.log.archive.segments())
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            bar = progress.add_task("commits", total=max(0, upto - done))
+            made: list[Segment] = []
+
+            def show(archived: Archived) -> None:
+                made.append(archived.segment)
+                progress.update(bar, advance=archived.segment.count)
+
+            await archiver.run(upto, progress=show)
+    commits, size = sum(one.count for one in made), sum(one.bytes for one in made)
+    stored = sum(one.stored_bytes for one in made)
+    _say(f"{commits} commits archived in {len(made)} segments: {size} bytes are {stored} now")
+
+
+async def _last_before(nerve: Nerve, before: int | datetime) -> int:
+    if isinstance(before, int):
+        return min(before - 1, await nerve.log.settled())
+    return await nerve.log.recorded_before(before)
+
+
+def _point(text: str) -> int | datetime:
+    """A position, or a moment; one without an offset is UTC."""
+    try:
+        if text.isdecimal():
+            return int(text)
+        moment = datetime.fromisoformat(text)
+        return to_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise ValidationFailed(f"{text!r} is no position and no moment such as 2026-01-31") from None
+
+
+async def _show() -> None:
+    async with running_nerve(short=True) as nerve:
+        segments = await nerve.log.archive.segments()
+    if not segments:
+        _say("nothing is archived")
+        return
+    table = Table("segment", "positions", "commits", "bytes", "stored", "archived at", "name")
+    for one in segments:
+        positions = f"{one.first} to {one.last}"
+        at = f"{one.at:%Y-%m-%d %H:%M}"
+        counts = map(str, (one.count, one.bytes, one.stored_bytes))
+        table.add_row(str(one.number), positions, *counts, at, one.name)
+    output.print(table)
+
+
+def _say(text: str) -> None:
+    output.print(text, highlight=False, markup=False, soft_wrap=True)

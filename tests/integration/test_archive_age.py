@@ -1,0 +1,128 @@
+"""Workers archive by themselves what has reached an age; views are the same whatever is archived."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from eventstore.archiver import Archiver
+from eventstore.blobs import BlobStore
+from eventstore.moments import recorded_before
+from eventstore.retention import Retention
+from projections.projector import drop_view
+from tests.archives import folder
+from tests.commits import Store, commit, open_store
+from tests.notes import START, folded, now, open_rig, view
+from tests.integration.test_projector import some_history, tell
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return folder(tmp_path)
+
+
+def retention(store: Store, blobs: BlobStore) -> Retention:
+    archiver = Archiver(store.database, blobs, now, commits=2)
+    return Retention(
+        store.log, archiver, store.database, lambda: START + timedelta(hours=8), timedelta(hours=2), tick=0.01
+    )
+
+
+async def fill(store: Store, hours: int) -> None:
+    for hour in range(hours):
+        await store.log.append(commit(f"note-{hour}", 0, at=START + timedelta(hours=hour)))
+
+
+@pytest.mark.parametrize(("hour", "position"), [(-1, 0), (0, 0), (0.5, 1), (3, 3), (8.5, 9), (20, 9)])
+async def test_the_last_position_before_a_moment(
+    hour: float, position: int, mongo_url: str, database: str
+) -> None:
+    async with open_store(mongo_url, database) as store:
+        await fill(store, 9)
+        moment = START + timedelta(hours=hour)
+        assert await store.log.recorded_before(moment) == position
+        assert await recorded_before(store.documents, moment, 5) == min(position, 5)
+
+
+async def test_what_has_the_age_is_archived_in_the_background_in_full_segments(
+    mongo_url: str, database: str, blobs: BlobStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Several workers take turns; what is younger stays where it is, and so does half a segment."""
+    caplog.set_level(logging.INFO, "nerve.archive")
+    async with open_store(mongo_url, database, archive=blobs) as store:
+        await fill(store, 5)
+        workers = [retention(store, blobs) for _ in range(3)]
+        for worker in workers:
+            await worker.start()
+        async with asyncio.timeout(10):
+            while len(await store.log.archive.segments()) < 2:
+                await asyncio.sleep(0.01)
+        for hour in range(5, 9):
+            await store.log.append(commit(f"note-{hour}", 0, at=START + timedelta(hours=hour)))
+        async with asyncio.timeout(10):
+            while len(await store.log.archive.segments()) < 3:
+                await asyncio.sleep(0.01)
+        for worker in workers:
+            await worker.stop()
+        assert await retention(store, blobs).once() == 0
+        segments = await store.log.archive.segments()
+        assert [(one.first, one.last) for one in segments] == [(1, 2), (3, 4), (5, 6)]
+        assert len(await store.everything()) == 9
+    told = [record.getMessage() for record in caplog.records if record.name == "nerve.archive"]
+    assert [line.partition(":")[0] for line in told] == [
+        f"archived positions {one.first} to {one.last} in segment {one.number}" for one in segments
+    ]
+
+
+async def test_a_worker_leaves_the_turn_to_the_one_that_has_it_until_that_is_over(
+    mongo_url: str, database: str, blobs: BlobStore
+) -> None:
+    async with open_store(mongo_url, database) as store:
+        await fill(store, 5)
+        turn = {"_id": "archiving", "owner": "another", "until": START + timedelta(hours=9)}
+        await store.database["meta"].insert_one(turn)
+        assert await retention(store, blobs).once() == 0
+        over = {"$set": {"until": START + timedelta(hours=7)}}
+        await store.database["meta"].update_one({"_id": "archiving"}, over)
+        assert await retention(store, blobs).once() == 2
+        assert await store.database["meta"].find_one({"_id": "archiving"}) is None
+
+
+async def test_trouble_with_the_archive_is_told_and_the_worker_tries_again(
+    mongo_url: str, database: str, blobs: BlobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_store(mongo_url, database) as store:
+        await fill(store, 5)
+        in_the_way = tmp_path / database
+        in_the_way.write_bytes(b"a file where a folder is to be")
+        worker = retention(store, blobs)
+        await worker.start()
+        async with asyncio.timeout(10):
+            while "nothing is archived for now: the archive cannot store" not in caplog.text:
+                await asyncio.sleep(0.01)
+            in_the_way.unlink()
+            while len(await store.log.archive.segments()) < 2:
+                await asyncio.sleep(0.01)
+        await worker.stop()
+
+
+async def test_a_view_that_is_built_from_the_archive_has_the_same_rows(
+    mongo_url: str, redis_url: str, database: str, blobs: BlobStore
+) -> None:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, archive=blobs, work=True) as rig:
+        await tell(rig, some_history(seed=9, length=60, notes=6))
+        await rig.projected()
+        before = await rig.documents()
+        await Archiver(rig.database, blobs, now, commits=7).run(await rig.log.settled())
+        assert await rig.database["log"].count_documents({"archived": {"$exists": False}}) == 0
+        generation = (await rig.checkpoints.open("view.notes")).generation
+        await drop_view(view, rig.database, rig.checkpoints)
+        async with asyncio.timeout(20):
+            while (await rig.checkpoints.open("view.notes")).generation == generation:
+                await asyncio.sleep(0.01)
+        await rig.projected()
+        assert await rig.documents() == before == folded(await rig.commits())
