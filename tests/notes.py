@@ -22,6 +22,7 @@ from domain.kernel import (
     RecordedEvent,
 )
 from domain.kernel.ports import NewCommit, NewEvent
+from eventstore.blobs import BlobStore
 from eventstore.driver import Database, Driver, open_client
 from eventstore.log import EventLog
 from projections.changes import LiveChanges
@@ -169,6 +170,7 @@ class Rig:
     tenant: str = "default"
     view: View[Any] = view
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
+    archive: BlobStore | None = None
 
     def __post_init__(self) -> None:
         self.wakeups = Wakeups(self.redis_url, self.database.name)
@@ -178,6 +180,7 @@ class Rig:
             clock=now,
             announce=lambda position: self.wakeups.announce(TOPIC, position),
             fence_after=0.3,
+            archive=self.archive,
         )
         self.checkpoints = Checkpoints(self.database)
         self.feed = Feed(self.log, self.wakeups, self.poll_interval)
@@ -251,10 +254,11 @@ async def open_rig(
     poll_interval: float = 0.2,
     work: bool = False,
     driver: Driver | None = None,
+    archive: BlobStore | None = None,
 ) -> AsyncIterator[Rig]:
     """A rig with its feed and live view running, and with `work` a view worker."""
     async with open_client(mongo_url, driver or chosen_driver()) as client:
-        rig = Rig(client[database], redis_url, poll_interval)
+        rig = Rig(client[database], redis_url, poll_interval, archive=archive)
         await rig.log.open()
         parts: list[Any] = [rig.wakeups, *([rig.worker()] if work else [])]
         for part in parts:

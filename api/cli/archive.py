@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.archiving import open_archiver
 from api.cli.terminal import errors, output, running_nerve
@@ -77,10 +77,11 @@ async def _show() -> None:
     if not segments:
         _say("nothing is archived")
         return
-    table = Table("segment", "positions", "commits", "bytes", "stored", "archived at", "name")
+    titles = ("segment", "positions", "commits", "bytes", "stored", "archived")
+    table = Table(*(Column(title, no_wrap=True) for title in titles), Column("name", overflow="fold"))
     for one in segments:
         positions = f"{one.first} to {one.last}"
-        at = f"{one.at:%Y-%m-%d %H:%M}"
+        at = f"{one.at:%Y-%m-%d}"
         counts = map(str, (one.count, one.bytes, one.stored_bytes))
         table.add_row(str(one.number), positions, *counts, at, one.name)
     output.print(table)

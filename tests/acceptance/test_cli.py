@@ -102,6 +102,26 @@ def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: Cl
     eventually(lambda: _lags(nerve) == before)
 
 
+def test_old_commits_are_archived_shown_and_read_as_before(
+    environment: dict[str, str], database: str, tmp_path: Path
+) -> None:
+    own = {"NERVE_DATABASE": database, "NERVE_ARCHIVE_URL": (tmp_path / "archive").as_uri()}
+    nerve = CliRunner(env={**environment, **own})
+    assert nerve.invoke(app, ["archive"]).output == "nothing is archived\n"
+    file = tmp_path / "log.csv"
+    file.write_text(LOG)
+    nerve.invoke(app, ["import", str(file)])
+    before = nerve.invoke(app, ["events", "show", "task-1"]).output
+    first = nerve.invoke(app, ["archive", "--before", "4"])
+    assert re.match(r"3 commits archived in 1 segments: \d+ bytes are \d+ now", first.output)
+    rest = nerve.invoke(app, ["archive", "--before", "2999-01-01"])
+    assert re.match(r"[1-9]\d* commits archived in 1 segments", rest.output)
+    listed = nerve.invoke(app, ["archive", "--list"]).output
+    assert re.search(r"│ 1 +│ 1 to 3 +│ 3 ", listed)
+    assert nerve.invoke(app, ["events", "show", "task-1"]).output == before
+    assert "task.completed" in before
+
+
 def test_the_tail_prints_events_as_they_happen_until_ctrl_c(
     nerve: CliRunner, environment: dict[str, str]
 ) -> None:
@@ -145,6 +165,12 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is not one: "),
     ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
     ({}, "views drop nothing", 1, "there is no view 'nothing'; there are agents, "),
+    ({}, "archive --before soon", 1, "'soon' is no position and no moment such as 2026-01-31"),
+    ({}, "archive --before 5", 2, "archive_url is not set; it says where archived commits go"),
+    ({}, "archive --before 5 --list", 1, "give --before or --list, not both"),
+    ({"NERVE_ARCHIVE_URL": "ftp://host/"}, "archive", 2, "archive_url is none that nerve knows"),
+    ({"NERVE_ARCHIVE_AFTER": "P1D"}, "worker", 2, "archive_after is set, and archive_url does not say"),
+    ({"NERVE_ARCHIVE_AFTER": "never"}, "worker", 2, "the settings are wrong: archive_after: "),
     ({}, "views drop", 1, "name the views to drop, or give --all"),
     ({}, "events show task-none", 1, "there is no stream 'task-none'"),
     ({}, "import log.txt", 1, "log.txt is of no known kind: "),

@@ -16,8 +16,8 @@ from eventstore.retention import Retention
 from projections.projector import drop_view
 from tests.archives import folder
 from tests.commits import Store, commit, open_store
-from tests.notes import START, folded, now, open_rig, view
 from tests.integration.test_projector import some_history, tell
+from tests.notes import START, folded, now, open_rig, view
 
 
 @pytest.fixture

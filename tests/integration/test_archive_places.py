@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from api.servers.address import listen
 from api.servers.child import Child
@@ -26,11 +28,11 @@ KEY, SECRET = "nerve-archiver", "a-secret-of-the-bucket"
 
 
 class Bucket:
-    """A bucket of an S3 server of its own, rclone's, which checks signatures; its objects are files."""
+    """A bucket of an S3 server of its own, rclone's, which checks signatures."""
 
     def __init__(self, path: Path) -> None:
-        self.files = path / "s3" / "bucket"
-        self.files.mkdir(parents=True)
+        self.folder = path / "s3"
+        (self.folder / "bucket").mkdir(parents=True)
         with closing(listen(LOOPBACK, 0)) as free:
             self.port = int(free.getsockname()[1])
         self._child: Child | None = None
@@ -40,9 +42,8 @@ class Bucket:
         command = [rclone, "serve", "s3", "--config", "/dev/null", "--addr", f"{LOOPBACK}:{self.port}"]
         self._child = Child(
             "rclone",
-            # Without a cache it sees what is done to its files behind its back.
-            [*command, "--dir-cache-time", "0s", "--auth-key", f"{KEY},{SECRET}", str(self.files.parent)],
-            output=self.files.parent.parent / "rclone.log",
+            [*command, "--auth-key", f"{KEY},{SECRET}", str(self.folder)],
+            output=self.folder.with_suffix(".log"),
         )
         eventually(self._answers)
 
@@ -50,14 +51,24 @@ class Bucket:
         assert self._child is not None
         self._child.kill()
 
+    @property
+    def endpoint(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
     def blobs(self, secret: str = SECRET, bucket: str = "bucket") -> BlobStore:
-        return open_blobs(
-            f"s3://{bucket}/of/nerve",
-            endpoint=f"http://{LOOPBACK}:{self.port}",
+        where = {"endpoint": self.endpoint, "region": "us-east-1", "access_key": KEY, "secret_key": secret}
+        return open_blobs(f"s3://{bucket}/of/nerve", **where)
+
+    async def remove(self, name: str) -> None:
+        store = S3Store(
+            "bucket",
+            endpoint=self.endpoint,
             region="us-east-1",
-            access_key=KEY,
-            secret_key=secret,
+            access_key_id=KEY,
+            secret_access_key=SECRET,
+            client_options={"allow_http": True},
         )
+        await obstore.delete_async(store, f"of/nerve/{name}")
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
@@ -92,7 +103,7 @@ async def test_an_archive_in_a_bucket_is_read_as_the_log_was(
     async with open_store(mongo_url, database, archive=bucket.blobs()) as store:
         with pytest.raises(SegmentUnreadable, match=r"segment 1 .*changed"):
             await store.everything()
-        (bucket.files / "of" / "nerve" / first.name).unlink()
+        await bucket.remove(first.name)
         with pytest.raises(SegmentUnreadable, match=r"segment 1 .*missing"):
             await store.everything()
 
