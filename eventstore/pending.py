@@ -33,6 +33,12 @@ class Chain:
     """Those in the group that is under way: all others wait for its end."""
     waiting: deque[Pending] = field(default_factory=deque)
 
+    @property
+    def last(self) -> str | None:
+        """The command id of the last one."""
+        behind = self.waiting or self.taken
+        return behind[-1].commit.command_id if behind else None
+
     def break_behind(self, lost: Pending, reason: Exception) -> None:
         """`lost` did not land, so nothing that builds on it may.
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from domain.kernel import Receipt
-from domain.kernel.errors import Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from domain.kernel.ports import NewCommit
 from eventstore.pending import Chain, Pending
 from eventstore.sealing import NOTHING_UNSEALED, Unsealed
@@ -49,12 +49,18 @@ class Queue:
         """Put the commit behind the one it builds on, or at the head of a chain that is yet to be `start`ed.
 
         Of two commits that lead to one version the last one counts: whoever adds a third saw that one last.
+        Raises ConcurrencyConflict where the commit follows one that nothing can be put behind any more, as it
+        was lost: its version may be there all the same, written by another process.
         """
         if self._count >= QUEUE or self._bytes + len(encoded) > QUEUE_BYTES:
             raise Overloaded(f"{self._count} appends are waiting already; try again with a growing pause")
         key = (commit.tenant, commit.stream)
         chain = self._chains.get(key)
         if chain is None or chain.broken or chain.version != commit.expected:
+            chain = None
+        if commit.follows is not None and (chain is None or chain.last != commit.follows):
+            raise ConcurrencyConflict(commit.stream, commit.expected, commit.expected)
+        if chain is None:
             chain = self._chains[key] = Chain(commit.tenant, commit.stream, commit.expected)
         outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         pending = Pending(chain, commit, encoded, deadline, outcome, unsealed)

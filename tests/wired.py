@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from api.ids import new_id, now
-from domain.kernel import Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
+from domain.kernel import Catalog, Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
 from eventstore.aggregates import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.log import EventLog
@@ -42,10 +42,17 @@ class Wired:
 
 
 @asynccontextmanager
-async def wired(mongo_url: str, database: str, middleware: Sequence[Middleware] = ()) -> AsyncIterator[Wired]:
+async def wired(
+    mongo_url: str,
+    database: str,
+    middleware: Sequence[Middleware] = (),
+    *,
+    catalog: Catalog = CATALOG,
+    announce: Callable[[int], None] = lambda position: None,
+) -> AsyncIterator[Wired]:
     """A bus of its own, as another process would have it: nothing is shared but the database."""
     async with open_client(mongo_url, chosen_driver()) as client:
-        log = EventLog(client[database], CATALOG, clock=now, announce=lambda position: None, fence_after=1.0)
+        log = EventLog(client[database], catalog, clock=now, announce=announce, fence_after=1.0)
         await log.open()
-        yield Wired(CommandBus(CATALOG, log, AggregateRepository(log), now, new_id, middleware), log)
+        yield Wired(CommandBus(catalog, log, AggregateRepository(log), now, new_id, middleware), log)
         await log.close()

@@ -35,7 +35,11 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class NewCommit:
-    """The events of one command, to be stored all or none after version `expected` (0: a new stream)."""
+    """The events of one command, to be stored all or none after version `expected` (0: a new stream).
+
+    `follows` is the id of the command whose append, still under way, leads to that version; None where it is
+    what is stored.
+    """
 
     tenant: str
     stream: str
@@ -50,6 +54,7 @@ class NewCommit:
     source: str | None
     at: datetime
     occurred: datetime | None
+    follows: str | None = None
 
 
 class CommandLog(Protocol):
@@ -60,7 +65,9 @@ class CommandLog(Protocol):
 
         Appends of one stream may be started without awaiting the earlier ones: one whose `expected` is the
         version that an append of this process still under way leads to builds on that one (where two lead
-        there, on the one started last). Which it builds on is known before this method first suspends, so
+        there, on the one started last). One that `follows` a command builds on that one's append and nothing
+        else, and fails with ConcurrencyConflict where it is not under way or something else is behind it
+        already. Which it builds on is known before this method first suspends, so
         appends that are started in order, as tasks, form a chain. Its commits land in their order, many at
         once. Where one does not land, or its command id turns out to have been stored before, every later
         one fails with ConcurrencyConflict and will never land. A caller that leaves does not break a chain.

@@ -1,0 +1,151 @@
+"""Deciding one command: what it needs is loaded, its aggregate says which events it causes, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.kernel.aggregate import Aggregate, Facts
+from domain.kernel.command import Envelope
+from domain.kernel.context import Catalog
+from domain.kernel.errors import (
+    AlreadyExists,
+    ConcurrencyConflict,
+    InvariantViolated,
+    NerveError,
+    NotFound,
+    ValidationFailed,
+)
+from domain.kernel.event import Event
+from domain.kernel.ports import AggregateStore, Clock, IdSource, Loaded, NewCommit, NewEvent
+
+REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict)
+"""What a state can have against a command. Another state may not: it must be told of one that is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A stream as a command meets it. `made`: its id was made just now, so it cannot exist yet."""
+
+    tenant: str
+    stream: str
+    kind: type[Aggregate[Any, Any]]
+    command_id: str
+    made: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command comes to in the state `basis`: events, a refusal, or neither where nothing changes."""
+
+    basis: Loaded[Any]
+    at: datetime
+    events: Sequence[Event] = ()
+    refusal: NerveError | None = None
+
+    def after(self) -> Loaded[Any]:
+        """The state that the events lead to."""
+        state = self.basis.state.evolve_all(self.events)
+        return Loaded(state, self.basis.version + len(self.events), fresh=True)
+
+
+class Decider:
+    """Decides commands against the aggregates of a catalog."""
+
+    def __init__(self, catalog: Catalog, aggregates: AggregateStore, clock: Clock, ids: IdSource) -> None:
+        self._catalog = catalog
+        self._aggregates = aggregates
+        self._clock = clock
+        self._ids = ids
+
+    def target(self, envelope: Envelope) -> Target:
+        """Which stream the command is for; raises ValidationFailed where its ids are of another kind."""
+        context = self._catalog.context_of(type(envelope.command))
+        named = envelope.command.target
+        stream = named or self._ids(context.category)
+        check_prefix("id", context.category, stream)
+        command_id = envelope.command_id or self._ids("cmd")
+        return Target(envelope.scope.tenant, stream, context.aggregate, command_id, made=named is None)
+
+    async def decide(
+        self, envelope: Envelope, target: Target, promised: Loaded[Any] | None, *, again: bool
+    ) -> Decision:
+        """Decide on the promised state, else on what is stored: by the cache, unless it is done `again`.
+
+        Only events are decided on a state that may be old, since the version guard checks it when they are
+        stored; what has none is looked at in the state that is stored now.
+        """
+        basis = promised or await self._load(envelope, target, again=again)
+        decision = await self._decide_in(basis, envelope, target)
+        if decision.events or basis.fresh:
+            return decision
+        return await self._decide_in(await self._load(envelope, target, again=True), envelope, target)
+
+    async def _load(self, envelope: Envelope, target: Target, *, again: bool) -> Loaded[Any]:
+        if envelope.command.creates and not again:
+            # What is to be created is rarely there: the version guard finds it sooner than a read would.
+            return Loaded(target.kind(), 0, fresh=target.made)
+        return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=again)
+
+    async def _decide_in(self, basis: Loaded[Any], envelope: Envelope, target: Target) -> Decision:
+        now = self._clock()
+        try:
+            return Decision(basis, now, await self._events(basis, envelope, target, now))
+        except REFUSALS as refusal:
+            return Decision(basis, now, refusal=refusal)
+
+    async def _events(
+        self, basis: Loaded[Any], envelope: Envelope, target: Target, now: datetime
+    ) -> Sequence[Event]:
+        command = envelope.command
+        expected = envelope.expected_version
+        if expected is not None and expected != basis.version:
+            raise ConcurrencyConflict(target.stream, expected, basis.version)
+        if basis.version == 0 and not command.creates:
+            raise NotFound(f"there is no {target.kind.category} {target.stream!r}; create it first")
+        if basis.version > 0 and command.creates:
+            raise AlreadyExists(f"{target.stream} exists already; choose another id or leave it out")
+        facts = Facts(envelope.occurred or now, await self._others(envelope, target.tenant))
+        events: Sequence[Event] = basis.state.decide(command, facts)
+        return events
+
+    async def _others(self, envelope: Envelope, tenant: str) -> dict[str, Aggregate[Any, Any]]:
+        others: dict[str, Aggregate[Any, Any]] = {}
+        for field, category, stream in envelope.command.references():
+            check_prefix(field, category, stream)
+            found = await self._aggregates.load(tenant, stream, self._catalog.aggregate(category), fresh=True)
+            if found.version == 0:
+                raise NotFound(f"there is no {category} {stream!r}; create it first")
+            others[stream] = found.state
+        return others
+
+    def commit(
+        self, envelope: Envelope, target: Target, decision: Decision, follows: str | None
+    ) -> NewCommit:
+        """The decision's events as they are to be stored."""
+        return NewCommit(
+            tenant=target.tenant,
+            stream=target.stream,
+            category=target.kind.category,
+            expected=decision.basis.version,
+            events=tuple(NewEvent(self._ids("evt"), event) for event in decision.events),
+            command_id=target.command_id,
+            command=type(envelope.command).__name__,
+            correlation=envelope.correlation or target.command_id,
+            causation=envelope.causation,
+            actor=envelope.scope.actor,
+            source=envelope.source,
+            at=decision.at,
+            occurred=envelope.occurred,
+            follows=follows,
+        )
+
+
+def check_prefix(field: str, category: str, stream: str) -> None:
+    """Raises ValidationFailed where `stream` is not the id of one of that category."""
+    if not stream.startswith(f"{category}-"):
+        raise ValidationFailed(
+            f"{stream!r} is not the id of a {category}: it must start with '{category}-'", (field,)
+        )
