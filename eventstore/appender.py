@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.kernel import Receipt
@@ -15,6 +14,7 @@ from eventstore.commits import new_receipt
 from eventstore.driver import is_outage, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.pending import Pending
+from eventstore.positions import Positions
 from eventstore.queue import Queue
 from eventstore.sealing import NOTHING_UNSEALED, Unsealed
 from eventstore.settlement import Refusal, Settlement
@@ -53,6 +53,7 @@ class Appender:
         self._vault = vault
         self._announce = announce
         self._queue = Queue()
+        self._positions = Positions(collections)
         self._groups: set[asyncio.Task[None]] = set()
         self._checks: set[asyncio.Task[None]] = set()
         self._start_is_due = False
@@ -81,6 +82,7 @@ class Appender:
             self._start()
             if running := self._groups | self._checks:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        await self._positions.close()
 
     def _found(self, pending: Pending) -> None:
         """Start a chain with its first commit, once it is clear that the stream is where that expects it."""
@@ -146,31 +148,18 @@ class Appender:
         self._start_soon()
 
     async def _store(self, group: list[Pending]) -> None:
-        first = await self._reserve(len(group))
-        if any(first <= pending.chain.after for pending in group):
-            # The counter went back (failover): the positions given are left to the readers' fence.
-            await self._collections.raise_counter()
-            return
+        behind = max(pending.chain.after for pending in group)
+        first = await self._positions.take(len(group), behind)
         placed = dict(enumerate(group, first))
         refused = await self._insert(placed)
         for position, pending in placed.items():
             if position not in refused:
                 self._settlement.land(pending, new_receipt(pending.commit, position))
+        if any(why.shows_others for why in refused.values()):
+            await self._positions.share()
         if refused:
             await self._settlement.settle(placed, refused)
         self._announce(first + len(group) - 1)
-
-    async def _reserve(self, count: int) -> int:
-        """The first of `count` positions that no other writer gets."""
-        counter = await self._collections.counters.find_one_and_update(
-            {"_id": "log"},
-            {"$inc": {"head": count}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-        assert counter is not None
-        head: int = counter["head"]
-        return head - count + 1
 
     async def _insert(self, placed: Mapping[int, Pending]) -> dict[int, Refusal]:
         """Write the group; for each position that was not plainly acknowledged, why.

@@ -74,7 +74,7 @@ class Collection(Protocol):
     async def find_one_and_update(
         self,
         filter: Mapping[str, Any],
-        update: Mapping[str, Any],
+        update: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         upsert: bool = ...,
         return_document: bool = ...,

@@ -29,6 +29,11 @@ class Refusal(Enum):
     UNTRIED = None
     """The server stopped before it."""
 
+    @property
+    def shows_others(self) -> bool:
+        """Whether the position itself was taken, or may be: by another writer, or by a reader's tombstone."""
+        return self in (Refusal.POSITION, Refusal.UNKNOWN)
+
     @classmethod
     def of(cls, error: Mapping[str, Any]) -> Refusal:
         """What one write error of an insert says."""
@@ -56,9 +61,6 @@ class Settlement:
         await close_positions(log, refused, self._clock)
         found = await log.find({"_id": {"$in": list(refused)}}).to_list(None)
         holders = {document["_id"]: document for document in found}
-        if Refusal.POSITION in refused.values():
-            # Positions that are taken: by readers' tombstones, or because the counter went back (failover).
-            await self._collections.raise_counter()
         await asyncio.gather(*(self._judge(placed[at], why, holders.get(at)) for at, why in refused.items()))
 
     async def check(self, pending: Pending) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
+from eventstore import positions
 from eventstore.driver import Driver
 from tests.support import DRIVER, Servers
 
@@ -75,6 +76,12 @@ def mongo_url(pytestconfig: pytest.Config) -> str:
 def redis_url(pytestconfig: pytest.Config) -> str:
     """The run's redis-server, shared by all tests; use `servers` to have one to kill."""
     return pytestconfig.stash[URLS]["redis"]
+
+
+@pytest.fixture(autouse=True)
+def reserved_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs reserve their positions, however long a test takes; one that is about the other way says so."""
+    monkeypatch.setattr(positions, "SOLE_AFTER", float("inf"))
 
 
 @pytest.fixture

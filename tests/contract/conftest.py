@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eventstore import positions
 from eventstore.driver import Driver
 from tests.commits import Store, open_store
 
@@ -23,6 +24,12 @@ async def open_another(mongo_url: str, database: str, driver: Driver) -> AsyncIt
             return await stack.enter_async_context(open_store(mongo_url, database, driver, **options))
 
         yield another
+
+
+@pytest.fixture(params=["reserved", "direct"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with positions reserved, once with logs that take themselves for the only writer if they can."""
+    monkeypatch.setattr(positions, "SOLE_AFTER", float("inf") if request.param == "reserved" else 0.0)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from domain.kernel.ports import NewCommit
 from tests.commits import Store, commit, scores
 from tests.notes import START, Scored, Written
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 async def outcomes(*appends: tuple[Store, NewCommit]) -> list[Any]:
     return await asyncio.gather(*(store.log.append(new) for store, new in appends), return_exceptions=True)

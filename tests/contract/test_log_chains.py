@@ -16,6 +16,8 @@ from eventstore import queue
 from eventstore.commits import encode, placed
 from tests.commits import Store, commit, scores
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def chain(stream: str, length: int, start: int = 0, **changes: Any) -> list[NewCommit]:
     return [commit(stream, version, **changes) for version in range(start, start + length)]

@@ -72,6 +72,7 @@ async def test_the_fence_counts_from_the_readers_own_first_sight_of_the_hole(ope
     assert await store.documents.count_documents({"tombstone": True}) == 0
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_i4_readers_that_race_with_writers_and_fences_all_see_the_same(open_another):
     """Writers that lose their place to an eager reader's fence take another; nothing is lost or moved."""
     stores = [await open_another(fence_after=0.0) for _ in range(3)]

@@ -1,0 +1,170 @@
+"""Positions without a reservation, while a process is the only writer; and what happens once it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from domain.kernel import Receipt
+from eventstore import positions
+from tests.commits import Store, commit
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log takes itself for the only writer as soon as nobody came between two of its reservations."""
+    monkeypatch.setattr(positions, "SOLE_AFTER", 0.0)
+
+
+@pytest.fixture
+async def direct(store: Store) -> Store:
+    """A log that takes itself for the only writer; its head is at 2."""
+    for name in ("note-first", "note-second"):
+        await store.log.append(commit(name, 0))
+    return store
+
+
+@asynccontextmanager
+async def commands(store: Store) -> AsyncIterator[Counter[str]]:
+    """What mongod is asked meanwhile, by command and collection, as its own profiler counts it."""
+    counts: Counter[str] = Counter()
+    await store.database.command({"profile": 2})
+    yield counts
+    await store.database.command({"profile": 0})
+    for asked in await store.database["system.profile"].find({}).to_list(None):
+        collection = asked["ns"].removeprefix(f"{store.database.name}.")
+        if collection in ("log", "counters"):
+            counts[f"{next(iter(asked['command']))} {collection}"] += 1
+
+
+async def counter(store: Store) -> int:
+    found = await store.database["counters"].find_one({"_id": "log"})
+    return int(found["head"]) if found else 0
+
+
+async def whole(store: Store) -> int:
+    """How many positions the log has, none of them open, none of them empty."""
+    seen = await store.everything()
+    assert len(seen) == await store.log.head()
+    assert all(one.info for one in seen)
+    return len(seen)
+
+
+async def one_by_one(store: Store, name: str, count: int) -> list[Receipt]:
+    return [await store.log.append(commit(name, version)) for version in range(count)]
+
+
+async def test_a_reservation_costs_a_command_before_each_insert(store, monkeypatch):
+    monkeypatch.setattr(positions, "SOLE_AFTER", float("inf"))
+    async with commands(store) as counts:
+        await one_by_one(store, "note-a", 10)
+    assert counts == {"findAndModify counters": 10, "insert log": 10}
+
+
+async def test_the_only_writer_needs_one_command_and_tells_the_counter_beside_it(direct):
+    async with commands(direct) as counts:
+        await one_by_one(direct, "note-a", 10)
+        await direct.log.close()
+    assert counts["insert log"] == 10
+    assert 1 <= counts["findAndModify counters"] <= 10
+    assert set(counts) == {"findAndModify counters", "insert log"}
+    assert await counter(direct) == 12
+
+
+async def test_the_only_writer_does_not_wait_for_the_counter(direct, mongo_url):
+    """The counter is held by a transaction: who reserves waits for its end, who does not goes on."""
+    with MongoClient[dict[str, Any]](mongo_url) as client, client.start_session() as session:
+        session.start_transaction()
+        held = client[direct.database.name]["counters"]
+        held.update_one({"_id": "log"}, {"$set": {"held": True}}, session=session)
+        async with asyncio.timeout(10):
+            receipts = await one_by_one(direct, "note-a", 5)
+        session.abort_transaction()
+    assert [receipt.position for receipt in receipts] == [3, 4, 5, 6, 7]
+
+
+async def test_an_idle_process_holds_no_position(direct, open_another):
+    """Else it would be a hole in the way of all readers."""
+    await one_by_one(direct, "note-a", 5)
+    other = await open_another()
+    receipts = await one_by_one(other, "note-b", 3)
+    assert [receipt.position for receipt in receipts] == [8, 9, 10]
+    assert await whole(other) == 10
+
+
+async def test_two_logs_that_take_turns_leave_no_hole(direct, open_another):
+    other = await open_another()
+    for version in range(15):
+        await direct.log.append(commit("note-a", version))
+        await other.log.append(commit("note-b", version))
+    assert await whole(direct) == 32
+
+
+async def test_two_logs_at_once_clash_and_both_go_on_without_a_hole(direct, open_another):
+    other = await open_another()
+    await asyncio.gather(
+        *(one_by_one(store, f"note-{number}", 10) for number in range(6) for store in (direct, other)),
+        return_exceptions=True,
+    )
+    seen = {(one.info.stream, one.events[0].version) for one in await direct.everything() if one.info}
+    assert seen >= {(f"note-{number}", version) for number in range(6) for version in range(1, 11)}
+    assert len(await direct.everything()) == await direct.log.head()
+
+
+@pytest.mark.parametrize("sole_after", [0.0, 0.05])
+async def test_nobody_starves_beside_a_writer_that_reserves_nothing(
+    direct, open_another, monkeypatch, sole_after
+):
+    """One writes without a pause, the other now and then."""
+    monkeypatch.setattr(positions, "SOLE_AFTER", sole_after)
+    other = await open_another()
+    done = asyncio.Event()
+
+    async def flood(name: str) -> None:
+        version = 0
+        while not done.is_set():
+            await direct.log.append(commit(name, version))
+            version += 1
+
+    flooding = asyncio.gather(*(flood(f"note-flood-{number}") for number in range(8)))
+    async with asyncio.timeout(20):
+        receipts = await one_by_one(other, "note-a", 25)
+    done.set()
+    await flooding
+    assert [receipt.version for receipt in receipts] == list(range(1, 26))
+    assert await whole(other) == await other.log.head()
+
+
+async def test_a_process_that_was_idle_for_long_goes_behind_what_others_wrote(direct, open_another):
+    """What it takes for the next position is long taken."""
+    other = await open_another()
+    await one_by_one(other, "note-b", 40)
+    receipts = await one_by_one(direct, "note-a", 3)
+    assert [receipt.position for receipt in receipts] == [43, 44, 45]
+    assert await whole(direct) == 45
+
+
+async def test_i4_a_later_version_is_not_put_before_what_another_process_wrote(direct, open_another):
+    """Where the positions it takes for the next are free still, but lie before the version it builds on."""
+    other = await open_another()
+    await other.database["counters"].update_one({"_id": "log"}, {"$set": {"head": 50}})
+    await other.log.append(commit("note-a", 0))
+    receipt = await direct.log.append(commit("note-a", 1))
+    assert receipt.position == 52
+
+
+async def test_a_counter_that_a_failover_put_back_or_took_away_stops_nobody(direct, open_another):
+    other = await open_another()
+    await one_by_one(other, "note-b", 5)
+    for change in ({"$set": {"head": 1}}, {"$unset": {"head": 1}}):
+        for name, store in (("note-c", direct), ("note-d", other)):
+            await direct.database["counters"].update_one({"_id": "log"}, change)
+            version = len(await store.log.stream("default", name))
+            await store.log.append(commit(name, version))
+    assert await whole(direct) == 11
