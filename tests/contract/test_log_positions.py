@@ -141,6 +141,14 @@ async def test_nobody_starves_beside_a_writer_that_reserves_nothing(
     assert await whole(other) == await other.log.head()
 
 
+async def test_who_else_reserves_is_seen_by_what_the_counter_answers(direct):
+    """Before its positions are in the way: here it has a thousand of them."""
+    await direct.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": 1000}})
+    receipts = await one_by_one(direct, "note-a", 50)
+    assert receipts[0].position == 3
+    assert receipts[-1].position > 1002
+
+
 async def test_a_process_that_was_idle_for_long_goes_behind_what_others_wrote(direct, open_another):
     """What it takes for the next position is long taken."""
     other = await open_another()
