@@ -22,6 +22,7 @@ from domain.kernel.errors import ConfigurationError
 from domain.kernel.middleware import correlated, logged, metered, validated
 from eventstore.aggregates import AggregateRepository
 from eventstore.driver import Database, open_client
+from eventstore.erasure import destroying
 from eventstore.log import EventLog
 from eventstore.retention import Retention
 from projections.changes import LiveChanges
@@ -171,5 +172,6 @@ def _bus(catalog: Catalog, log: EventLog, metrics: Metrics) -> CommandBus:
         logged(logging.getLogger("nerve.commands")),
         correlated,
         validated,
+        destroying(log.keys),
     )
     return CommandBus(catalog, MeteredLog(log, metrics), AggregateRepository(log), now, new_id, middleware)

@@ -13,8 +13,11 @@ from domain.kernel.errors import PersonalDataRefused, ValidationFailed
 from domain.kernel.event import Cause, Unreadable
 from domain.kernel.personal import personal_fields, split_personal
 from domain.kernel.ports import NewCommit
+from domain.subjects.aggregate import Subject
+from domain.subjects.events import SubjectErased
 from eventstore.driver import CODEC, Document
-from eventstore.keys import Erased, Locked, SubjectKey, SubjectKeys, owner_of
+from eventstore.keys import ERASED, Erased, Locked, SubjectKey, SubjectKeys, owner_of
+from eventstore.lru import Lru
 from eventstore.sealing import (
     NOTHING_UNSEALED,
     Sealed,
@@ -27,12 +30,16 @@ from eventstore.sealing import (
     unseal,
 )
 
+ERASURES_KNOWN = 50_000
+"""Erasures that a process remembers to be complete."""
+
 
 class Vault:
     """Seals and opens personal data under its subjects' keys."""
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
+        self._met: Lru[str, bool] = Lru(ERASURES_KNOWN)
 
     def prepare(self, commit: NewCommit) -> Unsealed:
         """What of the commit is to be sealed.
@@ -73,18 +80,43 @@ class Vault:
 
         Where a blob was tampered with or its key is out of reach, the event is `unreadable`. Documents with
         nothing sealed are given back as they are, and cost no query.
+
+        Whoever meets an erasure completes it: who erases may have died between the record and the key. So
+        what is read with it or after it, by a reader in order, holds nothing of its subject.
         """
-        owners = {
-            owner_of(document["tenant"], blob["subject"])
-            for document in documents
-            for event in document.get("events", ())
-            if "sealed" in event
-            for blob in event["sealed"]
-        }
-        if not owners:
+        sealed = _owners(documents)
+        erased = {owner for owner in _erased(documents) if not self._met.get(owner)}
+        if not sealed and not erased:
             return documents
-        keys = await self._keys.find(owners)
+        keys = await self._keys.find(sealed | erased)
+        if alive := [owner for owner in erased if not isinstance(keys.get(owner), Erased)]:
+            await self._keys.destroy(alive)
+            keys.update(dict.fromkeys(alive, ERASED))
+        for owner in erased:
+            self._met.put(owner, True)
         return [_opened(document, keys) for document in documents]
+
+
+def _owners(documents: Sequence[Document]) -> set[str]:
+    """Of whom the documents hold sealed data."""
+    return {
+        owner_of(document["tenant"], blob["subject"])
+        for document in documents
+        for event in document.get("events", ())
+        if "sealed" in event
+        for blob in event["sealed"]
+    }
+
+
+def _erased(documents: Sequence[Document]) -> set[str]:
+    """Of whom the documents record that they were erased."""
+    return {
+        owner_of(document["tenant"], event["data"]["subject"])
+        for document in documents
+        if document.get("category") == Subject.category
+        for event in document["events"]
+        if event["type"] == SubjectErased.type
+    }
 
 
 def _encoded(commit: NewCommit, values: Mapping[str, Any]) -> tuple[Sequence[str], bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -63,7 +64,9 @@ def _string(schema: Mapping[str, Any]) -> SearchStrategy[Any]:
         return MOMENTS
     longest = min(schema.get("maxLength", 12), 200)
     if "pattern" in schema:
-        return st.from_regex(schema["pattern"]).filter(lambda text: len(text) <= longest)
+        # Unlike in Python, a `$` in JSON Schema is the end and not a line feed before it.
+        texts = st.from_regex(re.sub(r"\$$", r"\\Z", schema["pattern"]))
+        return texts.filter(lambda text: len(text) <= longest)
     shortest = schema.get("minLength", 0)
     return st.text(CHARACTERS, min_size=shortest, max_size=longest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, archive, events, processes, schema, tools, views
+from api.cli import adopt, archive, events, processes, schema, subjects, tools, views
 
 app = typer.Typer(
     name="nerve",
@@ -13,9 +13,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (processes.dev, processes.serve, processes.worker, tools.demo, adopt.adopt, archive.archive):
+for command in (
+    processes.dev,
+    processes.serve,
+    processes.worker,
+    tools.demo,
+    adopt.adopt,
+    archive.archive,
+    subjects.erase,
+):
     app.command()(command)
 app.command("import")(tools.import_file)
 app.add_typer(events.app, name="events")
 app.add_typer(views.app, name="views")
+app.add_typer(subjects.keys, name="keys")
 app.add_typer(schema.app, name="schema")

@@ -2,7 +2,7 @@
 
 from domain.kernel.aggregate import Aggregate, Facts
 from domain.kernel.bus import CommandBus, Middleware
-from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, Receipt, Scope
+from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, PutCommand, Receipt, Scope
 from domain.kernel.context import Catalog, Context
 from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
 from domain.kernel.event import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
@@ -33,6 +33,7 @@ __all__ = [
     "NerveError",
     "NotFound",
     "Personal",
+    "PutCommand",
     "Receipt",
     "RecordedEvent",
     "Refers",

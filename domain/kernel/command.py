@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ class Command(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     creates: ClassVar[bool]
+    changes: ClassVar[bool]
 
     @property
     def target(self) -> str | None:
@@ -38,6 +40,7 @@ class CreateCommand(Command):
     """Starts a stream of its own."""
 
     creates: ClassVar[bool] = True
+    changes: ClassVar[bool] = False
 
     id: Identifier | None = Field(None, description="Made by the server when left out.")
 
@@ -46,8 +49,20 @@ class ChangeCommand(Command):
     """Changes a stream that exists."""
 
     creates: ClassVar[bool] = False
+    changes: ClassVar[bool] = True
 
     id: Identifier
+
+
+class PutCommand(Command):
+    """Starts its stream or changes it, whichever is the case; says itself which stream that is."""
+
+    creates: ClassVar[bool] = True
+    changes: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def target(self) -> str: ...
 
 
 @cache

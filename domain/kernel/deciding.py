@@ -105,7 +105,7 @@ class Decider:
             raise ConcurrencyConflict(target.stream, expected, basis.version)
         if basis.version == 0 and not command.creates:
             raise NotFound(f"there is no {target.kind.category} {target.stream!r}; create it first")
-        if basis.version > 0 and command.creates:
+        if basis.version > 0 and not command.changes:
             raise AlreadyExists(f"{target.stream} exists already; choose another id or leave it out")
         facts = Facts(envelope.occurred or now, await self._others(envelope, target.tenant))
         events: Sequence[Event] = basis.state.decide(command, facts)

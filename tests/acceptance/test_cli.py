@@ -21,6 +21,7 @@ from api.servers.address import listen
 from api.servers.child import Child
 from api.servers.embedded import LOOPBACK
 from api.servers.folder import occupied
+from api.settings import Settings
 from tests.letters.stored import FIRST, document
 from tests.support import eventually
 
@@ -42,7 +43,7 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     worker = Child("worker", [NERVE, "worker"], environment=settings)
     with MongoClient[dict[str, object]](mongo_url) as client:
         checkpoints = client[database].checkpoints
-        eventually(lambda: checkpoints.count_documents({}) == 3)
+        eventually(lambda: checkpoints.count_documents({}) == len(Settings().contexts))
         yield settings
         assert worker.stop(grace=20)
         assert worker.exit_code == 0
@@ -96,9 +97,9 @@ def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: Cl
     assert nerve.invoke(app, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
     eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})
     before = _lags(nerve)
-    assert set(before) == {"agents", "tasks", "workflows"}
+    assert set(before) == {name.rpartition(".")[2] for name in Settings().contexts}
     dropped = nerve.invoke(app, ["views", "drop", "--all"])
-    assert dropped.output.count("dropped") == 3
+    assert dropped.output.count("dropped") == len(before)
     eventually(lambda: _lags(nerve) == before)
 
 

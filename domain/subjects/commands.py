@@ -1,0 +1,22 @@
+"""What may be asked about subjects."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from domain.kernel import Identifier, PutCommand, Text
+
+
+class EraseSubject(PutCommand):
+    """Erases a person: destroys the key of all personal data about it, so that nobody can read it ever again.
+
+    This is final. What is not personal stays, and to erase again changes nothing.
+    """
+
+    subject: Identifier = Field(description="Whose data: the id of the entity that it is about.")
+    reason: Text | None = Field(None, description="Why, for the record; it is kept.")
+
+    @property
+    def target(self) -> str:
+        """The stream with the record of the subject."""
+        return f"subject-{self.subject}"

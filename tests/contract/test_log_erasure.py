@@ -1,0 +1,105 @@
+"""An erasure on record is complete for whoever reads it, even if its author died before the key did."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from api.ids import new_id, now
+from domain import subjects
+from domain.kernel import Catalog, CommandBus, Envelope, RecordedEvent
+from domain.subjects.commands import EraseSubject
+from domain.subjects.events import SubjectErased
+from eventstore.aggregates import AggregateRepository
+from eventstore.erasure import destroying
+from eventstore.sealing import MasterKeys
+from tests import people
+from tests.commits import Store, commit
+from tests.people import PersonRegistered, PersonRenamed
+
+MASTERS = MasterKeys(b"m" * 32)
+CATALOG = Catalog([people.context, subjects.context])
+ERASED = commit("subject-person-1", 0, SubjectErased(subject="person-1"), category="subject")
+
+
+@pytest.fixture
+async def store(open_another) -> Store:
+    return await open_another(masters=MASTERS, catalog=CATALOG)  # type: ignore[no-any-return]
+
+
+def bus(store: Store) -> CommandBus:
+    repository = AggregateRepository(store.log)
+    return CommandBus(CATALOG, store.log, repository, now, new_id, [destroying(store.log.keys)])
+
+
+async def name(store: Store, stream: str, version: int) -> None:
+    event = PersonRenamed(name="plain") if version else PersonRegistered(city="Graz", name="plain")
+    await store.log.append(commit(stream, version, event, category="person"))
+
+
+async def names(store: Store) -> list[str | None]:
+    events = [event for one in await store.everything() for event in one.events if _is_named(event)]
+    return [event.data["name"] for event in events]
+
+
+def _is_named(event: RecordedEvent) -> bool:
+    return event.commit.category == "person"
+
+
+async def destroyed(store: Store) -> bool:
+    key = await store.database["keys"].find_one({"_id": "default/person-1"})
+    return key is not None and "wrapped" not in key
+
+
+async def test_the_key_is_gone_before_the_command_has_its_receipt_and_again_changes_nothing(store):
+    await name(store, "person-1", 0)
+    first = await bus(store).dispatch(Envelope(EraseSubject(subject="person-1", reason="asked for it")))
+    assert await destroyed(store)
+    again = await bus(store).dispatch(Envelope(EraseSubject(subject="person-1")))
+    assert (first.stream, first.version, again.version, again.position) == ("subject-person-1", 1, 1, 0)
+    assert await names(store) == [None]
+
+
+async def test_to_erase_again_destroys_a_key_that_came_back_with_a_backup(store):
+    await name(store, "person-1", 0)
+    backup = await store.database["keys"].find_one({})
+    await bus(store).dispatch(Envelope(EraseSubject(subject="person-1")))
+    await store.database["keys"].delete_many({})
+    await store.database["keys"].insert_one(backup)
+    assert not await destroyed(store)
+    await bus(store).dispatch(Envelope(EraseSubject(subject="person-1")))
+    assert await destroyed(store)
+
+
+async def test_who_reads_the_record_of_an_erasure_completes_it_and_sees_nothing_around_it(
+    store, open_another
+):
+    """The page holds data from before the record and from after it, when the key was still there."""
+    await name(store, "person-1", 0)
+    await name(store, "person-2", 0)
+    await store.log.append(ERASED)
+    await name(store, "person-1", 1)
+    another = await open_another(masters=MASTERS, catalog=CATALOG)
+    assert not await destroyed(store)
+    assert await names(another) == [None, "plain", None]
+    assert await destroyed(store)
+
+
+async def test_a_reader_in_order_sees_nothing_of_the_subject_from_the_record_on(store, open_another):
+    await name(store, "person-1", 0)
+    await store.log.append(ERASED)
+    await name(store, "person-1", 1)
+    reader = (await open_another(masters=MASTERS, catalog=CATALOG)).log.reader()
+    pages = [(await reader.read(position, limit=1))[0].events[0].data.get("name") for position in range(3)]
+    assert pages == ["plain", None, None]
+
+
+async def test_an_erasure_that_was_met_costs_no_query_again(store):
+    await store.log.append(ERASED)
+    await store.everything()
+    await store.database.command({"profile": 2})
+    await asyncio.gather(*(store.everything() for _ in range(3)))
+    await store.database.command({"profile": 0})
+    asked = {"ns": f"{store.database.name}.keys"}
+    assert await store.database["system.profile"].count_documents(asked) == 0
