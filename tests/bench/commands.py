@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from functools import partial
 from itertools import cycle, repeat
 from typing import Any
 from uuid import uuid4
@@ -28,6 +29,9 @@ CALLERS = 64
 STREAMS = 1_000
 CHANGES = 4
 """Commands on each stream in a turn."""
+HOT = 60 * CALLERS
+"""Commands on the one hot stream in a turn, and how many of them one after another."""
+HOT_ALONE = 400
 SECONDS = 1.0
 
 MUTATION = """mutation ($input: StartWorkflowInput!) {
@@ -38,10 +42,10 @@ MUTATION = """mutation ($input: StartWorkflowInput!) {
 class Dispatched:
     """The bus at work, and afterwards the very documents it stored, for bare motor to insert."""
 
-    def __init__(self, nerve: Nerve, bare: Collection) -> None:
+    def __init__(self, nerve: Nerve, bare: Collection, streams: int) -> None:
         self._nerve = nerve
         self._bare = bare
-        self._agents = [new_id("agent") for _ in range(STREAMS)]
+        self._agents = [new_id("agent") for _ in range(streams)]
         self._states = cycle((AgentState.BUSY, AgentState.IDLE))
         self._copied = 0
 
@@ -49,10 +53,11 @@ class Dispatched:
         """Begin the streams."""
         await asyncio.gather(*(self._dispatch(RegisterAgent(id=agent, name="Ada")) for agent in self._agents))
 
-    async def through_the_bus(self) -> Figure:
-        states = [next(self._states) for _ in range(CHANGES)]
+    async def through_the_bus(self, callers: int, changes: int) -> Figure:
+        """So many changes of each stream's state."""
+        states = [next(self._states) for _ in range(changes)]
         commands = [ChangeAgentState(id=agent, state=state) for state in states for agent in self._agents]
-        return Figure(await per_second(CALLERS, commands, self._dispatch))
+        return Figure(await per_second(callers, commands, self._dispatch))
 
     async def bare_inserts(self) -> Figure:
         log = self._nerve.database["log"]
@@ -70,7 +75,7 @@ class Dispatched:
 
 
 @asynccontextmanager
-async def _bus(machine: Machine) -> AsyncIterator[Contest]:
+async def _dispatched(machine: Machine, streams: int) -> AsyncIterator[Dispatched]:
     name = f"bus_{uuid4().hex}"
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
@@ -78,11 +83,29 @@ async def _bus(machine: Machine) -> AsyncIterator[Contest]:
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         bare = Collections.of(client[f"{name}_bare"])
         await bare.prepare()
-        dispatched = Dispatched(nerve, bare.log)
+        dispatched = Dispatched(nerve, bare.log, streams)
         await dispatched.prepare()
+        yield dispatched
+
+
+@asynccontextmanager
+async def _bus(machine: Machine) -> AsyncIterator[Contest]:
+    async with _dispatched(machine, STREAMS) as dispatched:
         yield Contest(
-            Contender(f"CommandBus, {CALLERS} callers", dispatched.through_the_bus),
+            Contender(
+                f"CommandBus, {CALLERS} callers", partial(dispatched.through_the_bus, CALLERS, CHANGES)
+            ),
             Contender(f"motor insert_many of the same, {CALLERS} each", dispatched.bare_inserts),
+        )
+
+
+@asynccontextmanager
+async def _hot_stream(machine: Machine) -> AsyncIterator[Contest]:
+    async with _dispatched(machine, 1) as dispatched:
+        yield Contest(
+            Contender(f"CommandBus, {CALLERS} callers", partial(dispatched.through_the_bus, CALLERS, HOT)),
+            Contender(f"motor insert_many of the same, {CALLERS} each", dispatched.bare_inserts),
+            (Contender("CommandBus, one after another", partial(dispatched.through_the_bus, 1, HOT_ALONE)),),
         )
 
 
@@ -115,5 +138,6 @@ def _is_stored(body: bytes) -> bool:
 
 BENCHMARKS = (
     Benchmark("bus.commands", "commands/s", f"state changes of {STREAMS:,} agents", _bus),
+    Benchmark("bus.hotstream", "commands/s", "state changes of one agent", _hot_stream),
     Benchmark("graphql.commands", "mutations/s", "mutations over HTTP that await STORED", _graphql),
 )
