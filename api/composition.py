@@ -24,7 +24,9 @@ from eventstore.aggregates import AggregateRepository
 from eventstore.driver import Database, open_client
 from eventstore.erasure import destroying
 from eventstore.log import EventLog
+from eventstore.rebuilder import Rebuilder
 from eventstore.retention import Retention
+from eventstore.snapshots import Snapshots
 from projections.changes import LiveChanges
 from projections.live import LiveView
 from projections.projector import ViewWorker
@@ -48,6 +50,7 @@ class Nerve:
     wakeups: Wakeups
     checkpoints: Checkpoints
     log: EventLog
+    rebuilder: Rebuilder
     feed: Feed
     bus: CommandBus
     readers: Mapping[str, ViewReader]
@@ -105,6 +108,7 @@ async def open_nerve(
             await refuse_shortfall(nerve.log, nerve.checkpoints)
         await wakeups.start()
         stack.push_async_callback(wakeups.stop)
+        stack.push_async_callback(nerve.rebuilder.close)
         stack.push_async_callback(nerve.log.close)
         if project:
             await _start_worker(nerve, stack)
@@ -127,7 +131,8 @@ async def _assemble(
     await log.open()
     checkpoints = Checkpoints(database)
     feed = Feed(log, wakeups, settings.poll_interval)
-    bus = _bus(catalog, log, metrics)
+    rebuilder = Rebuilder(log, Snapshots(database, log, catalog), settings.snapshot_every)
+    bus = _bus(catalog, log, AggregateRepository(log, rebuilder), metrics)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     readers = {view.name: ViewReader(view, *parts) for view in views}
     changes = {view.name: LiveChanges(view, *parts) for view in views}
@@ -136,7 +141,7 @@ async def _assemble(
     services = Services(bus, log, feed, readers, live, seal, settings.wait_timeout, settings.max_page)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
-        checkpoints=checkpoints, log=log, feed=feed, bus=bus, readers=readers,
+        checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
         changes=changes, services=services, metrics=metrics,
     )  # fmt: skip
 
@@ -166,7 +171,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         stack.callback(metrics.serve(settings.host, settings.metrics_port))
 
 
-def _bus(catalog: Catalog, log: EventLog, metrics: Metrics) -> CommandBus:
+def _bus(catalog: Catalog, log: EventLog, aggregates: AggregateRepository, metrics: Metrics) -> CommandBus:
     middleware = (
         metered(metrics, perf_counter),
         logged(logging.getLogger("nerve.commands")),
@@ -174,4 +179,4 @@ def _bus(catalog: Catalog, log: EventLog, metrics: Metrics) -> CommandBus:
         validated,
         destroying(log.keys),
     )
-    return CommandBus(catalog, MeteredLog(log, metrics), AggregateRepository(log), now, new_id, middleware)
+    return CommandBus(catalog, MeteredLog(log, metrics), aggregates, now, new_id, middleware)

@@ -1,23 +1,26 @@
-"""Aggregates, rebuilt from their events."""
+"""Aggregates, rebuilt from their events and kept while they are in use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from domain.kernel import Aggregate, Event, RecordedEvent
+from domain.kernel import Aggregate
 from domain.kernel.context import holds_personal_data
-from domain.kernel.errors import Unavailable
 from domain.kernel.ports import Loaded
 from eventstore.log import EventLog
 from eventstore.lru import Lru
+from eventstore.rebuilder import Rebuilder
+from eventstore.snapshots import Snapshot
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
 
 class _Kept(NamedTuple):
+    """`snapshot` is the version of the stream's last snapshot, as far as this process knows."""
+
     state: Aggregate[Any, Any]
     version: int
+    snapshot: int
 
 
 class AggregateRepository:
@@ -26,8 +29,8 @@ class AggregateRepository:
     States that may hold personal data are not kept: they would outlive an erasure.
     """
 
-    def __init__(self, log: EventLog, size: int = 10_000) -> None:
-        self._log = log
+    def __init__(self, log: EventLog, rebuilder: Rebuilder | None = None, size: int = 10_000) -> None:
+        self._rebuilder = rebuilder or Rebuilder(log)
         self._kept: Lru[tuple[str, str], _Kept] = Lru(size)
 
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
@@ -37,28 +40,29 @@ class AggregateRepository:
         would be wrong, and a newer process may build it.
         """
         kept = self._kept.get((tenant, stream))
-        state, version = kind(), 0
-        if kept is not None and isinstance(kept.state, kind):
-            state, version = kept.state, kept.version
-            if not fresh:
-                return Loaded(state, version, fresh=False)
-        events = await self._log.stream(tenant, stream, version)
-        if events:
-            state, version = state.evolve_all(_payloads(events)), events[-1].version
-            self.keep(tenant, stream, state, version)
+        if kept is None or not isinstance(kept.state, kind):
+            state, version, snapshot = await self._rebuilder.rebuild(tenant, stream, kind)
+            self._remember(tenant, stream, _Kept(state, version, snapshot))
+            return Loaded(state, version, fresh=True)
+        if not fresh:
+            return Loaded(kept.state, kept.version, fresh=False)
+        state, version, _ = await self._rebuilder.advance(
+            tenant, stream, Snapshot(kept.state, kept.version, "")
+        )
+        self.keep(tenant, stream, state, version)
         return Loaded(state, version, fresh=True)
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember a state, unless a newer one is known already or it may hold personal data."""
-        if holds_personal_data(type(state)):
-            return
+        kept, kind = self._kept.get((tenant, stream)), type(state)
+        snapshot = kept.snapshot if kept else 0
+        if self._rebuilder.is_due(kind, version, snapshot):
+            self._rebuilder.refresh(tenant, stream, kind)
+            snapshot = version
+        self._remember(tenant, stream, _Kept(state, version, snapshot))
+
+    def _remember(self, tenant: str, stream: str, new: _Kept) -> None:
         kept = self._kept.get((tenant, stream))
-        if kept is None or kept.version < version:
-            self._kept.put((tenant, stream), _Kept(state, version))
-
-
-def _payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
-    for event in events:
-        if event.payload is None:
-            raise Unavailable(event.why_unreadable())
-        yield event.payload
+        is_newer = new.version > (kept.version if kept else 0)
+        if is_newer and not holds_personal_data(type(new.state)):
+            self._kept.put((tenant, stream), new)

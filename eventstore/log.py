@@ -138,6 +138,10 @@ class EventLog:
         """The events behind `after_version`, in order, at most `limit`; none where there is no stream."""
         return await self._streams.read(tenant, stream, after_version, limit)
 
+    async def event_id(self, tenant: str, stream: str, version: int) -> str | None:
+        """The id of the event at `version` of the stream, None where there is none."""
+        return await self._streams.event_id(tenant, stream, version)
+
     async def search(
         self, tenant: str, query: EventQuery, after: int = 0, limit: int = 100, *, before: int | None = None
     ) -> list[RecordedEvent]:

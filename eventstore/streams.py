@@ -74,6 +74,13 @@ class Streams:
         self.reached(tenant, stream, tip)
         return tip
 
+    async def event_id(self, tenant: str, stream: str, version: int) -> str | None:
+        """The id of the event at `version`, None where the stream has none; reads nothing else of it."""
+        at = {"events": {"$elemMatch": {"version": version}}}
+        with unavailable_if_down():
+            found = await self._log.find_one({"tenant": tenant, "stream": stream, **at}, at)
+        return None if found is None else str(found["events"][0]["id"])
+
     def known(self, tenant: str, stream: str) -> Tip:
         """The highest version that this process has seen; the stream may be further by now, never less."""
         return self._known.get((tenant, stream)) or START

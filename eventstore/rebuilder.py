@@ -1,0 +1,115 @@
+"""The state of a stream from what the log holds: its snapshot, and the events since."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from domain.kernel import Aggregate, Event, RecordedEvent
+from domain.kernel.context import holds_personal_data
+from domain.kernel.errors import Unavailable
+from eventstore.log import EventLog
+from eventstore.snapshots import Snapshot, Snapshots
+from eventstore.streams import PAGE
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=Aggregate[Any, Any])
+
+WAITING = 256
+"""Streams that wait for a new snapshot at most; what does not fit has another chance with later events."""
+
+
+class Rebuilt(NamedTuple, Generic[A]):
+    """A state and the version it is at; `snapshot` is the version of the snapshot that it began with."""
+
+    state: A
+    version: int
+    snapshot: int
+
+
+class Rebuilder:
+    """Rebuilds states, and writes snapshots behind those who load, one after another.
+
+    A stream has a new snapshot whenever it is found `every` events or more beyond its last one. Snapshots are
+    made of what was read from the log alone, never of a state that a process holds.
+    """
+
+    def __init__(self, log: EventLog, snapshots: Snapshots | None = None, every: int = 100) -> None:
+        self._log = log
+        self._snapshots = snapshots
+        self._every = every
+        self._waiting: dict[tuple[str, str], Snapshot[Any] | type[Aggregate[Any, Any]]] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    async def rebuild(self, tenant: str, stream: str, kind: type[A]) -> Rebuilt[A]:
+        """The state of the stream, with all that was acknowledged before the call.
+
+        Raises Unavailable, also where the stream holds an event that this process cannot read.
+        """
+        begin = Snapshot(kind(), 0, "")
+        if self._snapshots is not None and not holds_personal_data(kind):
+            begin = await self._snapshots.read(tenant, stream, kind) or begin
+        end = await self.advance(tenant, stream, begin)
+        if self.is_due(kind, end.version, begin.version):
+            self._enqueue(tenant, stream, end)
+        return Rebuilt(end.state, end.version, begin.version)
+
+    async def advance(self, tenant: str, stream: str, begin: Snapshot[A]) -> Snapshot[A]:
+        """The state with all events since; a page at a time, so that a long stream needs no more memory."""
+        state, version, event = begin
+        while True:
+            events = await self._log.stream(tenant, stream, version, PAGE)
+            if events:
+                state = state.evolve_all(_payloads(events))
+                version, event = events[-1].version, events[-1].id
+            if len(events) < PAGE:
+                return Snapshot(state, version, event)
+
+    def is_due(self, kind: type[Aggregate[Any, Any]], version: int, snapshot: int) -> bool:
+        """Whether a stream at `version` is to have a new snapshot, its last being at version `snapshot`.
+
+        States that may hold personal data have none: they would outlive an erasure.
+        """
+        has_any = self._snapshots is not None and not holds_personal_data(kind)
+        return has_any and version - snapshot >= self._every
+
+    def refresh(self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]]) -> None:
+        """Rebuild the stream in the background, for a new snapshot if one is due."""
+        self._enqueue(tenant, stream, kind)
+
+    def _enqueue(self, tenant: str, stream: str, work: Snapshot[Any] | type[Aggregate[Any, Any]]) -> None:
+        key = (tenant, stream)
+        if key in self._waiting or len(self._waiting) < WAITING:
+            self._waiting[key] = work
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        assert self._snapshots is not None
+        while self._waiting:
+            tenant, stream = key = next(iter(self._waiting))
+            work = self._waiting.pop(key)
+            try:
+                if isinstance(work, Snapshot):
+                    await self._snapshots.write(tenant, stream, work)
+                else:
+                    await self.rebuild(tenant, stream, work)
+            except Exception as error:
+                logger.warning("%s has no new snapshot: %s: %s", stream, type(error).__name__, error)
+
+    async def close(self) -> None:
+        """Stop writing; what waits is let go."""
+        self._waiting.clear()
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
+
+
+def _payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
+    for event in events:
+        if event.payload is None:
+            raise Unavailable(event.why_unreadable())
+        yield event.payload

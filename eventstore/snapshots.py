@@ -1,0 +1,144 @@
+"""Snapshots: the state of a stream at a version, so that a load need not begin at its first event.
+
+A snapshot can always be done without: whatever is wrong with one, it is dropped and the events are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pymongo.errors import DuplicateKeyError
+
+from domain.kernel import Aggregate, Catalog
+from eventstore.driver import Database, Document, unavailable_if_down
+from eventstore.fingerprint import fingerprint
+from eventstore.log import EventLog
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=Aggregate[Any, Any])
+
+MAX_STATE_BYTES = 15_000_000
+"""Encoded size of a state at most; MongoDB's own limit for a document is 16 MiB."""
+
+
+class Snapshot(NamedTuple, Generic[A]):
+    """The state after the first `version` events of a stream; `event` is the id of the last of them."""
+
+    state: A
+    version: int
+    event: str
+
+
+class Snapshots:
+    """The newest snapshot of each stream, in one document each.
+
+    A snapshot counts only for the code that made it, and only where the log has the event that it ends with:
+    the log may have been restored to an earlier time. What other code has left is replaced.
+    """
+
+    def __init__(self, database: Database, log: EventLog, catalog: Catalog) -> None:
+        self._documents = database["snapshots"]
+        self._log = log
+        self._contexts = catalog.contexts
+        # Now, while the source is that of the code which runs.
+        self._fingerprints: dict[type[Aggregate[Any, Any]], str] = {}
+        for context in self._contexts:
+            self._fingerprint(context.aggregate)
+
+    async def read(self, tenant: str, stream: str, kind: type[A]) -> Snapshot[A] | None:
+        """The stream's snapshot, None where there is none that counts. Raises Unavailable."""
+        with unavailable_if_down():
+            document = await self._documents.find_one({"_id": _key(tenant, stream)})
+            if document is None or document.get("fingerprint") != self._fingerprint(kind):
+                return None
+            try:
+                snapshot = _from_document(document, kind)
+            except (KeyError, TypeError, ValueError) as error:
+                await self._drop(document, f"it is broken ({type(error).__name__})")
+                return None
+            if await self._log.event_id(tenant, stream, snapshot.version) != snapshot.event:
+                await self._drop(document, "the log has not the event that it ends with")
+                return None
+        return snapshot
+
+    async def _drop(self, document: Document, reason: str) -> None:
+        logger.warning("the snapshot of %s is dropped: %s", document["_id"], reason)
+        same = {name: document.get(name) for name in ("_id", "fingerprint", "version", "digest")}
+        await self._documents.delete_one(same)
+
+    async def write(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
+        """Keep the snapshot unless a newer one is there; one whose state cannot be kept is let go."""
+        encoded = _encode(snapshot.state)
+        if encoded is None or len(encoded) > MAX_STATE_BYTES:
+            return
+        code, key = self._fingerprint(type(snapshot.state)), _key(tenant, stream)
+        document = {
+            "fingerprint": code,
+            "version": snapshot.version,
+            "event": snapshot.event,
+            "state": encoded,
+            "digest": _digest(key, code, snapshot.version, snapshot.event, encoded),
+        }
+        older = {"$or": [{"fingerprint": {"$ne": code}}, {"version": {"$lt": snapshot.version}}]}
+        try:
+            await self._documents.update_one({"_id": key, **older}, {"$set": document}, upsert=True)
+        except DuplicateKeyError:
+            logger.debug("a newer snapshot of %s is there already", key)
+
+    def _fingerprint(self, kind: type[Aggregate[Any, Any]]) -> str:
+        known = self._fingerprints.get(kind)
+        if known is None:
+            known = self._fingerprints[kind] = fingerprint(kind, self._contexts)
+        return known
+
+
+def _key(tenant: str, stream: str) -> str:
+    return f"{tenant}/{stream}"
+
+
+def _from_document(document: Document, kind: type[A]) -> Snapshot[A]:
+    key, code, version = document["_id"], document["fingerprint"], document["version"]
+    event, state = document["event"], document["state"]
+    if document["digest"] != _digest(key, code, version, event, state):
+        raise ValueError("the digest is another")
+    adapter = _adapter(kind)
+    if adapter is None:
+        raise ValueError("the state has no shape that can be read")
+    return Snapshot(adapter.validate_json(state), version, event)
+
+
+def _digest(key: str, code: str, version: int, event: str, state: bytes) -> bytes:
+    digest = hashlib.sha256(f"{key}\0{code}\0{version}\0{event}\0".encode())
+    digest.update(state)
+    return digest.digest()
+
+
+def _encode(state: Aggregate[Any, Any]) -> bytes | None:
+    """The state as JSON; None where what would come back is not the same."""
+    adapter = _adapter(type(state))
+    if adapter is None:
+        return None
+    try:
+        # The fold's events are trusted, not validated: an enum may be in the state as its plain value.
+        encoded = adapter.dump_json(state, warnings="none")
+        same = adapter.validate_json(encoded)
+        if same == state and adapter.dump_json(same) == encoded:
+            return encoded
+    except ValueError:
+        pass
+    logger.warning("states of %s have no snapshots: they do not come back from JSON", type(state).__name__)
+    return None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(kind)
+    except PydanticSchemaGenerationError:
+        logger.warning("states of %s have no snapshots: pydantic has no schema of them", kind)
+        return None
