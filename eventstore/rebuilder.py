@@ -84,7 +84,7 @@ class Rebuilder:
         key = (tenant, stream)
         if key in self._waiting or len(self._waiting) < WAITING:
             self._waiting[key] = work
-            if self._writing is None or self._writing.done():
+            if not self.waiting:
                 self._writing = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
@@ -99,6 +99,11 @@ class Rebuilder:
                     await self.rebuild(tenant, stream, work)
             except Exception as error:
                 logger.warning("%s has no new snapshot: %s: %s", stream, type(error).__name__, error)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a snapshot is still to be written, or is being written."""
+        return self._writing is not None and not self._writing.done()
 
     async def close(self) -> None:
         """Stop writing; what waits is let go."""

@@ -1,0 +1,101 @@
+"""The fingerprint of an aggregate changes with all the code that may take part in its fold, and only then."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from domain.kernel import Context
+from eventstore import fingerprint as module
+from eventstore.fingerprint import fingerprint
+
+SOURCES = {
+    "__init__.py": "",
+    "aggregate.py": """
+from dataclasses import dataclass
+from domain.kernel import Aggregate, ChangeCommand
+from {package}.events import Done
+from {package} import rules
+
+class Do(ChangeCommand):
+    pass
+
+@dataclass(frozen=True)
+class Deed(Aggregate[Do, Done]):
+    category = "deed"
+    count: int = 0
+
+    def decide(self, command, facts):
+        return [Done()]
+
+    def evolve(self, event):
+        from .lazily import more
+        return Deed(self.count + rules.STEP)
+""",
+    "events.py": """
+from domain.kernel import Event
+
+class Done(Event, type="deed.done", revision=2):
+    pass
+""",
+    "rules.py": "from .numbers import STEP",
+    "numbers.py": "STEP = 1",
+    "lazily.py": "more = 1",
+    "upcasters.py": """
+from domain.kernel import upcaster
+
+@upcaster("deed.done", 1)
+def done_1(data):
+    return data
+""",
+    "unrelated.py": "",
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A package of its own with a context in it."""
+    name = f"deeds{abs(hash(request.node.name))}"
+    (tmp_path / name).mkdir()
+    for file, source in SOURCES.items():
+        (tmp_path / name / file).write_text(source.replace("{package}", name))
+    monkeypatch.syspath_prepend(tmp_path)
+    yield name
+    for loaded in [loaded for loaded in sys.modules if loaded.startswith(name)]:
+        del sys.modules[loaded]
+    module._module.cache_clear()
+
+
+def of(package: str) -> str:
+    """The fingerprint, with the sources read anew."""
+    module._module.cache_clear()
+    aggregate = import_module(f"{package}.aggregate").Deed
+    step = import_module(f"{package}.upcasters").done_1
+    return fingerprint(aggregate, [Context("deeds", aggregate, (step,))])
+
+
+@pytest.mark.parametrize("file", [file for file in SOURCES if file != "unrelated.py"])
+def test_it_changes_with_each_module_that_is_imported(package: str, tmp_path: Path, file: str):
+    before = of(package)
+    assert of(package) == before
+    with (tmp_path / package / file).open("a") as source:
+        source.write("\nCHANGED = True\n")
+    assert of(package) != before
+
+
+def test_it_does_not_change_with_a_module_that_is_not(package: str, tmp_path: Path):
+    before = of(package)
+    (tmp_path / package / "unrelated.py").write_text("CHANGED = True")
+    assert of(package) == before
+
+
+def test_it_changes_with_the_kernel(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    before = of(package)
+    changed = tmp_path / "event.py"
+    changed.write_bytes(Path(sys.modules["domain.kernel.event"].__file__ or "").read_bytes() + b"# changed")
+    monkeypatch.setattr(sys.modules["domain.kernel.event"], "__file__", str(changed))
+    assert of(package) != before
