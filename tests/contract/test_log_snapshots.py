@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -13,80 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.kernel import Aggregate, Catalog, Facts
+from domain.kernel import Catalog
 from eventstore import rebuilder
 from eventstore.aggregates import AggregateRepository
 from eventstore.rebuilder import Rebuilder
 from eventstore.sealing import MasterKeys
 from eventstore.snapshots import Snapshot, Snapshots
 from tests import letters, people
-from tests.commits import CATALOG, Store, commit, open_store, scores
+from tests.commits import Store, commit, open_store, scores
 from tests.letters.stored import FIRST, OPENED, document
-from tests.notes import Note, Scored, Touch
 from tests.strategies import MOMENTS, TEXT
-
-EVERY = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Total(Aggregate[Touch, Scored]):
-    category = "note"
-    sum: int = 0
-
-    def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
-        return ()
-
-    def evolve(self, event: Scored) -> Total:
-        return Total(self.sum + event.by)
-
-
-@dataclass(frozen=True, slots=True)
-class Odd(Aggregate[Touch, Scored]):
-    """Its state does not come back from JSON as what it was."""
-
-    category = "note"
-    seen: Any = ()
-
-    def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
-        return ()
-
-    def evolve(self, event: Scored) -> Odd:
-        return Odd((*self.seen, event.by))
-
-
-class Process:
-    """Loads aggregates as one process does; `cold` forgets what it has in memory."""
-
-    def __init__(self, store: Store, catalog: Catalog = CATALOG) -> None:
-        self.store = store
-        self.snapshots = Snapshots(store.database, store.log, catalog)
-        self.rebuilder = Rebuilder(store.log, self.snapshots, EVERY)
-        self.aggregates = AggregateRepository(store.log, self.rebuilder)
-
-    async def cold(self, stream: str = "note-a", kind: Any = Total) -> Any:
-        """The state of the stream and its version, by a repository that has never seen it."""
-        loaded = await AggregateRepository(self.store.log, self.rebuilder).load("default", stream, kind)
-        return loaded.state, loaded.version
-
-    async def append(self, count: int, stream: str = "note-a") -> None:
-        """`count` commits of one event that adds 1 each."""
-        _, version = await self.from_zero(stream)
-        for number in range(count):
-            await self.store.log.append(commit(stream, version + number, Scored(by=1)))
-
-    async def from_zero(self, stream: str = "note-a", kind: Any = Total) -> Any:
-        loaded = await AggregateRepository(self.store.log).load("default", stream, kind)
-        return loaded.state, loaded.version
-
-    async def kept(self, stream: str = "note-a") -> dict[str, Any] | None:
-        return await self.store.database["snapshots"].find_one({"_id": f"default/{stream}"})
-
-    async def snapshot_at(self, version: int, stream: str = "note-a") -> dict[str, Any]:
-        """The stream's snapshot once it is at the version."""
-        async with asyncio.timeout(10):
-            while (found := await self.kept(stream)) is None or found["version"] != version:
-                await asyncio.sleep(0.01)
-        return found
+from tests.totals import EVERY, Odd, Process, Total, idle
 
 
 @pytest.fixture
@@ -94,13 +29,6 @@ async def process(store: Store) -> AsyncIterator[Process]:
     process = Process(store)
     yield process
     await process.rebuilder.close()
-
-
-async def idle(rebuilder: Rebuilder) -> None:
-    """Wait until nothing waits for a snapshot."""
-    async with asyncio.timeout(10):
-        while rebuilder.waiting:
-            await asyncio.sleep(0.001)
 
 
 async def test_a_load_begins_at_the_snapshot_and_reads_what_came_since(process):
@@ -145,91 +73,6 @@ async def test_one_long_load_is_read_in_pages_and_leaves_a_snapshot(process, mon
     await process.append(1)
     assert await process.cold() == (Total(56), 11)
     await process.snapshot_at(11)
-
-
-async def test_a_snapshot_of_other_code_does_not_count_and_is_replaced(process, caplog):
-    await process.append(EVERY)
-    await process.cold()
-    right = await process.snapshot_at(5)
-    other = {"fingerprint": "other", "version": 90, "state": b"{}", "marked": True}
-    await process.store.database["snapshots"].update_one({}, {"$set": other})
-    assert await process.cold() == (Total(5), 5)
-    replaced = await process.snapshot_at(5)
-    assert {name: replaced[name] for name in right} == right
-    assert not caplog.records
-
-
-async def test_an_aggregate_of_another_class_does_not_take_the_snapshot_for_its_own(process):
-    await process.append(EVERY)
-    await process.cold()
-    await process.snapshot_at(5)
-    assert await process.cold(kind=Note) == (Note(), 5)
-    assert await process.cold() == (Total(5), 5)
-
-
-BROKEN: list[dict[str, Any]] = [
-    {"$set": {"state": b'{"sum":6}'}},
-    {"$set": {"state": b"no JSON"}},
-    {"$set": {"state": "text"}},
-    {"$set": {"version": 4}},
-    {"$set": {"version": 2**40}},
-    {"$set": {"event": "another"}},
-    {"$unset": {"state": ""}},
-    {"$unset": {"digest": "", "version": ""}},
-    {"$set": {"digest": 7}},
-]
-
-
-@pytest.mark.parametrize("change", BROKEN, ids=str)
-async def test_a_broken_snapshot_is_dropped_with_a_warning_and_replaced(process, caplog, change):
-    await process.append(EVERY)
-    await process.cold()
-    right = await process.snapshot_at(5)
-    await process.store.database["snapshots"].update_one({}, change)
-    assert await process.cold() == (Total(5), 5)
-    assert await process.snapshot_at(5) == right
-    (record,) = caplog.records
-    assert record.message.startswith("the snapshot of default/note-a is dropped: it is broken")
-    assert record.levelno == logging.WARNING
-
-
-async def test_the_snapshot_of_another_stream_is_dropped(process, caplog):
-    for stream in ("note-a", "note-b"):
-        await process.append(EVERY, stream)
-    await process.append(1, "note-a")
-    await process.cold("note-b")
-    foreign = await process.snapshot_at(5, "note-b")
-    await process.store.database["snapshots"].insert_one({**foreign, "_id": "default/note-a"})
-    assert await process.cold() == (Total(6), 6)
-    assert "is dropped: it is broken" in caplog.text
-    await process.snapshot_at(6)
-
-
-@pytest.mark.parametrize("goes_on", [0, 2, 20])
-async def test_a_snapshot_of_a_history_that_is_gone_is_dropped(process, caplog, goes_on):
-    """The log was restored to an earlier time than the snapshots, and may have gone on otherwise."""
-    await process.append(EVERY + 2)
-    await process.cold()
-    await process.snapshot_at(7)
-    await process.store.documents.delete_many({"_id": {"$gt": 5}})
-    after = Process(process.store)
-    for number in range(goes_on):
-        await process.store.database["log"].insert_one(
-            {
-                **(await process.store.documents.find_one({"_id": 5}) or {}),
-                "_id": 6 + number,
-                "command": {"id": f"again-{number}", "name": "Touch"},
-                "events": [
-                    {"id": f"again-{number}", "type": "note.scored", "schema": 1, "version": 6 + number}
-                    | {"data": {"by": 2}}
-                ],
-            }
-        )
-    assert await after.cold() == (Total(5 + 2 * goes_on), 5 + goes_on)
-    assert "is dropped: the log has not the event that it ends with" in caplog.text
-    await after.snapshot_at(5 + goes_on)
-    assert await after.cold() == await after.from_zero()
-    await after.rebuilder.close()
 
 
 async def test_an_older_snapshot_does_not_replace_a_newer_one(process):

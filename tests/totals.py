@@ -1,0 +1,85 @@
+"""Aggregates that add up, and a process that loads them with snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.kernel import Aggregate, Catalog, Facts
+from eventstore.aggregates import AggregateRepository
+from eventstore.rebuilder import Rebuilder
+from eventstore.snapshots import Snapshots
+from tests.commits import CATALOG, Store, commit
+from tests.notes import Scored, Touch
+
+EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Total(Aggregate[Touch, Scored]):
+    category = "note"
+    sum: int = 0
+
+    def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
+        return ()
+
+    def evolve(self, event: Scored) -> Total:
+        return Total(self.sum + event.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Odd(Aggregate[Touch, Scored]):
+    """Its state does not come back from JSON as what it was."""
+
+    category = "note"
+    seen: Any = ()
+
+    def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
+        return ()
+
+    def evolve(self, event: Scored) -> Odd:
+        return Odd((*self.seen, event.by))
+
+
+class Process:
+    """Loads aggregates as one process does; `cold` forgets what it has in memory."""
+
+    def __init__(self, store: Store, catalog: Catalog = CATALOG) -> None:
+        self.store = store
+        self.snapshots = Snapshots(store.database, store.log, catalog)
+        self.rebuilder = Rebuilder(store.log, self.snapshots, EVERY)
+        self.aggregates = AggregateRepository(store.log, self.rebuilder)
+
+    async def cold(self, stream: str = "note-a", kind: Any = Total) -> Any:
+        """The state of the stream and its version, by a repository that has never seen it."""
+        loaded = await AggregateRepository(self.store.log, self.rebuilder).load("default", stream, kind)
+        return loaded.state, loaded.version
+
+    async def append(self, count: int, stream: str = "note-a") -> None:
+        """`count` commits of one event that adds 1 each."""
+        _, version = await self.from_zero(stream)
+        for number in range(count):
+            await self.store.log.append(commit(stream, version + number, Scored(by=1)))
+
+    async def from_zero(self, stream: str = "note-a", kind: Any = Total) -> Any:
+        loaded = await AggregateRepository(self.store.log).load("default", stream, kind)
+        return loaded.state, loaded.version
+
+    async def kept(self, stream: str = "note-a") -> dict[str, Any] | None:
+        return await self.store.database["snapshots"].find_one({"_id": f"default/{stream}"})
+
+    async def snapshot_at(self, version: int, stream: str = "note-a") -> dict[str, Any]:
+        """The stream's snapshot once it is at the version."""
+        async with asyncio.timeout(10):
+            while (found := await self.kept(stream)) is None or found["version"] != version:
+                await asyncio.sleep(0.01)
+        return found
+
+
+async def idle(rebuilder: Rebuilder) -> None:
+    """Wait until nothing waits for a snapshot."""
+    async with asyncio.timeout(10):
+        while rebuilder.waiting:
+            await asyncio.sleep(0.001)
