@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 
 from bson.raw_bson import RawBSONDocument
@@ -22,6 +22,7 @@ from eventstore.keys import SubjectKeys
 from eventstore.moments import recorded_before
 from eventstore.query import EventQuery
 from eventstore.reader import LogReader
+from eventstore.restore import Outcome, Restorer
 from eventstore.sealing import MasterKeys, blank
 from eventstore.search import Search
 from eventstore.settlement import Settlement
@@ -64,6 +65,7 @@ class EventLog:
         self._appender = Appender(self._collections, self._streams, settlement, self._vault, announce)
         self._watermark = Watermark(self._collections, clock, fence_after)
         self._search = Search(self._collections.log, self._decoder, self._watermark)
+        self._restorer = Restorer(self._collections, self._streams, self._vault, clock, announce)
 
     async def open(self) -> None:
         """Create what is missing; safe with several processes at once, and again.
@@ -86,6 +88,10 @@ class EventLog:
         """
         unsealed = self._vault.prepare(commit)
         return await self._appender.submit(commit, encode(commit, blank(unsealed)), unsealed)
+
+    async def restore(self, commits: Sequence[NewCommit]) -> list[Outcome]:
+        """Store commits of another log as they were there, in their order; see `Restorer.store`."""
+        return await self._restorer.store(commits)
 
     async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
         """The command's name and its first receipt, None where nothing was stored under that id."""

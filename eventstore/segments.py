@@ -14,15 +14,15 @@ from hashlib import sha256
 from struct import unpack_from
 from typing import Any
 
-import zstandard
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from domain.kernel.errors import SegmentUnreadable
 from eventstore.driver import Document
+from eventstore.zstd import CompressionParameter, compress, decompress
 
-LEVEL = 9
-"""Of zstd's 22: a tenth smaller than the default and still far faster than the log is read."""
+OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 9, CompressionParameter.checksum_flag: 1}
+"""Of the levels up to 22 one that is still far faster than the log is read."""
 
 UTC_TIMES: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 """Documents of segments are decoded as those of the database are."""
@@ -101,7 +101,7 @@ def pack(
     log: str, number: int, first: int, count: int, content: bytes, at: datetime
 ) -> tuple[Segment, bytes]:
     """The `count` documents from position `first` on as a segment of the log, and the bytes to store."""
-    packed = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(content)
+    packed = compress(content, options=OPTIONS)
     digest, last = sha256(packed).hexdigest(), first + count - 1
     segment = Segment(
         number=number,
@@ -123,7 +123,7 @@ def unpack(segment: Segment, packed: bytes | None) -> Unpacked:
         raise SegmentUnreadable(segment.number, segment.name, "it is missing")
     if sha256(packed).hexdigest() != segment.sha256:
         raise SegmentUnreadable(segment.number, segment.name, "it was changed: its sha256 is another one")
-    content = zstandard.ZstdDecompressor().decompress(packed, max_output_size=segment.bytes)
+    content = decompress(packed)
     unpacked = Unpacked(segment, content)
     if len(unpacked) != segment.count:
         raise SegmentUnreadable(segment.number, segment.name, "it does not hold the positions that it should")

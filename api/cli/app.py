@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, archive, events, processes, schema, subjects, tools, views
+from api.cli import adopt, archive, events, export, processes, schema, subjects, tools, views
 
 app = typer.Typer(
     name="nerve",
@@ -21,6 +21,7 @@ for command in (
     adopt.adopt,
     archive.archive,
     subjects.erase,
+    export.export,
 ):
     app.command()(command)
 app.command("import")(tools.import_file)

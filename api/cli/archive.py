@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,10 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from api.archiving import open_archiver
+from api.cli.points import Point, last_before, point
 from api.cli.terminal import errors, output, running_nerve
-from api.composition import Nerve
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.fields import to_moment
 from eventstore.archiver import Archived
 from eventstore.segments import Segment
 
@@ -32,12 +30,12 @@ def archive(
     """
     if before is not None and list_:
         raise ValidationFailed("give --before or --list, not both")
-    asyncio.run(_show() if before is None else _archive(_point(before)))
+    asyncio.run(_show() if before is None else _archive(point(before)))
 
 
-async def _archive(before: int | datetime) -> None:
+async def _archive(before: Point) -> None:
     async with running_nerve() as nerve, open_archiver(nerve.settings) as archiver:
-        upto = await _last_before(nerve, before)
+        upto = await last_before(nerve, before)
         done = sum(segment.count for segment in await nerve.log.archive.segments())
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
@@ -52,23 +50,6 @@ async def _archive(before: int | datetime) -> None:
     commits, size = sum(one.count for one in made), sum(one.bytes for one in made)
     stored = sum(one.stored_bytes for one in made)
     _say(f"{commits} commits archived in {len(made)} segments: {size} bytes are {stored} now")
-
-
-async def _last_before(nerve: Nerve, before: int | datetime) -> int:
-    if isinstance(before, int):
-        return min(before - 1, await nerve.log.settled())
-    return await nerve.log.recorded_before(before)
-
-
-def _point(text: str) -> int | datetime:
-    """A position, or a moment; one without an offset is UTC."""
-    try:
-        if text.isdecimal():
-            return int(text)
-        moment = datetime.fromisoformat(text)
-        return to_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise ValidationFailed(f"{text!r} is no position and no moment such as 2026-01-31") from None
 
 
 async def _show() -> None:

@@ -14,19 +14,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.terminal import errors, output, running_nerve
 from api.demo import Demo
+from api.importing.restoring import Restorer, is_export
 from api.importing.rows import Refused
 from api.importing.runner import Importer, Report
 
 
 def import_file(
     file: Annotated[
-        Path, typer.Argument(help="A process log (.csv, .xes) or CloudEvents (.jsonl), also .gz.")
+        Path,
+        typer.Argument(help="A process log (.csv, .xes), CloudEvents or an export (.jsonl), also .gz, .zst."),
     ],
 ) -> None:
-    """Import a process log or CloudEvents; a second run adds nothing. Exit code 1 where rows were refused."""
-    report = asyncio.run(_import(file))
+    """Import a process log, commands as CloudEvents, or what `nerve export` wrote.
+
+    A second run adds nothing. Exit code 1 where rows were refused.
+    """
+    report, unit = asyncio.run(_import(file))
     output.print(
-        f"{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored} commands"
+        f"{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored} {unit}"
         f" stored, {report.known} known from an earlier run, {report.refused} rows refused",
         highlight=False,
         soft_wrap=True,
@@ -35,7 +40,8 @@ def import_file(
         raise typer.Exit(1)
 
 
-async def _import(file: Path) -> Report:
+async def _import(file: Path) -> tuple[Report, str]:
+    """Import the file; the report, and what it counts."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -50,10 +56,10 @@ async def _import(file: Path) -> Report:
             def show(report: Report) -> None:
                 progress.update(bar, completed=report.rows, total=report.total, rate=report.rate)
 
-            importer = Importer(
-                nerve.catalog, nerve.bus, nerve.log, progress=show, refuse=partial(_refuse, file)
-            )
-            return await importer.run(file)
+            refuse = partial(_refuse, file)
+            if is_export(file):
+                return await Restorer(nerve.catalog, nerve.log, show, refuse).run(file), "commits"
+            return await Importer(nerve.catalog, nerve.bus, nerve.log, show, refuse).run(file), "commands"
 
 
 def _refuse(file: Path, row: Refused) -> None:

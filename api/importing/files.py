@@ -14,18 +14,22 @@ from api.importing.csv import read_csv
 from api.importing.rows import Fields, Refused
 from api.importing.xes import read_xes
 from domain.kernel.errors import ValidationFailed
+from eventstore.zstd import MAGIC, ZstdError, ZstdFile
 
 LOGS: dict[str, Callable[[BinaryIO], Iterator[Fields | Refused]]] = {".csv": read_csv, ".xes": read_xes}
 CLOUDEVENTS = frozenset({".jsonl", ".ndjson"})
+PACKED = frozenset({".gz", ".zst"})
 
 
 def kind_of(path: Path) -> str:
-    """What the file is by its name, ``.gz`` aside; raises ValidationFailed where that is nothing known."""
-    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    """What the file is by its name, ``.gz`` or ``.zst`` aside; raises ValidationFailed for nothing known."""
+    name = path.with_suffix("") if path.suffix.lower() in PACKED else path
     kind = name.suffix.lower()
     if kind not in LOGS and kind not in CLOUDEVENTS:
         known = ", ".join(sorted({*LOGS, *CLOUDEVENTS}))
-        raise ValidationFailed(f"{path.name} is of no known kind: expected one of {known}, or such with .gz")
+        raise ValidationFailed(
+            f"{path.name} is of no known kind: expected one of {known}, or such with .gz or .zst"
+        )
     return kind
 
 
@@ -34,12 +38,16 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """The file as bytes, unpacked; raises ValidationFailed, with its name, where it cannot be read."""
     try:
         with path.open("rb") as packed:
-            if packed.peek(2)[:2] == b"\x1f\x8b":
+            beginning = packed.peek(4)
+            if beginning.startswith(b"\x1f\x8b"):
                 with gzip.open(packed) as unpacked:
+                    yield cast(BinaryIO, unpacked)
+            elif beginning.startswith(MAGIC):
+                with ZstdFile(packed) as unpacked:
                     yield cast(BinaryIO, unpacked)
             else:
                 yield packed
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, ZstdError) as error:
         raise ValidationFailed(f"{path.name} cannot be read: {error}") from error
     except ValidationFailed as error:
         raise ValidationFailed(f"{path.name}: {error}") from None

@@ -1,0 +1,57 @@
+"""``nerve export``: the events of the log as CloudEvents."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from api.cli.points import Point, last_before, point
+from api.cli.terminal import errors, output, running_nerve
+from api.exporting import Exporter, Range, Report
+
+POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; .jsonl or .ndjson, packed with .gz or .zst.")],
+    since: Annotated[str | None, typer.Option(help=f"Only from this on: {POINT}.")] = None,
+    before: Annotated[str | None, typer.Option(help=f"Only what is before this: {POINT}.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant; without it all.")] = None,
+    stream: Annotated[list[str] | None, typer.Option(help="Only this stream, such as task-42.")] = None,
+    personal: Annotated[bool, typer.Option("--personal", help="Personal data in plain, not null.")] = False,
+) -> None:
+    """Export events as CloudEvents, one a line, in the order of the log; `nerve import` reads them back."""
+    points = (None if since is None else point(since), None if before is None else point(before))
+    report = asyncio.run(_export(file, points, tenant, frozenset(stream or ()) or None, personal))
+    output.print(
+        f"{report.events} events of {report.commits} commits in {report.seconds:.1f} s"
+        f" ({report.events / report.seconds:.0f} events/s)",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+async def _export(
+    file: Path,
+    points: tuple[Point | None, Point | None],
+    tenant: str | None,
+    streams: frozenset[str] | None,
+    personal: bool,
+) -> Report:
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    since, before = points
+    async with running_nerve() as nerve:
+        after = 0 if since is None else await last_before(nerve, since)
+        upto = await nerve.log.settled() if before is None else await last_before(nerve, before)
+        with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            bar = progress.add_task(file.name, total=max(0, upto - after))
+
+            def show(report: Report) -> None:
+                progress.update(bar, completed=report.position - after)
+
+            exporter = Exporter(nerve.log, personal=personal, progress=show)
+            return await exporter.run(file, Range(after, upto, tenant, streams))

@@ -1,0 +1,29 @@
+"""Points of the log as a person gives them: positions and moments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from api.composition import Nerve
+from domain.kernel.errors import ValidationFailed
+from domain.kernel.fields import to_moment
+
+Point = int | datetime
+
+
+def point(text: str) -> Point:
+    """A position, or a moment; one without an offset is UTC. Raises ValidationFailed."""
+    try:
+        if text.isdecimal():
+            return int(text)
+        moment = datetime.fromisoformat(text)
+        return to_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise ValidationFailed(f"{text!r} is no position and no moment such as 2026-01-31") from None
+
+
+async def last_before(nerve: Nerve, limit: Point) -> int:
+    """The last settled position before a point; 0 where there is none."""
+    if isinstance(limit, int):
+        return max(0, min(limit - 1, await nerve.log.settled()))
+    return await nerve.log.recorded_before(limit)

@@ -1,0 +1,85 @@
+"""Events as CloudEvents 1.0, one JSON object a line; a commit is as many lines, one after the other.
+
+    {"specversion": "1.0", "id": "01J...", "source": "/nerve/default", "type": "task.created",
+     "subject": "task-17", "time": "2024-05-17T12:00:00.000Z", "datacontenttype": "application/json",
+     "tenant": "default", "category": "task", "position": "4711", "eventindex": 0, "eventcount": 1,
+     "streamversion": 1, "revision": 1, "command": "CreateTask", "commandid": "4711",
+     "correlationid": "workflow-3", "data": {...}}
+
+Beside the attributes of the specification: the `position` in the log (in text, since the specification's
+integers have 32 bits), the event's place in its commit and how many there are, and what else a commit has.
+`origin` is the source that its command came from. `time` is when it happened; where that is not when it was
+recorded, `recordedtime` tells that too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from api.encoding import encode
+from api.graphql.scalars import write_moment
+from domain.kernel import Commit, RecordedEvent
+from domain.kernel.errors import ValidationFailed
+from domain.kernel.personal import personal_fields
+
+
+def to_lines(commit: Commit, *, personal: bool) -> bytes:
+    """A commit's lines; without `personal` the personal fields are null, whatever they hold.
+
+    Raises ValidationFailed where an event holds what cannot be told in JSON, or cannot be told apart from
+    what is personal because no registered context knows its type.
+    """
+    return b"".join(
+        encode(_attributes(event, len(commit.events)) | {"data": _data(event, personal=personal)}) + b"\n"
+        for event in commit.events
+    )
+
+
+def _attributes(event: RecordedEvent, count: int) -> dict[str, Any]:
+    info = event.commit
+    attributes = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"/nerve/{quote(info.tenant, safe='')}",
+        "type": event.type,
+        "subject": info.stream,
+        "time": write_moment(event.time),
+        "recordedtime": None if info.occurred is None else write_moment(info.at),
+        "datacontenttype": "application/json",
+        "tenant": info.tenant,
+        "category": info.category,
+        "position": str(info.position),
+        "eventindex": event.place,
+        "eventcount": count,
+        "streamversion": event.version,
+        "revision": event.revision,
+        "command": info.command,
+        "commandid": info.command_id,
+        "correlationid": info.correlation,
+        "causationid": info.causation,
+        "actor": info.actor,
+        "origin": info.source,
+    }
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _data(event: RecordedEvent, *, personal: bool) -> Mapping[str, Any]:
+    if event.payload is None:
+        if event.subjects:
+            raise ValidationFailed(
+                f"cannot be exported, for it holds personal data: {event.why_unreadable()}"
+            )
+        return event.data
+    kind = type(event.payload)
+    # In the order in which the fields are declared, as they are stored; an upcaster may have another.
+    data = {name: event.data[name] for name in kind.model_fields if name in event.data}
+    marked = personal_fields(kind)
+    if personal:
+        return {name: value for name, value in data.items() if value is not None or name not in marked}
+    return {
+        name: None if name in marked else data[name]
+        for name in kind.model_fields
+        if name in data or name in marked
+    }

@@ -1,0 +1,80 @@
+"""Running the import of an export: commits in batches, in their order, each at most once ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from api.importing.commits import Restorable, begins_export, read_commits
+from api.importing.files import CLOUDEVENTS, kind_of, opened
+from api.importing.rows import Refused
+from api.importing.runner import Report
+from domain.kernel import Catalog
+from eventstore.log import EventLog
+
+BATCH = 500
+"""Commits that are stored together at most."""
+
+BATCH_BYTES = 8_000_000
+"""Size of their lines, about."""
+
+
+def is_export(path: Path) -> bool:
+    """Whether `nerve export` wrote the file; raises ValidationFailed where it cannot be read."""
+    if kind_of(path) not in CLOUDEVENTS:
+        return False
+    with opened(path) as stream:
+        return begins_export(stream)
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """Imports what `nerve export` wrote, commit by commit as they were.
+
+    `progress` is told after each batch, `refuse` of each commit that is left out. In the report rows are
+    commits.
+    """
+
+    catalog: Catalog
+    log: EventLog
+    progress: Callable[[Report], None] = lambda report: None
+    refuse: Callable[[Refused], None] = lambda refused: None
+
+    async def run(self, path: Path) -> Report:
+        """Import the file and tell how it went.
+
+        Raises ValidationFailed where the file cannot be read, and Unavailable where MongoDB gives up: what
+        was stored by then stays, and the next run goes on from there.
+        """
+        report, batch, size = Report(), list[Restorable](), 0
+        with opened(path) as stream:
+            for row in read_commits(stream, self.catalog):
+                if isinstance(row, Refused):
+                    self._left_out(row, report)
+                    continue
+                batch.append(row)
+                size += row.size
+                if len(batch) == BATCH or size > BATCH_BYTES:
+                    await self._store(batch, report)
+                    batch, size = [], 0
+        await self._store(batch, report)
+        return report
+
+    async def _store(self, batch: Sequence[Restorable], report: Report) -> None:
+        outcomes = await self.log.restore([row.commit for row in batch]) if batch else []
+        for row, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, bool):
+                report.rows += 1
+                report.stored += outcome
+                report.known += not outcome
+            else:
+                self._left_out(Refused(row.line, str(outcome)), report)
+        report.seconds = monotonic() - report.started
+        self.progress(report)
+
+    def _left_out(self, row: Refused, report: Report) -> None:
+        report.rows += 1
+        report.refused += 1
+        self.refuse(row)

@@ -1,0 +1,223 @@
+"""Appending the commits of another log as they were there, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError
+
+from domain.kernel.errors import ConcurrencyConflict, NerveError, Unavailable, ValidationFailed
+from domain.kernel.ports import Clock, NewCommit
+from eventstore.commits import encode, is_stored_as, placed
+from eventstore.driver import Document, unavailable_if_down
+from eventstore.fence import DUPLICATE_KEY, close_positions
+from eventstore.indexes import Collections
+from eventstore.sealing import NOTHING_SEALED, Sealed, Unsealed
+from eventstore.settlement import Refusal
+from eventstore.streams import Streams, Tip
+from eventstore.vault import Vault
+
+Stream = tuple[str, str]
+"""Tenant and stream."""
+
+Outcome = bool | NerveError
+"""True: stored now; False: stored before, the very same; else why it cannot be stored."""
+
+NEVER_TOLD = Unavailable("the log did not say what became of it")
+
+
+@dataclass(slots=True)
+class _Entry:
+    commit: NewCommit
+    outcome: Outcome = NEVER_TOLD
+    encoded: bytes = b""
+
+    @property
+    def stream(self) -> Stream:
+        return self.commit.tenant, self.commit.stream
+
+    @property
+    def version(self) -> int:
+        return self.commit.expected + len(self.commit.events)
+
+
+class Restorer:
+    """Writes past the appender's queue, in one insert a batch, which the server stops at what it refuses.
+
+    So what lands is always the first part of the batch, and the order of the other log is kept even where the
+    process is killed. The guards are those of every append: a second run finds everything stored.
+    """
+
+    def __init__(
+        self,
+        collections: Collections,
+        streams: Streams,
+        vault: Vault,
+        clock: Clock,
+        announce: Callable[[int], None],
+    ) -> None:
+        self._collections = collections
+        self._streams = streams
+        self._vault = vault
+        self._clock = clock
+        self._announce = announce
+
+    async def store(self, commits: Sequence[NewCommit]) -> list[Outcome]:
+        """Store the commits in this order, and tell what became of each.
+
+        What builds on a commit that is refused is refused too. Raises Unavailable where MongoDB does not
+        answer in time; then any first part of them may be stored, and the same call later goes on.
+        """
+        entries = [_Entry(commit) for commit in commits]
+        with unavailable_if_down():
+            await self._insert(await self._seal(await self._judge(entries)))
+        return [entry.outcome for entry in entries]
+
+    async def _judge(self, entries: Sequence[_Entry]) -> list[_Entry]:
+        """Those that are to be stored; the others get their outcome."""
+        stored = await self._stored(entries)
+        versions: dict[Stream, int] = {}
+        fresh = []
+        for entry in entries:
+            commit = entry.commit
+            there = stored.get((commit.tenant, commit.command_id))
+            if there is not None:
+                entry.outcome = _outcome_of(commit, there)
+                continue
+            version = versions.get(entry.stream) or await self._version(commit)
+            if version == commit.expected:
+                fresh.append(entry)
+                version = entry.version
+            else:
+                entry.outcome = ConcurrencyConflict(commit.stream, commit.expected, version)
+            versions[entry.stream] = version
+        return fresh
+
+    async def _stored(self, entries: Sequence[_Entry]) -> dict[tuple[str, str], Document]:
+        """The stored commits of the same commands, by tenant and command id."""
+        commands: dict[str, list[str]] = {}
+        for entry in entries:
+            commands.setdefault(entry.commit.tenant, []).append(entry.commit.command_id)
+        shape = {"command.id": 1, "stream": 1, "events.id": 1, "events.version": 1}
+        found = {}
+        for tenant, ids in commands.items():
+            wanted = {"tenant": tenant, "command.id": {"$in": ids}}
+            for document in await self._collections.log.find(wanted, shape).to_list(None):
+                found[tenant, document["command"]["id"]] = document
+        return found
+
+    async def _version(self, commit: NewCommit) -> int:
+        known = self._streams.known(commit.tenant, commit.stream)
+        if known.version >= commit.expected:
+            return known.version
+        return (await self._streams.tip(commit.tenant, commit.stream, known.version) or known).version
+
+    async def _seal(self, entries: Sequence[_Entry]) -> list[_Entry]:
+        """Make documents of the commits, what is personal sealed; those that can be stored."""
+        prepared: list[tuple[_Entry, Unsealed]] = []
+        for entry in entries:
+            try:
+                prepared.append((entry, self._vault.prepare(entry.commit)))
+            except NerveError as error:
+                entry.outcome = error
+        sealed: Sequence[Sealed | NerveError] = [NOTHING_SEALED] * len(prepared)
+        if any(unsealed for _, unsealed in prepared):
+            sealed = await self._vault.seal([(entry.commit, unsealed) for entry, unsealed in prepared])
+        for (entry, _), one in zip(prepared, sealed, strict=True):
+            try:
+                if isinstance(one, NerveError):
+                    raise one
+                entry.encoded = encode(entry.commit, one)
+            except NerveError as error:
+                entry.outcome = error
+        return _standing(entries)
+
+    async def _insert(self, entries: Sequence[_Entry]) -> None:
+        left = list(entries)
+        while left:
+            first = await self._reserve(left)
+            landed, why = await self._try(left, first)
+            if landed < len(left):
+                free = range(first + landed, first + len(left))
+                await close_positions(self._collections.log, free, self._clock)
+                holder = await self._collections.log.find_one({"_id": first + landed})
+                # A write that the driver repeats may meet itself.
+                landed += holder is not None and is_stored_as(left[landed].commit, holder)
+            for position, entry in enumerate(left[:landed], first):
+                entry.outcome = True
+                self._streams.reached(*entry.stream, Tip(entry.version, position))
+            left = left[landed:]
+            if left and why in (Refusal.VERSION, Refusal.COMMAND):
+                left[0].outcome = await self._lost(left[0].commit)
+                left[0].encoded = b""
+                left = _standing(left)
+            if left:
+                await self._collections.raise_counter()
+            self._announce(first + landed - 1)
+
+    async def _reserve(self, entries: Sequence[_Entry]) -> int:
+        """The first of as many positions, all behind those that the commits build on."""
+        behind = max(self._streams.known(*entry.stream).position for entry in entries)
+        while True:
+            counter = await self._collections.counters.find_one_and_update(
+                {"_id": "log"},
+                {"$inc": {"head": len(entries)}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+            assert counter is not None
+            first = int(counter["head"]) - len(entries) + 1
+            if first > behind:
+                return first
+            await self._collections.raise_counter()
+
+    async def _try(self, entries: Sequence[_Entry], first: int) -> tuple[int, Refusal | None]:
+        """One insert: how many landed, and why the next one did not."""
+        documents = [placed(entry.encoded, position) for position, entry in enumerate(entries, first)]
+        try:
+            await self._collections.log.insert_many(documents, ordered=True)
+        except BulkWriteError as error:
+            details = error.details
+            if details["writeConcernErrors"] or not details["writeErrors"]:
+                raise Unavailable("MongoDB did not confirm the commits in time; do it again") from error
+            (refused,) = details["writeErrors"]
+            if refused["code"] != DUPLICATE_KEY:
+                raise
+            return int(refused["index"]), Refusal.of(refused)
+        return len(documents), None
+
+    async def _lost(self, commit: NewCommit) -> Outcome:
+        """The outcome of a commit that a guard refused: somebody else writes to the log meanwhile."""
+        stored = await self._collections.commit_of(commit.tenant, commit.command_id)
+        if stored is not None:
+            return _outcome_of(commit, stored)
+        tip = await self._streams.tip(commit.tenant, commit.stream, commit.expected)
+        return ConcurrencyConflict(commit.stream, commit.expected, tip.version if tip else 0)
+
+
+def _standing(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Those that can be stored; what builds on one that cannot is refused with it."""
+    broken: dict[Stream, int] = {}
+    standing = []
+    for entry in entries:
+        commit = entry.commit
+        if entry.stream in broken:
+            entry.outcome = ConcurrencyConflict(commit.stream, commit.expected, broken[entry.stream])
+        elif not entry.encoded:
+            broken[entry.stream] = commit.expected
+        else:
+            standing.append(entry)
+    return standing
+
+
+def _outcome_of(commit: NewCommit, stored: Document) -> Outcome:
+    """Whether what is stored under the command's id is this commit."""
+    events = [(event["id"], event["version"]) for event in stored["events"]]
+    own = [(new.id, version) for version, new in enumerate(commit.events, commit.expected + 1)]
+    if stored["stream"] == commit.stream and events == own:
+        return False
+    return ValidationFailed(
+        f"the command {commit.command_id!r} is stored at position {stored['_id']} already, with other events"
+    )
