@@ -80,6 +80,7 @@ class EventLog:
     async def close(self) -> None:
         """Refuse new appends and wait for those that are queued."""
         await self._appender.close()
+        await self._restorer.close()
 
     async def append(self, commit: NewCommit) -> Receipt:
         """Store the commit whole, majority-durable; see `domain.kernel.ports.CommandLog`.

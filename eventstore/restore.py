@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import ConcurrencyConflict, NerveError, Unavailable, ValidationFailed
@@ -14,6 +13,7 @@ from eventstore.commits import encode, is_stored_as, placed
 from eventstore.driver import Document, unavailable_if_down
 from eventstore.fence import DUPLICATE_KEY, close_positions
 from eventstore.indexes import Collections
+from eventstore.positions import Positions
 from eventstore.sealing import NOTHING_SEALED, Sealed, Unsealed
 from eventstore.settlement import Refusal
 from eventstore.streams import Streams, Tip
@@ -59,6 +59,7 @@ class Restorer:
         announce: Callable[[int], None],
     ) -> None:
         self._collections = collections
+        self._positions = Positions(collections)
         self._streams = streams
         self._vault = vault
         self._clock = clock
@@ -74,6 +75,10 @@ class Restorer:
         with unavailable_if_down():
             await self._insert(await self._seal(await self._judge(entries)))
         return [entry.outcome for entry in entries]
+
+    async def close(self) -> None:
+        """Return when the counter knows all positions that were taken."""
+        await self._positions.close()
 
     async def _judge(self, entries: Sequence[_Entry]) -> list[_Entry]:
         """Those that are to be stored; the others get their outcome."""
@@ -137,7 +142,8 @@ class Restorer:
     async def _insert(self, entries: Sequence[_Entry]) -> None:
         left = list(entries)
         while left:
-            first = await self._reserve(left)
+            behind = max(self._streams.known(*entry.stream).position for entry in left)
+            first = await self._positions.take(len(left), behind)
             landed, why = await self._try(left, first)
             if landed < len(left):
                 free = range(first + landed, first + len(left))
@@ -154,24 +160,8 @@ class Restorer:
                 left[0].encoded = b""
                 left = _standing(left)
             if left:
-                await self._collections.raise_counter()
+                await self._positions.share()
             self._announce(first + landed - 1)
-
-    async def _reserve(self, entries: Sequence[_Entry]) -> int:
-        """The first of as many positions, all behind those that the commits build on."""
-        behind = max(self._streams.known(*entry.stream).position for entry in entries)
-        while True:
-            counter = await self._collections.counters.find_one_and_update(
-                {"_id": "log"},
-                {"$inc": {"head": len(entries)}},
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-            assert counter is not None
-            first = int(counter["head"]) - len(entries) + 1
-            if first > behind:
-                return first
-            await self._collections.raise_counter()
 
     async def _try(self, entries: Sequence[_Entry], first: int) -> tuple[int, Refusal | None]:
         """One insert: how many landed, and why the next one did not."""

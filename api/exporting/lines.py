@@ -31,10 +31,17 @@ def to_lines(commit: Commit, *, personal: bool) -> bytes:
     Raises ValidationFailed where an event holds what cannot be told in JSON, or cannot be told apart from
     what is personal because no registered context knows its type.
     """
-    return b"".join(
-        encode(_attributes(event, len(commit.events)) | {"data": _data(event, personal=personal)}) + b"\n"
-        for event in commit.events
-    )
+    return b"".join(_to_line(event, len(commit.events), personal=personal) for event in commit.events)
+
+
+def _to_line(event: RecordedEvent, count: int, *, personal: bool) -> bytes:
+    line = _attributes(event, count) | {"data": _data(event, personal=personal)}
+    try:
+        return encode(line) + b"\n"
+    except TypeError as error:
+        raise ValidationFailed(
+            f"the event {event.type!r} at position {event.position} holds what JSON cannot tell: {error}"
+        ) from None
 
 
 def _attributes(event: RecordedEvent, count: int) -> dict[str, Any]:

@@ -123,6 +123,29 @@ def test_old_commits_are_archived_shown_and_read_as_before(
     assert "task.completed" in before
 
 
+def test_a_log_is_exported_and_imported_into_another_one(
+    environment: dict[str, str], database: str, tmp_path: Path
+) -> None:
+    source = CliRunner(env=environment)
+    file = tmp_path / "log.csv"
+    file.write_text(LOG)
+    source.invoke(app, ["import", str(file)])
+    exported = tmp_path / "log.jsonl.zst"
+    told = source.invoke(app, ["export", str(exported), "--stream", "task-1", "--stream", "workflow-case-1"])
+    assert re.match(r"[1-9]\d* events of [1-9]\d* commits in .* events/s\)", told.output)
+    target = CliRunner(env={**environment, "NERVE_DATABASE": database})
+    first = target.invoke(app, ["import", str(exported)])
+    assert re.search(
+        r"rows/s\): [1-9]\d* commits stored, 0 known from an earlier run, 0 rows ref", first.output
+    )
+    assert " 0 commits stored" in target.invoke(app, ["import", str(exported)]).output
+    shown = [nerve.invoke(app, ["events", "show", "task-1"]).output for nerve in (source, target)]
+    assert "task.completed" in shown[0]
+    assert shown[0] == shown[1]
+    empty = source.invoke(app, ["export", str(tmp_path / "none.jsonl"), "--before", "2001-01-01"])
+    assert empty.output.startswith("0 events of 0 commits")
+
+
 def test_the_tail_prints_events_as_they_happen_until_ctrl_c(
     nerve: CliRunner, environment: dict[str, str]
 ) -> None:
@@ -172,6 +195,9 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_ARCHIVE_URL": "ftp://host/"}, "archive", 2, "archive_url is none that nerve knows"),
     ({"NERVE_ARCHIVE_AFTER": "P1D"}, "worker", 2, "archive_after is set, and archive_url does not say"),
     ({"NERVE_ARCHIVE_AFTER": "never"}, "worker", 2, "the settings are wrong: archive_after: "),
+    ({}, "export log.xml", 1, "log.xml is of no known kind"),
+    ({}, "export log.jsonl --since soon", 1, "'soon' is no position and no moment"),
+    ({}, "export none/log.jsonl", 1, "log.jsonl cannot be written: No such file or directory"),
     ({}, "views drop", 1, "name the views to drop, or give --all"),
     ({}, "events show task-none", 1, "there is no stream 'task-none'"),
     ({}, "import log.txt", 1, "log.txt is of no known kind: "),
