@@ -94,6 +94,15 @@ def database(mongo_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def target_database(mongo_url: str) -> Iterator[str]:
+    """The name of a second database of the test's own, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Servers]:
     """Starts private servers: ``servers.mongod()`` and ``servers.redis()``, to stop, kill and start again."""
     private = Servers(tmp_path)

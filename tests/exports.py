@@ -1,0 +1,71 @@
+"""Exports and imports for tests, from and to logs of notes and people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from api.exporting import Exporter, Range
+from api.importing.restoring import Restorer
+from api.importing.rows import Refused
+from api.importing.runner import Report
+from domain.kernel import Catalog
+from eventstore.sealing import MasterKeys
+from tests import notes, people
+from tests.commits import Store, commit, open_store
+from tests.notes import START, Scored, Written
+
+CATALOG = Catalog([notes.context, people.context])
+MASTERS = MasterKeys(b"m" * 32)
+SECRET = "Zaphod"
+
+
+def store_of(mongo_url: str, database: str, **options: Any) -> Any:
+    return open_store(mongo_url, database, catalog=CATALOG, masters=MASTERS, fence_after=0.02, **options)
+
+
+async def export(store: Store, path: Path, *, personal: bool = False, **wanted: Any) -> bytes:
+    upto = wanted.pop("upto", None) or await store.log.settled()
+    await Exporter(store.log, personal=personal).run(path, Range(wanted.pop("after", 0), upto, **wanted))
+    return content(path)
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def restore(
+    store: Store, path: Path, refuse: Callable[[Refused], None] = lambda row: pytest.fail(row.reason)
+) -> Report:
+    return await Restorer(CATALOG, store.log, refuse=refuse).run(path)
+
+
+def counts(report: Report) -> tuple[int, int, int]:
+    return report.stored, report.known, report.refused
+
+
+async def fill(store: Store, count: int = 12) -> None:
+    """Commits of one and two events on three streams, hours apart."""
+    versions: dict[str, int] = {}
+    for number in range(count):
+        stream = f"note-{number % 3}"
+        new = (Written(text=f"word {number}"), Scored(by=number))[: 1 + number % 2]
+        at = START + timedelta(hours=number)
+        await store.log.append(commit(stream, versions.get(stream, 0), *new, at=at))
+        versions[stream] = versions.get(stream, 0) + len(new)
+
+
+async def settled(store: Store, position: int) -> None:
+    async with asyncio.timeout(10):
+        while await store.log.settled() < position:
+            await asyncio.sleep(0)
+
+
+def without_positions(lines: bytes) -> list[dict[str, Any]]:
+    return [{**orjson.loads(line), "position": None} for line in lines.splitlines()]

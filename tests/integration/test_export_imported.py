@@ -1,0 +1,141 @@
+"""An import of an export adds everything once and in its order, and says by line what it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from api.importing.rows import Refused
+from domain.kernel.errors import Unavailable, ValidationFailed
+from eventstore.restore import Restorer as LogRestorer
+from tests.commits import commit
+from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
+from tests.notes import Scored, Written
+from tests.people import PersonRegistered, Remarked
+
+
+async def test_an_import_that_was_cut_off_goes_on(
+    mongo_url: str, database: str, target_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off in the middle of a batch: its first part has landed, and the rest follows in its order."""
+    async with store_of(mongo_url, database) as source:
+        await fill(source, 30)
+        before = await export(source, tmp_path / "log.jsonl")
+    whole = LogRestorer._try
+
+    async def cut_off(self: LogRestorer, entries: Any, position: int) -> Any:
+        await whole(self, entries[:13], position)
+        raise Unavailable("cut off")
+
+    async with store_of(mongo_url, target_database) as target:
+        monkeypatch.setattr(LogRestorer, "_try", cut_off)
+        with pytest.raises(Unavailable):
+            await restore(target, tmp_path / "log.jsonl")
+        monkeypatch.setattr(LogRestorer, "_try", whole)
+    async with store_of(mongo_url, target_database) as target:
+        assert counts(await restore(target, tmp_path / "log.jsonl")) == (17, 13, 0)
+        await settled(target, await target.log.head())
+        assert without_positions(await export(target, tmp_path / "again.jsonl")) == without_positions(before)
+
+
+async def test_an_import_keeps_its_order_while_others_write(
+    mongo_url: str, database: str, target_database: str, tmp_path: Path
+) -> None:
+    """They take positions that the import wanted, and the other way round; nothing is lost or moved."""
+    async with store_of(mongo_url, database) as source:
+        await fill(source, 300)
+        before = await export(source, tmp_path / "log.jsonl")
+    async with store_of(mongo_url, target_database) as target, store_of(mongo_url, target_database) as other:
+        importing = asyncio.create_task(restore(target, tmp_path / "log.jsonl"))
+        written = 0
+        while not importing.done():
+            await other.log.append(commit(f"note-other{written}", 0, correlation="other"))
+            written += 1
+        assert counts(await importing) == (300, 0, 0)
+        await settled(target, await target.log.head())
+        everything = without_positions(await export(target, tmp_path / "again.jsonl"))
+    imported = [line for line in everything if line["correlationid"] != "other"]
+    assert imported == without_positions(before)
+    assert len(everything) - len(imported) == written
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"specversion": "0.3"}, "specversion: "),
+    ({"subject": None}, "subject: "),
+    ({"position": "first"}, "position: "),
+    ({"type": "note.unheard"}, "no registered context knows the event type 'note.unheard'"),
+    ({"data": {"text": 5}}, "text: "),
+    ({"data": {"text": "x", "colour": "red"}}, "colour: "),
+    ({"revision": 9}, "note.written at revision 9: "),
+    ({"eventindex": 1}, "is event 1 of a commit, and event 0 is missing"),
+    ({"eventcount": 3}, "begins a commit of 3 events, of which only 1 follow"),
+    ({"id": "another"}, "is stored at position 2 already, with other events"),
+    ({"commandid": "another"}, "is at version 2, not at the expected version 0"),
+    ({"commandid": "another", "streamversion": 7}, "is at version 2, not at the expected version 6"),
+]
+
+
+@pytest.mark.parametrize(("change", "complaint"), WRONG, ids=[complaint for _, complaint in WRONG])
+async def test_a_wrong_line_and_a_conflict_are_named_by_line_and_the_rest_is_imported(
+    change: dict[str, Any], complaint: str, mongo_url: str, database: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.jsonl"
+    async with store_of(mongo_url, database) as store:
+        await store.log.append(commit("note-0", 0))
+        await store.log.append(commit("note-a", 0, Written(text="x"), Scored(by=1)))
+        await export(store, path)
+        first, written, scored = map(orjson.loads, path.read_bytes().splitlines())
+        fresh = {**first, "subject": "note-new", "commandid": "new", "id": "new"}
+        lines = [first, {**written, "eventcount": 1, **change}, fresh]
+        path.write_bytes(b"\n\n" + b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        refused: list[Refused] = []
+        assert counts(await restore(store, path, refused.append)) == (1, 1, 1)
+        (wrong,) = refused
+        assert wrong.line == 4
+        assert complaint in wrong.reason
+        assert [event.id for event in await store.log.stream("default", "note-new")] == ["new"]
+        assert scored["eventindex"] == 1
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".zst"])
+async def test_a_file_that_was_cut_off_is_told(
+    packed: str, mongo_url: str, database: str, target_database: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"log.jsonl{packed}"
+    async with store_of(mongo_url, database) as store:
+        await fill(store)
+        whole = await export(store, path)
+    path.write_bytes(whole[:-10])
+    async with store_of(mongo_url, target_database) as target:
+        refused: list[Refused] = []
+        if packed:
+            with pytest.raises(ValidationFailed, match="cannot be read"):
+                await restore(target, path)
+        else:
+            report = await restore(target, path, refused.append)
+            assert (report.stored, refused[0].line) == (11, 18)
+
+
+async def test_personal_data_of_a_subject_that_was_erased_there_is_refused_with_what_builds_on_it(
+    mongo_url: str, database: str, target_database: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.jsonl"
+    async with store_of(mongo_url, database) as store:
+        registered = PersonRegistered(city="Graz", name=SECRET)
+        await store.log.append(commit("person-1", 0, registered, category="person"))
+        await store.log.append(commit("person-1", 1, Remarked(likes=1), category="person"))
+        await store.log.append(commit("note-1", 0))
+        await export(store, path, personal=True)
+        await export(store, tmp_path / "null.jsonl")
+    async with store_of(mongo_url, target_database) as target:
+        await target.log.keys.destroy(["default/person-1"])
+        refused: list[Refused] = []
+        assert counts(await restore(target, path, refused.append)) == (1, 0, 2)
+        assert [row.line for row in refused] == [1, 2]
+        assert "erased" in refused[0].reason
+        assert SECRET not in refused[0].reason
+        assert counts(await restore(target, tmp_path / "null.jsonl")) == (2, 1, 0)
