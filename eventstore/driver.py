@@ -16,7 +16,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne, WriteConcern
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from domain.kernel.errors import ConfigurationError, Unavailable
@@ -167,4 +167,7 @@ def unavailable_if_down() -> Iterator[None]:
 
 def is_outage(error: PyMongoError) -> bool:
     """Whether the server or its majority was out of reach, rather than the request wrong."""
-    return error.timeout or isinstance(error, ConnectionFailure)
+    if isinstance(error, BulkWriteError):
+        # Where the primary stepped down while it waited for the majority, no connection failed.
+        return bool(error.details["writeConcernErrors"])
+    return error.timeout or isinstance(error, (ConnectionFailure, WriteConcernError))
