@@ -7,7 +7,7 @@ BROWSER := $(or $(call HAS,chromium),$(call HAS,chromium-browser),$(call HAS,goo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CONSOLE := api/console/static/index.html
 
-.PHONY: run test lint check bench console clean
+.PHONY: run test lint check bench faults console clean
 .DELETE_ON_ERROR:
 
 run: .venv/embedded
@@ -28,6 +28,9 @@ check: lint test
 
 bench: .venv/dev
 	$(BIN)/python -m tests.bench
+
+faults: .venv/dev
+	$(BIN)/python -m tests.faults
 
 console: $(CONSOLE)
 	@:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -13,9 +14,12 @@ from domain.kernel import Commit
 from tests.commits import open_store
 from tests.faults.journal import entries
 from tests.faults.judge import Verdict, judge
-from tests.faults.programs import FENCE_AFTER, Program, ReaderProcess, WriterProcess
+from tests.faults.programs import Program, ReaderProcess, WriterProcess
 from tests.faults.writer import Orders
 from tests.support import eventually
+
+FENCE_AFTER = 0.5
+"""Seconds before a reader closes a hole."""
 
 ENOUGH = 40
 """Acknowledgements after which the writers are held to go on."""
@@ -34,7 +38,7 @@ class Load:
         self.chance = random.Random(orders.seed)
         self.writers: list[WriterProcess] = []
         self.readers: list[ReaderProcess] = []
-        self._killed: list[Program] = []
+        self._gone: list[Program] = []
 
     def start_writer(self, url: str | None = None, predecessor: WriterProcess | None = None) -> WriterProcess:
         """Start a writer, which reaches the log by another way where a `url` is given.
@@ -52,21 +56,40 @@ class Load:
         self.writers.append(WriterProcess(orders))
         return self.writers[-1]
 
-    def start_reader(self, url: str | None = None, after: int = 0) -> ReaderProcess:
-        """Start a reader, which reaches the log by another way where a `url` is given."""
+    def start_reader(
+        self, url: str | None = None, after: int = 0, fence_after: float = FENCE_AFTER
+    ) -> ReaderProcess:
+        """Start a reader behind position `after`; by another way where a `url` is given."""
         journal = self._folder / f"reader-{next(self._numbers)}.journal"
-        self.readers.append(ReaderProcess(url or self._orders.url, self._orders.database, journal, after))
+        where = (url or self._orders.url, self._orders.database)
+        self.readers.append(ReaderProcess(*where, journal, fence_after, after))
         return self.readers[-1]
 
-    def kill_writer(self, writer: WriterProcess) -> None:
-        writer.kill()
-        self.writers.remove(writer)
-        self._killed.append(writer)
+    def kill(self, program: Program) -> None:
+        """End a program as a crash would."""
+        program.kill()
+        self._ended(program)
 
-    def kill_reader(self, reader: ReaderProcess) -> None:
-        reader.kill()
-        self.readers.remove(reader)
-        self._killed.append(reader)
+    @contextmanager
+    def paused(self, but: WriterProcess | None = None) -> Iterator[None]:
+        """Stop the writers wherever they are, but for one where it is given."""
+        stopped = [writer for writer in self.writers if writer is not but]
+        for writer in stopped:
+            writer.pause()
+        yield
+        for writer in stopped:
+            writer.resume()
+
+    def retire(self, writer: WriterProcess) -> None:
+        """Let a writer end what it has sent."""
+        writer.ask_to_stop()
+        self.until(lambda: writer.exit_code == 0)
+        self._ended(writer)
+
+    def _ended(self, program: Program) -> None:
+        self._gone.append(program)
+        self.writers = [one for one in self.writers if one is not program]
+        self.readers = [one for one in self.readers if one is not program]
 
     @property
     def acknowledged(self) -> int:
@@ -74,13 +97,24 @@ class Load:
         self._look()
         return sum(one.acknowledged for one in self._programs if isinstance(one, WriterProcess))
 
+    @property
+    def unanswered(self) -> int:
+        """How often nobody could say what became of a command."""
+        self._look()
+        return sum(one.unanswered for one in self._programs if isinstance(one, WriterProcess))
+
     def _look(self) -> None:
         for program in self._programs:
             program.look()
 
     @property
     def _programs(self) -> list[Program]:
-        return [*self._killed, *self.writers, *self.readers]
+        return [*self._gone, *self.writers, *self.readers]
+
+    def begins(self) -> None:
+        """Wait until every program that was started is at work."""
+        self.until(lambda: all(one.acknowledged for one in self.writers))
+        self.until(lambda: all(one.position for one in self.readers))
 
     def goes_on(self) -> None:
         """Wait until new commands are acknowledged, and every reader has them."""
@@ -90,17 +124,13 @@ class Load:
 
     def read_to(self, position: int) -> None:
         """Wait until every reader has come so far."""
-
-        def all_there() -> bool:
-            self._look()
-            return all(reader.position >= position for reader in self.readers)
-
-        self.until(all_there)
+        self.until(lambda: all(reader.position >= position for reader in self.readers))
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for the condition, for as long as no program ends by itself."""
+        """Wait for the condition, with each look at the journals, and for as long as no program fails."""
 
         def holds() -> bool:
+            self._look()
             for program in (*self.writers, *self.readers):
                 assert program.exit_code in (None, 0), program.complaint()
             return condition()
@@ -109,6 +139,7 @@ class Load:
 
     def finish(self) -> Verdict:
         """Let the writers end what they have sent, and the readers read it all; then judge."""
+        self.begins()
         for writer in self.writers:
             writer.ask_to_stop()
         return self.judge_when_written()

@@ -12,9 +12,6 @@ from api.servers.child import Child
 from tests.faults.journal import Entry, Watch
 from tests.faults.writer import Orders
 
-FENCE_AFTER = 0.5
-"""Seconds before a reader closes a hole."""
-
 
 class Program(ABC):
     """A running process and its journal."""
@@ -75,10 +72,9 @@ class WriterProcess(Program):
 class ReaderProcess(Program):
     """A reader process: `position` is how far it has come."""
 
-    def __init__(self, url: str, database: str, journal: Path, after: int) -> None:
-        arguments = [url, database, str(journal), str(FENCE_AFTER), str(after)]
+    def __init__(self, url: str, database: str, journal: Path, fence_after: float, after: int) -> None:
+        arguments = [url, database, str(journal), str(fence_after), str(after)]
         super().__init__(["tests.faults.reader", *arguments], journal)
-        self.url = url
         self.position = after
 
     def _take(self, entry: Entry) -> None:

@@ -46,7 +46,7 @@ def test_i1_i2_i4_i5_writers_killed_in_between_change_none_of_that(start):
     for share in (1_400, 2_800):
         race.until(lambda share=share: race.acknowledged >= share)
         for writer in race.writers[:3]:
-            race.kill_writer(writer)
+            race.kill(writer)
             race.start_writer(predecessor=writer)
     verdict = race.judge_when_written()
     assert not verdict.wrongs, verdict.told

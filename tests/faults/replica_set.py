@@ -1,0 +1,132 @@
+"""Three mongod processes that are one replica set, to be killed, stopped and cut off one by one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient, WriteConcern
+from pymongo.errors import AutoReconnect, PyMongoError
+
+from api.servers.embedded import LOOPBACK, Mongod
+from api.servers.replica_set import NAME, configure
+from tests.support import eventually
+
+SETTINGS = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300, "heartbeatTimeoutSecs": 1}
+"""A set that notices a lost primary within a second or two, where the default takes ten and more."""
+
+ANSWER = 1_000
+"""Milliseconds that a member may take to say how it is; one that is stopped says nothing."""
+
+
+class Member(Mongod):
+    """One mongod of a set that is configured from outside."""
+
+    def _ready(self) -> bool:
+        return bool(self.hello())
+
+    @contextmanager
+    def client(self) -> Iterator[MongoClient[dict[str, Any]]]:
+        """A connection to this member alone, whatever it is at the moment."""
+        with MongoClient[dict[str, Any]](
+            self.url, serverSelectionTimeoutMS=ANSWER, socketTimeoutMS=ANSWER, connectTimeoutMS=ANSWER
+        ) as client:
+            yield client
+
+    def hello(self) -> dict[str, Any]:
+        """What it says of itself; nothing where it does not answer."""
+        try:
+            with self.client() as client:
+                return client.admin.command("hello")
+        except PyMongoError:
+            return {}
+
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def host(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+
+class ReplicaSet:
+    """Its members start one by one and end together."""
+
+    def __init__(self, folder: Path, size: int = 3) -> None:
+        self.members = [Member(folder / f"member-{place}") for place in range(size)]
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(member.host for member in self.members)
+        return f"mongodb://{hosts}/?replicaSet={NAME}"
+
+    def start(self) -> None:
+        """Start all, with the first as the primary, and wait until every one of them has the data."""
+        for member in self.members:
+            member.start()
+        first = self.members[0]
+        with first.client() as client:
+            configure(client, [first.host])
+            eventually(lambda: bool(first.hello().get("isWritablePrimary")))
+            config = client.admin.command("replSetGetConfig")["config"]
+            quick = {**config, "version": config["version"] + 1, "settings": SETTINGS}
+            client.admin.command("replSetReconfig", quick)
+            configure(client, [member.host for member in self.members])
+        self.await_whole()
+        everywhere = WriteConcern(w=len(self.members))
+        with MongoClient[dict[str, Any]](self.url) as client:
+            # Majority reads wait for the first write of a new configuration, which may take 20 s to come.
+            client.get_database("started", write_concern=everywhere)["set"].insert_one({})
+
+    def kill_all(self) -> None:
+        for member in self.members:
+            if member.child is not None:
+                member.kill()
+
+    def primary(self) -> Member | None:
+        """The member that takes writes; a resumed one may think that it is, so the newest election counts."""
+        found = [(hello["electionId"], member) for member in self.members if _writes(hello := member.hello())]
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+    def await_primary(self, *, other_than: Member | None = None) -> Member:
+        """Wait until a majority has elected a member, by default any."""
+        found: list[Member] = []
+
+        def elected() -> bool:
+            found[:] = [one for one in [self.primary()] if one is not None and one is not other_than]
+            return bool(found)
+
+        eventually(elected)
+        return found[0]
+
+    def await_whole(self) -> Member:
+        """Wait until one member is the primary and all others follow it; the primary."""
+        eventually(self._is_whole, 60)
+        return self.await_primary()
+
+    def _is_whole(self) -> bool:
+        hellos = [member.hello() for member in self.members]
+        following = sum(1 for hello in hellos if hello.get("secondary"))
+        leaders = {hello.get("primary") for hello in hellos}
+        return following == len(hellos) - 1 and len(leaders) == 1 and None not in leaders
+
+    def others(self, than: Member) -> list[Member]:
+        return [member for member in self.members if member is not than]
+
+    def step_down(self) -> Member:
+        """Have the primary hand over; who was it."""
+        primary = self.await_primary()
+        with primary.client() as client, suppress(AutoReconnect):
+            client.admin.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=1)
+        return primary
+
+
+def _writes(hello: dict[str, Any]) -> bool:
+    return bool(hello.get("isWritablePrimary"))
