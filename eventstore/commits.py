@@ -128,10 +128,8 @@ def _opened(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalo
     revision, data, payload, unreadable = event["schema"], event["data"], None, event["unreadable"]
     if unreadable is None:
         revision, data, payload, unreadable = catalog.read(name, revision, data)
-    subjects = event["subjects"]
-    return RecordedEvent(
-        info, place, event["id"], name, revision, version, data, payload, unreadable, subjects
-    )
+    place_and_shape = (info, place, event["id"], name, revision, version)
+    return RecordedEvent(*place_and_shape, data, payload, unreadable, event["subjects"], event["erased"])
 
 
 def is_stored_as(commit: NewCommit, stored: Document) -> bool:

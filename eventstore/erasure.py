@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.kernel import Commit, Envelope, Middleware, Receipt
 from domain.kernel.bus import Handler
+from domain.subjects.aggregate import Subject
 from domain.subjects.commands import EraseSubject
 from domain.subjects.events import SubjectErased
 from eventstore.keys import SubjectKeys, owner_of
@@ -26,6 +27,6 @@ def destroying(keys: SubjectKeys) -> Middleware:
 
 def erased_in(commit: Commit) -> list[str]:
     """The subjects that the commit records as erased."""
-    if commit.info is None:
+    if commit.info is None or commit.info.category != Subject.category:
         return []
     return [event.data["subject"] for event in commit.events if event.type == SubjectErased.type]

@@ -165,7 +165,7 @@ def _opened(document: Document, keys: Mapping[str, SubjectKey]) -> Document:
 
 
 def _opened_event(tenant: str, stream: str, event: Document, keys: Mapping[str, SubjectKey]) -> Document:
-    data, subjects, unreadable = dict(event["data"]), [], None
+    data, subjects, erased, unreadable = dict(event["data"]), [], [], None
     for sealed in event["sealed"]:
         subject = sealed["subject"]
         key = keys.get(owner_of(tenant, subject))
@@ -182,4 +182,7 @@ def _opened_event(tenant: str, stream: str, event: Document, keys: Mapping[str, 
         elif isinstance(key, Locked):
             locked = f"this process has no master key that unwraps the key of {subject}"
             unreadable = Unreadable(Cause.LOCKED, locked)
-    return {**event, "data": data, "subjects": tuple(subjects), "unreadable": unreadable}
+        else:
+            erased.append(subject)
+    concerned = {"subjects": tuple(subjects), "erased": tuple(erased)}
+    return {**event, "data": data, "unreadable": unreadable, **concerned}

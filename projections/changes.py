@@ -35,6 +35,9 @@ class _ChangedRows:
         position: int = row["_position"]
         return position
 
+    def erasure(self, rows: Sequence[Row]) -> int:
+        return max((row.get("_scrubbed", 0) for row in rows), default=0)
+
     async def read(self, after: int, limit: int) -> tuple[Sequence[Row], int]:
         upto = await self.head()
         if upto <= after:

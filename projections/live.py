@@ -15,7 +15,7 @@ from projections.changes import LiveChanges
 from projections.filters import Condition, Filter, parse_filter
 from projections.held import Changed, Held, Snapshot
 from projections.queries import ViewReader
-from projections.rows import place
+from projections.rows import Row, place
 from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
 
 ViewMessage = Snapshot | Changed | CaughtUp | Lagged
@@ -66,7 +66,7 @@ class LiveView:
             yield Snapshot(rows, Place(position))
         else:
             held = Held(tenant, filter, [row for row in rows if place(row) <= after])
-            async with aclosing(self._reader.changed_since(tenant, after.position)) as changed:
+            async with aclosing(self._changed_since(tenant, after.position)) as changed:
                 async for row in changed:
                     for change in held.resume(row, after, Place(position)):
                         yield change
@@ -79,11 +79,31 @@ class LiveView:
         async with aclosing(self._changes.follow(position)) as batches:
             async for batch in batches:
                 for row in batch.items:
-                    for change in held.take(row):
+                    now = await self._current(row, batch.erasure)
+                    if now is None or place(now) != place(row):
+                        # It changed again, and comes again in its turn.
+                        continue
+                    for change in held.take(now):
                         yield change
                 if self._changes.reached - batch.position > self._max_lag:
                     yield Lagged(Place(batch.position))
                     return
+
+    async def _changed_since(self, tenant: str, position: int) -> AsyncGenerator[Row, None]:
+        """As `ViewReader.changed_since`, each row as it is when its turn comes."""
+        with self._changes.live():
+            erasure = self._changes.erasure
+            async with aclosing(self._reader.changed_since(tenant, position)) as changed:
+                async for row in changed:
+                    now = await self._current(row, erasure)
+                    if now is not None:
+                        yield now
+
+    async def _current(self, row: Row, erasure: int) -> Row | None:
+        """What was read before an erasure after `erasure` is read again: a subscriber may be slow."""
+        if not row.get("_open") or self._changes.erasure == erasure:
+            return row
+        return await self._reader.stored(row["_id"])
 
     async def _reach(self, position: int) -> None:
         """Wait until the view is there: only then does it tell what a subscriber of that place holds."""

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from pymongo import InsertOne, ReplaceOne
-from pymongo.errors import BulkWriteError
+from pymongo import InsertOne
 
 from domain.kernel import Commit
-from eventstore.driver import Database, Document, Write, unavailable_if_down
+from eventstore.driver import Database, Document, unavailable_if_down
+from eventstore.erasure import erased_in
+from eventstore.log import EventLog
 from projections.folding import Fold, touches
-from projections.rows import collection, key_filter, prepare
+from projections.rows import collection, prepare, replacement, write
+from projections.scrubbing import Scrubber
 from projections.view import View
 from subscriptions.checkpoints import Checkpoint, Checkpoints
 from subscriptions.consumer import Consumer, Handler
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
-
-DUPLICATE_KEY = 11000
 
 
 def consumer_name(view: View[Any]) -> str:
@@ -31,11 +31,15 @@ def consumer_name(view: View[Any]) -> str:
 
 
 class Projector:
-    """Folds commits into one view; the handler of its durable consumer."""
+    """Folds commits into one view; the handler of its durable consumer.
 
-    def __init__(self, view: View[Any], database: Database) -> None:
+    At an erasure it takes the subject out of the rows, which it folds again from the log where it must.
+    """
+
+    def __init__(self, view: View[Any], database: Database, log: EventLog) -> None:
         self._view = view
         self._rows = collection(database, view)
+        self._scrubber = Scrubber(view, self._rows, log)
         self._fold = Fold(view, 0)
 
     async def begin(self, checkpoint: Checkpoint) -> None:
@@ -48,6 +52,15 @@ class Projector:
 
     async def handle(self, commits: Sequence[Commit]) -> None:
         """Fold a batch in. Raises Unavailable, and whatever the view's functions raise."""
+        done = 0
+        for place, commit in enumerate(commits, 1):
+            if commit.info is not None and (erased := erased_in(commit)):
+                await self._fold_in(commits[done:place])
+                done = place
+                await self._scrubber.scrub(commit.info.tenant, erased, commit.position, self._fold.generation)
+        await self._fold_in(commits[done:])
+
+    async def _fold_in(self, commits: Sequence[Commit]) -> None:
         touched = touches(self._view, commits)
         if not touched:
             return
@@ -59,29 +72,12 @@ class Projector:
 
     async def _write(self, documents: Sequence[Document], stored: Container[str]) -> None:
         writes = [
-            _replacement(document) if document["_id"] in stored else InsertOne(document)
+            replacement(document) if document["_id"] in stored else InsertOne(document)
             for document in documents
         ]
-        refused = await self._apply(writes)
+        refused = await write(self._rows, writes)
         # Another projector has inserted these since they were read; ours may still be the newer ones.
-        await self._apply([_replacement(documents[i]) for i in refused])
-
-    async def _apply(self, writes: Sequence[Write]) -> list[int]:
-        """Do the writes; which of them were inserts of what is there already."""
-        try:
-            if writes:
-                await self._rows.bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
-            refused = error.details["writeErrors"]
-            unsure = error.details["writeConcernErrors"]
-            if unsure or any(write["code"] != DUPLICATE_KEY for write in refused):
-                raise
-            return [write["index"] for write in refused]
-        return []
-
-
-def _replacement(document: Document) -> ReplaceOne[Document]:
-    return ReplaceOne(key_filter(document), document)
+        await write(self._rows, [replacement(documents[i]) for i in refused])
 
 
 Around = Callable[[str, Handler], Handler]
@@ -107,7 +103,7 @@ class ViewWorker:
                 consumer_name(view),
                 feed,
                 checkpoints,
-                around(consumer_name(view), Projector(view, database)),
+                around(consumer_name(view), Projector(view, database, feed.log)),
                 announce=wakeups.announce,
                 tick=tick,
             )

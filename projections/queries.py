@@ -54,9 +54,13 @@ class ViewReader:
 
     async def get(self, tenant: str, id: str) -> Row | None:
         """The tenant's row of this id."""
-        with unavailable_if_down():
-            row = await self._rows.find_one({"_id": row_key(tenant, id)})
+        row = await self.stored(row_key(tenant, id))
         return None if row is None or row["_gone"] else row
+
+    async def stored(self, key: str) -> Row | None:
+        """The row of this key, even if it is gone."""
+        with unavailable_if_down():
+            return await self._rows.find_one({"_id": key})
 
     async def page(
         self,

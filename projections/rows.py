@@ -5,14 +5,22 @@
 `_position` and `_place` say which commit changed the row last, and which of the rows it touched this was;
 `_created` is the position where the row first came to be. A row that is gone keeps these, so that an older
 write cannot bring it back.
+
+Beside these, where events with personal data touched the row:
+
+    {_subjects: whose it was, _open: of whom it could be read, _scrubbed: where one of them was erased last}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventstore.driver import Collection, Database, Document, unavailable_if_down
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from domain.kernel.errors import Unavailable
+from eventstore.driver import Collection, Database, Document, Write, unavailable_if_down
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -22,6 +30,8 @@ Row = Mapping[str, Any]
 LIVE = ("_tenant", "_gone")
 """What every query fixes, and so the beginning of every index."""
 
+
+DUPLICATE_KEY = 11_000
 
 BY_CHANGE = [("_position", 1), ("_place", 1)]
 LAST_CHANGED_FIRST = [("_position", -1), ("_place", -1)]
@@ -60,6 +70,11 @@ async def prepare(rows: Collection, view: View[Any]) -> None:
         for name in dict.fromkeys(("id", *view.filters, *view.orders)):
             keys = dict.fromkeys((*LIVE, name, "id"))
             await rows.create_index([(key, 1) for key in keys], name=f"by_{name}")
+        await rows.create_index(
+            [("_tenant", 1), ("_subjects", 1)],
+            name="by_subject",
+            partialFilterExpression={"_subjects": {"$exists": True}},
+        )
 
 
 def key_filter(stored: Document) -> dict[str, Any]:
@@ -70,3 +85,25 @@ def key_filter(stored: Document) -> dict[str, Any]:
         {"_generation": generation, "_position": {"$lt": position}},
     ]
     return {"_id": stored["_id"], "$or": older}
+
+
+def replacement(document: Document) -> ReplaceOne[Document]:
+    """Writes the row, unless it has come further than `document`."""
+    return ReplaceOne(key_filter(document), document)
+
+
+async def write(rows: Collection, writes: Sequence[Write]) -> list[int]:
+    """Do the writes; which of them were inserts of what is there already. Raises what the driver raises.
+
+    What it raises of single writes it says without the rows, which an error of the driver holds whole.
+    """
+    try:
+        if writes:
+            await rows.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        refused = error.details["writeErrors"]
+        codes = {one["code"] for one in (*refused, *error.details["writeConcernErrors"])}
+        if codes != {DUPLICATE_KEY}:
+            raise Unavailable(f"{rows.name} cannot be written; MongoDB's codes: {sorted(codes)}") from None
+        return [one["index"] for one in refused]
+    return []

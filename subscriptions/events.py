@@ -40,17 +40,18 @@ async def watch_events(
     Without `after` it begins with what comes next. Who falls more than `max_lag` positions behind, once live,
     is told `Lagged`, and the stream ends. Raises Unavailable where MongoDB cannot be read.
     """
+    teller = _Teller(log, feed, tenant, query)
     start = await log.settled()
     if after is not None and after.position <= start:
-        async for event in _history(log, tenant, query, after, start):
-            yield event
+        async for happened in teller.history(after, start):
+            yield happened
     elif after is not None:
         start = after.position - 1
     live = False
     async with aclosing(feed.follow(start)) as batches:
         async for batch in batches:
-            for event in _wanted(batch.items, tenant, query, after):
-                yield event
+            for happened in _wanted(batch.items, tenant, query, after):
+                yield await teller.current(happened, batch.erasure)
             if batch.caught_up and not live:
                 live = True
                 yield CaughtUp(Place(batch.position))
@@ -59,17 +60,39 @@ async def watch_events(
                 return
 
 
-async def _history(
-    log: EventLog, tenant: str, query: EventQuery, after: Place, upto: int
-) -> AsyncGenerator[Happened, None]:
-    position = after.position - 1
-    while events := await log.search(tenant, query, position, PAGE, before=upto + 1):
-        for happened in map(_happened, events):
-            if happened.place > after:
-                yield happened
-        position = events[-1].position
-        if len(events) < PAGE:
-            return
+class _Teller:
+    """Tells one subscriber what the log holds by now, however long ago it was read."""
+
+    def __init__(self, log: EventLog, feed: Feed, tenant: str, query: EventQuery) -> None:
+        self._log = log
+        self._feed = feed
+        self._tenant = tenant
+        self._query = query
+
+    async def history(self, after: Place, upto: int) -> AsyncGenerator[Happened, None]:
+        """The events behind `after`, up to the position `upto`."""
+        position = after.position - 1
+        with self._feed.live():
+            while True:
+                erasure = self._feed.erasure
+                events = await self._search(position, PAGE, upto)
+                for happened in map(_happened, events):
+                    if happened.place > after:
+                        yield await self.current(happened, erasure)
+                if len(events) < PAGE:
+                    return
+                position = events[-1].position
+
+    async def current(self, happened: Happened, erasure: int) -> Happened:
+        """The event as it may be told now: what was read before the feed met an erasure is read again."""
+        event = happened.event
+        if not event.subjects or self._feed.erasure == erasure:
+            return happened
+        found = await self._search(event.position - 1, 1, event.position)
+        return next(_happened(one) for one in found if one.place == event.place)
+
+    async def _search(self, after: int, limit: int, upto: int) -> list[RecordedEvent]:
+        return await self._log.search(self._tenant, self._query, after, limit, before=upto + 1)
 
 
 def _wanted(

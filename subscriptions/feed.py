@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.kernel import Commit
+from eventstore.erasure import erased_in
 from eventstore.log import EventLog
 from eventstore.reader import LogReader
 from subscriptions.tail import Tail
@@ -38,9 +39,13 @@ class _Log:
     def position(self, commit: Commit) -> int:
         return commit.position
 
+    def erasure(self, commits: Sequence[Commit]) -> int:
+        return max((commit.position for commit in commits if erased_in(commit)), default=0)
+
 
 class Feed(Tail[Commit]):
-    """The tail of the log. `poll_interval` is in seconds: the latency at most while Redis is down."""
+    """The tail of `log`. `poll_interval` is in seconds: the latency at most while Redis is down."""
 
     def __init__(self, log: EventLog, wakeups: Wakeups, poll_interval: float) -> None:
+        self.log = log
         super().__init__(_Log(log), wakeups.listen(TOPIC), poll_interval)

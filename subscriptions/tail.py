@@ -10,8 +10,8 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -34,12 +34,14 @@ BATCH = 500
 class Batch(Generic[T]):
     """All items behind the cursor's last place, up to and including `position`, in order.
 
-    `caught_up`: all that was there when the cursor was opened has been handed out.
+    `caught_up`: all that was there when the cursor was opened has been handed out. `erasure` is the last one
+    that the tail had met when it read them: once it has met a later one, what they hold may be erased.
     """
 
     items: Sequence[T]
     position: int
     caught_up: bool
+    erasure: int = 0
 
 
 class Reader(Protocol[T_co]):
@@ -55,6 +57,12 @@ class Source(Protocol[T]):
     async def head(self) -> int: ...
     def reader(self) -> Reader[T]: ...
     def position(self, item: T) -> int: ...
+
+    def erasure(self, items: Sequence[T]) -> int:
+        """The last position among the items at which a subject was erased, 0 for none.
+
+        What is read from there on holds nothing of it.
+        """
 
 
 class Ring(Generic[T]):
@@ -76,6 +84,11 @@ class Ring(Generic[T]):
         while self._items and self._source.position(self._items[0]) == self.start:
             self._items.popleft()
 
+    def forget(self) -> None:
+        """Let go of all that is there, so that it is read again by whoever is behind."""
+        self._items.clear()
+        self.start = self.end
+
     def after(self, position: int, limit: int) -> tuple[Sequence[T], int]:
         """As `Reader.read`, for a position not before `start`."""
         first = bisect_right(self._items, position, key=self._source.position)
@@ -93,7 +106,8 @@ class Ring(Generic[T]):
 class Tail(Generic[T]):
     """The live end of a source, shared by all cursors of this process; `cursors` counts them.
 
-    Without a cursor it reads nothing.
+    Without a cursor it reads nothing. `erasure` is the last erasure that it has met: its ring holds nothing
+    that was read before.
     """
 
     def __init__(self, source: Source[T], listener: Listener, poll_interval: float) -> None:
@@ -102,6 +116,7 @@ class Tail(Generic[T]):
         self._poll_interval = poll_interval
         self._ring: Ring[T] | None = None
         self.cursors = 0
+        self.erasure = 0
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -114,28 +129,34 @@ class Tail(Generic[T]):
         """How far the tail has read by now; 0 while it has no cursor."""
         return self._ring.end if self._ring is not None else 0
 
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Keep the tail running, so that `erasure` is up to date."""
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
     async def follow(self, after: int, *, tick: float | None = None) -> AsyncGenerator[Batch[T], None]:
         """All items behind position `after`, once and in order: from MongoDB until near the head, then live.
 
         The first batch that has caught up comes even when it is empty. With `tick`, an empty batch comes
         after so many seconds without news. Raises Unavailable where MongoDB cannot be read while catching up.
         """
-        self._enter()
-        try:
+        with self.live():
             goal = await self._source.head()
             self._listener.notify(goal)
             reader = self._source.reader()
             position, caught_up = after, False
             while True:
-                news = self._news
+                news, erasure = self._news, self.erasure
                 items, reached = await self._next(reader, position)
                 if reached > position or (not caught_up and position >= goal):
                     position, caught_up = reached, caught_up or reached >= goal
-                    yield Batch(items, position, caught_up)
+                    yield Batch(items, position, caught_up, erasure)
                 elif not await self._wait(news, position, tick):
-                    yield Batch((), position, caught_up)
-        finally:
-            self._leave()
+                    yield Batch((), position, caught_up, erasure)
 
     async def _next(self, reader: Reader[T], position: int) -> tuple[Sequence[T], int]:
         if self._ring is not None and position >= self._ring.start:
@@ -177,10 +198,17 @@ class Tail(Generic[T]):
 
     async def _advance(self, reader: Reader[T]) -> None:
         if self._ring is None:
-            self._ring = Ring(self._source, await self._source.head(), RING)
+            head = await self._source.head()
+            self._ring = Ring(self._source, head, RING)
+            # What came up to here was not looked at, and may be an erasure.
+            self.erasure = max(self.erasure, head)
             self._tell()
         items, end = await reader.read(self._ring.end, BATCH)
         if end > self._ring.end:
+            erasure = self._source.erasure(items)
+            if erasure > self.erasure:
+                self.erasure = erasure
+                self._ring.forget()
             self._ring.push(items, end)
             self._tell()
         if len(items) < BATCH:

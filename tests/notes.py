@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, TypedDict
 from uuid import uuid4
 
+from domain import subjects
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -25,6 +26,7 @@ from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.blobs import BlobStore
 from eventstore.driver import Database, Driver, open_client
 from eventstore.log import EventLog
+from eventstore.sealing import MasterKeys
 from projections.changes import LiveChanges
 from projections.live import LiveView
 from projections.projector import ViewWorker
@@ -171,16 +173,18 @@ class Rig:
     view: View[Any] = view
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
     archive: BlobStore | None = None
+    masters: MasterKeys | None = None
 
     def __post_init__(self) -> None:
         self.wakeups = Wakeups(self.redis_url, self.database.name)
         self.log = EventLog(
             self.database,
-            Catalog([self.view.context]),
+            Catalog([self.view.context, subjects.context]),
             clock=now,
             announce=lambda position: self.wakeups.announce(TOPIC, position),
             fence_after=0.3,
             archive=self.archive,
+            masters=self.masters,
         )
         self.checkpoints = Checkpoints(self.database)
         self.feed = Feed(self.log, self.wakeups, self.poll_interval)
@@ -202,7 +206,7 @@ class Rig:
             NewCommit(
                 tenant=scope,
                 stream=stream,
-                category="note",
+                category=stream.partition("-")[0],
                 expected=expected,
                 events=tuple(NewEvent(uuid4().hex, event) for event in events),
                 command_id=uuid4().hex,
@@ -228,7 +232,7 @@ class Rig:
 
     async def documents(self) -> dict[str, dict[str, Any]]:
         """What the view holds, without the generation."""
-        stored = await self.database["view_notes"].find().to_list(None)
+        stored = await self.database[f"view_{self.view.name}"].find().to_list(None)
         return {row["_id"]: {key: row[key] for key in row if key != "_generation"} for row in stored}
 
     async def write(self, names: Iterable[str]) -> int:
@@ -254,11 +258,11 @@ async def open_rig(
     poll_interval: float = 0.2,
     work: bool = False,
     driver: Driver | None = None,
-    archive: BlobStore | None = None,
+    **options: Any,
 ) -> AsyncIterator[Rig]:
-    """A rig with its feed and live view running, and with `work` a view worker."""
+    """A rig with its feed and live view running, and with `work` a view worker; `options` are its fields."""
     async with open_client(mongo_url, driver or chosen_driver()) as client:
-        rig = Rig(client[database], redis_url, poll_interval, archive=archive)
+        rig = Rig(client[database], redis_url, poll_interval, **options)
         await rig.log.open()
         parts: list[Any] = [rig.wakeups, *([rig.worker()] if work else [])]
         for part in parts:

@@ -87,8 +87,8 @@ class RecordedEvent(NamedTuple):
 
     `data` is the stored mapping upcast to the newest `revision` of its type, and `payload` the same as its
     Event class. An event that this process cannot read has no payload, but a reason in `unreadable`; its
-    `revision` and `data` are then as they are stored. `subjects` are those of whom it holds personal data;
-    of one that was erased it holds none any more, and the fields with it are None.
+    `revision` and `data` are then as they are stored. `subjects` are those of whom it holds personal data,
+    `erased` those of whom it did: the fields with it are None.
     """
 
     commit: CommitInfo
@@ -101,6 +101,7 @@ class RecordedEvent(NamedTuple):
     payload: Event | None
     unreadable: Unreadable | None = None
     subjects: tuple[str, ...] = ()
+    erased: tuple[str, ...] = ()
 
     @property
     def stream(self) -> str:

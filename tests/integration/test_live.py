@@ -139,7 +139,7 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
 
 async def ahead_of_its_checkpoint(rig: Rig) -> Checkpoint:
     """A view with a batch in progress: its rows are at position 3, its checkpoint is at 1."""
-    projector = Projector(view, rig.database)
+    projector = Projector(view, rig.database, rig.log)
     checkpoint = await rig.checkpoints.open("view.notes")
     await projector.begin(checkpoint)
     await rig.append("note-1", Written(text="a"))

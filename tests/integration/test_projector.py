@@ -85,7 +85,7 @@ def test_i8_batches_cut_anywhere_by_several_projectors_with_crashes_fold_as_one_
             for name in ("log", "counters", "view_notes"):
                 await rig.database[name].delete_many({})
             commits = await tell(rig, history)
-            projectors = [Projector(view, rig.database) for _ in range(3)]
+            projectors = [Projector(view, rig.database, rig.log) for _ in range(3)]
             for projector in projectors:
                 await projector.begin(Checkpoint(1, 0))
             at = [0, 0, 0]
@@ -120,7 +120,7 @@ async def test_i8_of_many_projectors_at_once_the_furthest_wins_each_row(rig: Rig
     notes = [f"note-{i}" for i in range(10)]
     written = await tell(rig, [(note, [Written(text="a")]) for note in notes])
     commits = [*written, *(await tell(rig, [(note, [Scored(by=1)]) for note in notes * 7]))[10:]]
-    projectors = [Projector(view, rig.database) for _ in range(8)]
+    projectors = [Projector(view, rig.database, rig.log) for _ in range(8)]
     await asyncio.gather(*(projector.begin(Checkpoint(1, 0)) for projector in projectors))
     for turn in range(40):
         own = of_tenant(str(turn), commits)
@@ -147,7 +147,7 @@ async def test_i8_a_write_replaces_what_is_of_an_earlier_position_or_generation_
 
 async def test_i8_a_projector_of_an_older_generation_cannot_spoil_a_newer_one(rig: Rig) -> None:
     commits = await tell(rig, some_history(seed=4, length=20, notes=4))
-    old, new = Projector(view, rig.database), Projector(view, rig.database)
+    old, new = Projector(view, rig.database, rig.log), Projector(view, rig.database, rig.log)
     await old.begin(Checkpoint(1, 0))
     await old.handle(commits[:10])
     await new.begin(Checkpoint(2, 0))
@@ -211,7 +211,7 @@ async def test_a_view_stops_before_an_event_that_cannot_be_read_and_names_it(
     await rig.append("note-a", Written(text="a"), Scored(by=1))
     stored = {f"events.1.{name}": value for name, value in change.items()}
     await rig.database["log"].update_one({"_id": 1}, {"$set": stored})
-    projector = Projector(view, rig.database)
+    projector = Projector(view, rig.database, rig.log)
     await projector.begin(Checkpoint(1, 0))
     stops = "the view 'notes' stops before position 1: the event "
     with pytest.raises(Unavailable, match=f"^{stops}{reason}"):
@@ -223,7 +223,7 @@ async def test_a_row_that_comes_back_has_its_first_position_still(rig: Rig) -> N
     commits = await tell(
         rig, [("note-a", [Written(text="a")]), ("note-a", [Erased()]), ("note-a", [Written(text="b")])]
     )
-    projector = Projector(view, rig.database)
+    projector = Projector(view, rig.database, rig.log)
     await projector.begin(Checkpoint(1, 0))
     for commit in commits:
         await projector.handle([commit])
@@ -234,7 +234,7 @@ async def test_a_row_that_comes_back_has_its_first_position_still(rig: Rig) -> N
 async def test_a_batch_costs_one_read_and_one_write(rig: Rig) -> None:
     """Of whatever length: the rows that it touches are inserted, or replaced, all at once."""
     commits = await tell(rig, [(f"note-{i % 7}", [Written(text=str(i))]) for i in range(40)])
-    projector = Projector(view, rig.database)
+    projector = Projector(view, rig.database, rig.log)
     await projector.begin(Checkpoint(1, 0))
     for batch, kind in (commits[:20], "insert"), (commits[20:], "update"):
         await rig.database.command({"profile": 2})

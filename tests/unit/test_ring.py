@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,9 @@ class Numbered:
 
     def position(self, item: tuple[int, int]) -> int:
         return item[0]
+
+    def erasure(self, items: Sequence[tuple[int, int]]) -> int:
+        return 0
 
 
 @given(
@@ -53,3 +58,12 @@ def test_any_cursor_within_the_ring_gets_all_that_follows_in_whole_positions(
         position = reached
     assert seen == expected
     assert ring.after(position, limit) == ([], position)
+
+
+def test_a_ring_that_forgot_has_nothing_and_goes_on_where_it_was() -> None:
+    ring = Ring(Numbered(), 0, 10)
+    ring.push([(1, 0), (2, 0)], 2)
+    ring.forget()
+    assert (ring.start, ring.end) == (2, 2)
+    ring.push([(3, 0)], 3)
+    assert ring.after(2, 10) == ([(3, 0)], 3)
