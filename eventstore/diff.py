@@ -1,0 +1,102 @@
+"""What changed between two JSON values, and JSON for the states of aggregates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic_core import to_jsonable_python
+
+MISSING: Any = object()
+"""In place of an item that one of two lists does not have."""
+
+
+class Operation(StrEnum):
+    """The operations of JSON Patch (RFC 6902) that a difference is told in."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    REPLACE = "replace"
+
+
+class Change(NamedTuple):
+    """One step from a value to another, with what was there before.
+
+    `path` is a JSON Pointer (RFC 6901); '' is the whole value. `before` of what is added and `after` of what
+    is removed are None.
+    """
+
+    operation: Operation
+    path: str
+    before: Any
+    after: Any
+
+
+def diff(before: Any, after: Any) -> list[Change]:
+    """The steps from one JSON value to another: a JSON Patch, to be applied one after the other.
+
+    Members of objects are told by name. In lists the longest common runs stay, and what lies between them
+    is compared item by item; an index holds when the steps before it are done. Equal numbers are equal
+    however they are written (1 and 1.0), and true is not 1.
+    """
+    return list(_changes(before, after, ""))
+
+
+def _changes(before: Any, after: Any, path: str) -> Iterator[Change]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        yield from _members(before, after, path)
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _items(before, after, path)
+    elif isinstance(before, bool) != isinstance(after, bool) or before != after:
+        yield Change(Operation.REPLACE, path, before, after)
+
+
+def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Change]:
+    for name in dict.fromkeys((*before, *after)):
+        yield from _one(before.get(name, MISSING), after.get(name, MISSING), f"{path}/{_escaped(name)}")
+
+
+def _one(before: Any, after: Any, path: str) -> Iterator[Change]:
+    if before is MISSING:
+        yield Change(Operation.ADD, path, None, after)
+    elif after is MISSING:
+        yield Change(Operation.REMOVE, path, before, None)
+    else:
+        yield from _changes(before, after, path)
+
+
+def _items(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[Change]:
+    matcher = SequenceMatcher(None, [*map(_key, before)], [*map(_key, after)], autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            pairs = zip_longest(before[i1:i2], after[j1:j2], fillvalue=MISSING)
+            for place, (old, new) in enumerate(pairs, j1):
+                # What is removed leaves its place to the next one.
+                yield from _one(old, new, f"{path}/{min(place, j2)}")
+
+
+def _key(item: Any) -> bytes:
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def to_json(value: Any) -> Any:
+    """A state as JSON: the same for equal states, so sets are sorted."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): to_json(item) for name, item in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted(map(to_json, value), key=_key)
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return to_jsonable_python(value)
