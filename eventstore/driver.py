@@ -7,6 +7,7 @@ both have alike, and all that nerve uses.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC
@@ -20,6 +21,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, Writ
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from domain.kernel.errors import ConfigurationError, Unavailable
+from eventstore.cancelling import Heeding
 
 Driver = Literal["motor", "pymongo"]
 Document = dict[str, Any]
@@ -145,7 +147,8 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
         # The driver's message may hold the URL, and with it the password.
         raise ConfigurationError("the MongoDB URL is not one: expected mongodb://host:port/") from None
     try:
-        yield cast(Client, client)
+        lossy = driver == "pymongo" and sys.version_info < (3, 12)
+        yield cast(Client, Heeding(client) if lossy else client)
     finally:
         if driver == "motor":
             # motor's close() waits for the server, and is no coroutine.

@@ -12,6 +12,7 @@ from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
 from eventstore.archive import Archive
+from eventstore.as_of import AsOf, Moments
 from eventstore.blobs import BlobStore
 from eventstore.block_sealer import BlockSealer, last_block
 from eventstore.commits import encode, to_receipt
@@ -66,6 +67,7 @@ class EventLog:
         self._watermark = Watermark(self._collections, clock, fence_after)
         self._search = Search(self._collections.log, self._decoder, self._watermark)
         self._restorer = Restorer(self._collections, self._streams, self._vault, clock, announce)
+        self._moments = Moments(self._collections, self._watermark, clock)
 
     async def open(self) -> None:
         """Create what is missing; safe with several processes at once, and again.
@@ -148,6 +150,17 @@ class EventLog:
     async def event_id(self, tenant: str, stream: str, version: int) -> str | None:
         """The id of the event at `version` of the stream, None where there is none."""
         return await self._streams.event_id(tenant, stream, version)
+
+    async def position_at(self, tenant: str, as_of: AsOf) -> int:
+        """The position that a point in the past stands for, which `AsOf` defines.
+
+        Raises OutsideLog before the tenant's first commit and for what is to come.
+        """
+        return await self._moments.position(tenant, as_of)
+
+    async def version_at(self, tenant: str, stream: str, as_of: AsOf) -> int:
+        """The version of a stream at a point in the past, 0 where it was not there yet. As `position_at`."""
+        return await self._streams.version_at(tenant, stream, await self.position_at(tenant, as_of))
 
     async def search(
         self, tenant: str, query: EventQuery, after: int = 0, limit: int = 100, *, before: int | None = None

@@ -63,7 +63,7 @@ class Rebuilder:
         while True:
             events = await self._log.stream(tenant, stream, version, PAGE)
             if events:
-                state = state.evolve_all(_payloads(events))
+                state = state.evolve_all(payloads(events))
                 version, event = events[-1].version, events[-1].id
             if len(events) < PAGE:
                 return Snapshot(state, version, event)
@@ -113,7 +113,8 @@ class Rebuilder:
             await asyncio.wait([self._writing])
 
 
-def _payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
+def payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
+    """What a state is rebuilt from; raises Unavailable at an event that this process cannot read."""
     for event in events:
         if event.payload is None:
             raise Unavailable(event.why_unreadable())

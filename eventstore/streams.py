@@ -81,6 +81,28 @@ class Streams:
             found = await self._log.find_one({"tenant": tenant, "stream": stream, **at}, at)
         return None if found is None else str(found["events"][0]["id"])
 
+    async def version_at(self, tenant: str, stream: str, position: int) -> int:
+        """The version of the stream as of `position`, 0 where it was not there yet.
+
+        A search by halves, from where the stream is known to have been: a few dozen reads of one commit each.
+        """
+        known = self.known(tenant, stream)
+        low, high = (known.version, None) if known.position <= position else (0, known.version)
+        step = 1
+        while high is None or low + 1 < high:
+            middle = low + step if high is None else (low + high) // 2
+            with unavailable_if_down():
+                found = await self._log.find_one(
+                    _within(tenant, stream, {"$gte": middle, "$lte": middle}),
+                    {"events.version": 1},
+                    hint=VERSION_GUARD,
+                )
+            if found is None or found["_id"] > position:
+                high = middle
+            else:
+                low, step = last_version(found), step * 2
+        return low
+
     def known(self, tenant: str, stream: str) -> Tip:
         """The highest version that this process has seen; the stream may be further by now, never less."""
         return self._known.get((tenant, stream)) or START

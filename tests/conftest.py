@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run's servers in its first process; the workers are handed their addresses."""
+    # pymongo's asyncio client leaves a socket to the collector when it is cancelled while it connects.
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
     if config.option.driver:
         os.environ[DRIVER] = config.option.driver
     # What a shell starts in the background ignores Ctrl-C, and would pass that on to the programs under test.

@@ -46,6 +46,10 @@ class NotFound(NerveError):
     code = "NOT_FOUND"
 
 
+class OutsideLog(NotFound):
+    """The log does not hold the point in time that is asked for: it is before its beginning, or to come."""
+
+
 class InvariantViolated(NerveError):
     """A rule of the domain refuses the command; nothing was stored."""
 

@@ -1,0 +1,129 @@
+"""Points in the past, and the positions of the log that they stand for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from domain.kernel.errors import OutsideLog, Unavailable, ValidationFailed
+from domain.kernel.ports import Clock
+from eventstore.driver import unavailable_if_down
+from eventstore.indexes import BY_MOMENT, Collections
+from eventstore.search import CLOCK_SKEW
+from eventstore.watermark import Watermark
+
+PATIENCE = 5.0
+"""Seconds to wait for open positions before the point asked for."""
+
+PAUSE = 0.02
+"""Seconds between two looks at positions that are open."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A point in the past: after the commit at a position, or at a moment of the time of record.
+
+    Exactly one is given, the moment with its time zone; else ValidationFailed.
+
+    As of position p, all commits at positions up to p have happened and none behind it. As of a moment t
+    means as of the position before the first commit of the tenant that was recorded after t. So it is always
+    a beginning of the log: never a later commit without an earlier one, of the same stream or of another.
+    Where writers' clocks differ, the log is not quite in the order of its times: then some of what was
+    recorded at t or before lies behind that position, and does not show until the moment of all before it.
+    Once a later commit is settled the answer never changes; until then it grows with the log.
+    """
+
+    position: int | None = None
+    time: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.position is None) == (self.time is None):
+            raise ValidationFailed("give either a position or a moment")
+        if self.time is not None and self.time.tzinfo is None:
+            raise ValidationFailed(f"{self.time} has no time zone; write it as 2026-01-31T12:00:00Z")
+
+
+class Moments:
+    """Finds the position that a point in the past stands for, all positions up to it settled."""
+
+    def __init__(self, collections: Collections, watermark: Watermark, clock: Clock) -> None:
+        self._collections = collections
+        self._watermark = watermark
+        self._clock = clock
+
+    async def position(self, tenant: str, as_of: AsOf) -> int:
+        """The last position that has happened, of the whole log or for the tenant.
+
+        Raises OutsideLog before the tenant's first commit, for a position that the log does not have yet and
+        for a moment to come. Raises Unavailable where a position before it stays open.
+        """
+        if as_of.position is not None:
+            return await self._at(as_of.position)
+        assert as_of.time is not None
+        if as_of.time > self._clock():
+            raise OutsideLog(f"{as_of.time.isoformat()} is still to come; ask for a moment of the past")
+        if not await self._begun(tenant, as_of.time):
+            raise OutsideLog(f"{as_of.time.isoformat()} is before the log begins; ask for a later moment")
+        return await self.upto(tenant, as_of.time)
+
+    async def upto(self, tenant: str, time: datetime) -> int:
+        """The position before the tenant's first commit recorded after `time`, or the head. As `position`."""
+        return await self._settled(partial(self._before, tenant, time))
+
+    async def _at(self, position: int) -> int:
+        if position < 1:
+            raise OutsideLog(f"position {position} is before the log begins; its first is 1")
+        return await self._settled(partial(self._reached, position))
+
+    async def _settled(self, find: Callable[[], Awaitable[int]]) -> int:
+        """The position that `find` gives when all positions up to it are settled."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    settled = await self._watermark.advance()
+                    position = await find()
+                    if position <= settled:
+                        return position
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            raise Unavailable(
+                "a position before the point asked for is still being written; try again"
+            ) from None
+
+    async def _reached(self, position: int) -> int:
+        with unavailable_if_down():
+            head = await self._collections.head()
+        if head < position:
+            raise OutsideLog("the log has not come to the position asked for; ask for an earlier one")
+        return position
+
+    async def _begun(self, tenant: str, time: datetime) -> bool:
+        with unavailable_if_down():
+            recorded = {"tenant": tenant, "at": {"$lte": time}}
+            return await self._collections.log.find_one(recorded, {"_id": 1}, hint=BY_MOMENT) is not None
+
+    async def _before(self, tenant: str, time: datetime) -> int:
+        """As `upto`, as things look now. Reads the index over the time that clocks may differ by."""
+        log, later = self._collections.log, {"$gt": time}
+        with unavailable_if_down():
+            head = await self._collections.head()
+            nearest = await log.find_one(
+                {"tenant": tenant, "at": later}, {"_id": 1, "at": 1}, sort=[("at", 1)], hint=BY_MOMENT
+            )
+            if nearest is None:
+                return head
+            # One with a later time may be at an earlier position, where its writer's clock was ahead.
+            first = await log.find_one(
+                {
+                    "tenant": tenant,
+                    "at": {**later, "$lte": nearest["at"] + CLOCK_SKEW},
+                    "_id": {"$lt": nearest["_id"]},
+                },
+                {"_id": 1},
+                sort=[("_id", 1)],
+                hint=BY_MOMENT,
+            )
+        return int((first or nearest)["_id"]) - 1

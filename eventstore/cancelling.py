@@ -1,0 +1,59 @@
+"""pymongo's asyncio client on Python 3.11, made to heed every cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from inspect import isawaitable
+from typing import Any, Self, TypeVar
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
+from pymongo.asynchronous.database import AsyncDatabase
+
+T = TypeVar("T")
+
+
+class Heeding:
+    """A client, database, collection or cursor of pymongo, and all that its calls give.
+
+    pymongo sends with `asyncio.wait_for`, which may drop a cancellation until Python 3.12
+    (python/cpython#86296): the call goes on, and whoever cancelled waits for ever. Here it is raised when the
+    call has ended.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return partial(self._call, found) if callable(found) else found
+
+    def __getitem__(self, name: str) -> Heeding:
+        return Heeding(self._inner[name])
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await _heed(self._inner.__anext__())
+
+    def _call(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        result = method(*args, **options)
+        if isawaitable(result):
+            return _heed(result)
+        return (
+            Heeding(result) if isinstance(result, AsyncCursor | AsyncCollection | AsyncDatabase) else result
+        )
+
+
+async def _heed(call: Awaitable[T]) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    try:
+        return await call
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError

@@ -1,0 +1,110 @@
+"""Streams as versioned documents: their versions, their state at each, and what changed between two."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, NamedTuple, TypeVar
+
+from domain.kernel import Aggregate, CommitInfo, RecordedEvent
+from domain.kernel.errors import NotFound, ValidationFailed
+from domain.kernel.ports import Loaded
+from eventstore.as_of import AsOf
+from eventstore.diff import Change, diff, to_json
+from eventstore.log import EventLog
+from eventstore.rebuilder import payloads
+from eventstore.streams import PAGE
+
+A = TypeVar("A", bound=Aggregate[Any, Any])
+
+
+class Version(NamedTuple):
+    """A version that a commit brought a stream to, by which types of events."""
+
+    version: int
+    types: tuple[str, ...]
+    commit: CommitInfo
+
+
+class History:
+    """The past of streams, folded from the log each time: nothing of it is kept.
+
+    A stream that does not exist raises NotFound, an event that this process cannot read Unavailable.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    async def events(self, tenant: str, stream: str, as_of: AsOf) -> list[RecordedEvent]:
+        """All events of the stream at a point in the past, in order; raises OutsideLog as `position_at`."""
+        version = await self._log.version_at(tenant, stream, as_of)
+        if not version:
+            await self._require(tenant, stream, 0)
+        return await self._log.stream(tenant, stream, limit=version)
+
+    async def state(self, tenant: str, stream: str, kind: type[A], as_of: AsOf) -> Loaded[A]:
+        """The aggregate at a point in the past, at version 0 where it was not there yet.
+
+        Raises OutsideLog as `position_at`.
+        """
+        return await self.state_at(tenant, stream, kind, await self._log.version_at(tenant, stream, as_of))
+
+    async def state_at(self, tenant: str, stream: str, kind: type[A], version: int) -> Loaded[A]:
+        """The aggregate at one of its versions; 0 is before the first. Raises NotFound for one to come."""
+        await self._require(tenant, stream, version)
+        state, reached = kind(), 0
+        while reached < version:
+            page = await self._log.stream(tenant, stream, reached, min(PAGE, version - reached))
+            state, reached = state.evolve_all(payloads(page)), page[-1].version
+        return Loaded(state, version, fresh=False)
+
+    async def versions(
+        self, tenant: str, stream: str, after: int = 0, limit: int | None = None
+    ) -> list[Version]:
+        """The versions behind version `after`, at most `limit`: one for each commit, in order."""
+        await self._require(tenant, stream, 0)
+        found: list[Version] = []
+        async with aclosing(self._events(tenant, stream, after, limit or PAGE)) as events:
+            async for event in events:
+                if found and found[-1].commit.position == event.position:
+                    found[-1] = Version(event.version, (*found[-1].types, event.type), event.commit)
+                elif len(found) == limit:
+                    break
+                else:
+                    found.append(Version(event.version, (event.type,), event.commit))
+        return found
+
+    async def diff(
+        self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]], first: int, second: int
+    ) -> list[Change]:
+        """What leads from one version's state to another's, whichever is the later one."""
+        return diff(
+            await self.document(tenant, stream, kind, first),
+            await self.document(tenant, stream, kind, second),
+        )
+
+    async def document(
+        self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]], version: int
+    ) -> dict[str, Any]:
+        """The state at a version as JSON, empty at version 0. As `state_at`."""
+        loaded = await self.state_at(tenant, stream, kind, version)
+        state: dict[str, Any] = to_json(loaded.state) if version else {}
+        return state
+
+    async def _events(
+        self, tenant: str, stream: str, after: int, page: int
+    ) -> AsyncGenerator[RecordedEvent, None]:
+        while events := await self._log.stream(tenant, stream, after, page):
+            for event in events:
+                yield event
+            after = events[-1].version
+
+    async def _require(self, tenant: str, stream: str, version: int) -> None:
+        """Raises NotFound where the stream has never come to `version`."""
+        if version < 0:
+            raise ValidationFailed(f"{version} is no version; 0 is before the first", ("version",))
+        if await self._log.stream(tenant, stream, max(0, version - 1), 1):
+            return
+        if not version or not await self._log.stream(tenant, stream, 0, 1):
+            raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
+        raise NotFound(f"{stream} has no version {version} yet")

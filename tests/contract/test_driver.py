@@ -1,0 +1,40 @@
+"""What nerve relies on beyond the drivers' own promises."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+INSTANTS = 150
+
+
+async def test_a_cancellation_is_never_lost_whenever_it_comes(store):
+    """Else a task that is stopped, or a wait that is over, would go on for ever."""
+
+    async def go_on_for_ever():
+        while True:
+            await store.documents.find_one({"_id": 1})
+            await store.documents.find({}).sort([("_id", 1)]).limit(1).to_list(None)
+
+    chance = random.Random(1)
+    for _ in range(INSTANTS):
+        task = asyncio.create_task(go_on_for_ever())
+        await asyncio.sleep(0.002 + chance.random() * 0.004)
+        task.cancel()
+        await asyncio.wait([task], timeout=10)
+        assert task.cancelled()
+
+
+async def test_a_call_that_cleans_up_after_a_cancellation_is_done(store):
+    async def clean_up():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await store.database["notes"].insert_one({"_id": "clean"})
+
+    task = asyncio.create_task(clean_up())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert await store.database["notes"].find_one({}) == {"_id": "clean"}
