@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, archive, events, export, processes, schema, subjects, tools, views
+from api.cli import adopt, archive, events, export, processes, schema, subjects, tools, verify, views
 
 app = typer.Typer(
     name="nerve",
@@ -19,6 +19,7 @@ for command in (
     processes.worker,
     tools.demo,
     adopt.adopt,
+    verify.verify,
     archive.archive,
     subjects.erase,
     export.export,

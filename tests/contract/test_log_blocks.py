@@ -9,11 +9,20 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
-from eventstore.blocks import BLOCK, GENESIS, Digest, block_of, first_of, last_of
+from eventstore import blocks
+from eventstore.blocks import GENESIS, Digest, block_of, first_of, last_of
 from eventstore.commits import encode, placed
 from eventstore.raw import position_of, segment_of, stored_pages
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store
+
+BLOCK = 100
+"""Positions in a block, here."""
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
 
 
 async def fill(store: Store, count: int) -> None:
@@ -27,7 +36,7 @@ async def raw(store: Store, first: int, last: int) -> list[bytes]:
     return [document async for page in stored_pages(store.documents, first, last) for document in page]
 
 
-async def blocks(store: Store) -> list[dict[str, object]]:
+async def chain_of(store: Store) -> list[dict[str, object]]:
     return await store.database["blocks"].find().sort([("_id", 1)]).to_list(None)
 
 
@@ -48,7 +57,7 @@ async def test_a_block_is_sealed_once_all_of_it_is_settled_and_chained_to_the_on
     stored = await raw(store, 1, 2 * BLOCK)
     assert first.digest == sha256(GENESIS + b"".join(stored[:BLOCK])).digest()
     assert second.digest == sha256(first.digest + b"".join(stored[BLOCK:])).digest()
-    assert [block["_id"] for block in await blocks(store)] == [1, 2]
+    assert [block["_id"] for block in await chain_of(store)] == [1, 2]
     assert await store.log.sealed_upto() == 2 * BLOCK
 
 
@@ -67,7 +76,7 @@ async def test_several_who_seal_at_once_or_go_on_after_a_restart_make_one_chain(
     await asyncio.gather(*(store.log.block_sealer().seal_next() for store in stores))
     await stores[1].log.block_sealer().seal_next()
     await asyncio.gather(*(store.log.block_sealer().seal_next() for store in stores))
-    chain = await blocks(stores[0])
+    chain = await chain_of(stores[0])
     assert [block["_id"] for block in chain] == [1, 2, 3]
     assert [block["previous"] for block in chain] == [GENESIS, *(block["digest"] for block in chain[:2])]
 
@@ -88,7 +97,7 @@ async def test_who_seals_a_block_that_another_sealed_differently_says_so(
     monkeypatch.setattr(other.log.archive, "raw_pages", overtaken)
     await other.log.block_sealer().seal_next()
     assert "block 1 of the log is sealed already, with another digest" in caplog.text
-    assert (await blocks(one)) == [forged]
+    assert (await chain_of(one)) == [forged]
 
 
 async def test_archived_commits_are_sealed_as_they_were(open_another, tmp_path) -> None:

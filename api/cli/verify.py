@@ -1,0 +1,168 @@
+"""``nerve verify``: walk the log, and say what is wrong with it and where."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from api.archiving import open_archive
+from api.cli.terminal import errors, output
+from api.composition import load_views
+from api.servers.folder import connected
+from api.settings import Settings, load_settings
+from domain.kernel.errors import ConfigurationError
+from eventstore.archive import Archive
+from eventstore.blocks import Block, block_of, first_of
+from eventstore.driver import open_client
+from eventstore.indexes import Collections
+from eventstore.schemas import EventSchemas
+from eventstore.verify import Finding, Report, Verifier
+from subscriptions.checkpoints import Checkpoints
+
+SHOWN = 1_000
+"""Findings that are told one by one; of what comes after, only the table tells how much it is."""
+
+SAY_EVERY = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+Show = Callable[[int, int], None]
+
+
+def verify(
+    start: Annotated[int, typer.Option("--from", min=1, help="Begin with the block of this position.")] = 1,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A seal that an earlier run printed, such as 12:9f86…: the log must still have it."
+        ),
+    ] = None,
+) -> None:
+    """Walk the log, and say what is wrong with it and where. Exit code 1 where something is.
+
+    It reads and changes nothing, and may run beside everything else.
+    """
+    expected = dict(map(_seal, expect or ()))
+    report = asyncio.run(_verify(connected(load_settings()), first_of(block_of(start)), expected))
+    _print(report)
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+def _seal(text: str) -> tuple[int, bytes]:
+    parts = re.fullmatch(r"(\d{1,15}):([0-9a-f]{64})", text)
+    if parts is None:
+        raise typer.BadParameter(f"{text} is no seal, such as `nerve verify` prints it: 12:9f86…")
+    return int(parts[1]), bytes.fromhex(parts[2])
+
+
+async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes]) -> Report:
+    if settings.mongo_url is None:
+        raise ConfigurationError("mongo_url is not set")
+    catalog, _ = load_views(settings)
+    schemas = EventSchemas(catalog)
+    async with open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver) as client:
+        database = client[settings.database]
+        collections = Collections.of(database)
+        consumers = await Checkpoints(database).positions()
+        with _progress() as show:
+            verifier = Verifier(
+                collections,
+                Archive(collections.segments, open_archive(settings)),
+                violation=schemas.violation,
+                tell=_Teller(),
+                progress=show,
+            )
+            return await verifier.run(start, consumers, expected)
+
+
+class _Teller:
+    """Prints findings as they come, a bounded number of them."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, finding: Finding) -> None:
+        self._told += 1
+        if self._told <= SHOWN:
+            line = Text.assemble((finding.where, "bold red"), f": {finding.what}")
+            output.print(line, highlight=False, soft_wrap=True)
+        elif self._told == SHOWN + 1:
+            output.print("and more, which the table counts", highlight=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Show]:
+    """Shows how far the walk is: a bar on a terminal, else a line now and then."""
+    if not errors.is_terminal:
+        yield _Lines()
+        return
+    columns = (
+        TextColumn("verifying"),
+        BarColumn(),
+        TextColumn("{task.completed:,} of {task.total:,} positions, {task.fields[rate]:,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    started = time.monotonic()
+    with Progress(*columns, console=errors, transient=True, redirect_stdout=output.is_terminal) as progress:
+        bar = progress.add_task("", total=0, rate=0.0)
+
+        def show(done: int, total: int) -> None:
+            rate = done / max(time.monotonic() - started, 1e-3)
+            progress.update(bar, completed=done, total=total, rate=rate)
+
+        yield show
+
+
+class _Lines:
+    """Progress for a log file."""
+
+    def __init__(self) -> None:
+        self._started = self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= SAY_EVERY:
+            self._said = now
+            rate = done / (now - self._started)
+            left = (total - done) / max(rate, 1e-3)
+            errors.print(
+                f"verified {done:,} of {total:,} positions, {rate:,.0f}/s, {left:,.0f} s left",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _print(report: Report) -> None:
+    table = Table("", "checked", "wrong")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for check, looked in report.looked.items():
+        wrong = report.wrong[check]
+        table.add_row(check, f"{looked:,}", Text(f"{wrong:,}", style="bold red" if wrong else "green"))
+    output.print(table)
+    for note in report.notes:
+        output.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    where = f"positions {report.first:,} to {report.last:,}: " if report.last else "the log is empty: "
+    verdict = ("sound", "bold green") if report.sound else (f"{report.wrong.total():,} wrong", "bold red")
+    output.print(Text.assemble(where, verdict), soft_wrap=True, highlight=False)
+    if report.seal is not None and report.sound:
+        _print_seal(report.seal)
+
+
+def _print_seal(seal: Block) -> None:
+    output.print(
+        f"sealed up to position {seal.last:,}. Whoever can write all of the database can make its seals anew;"
+        f" keep this one elsewhere:\n  nerve verify --expect {seal.number}:{seal.digest.hex()}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,90 @@
+"""What a stored commit looks like, checked. Messages tell places and kinds, never the data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, NotRequired
+
+from annotated_types import Ge, MinLen
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from eventstore.driver import Document
+
+Name = Annotated[str, MinLen(1)]
+Count = Annotated[int, Ge(1)]
+
+
+class _Sealed(TypedDict):
+    subject: Name
+    fields: list[Name]
+    value: bytes
+
+
+class _Event(TypedDict):
+    id: Name
+    type: Name
+    schema: Count
+    version: Count
+    data: dict[str, Any]
+    sealed: NotRequired[list[_Sealed]]
+
+
+class _Command(TypedDict):
+    id: Name
+    name: Name
+
+
+class _Commit(TypedDict):
+    tenant: Name
+    stream: Name
+    category: Name
+    events: Annotated[list[_Event], MinLen(1)]
+    command: _Command
+    correlation: Name
+    at: datetime
+    causation: NotRequired[Name]
+    actor: NotRequired[Name]
+    source: NotRequired[Name]
+    occurred: NotRequired[datetime]
+
+
+_COMMIT = TypeAdapter(_Commit)
+_TOMBSTONE = {"_id", "tombstone", "at"}
+
+
+def misshapen(document: Document) -> str | None:
+    """What is wrong with the shape of a stored commit or tombstone; None where nothing is."""
+    if "tombstone" in document:
+        return None if document.keys() == _TOMBSTONE else "a tombstone holds more or less than it should"
+    try:
+        _COMMIT.validate_python(document, strict=True)
+    except ValidationError as error:
+        first, *more = error.errors(include_url=False, include_context=False, include_input=False)
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['type']}" + (f" and {len(more)} more" if more else "")
+    if not document["stream"].startswith(f"{document['category']}-"):
+        return "the stream is not of the commit's category"
+    versions = [event["version"] for event in document["events"]]
+    if versions != list(range(versions[0], versions[0] + len(versions))):
+        return "the versions of its events do not follow each other"
+    return None
+
+
+def without_data(document: Document) -> Document:
+    """What an archived commit leaves in the log, but for the number of its segment."""
+    bare = {key: value for key, value in document.items() if key != "archived"}
+    if "events" in bare:
+        bare["events"] = [
+            {key: value for key, value in event.items() if key not in ("data", "sealed")}
+            for event in bare["events"]
+        ]
+    return bare
+
+
+def with_empty_data(stub: Document) -> Document:
+    """A stub in the shape of a whole commit."""
+    events = stub.get("events")
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        return stub
+    return {**stub, "events": [{"data": {}, **event} for event in events]}

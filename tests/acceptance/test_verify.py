@@ -1,0 +1,115 @@
+"""``nerve verify`` as a user runs it, on a log that a worker seals."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from typer.testing import CliRunner
+
+from api.cli import verify
+from api.cli.app import app
+from api.composition import open_nerve
+from api.settings import Settings
+from domain.agents.commands import RegisterAgent
+from domain.kernel import Envelope
+from eventstore import blocks
+from tests.support import chosen_driver
+
+BLOCK = 10
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
+
+
+@pytest.fixture
+def stored(mongo_url: str, redis_url: str, database: str) -> Iterator[Database[dict[str, Any]]]:
+    """A log of 25 commits; a worker has sealed what can be."""
+    settings = Settings(
+        mongo_url=mongo_url,
+        redis_url=redis_url,
+        database=database,
+        poll_interval=0.05,
+        mongo_driver=chosen_driver(),
+    )
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        asyncio.run(_register(settings, 25, client[database]))
+        yield client[database]
+
+
+async def _register(settings: Settings, count: int, stored: Database[dict[str, Any]]) -> None:
+    async with open_nerve(settings, project=True) as nerve, asyncio.timeout(20):
+        for _ in range(count):
+            receipt = await nerve.bus.dispatch(Envelope(RegisterAgent(name="a")))
+        for reader in nerve.readers.values():
+            await reader.wait_for(receipt.position, 10)
+        while stored.blocks.count_documents({}) < count // BLOCK:
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def nerve(mongo_url: str, redis_url: str, database: str) -> CliRunner:
+    return CliRunner(
+        env={"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
+    )
+
+
+def _checked(output: str) -> dict[str, tuple[int, int]]:
+    rows = re.findall(r"│ ([a-z ]+?) *│ *(\d+) │ *(\d+) │", output)
+    return {name: (int(checked), int(wrong)) for name, checked, wrong in rows}
+
+
+def test_a_sound_log_ends_with_0_and_a_seal_that_a_later_run_can_be_held_to(
+    nerve: CliRunner, stored: Database[dict[str, Any]]
+) -> None:
+    told = nerve.invoke(app, ["verify"], catch_exceptions=False)
+    assert told.exit_code == 0
+    assert "positions 1 to 25: sound" in told.output
+    checked = _checked(told.output)
+    assert checked["positions"] == (25, 0)
+    assert checked["sealed blocks"] == (2, 0)
+    assert checked["consumers"][0] >= 3
+    seal = re.search(r"nerve verify --expect (2:[0-9a-f]{64})", told.output)
+    assert seal is not None
+
+    assert nerve.invoke(app, ["verify", "--expect", seal[1]]).exit_code == 0
+    other = nerve.invoke(app, ["verify", "--expect", f"1{seal[1][1:]}"])
+    assert other.exit_code == 1
+    assert "block 1: its digest is not the one that was expected" in other.output
+    assert nerve.invoke(app, ["verify", "--expect", "12"]).exit_code == 2
+
+
+def test_what_is_wrong_is_told_and_ends_with_1(
+    nerve: CliRunner, stored: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line each, up to a bound; a walk that begins behind it does not meet it."""
+    stored.log.delete_one({"_id": 5})
+    stored.log.update_many({"_id": {"$gte": 11}}, {"$set": {"events.0.data.name": 5}})
+    monkeypatch.setattr(verify, "SHOWN", 4)
+    monkeypatch.setattr(verify, "SAY_EVERY", 0.0)
+    told = nerve.invoke(app, ["verify"])
+    assert told.exit_code == 1
+    lines = told.output.splitlines()
+    assert "position 5: nothing is there: neither a commit nor a tombstone" in lines
+    assert sum("agent.registered" in line for line in lines) == 2
+    assert "and more, which the table counts" in lines
+    assert any(line.startswith("verified 25 of 25 positions, ") for line in lines)
+    assert "positions 1 to 25: 18 wrong" in lines
+    assert _checked(told.output)["events"] == (24, 15)
+
+    later = nerve.invoke(app, ["verify", "--from", "15"])
+    assert "positions 11 to 25: 16 wrong" in later.output
+    assert _checked(later.output)["positions"] == (15, 0)
+
+
+def test_an_empty_log_is_sound(nerve: CliRunner) -> None:
+    told = nerve.invoke(app, ["verify"])
+    assert told.exit_code == 0
+    assert "the log is empty: sound" in told.output

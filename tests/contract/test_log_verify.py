@@ -1,0 +1,297 @@
+"""Verifying the log: whatever was done to it behind nerve's back shows, and where."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from domain.kernel import Catalog
+from eventstore import blocks, verify
+from eventstore.blocks import Block
+from eventstore.indexes import COMMAND_GUARD, VERSION_GUARD, Collections
+from eventstore.schemas import EventSchemas
+from eventstore.verify import Check, Finding, Report, Verifier
+from tests.archives import archiver, folder
+from tests.commits import Store, commit, open_store, scores
+from tests.contract.conftest import OpenStore
+from tests.notes import context
+
+BLOCK = 100
+"""Positions in a block, here."""
+
+STREAMS = 10
+COMMITS = 2 * BLOCK + 50
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
+
+
+@pytest.fixture
+async def open_another(mongo_url: str, database: str) -> AsyncIterator[OpenStore]:
+    """On one driver: what is read here is read on both by the tests of blocks."""
+    async with AsyncExitStack() as stack:
+
+        async def another(**options: Any) -> Store:
+            return await stack.enter_async_context(open_store(mongo_url, database, **options))
+
+        yield another
+
+
+@dataclass
+class Verified:
+    """What `nerve verify` would tell."""
+
+    report: Report
+    findings: list[Finding] = field(default_factory=list)
+
+    def __iter__(self):
+        """What is wrong with what, and where."""
+        return iter([(finding.check, finding.where) for finding in self.findings])
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    monkeypatch.setattr(verify, "HEAD_LAG", 0.0)
+
+    async def run(
+        store: Store, start: int = 1, consumers: Mapping[str, int] | None = None, **expected: Block
+    ) -> Verified:
+        findings: list[Finding] = []
+        verifier = Verifier(
+            Collections.of(store.database),
+            store.log.archive,
+            violation=EventSchemas(Catalog([context])).violation,
+            tell=findings.append,
+            progress=lambda done, total: None,
+        )
+        digests = {block.number: block.digest for block in expected.values()}
+        return Verified(await verifier.run(start, consumers or {}, digests), findings)
+
+    return run
+
+
+async def fill(store: Store, count: int = COMMITS) -> None:
+    """Two events in each commit, the streams in turn."""
+    for version in range(count // STREAMS):
+        new = (commit(f"note-{n}", 2 * version, *scores(2)) for n in range(STREAMS))
+        await asyncio.gather(*map(store.log.append, new))
+
+
+@pytest.fixture
+async def sealed(store: Store) -> Store:
+    """A log of two sealed blocks and some more."""
+    await fill(store)
+    sealer = store.log.block_sealer()
+    while await sealer.seal_next():
+        pass
+    return store
+
+
+async def test_a_log_that_nobody_touched_is_sound(sealed, verified) -> None:
+    told = await verified(sealed, consumers={"view.notes": COMMITS})
+    assert told.findings == []
+    assert told.report.sound
+    looked = {check: told.report.looked[check] for check in Check}
+    assert looked == {
+        Check.POSITIONS: COMMITS,
+        Check.COMMITS: COMMITS,
+        Check.VERSIONS: STREAMS,
+        Check.SCHEMAS: 2 * COMMITS,
+        Check.BLOCKS: 2,
+        Check.ARCHIVE: 0,
+        Check.INDEXES: 6,
+        Check.ENDS: 1,
+    }
+    assert told.report.seal.last == 2 * BLOCK
+    assert told.report.notes == [f"from position {2 * BLOCK + 1} on the log is not sealed yet"]
+
+
+async def test_an_empty_log_is_sound(store, verified) -> None:
+    assert (await verified(store)).report == Report(1, 0, looked=verify_nothing())
+
+
+def verify_nothing() -> Any:
+    empty = Report(1, 0).looked
+    empty[Check.INDEXES] = 6
+    return empty
+
+
+async def test_a_walk_can_begin_at_any_block(sealed, verified) -> None:
+    told = await verified(sealed, BLOCK + 1)
+    assert told.findings == []
+    assert told.report.looked[Check.POSITIONS] == COMMITS - BLOCK
+    assert told.report.looked[Check.BLOCKS] == 1
+
+
+async def test_a_deleted_commit_is_found(sealed, verified) -> None:
+    gone = await sealed.documents.find_one({"_id": 50})
+    await sealed.documents.delete_one({"_id": 50})
+    following = await sealed.documents.find_one({"_id": {"$gt": 50}, "stream": gone["stream"]})
+    told = await verified(sealed)
+    assert list(told) == [
+        (Check.POSITIONS, "position 50"),
+        (Check.VERSIONS, f"position {following['_id']}, {gone['stream']}"),
+        (Check.BLOCKS, "block 1"),
+    ]
+    assert not told.report.sound
+
+
+async def test_deleted_ranges_are_told_as_ranges(sealed, verified) -> None:
+    await sealed.documents.delete_many({"_id": {"$gte": 10, "$lte": 29}})
+    told = await verified(sealed)
+    assert told.findings[0][:2] == (Check.POSITIONS, "positions 10 to 29")
+    assert told.report.wrong[Check.POSITIONS] == 20
+
+
+async def test_a_changed_byte_in_a_sealed_block_is_found(sealed, verified) -> None:
+    """One that leaves the commit as valid as it was."""
+    await sealed.documents.update_one({"_id": 123}, {"$set": {"events.1.data.by": 3}})
+    told = await verified(sealed)
+    assert list(told) == [(Check.BLOCKS, "block 2")]
+    assert "of positions 101 to 200 something was changed" in told.findings[0].what
+
+
+async def test_a_changed_order_of_fields_in_a_sealed_block_is_found(sealed, verified) -> None:
+    stored = await sealed.documents.find_one({"_id": 7})
+    await sealed.documents.delete_one({"_id": 7})
+    await sealed.documents.insert_one({"_id": 7, **dict(reversed(stored.items()))})
+    assert list(await verified(sealed)) == [(Check.BLOCKS, "block 1")]
+
+
+async def test_a_doubled_version_is_found(sealed, verified) -> None:
+    """Also behind the last sealed block; the guard must be gone for it, and that is found too."""
+    await sealed.database.command({"dropIndexes": "log", "index": VERSION_GUARD})
+    first = await sealed.documents.find_one({"_id": COMMITS})
+    again = {**first, "_id": COMMITS + 1, "command": {"id": uuid4().hex, "name": "Touch"}}
+    await sealed.documents.insert_one(again)
+    told = await verified(sealed)
+    assert list(told) == [
+        (Check.INDEXES, f"index {VERSION_GUARD}"),
+        (Check.VERSIONS, f"position {COMMITS + 1}, {first['stream']}"),
+    ]
+    assert "is there twice or out of order" in told.findings[1].what
+
+
+async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified) -> None:
+    """Two commits of a stream that changed places: each has a version that the other should have."""
+    await sealed.database.command({"dropIndexes": "log", "index": VERSION_GUARD})
+    await sealed.database.command({"dropIndexes": "log", "index": COMMAND_GUARD})
+    one, other = await sealed.documents.find({"stream": "note-7"}).sort([("_id", -1)]).limit(2).to_list(None)
+    await sealed.documents.delete_many({"_id": {"$in": [one["_id"], other["_id"]]}})
+    await sealed.documents.insert_many([{**one, "_id": other["_id"]}, {**other, "_id": one["_id"]}])
+    told = await verified(sealed)
+    assert [finding for finding in told if finding[0] is Check.VERSIONS] == [
+        (Check.VERSIONS, f"position {other['_id']}, note-7"),
+        (Check.VERSIONS, f"position {one['_id']}, note-7"),
+    ]
+
+
+async def test_a_broken_schema_is_found(sealed, verified) -> None:
+    await sealed.documents.update_one({"_id": COMMITS}, {"$set": {"events.0.data.by": "secret"}})
+    told = await verified(sealed)
+    assert [finding[0] for finding in told] == [Check.SCHEMAS]
+    assert "note.scored" in told.findings[0].what
+    assert "secret" not in told.findings[0].what
+
+
+async def test_a_document_that_is_no_commit_is_found(store, verified) -> None:
+    await store.log.append(commit("note-a", 0, *scores(2)))
+    await store.documents.update_one({"_id": 1}, {"$unset": {"tenant": 1}})
+    assert (await verified(store)).findings == [(Check.COMMITS, "position 1", "tenant: missing")]
+
+
+async def test_a_document_whose_id_is_no_position_is_found(store, verified) -> None:
+    await fill(store, STREAMS)
+    for wrong in (1.5, -3):
+        await store.documents.insert_one({"_id": wrong, "tombstone": True})
+    told = await verified(store)
+    assert list(told) == [
+        (Check.POSITIONS, "before the log"),
+        (Check.POSITIONS, "behind position 1"),
+    ]
+
+
+async def test_a_cut_off_end_is_found(sealed, verified) -> None:
+    """By a consumer that was further; and where the end was sealed, by its block."""
+    await sealed.documents.delete_many({"_id": {"$gt": COMMITS - 5}})
+    told = await verified(sealed, consumers={"view.notes": COMMITS - 2})
+    assert list(told) == [(Check.ENDS, "view.notes")]
+    assert any(f"positions up to {COMMITS} were given out" in note for note in told.report.notes)
+
+    await sealed.documents.delete_many({"_id": {"$gt": 2 * BLOCK - 5}})
+    told = await verified(sealed)
+    assert list(told) == [(Check.BLOCKS, "block 2")]
+    assert "but the log ends at 195" in told.findings[0].what
+    await sealed.documents.delete_many({"_id": {"$gt": 5}})
+    assert list(await verified(sealed)) == [(Check.BLOCKS, "block 1"), (Check.BLOCKS, "block 2")]
+
+
+async def test_a_replaced_block_is_found(sealed, verified) -> None:
+    """Alone, and by what the next one says of it."""
+    stored = sealed.database["blocks"]
+    await stored.update_one({"_id": 1}, {"$set": {"digest": bytes(32)}})
+    assert list(await verified(sealed)) == [(Check.BLOCKS, "block 1"), (Check.BLOCKS, "block 2")]
+
+
+async def test_a_block_that_is_missing_or_is_none_is_found(sealed, verified) -> None:
+    stored = sealed.database["blocks"]
+    await stored.delete_one({"_id": 1})
+    assert list(await verified(sealed)) == [(Check.BLOCKS, "block 1")]
+    await stored.insert_one({"_id": 1, "first": 1})
+    assert (Check.BLOCKS, "block 1") in list(await verified(sealed))
+
+
+async def test_a_chain_that_was_made_anew_is_found_by_who_kept_a_seal(sealed, verified) -> None:
+    """And by nobody else: whoever may write everything can do this."""
+    before = (await verified(sealed)).report.seal
+    assert before.number == 2
+    await sealed.documents.update_one({"_id": 99}, {"$set": {"actor": "somebody else"}})
+    await sealed.database["blocks"].delete_many({})
+    sealer = sealed.log.block_sealer()
+    while await sealer.seal_next():
+        pass
+    assert (await verified(sealed)).report.sound
+    assert list(await verified(sealed, kept=before)) == [(Check.BLOCKS, "block 2")]
+
+
+async def test_indexes_that_guard_nothing_are_found(store, verified) -> None:
+    await store.database.command({"dropIndexes": "log", "index": VERSION_GUARD})
+    await store.documents.create_index([("stream", 1)], name=VERSION_GUARD)
+    await store.documents.create_index([("at", 1)], name="expiry")
+    await store.database.command(
+        {"collMod": "log", "index": {"name": "expiry", "expireAfterSeconds": 1_000_000_000}}
+    )
+    told = await verified(store)
+    assert list(told) == [(Check.INDEXES, f"index {VERSION_GUARD}"), (Check.INDEXES, "index expiry")]
+
+
+async def test_an_archived_log_is_verified_as_it_was(
+    open_another: OpenStore, verified: Any, tmp_path: Any
+) -> None:
+    blobs = folder(tmp_path)
+    store = await open_another(archive=blobs)
+    await fill(store)
+    await store.log.block_sealer().seal_next()
+    await archiver(store, blobs, commits=BLOCK // 2).run(BLOCK)
+    told = await verified(store)
+    assert told.findings == []
+    assert told.report.looked[Check.ARCHIVE] == BLOCK
+    assert told.report.looked[Check.SCHEMAS] == 2 * COMMITS
+
+    await store.documents.update_one({"_id": 3}, {"$set": {"actor": "somebody else"}})
+    told = await verified(store)
+    assert list(told) == [(Check.ARCHIVE, "position 3")]
+
+    (_, second) = await store.log.archive.segments()
+    (tmp_path / second.name).write_bytes(b"something else")
+    another = await open_another(archive=blobs)
+    told = await verified(another)
+    assert list(told) == [(Check.ARCHIVE, "position 3"), (Check.ARCHIVE, f"position {second.first}")]
