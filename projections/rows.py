@@ -72,7 +72,7 @@ async def prepare(rows: Collection, view: View[Any]) -> None:
             await rows.create_index([(key, 1) for key in keys], name=f"by_{name}")
         await rows.create_index(
             [("_tenant", 1), ("_subjects", 1)],
-            name="by_subject",
+            name="subjects",
             partialFilterExpression={"_subjects": {"$exists": True}},
         )
 
