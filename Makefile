@@ -31,6 +31,7 @@ bench: .venv/dev
 
 faults: .venv/dev
 	$(BIN)/python -m tests.faults
+	$(if $(ONLY),,$(BIN)/python -m tests.faults.million)
 
 console: $(CONSOLE)
 	@:
