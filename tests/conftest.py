@@ -11,6 +11,7 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from pymongo import MongoClient
 
 from eventstore import positions
@@ -18,6 +19,9 @@ from eventstore.driver import Driver
 from tests.support import DRIVER, Servers
 
 URLS = pytest.StashKey[dict[str, str]]()
+
+
+settings.register_profile("long", max_examples=10_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,278 @@
+"""A state machine over the log: two processes append, things happen to them, readers follow, and some die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from bson.raw_bson import RawBSONDocument
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from pymongo.errors import BulkWriteError
+
+from domain.kernel import Commit, Receipt
+from domain.kernel.errors import ConcurrencyConflict, NerveError
+from domain.kernel.ports import NewCommit, NewEvent
+from eventstore import positions
+from eventstore.commits import encode, new_receipt, placed
+from eventstore.driver import Database
+from eventstore.fence import close_positions
+from eventstore.log import EventLog
+from tests.commits import CATALOG, NEVER, commit, scores
+from tests.contract.log_model import Attempt, Model
+from tests.contract.shaky import FAULTS, Fault, ShakyDatabase
+from tests.notes import now
+
+T = TypeVar("T")
+
+SIDES = 2
+PATIENCE = 30.0
+"""Seconds after which what was sent has no outcome for good."""
+
+sides = st.integers(0, SIDES - 1)
+streams = st.sampled_from(["note-a", "note-b"])
+sizes = st.integers(1, 3)
+chains = st.lists(sizes, min_size=1, max_size=4)
+offsets = st.sampled_from([0, 0, 0, 0, -1, 1])
+
+
+def open_log(database: Any, fence_after: float = NEVER) -> EventLog:
+    return EventLog(database, CATALOG, clock=now, announce=lambda position: None, fence_after=fence_after)
+
+
+@dataclass
+class Side:
+    """A process that appends, and its appends under way."""
+
+    database: ShakyDatabase
+    log: EventLog
+    tasks: dict[asyncio.Task[None], Attempt]
+
+    def last(self, stream: str) -> Attempt | None:
+        """What was sent last of those under way to the stream."""
+        sent = [one for task, one in self.tasks.items() if not task.done() and one.commit.stream == stream]
+        return sent[-1] if sent else None
+
+
+class World:
+    """One log for all runs of the machine; each has a tenant of its own, and begins at `end`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, database: Database) -> None:
+        self.loop = loop
+        self.database = database
+        self.sober = open_log(database, fence_after=0.0)
+        """A process to which nothing happens, and a reader that waits for nobody."""
+        self.end = 0
+        self.seen: dict[int, str] = {}
+        self.run(self.sober.open())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+
+class LogMachine(RuleBasedStateMachine):
+    """What is told of every append, and seen by every reader, is so in the log, and remains."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.tenant = uuid4().hex
+        self.model = Model()
+        self.crashed = False
+        self.sides = [self._open() for _ in range(SIDES)]
+        self.readers = [log.reader() for log in (self.sides[0].log, self.sides[1].log, world.sober)]
+        self.places = [world.end for _ in self.readers]
+
+    def _open(self) -> Side:
+        database = ShakyDatabase(self.world.database, self)
+        return Side(database, open_log(database), {})
+
+    @initialize(alone=st.booleans())
+    def may_take_itself_for_the_only_writer(self, alone: bool) -> None:
+        positions.SOLE_AFTER = 0.0 if alone else float("inf")
+
+    @rule(side=sides, stream=streams, offset=offsets, chain=chains, on=st.booleans())
+    def append(self, side: int, stream: str, offset: int, chain: list[int], on: bool) -> None:
+        """Start appends that build on each other, the first maybe `on` what is under way, and do not wait."""
+        base = self.sides[side].last(stream) if on else None
+        for size in chain:
+            expected = max(0, self.model.version(stream) + offset) if base is None else base.version
+            follows = None if base is None else base.commit.command_id
+            new = commit(stream, expected, *scores(size), tenant=self.tenant, follows=follows)
+            base = self._start(side, new)
+
+    @precondition(lambda self: self.model.attempts)
+    @rule(side=sides, which=st.integers(0, 50), anew=st.booleans())
+    def retry(self, side: int, which: int, anew: bool) -> None:
+        """Send a command again: the same commit, or what it is decided to be `anew`."""
+        old = self.model.attempts[which % len(self.model.attempts)].commit
+        new = replace(old, follows=None)
+        if anew:
+            events = tuple(NewEvent(uuid4().hex, event.event) for event in old.events)
+            new = replace(new, events=events, expected=self.model.version(old.stream))
+        self._start(side, new)
+
+    def _start(self, side: int, new: NewCommit) -> Attempt:
+        attempt, where = self.model.send(new), self.sides[side]
+        task = self.world.loop.create_task(_append(where.log, attempt))
+        where.tasks[task] = attempt
+        self.world.run(asyncio.sleep(0))
+        return attempt
+
+    @rule(side=sides, what=st.sampled_from(FAULTS))
+    def will_happen(self, side: int, what: Fault) -> None:
+        self.sides[side].database.faults.append(what)
+
+    @rule(by=st.integers(1, 9))
+    def counter_goes_back(self, by: int) -> None:
+        """As a failover may leave it; where there is a hole, right before that."""
+        self.world.run(self._put_back(by))
+
+    async def _put_back(self, by: int) -> None:
+        begin, log = self.world.end, self.world.database["log"]
+        found = await log.find({"_id": {"$gt": begin}}, {"_id": 1}).sort([("_id", 1)]).to_list(None)
+        taken = [document["_id"] for document in found]
+        holes = sorted(set(range(begin + 1, begin + len(taken) + 1)) - set(taken))
+        head = holes[0] - 1 if holes else max(0, begin + len(taken) - by)
+        await self._set_counter(head)
+
+    async def _set_counter(self, head: int) -> None:
+        counters = self.world.database["counters"]
+        await counters.update_one({"_id": "log"}, {"$set": {"head": head}}, upsert=True)
+
+    @rule()
+    def some_end(self) -> None:
+        """Wait for an outcome, or a while where what is under way is held up."""
+        tasks = [task for side in self.sides for task in side.tasks if not task.done()]
+        if tasks:
+            self.world.run(_first_of(tasks))
+
+    @rule(side=sides)
+    def goes_on(self, side: int) -> None:
+        """What was stalled goes on, and what was late arrives."""
+        self.sides[side].database.resumed.set()
+        self.world.run(self.sides[side].database.arrive())
+
+    @rule(side=sides)
+    def crash(self, side: int) -> None:
+        """The process is killed in the middle of whatever it does; a new one takes its place."""
+        self.crashed = True
+        dead = self.sides[side]
+        self.world.run(dead.database.kill())
+        for task in dead.tasks:
+            task.cancel()
+        self.world.run(_ended([*dead.tasks]))
+        self.sides[side] = self._open()
+        self.world.run(self.sides[side].log.open())
+
+    @rule(side=sides, stream=streams)
+    def crash_before_an_insert(self, side: int, stream: str) -> None:
+        """What leaves a hole."""
+        self.sides[side].database.faults.appendleft("stalled")
+        self.append(side, stream, 0, [1], False)
+        self.some_end()
+        self.crash(side)
+
+    @rule(reader=st.integers(0, SIDES), limit=st.integers(1, 9))
+    def read(self, reader: int, limit: int) -> None:
+        """The last reader waits for nobody: at a hole it puts a tombstone."""
+        self.world.run(self._read(reader, limit))
+
+    async def _read(self, reader: int, limit: int) -> list[Commit]:
+        found = await self.readers[reader].read(self.places[reader], limit)
+        for one in found:
+            assert one.position == self.places[reader] + 1, "a position was passed over"
+            assert self.world.seen.setdefault(one.position, repr(one)) == repr(one), "readers differ"
+            self.places[reader] = one.position
+        return found
+
+    @rule(side=sides, stream=streams, offset=offsets, size=sizes)
+    def append_alone(self, side: int, stream: str, offset: int, size: int) -> None:
+        """With nothing else going on, the model knows what must come of it."""
+        self._settle()
+        before = self.world.run(self._version(stream))
+        new = commit(stream, max(0, before + offset), *scores(size), tenant=self.tenant)
+        attempt = self._start(side, new)
+        self._settle()
+        if new.expected == before:
+            assert isinstance(attempt.told, Receipt)
+            assert attempt.told.version == before + size
+        else:
+            assert isinstance(attempt.told, ConcurrencyConflict)
+            assert (attempt.told.expected, attempt.told.actual) == (new.expected, before)
+
+    async def _version(self, stream: str) -> int:
+        return len(await self.world.sober.stream(self.tenant, stream))
+
+    def _settle(self) -> None:
+        """Let all that is under way come to its end."""
+        for side in self.sides:
+            side.database.faults.clear()
+            side.database.resumed.set()
+            self.world.run(side.database.arrive())
+        tasks = [task for side in self.sides for task in side.tasks]
+        self.world.run(_ended(tasks))
+        for task in tasks:
+            task.result()
+        for side in self.sides:
+            self.world.run(side.database.arrive())
+            side.tasks.clear()
+
+    def teardown(self) -> None:
+        self._settle()
+        for side in self.sides:
+            self.world.run(side.log.close())
+        head = self.world.run(self.world.sober.head())
+        # What the dead had reserved behind it is no hole of the next run's.
+        self.world.run(self._set_counter(head))
+        log: list[Commit] = []
+        begin = self.world.end
+        self.world.end = head
+        # Whoever lives closes the positions that it does not use; only after a crash a reader has to.
+        order = (2, 0, 1) if self.crashed else (0, 1, 2)
+        self.places = [begin for _ in self.readers]
+        for reader in order:
+            log = []
+            while self.places[reader] < head:
+                found = self.world.run(self._read(reader, 100))
+                assert found, f"position {self.places[reader] + 1} of {head} was left open"
+                log += found
+        self.model.check([one for one in log if one.info is not None and one.info.tenant == self.tenant])
+
+    async def fence(self, position: int) -> None:
+        await close_positions(self.world.database["log"], [position], now)
+
+    async def take(self, position: int) -> None:
+        new = commit(f"note-{uuid4().hex}", 0, tenant=self.tenant)
+        document: RawBSONDocument = placed(encode(new), position)
+        try:
+            await self.world.database["log"].insert_many([document])
+        except BulkWriteError:
+            return
+        self.model.send(new).told = new_receipt(new, position)
+
+    async def outrun(self, document: Mapping[str, Any]) -> None:
+        expected = document["events"][0]["version"] - 1
+        await _append(
+            self.world.sober, self.model.send(commit(document["stream"], expected, tenant=self.tenant))
+        )
+
+
+async def _append(log: EventLog, attempt: Attempt) -> None:
+    try:
+        attempt.told = await log.append(attempt.commit)
+    except NerveError as error:
+        attempt.told = error
+
+
+async def _first_of(tasks: list[asyncio.Task[None]]) -> None:
+    await asyncio.wait(tasks, timeout=0.02, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    if tasks:
+        _, open_still = await asyncio.wait(tasks, timeout=PATIENCE)
+        assert not open_still, f"{len(open_still)} appends got no outcome"

@@ -1,0 +1,105 @@
+"""A simple model of the log: what was sent and told, and what must then be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from domain.kernel import Commit, CommitInfo, Receipt
+from domain.kernel.errors import ConcurrencyConflict
+from domain.kernel.ports import NewCommit
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One append, and what its caller was told; nothing where the process was killed before."""
+
+    commit: NewCommit
+    told: Receipt | BaseException | None = None
+
+    @property
+    def version(self) -> int:
+        """Where it leads."""
+        return self.commit.expected + len(self.commit.events)
+
+
+@dataclass
+class Model:
+    """Everything that was sent to one tenant's streams."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def send(self, commit: NewCommit) -> Attempt:
+        self.attempts.append(Attempt(commit))
+        return self.attempts[-1]
+
+    def version(self, stream: str) -> int:
+        """The version of the stream, as far as anybody was told."""
+        receipts = [one.told for one in self.attempts if isinstance(one.told, Receipt)]
+        return max((receipt.version for receipt in receipts if receipt.stream == stream), default=0)
+
+    def receipt(self, command_id: str) -> Receipt | None:
+        """The first receipt of the command."""
+        for one in self.attempts:
+            if isinstance(one.told, Receipt) and one.told.command_id == command_id and not one.told.replayed:
+                return one.told
+        return None
+
+    def check(self, log: Sequence[Commit]) -> None:
+        """Hold all of it against the tenant's commits in the log, in order."""
+        found = [(commit, commit.info) for commit in log if commit.info is not None]
+        landed = {info.command_id: commit for commit, info in found}
+        assert len(landed) == len(found), "a command is there twice"
+        _check_versions(found)
+        for commit, info in found:
+            self._check_sent(commit, info, landed)
+        for attempt in self.attempts:
+            self._check_told(attempt, landed.get(attempt.commit.command_id))
+
+    def _check_sent(self, commit: Commit, info: CommitInfo, landed: dict[str, Commit]) -> None:
+        """It is what somebody sent, whole, and stands on what it was decided on."""
+        runs = [one.commit for one in self.attempts if is_same(one.commit, commit)]
+        assert runs, "nobody sent it"
+        sent = runs[0]
+        assert [event.id for event in commit.events] == [new.id for new in sent.events], "torn"
+        assert (info.stream, info.command_id) == (sent.stream, sent.command_id)
+        assert commit.events[0].version == sent.expected + 1
+        if all(run.follows is not None for run in runs):
+            assert sent.follows is not None
+            base = landed.get(sent.follows)
+            assert base is not None, "what it builds on is not there"
+            assert base.events[-1].version == sent.expected
+            assert base.position < commit.position
+
+    def _check_told(self, attempt: Attempt, commit: Commit | None) -> None:
+        """What the caller was told of its append is so."""
+        told, stored = attempt.told, commit is not None and is_same(attempt.commit, commit)
+        if isinstance(told, Receipt):
+            assert commit is not None, "acknowledged, and lost"
+            assert commit.info is not None
+            there = (commit.info.stream, commit.events[-1].version, commit.position)
+            assert (told.stream, told.version, told.position) == there
+            assert told.replayed != stored
+        elif isinstance(told, ConcurrencyConflict):
+            # Sent again, the same commit may find later what it missed at first.
+            assert not stored or self._sent(attempt.commit) > 1, "refused, and stored"
+
+    def _sent(self, commit: NewCommit) -> int:
+        """How often this very commit was sent."""
+        return sum(one.commit.events[0].id == commit.events[0].id for one in self.attempts)
+
+
+def is_same(new: NewCommit, commit: Commit) -> bool:
+    """Whether it is this very commit that is there, not another run of its command."""
+    return commit.events[0].id == new.events[0].id
+
+
+def _check_versions(found: Iterable[tuple[Commit, CommitInfo]]) -> None:
+    """In the order of positions each stream's versions are 1, 2, 3, …"""
+    versions: dict[str, int] = {}
+    for commit, info in found:
+        for event in commit.events:
+            assert event.version == versions.get(info.stream, 0) + 1, (
+                "a version is missing, doubled or too early"
+            )
+            versions[info.stream] = event.version
