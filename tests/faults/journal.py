@@ -53,14 +53,17 @@ def entries(path: Path) -> Iterator[Entry]:
 
 
 def unanswered(path: Path) -> list[Sent]:
-    """The commands that were sent and of which nobody has said what became of them."""
+    """The commands of which nobody knows what became of them, but for those whose base was refused."""
     sent: dict[str, Sent] = {}
+    refused: set[str | None] = set()
     for entry in entries(path):
         if entry.kind == "sent":
             sent[entry.what[0]] = Sent(*entry.what)
         elif entry.kind in ("stored", "refused"):
             sent.pop(entry.what[0], None)
-    return list(sent.values())
+        if entry.kind == "refused":
+            refused.add(entry.what[0])
+    return [one for one in sent.values() if one.follows not in refused]
 
 
 class Watch:

@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,6 +36,9 @@ CONFLICTS = 0.2
 
 TWICE = 0.05
 """Share of the commands that are sent twice at once, as a client does that has lost patience."""
+
+CHAINS = 0.1
+"""Share of the commands that two others follow which build on it and do not wait for it."""
 
 AGAIN = 0.05
 """Seconds before a command without an outcome is sent again."""
@@ -80,7 +84,12 @@ class Writer:
     async def run(self) -> None:
         """Carry out the orders."""
         before = self._orders.predecessor
-        await asyncio.gather(*(self._send(sent) for sent in (unanswered(Path(before)) if before else ())))
+        left = unanswered(Path(before)) if before else []
+        sending: dict[str, asyncio.Task[bool]] = {}
+        for sent in left:
+            base = sending.get(sent.follows) if sent.follows else None
+            sending[sent.command] = asyncio.create_task(self._send(sent, base))
+        await asyncio.gather(*sending.values())
         numbers = iter(range(self._orders.commands))
         await asyncio.gather(*(self._call(numbers) for _ in range(self._orders.callers)))
 
@@ -88,27 +97,41 @@ class Writer:
         for _ in numbers:
             if self._stopping:
                 return
-            sent = self._next()
-            await self._send(sent, times=2 if self._chance.random() < TWICE else 1)
+            if self._chance.random() < CHAINS:
+                await self._send_chain(numbers)
+            else:
+                await self._send(self._next(), times=2 if self._chance.random() < TWICE else 1)
             if self._orders.pause:
                 await asyncio.sleep(self._chance.uniform(0, 2 * self._orders.pause))
+
+    async def _send_chain(self, numbers: Iterator[int]) -> None:
+        sent = self._next()
+        sending = [asyncio.create_task(self._send(sent))]
+        for _ in islice(numbers, 2):
+            version = sent.expected + sent.size
+            sent = Sent(uuid4().hex, sent.stream, version, self._size(), follows=sent.command)
+            sending.append(asyncio.create_task(self._send(sent, sending[-1])))
+        await asyncio.gather(*sending)
 
     def _next(self) -> Sent:
         home = self._chance.randrange(HOMES) if self._chance.random() < ABROAD else self._home
         stream = f"note-{home}-{self._chance.randrange(STREAMS)}"
         known = self._versions[stream]
         stale = known > 0 and self._chance.random() < CONFLICTS
-        expected = self._chance.randrange(known) if stale else known
-        return Sent(uuid4().hex, stream, expected, self._chance.choice((1, 1, 1, 2, 3, 5)))
+        return Sent(uuid4().hex, stream, self._chance.randrange(known) if stale else known, self._size())
 
-    async def _send(self, sent: Sent, times: int = 1) -> None:
-        """Send the command, to be refused where every one of its runs is."""
+    def _size(self) -> int:
+        return self._chance.choice((1, 1, 1, 2, 3, 5))
+
+    async def _send(self, sent: Sent, base: asyncio.Task[bool] | None = None, times: int = 1) -> bool:
+        """Send the command, which builds on that of `base`; whether it is stored, by any of its runs."""
         self._journal.note("sent", *sent)
-        refusals = await asyncio.gather(*(self._run(sent) for _ in range(times)))
-        if all(refusals):
+        stored = await asyncio.gather(*(self._run(sent, base) for _ in range(times)))
+        if not any(stored):
             self._journal.note("refused", sent.command)
+        return any(stored)
 
-    async def _run(self, sent: Sent) -> ConcurrencyConflict | None:
+    async def _run(self, sent: Sent, base: asyncio.Task[bool] | None) -> bool:
         """Send the command until somebody says what became of it, decided anew each time."""
         while True:
             events = (Written(text=f"{sent.command} {place} {sent.size}") for place in range(sent.size))
@@ -117,14 +140,18 @@ class Writer:
                 receipt = await self._log.append(new)
             except ConcurrencyConflict as conflict:
                 self._saw(sent.stream, conflict.actual)
-                return conflict
+                if conflict.actual > sent.expected:
+                    return False
+                # It was queued behind another run of what it builds on, and that one did not land.
             except (Overloaded, Unavailable):
                 self._journal.note("unanswered", sent.command)
-                await asyncio.sleep(AGAIN)
             else:
                 self._journal.note("stored", sent.command, receipt.stream, receipt.version, receipt.position)
                 self._saw(sent.stream, receipt.version)
-                return None
+                return True
+            await asyncio.sleep(AGAIN)
+            if base is not None and not await base:
+                return False
 
     def _saw(self, stream: str, version: int) -> None:
         self._versions[stream] = max(self._versions[stream], version)
