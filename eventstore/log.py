@@ -9,18 +9,20 @@ from datetime import datetime
 from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Catalog, Receipt, RecordedEvent
+from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock, NewCommit
 from eventstore.appender import Appender
 from eventstore.archive import Archive
 from eventstore.as_of import AsOf, Moments
 from eventstore.blobs import BlobStore
 from eventstore.block_sealer import BlockSealer, last_block
-from eventstore.commits import encode, to_receipt
+from eventstore.commits import encode, first_receipt, to_receipt
 from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.keys import SubjectKeys
 from eventstore.moments import recorded_before
+from eventstore.pending import ChainBroken
 from eventstore.query import EventQuery
 from eventstore.reader import LogReader
 from eventstore.restore import Outcome, Restorer
@@ -90,7 +92,14 @@ class EventLog:
         Whoever stops waiting has not stopped the append: only its command id tells what became of it.
         """
         unsealed = self._vault.prepare(commit)
-        return await self._appender.submit(commit, encode(commit, blank(unsealed)), unsealed)
+        try:
+            return await self._appender.submit(commit, encode(commit, blank(unsealed)), unsealed)
+        except ChainBroken as conflict:
+            with unavailable_if_down():
+                stored = await self._collections.commit_of(commit.tenant, commit.command_id)
+            if stored is None:
+                raise ConcurrencyConflict(conflict.stream, conflict.expected, conflict.actual) from None
+            return first_receipt(commit, stored)
 
     async def restore(self, commits: Sequence[NewCommit]) -> list[Outcome]:
         """Store commits of another log as they were there, in their order; see `Restorer.store`."""

@@ -16,6 +16,10 @@ from eventstore.driver import Document
 from eventstore.sealing import NOTHING_UNSEALED, Sealed, Unsealed
 
 
+class ChainBroken(ConcurrencyConflict):
+    """What this commit was to build on did not land, nor did it; an earlier run of its command may have."""
+
+
 @dataclass(eq=False, slots=True)
 class Chain:
     """Commits of one stream of which each builds on the one before: none lands without those before it.
@@ -51,7 +55,7 @@ class Chain:
         for pending in (*self.taken, *self.waiting):
             expected = pending.commit.expected
             if expected > lost.commit.expected:
-                conflict = ConcurrencyConflict(self.stream, expected, actual)
+                conflict = ChainBroken(self.stream, expected, actual)
                 pending.end(reason if pending.sent and not certain else conflict)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,16 @@ async def test_i3_what_builds_on_a_command_that_was_stored_before_does_not_land(
     assert versions(found) == [1, 2, 1, LOST, LOST]
     assert (found[2].replayed, found[2].position) == (True, first.position)
     assert len(await store.log.stream("default", "note-a")) == 2
+
+
+async def test_i3_a_chain_that_was_stored_before_gets_its_first_receipts(store, open_another):
+    """As of a process that was killed before it knew, and whose successor sends everything again."""
+    first = await outcomes(store, chain("note-a", 5))
+    names = [receipt.command_id for receipt in first]
+    again = [commit("note-a", version, command_id=name) for version, name in enumerate(names)]
+    for other in (store, await open_another()):
+        found = await outcomes(other, again)
+        assert found == [replace(receipt, replayed=True) for receipt in first]
 
 
 async def test_a_caller_that_leaves_does_not_break_the_chain(store):
