@@ -11,7 +11,7 @@ from domain.kernel import Receipt
 from domain.kernel.errors import PersonalDataRefused, Unavailable
 from domain.kernel.ports import NewCommit
 from eventstore.commits import new_receipt
-from eventstore.driver import is_outage, unavailable_if_down
+from eventstore.driver import is_outage, time_limit, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.pending import Pending
 from eventstore.positions import Positions
@@ -122,10 +122,12 @@ class Appender:
                 task.add_done_callback(self._ended)
 
     async def _run(self, group: list[Pending]) -> None:
+        patience = max(pending.deadline for pending in group) - asyncio.get_running_loop().time()
         try:
-            await self._seal(group)
-            if sealed := [pending for pending in group if not pending.settled]:
-                await self._store(sealed)
+            with time_limit(patience):
+                await self._seal(group)
+                if sealed := [pending for pending in group if not pending.settled]:
+                    await self._store(sealed)
         except Exception as error:
             if not (isinstance(error, PyMongoError) and is_outage(error)):
                 for pending in group:

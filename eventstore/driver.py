@@ -9,15 +9,22 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import UTC
 from typing import Any, Literal, Protocol, Self, cast
 
+import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from domain.kernel.errors import ConfigurationError, Unavailable
@@ -37,6 +44,39 @@ TIMEOUTS: Mapping[str, int] = {
     "socketTimeoutMS": 20_000,
     "wTimeoutMS": 10_000,
 }
+
+OUTAGES = frozenset(
+    {
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        24,  # LockTimeout
+        43,  # CursorNotFound: the server that held it is gone
+        50,  # MaxTimeMSExpired
+        64,  # WriteConcernFailed
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        112,  # WriteConflict
+        133,  # FailedToSatisfyReadPreference
+        134,  # ReadConcernMajorityNotAvailableYet
+        175,  # QueryPlanKilled
+        189,  # PrimarySteppedDown
+        202,  # NetworkInterfaceExceededTimeLimit
+        262,  # ExceededTimeLimit
+        9001,  # SocketException
+        10058,  # LegacyNotPrimary
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11601,  # Interrupted
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+        14031,  # OutOfDiskSpace
+    }
+)
+"""The server's error codes that say nothing about the request: sent again later, it may be carried out."""
+
+SHORTEST_LIMIT = 0.001
+"""Seconds; to the driver 0 would be no limit at all."""
 
 
 class Cursor(Protocol):
@@ -138,6 +178,8 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
             w="majority",
             journal=True,
             readConcernLevel="majority",
+            # Also where the URL would have it otherwise: what a secondary shows may be long past.
+            readPreference="primary",
             retryWrites=True,
             tz_aware=True,
             tzinfo=UTC,
@@ -157,6 +199,11 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
             await client.close()
 
 
+def time_limit(seconds: float) -> AbstractContextManager[None]:
+    """Within it each call ends after so many seconds, with all its retries, and at the server too."""
+    return pymongo.timeout(max(seconds, SHORTEST_LIMIT))
+
+
 @contextmanager
 def unavailable_if_down() -> Iterator[None]:
     """Raises Unavailable where MongoDB cannot be reached or does not answer in time."""
@@ -172,5 +219,9 @@ def is_outage(error: PyMongoError) -> bool:
     """Whether the server or its majority was out of reach, rather than the request wrong."""
     if isinstance(error, BulkWriteError):
         # Where the primary stepped down while it waited for the majority, no connection failed.
-        return bool(error.details["writeConcernErrors"])
-    return error.timeout or isinstance(error, (ConnectionFailure, WriteConcernError))
+        details = error.details
+        return bool(details["writeConcernErrors"]) or any(
+            one["code"] in OUTAGES for one in details["writeErrors"]
+        )
+    down = isinstance(error, OperationFailure) and error.code in OUTAGES
+    return down or error.timeout or isinstance(error, (ConnectionFailure, WriteConcernError))

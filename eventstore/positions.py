@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextvars import Context
 
 from pymongo import ReturnDocument
 from pymongo.errors import PyMongoError
@@ -12,6 +13,9 @@ from eventstore.indexes import Collections
 
 SOLE_AFTER = 1.0
 """Seconds in which nobody else took a position, after which this process takes itself for the only writer."""
+
+TELL_EVERY = 0.01
+"""Seconds between two messages to the counter at least; as long others may run into what it does not know."""
 
 COUNTER = {"_id": "log"}
 
@@ -47,7 +51,8 @@ class Positions:
         first = self._last + 1
         self._last += count
         if self._telling is None:
-            self._telling = asyncio.create_task(self._tell())
+            # In a context of its own: the time limit of the group is not the counter's.
+            self._telling = asyncio.create_task(self._tell(), context=Context())
         return first
 
     async def share(self) -> None:
@@ -93,6 +98,7 @@ class Positions:
                 if before is not None and before["head"] > self._told:
                     self._meet()
                 self._told = max(self._told, last)
+                await asyncio.sleep(TELL_EVERY)
         except PyMongoError:
             # The next reservation makes up for it, or fails where that can be told to somebody.
             self._meet()

@@ -1,0 +1,135 @@
+"""The fence: what holds a position up, and that nothing makes a reader wait for ever or pass it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from domain.kernel import Commit
+from domain.kernel.errors import Unavailable
+from eventstore import fence
+from eventstore.commits import encode, placed
+from tests.commits import NEVER, Store, commit, open_store
+from tests.contract.test_log_positions import commands
+from tests.contract.test_log_reader import leave_hole
+
+
+@pytest.fixture
+def beside(mongo_url: str, database: str) -> Iterator[Collection[Any]]:
+    """The log's documents as somebody has them who is no part of nerve."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        yield client[database]["log"]
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets the readers' monotonic clock stand still, but for the seconds it is called with."""
+    ticks = [0.0]
+    monkeypatch.setattr(fence, "monotonic", lambda: sum(ticks))
+    return ticks.append
+
+
+async def passes(store: Store, position: int) -> list[Commit]:
+    """What a new reader sees, once it has come to `position`."""
+    reader = store.log.reader()
+    seen: list[Commit] = []
+    async with asyncio.timeout(20):
+        while len(seen) < position:
+            seen += await reader.read(len(seen))
+    return seen
+
+
+@pytest.mark.parametrize("ends", ["commit", "abort"])
+async def test_i4_a_position_in_an_open_transaction_is_neither_passed_nor_waited_for_without_end(
+    open_another, beside, monkeypatch, ends
+):
+    """The server itself would wait: for as long as the transaction lasts."""
+    monkeypatch.setattr(fence, "CLOSE_WITHIN", 0.3)
+    store = await open_another(fence_after=0.0)
+    hole = await leave_hole(store)
+    await store.log.append(commit("note-b", 0))
+    reader = store.log.reader()
+    with beside.database.client.start_session() as session:
+        session.start_transaction()
+        beside.insert_one(placed(encode(commit("note-a", 0)), hole), session=session)
+        for _ in range(2):
+            async with asyncio.timeout(5):
+                with pytest.raises(Unavailable):
+                    await reader.read(0)
+        getattr(session, f"{ends}_transaction")()
+    seen = await passes(store, 2)
+    assert [one.info and one.info.stream for one in seen] == [
+        "note-a" if ends == "commit" else None,
+        "note-b",
+    ]
+
+
+async def test_a_hole_of_any_size_is_closed_in_parts_without_a_new_wait_for_each(open_another, later):
+    """As a counter leaves it that was raised by mistake. The fence's time counts once."""
+    store = await open_another(fence_after=60)
+    await leave_hole(store, 12_000)
+    await store.log.append(commit("note-a", 0))
+    reader = store.log.reader()
+    assert await reader.read(0) == []
+    later(61)
+    async with commands(store) as asked:
+        seen: list[Commit] = []
+        while found := await reader.read(len(seen), 4_000):
+            seen += found
+    assert [one.info is None for one in seen] == [True] * 12_000 + [False]
+    assert asked["insert log"] == 3
+
+
+async def test_one_insert_closes_a_hole_and_its_write_is_journaled_by_a_majority(open_another):
+    store = await open_another(fence_after=0.0)
+    await leave_hole(store, 40)
+    await store.log.append(commit("note-a", 0))
+    await store.database.command({"profile": 2})
+    await passes(store, 41)
+    await store.database.command({"profile": 0})
+    found = store.database["system.profile"].find({"ns": f"{store.database.name}.log", "op": "insert"})
+    (insert,) = [one["command"] for one in await found.to_list(None)]
+    assert (insert["writeConcern"]["w"], insert["writeConcern"]["j"]) == ("majority", True)
+    assert insert["maxTimeMS"] <= fence.CLOSE_WITHIN * 1000
+
+
+async def test_a_reader_that_starts_again_counts_from_its_own_first_sight(open_another):
+    """What an earlier reader had waited for does not count."""
+    eager = await open_another(fence_after=0.0)
+    patient = await open_another(fence_after=NEVER)
+    await leave_hole(patient)
+    await patient.log.append(commit("note-a", 0))
+    before = patient.log.reader()
+    assert await before.read(0) == await patient.log.reader().read(0) == []
+    assert len(await eager.log.reader().read(0)) == 2
+    assert len(await before.read(0)) == 2
+
+
+async def test_a_second_hole_has_a_time_of_its_own(open_another, later):
+    """The first one was seen long ago, and got its commit; the next one has just come."""
+    store = await open_another(fence_after=60)
+    first = await leave_hole(store)
+    await store.log.append(commit("note-b", 0))
+    reader = store.log.reader()
+    assert await reader.read(0) == []
+    later(61)
+    await store.documents.insert_many([placed(encode(commit("note-a", 0)), first)])
+    await leave_hole(store)
+    await store.log.append(commit("note-c", 0))
+    assert [one.position for one in await reader.read(0)] == [1, 2]
+    assert await reader.read(2) == []
+    later(61)
+    assert [one.position for one in await reader.read(2)] == [3, 4]
+
+
+async def test_nothing_is_read_from_a_secondary_whatever_the_url_says(mongo_url, database):
+    """Here there is none: what asked for one would find no server."""
+    url = mongo_url.replace("directConnection=true", "readPreference=secondary")
+    async with open_store(url, database) as store:
+        await store.log.append(commit("note-a", 0))
+        assert len(await store.everything()) == await store.log.settled() == 1
