@@ -48,6 +48,7 @@ async def fill(store: Store, receipts: list[Receipt]) -> None:
         receipts.append(await store.log.append(commit(f"note-{len(receipts)}", 0, *events)))
 
 
+@pytest.mark.faults
 async def test_i1_a_full_disk_leaves_no_part_of_a_commit_and_appends_go_on_when_there_is_room(
     servers, small_disk, monkeypatch
 ):
