@@ -16,12 +16,13 @@ from api.graphql.context import Services
 from api.graphql.positions import PositionSeal
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
+from api.rights import check_rights
 from api.settings import Settings, check_exposure
 from domain.kernel import Catalog, CommandBus
 from domain.kernel.errors import ConfigurationError
 from domain.kernel.middleware import correlated, logged, metered, validated
 from eventstore.aggregates import AggregateRepository
-from eventstore.driver import Database, open_client
+from eventstore.driver import Database, open_client, refused_if_forbidden
 from eventstore.erasure import destroying
 from eventstore.log import EventLog
 from eventstore.rebuilder import Rebuilder
@@ -103,9 +104,11 @@ async def open_nerve(
         )
         database = client[settings.database]
         wakeups = Wakeups(settings.redis_url.get_secret_value(), settings.database)
-        nerve = await _assemble(settings, catalog, views, database, wakeups)
-        if not short:
-            await refuse_shortfall(nerve.log, nerve.checkpoints)
+        with refused_if_forbidden("mongo_url"):
+            await check_rights(database, views)
+            nerve = await _assemble(settings, catalog, views, database, wakeups)
+            if not short:
+                await refuse_shortfall(nerve.log, nerve.checkpoints)
         await wakeups.start()
         stack.push_async_callback(wakeups.stop)
         stack.push_async_callback(nerve.rebuilder.close)

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     mongo_url: SecretStr | None = Field(None, description="MongoDB; none: an embedded mongod.")
     redis_url: SecretStr | None = Field(None, description="Redis; none: an embedded redis-server.")
     database: str = Field("nerve", description="The database that is the log and its views.")
+    admin_url: SecretStr | None = Field(
+        None, description="MongoDB, for a user who may make users; for `nerve secure` alone."
+    )
     maintenance_url: SecretStr | None = Field(
         None, description="MongoDB, for a user who may update the log, to archive; none: mongo_url."
     )

@@ -14,7 +14,7 @@ from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavaila
 from domain.kernel.ports import Clock
 from eventstore.archive import Archive, stored_documents
 from eventstore.blobs import BlobStore
-from eventstore.driver import Database, unavailable_if_down
+from eventstore.driver import UNAUTHORIZED, Database, unavailable_if_down
 from eventstore.segments import Segment, pack
 
 COMMITS = 10_000
@@ -22,8 +22,6 @@ COMMITS = 10_000
 
 BYTES = 8_000_000
 """Unpacked size of a segment at most, but for a single commit that is larger."""
-
-UNAUTHORIZED = 13
 
 
 class Archived(NamedTuple):

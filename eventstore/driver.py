@@ -38,6 +38,10 @@ Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 """How BSON that nerve decodes itself becomes Python: as the client's own reads do."""
 
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
+"""MongoDB's error codes."""
+
 TIMEOUTS: Mapping[str, int] = {
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
@@ -213,6 +217,25 @@ def unavailable_if_down() -> Iterator[None]:
         if not is_outage(error):
             raise
         raise Unavailable(f"MongoDB did not answer in time ({type(error).__name__}); try again") from error
+
+
+@contextmanager
+def refused_if_forbidden(setting: str) -> Iterator[None]:
+    """Raises ConfigurationError where MongoDB refuses the user of that setting, or what nerve needs to do.
+
+    The server's own message may hold data.
+    """
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == AUTHENTICATION_FAILED:
+            raise ConfigurationError(f"MongoDB refuses the user and password of {setting}") from None
+        if error.code != UNAUTHORIZED:
+            raise
+        raise ConfigurationError(
+            f"the MongoDB user of {setting} lacks rights that nerve needs, or the URL names none;"
+            " `nerve secure` makes users who have them"
+        ) from None
 
 
 def is_outage(error: PyMongoError) -> bool:

@@ -11,7 +11,7 @@ from pymongo import WriteConcern
 from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import ConfigurationError
-from eventstore.driver import Collection, Database, Document
+from eventstore.driver import UNAUTHORIZED, Collection, Database, Document
 
 VERSION_GUARD = "stream_version"
 COMMAND_GUARD = "command_id"
@@ -51,9 +51,6 @@ READ_INDEXES = (
 """Each for a search that would read the whole log without it: a second at a million commits, 2 ms with it."""
 
 INDEXES = GUARDS + READ_INDEXES
-
-UNAUTHORIZED = 13
-"""MongoDB's error code of what a user may not do."""
 
 HEAD_LAG = 3.0
 """Seconds that the head which a majority has may lag behind itself, just after a failover."""

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from eventstore.driver import Database, unavailable_if_down
 
+CHECKPOINTS = "checkpoints"
+"""The collection's name."""
+
 
 class Checkpoint(NamedTuple):
     """All up to `position` is done.
@@ -21,7 +24,7 @@ class Checkpoints:
     """The checkpoints of one database. Every method raises Unavailable where MongoDB does not answer."""
 
     def __init__(self, database: Database) -> None:
-        self._checkpoints = database["checkpoints"]
+        self._checkpoints = database[CHECKPOINTS]
         self._counters = database["counters"]
 
     async def open(self, consumer: str) -> Checkpoint:

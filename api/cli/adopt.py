@@ -25,7 +25,7 @@ def adopt(
 
 
 async def _adopt(*, sure: bool) -> None:
-    async with running_nerve(short=True) as nerve:
+    async with running_nerve(short=True, maintain=True) as nerve:
         shortfall = await find_shortfall(nerve.log, nerve.checkpoints)
         if not shortfall.beyond:
             _say(f"the log ends at position {shortfall.head}, and nothing beyond it is known: nothing to do")

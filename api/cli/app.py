@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, archive, events, export, processes, schema, subjects, tools, verify, views
+from api.cli import adopt, archive, events, export, processes, schema, secure, subjects, tools, verify, views
 
 app = typer.Typer(
     name="nerve",
@@ -20,6 +20,7 @@ for command in (
     tools.demo,
     adopt.adopt,
     verify.verify,
+    secure.secure,
     archive.archive,
     subjects.erase,
     export.export,

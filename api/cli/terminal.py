@@ -16,7 +16,13 @@ errors = Console(stderr=True)
 
 
 @asynccontextmanager
-async def running_nerve(*, short: bool = False) -> AsyncIterator[Nerve]:
-    """The servers of the running instance, or those that the settings name; `short`: see `open_nerve`."""
-    async with open_nerve(connected(load_settings()), short=short) as nerve:
+async def running_nerve(*, short: bool = False, maintain: bool = False) -> AsyncIterator[Nerve]:
+    """The servers of the running instance, or those that the settings name; `short`: see `open_nerve`.
+
+    With `maintain` it is the user of maintenance_url, if that is set.
+    """
+    settings = connected(load_settings())
+    if maintain and settings.maintenance_url is not None:
+        settings = settings.model_copy(update={"mongo_url": settings.maintenance_url})
+    async with open_nerve(settings, short=short) as nerve:
         yield nerve

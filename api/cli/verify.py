@@ -22,7 +22,7 @@ from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.archive import Archive
 from eventstore.blocks import Block, block_of, first_of
-from eventstore.driver import open_client
+from eventstore.driver import open_client, refused_if_forbidden
 from eventstore.indexes import Collections
 from eventstore.schemas import EventSchemas
 from eventstore.verify import Finding, Report, Verifier
@@ -72,8 +72,8 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
     async with open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         collections = Collections.of(database)
-        consumers = await Checkpoints(database).positions()
-        with _progress() as show:
+        with refused_if_forbidden("mongo_url"), _progress() as show:
+            consumers = await Checkpoints(database).positions()
             verifier = Verifier(
                 collections,
                 Archive(collections.segments, open_archive(settings)),

@@ -1,0 +1,42 @@
+"""What nerve needs to do in MongoDB, and whether it may."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from domain.kernel.errors import ConfigurationError
+from eventstore.access import Grants, Rights, rights
+from eventstore.driver import Database, unavailable_if_down
+from projections.rows import collection
+from projections.view import View
+from subscriptions.checkpoints import CHECKPOINTS
+
+logger = logging.getLogger(__name__)
+
+
+def needed_rights(database: Database, views: Iterable[View[Any]]) -> dict[str, Rights]:
+    """What is done with each collection of nerve's, by the users of either role."""
+    return rights([CHECKPOINTS, *(collection(database, view).name for view in views)])
+
+
+async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
+    """Raises ConfigurationError where the MongoDB user may not do what will be needed sooner or later.
+
+    Says so where the user may do more than that with the log. Raises Unavailable.
+    """
+    with unavailable_if_down():
+        grants = await Grants.of(database)
+    for name, needed in needed_rights(database, views).items():
+        for action in needed.application:
+            if not grants.may(action, name):
+                raise ConfigurationError(
+                    f"the MongoDB user {grants.user} may not {action} in {database.name}.{name};"
+                    " run `nerve secure` with this version of nerve and these contexts"
+                )
+    if grants.user is not None and grants.may("update", "log"):
+        logger.warning(
+            "the MongoDB user %s may change commits of the log; `nerve secure` makes one who may not",
+            grants.user,
+        )

@@ -1,0 +1,260 @@
+"""A mongod that asks who one is: nerve runs as a user who can add to the log, and change nothing in it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from typer.testing import CliRunner
+
+from api.cli import main
+from api.cli.app import app
+from api.composition import open_nerve
+from api.servers.embedded import LOOPBACK, Mongod
+from api.servers.replica_set import NAME
+from api.settings import Settings
+from domain.agents.commands import ChangeAgentState, RegisterAgent
+from domain.agents.events import AgentState
+from domain.kernel import Envelope
+from domain.kernel.errors import ConfigurationError
+from domain.subjects.commands import EraseSubject
+from eventstore import blocks
+from eventstore.driver import UNAUTHORIZED
+from tests.support import chosen_driver
+
+Documents = dict[str, Any]
+Do = Callable[[Database[Documents]], Any]
+
+ADMIN, APP, KEEPER = "admin:top-secret", "app:app-secret", "keeper:keeper-secret"
+
+
+class GuardedMongod(Mongod):
+    """With authentication; its first user is made from this machine, which MongoDB allows only then."""
+
+    @property
+    def _key(self) -> Path:
+        return self.folder / "key"
+
+    def as_user(self, user: str) -> str:
+        return self.url.replace("//", f"//{user}@")
+
+    def _arguments(self) -> list[str]:
+        self._key.write_bytes(base64.b64encode(os.urandom(96)))
+        self._key.chmod(0o400)
+        return [*super()._arguments(), "--auth", "--keyFile", str(self._key)]
+
+    def _ready(self) -> bool:
+        with MongoClient[Documents](self.url, serverSelectionTimeoutMS=500) as client:
+            try:
+                if not client.admin.command("hello").get("isWritablePrimary"):
+                    members = [{"_id": 0, "host": f"{LOOPBACK}:{self.port}"}]
+                    client.admin.command("replSetInitiate", {"_id": NAME, "members": members})
+                    return False
+                name, password = ADMIN.split(":")
+                client.admin.command("createUser", name, pwd=password, roles=["root"])
+            except PyMongoError:
+                return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedMongod]:
+    server = GuardedMongod(tmp_path_factory.mktemp("guarded"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def environment(mongod: GuardedMongod, redis_url: str, tmp_path_factory: Any) -> dict[str, str]:
+    """Settings of a deployment whose users `nerve secure` has made, twice."""
+    settings = {
+        "NERVE_MONGO_URL": mongod.as_user(APP),
+        "NERVE_REDIS_URL": redis_url,
+        "NERVE_MAINTENANCE_URL": mongod.as_user(KEEPER),
+        "NERVE_ARCHIVE_URL": tmp_path_factory.mktemp("archive").as_uri(),
+        "NERVE_MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+        "NERVE_SNAPSHOT_EVERY": "2",
+        "NERVE_POLL_INTERVAL": "0.05",
+        "NERVE_MONGO_DRIVER": chosen_driver(),
+    }
+    runner = CliRunner(env={**settings, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)})
+    for _ in range(2):
+        made = runner.invoke(app, ["secure"], catch_exceptions=False)
+        assert made.exit_code == 0
+        assert "the user app of admin has the role nerveApplication in nerve" in made.output
+        assert "the user keeper of admin has the role nerveMaintenance in nerve" in made.output
+        assert "secret" not in made.output
+    return settings
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[Settings]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        yield Settings()
+
+
+@pytest.fixture(scope="module")
+def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Database[Documents]]:
+    """What is stored after all of nerve has run as the application's user, seen by that user."""
+    with pytest.MonkeyPatch.context() as patch, _environment(environment) as settings:
+        patch.setattr(blocks, "BLOCK", 5)
+        asyncio.run(_use(settings))
+        archived = CliRunner().invoke(app, ["archive", "--before", "4"], catch_exceptions=False)
+        assert "3 commits archived" in archived.output
+        verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
+        assert verified.exit_code == 0, verified.output
+    with MongoClient[Documents](mongod.as_user(APP)) as client:
+        yield client["nerve"]
+
+
+async def _use(settings: Settings) -> None:
+    """Commands, views, snapshots, sealed blocks, and waiting for each of them."""
+    async with open_nerve(settings, project=True) as nerve, asyncio.timeout(60):
+        for number in range(5):
+            await nerve.bus.dispatch(Envelope(RegisterAgent(id=f"agent-{number}", name="a")))
+        for state in (AgentState.BUSY, AgentState.IDLE) * 3:
+            await nerve.bus.dispatch(Envelope(ChangeAgentState(id="agent-1", state=state)))
+        last = await nerve.bus.dispatch(Envelope(EraseSubject(subject="agent-1")))
+        for reader in nerve.readers.values():
+            await reader.wait_for(last.position, 30)
+        assert await nerve.readers["agents"].count("default") == 5
+        while await nerve.database["blocks"].count_documents({}) < 2:
+            await asyncio.sleep(0.02)
+        while not await nerve.database["snapshots"].count_documents({}):
+            await asyncio.sleep(0.02)
+
+
+REFUSED: list[tuple[str, Do]] = [
+    ("update", lambda db: db.log.update_one({"_id": 1}, {"$set": {"actor": "x"}})),
+    ("replace", lambda db: db.log.replace_one({"_id": 1}, {"stream": "x"})),
+    ("upsert", lambda db: db.log.update_one({"_id": 999}, {"$set": {"a": 1}}, upsert=True)),
+    ("delete", lambda db: db.log.delete_one({"_id": 1})),
+    ("delete many", lambda db: db.log.delete_many({})),
+    ("find and modify", lambda db: db.log.find_one_and_update({"_id": 1}, {"$set": {"actor": "x"}})),
+    ("find and delete", lambda db: db.log.find_one_and_delete({"_id": 1})),
+    ("drop", lambda db: db.command("drop", "log")),
+    ("drop the database", lambda db: db.command("dropDatabase")),
+    ("rename", lambda db: db.client.admin.command("renameCollection", "nerve.log", to="nerve.other")),
+    (
+        "rename onto it",
+        lambda db: db.client.admin.command("renameCollection", "nerve.meta", to="nerve.log", dropTarget=True),
+    ),
+    ("make capped", lambda db: db.command("convertToCapped", "log", size=4096)),
+    ("change options", lambda db: db.command("collMod", "log", validationAction="warn")),
+    ("drop the guards", lambda db: db.log.drop_indexes()),
+    ("hide a guard", lambda db: db.command("collMod", "log", index={"name": "command_id", "hidden": True})),
+    ("make expire", lambda db: db.log.create_index("at", expireAfterSeconds=1)),
+    ("merge into", lambda db: list(db.meta.aggregate([{"$merge": "log"}]))),
+    ("write out to", lambda db: list(db.meta.aggregate([{"$out": "log"}]))),
+    ("rewrite a seal", lambda db: db.blocks.update_one({"_id": 1}, {"$set": {"digest": b""}})),
+    ("delete a seal", lambda db: db.blocks.delete_one({"_id": 1})),
+    ("forget a segment", lambda db: db.segments.delete_one({"_id": 1})),
+    ("make a user", lambda db: db.command("createUser", "me", pwd="me", roles=[])),
+    ("change its role", lambda db: db.command("updateRole", "nerveApplication", privileges=[])),
+    ("take other rights", lambda db: db.command("grantRolesToUser", "app", roles=["dbOwner"])),
+    ("apply an oplog", lambda db: db.client.admin.command("applyOps", [])),
+]
+
+
+@pytest.mark.parametrize(("what", "do"), REFUSED, ids=[what for what, _ in REFUSED])
+def test_i4_the_database_refuses_to_change_the_log_for_the_user_that_nerve_runs_as(
+    what: str, do: Do, used: Database[Documents]
+) -> None:
+    before = list(used.log.find())
+    assert len(before) > 10
+    with pytest.raises((OperationFailure, BulkWriteError)) as refused:
+        do(used)
+    assert refused.value.code == UNAUTHORIZED
+    assert list(used.log.find()) == before
+
+
+def _said(command: str, settings: dict[str, str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one sentence with which a command is refused for wrong settings."""
+    with _environment(settings), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["nerve", *command.split()])
+        with pytest.raises(SystemExit) as end:
+            main()
+    said = capsys.readouterr().err
+    assert (end.value.code, said.count("\n")) == (2, 1), said
+    assert "secret" not in said
+    return said
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "views", "verify"])
+def test_a_wrong_password_is_told_in_one_sentence_without_it(
+    command: str, environment: dict[str, str], mongod: GuardedMongod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = {**environment, "NERVE_MONGO_URL": mongod.as_user("app:wrong-secret"), "NERVE_PORT": "0"}
+    said = _said(command, wrong, capsys)
+    assert "MongoDB refuses the user and password of mongo_url" in said
+
+
+@pytest.mark.parametrize("command", ["serve", "verify"])
+def test_a_url_without_a_user_is_told_to_lack_one(
+    command: str, environment: dict[str, str], mongod: GuardedMongod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = _said(command, {**environment, "NERVE_MONGO_URL": mongod.url, "NERVE_PORT": "0"}, capsys)
+    assert "lacks rights that nerve needs, or the URL names none; `nerve secure`" in said
+
+
+def test_a_context_that_came_later_needs_its_rights_first(
+    environment: dict[str, str],
+) -> None:
+    with _environment(environment) as settings:
+        more = settings.model_copy(update={"contexts": (*settings.contexts, "tests.notes")})
+        with pytest.raises(
+            ConfigurationError, match=r"app may not find in nerve\.view_notes; run `nerve sec"
+        ):
+            asyncio.run(_open(more))
+
+
+async def _open(settings: Settings) -> None:
+    async with open_nerve(settings):
+        pass
+
+
+def test_a_user_who_may_change_the_log_is_warned_of(
+    environment: dict[str, str], mongod: GuardedMongod, caplog: pytest.LogCaptureFixture
+) -> None:
+    with _environment({**environment, "NERVE_MONGO_URL": mongod.as_user(ADMIN)}) as settings:
+        asyncio.run(_open(settings))
+    assert "the MongoDB user admin may change commits of the log" in caplog.text
+
+
+SETTINGS: list[tuple[dict[str, str], str]] = [
+    ({"NERVE_ADMIN_URL": ""}, "admin_url must name the user"),
+    ({"NERVE_ADMIN_URL": "mongodb://admin:wrong-secret@HOST"}, "refuses the user and password of admin_url"),
+    ({"NERVE_ADMIN_URL": "mongodb://app:app-secret@HOST"}, "admin_url and mongo_url name the same user"),
+    ({"NERVE_ADMIN_URL": "mongodb://keeper:keeper-secret@HOST", "NERVE_MAINTENANCE_URL": "mongodb://a:secret@h"},
+     "the MongoDB user of admin_url lacks rights"),
+    ({"NERVE_MONGO_URL": "mongodb://HOST"}, "mongo_url must name the user to be made, and its password"),
+    ({"NERVE_MONGO_URL": "mongodb://secret:a@b@HOST"}, "mongo_url is no MongoDB URL"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "sentence"), SETTINGS)
+def test_what_secure_cannot_do_is_told_in_one_sentence(
+    changed: dict[str, str],
+    sentence: str,
+    environment: dict[str, str],
+    mongod: GuardedMongod,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    host = f"{LOOPBACK}:{mongod.port}/?directConnection=true"
+    own = {name: value.replace("HOST", host) for name, value in changed.items()}
+    settings = {**environment, "NERVE_ADMIN_URL": mongod.as_user(ADMIN), **own}
+    assert sentence in _said("secure", settings, capsys)
