@@ -134,7 +134,7 @@ async def _assemble(
     await log.open()
     checkpoints = Checkpoints(database)
     feed = Feed(log, wakeups, settings.poll_interval)
-    rebuilder = Rebuilder(log, Snapshots(database, log, catalog), settings.snapshot_every)
+    rebuilder = Rebuilder(log, Snapshots(database, catalog), settings.snapshot_every)
     bus = _bus(catalog, log, AggregateRepository(log, rebuilder), metrics)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     readers = {view.name: ViewReader(view, *parts) for view in views}

@@ -156,9 +156,14 @@ class EventLog:
         """The events behind `after_version`, in order, at most `limit`; none where there is no stream."""
         return await self._streams.read(tenant, stream, after_version, limit)
 
-    async def event_id(self, tenant: str, stream: str, version: int) -> str | None:
-        """The id of the event at `version` of the stream, None where there is none."""
-        return await self._streams.event_id(tenant, stream, version)
+    async def stream_behind(
+        self, tenant: str, stream: str, version: int, event_id: str
+    ) -> list[RecordedEvent] | None:
+        """The next events behind a commit that ends with the event `event_id` at `version`, a page at most.
+
+        None where the stream has no such commit: then its history is another one.
+        """
+        return await self._streams.behind(tenant, stream, version, event_id)
 
     async def position_at(self, tenant: str, as_of: AsOf) -> int:
         """The position that a point in the past stands for, which `AsOf` defines.

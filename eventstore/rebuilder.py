@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, Event, RecordedEvent
@@ -49,24 +49,40 @@ class Rebuilder:
 
         Raises Unavailable, also where the stream holds an event that this process cannot read.
         """
-        begin = Snapshot(kind(), 0, "")
-        if self._snapshots is not None and not holds_personal_data(kind):
-            begin = await self._snapshots.read(tenant, stream, kind) or begin
-        end = await self.advance(tenant, stream, begin)
+        from_snapshot = await self._from_snapshot(tenant, stream, kind)
+        begin, end = from_snapshot or await self._from_zero(tenant, stream, kind)
         if self.is_due(kind, end.version, begin.version):
             self._enqueue(tenant, stream, end)
         return Rebuilt(end.state, end.version, begin.version)
 
+    async def _from_snapshot(
+        self, tenant: str, stream: str, kind: type[A]
+    ) -> tuple[Snapshot[A], Snapshot[A]] | None:
+        """The stream's snapshot and where it leads now, None where there is none that counts."""
+        if self._snapshots is None or holds_personal_data(kind):
+            return None
+        begin = await self._snapshots.read(tenant, stream, kind)
+        if begin is None:
+            return None
+        events = await self._log.stream_behind(tenant, stream, begin.version, begin.event)
+        if events is None:
+            await self._snapshots.drop_foreign(tenant, stream, begin)
+            return None
+        end = _fold(begin, events)
+        return begin, end if len(events) < PAGE else await self.advance(tenant, stream, end)
+
+    async def _from_zero(self, tenant: str, stream: str, kind: type[A]) -> tuple[Snapshot[A], Snapshot[A]]:
+        begin = Snapshot(kind(), 0, "")
+        return begin, await self.advance(tenant, stream, begin)
+
     async def advance(self, tenant: str, stream: str, begin: Snapshot[A]) -> Snapshot[A]:
         """The state with all events since; a page at a time, so that a long stream needs no more memory."""
-        state, version, event = begin
+        end = begin
         while True:
-            events = await self._log.stream(tenant, stream, version, PAGE)
-            if events:
-                state = state.evolve_all(payloads(events))
-                version, event = events[-1].version, events[-1].id
+            events = await self._log.stream(tenant, stream, end.version, PAGE)
+            end = _fold(end, events)
             if len(events) < PAGE:
-                return Snapshot(state, version, event)
+                return end
 
     def is_due(self, kind: type[Aggregate[Any, Any]], version: int, snapshot: int) -> bool:
         """Whether a stream at `version` is to have a new snapshot, its last being at version `snapshot`.
@@ -111,6 +127,12 @@ class Rebuilder:
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.wait([self._writing])
+
+
+def _fold(begin: Snapshot[A], events: Sequence[RecordedEvent]) -> Snapshot[A]:
+    if not events:
+        return begin
+    return Snapshot(begin.state.evolve_all(payloads(events)), events[-1].version, events[-1].id)
 
 
 def payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:

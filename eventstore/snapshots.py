@@ -16,7 +16,6 @@ from pymongo.errors import DuplicateKeyError
 from domain.kernel import Aggregate, Catalog
 from eventstore.driver import Database, Document, unavailable_if_down
 from eventstore.fingerprint import fingerprint
-from eventstore.log import EventLog
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +36,11 @@ class Snapshot(NamedTuple, Generic[A]):
 class Snapshots:
     """The newest snapshot of each stream, in one document each.
 
-    A snapshot counts only for the code that made it, and only where the log has the event that it ends with:
-    the log may have been restored to an earlier time. What other code has left is replaced.
+    A snapshot counts only for the code that made it; what other code has left is replaced.
     """
 
-    def __init__(self, database: Database, log: EventLog, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog) -> None:
         self._documents = database["snapshots"]
-        self._log = log
         self._contexts = catalog.contexts
         # Now, while the source is that of the code which runs.
         self._fingerprints: dict[type[Aggregate[Any, Any]], str] = {}
@@ -51,25 +48,31 @@ class Snapshots:
             self._fingerprint(context.aggregate)
 
     async def read(self, tenant: str, stream: str, kind: type[A]) -> Snapshot[A] | None:
-        """The stream's snapshot, None where there is none that counts. Raises Unavailable."""
+        """The stream's snapshot by this code, None where there is none that is whole. Raises Unavailable.
+
+        Whether the log has its history is for whoever reads on from it to see.
+        """
         with unavailable_if_down():
             document = await self._documents.find_one({"_id": _key(tenant, stream)})
             if document is None or document.get("fingerprint") != self._fingerprint(kind):
                 return None
             try:
-                snapshot = _from_document(document, kind)
+                return _from_document(document, kind)
             except (KeyError, TypeError, ValueError) as error:
-                await self._drop(document, f"it is broken ({type(error).__name__})")
+                broken = {name: document.get(name) for name in ("version", "event", "digest")}
+                await self._drop(tenant, stream, broken, f"it is broken ({type(error).__name__})")
                 return None
-            if await self._log.event_id(tenant, stream, snapshot.version) != snapshot.event:
-                await self._drop(document, "the log has not the event that it ends with")
-                return None
-        return snapshot
 
-    async def _drop(self, document: Document, reason: str) -> None:
-        logger.warning("the snapshot of %s is dropped: %s", document["_id"], reason)
-        same = {name: document.get(name) for name in ("_id", "fingerprint", "version", "digest")}
-        await self._documents.delete_one(same)
+    async def drop_foreign(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
+        """Drop a snapshot of a history that the log has not: it was restored to an earlier time."""
+        foreign = {"version": snapshot.version, "event": snapshot.event}
+        with unavailable_if_down():
+            await self._drop(tenant, stream, foreign, "the log has not the event that it ends with")
+
+    async def _drop(self, tenant: str, stream: str, found: Document, reason: str) -> None:
+        key = _key(tenant, stream)
+        logger.warning("the snapshot of %s is dropped: %s", key, reason)
+        await self._documents.delete_one({"_id": key, **found})
 
     async def write(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
         """Keep the snapshot unless a newer one is there; one whose state cannot be kept is let go."""

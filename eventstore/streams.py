@@ -74,12 +74,22 @@ class Streams:
         self.reached(tenant, stream, tip)
         return tip
 
-    async def event_id(self, tenant: str, stream: str, version: int) -> str | None:
-        """The id of the event at `version`, None where the stream has none; reads nothing else of it."""
-        at = {"events": {"$elemMatch": {"version": version}}}
+    async def behind(
+        self, tenant: str, stream: str, version: int, event_id: str
+    ) -> list[RecordedEvent] | None:
+        """A page of what is behind a commit that ends with the event `event_id` at `version`.
+
+        None where the stream has no such commit; of one that is archived, only the stub is read.
+        """
+        upto = version + PAGE
+        cursor = self._log.find(_within(tenant, stream, {"$gte": version, "$lte": upto}))
         with unavailable_if_down():
-            found = await self._log.find_one({"tenant": tenant, "stream": stream, **at}, at)
-        return None if found is None else str(found["events"][0]["id"])
+            found = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
+        last = found[0]["events"][-1] if found else {}
+        if (last.get("version"), last.get("id")) != (version, event_id):
+            return None
+        commits = await self._decoder.commits(found[1:])
+        return [event for commit in commits for event in commit.events if event.version <= upto]
 
     async def version_at(self, tenant: str, stream: str, position: int) -> int:
         """The version of the stream as of `position`, 0 where it was not there yet.

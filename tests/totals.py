@@ -48,7 +48,7 @@ class Process:
 
     def __init__(self, store: Store, catalog: Catalog = CATALOG) -> None:
         self.store = store
-        self.snapshots = Snapshots(store.database, store.log, catalog)
+        self.snapshots = Snapshots(store.database, catalog)
         self.rebuilder = Rebuilder(store.log, self.snapshots, EVERY)
         self.aggregates = AggregateRepository(store.log, self.rebuilder)
 

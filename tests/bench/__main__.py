@@ -10,12 +10,17 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench import append, commands, queries
+from tests.bench import aggregates, append, commands, queries
 from tests.bench.harness import ROUNDS, Benchmark, run
 from tests.bench.machine import Machine
 from tests.bench.report import Result, print_table, write_json
 
-BENCHMARKS: tuple[Benchmark, ...] = (*queries.BENCHMARKS, *append.BENCHMARKS, *commands.BENCHMARKS)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    *queries.BENCHMARKS,
+    *append.BENCHMARKS,
+    *commands.BENCHMARKS,
+    *aggregates.BENCHMARKS,
+)
 
 OUTPUT = Path("bench.json")
 SCRATCH = Path(".nerve")

@@ -167,7 +167,7 @@ def test_a_load_with_snapshots_is_a_load_from_zero(
     async def check() -> None:
         catalog = Catalog([letters.context])
         async with open_store(mongo_url, database, catalog=catalog) as store:
-            snapshots = Rebuilder(store.log, Snapshots(store.database, store.log, catalog), every)
+            snapshots = Rebuilder(store.log, Snapshots(store.database, catalog), every)
             process = AggregateRepository(store.log, snapshots)
             version = 0
             for events, act in history:

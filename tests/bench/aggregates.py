@@ -1,0 +1,152 @@
+"""Loading an aggregate that is not in memory: with a million events, and with ten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bson.raw_bson import RawBSONDocument
+
+from api.ids import now
+from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts
+from domain.kernel.ports import NewCommit, NewEvent
+from eventstore.aggregates import AggregateRepository
+from eventstore.commits import encode, placed
+from eventstore.driver import Collection, open_client
+from eventstore.indexes import Collections
+from eventstore.log import EventLog
+from eventstore.rebuilder import Rebuilder
+from eventstore.snapshots import Snapshots
+from tests.bench.callers import median_latency
+from tests.bench.harness import Benchmark, Contender, Contest, Figure
+from tests.bench.machine import Machine, on_subject_core
+
+LONG, SHORT = 1_000_000, 10
+"""Events of the two streams."""
+
+EVERY = 100
+"""Events between two snapshots: as the settings have it. The long stream is half-way between two."""
+
+BIG = 1_000
+"""Events in a commit of those that make a stream long; its last ones are in commits of their own."""
+
+LOADS = 200
+"""Loads in a turn."""
+
+
+class Counted(Event, type="bench.counted"):
+    """Something was counted."""
+
+    by: int
+
+
+class Count(ChangeCommand):
+    """Changes nothing; a context has a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Aggregate[Count, Counted]):
+    """A sum."""
+
+    category: ClassVar[str] = "bench"
+    sum: int = 0
+
+    def decide(self, command: Count, facts: Facts) -> Sequence[Counted]:
+        return ()
+
+    def evolve(self, event: Counted) -> Counter:
+        return Counter(self.sum + event.by)
+
+
+CATALOG = Catalog([Context("bench", Counter)])
+
+
+def commits(stream: str, start: int, end: int, size: int) -> Iterator[NewCommit]:
+    """Commits of `size` events that lead the stream from the version `start` to `end`."""
+    for version in range(start, end, size):
+        upto = min(version + size, end)
+        events = tuple(
+            NewEvent(f"{stream}-{number}", Counted(by=number % 7)) for number in range(version, upto)
+        )
+        yield NewCommit(
+            tenant="default",
+            stream=stream,
+            category="bench",
+            expected=version,
+            events=events,
+            command_id=f"{stream}-{version}",
+            command="Count",
+            correlation=stream,
+            causation=None,
+            actor=None,
+            source=None,
+            at=now(),
+            occurred=None,
+        )
+
+
+class Filler:
+    """Writes commits as the log stores them, at the positions that follow."""
+
+    def __init__(self, log: Collection) -> None:
+        self._log = log
+        self._position = 0
+
+    async def fill(self, new: Iterator[NewCommit]) -> None:
+        batch: list[RawBSONDocument] = []
+        for commit in new:
+            self._position += 1
+            batch.append(placed(encode(commit), self._position))
+            if len(batch) == EVERY:
+                await self._log.insert_many(batch)
+                batch = []
+        if batch:
+            await self._log.insert_many(batch)
+
+
+class Loads:
+    """Loads by repositories that have not seen the stream before."""
+
+    def __init__(self, log: EventLog, rebuilder: Rebuilder, stream: str, version: int) -> None:
+        self._log = log
+        self._rebuilder = rebuilder
+        self._stream = stream
+        self._version = version
+
+    async def once(self, _: object = None) -> None:
+        aggregates = AggregateRepository(self._log, self._rebuilder)
+        loaded = await aggregates.load("default", self._stream, Counter)
+        assert loaded.version == self._version
+
+    async def turn(self) -> Figure:
+        return Figure(await median_latency(range(LOADS), self.once))
+
+
+@asynccontextmanager
+async def _load(machine: Machine) -> AsyncIterator[Contest]:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(on_subject_core())
+        client = await stack.enter_async_context(open_client(machine.mongo_url))
+        database = client["aggregates"]
+        await Collections.of(database).prepare()
+        filler, snapshot = Filler(database["log"]), LONG - EVERY // 2
+        await filler.fill(commits("bench-short", 0, SHORT, 1))
+        await filler.fill(commits("bench-long", 0, snapshot - EVERY, BIG))
+        await filler.fill(commits("bench-long", snapshot - EVERY, snapshot, 1))
+        log = EventLog(database, CATALOG, clock=now, announce=lambda position: None, fence_after=1.0)
+        rebuilder = Rebuilder(log, Snapshots(database, CATALOG), EVERY)
+        stack.push_async_callback(rebuilder.close)
+        await Loads(log, rebuilder, "bench-long", snapshot).once()
+        while rebuilder.waiting:
+            await asyncio.sleep(0.01)
+        await filler.fill(commits("bench-long", snapshot, LONG, 1))
+        yield Contest(
+            Contender(f"load of {LONG:,} events", Loads(log, rebuilder, "bench-long", LONG).turn),
+            Contender(f"load of {SHORT} events", Loads(log, rebuilder, "bench-short", SHORT).turn),
+        )
+
+
+BENCHMARKS = (Benchmark("aggregate.load", "ms", "median of one load of what no cache holds", _load),)
