@@ -58,7 +58,9 @@ async def test_all_that_was_ever_stored_is_read(mongo_url: str, redis_url: str, 
             for view in VIEWS:
                 reader = ViewReader(view, client[database], checkpoints, wakeups, 0.2)
                 await reader.wait_for(len(old), 10)
-                begun = {event.stream for event in events if event.commit.category == view.context.category}
+                of_view = [event for event in events if event.commit.category == view.context.category]
+                # What was recorded by itself, as an example, need not begin a row.
+                begun = {event.stream for event in of_view if event.commit.source != "record"}
                 rows = await client[database][f"view_{view.name}"].find({"_gone": False}).to_list(None)
                 assert begun <= {row["id"] for row in rows}
         finally:
