@@ -62,4 +62,7 @@ def _settings() -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    for library in ("pymongo", "uvicorn", "websockets"):
+        # At debug they write whole documents and messages, and with them personal data.
+        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
     return settings

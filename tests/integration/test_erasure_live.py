@@ -1,0 +1,109 @@
+"""Nobody is told personal data after an erasure, however long ago it was read for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from domain.subjects.events import SubjectErased
+from eventstore.keys import owner_of
+from eventstore.query import EventQuery
+from eventstore.sealing import MasterKeys
+from projections.held import Changed
+from subscriptions.events import Happened, watch_events
+from subscriptions.messages import CaughtUp, Place
+from subscriptions.tail import Tail
+from tests import people
+from tests.notes import Rig, open_rig
+from tests.people import PersonRegistered, PersonRenamed
+
+DEADLINE = 30
+EVERYTHING = EventQuery(categories=["person"])
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    masters = MasterKeys(b"m" * 32)
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True, view=people.view, masters=masters) as rig,
+        asyncio.timeout(DEADLINE),
+    ):
+        yield rig
+
+
+async def erase(rig: Rig, *tails: Tail[Any]) -> int:
+    """Erase person-1; the position, once each of the tails has met it."""
+    receipt = await rig.append("subject-person-1", SubjectErased(subject="person-1"))
+    await rig.log.keys.destroy([owner_of("default", "person-1")])
+    while any(tail.erasure < receipt.position for tail in tails):
+        await asyncio.sleep(0.01)
+    return receipt.position
+
+
+async def rename(rig: Rig) -> None:
+    """In one commit, so that it is handed out at once."""
+    events = [PersonRenamed(name=f"plain {number}") for number in range(4)]
+    await rig.append("person-1", PersonRegistered(city="Graz", name="plain"), *events)
+
+
+async def test_a_slow_subscriber_of_events_gets_null_for_what_was_read_for_it_before(rig: Rig) -> None:
+    async with aclosing(watch_events(rig.log, rig.feed, "default", EVERYTHING, Place(0))) as told:
+        assert isinstance(await anext(told), CaughtUp)
+        await rename(rig)
+        first = await anext(told)
+        await erase(rig, rig.feed)
+        others = [await anext(told) for _ in range(4)]
+    events = [one.event for one in (first, *others) if isinstance(one, Happened)]
+    assert [event.data["name"] for event in events] == ["plain", None, None, None, None]
+    assert [event.version for event in events] == [1, 2, 3, 4, 5]
+
+
+async def test_so_does_a_slow_subscriber_that_is_still_told_the_past(rig: Rig) -> None:
+    await rename(rig)
+    async with (
+        aclosing(rig.feed.follow(0)) as running,
+        aclosing(watch_events(rig.log, rig.feed, "default", EVERYTHING, Place(0))) as told,
+    ):
+        await anext(running)
+        first = await anext(told)
+        await erase(rig, rig.feed)
+        others = [await anext(told) for _ in range(4)]
+    events = [one.event for one in (first, *others) if isinstance(one, Happened)]
+    assert [event.data["name"] for event in events] == ["plain", None, None, None, None]
+
+
+async def test_the_ring_forgets_what_is_older_than_an_erasure(rig: Rig) -> None:
+    async with aclosing(rig.feed.follow(0)) as running, aclosing(rig.changes.follow(0)) as changing:
+        await anext(running)
+        await anext(changing)
+        await rename(rig)
+        await rig.projected()
+        position = await erase(rig, rig.feed, rig.changes)
+        async with aclosing(rig.feed.follow(0)) as late, aclosing(rig.changes.follow(0)) as later:
+            batch, rows = await anext(late), await anext(later)
+    names = [event.data.get("name") for commit in batch.items for event in commit.events]
+    assert names == [None] * 6
+    assert [(row["name"], row["_position"]) for row in rows.items] == [(None, position)]
+
+
+async def test_a_slow_subscriber_of_a_view_is_told_each_row_as_it_is_by_now(rig: Rig) -> None:
+    """Rows of two people are handed out at once; while the first is told, the other is erased."""
+    async with aclosing(rig.live.watch_many("default")) as told:
+        for _ in range(2):
+            await anext(told)
+        await rig.append("person-2", PersonRegistered(city="Linz", name="stays"))
+        await rename(rig)
+        first = await anext(told)
+        await rig.projected()
+        position = await erase(rig, rig.changes)
+        second = await anext(told)
+    assert isinstance(first, Changed)
+    assert isinstance(second, Changed)
+    assert first.id == "person-2"
+    assert second.id == "person-1"
+    assert second.row is not None
+    assert (second.row["name"], second.place.position) == (None, position)
