@@ -45,9 +45,11 @@ AUTHENTICATION_FAILED = 18
 TIMEOUTS: Mapping[str, int] = {
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
+    "heartbeatFrequencyMS": 2_000,
     "socketTimeoutMS": 20_000,
     "wTimeoutMS": 10_000,
 }
+"""What waits on a server that says nothing more ends after a heartbeat's interval and a connect's timeout."""
 
 OUTAGES = frozenset(
     {

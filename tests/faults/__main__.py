@@ -43,7 +43,9 @@ def _shown(fault: Fault, console: Console) -> Outcome:
         task = progress.add_task(fault.name, total=fault.times)
         outcome = _run(fault, lambda: progress.advance(task))
     took = time.monotonic() - began
-    console.print(f"{fault.name}: {fault.about}: {outcome.survived} of {fault.times} times in {took:.0f} s")
+    console.print(f"{fault.name}: {fault.about}")
+    wrongs = outcome.verdict.wrongs or "nothing wrong"
+    console.print(f"  {outcome.survived} of {fault.times} survived in {took:.0f} s, {wrongs}")
     return outcome
 
 

@@ -144,7 +144,8 @@ def roll_back_head(scene: Scene) -> None:
     for other in others:
         other.start()
     scene.servers.await_primary(other_than=isolated)
-    scene.load.goes_on()
+    if scene.long:
+        scene.load.goes_on()
     before = _rolled_back(isolated)
     isolated.resume()
     eventually(lambda: _rolled_back(isolated) > before)

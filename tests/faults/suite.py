@@ -22,8 +22,8 @@ WRITERS = 2
 READERS = 2
 DATABASE = "faults"
 
-PAUSE = 0.03
-"""Seconds between two commands of a caller: two cores carry the load and the servers."""
+PAUSES = {True: 0.03, False: 0.1}
+"""Seconds between two commands of a caller, in full and in short: two cores carry load and servers."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ FAULTS = (
 @contextmanager
 def load_on(servers: ReplicaSet, folder: Path, *, long: bool, **orders: Any) -> Iterator[Scene]:
     """Writers and readers at work on a new log of the set, with their journals in `folder`."""
-    load = Load(Orders(servers.url, DATABASE, str(folder), seed=1, pause=PAUSE, **orders))
+    load = Load(Orders(servers.url, DATABASE, str(folder), seed=1, pause=PAUSES[long], **orders))
     try:
         for _ in range(READERS):
             load.start_reader()
