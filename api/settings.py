@@ -49,7 +49,13 @@ class Settings(BaseSettings):
     )
     insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
     contexts: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("projections.agents", "projections.tasks", "projections.workflows", "projections.subjects"),
+        (
+            "projections.agents",
+            "projections.tasks",
+            "projections.workflows",
+            "projections.documents",
+            "projections.subjects",
+        ),
         description="Modules that each hold a `view`; its context comes with it.",
     )
     archive_url: str | None = Field(

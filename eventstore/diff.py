@@ -90,9 +90,13 @@ def _escaped(name: str) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """A state as JSON: the same for equal states, so sets are sorted."""
+    """A state as JSON: the same for equal states, so sets are sorted.
+
+    Fields that begin with an underscore are an aggregate's own and not told.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        told = (field.name for field in fields(value) if not field.name.startswith("_"))
+        return {name: to_json(getattr(value, name)) for name in told}
     if isinstance(value, Mapping):
         return {str(name): to_json(item) for name, item in value.items()}
     if isinstance(value, AbstractSet):

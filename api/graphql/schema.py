@@ -14,6 +14,7 @@ from api.graphql.commands import mutations
 from api.graphql.declare import declare, output_field, use_plain_values
 from api.graphql.events import event_fields
 from api.graphql.filters import filter_input, order_input
+from api.graphql.history import history_fields
 from api.graphql.live import Messages, subscriptions
 from api.graphql.queries import many, node, single
 from api.graphql.scalars import SCALARS
@@ -54,6 +55,8 @@ class SchemaBuilder:
                 self._add("Mutation", field)
         query, subscription = event_fields(self._types, self._messages)
         self._add("Query", query)
+        for field in history_fields(self._catalog, self._types):
+            self._add("Query", field)
         self._add("Subscription", subscription)
         return self._schema(list(rows.values()))
 

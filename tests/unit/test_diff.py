@@ -96,6 +96,7 @@ class State:
     at: datetime
     done: frozenset[tuple[str, str]]
     parts: dict[str, tuple[int, ...]]
+    _own: int = 1
 
 
 def test_equal_states_are_equal_json() -> None:

@@ -1,0 +1,162 @@
+"""Every entity as a versioned document: the queries `versions`, `stateAt` and `diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.declare import argument, declare, input_field, listed, output_field
+from api.graphql.queries import page_size
+from api.graphql.scalars import JSON, Position
+from api.graphql.types import TypeMap
+from domain.kernel import Aggregate, Catalog
+from domain.kernel.errors import ValidationFailed
+from eventstore.as_of import AsOf
+from eventstore.diff import Operation, to_json
+from eventstore.history import History, Version
+from subscriptions.messages import Place
+
+_VERSION = {
+    "version": (int, "The version that the entity came to."),
+    "types": (list[str], "What happened, such as `document.renamed`."),
+    "position": (Position, "The place in the log."),
+    "time": (datetime, "When it happened."),
+    "recorded_at": (datetime, "When it was recorded."),
+    "actor": (str | None, "On whose behalf it happened."),
+    "command": (str, "The command that caused it."),
+    "command_id": (strawberry.ID, "The id of that command."),
+}
+_STATE = {
+    "id": (strawberry.ID, "The entity."),
+    "version": (int, "The version it was at; 0: it was not there yet."),
+    "state": (JSON | None, "What its rules knew of it; null where it was not there yet."),
+}
+_CHANGE = {
+    "path": (str, "Where, as a JSON Pointer (RFC 6901)."),
+    "before": (JSON | None, "What was there; null for what is added."),
+    "after": (JSON | None, "What is there now; null for what is removed."),
+}
+_AS_OF = {
+    "position": (Position, "Behind this position of the log."),
+    "time": (datetime, "As the log stood at this moment, by the time of record."),
+}
+
+
+def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField]:
+    """The three queries."""
+    entity = argument("id", strawberry.ID, "The id of any entity.")
+    version = declare("Version", _fields(_VERSION), "A version of an entity.")
+    yield output_field(
+        "versions",
+        listed(version),
+        "The versions of an entity, in order: one for each command that changed it.",
+        resolver=_versions,
+        arguments=[
+            entity,
+            argument("after", int | None, "Behind this version."),
+            argument("first", int | None, "How many."),
+        ],
+    )
+    point = [input_field(name, shape | None, text) for name, (shape, text) in _AS_OF.items()]
+    as_of = declare("AsOf", point, "A point in the past: a position or a moment.", is_input=True)
+    yield output_field(
+        "state_at",
+        declare("PastState", _fields(_STATE), "An entity as its rules knew it at some time."),
+        "An entity at one of its versions, or at a point in the past.",
+        resolver=partial(_state_at, catalog),
+        arguments=[
+            entity,
+            argument("version", int | None, "The version; or else:"),
+            argument("as_of", as_of | None, "The point in the past."),
+        ],
+    )
+    operation = output_field("operation", types.of(Operation, "operation", "Change"), "What is to be done.")
+    change = declare("Change", [operation, *_fields(_CHANGE)], "A step from one value to another.")
+    yield output_field(
+        "diff",
+        listed(change),
+        "What leads from an entity's state at one version to that at another: a JSON Patch (RFC 6902), "
+        "to be applied in order, with what was there before.",
+        resolver=partial(_diff, catalog),
+        arguments=[
+            entity,
+            argument("from_", int, "A version; 0 is before the first."),
+            argument("to", int, "Another version, later or earlier."),
+        ],
+    )
+
+
+def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[StrawberryField]:
+    return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
+
+
+async def _versions(
+    _root: object, info: Info, *, id: str, after: int | None = None, first: int | None = None
+) -> list[dict[str, Any]]:
+    context = info.context
+    size = page_size(first, None, context.services.max_page)
+    if after is not None and after < 0:
+        raise ValidationFailed(f"{after} is no version; 0 is before the first", ("after",))
+    found = await History(context.services.log).versions(context.scope.tenant, id, after or 0, size)
+    return [_version(one, context) for one in found]
+
+
+def _version(one: Version, context: RequestContext) -> dict[str, Any]:
+    commit = one.commit
+    return {
+        "version": one.version,
+        "types": one.types,
+        "position": context.seal(Place(commit.position)),
+        "time": commit.occurred or commit.at,
+        "recorded_at": commit.at,
+        "actor": commit.actor,
+        "command": commit.command,
+        "command_id": commit.command_id,
+    }
+
+
+async def _state_at(
+    catalog: Catalog,
+    _root: object,
+    info: Info,
+    *,
+    id: str,
+    version: int | None = None,
+    as_of: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    context, kind = info.context, _kind(catalog, id)
+    history, tenant = History(context.services.log), context.scope.tenant
+    if (version is None) == (as_of is None):
+        raise ValidationFailed("give either version or asOf", ("version",))
+    if version is not None:
+        loaded = await history.state_at(tenant, id, kind, version)
+    else:
+        loaded = await history.state(tenant, id, kind, _point(as_of or {}, context))
+    state = to_json(loaded.state) if loaded.version else None
+    return {"id": id, "version": loaded.version, "state": state}
+
+
+async def _diff(
+    catalog: Catalog, _root: object, info: Info, *, id: str, to: int, **rest: int
+) -> list[dict[str, Any]]:
+    context, kind = info.context, _kind(catalog, id)
+    changes = await History(context.services.log).diff(context.scope.tenant, id, kind, rest["from"], to)
+    return [change._asdict() for change in changes]
+
+
+def _kind(catalog: Catalog, id: str) -> type[Aggregate[Any, Any]]:
+    return catalog.aggregate(id.partition("-")[0])
+
+
+def _point(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
+    sealed, time = as_of.get("position"), as_of.get("time")
+    position = None if sealed is None else context.open(sealed, "as_of", "position").position
+    if (position is None) == (time is None):
+        raise ValidationFailed("give either position or time", ("as_of",))
+    return AsOf(position, time)

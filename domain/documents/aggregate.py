@@ -1,0 +1,144 @@
+"""The rules of one document: every change is a new version, and nothing is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, assert_never
+
+from pydantic import JsonValue
+
+from domain.documents.commands import (
+    ArchiveDocument,
+    CreateDocument,
+    PatchDocument,
+    RenameDocument,
+    ReplaceDocument,
+    RestoreDocument,
+)
+from domain.documents.events import (
+    DocumentArchived,
+    DocumentCreated,
+    DocumentEvent,
+    DocumentPatched,
+    DocumentRenamed,
+    DocumentReplaced,
+    DocumentRestored,
+    filed,
+    said,
+)
+from domain.documents.merging import merged
+from domain.kernel import Aggregate, Facts, InvariantViolated, NotFound
+
+DocumentCommand = (
+    CreateDocument | ReplaceDocument | PatchDocument | RenameDocument | ArchiveDocument | RestoreDocument
+)
+
+EDITIONS = 100
+"""Versions that a document can be restored to: its last ones. Older ones can be read, and written anew."""
+
+Edition = tuple[int, str | None, JsonValue]
+"""A version, and the title and content that it had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Aggregate[DocumentCommand, DocumentEvent]):
+    """A document as it stands. What begins with an underscore is for its own rules."""
+
+    category: ClassVar[str] = "document"
+
+    title: str | None = None
+    content: JsonValue = None
+    tags: tuple[str, ...] = ()
+    subject_id: str | None = None
+    archived: bool = False
+    _version: int = 0
+    _editions: tuple[Edition, ...] = ()
+
+    def decide(self, command: DocumentCommand, facts: Facts) -> Sequence[DocumentEvent]:
+        match command:
+            case CreateDocument():
+                text = filed(command.subject_id, title=command.title, content=command.content)
+                return [DocumentCreated(tags=command.tags, **text)]
+            case RestoreDocument():
+                return self._restore(command)
+        if self.archived:
+            raise InvariantViolated("the document is archived; restore it to one of its versions first")
+        match command:
+            case ReplaceDocument():
+                return self._change(command.content, DocumentReplaced, {"content": command.content})
+            case PatchDocument():
+                content = merged(self.content, command.patch)
+                return self._change(content, DocumentPatched, {"patch": command.patch})
+            case RenameDocument():
+                if command.title == self.title:
+                    return []
+                return [DocumentRenamed(**filed(self.subject_id, title=command.title))]
+            case ArchiveDocument():
+                return [DocumentArchived(reason=command.reason)]
+            case _:
+                assert_never(command)
+
+    def evolve(self, event: DocumentEvent) -> Document:
+        after = self._after(event)
+        version = self._version + 1
+        edition = (version, after.title, after.content)
+        return replace(after, _version=version, _editions=(*self._editions, edition)[-EDITIONS:])
+
+    def _after(self, event: DocumentEvent) -> Document:
+        match event:
+            case DocumentCreated():
+                return Document(
+                    title=said(event, "title"),
+                    content=said(event, "content"),
+                    tags=tuple(event.tags),
+                    subject_id=event.subject_id,
+                )
+            case DocumentReplaced():
+                return replace(self, content=said(event, "content"))
+            case DocumentPatched():
+                return replace(self, content=patched(self.content, event))
+            case DocumentRenamed():
+                return replace(self, title=said(event, "title"))
+            case DocumentArchived():
+                return replace(self, archived=True)
+            case DocumentRestored():
+                title, content = said(event, "title"), said(event, "content")
+                return replace(self, title=title, content=content, archived=False)
+            case _:
+                assert_never(event)
+
+    def _change(
+        self, content: JsonValue, event: type[DocumentReplaced | DocumentPatched], what: dict[str, JsonValue]
+    ) -> Sequence[DocumentEvent]:
+        return [] if _same(content, self.content) else [event(**filed(self.subject_id, **what))]
+
+    def _restore(self, command: RestoreDocument) -> Sequence[DocumentEvent]:
+        if command.version > self._version:
+            raise NotFound(f"the document has no version {command.version} yet; its last is {self._version}")
+        if command.version < self._editions[0][0]:
+            raise InvariantViolated(
+                f"version {command.version} is not one of the last {EDITIONS}, to which a document can be "
+                "restored; read its state and replace the content with that"
+            )
+        _, title, content = self._editions[command.version - self._editions[0][0]]
+        if not self.archived and title == self.title and _same(content, self.content):
+            return []
+        text = filed(self.subject_id, title=title, content=content)
+        return [DocumentRestored(version=command.version, **text)]
+
+
+def patched(content: JsonValue, event: DocumentPatched) -> JsonValue:
+    """The content after a patch; nothing once the person that it is about was erased."""
+    if event.subject_id is not None and event.personal is None:
+        return None
+    return merged(content, said(event, "patch"))
+
+
+def _same(one: JsonValue, other: JsonValue) -> bool:
+    """Equal as JSON, in which true is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other

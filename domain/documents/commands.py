@@ -1,0 +1,55 @@
+"""What may be asked of a document. To be sure that nobody came between, name the `expectedVersion`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from domain.kernel import ChangeCommand, CreateCommand, Identifier, Json, Name, Text
+
+
+class CreateDocument(CreateCommand):
+    """Adds a document: a title and any JSON."""
+
+    title: Name = Field(description="What it is called.")
+    content: Json = Field(description="What it says: any JSON value.")
+    tags: list[Name] = Field(default=[], max_length=50, description="Words to find it by.")
+    subject_id: Identifier | None = Field(
+        None,
+        description="The person that it is about: title and content are erased with the personal data of it.",
+    )
+
+
+class ReplaceDocument(ChangeCommand):
+    """Gives the document another content as a whole."""
+
+    content: Json = Field(description="What it says from now on: any JSON value.")
+
+
+class PatchDocument(ChangeCommand):
+    """Changes parts of the content by a JSON merge patch (RFC 7386).
+
+    Members of objects that the patch names are replaced, those it has null for are removed.
+    """
+
+    patch: Json = Field(description="The merge patch.")
+
+
+class RenameDocument(ChangeCommand):
+    """Gives the document another title."""
+
+    title: Name = Field(description="What it is called from now on.")
+
+
+class ArchiveDocument(ChangeCommand):
+    """Puts the document away: nothing can be changed until it is restored."""
+
+    reason: Text | None = Field(None, description="Why it is put away.")
+
+
+class RestoreDocument(ChangeCommand):
+    """Makes title and content of an earlier version the newest ones, also of an archived document.
+
+    That is a version of its own: what came between stays in the history.
+    """
+
+    version: int = Field(ge=1, description="The version to go back to.")

@@ -1,0 +1,86 @@
+"""What happens to documents.
+
+Title and content of a document about a person are personal: the events of such a document hold them in
+`personal`, under the same names, and those of any other in the plain fields.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from domain.kernel import Event, Identifier, Json, Personal
+
+PersonalJson = Annotated[Json | None, Personal(subject="subject_id")]
+
+
+class DocumentCreated(Event, type="document.created"):
+    """A document came to be. `personal` may hold `title` and `content`."""
+
+    tags: list[str]
+    subject_id: Identifier | None = None
+    title: str | None = None
+    content: Json | None = None
+    personal: PersonalJson = None
+
+
+class DocumentReplaced(Event, type="document.replaced"):
+    """A document got another content. `personal` may hold `content`."""
+
+    subject_id: Identifier | None = None
+    content: Json | None = None
+    personal: PersonalJson = None
+
+
+class DocumentPatched(Event, type="document.patched"):
+    """A document's content was changed by a JSON merge patch. `personal` may hold `patch`."""
+
+    subject_id: Identifier | None = None
+    patch: Json | None = None
+    personal: PersonalJson = None
+
+
+class DocumentRenamed(Event, type="document.renamed"):
+    """A document got another title. `personal` may hold `title`."""
+
+    subject_id: Identifier | None = None
+    title: str | None = None
+    personal: PersonalJson = None
+
+
+class DocumentArchived(Event, type="document.archived"):
+    """A document was put away."""
+
+    reason: str | None = None
+
+
+class DocumentRestored(Event, type="document.restored"):
+    """Title and content of `version` became the newest. `personal` may hold `title` and `content`."""
+
+    version: int
+    subject_id: Identifier | None = None
+    title: str | None = None
+    content: Json | None = None
+    personal: PersonalJson = None
+
+
+DocumentEvent = (
+    DocumentCreated
+    | DocumentReplaced
+    | DocumentPatched
+    | DocumentRenamed
+    | DocumentArchived
+    | DocumentRestored
+)
+
+
+def filed(subject_id: str | None, **said: Any) -> dict[str, Any]:
+    """The fields of an event that says this of a document, which is about a person or about nobody."""
+    return said if subject_id is None else {"subject_id": subject_id, "personal": said}
+
+
+def said(event: DocumentEvent, name: str) -> Any:
+    """What an event says under a name of its own; None once the person that it is about was erased."""
+    subject_id, personal = getattr(event, "subject_id", None), getattr(event, "personal", None)
+    if subject_id is None:
+        return getattr(event, name)
+    return None if personal is None else personal.get(name)

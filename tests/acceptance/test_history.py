@@ -1,0 +1,141 @@
+"""A user of versioned documents: writes, looks back, compares, goes back, and has a person erased."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from tests.served import Served, serve
+
+STATE = "query ($id: ID!, $version: Int, $asOf: AsOf) { stateAt(id: $id, version: $version, asOf: $asOf) "
+STATE += "{ version state } }"
+DIFF = "query ($id: ID!, $from: Int!, $to: Int!) { diff(id: $id, from: $from, to: $to) "
+DIFF += "{ operation path before after } }"
+VERSIONS = "query ($id: ID!, $after: Int, $first: Int) { versions(id: $id, after: $after, first: $first) "
+VERSIONS += "{ version types position time command } }"
+
+
+@pytest.fixture(scope="module")
+def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
+    """An API that can keep personal data."""
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": f"test_{uuid4().hex}"}
+    with serve(master_key=b64encode(bytes(range(32))).decode(), **own) as running:
+        yield running
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(own["database"])
+
+
+def document(served: Served, id: str) -> dict[str, Any]:
+    query = "query ($id: ID!) { document(id: $id) { title content archived version } }"
+    found: dict[str, Any] = served.ask(query, id=id)["document"]
+    return found
+
+
+def test_every_version_of_a_document_can_be_read_compared_and_restored(served: Served) -> None:
+    created = served.do("createDocument", title="Plan", content={"steps": ["a", "b"], "budget": 5})
+    note = created["stream"]
+    served.do("patchDocument", id=note, patch={"budget": None, "owner": "ann"})
+    served.do("renameDocument", id=note, title="The plan")
+    last = served.do("replaceDocument", id=note, content={"steps": ["b", "c"], "owner": "ann"})
+    assert last["version"] == 4
+
+    versions = served.ask(VERSIONS, id=note)["versions"]
+    assert [one["version"] for one in versions] == [1, 2, 3, 4]
+    assert [one["types"] for one in versions][1:3] == [["document.patched"], ["document.renamed"]]
+    paged = served.ask(VERSIONS, id=note, after=1, first=2)["versions"]
+    assert paged == versions[1:3]
+
+    first = {"title": "Plan", "content": {"steps": ["a", "b"], "budget": 5}}
+    rest: dict[str, Any] = {"tags": [], "subject_id": None, "archived": False}
+    for point in ({"version": 1}, {"asOf": {"position": versions[0]["position"]}}):
+        assert served.ask(STATE, id=note, **point)["stateAt"] == {"version": 1, "state": first | rest}
+    now = served.ask(STATE, id=note, asOf={"time": versions[3]["time"]})
+    assert now["stateAt"]["version"] == 4
+
+    assert served.ask(DIFF, **{"id": note, "from": 1, "to": 4})["diff"] == [
+        {"operation": "REPLACE", "path": "/title", "before": "Plan", "after": "The plan"},
+        {"operation": "REMOVE", "path": "/content/steps/0", "before": "a", "after": None},
+        {"operation": "ADD", "path": "/content/steps/1", "before": None, "after": "c"},
+        {"operation": "REMOVE", "path": "/content/budget", "before": 5, "after": None},
+        {"operation": "ADD", "path": "/content/owner", "before": None, "after": "ann"},
+    ]
+
+    served.do("archiveDocument", id=note)
+    served.do("restoreDocument", id=note, version=1)
+    assert document(served, note) == {**first, "archived": False, "version": 6}
+    assert served.ask(DIFF, **{"id": note, "from": 1, "to": 6})["diff"] == []
+
+
+def test_a_change_that_was_decided_on_an_older_version_is_refused(served: Served) -> None:
+    note = served.do("createDocument", title="x", content=1)["stream"]
+    rename = 'mutation ($id: ID!) { renameDocument(input: {id: $id, title: "y"}, expectedVersion: 1) '
+    rename += "{ receipt { version } } }"
+    assert served.ask(rename, id=note)["renameDocument"]["receipt"]["version"] == 2
+    error = served.refused(rename, id=note)
+    assert (error["extensions"]["code"], error["extensions"]["version"]) == ("CONCURRENCY_CONFLICT", 2)
+
+
+def test_any_entity_has_versions(served: Served) -> None:
+    agent = served.do("registerAgent", name="a")["stream"]
+    task = served.do("createTask", title="t", agentId=agent)["stream"]
+    served.do("completeTask", id=task)
+    (created, completed) = served.ask(VERSIONS, id=task)["versions"]
+    assert created["types"] == ["task.created", "task.assigned"]
+    assert (created["version"], completed["version"], completed["command"]) == (2, 3, "CompleteTask")
+    assert served.ask(DIFF, **{"id": task, "from": 2, "to": 3})["diff"] == [
+        {"operation": "REPLACE", "path": "/status", "before": "ASSIGNED", "after": "COMPLETED"}
+    ]
+    before = served.ask(STATE, id=task, asOf={"position": created["position"]})["stateAt"]
+    assert before["state"]["status"] == "ASSIGNED"
+    assert served.ask(STATE, id=agent, version=0)["stateAt"] == {"version": 0, "state": None}
+
+
+def test_once_the_person_is_erased_no_version_tells_of_it(served: Served) -> None:
+    person = f"subject-{uuid4().hex}"
+    made = served.do("createDocument", title="Ann", content={"born": 1990}, subjectId=person, tags=["cv"])
+    note = made["stream"]
+    served.do("patchDocument", id=note, patch={"likes": "tea"})
+    assert document(served, note)["content"] == {"born": 1990, "likes": "tea"}
+    served.do("eraseSubject", subject=person)
+    assert document(served, note)["content"] is None
+    for version in (1, 2):
+        state = served.ask(STATE, id=note, version=version)["stateAt"]["state"]
+        assert (state["title"], state["content"], state["tags"]) == (None, None, ["cv"])
+    assert served.ask(DIFF, **{"id": note, "from": 1, "to": 2})["diff"] == []
+    again = {"id": note, "title": "Ann again"}
+    rename = "mutation ($input: RenameDocumentInput!) { renameDocument(input: $input) "
+    rename += "{ receipt { version } } }"
+    assert served.refused(rename, input=again)["extensions"]["code"] == "INVARIANT_VIOLATED"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "code", "sentence"),
+    [
+        (STATE, {"version": 9}, "NOT_FOUND", "has no version 9 yet"),
+        (STATE, {"version": -1}, "VALIDATION_FAILED", "no version"),
+        (STATE, {}, "VALIDATION_FAILED", "either version or asOf"),
+        (STATE, {"version": 1, "asOf": {}}, "VALIDATION_FAILED", "either version or asOf"),
+        (STATE, {"asOf": {}}, "VALIDATION_FAILED", "either position or time"),
+        (STATE, {"asOf": {"position": "nonsense"}}, "VALIDATION_FAILED", "never gave out"),
+        (STATE, {"asOf": {"time": "1999-01-01T00:00:00Z"}}, "NOT_FOUND", "before the log begins"),
+        (STATE, {"asOf": {"time": "2199-01-01T00:00:00Z"}}, "NOT_FOUND", "still to come"),
+        (STATE, {"id": "document-none", "version": 1}, "NOT_FOUND", "there is no stream"),
+        (STATE, {"id": "unknown-1", "version": 1}, "NOT_FOUND", "no registered context"),
+        (DIFF, {"from": 1, "to": 2}, "NOT_FOUND", "has no version 2 yet"),
+        (VERSIONS, {"id": "document-none"}, "NOT_FOUND", "there is no stream"),
+        (VERSIONS, {"after": -1}, "VALIDATION_FAILED", "no version"),
+        (VERSIONS, {"first": 100_000}, "VALIDATION_FAILED", "first must be"),
+    ],
+)
+def test_what_is_not_there_is_told(
+    served: Served, query: str, variables: dict[str, Any], code: str, sentence: str
+) -> None:
+    note = served.do("createDocument", "STORED", title="x", content=1)["stream"]
+    error = served.refused(query, **{"id": note, **variables})
+    assert error["extensions"]["code"] == code
+    assert sentence in error["message"]
