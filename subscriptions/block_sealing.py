@@ -6,6 +6,7 @@ import asyncio
 import logging
 from time import perf_counter
 
+from domain.kernel.errors import NerveError
 from eventstore.block_sealer import BlockSealer
 from subscriptions.backoff import Backoff
 
@@ -44,10 +45,13 @@ class BlockSealing:
         started = perf_counter()
         try:
             block = await self._sealer.seal_next()
+        except NerveError as error:
+            if not self._backoff.failures:
+                logger.warning("blocks of the log are not sealed for now: %s", error)
+            return self._backoff.pause()
         except Exception:
-            pause = self._backoff.pause()
-            logger.exception("cannot seal, try %d; again in %.1f s", self._backoff.failures, pause)
-            return pause
+            logger.exception("blocks of the log are not sealed for now")
+            return self._backoff.pause()
         self._backoff.reset()
         if block is None:
             return self._poll_interval

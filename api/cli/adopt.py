@@ -9,6 +9,7 @@ import typer
 
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
+from eventstore.driver import refused_if_forbidden
 from projections.projector import consumer_name, drop_view
 from subscriptions.restored import Shortfall, find_shortfall
 
@@ -40,7 +41,8 @@ async def _adopt(*, sure: bool) -> None:
 
 async def _forget(nerve: Nerve, shortfall: Shortfall) -> None:
     # The log first: until the checkpoints are gone, nerve refuses to start.
-    await nerve.log.adopt_end()
+    with refused_if_forbidden("mongo_url"):
+        await nerve.log.adopt_end()
     for view in nerve.views:
         await drop_view(view, nerve.database, nerve.checkpoints)
     views = set(map(consumer_name, nerve.views))

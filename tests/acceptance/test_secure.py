@@ -27,7 +27,7 @@ from domain.agents.events import AgentState
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError
 from domain.subjects.commands import EraseSubject
-from eventstore import blocks
+from eventstore import blocks, indexes
 from eventstore.driver import UNAUTHORIZED
 from tests.support import chosen_driver
 
@@ -233,6 +233,29 @@ def test_a_user_who_may_change_the_log_is_warned_of(
     with _environment({**environment, "NERVE_MONGO_URL": mongod.as_user(ADMIN)}) as settings:
         asyncio.run(_open(settings))
     assert "the MongoDB user admin may change commits of the log" in caplog.text
+
+
+def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
+    environment: dict[str, str], mongod: GuardedMongod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a second log, of which the same users get the rights as well."""
+    own = {**environment, "NERVE_DATABASE": "other"}
+    made = CliRunner(env={**own, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)}).invoke(app, ["secure"])
+    assert made.exit_code == 0, made.output
+    with pytest.MonkeyPatch.context() as patch, _environment(own) as settings:
+        patch.setattr(blocks, "BLOCK", 5)
+        patch.setattr(indexes, "HEAD_LAG", 0.2)
+        asyncio.run(_use(settings))
+        with MongoClient[Documents](mongod.as_user(ADMIN)) as client:
+            client["other"].log.delete_many({"_id": {"$gt": 7}})
+        without = {**own, "NERVE_MAINTENANCE_URL": mongod.as_user(APP)}
+        assert "lacks rights that nerve needs" in _said("adopt --yes", without, capsys)
+        adopted = CliRunner().invoke(app, ["adopt", "--yes"], catch_exceptions=False)
+        assert "nerve goes on from position 7" in adopted.output
+        verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
+        assert verified.exit_code == 0, verified.output
+    with _environment(environment) as settings:
+        asyncio.run(_open(settings))
 
 
 SETTINGS: list[tuple[dict[str, str], str]] = [
