@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from itertools import groupby
 
 import bson
-from bson.raw_bson import RawBSONDocument
 
 from domain.kernel.errors import SegmentUnreadable, Unavailable
 from eventstore.blobs import BlobStore
-from eventstore.driver import Collection, Document, unavailable_if_down
+from eventstore.driver import CODEC, Collection, Document, unavailable_if_down
 from eventstore.lru import Lru
-from eventstore.raw import segment_of, stored_pages
-from eventstore.segments import RAW, UTC_TIMES, Segment, Unpacked, unpack
+from eventstore.raw import position_of, segment_of, stored_pages
+from eventstore.segments import Segment, Unpacked, unpack
 
 MEMORY = 64_000_000
 """Bytes of unpacked segments that a process keeps, those that were used last."""
@@ -52,33 +51,26 @@ class Archive:
                 whole += run
             else:
                 unpacked = await self._unpacked(number)
-                whole += [bson.decode(unpacked.at(stub["_id"]).raw, UTC_TIMES) for stub in run]
+                whole += [bson.decode(unpacked.at(stub["_id"]), CODEC) for stub in run]
         return whole
-
-    async def raw(self, log: Collection, first: int, last: int) -> AsyncIterator[RawBSONDocument]:
-        """The documents from `first` to `last` as they were when they were stored, in order, byte for byte.
-
-        A position that holds nothing is left out.
-        """
-        async with aclosing(self.raw_pages(log, first, last)) as pages:
-            async for page in pages:
-                for document in page:
-                    yield RawBSONDocument(document, RAW)
 
     async def raw_pages(
         self, log: Collection, first: int, last: int
     ) -> AsyncGenerator[Sequence[bytes], None]:
-        """The same in pages of bounded size, as bytes."""
+        """The documents from `first` to `last` as they were when they were stored, in order, byte for byte.
+
+        In pages of bounded size; a position that holds nothing is left out.
+        """
         async with aclosing(stored_pages(log, first, last)) as pages:
             async for page in pages:
                 yield [await self.original(document) for document in page]
 
     async def original(self, document: bytes) -> bytes:
         """A stored document as it was before it was archived, if it was."""
-        number = segment_of(document)
-        if number is None:
+        number, position = segment_of(document), position_of(document)
+        if number is None or position is None:
             return document
-        return bytes((await self._unpacked(number)).at(RawBSONDocument(document)["_id"]).raw)
+        return (await self._unpacked(number)).at(position)
 
     async def prove(self, segment: Segment) -> Unpacked:
         """Fetch the segment, from the store and not from memory, and check it."""
@@ -110,11 +102,3 @@ class Archive:
         del self._fetching[number]
         if not fetch.cancelled() and fetch.exception() is None:
             self._kept.put(number, fetch.result())
-
-
-async def stored_documents(log: Collection, first: int, last: int) -> AsyncGenerator[RawBSONDocument, None]:
-    """The documents from `first` to `last` as the database has them now, stubs among them."""
-    async with aclosing(stored_pages(log, first, last)) as pages:
-        async for page in pages:
-            for document in page:
-                yield RawBSONDocument(document, RAW)

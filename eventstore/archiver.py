@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
 from domain.kernel.ports import Clock
-from eventstore.archive import Archive, stored_documents
+from eventstore.archive import Archive
 from eventstore.blobs import BlobStore
 from eventstore.driver import UNAUTHORIZED, Database, unavailable_if_down
+from eventstore.raw import position_of, segment_of, stored_pages
 from eventstore.segments import Segment, pack
 
 COMMITS = 10_000
@@ -73,7 +73,8 @@ class Archiver:
             if last is not None and not made:
                 # With another archive_url the log would be spread over two archives.
                 await self._archive.prove(last)
-            last = await self._archived(last.number + 1 if last else 1, documents)
+            number, first = (last.number + 1, last.last + 1) if last else (1, 1)
+            last = await self._archived(number, first, documents)
             made += 1
             progress(Archived(last, upto))
         return made
@@ -83,32 +84,32 @@ class Archiver:
             found = await self._segments.find().sort([("_id", -1)]).limit(1).to_list(None)
         return Segment.from_document(found[0]) if found else None
 
-    async def _documents(self, first: int, upto: int, *, partly: bool) -> list[RawBSONDocument]:
-        """What the next segment is to hold; nothing where that is too little, or somebody else does it."""
-        found: list[RawBSONDocument] = []
+    async def _documents(self, first: int, upto: int, *, partly: bool) -> list[bytes]:
+        """What the next segment is to hold; nothing where that would be too little."""
+        found: list[bytes] = []
         size = 0
-        async with aclosing(stored_documents(self._log, first, upto)) as documents:
-            async for document in documents:
-                if document["_id"] != first + len(found):
-                    raise Unavailable(
-                        f"the log holds nothing at position {first + len(found)}; `nerve verify` tells more"
-                    )
-                size += len(document.raw)
-                if found and (len(found) == self._commits or size > self._size):
-                    return found
-                found.append(document)
+        async with aclosing(stored_pages(self._log, first, upto)) as pages:
+            async for page in pages:
+                for document in page:
+                    if position_of(document) != first + len(found):
+                        missing = first + len(found)
+                        raise Unavailable(f"the log holds nothing at position {missing}; see `nerve verify`")
+                    size += len(document)
+                    if found and (len(found) == self._commits or size > self._size):
+                        return found
+                    found.append(document)
         return found if partly or len(found) == self._commits else []
 
-    async def _archived(self, number: int, documents: Sequence[RawBSONDocument]) -> Segment:
+    async def _archived(self, number: int, first: int, documents: Sequence[bytes]) -> Segment:
         """Make the segment of this number, or finish the one that another archiver has made meanwhile."""
-        segment = await self._made(number) or await self._make(number, documents)
+        segment = await self._made(number) or await self._make(number, first, documents)
         await self._to_stubs(segment)
         return segment
 
-    async def _make(self, number: int, documents: Sequence[RawBSONDocument]) -> Segment:
-        if any("archived" in document for document in documents):
+    async def _make(self, number: int, first: int, documents: Sequence[bytes]) -> Segment:
+        if any(segment_of(document) is not None for document in documents):
             raise SegmentUnreadable(number, "unknown", "the log has its stubs, and not its manifest")
-        first, content = documents[0]["_id"], b"".join(document.raw for document in documents)
+        content = b"".join(documents)
         segment, packed = await asyncio.to_thread(
             pack, self._name, number, first, len(documents), content, self._clock()
         )

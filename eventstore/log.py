@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-
-from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
@@ -142,13 +140,6 @@ class EventLog:
     def reader(self) -> LogReader:
         """A new reader of the whole log, across tenants."""
         return LogReader(self._collections.log, self._decoder, self._clock, self._fence_after)
-
-    def raw(self, first: int, last: int) -> AsyncIterator[RawBSONDocument]:
-        """The stored documents of a range of positions, archived or not, as they were when they were stored.
-
-        Byte for byte and in order; a position that holds nothing is left out.
-        """
-        return self.archive.raw(self._collections.log, first, last)
 
     async def stream(
         self, tenant: str, stream: str, after_version: int = 0, limit: int | None = None

@@ -9,26 +9,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from struct import unpack_from
-from typing import Any
-
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 
 from domain.kernel.errors import SegmentUnreadable
 from eventstore.driver import Document
+from eventstore.raw import position_of
 from eventstore.zstd import CompressionParameter, compress, decompress
 
 OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 9, CompressionParameter.checksum_flag: 1}
 """Of the levels up to 22 one that is still far faster than the log is read."""
-
-UTC_TIMES: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
-"""Documents of segments are decoded as those of the database are."""
-
-RAW: CodecOptions[RawBSONDocument] = UTC_TIMES.with_options(document_class=RawBSONDocument)
-"""Documents as they are stored, byte for byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +78,12 @@ class Unpacked:
     def __len__(self) -> int:
         return len(self._starts) - 1
 
-    def at(self, position: int) -> RawBSONDocument:
+    def at(self, position: int) -> bytes:
         """The document of a position as it was stored; raises SegmentUnreadable where that is not in it."""
         place = position - self._segment.first
         if 0 <= place < len(self):
-            document = RawBSONDocument(self.content[self._starts[place] : self._starts[place + 1]], RAW)
-            if document["_id"] == position:
+            document = self.content[self._starts[place] : self._starts[place + 1]]
+            if position_of(document) == position:
                 return document
         raise SegmentUnreadable(self._segment.number, self._segment.name, f"position {position} is not in it")
 

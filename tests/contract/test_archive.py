@@ -7,17 +7,23 @@ import random
 from pathlib import Path
 
 import pytest
+from bson.raw_bson import RawBSONDocument
 
-from domain.kernel import Commit
+from domain.kernel import Catalog, Commit
 from domain.kernel.errors import ConcurrencyConflict, SegmentUnreadable, Unavailable
 from eventstore.blobs import BlobStore
+from eventstore.keys import owner_of
 from eventstore.query import EventQuery
+from eventstore.sealing import MasterKeys
 from eventstore.segments import Segment
+from eventstore.zstd import decompress
+from tests import people
 from tests.archives import archive_all, archiver, folder
 from tests.commits import Store, commit
 from tests.contract.conftest import OpenStore
 from tests.contract.test_log_reader import leave_hole
 from tests.notes import Scored, Written
+from tests.people import PersonRegistered
 
 
 @pytest.fixture
@@ -99,8 +105,9 @@ async def test_the_guards_hold_over_what_is_archived(store, blobs, told, open_an
 
 
 async def test_raw_documents_are_the_same_bytes_before_and_after(store, blobs, told):
-    async def raw():
-        return [document.raw async for document in store.log.raw(2, 19)]
+    async def raw() -> list[bytes]:
+        pages = store.log.archive.raw_pages(store.documents, 2, 19)
+        return [document async for page in pages for document in page]
 
     before = await raw()
     assert len(before) == 18
@@ -160,6 +167,26 @@ async def test_many_readers_fetch_a_segment_once(store, blobs, told, open_anothe
     assert all(one == told for one in seen)
 
 
+async def test_personal_data_is_archived_as_it_was_sealed(blobs, open_another, tmp_path):
+    """So a segment tells it to nobody, and once the key is gone nobody reads it from there."""
+    store = await open_another(
+        archive=blobs, masters=MasterKeys(b"m" * 32), catalog=Catalog([people.context])
+    )
+    registered = PersonRegistered(city="Graz", name="Zaphod")
+    await store.log.append(commit("person-1", 0, registered, category="person"))
+    await archive_all(store, blobs)
+    assert "sealed" not in (await store.documents.find_one({"_id": 1}))["events"][0]
+    (segment,) = await store.log.archive.segments()
+    unpacked = decompress(the_file(tmp_path, segment).read_bytes())
+    assert b"Graz" in unpacked
+    assert b"Zaphod" not in unpacked
+    (event,) = await store.log.stream("default", "person-1")
+    assert event.payload == registered
+    await store.log.keys.destroy([owner_of("default", "person-1")])
+    (event,) = await store.log.stream("default", "person-1")
+    assert event.payload == PersonRegistered(city="Graz", name=None)
+
+
 def the_file(folder: Path, segment: Segment) -> Path:
     return folder / segment.name
 
@@ -213,9 +240,9 @@ async def test_a_segment_that_is_gone_takes_no_more_commits_with_it(store, blobs
     """A run that was cut off before its stubs looks at the segment again before it makes them."""
     await archiver(store, blobs).run(3)
     (segment,) = await store.log.archive.segments()
-    whole = {document["_id"]: document async for document in store.log.raw(1, 3)}
+    (page,) = [page async for page in store.log.archive.raw_pages(store.documents, 1, 3)]
     await store.documents.delete_one({"_id": 2})
-    await store.documents.insert_many([whole[2]])
+    await store.documents.insert_many([RawBSONDocument(page[1])])
     the_file(tmp_path, segment).unlink()
     with pytest.raises(SegmentUnreadable):
         await archiver(store, blobs).run(3)

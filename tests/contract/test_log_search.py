@@ -10,6 +10,7 @@ import pytest
 
 from eventstore import streams, watermark
 from eventstore.query import EventQuery
+from tests.archives import archive_all, folder
 from tests.commits import commit, scores
 from tests.contract.test_log_reader import leave_hole
 from tests.notes import START, Scored, Written
@@ -17,9 +18,10 @@ from tests.notes import START, Scored, Written
 RARE = START - timedelta(days=9)
 
 
-@pytest.fixture
-async def filled(store):
+@pytest.fixture(params=["in the log", "archived"])
+async def filled(request, open_another, tmp_path):
     """Ten commits, a minute apart: note-0 .. note-2 in turn, odd ones with two events."""
+    store = await open_another(archive=folder(tmp_path))
     versions = [0, 0, 0]
     for number in range(10):
         which = number % 3
@@ -35,6 +37,8 @@ async def filled(store):
             )
         )
         versions[which] += len(events)
+    if request.param == "archived":
+        await archive_all(store, folder(tmp_path), commits=4)
     return store
 
 
