@@ -21,10 +21,9 @@ from domain.kernel.errors import SegmentUnreadable
 from eventstore.archive import Archive
 from eventstore.block_chain import BlockChain
 from eventstore.blocks import Block, first_of
-from eventstore.driver import Document, unavailable_if_down
+from eventstore.driver import CODEC, Document, unavailable_if_down
 from eventstore.indexes import HEAD_LAG, INDEXES, Collections, Index
 from eventstore.raw import position_of, segment_of, stored_pages
-from eventstore.segments import UTC_TIMES
 from eventstore.shape import misshapen, with_empty_data, without_data
 from eventstore.stream_versions import StreamVersions
 
@@ -227,8 +226,8 @@ class Verifier:
             self._unreadable.add(number)
             self._wrong(Check.ARCHIVE, f"position {position}", str(error))
             return None
-        stub = bson.decode(document, UTC_TIMES)
-        if without_data(stub) != without_data(bson.decode(original, UTC_TIMES)):
+        stub = bson.decode(document, CODEC)
+        if without_data(stub) != without_data(bson.decode(original, CODEC)):
             what = "what the log has kept of the commit is not what its segment says"
             self._wrong(Check.ARCHIVE, f"position {position}", what)
         return original
@@ -236,7 +235,7 @@ class Verifier:
     def _check_document(self, position: int, raw: bytes) -> None:
         self._report.looked[Check.COMMITS] += 1
         try:
-            document = bson.decode(raw, UTC_TIMES)
+            document = bson.decode(raw, CODEC)
             wrong = misshapen(document)
         except BSONError as error:
             wrong = f"it cannot be decoded ({type(error).__name__})"
@@ -248,7 +247,7 @@ class Verifier:
 
     def _check_stub(self, position: int, raw: bytes) -> None:
         """All that can be told of a commit whose segment cannot be read."""
-        stub = bson.decode(raw, UTC_TIMES)
+        stub = bson.decode(raw, CODEC)
         wrong = misshapen(with_empty_data(stub))
         if wrong is not None:
             self._wrong(Check.COMMITS, f"position {position}", wrong)
