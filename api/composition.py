@@ -27,6 +27,7 @@ from eventstore.erasure import destroying
 from eventstore.log import EventLog
 from eventstore.rebuilder import Rebuilder
 from eventstore.retention import Retention
+from eventstore.sealed_state import StateSeal
 from eventstore.snapshots import Snapshots
 from projections.changes import LiveChanges
 from projections.live import LiveView
@@ -134,7 +135,7 @@ async def _assemble(
     await log.open()
     checkpoints = Checkpoints(database)
     feed = Feed(log, wakeups, settings.poll_interval)
-    rebuilder = Rebuilder(log, Snapshots(database, catalog), settings.snapshot_every)
+    rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
     bus = _bus(catalog, log, AggregateRepository(log, rebuilder), metrics)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     readers = {view.name: ViewReader(view, *parts) for view in views}

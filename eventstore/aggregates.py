@@ -46,7 +46,7 @@ class AggregateRepository:
             return Loaded(state, version, fresh=True)
         if not fresh:
             return Loaded(kept.state, kept.version, fresh=False)
-        state, version, _ = await self._rebuilder.advance(
+        state, version, *_ = await self._rebuilder.advance(
             tenant, stream, Snapshot(kept.state, kept.version, "")
         )
         self.keep(tenant, stream, state, version)
@@ -54,9 +54,12 @@ class AggregateRepository:
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember a state, unless a newer one is known already or it may hold personal data."""
-        kept, kind = self._kept.get((tenant, stream)), type(state)
+        kind = type(state)
+        if holds_personal_data(kind):
+            return
+        kept = self._kept.get((tenant, stream))
         snapshot = kept.snapshot if kept else 0
-        if self._rebuilder.is_due(kind, version, snapshot):
+        if self._rebuilder.is_due(version, snapshot):
             self._rebuilder.refresh(tenant, stream, kind)
             snapshot = version
         self._remember(tenant, stream, _Kept(state, version, snapshot))

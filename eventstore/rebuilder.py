@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, Event, RecordedEvent
-from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import Unavailable
 from eventstore.log import EventLog
 from eventstore.snapshots import Snapshot, Snapshots
@@ -51,7 +50,7 @@ class Rebuilder:
         """
         from_snapshot = await self._from_snapshot(tenant, stream, kind)
         begin, end = from_snapshot or await self._from_zero(tenant, stream, kind)
-        if self.is_due(kind, end.version, begin.version):
+        if self.is_due(end.version, begin.version):
             self._enqueue(tenant, stream, end)
         return Rebuilt(end.state, end.version, begin.version)
 
@@ -59,7 +58,7 @@ class Rebuilder:
         self, tenant: str, stream: str, kind: type[A]
     ) -> tuple[Snapshot[A], Snapshot[A]] | None:
         """The stream's snapshot and where it leads now, None where there is none that counts."""
-        if self._snapshots is None or holds_personal_data(kind):
+        if self._snapshots is None:
             return None
         begin = await self._snapshots.read(tenant, stream, kind)
         if begin is None:
@@ -84,13 +83,9 @@ class Rebuilder:
             if len(events) < PAGE:
                 return end
 
-    def is_due(self, kind: type[Aggregate[Any, Any]], version: int, snapshot: int) -> bool:
-        """Whether a stream at `version` is to have a new snapshot, its last being at version `snapshot`.
-
-        States that may hold personal data have none: they would outlive an erasure.
-        """
-        has_any = self._snapshots is not None and not holds_personal_data(kind)
-        return has_any and version - snapshot >= self._every
+    def is_due(self, version: int, snapshot: int) -> bool:
+        """Whether a stream at `version` is to have a new snapshot, its last being at version `snapshot`."""
+        return self._snapshots is not None and version - snapshot >= self._every
 
     def refresh(self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]]) -> None:
         """Rebuild the stream in the background, for a new snapshot if one is due."""
@@ -132,7 +127,8 @@ class Rebuilder:
 def _fold(begin: Snapshot[A], events: Sequence[RecordedEvent]) -> Snapshot[A]:
     if not events:
         return begin
-    return Snapshot(begin.state.evolve_all(payloads(events)), events[-1].version, events[-1].id)
+    subjects = begin.subjects.union(*(event.subjects for event in events))
+    return Snapshot(begin.state.evolve_all(payloads(events)), events[-1].version, events[-1].id, subjects)
 
 
 def payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:

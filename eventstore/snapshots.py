@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from domain.kernel import Aggregate, Catalog
 from eventstore.driver import Database, Document, unavailable_if_down
 from eventstore.fingerprint import fingerprint
+from eventstore.sealed_state import StateSeal
 
 logger = logging.getLogger(__name__)
 
@@ -26,21 +27,27 @@ MAX_STATE_BYTES = 15_000_000
 
 
 class Snapshot(NamedTuple, Generic[A]):
-    """The state after the first `version` events of a stream; `event` is the id of the last of them."""
+    """The state after the first `version` events of a stream; `event` is the id of the last of them.
+
+    `subjects` are those whose personal data was read for it.
+    """
 
     state: A
     version: int
     event: str
+    subjects: frozenset[str] = frozenset()
 
 
 class Snapshots:
     """The newest snapshot of each stream, in one document each.
 
-    A snapshot counts only for the code that made it; what other code has left is replaced.
+    A snapshot counts only for the code that made it; what other code has left is replaced. What was read of
+    personal data is sealed with `seal`, so that an erasure voids the snapshot; without it, it is not kept.
     """
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, seal: StateSeal | None = None) -> None:
         self._documents = database["snapshots"]
+        self._seal = seal
         self._contexts = catalog.contexts
         # Now, while the source is that of the code which runs.
         self._fingerprints: dict[type[Aggregate[Any, Any]], str] = {}
@@ -56,12 +63,24 @@ class Snapshots:
             document = await self._documents.find_one({"_id": _key(tenant, stream)})
             if document is None or document.get("fingerprint") != self._fingerprint(kind):
                 return None
+            opened = await self._opened(tenant, stream, document)
+            if opened is None:
+                void = {"version": document.get("version"), "digest": document.get("digest")}
+                await self._drop(tenant, stream, void, "a subject of it was erased, or it was changed")
+                return None
             try:
-                return _from_document(document, kind)
+                return _from_document(document, opened, kind)
             except (KeyError, TypeError, ValueError) as error:
                 broken = {name: document.get(name) for name in ("version", "event", "digest")}
                 await self._drop(tenant, stream, broken, f"it is broken ({type(error).__name__})")
                 return None
+
+    async def _opened(self, tenant: str, stream: str, document: Document) -> bytes | None:
+        state: bytes = document.get("state", b"")
+        subjects = document.get("subjects", ())
+        if not subjects:
+            return state
+        return await self._seal.open(tenant, stream, subjects, state) if self._seal else None
 
     async def drop_foreign(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
         """Drop a snapshot of a history that the log has not: it was restored to an earlier time."""
@@ -79,12 +98,18 @@ class Snapshots:
         encoded = _encode(snapshot.state)
         if encoded is None or len(encoded) > MAX_STATE_BYTES:
             return
+        subjects = snapshot.subjects
+        if subjects:
+            encoded = await self._seal.seal(tenant, stream, subjects, encoded) if self._seal else None
+            if encoded is None:
+                return
         code, key = self._fingerprint(type(snapshot.state)), _key(tenant, stream)
         document = {
             "fingerprint": code,
             "version": snapshot.version,
             "event": snapshot.event,
             "state": encoded,
+            "subjects": sorted(subjects),
             "digest": _digest(key, code, snapshot.version, snapshot.event, encoded),
         }
         older = {"$or": [{"fingerprint": {"$ne": code}}, {"version": {"$lt": snapshot.version}}]}
@@ -104,7 +129,7 @@ def _key(tenant: str, stream: str) -> str:
     return f"{tenant}/{stream}"
 
 
-def _from_document(document: Document, kind: type[A]) -> Snapshot[A]:
+def _from_document(document: Document, opened: bytes, kind: type[A]) -> Snapshot[A]:
     key, code, version = document["_id"], document["fingerprint"], document["version"]
     event, state = document["event"], document["state"]
     if document["digest"] != _digest(key, code, version, event, state):
@@ -112,7 +137,7 @@ def _from_document(document: Document, kind: type[A]) -> Snapshot[A]:
     adapter = _adapter(kind)
     if adapter is None:
         raise ValueError("the state has no shape that can be read")
-    return Snapshot(adapter.validate_json(state), version, event)
+    return Snapshot(adapter.validate_json(opened), version, event, frozenset(document.get("subjects", ())))
 
 
 def _digest(key: str, code: str, version: int, event: str, state: bytes) -> bytes:

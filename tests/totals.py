@@ -10,6 +10,7 @@ from typing import Any
 from domain.kernel import Aggregate, Catalog, Facts
 from eventstore.aggregates import AggregateRepository
 from eventstore.rebuilder import Rebuilder
+from eventstore.sealed_state import StateSeal
 from eventstore.snapshots import Snapshots
 from tests.commits import CATALOG, Store, commit
 from tests.notes import Scored, Touch
@@ -48,7 +49,7 @@ class Process:
 
     def __init__(self, store: Store, catalog: Catalog = CATALOG) -> None:
         self.store = store
-        self.snapshots = Snapshots(store.database, catalog)
+        self.snapshots = Snapshots(store.database, catalog, StateSeal(store.log.keys))
         self.rebuilder = Rebuilder(store.log, self.snapshots, EVERY)
         self.aggregates = AggregateRepository(store.log, self.rebuilder)
 

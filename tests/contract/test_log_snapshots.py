@@ -15,9 +15,8 @@ from domain.kernel import Catalog
 from eventstore import rebuilder
 from eventstore.aggregates import AggregateRepository
 from eventstore.rebuilder import Rebuilder
-from eventstore.sealing import MasterKeys
 from eventstore.snapshots import Snapshot, Snapshots
-from tests import letters, people
+from tests import letters
 from tests.commits import Store, commit, open_store, scores
 from tests.letters.stored import FIRST, OPENED, document
 from tests.strategies import MOMENTS, TEXT
@@ -91,19 +90,6 @@ async def test_a_state_that_does_not_come_back_from_json_has_no_snapshot(process
     await process.snapshot_at(5, "note-b")
     assert await process.kept() is None
     assert caplog.messages == ["states of Odd have no snapshots: they do not come back from JSON"]
-
-
-async def test_a_state_that_may_hold_personal_data_has_no_snapshot(open_another):
-    process = Process(await open_another(masters=MasterKeys(b"m" * 32)))
-    events = [people.PersonRegistered(city="Graz", name="a"), *[people.PersonRenamed(name="b")] * EVERY]
-    await process.store.log.append(commit("person-1", 0, *events, category="person"))
-    assert (await process.cold("person-1", people.Person))[1] == 6
-    process.aggregates.keep("default", "person-1", people.Person("b"), 6)
-    await process.append(EVERY)
-    await process.cold()
-    await process.snapshot_at(5)
-    assert await process.kept("person-1") is None
-    await process.rebuilder.close()
 
 
 async def test_what_cannot_be_read_has_no_snapshot_and_holds_up_no_other(process, caplog):

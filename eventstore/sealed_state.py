@@ -1,0 +1,53 @@
+"""States with personal data, sealed so that they cannot outlive any of their subjects' keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from eventstore.keys import SubjectKeys, owner_of
+from eventstore.sealing import binding, seal, unseal
+
+
+class StateSeal:
+    """Seals a state under the keys of all its subjects, one around the other: without one of them it is lost.
+
+    Every method raises Unavailable where MongoDB does not answer.
+    """
+
+    def __init__(self, keys: SubjectKeys) -> None:
+        self._keys = keys
+
+    async def seal(self, tenant: str, stream: str, subjects: Collection[str], state: bytes) -> bytes | None:
+        """The state sealed; None where a subject was erased meanwhile."""
+        keys = await self._ciphers(tenant, subjects)
+        if keys is None:
+            return None
+        for subject, key in keys:
+            state = seal(key, state, binding("state", tenant, stream, subject))
+        return state
+
+    async def open(self, tenant: str, stream: str, subjects: Collection[str], sealed: bytes) -> bytes | None:
+        """The state; None where a subject was erased, or it is not what was sealed."""
+        keys = await self._ciphers(tenant, subjects)
+        if keys is None:
+            return None
+        try:
+            for subject, key in reversed(keys):
+                sealed = unseal(key, sealed, binding("state", tenant, stream, subject))
+        except InvalidTag:
+            return None
+        return sealed
+
+    async def _ciphers(self, tenant: str, subjects: Collection[str]) -> list[tuple[str, AESGCM]] | None:
+        """The key of each subject in order, None where one is not to be had."""
+        found = await self._keys.find([owner_of(tenant, subject) for subject in subjects])
+        keys = []
+        for subject in sorted(subjects):
+            key = found.get(owner_of(tenant, subject))
+            if not isinstance(key, AESGCM):
+                return None
+            keys.append((subject, key))
+        return keys
