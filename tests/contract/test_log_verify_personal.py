@@ -1,0 +1,70 @@
+"""Verifying a log that holds personal data: sealed or erased, it is sound, and nothing of it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from eventstore.indexes import Collections
+from eventstore.keys import SubjectKeys, owner_of
+from eventstore.schemas import EventSchemas
+from eventstore.sealing import MasterKeys
+from eventstore.verify import Check, Finding, Verifier
+from tests.commits import CATALOG, Store, commit
+from tests.contract.conftest import OpenStore
+from tests.notes import now
+from tests.people import PersonRegistered, Remarked
+
+MASTERS = MasterKeys(b"m" * 32)
+SECRET = "Zaphod"
+
+Verify = Callable[[], Awaitable[list[Finding]]]
+
+
+@pytest.fixture
+async def store(open_another: OpenStore) -> Store:
+    return await open_another(masters=MASTERS)
+
+
+@pytest.fixture
+async def verify(store: Store) -> Verify:
+    """A commit of each of two people, verified by who has no key."""
+    about = Remarked(likes=3, own=SECRET, about_id="person-2", text=SECRET)
+    events = PersonRegistered(city="Graz", name=SECRET), about
+    for number, event in enumerate(events, 1):
+        await store.log.append(commit(f"person-{number}", 0, event, category="person"))
+
+    async def run() -> list[Finding]:
+        findings: list[Finding] = []
+        verifier = Verifier(
+            Collections.of(store.database),
+            store.log.archive,
+            violation=EventSchemas(CATALOG).violation,
+            tell=findings.append,
+            progress=lambda done, total: None,
+        )
+        report = await verifier.run(1, {}, {})
+        assert report.looked[Check.COMMITS] == 2
+        return findings
+
+    return run
+
+
+async def test_personal_data_is_sound_as_it_is_stored_and_after_an_erasure(
+    store: Store, verify: Verify
+) -> None:
+    assert await verify() == []
+    keys = SubjectKeys(store.database, MASTERS, now)
+    await keys.destroy([owner_of("default", "person-1")])
+    assert await verify() == []
+
+
+async def test_sealed_fields_without_names_or_under_another_name_are_found(
+    store: Store, verify: Verify
+) -> None:
+    await store.documents.update_one({"_id": 1}, {"$unset": {"events.0.sealed.0.fields": 1}})
+    await store.documents.update_one({"_id": 2}, {"$set": {"events.0.sealed.0.fields": ["nobody"]}})
+    found = await verify()
+    assert [finding.check for finding in found] == [Check.COMMITS, Check.SCHEMAS]
+    assert SECRET not in str(found)
