@@ -69,6 +69,10 @@ class Moments:
             raise OutsideLog(f"{as_of.time.isoformat()} is before the log begins; ask for a later moment")
         return await self.upto(tenant, as_of.time)
 
+    async def settled(self) -> int:
+        """The highest position up to which all are settled, now."""
+        return await self._watermark.advance()
+
     async def upto(self, tenant: str, time: datetime) -> int:
         """The position before the tenant's first commit recorded after `time`, or the head. As `position`."""
         return await self._settled(partial(self._before, tenant, time))

@@ -21,8 +21,9 @@ from eventstore.indexes import Collections
 from eventstore.keys import SubjectKeys
 from eventstore.moments import recorded_before
 from eventstore.pending import ChainBroken
-from eventstore.query import EventQuery
+from eventstore.query import EVERYTHING, EventQuery
 from eventstore.reader import LogReader
+from eventstore.replay import Replay, bounds
 from eventstore.restore import Outcome, Restorer
 from eventstore.sealing import MasterKeys, blank
 from eventstore.search import Search
@@ -176,6 +177,22 @@ class EventLog:
         commit, so it may hold more than `limit` events.
         """
         return await self._search.find(tenant, query, after, limit, before)
+
+    async def replay(
+        self,
+        tenant: str,
+        query: EventQuery = EVERYTHING,
+        *,
+        since: AsOf | None = None,
+        until: AsOf | None = None,
+    ) -> Replay:
+        """What of the tenant's commits meets the query, from `since` on and before `until`.
+
+        Without them it goes from the beginning to what is settled now. Raises ValidationFailed where `since`
+        is after `until`.
+        """
+        first, last = await bounds(self._moments, tenant, since, until)
+        return Replay(self._search, tenant, query, first, last)
 
     async def secret(self) -> bytes:
         """32 random bytes that belong to this log, made when they are first asked for."""

@@ -39,3 +39,6 @@ class EventQuery:
     def wants(self, event: RecordedEvent) -> bool:
         """Whether an event of a commit that was found is wanted itself."""
         return self.types is None or event.type in self.types
+
+
+EVERYTHING = EventQuery()

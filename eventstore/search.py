@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from domain.kernel import RecordedEvent
+from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import Decoder
 from eventstore.driver import Collection, unavailable_if_down
 from eventstore.query import EventQuery
@@ -29,6 +29,17 @@ class Search:
         upto = await self._watermark.advance()
         if before is not None:
             upto = min(upto, before - 1)
+        events: list[RecordedEvent] = []
+        for commit in await self.commits(tenant, query, after, limit, upto):
+            if len(events) >= limit:
+                break
+            events += filter(query.wants, commit.events)
+        return events
+
+    async def commits(
+        self, tenant: str, query: EventQuery, after: int, limit: int, upto: int
+    ) -> list[Commit]:
+        """The first commits with an event that is wanted, whole, behind `after` and up to settled `upto`."""
         with unavailable_if_down():
             if query.since is not None:
                 after = max(after, await self._recorded(tenant, "$lt", query.since - CLOCK_SKEW) or 0)
@@ -37,12 +48,7 @@ class Search:
                 upto = upto if first_later is None else min(upto, first_later)
             wanted = query.to_filter(tenant, after, upto)
             found = await self._log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
-        events: list[RecordedEvent] = []
-        for commit in await self._decoder.commits(found):
-            if len(events) >= limit:
-                break
-            events += filter(query.wants, commit.events)
-        return events
+        return await self._decoder.commits(found)
 
     async def _recorded(self, tenant: str, side: str, time: datetime) -> int | None:
         """The position of the commit recorded nearest to `time` on one side of it.

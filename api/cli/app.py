@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import adopt, archive, events, export, processes, schema, secure, subjects, tools, verify, views
+from api.cli import (
+    adopt,
+    archive,
+    events,
+    export,
+    processes,
+    replay,
+    schema,
+    secure,
+    subjects,
+    tools,
+    verify,
+    views,
+)
 
 app = typer.Typer(
     name="nerve",
@@ -27,6 +40,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(tools.import_file)
+events.app.command()(replay.replay)
 app.add_typer(events.app, name="events")
 app.add_typer(views.app, name="views")
 app.add_typer(subjects.keys, name="keys")

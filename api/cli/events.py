@@ -11,41 +11,108 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from api.cli.points import as_of
 from api.cli.terminal import output, running_nerve
+from api.composition import Nerve
 from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound
+from eventstore.as_of import AsOf
+from eventstore.diff import Change, Operation
+from eventstore.history import History
 from eventstore.query import EventQuery
 from subscriptions.events import Happened, watch_events
 from subscriptions.messages import Lagged, Place
 
 app = typer.Typer(help="Look at the log.", no_args_is_help=True)
 
+Stream = Annotated[str, typer.Argument(help="The id of a stream, such as task-42.")]
+Types = Annotated[list[str] | None, typer.Option(help="Only this type, such as task.completed.")]
+Streams = Annotated[list[str] | None, typer.Option(help="Only this stream.")]
+
 
 @app.command()
-def show(stream: Annotated[str, typer.Argument(help="The id of a stream, such as task-42.")]) -> None:
-    """Show all events of a stream."""
-    asyncio.run(_show(stream))
+def show(
+    stream: Stream,
+    at: Annotated[
+        str | None, typer.Option(help="As of this position, or moment such as 2026-01-31T12:00:00Z.")
+    ] = None,
+) -> None:
+    """Show all events of a stream; as of a point in the past, also the state that they led to."""
+    asyncio.run(_show(stream, None if at is None else as_of(at)))
 
 
-async def _show(stream: str) -> None:
+async def _show(stream: str, point: AsOf | None) -> None:
     async with running_nerve() as nerve:
-        events = await nerve.log.stream(Scope().tenant, stream)
+        tenant = Scope().tenant
+        if point is None:
+            events = await nerve.log.stream(tenant, stream)
+            if not events:
+                raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
+        else:
+            events = await History(nerve.log).events(tenant, stream, point)
+            if not events:
+                raise NotFound(f"{stream} was not there yet at this point")
+        for event in events:
+            _print_event(event)
+        if point is not None:
+            kind = nerve.catalog.aggregate(events[-1].commit.category)
+            state = await History(nerve.log).document(tenant, stream, kind, events[-1].version)
+            output.print(Text(f"\nstate at version {events[-1].version}", style="bold"))
+            output.print(Text(orjson.dumps(state, option=orjson.OPT_INDENT_2).decode()))
+
+
+def _print_event(event: RecordedEvent) -> None:
+    actor = f"  by {event.commit.actor}" if event.commit.actor else ""
+    output.print(Text(f"{event.version:>5}  {time_of(event)}  {event.type}{actor}", style="bold"))
+    output.print(Padding(Text(_data(event)), (0, 0, 0, 7)))
+    if event.unreadable is not None:
+        reason = Text(f"{event.unreadable.cause}: {event.unreadable.detail}", style="red")
+        output.print(Padding(reason, (0, 0, 0, 7)))
+
+
+@app.command()
+def diff(
+    stream: Stream,
+    first: Annotated[int, typer.Argument(help="A version; 0 is before the first.")],
+    second: Annotated[int, typer.Argument(help="Another version, later or earlier.")],
+) -> None:
+    """Show what changed in the state of a stream between two of its versions."""
+    changes = asyncio.run(_diff(stream, first, second))
+    for change in changes:
+        output.print(_change(change), soft_wrap=True)
+    if not changes:
+        output.print(f"versions {first} and {second} have the same state", highlight=False)
+
+
+async def _diff(stream: str, first: int, second: int) -> list[Change]:
+    async with running_nerve() as nerve:
+        kind = nerve.catalog.aggregate(await _category(nerve, stream))
+        return await History(nerve.log).diff(Scope().tenant, stream, kind, first, second)
+
+
+async def _category(nerve: Nerve, stream: str) -> str:
+    events = await nerve.log.stream(Scope().tenant, stream, limit=1)
     if not events:
         raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
-    for event in events:
-        actor = f"  by {event.commit.actor}" if event.commit.actor else ""
-        output.print(Text(f"{event.version:>5}  {_time(event)}  {event.type}{actor}", style="bold"))
-        output.print(Padding(Text(_data(event)), (0, 0, 0, 7)))
-        if event.unreadable is not None:
-            reason = Text(f"{event.unreadable.cause}: {event.unreadable.detail}", style="red")
-            output.print(Padding(reason, (0, 0, 0, 7)))
+    return events[0].commit.category
+
+
+def _change(change: Change) -> Text:
+    before, after = (orjson.dumps(value).decode() for value in (change.before, change.after))
+    match change.operation:
+        case Operation.ADD:
+            return Text(f"+ {change.path}  {after}", style="green")
+        case Operation.REMOVE:
+            return Text(f"- {change.path}  {before}", style="red")
+        case Operation.REPLACE:
+            return Text(f"~ {change.path}  {before} → {after}", style="yellow")
 
 
 @app.command()
 def tail(
     after: Annotated[int | None, typer.Option(help="Begin behind this position; 0 is all of it.")] = None,
-    type: Annotated[list[str] | None, typer.Option(help="Only this type, such as task.completed.")] = None,
-    stream: Annotated[list[str] | None, typer.Option(help="Only this stream.")] = None,
+    type: Types = None,
+    stream: Streams = None,
 ) -> None:
     """Print events as they happen, until Ctrl-C."""
     query = EventQuery(streams=stream, types=type)
@@ -59,16 +126,19 @@ async def _tail(query: EventQuery, after: int | None) -> None:
         while True:
             async for message in watch_events(nerve.log, nerve.feed, Scope().tenant, query, place):
                 if isinstance(message, Happened):
-                    output.print(_line(message.event), highlight=False, markup=False, soft_wrap=True)
+                    print_line(message.event)
                 elif isinstance(message, Lagged):
                     place = message.resume_after
 
 
-def _line(event: RecordedEvent) -> str:
-    return f"{event.position:>8}  {_time(event)}  {event.type:<24} {event.stream}  {_data(event)}"
+def print_line(event: RecordedEvent) -> None:
+    """An event on one line."""
+    line = f"{event.position:>8}  {time_of(event)}  {event.type:<24} {event.stream}  {_data(event)}"
+    output.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _time(event: RecordedEvent) -> str:
+def time_of(event: RecordedEvent) -> str:
+    """When it happened, in UTC."""
     return event.time.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -93,6 +93,31 @@ def test_an_event_that_cannot_be_read_is_shown_as_it_is_stored_with_the_reason(
     assert "unknown type: no registered context has this type; register it" in shown
 
 
+def test_the_past_can_be_shown_compared_and_replayed(nerve: CliRunner, tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text(LOG.replace("task-", "old-").replace("case-", "past-"))
+    assert nerve.invoke(app, ["import", str(file)]).exit_code == 1
+    whole = nerve.invoke(app, ["events", "replay", "--stream", "task-old-1"])
+    assert whole.exit_code == 0
+    lines = re.findall(r"^ *(\d+)  [-\d]+ [:.\d]+Z  (task\.\w+)", whole.output, re.MULTILINE)
+    assert lines[0][1] == "task.created"
+    assert re.search(rf"{len(lines)} events in \d+ commits", whole.output)
+
+    first, last = int(lines[0][0]), int(lines[-1][0])
+    shown = nerve.invoke(app, ["events", "show", "task-old-1", "--at", str(first)])
+    assert "task.completed" not in shown.output
+    assert '"status": "ASSIGNED"' in shown.output
+    part = nerve.invoke(app, ["events", "replay", "--stream", "task-old-1", "--since", str(first + 1)])
+    assert [line[0] for line in lines if int(line[0]) > first] == re.findall(r"^ *(\d+)  ", part.output, re.M)
+    before = nerve.invoke(app, ["events", "replay", "--since", "1", "--until", str(last), "--speed", "1e9"])
+    assert before.exit_code == 0
+
+    changed = nerve.invoke(app, ["events", "diff", "task-old-1", "2", str(len(lines))])
+    assert '~ /status  "ASSIGNED" → "COMPLETED"' in changed.output
+    same = nerve.invoke(app, ["events", "diff", "task-old-1", "2", "2"])
+    assert "have the same state" in same.output
+
+
 def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: CliRunner) -> None:
     assert nerve.invoke(app, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
     eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})
@@ -200,6 +225,14 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "export none/log.jsonl", 1, "log.jsonl cannot be written: No such file or directory"),
     ({}, "views drop", 1, "name the views to drop, or give --all"),
     ({}, "events show task-none", 1, "there is no stream 'task-none'"),
+    ({}, "events show task-none --at 2026-01-31T12:00:00", 1, "has no time zone; write it as"),
+    ({}, "events show task-none --at yesterday", 1, "'yesterday' is no position and no moment"),
+    ({}, "events show task-none --at 99999999", 1, "the log has not come to the position asked for"),
+    ({}, "events show task-none --at 1999-01-01T00:00:00Z", 1, "is before the log begins"),
+    ({}, "events diff task-none 1 2", 1, "there is no stream 'task-none'"),
+    ({}, "events replay --since 2026-01-31T12:00:00", 1, "has no time zone; write it as"),
+    ({}, "events replay --since 9 --until 3", 1, "since is after until"),
+    ({}, "events replay --stream task-none", 1, "there is no stream 'task-none'"),
     ({}, "import log.txt", 1, "log.txt is of no known kind: "),
     ({}, "import log.csv", 1, "log.csv cannot be read: "),
 ]
