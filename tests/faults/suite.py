@@ -30,7 +30,7 @@ PAUSES = {True: 0.03, False: 0.1}
 class Fault:
     """A strike and how often it strikes: `times` in full, `briefly` in the suite that runs all the time.
 
-    What strikes there not at all is a part of another one that does, or costs too much time.
+    What strikes there not at all is a part of another strike, has a test of its own, or takes too long.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Fault:
 
 FAULTS = (
     Fault("writer.killed", strikes.kill_writer, 100, briefly=2),
-    Fault("writer.frozen", strikes.freeze_writer, 10),
+    Fault("writer.frozen", strikes.freeze_writer, 10, briefly=0),
     Fault("writer.stalled", strikes.stall_writer, 10, briefly=0),
     Fault("writer.stalled.sole", strikes.stall_sole_writer, 10),
     Fault("reader.killed", strikes.kill_reader, 10),
-    Fault("replies.lost", strikes.lose_replies, 10),
+    Fault("replies.lost", strikes.lose_replies, 10, briefly=0),
     Fault("counter.back", strikes.set_counter_back, 10),
     Fault("primary.stepdown", strikes.step_down, 10),
     Fault("primary.killed", strikes.kill_primary, 10),
