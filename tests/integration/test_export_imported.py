@@ -11,10 +11,11 @@ import pytest
 
 from api.importing.rows import Refused
 from domain.kernel.errors import Unavailable, ValidationFailed
+from eventstore.commits import tombstone
 from eventstore.restore import Restorer as LogRestorer
 from tests.commits import commit
 from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
-from tests.notes import Scored, Written
+from tests.notes import START, Scored, Written
 from tests.people import PersonRegistered, Remarked
 
 
@@ -38,6 +39,20 @@ async def test_an_import_that_was_cut_off_goes_on(
         monkeypatch.setattr(LogRestorer, "_try", whole)
     async with store_of(mongo_url, target_database) as target:
         assert counts(await restore(target, tmp_path / "log.jsonl")) == (17, 13, 0)
+        await settled(target, await target.log.head())
+        assert without_positions(await export(target, tmp_path / "again.jsonl")) == without_positions(before)
+
+
+async def test_what_meets_a_position_that_is_taken_goes_on_behind_it_in_its_order(
+    mongo_url: str, database: str, target_database: str, tmp_path: Path
+) -> None:
+    """Nothing of the batch may land behind the place that it lost, and be before what was to be there."""
+    async with store_of(mongo_url, database) as source:
+        await fill(source)
+        before = await export(source, tmp_path / "log.jsonl")
+    async with store_of(mongo_url, target_database) as target:
+        await target.documents.insert_one(tombstone(5, START))
+        assert counts(await restore(target, tmp_path / "log.jsonl")) == (12, 0, 0)
         await settled(target, await target.log.head())
         assert without_positions(await export(target, tmp_path / "again.jsonl")) == without_positions(before)
 
