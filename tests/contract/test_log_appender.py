@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
+from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from eventstore import appender, queue
 from eventstore.commits import encode, placed
 from tests.commits import commit, scores
+from tests.notes import Written
 
 
 async def test_what_waits_together_is_written_together(open_another):
@@ -27,6 +29,27 @@ async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store,
     )
     assert [type(outcome) for outcome in found[3:]] == [Overloaded, Overloaded]
     assert await store.documents.count_documents({}) == 3
+
+
+async def test_the_queue_is_bounded_by_what_waits_in_bytes_too(store, monkeypatch):
+    """What landed makes room again."""
+    monkeypatch.setattr(queue, "QUEUE_BYTES", 25_000)
+    large = [commit(f"note-{number}", 0, Written(text="x" * 10_000)) for number in range(3)]
+    found = await asyncio.gather(*map(store.log.append, large), return_exceptions=True)
+    assert [type(outcome) for outcome in found] == [Receipt, Receipt, Overloaded]
+    assert (await store.log.append(large[2])).version == 1
+
+
+async def test_a_group_is_bounded_by_its_bytes_too(open_another, monkeypatch):
+    """In order all the same, and a commit that is larger by itself goes alone."""
+    monkeypatch.setattr(queue, "GROUP_BYTES", 25_000)
+    announced: list[int] = []
+    store = await open_another(announce=announced.append)
+    sizes = (10_000, 10_000, 10_000, 40_000, 100, 100)
+    chain = [commit("note-a", version, Written(text="x" * size)) for version, size in enumerate(sizes)]
+    found = await asyncio.gather(*map(store.log.append, chain))
+    assert [receipt.position for receipt in found] == [1, 2, 3, 4, 5, 6]
+    assert announced == [2, 3, 4, 6]
 
 
 async def test_closing_finishes_what_is_queued_and_takes_nothing_new(store, monkeypatch):
