@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     archive_after: timedelta | None = Field(
         None, gt=timedelta(0), description="Age at which a worker archives, as P90D; none: it does not."
     )
-    snapshot_every: int = Field(100, ge=1, description="Events between two snapshots of a stream.")
+    snapshot_every: int = Field(50, ge=1, description="Events between two snapshots of a stream.")
     fence_after: float = Field(1.0, gt=0, description="Seconds a reader waits at a hole in the log.")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between looks at the log without Redis.")
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")

@@ -36,7 +36,7 @@ class Rebuilder:
     made of what was read from the log alone, never of a state that a process holds.
     """
 
-    def __init__(self, log: EventLog, snapshots: Snapshots | None = None, every: int = 100) -> None:
+    def __init__(self, log: EventLog, snapshots: Snapshots | None = None, every: int = 50) -> None:
         self._log = log
         self._snapshots = snapshots
         self._every = every

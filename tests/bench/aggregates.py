@@ -27,8 +27,8 @@ from tests.bench.machine import Machine, on_subject_core
 LONG, SHORT = 1_000_000, 10
 """Events of the two streams."""
 
-EVERY = 100
-"""Events between two snapshots: as the settings have it. The long stream is half-way between two."""
+EVERY = 50
+"""Events between two snapshots: as the settings have it. The long stream is just before its next one."""
 
 BIG = 1_000
 """Events in a commit of those that make a stream long; its last ones are in commits of their own."""
@@ -132,7 +132,7 @@ async def _load(machine: Machine) -> AsyncIterator[Contest]:
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         database = client["aggregates"]
         await Collections.of(database).prepare()
-        filler, snapshot = Filler(database["log"]), LONG - EVERY // 2
+        filler, snapshot = Filler(database["log"]), LONG - EVERY + 1
         await filler.fill(commits("bench-short", 0, SHORT, 1))
         await filler.fill(commits("bench-long", 0, snapshot - EVERY, BIG))
         await filler.fill(commits("bench-long", snapshot - EVERY, snapshot, 1))
