@@ -11,7 +11,7 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from eventstore import positions
@@ -20,8 +20,10 @@ from tests.support import DRIVER, Servers
 
 URLS = pytest.StashKey[dict[str, str]]()
 
-
-settings.register_profile("long", max_examples=10_000)
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("suite"), max_examples=10_000)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

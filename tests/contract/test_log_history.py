@@ -61,7 +61,7 @@ async def write(store, plan: Sequence[tuple[int, int, int]], tenant: str = "defa
         versions[name] += count
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(0, 9)), min_size=1, max_size=8),
 )

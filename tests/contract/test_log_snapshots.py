@@ -143,7 +143,7 @@ happenings = st.lists(
 acts = st.sampled_from(["load cold", "load", "load fresh", "keep", "wait"])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(st.tuples(happenings, acts), min_size=1, max_size=8), every=st.integers(1, 6))
 def test_a_load_with_snapshots_is_a_load_from_zero(
     mongo_url: str, database: str, history: list[tuple[list[Any], str]], every: int

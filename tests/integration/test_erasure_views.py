@@ -112,7 +112,7 @@ async def rows(rig: Rig) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("view", [people.view, mentions.view], ids=["by stream", "by scan"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=schedules)
 def test_i8_whatever_slow_projectors_have_in_hand_the_rows_are_those_of_a_rebuild_after_the_erasures(
     mongo_url: str, redis_url: str, database: str, view: View[Any], schedule: list[tuple[Any, ...]]

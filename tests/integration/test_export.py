@@ -44,7 +44,7 @@ histories = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories, personal=st.booleans(), packed=st.sampled_from(["", ".gz", ".zst"]))
 def test_an_import_of_an_export_exports_the_same_bytes(
     mongo_url: str,

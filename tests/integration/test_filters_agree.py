@@ -106,7 +106,7 @@ def stored(mongo_url: str, database: str) -> Iterator[Collection[dict[str, Any]]
         yield client[database]["rows"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     made=st.lists(rows, min_size=1, max_size=12),
     asked=st.lists(filters, min_size=1, max_size=12),

@@ -69,7 +69,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories, schedule=steps)
 def test_i8_batches_cut_anywhere_by_several_projectors_with_crashes_fold_as_one_event_after_the_other(
     mongo_url: str,

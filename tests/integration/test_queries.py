@@ -88,7 +88,7 @@ def expected(rows: list[dict[str, Any]], order: OrderBy) -> list[str]:
     return [row["id"] for row in wanted]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_pages_hold_every_row_once_and_in_order_in_both_directions(
     mongo_url: str, redis_url: str, database: str, data: st.DataObject
