@@ -83,7 +83,9 @@ events = st.tuples(
 erasures = st.tuples(st.just("erase"), st.sampled_from(NAMES), st.booleans())
 reads = st.tuples(st.just("read"), st.integers(0, 2), st.integers(1, 6))
 writes = st.tuples(st.just("write"), st.integers(0, 2))
-schedules = st.lists(st.one_of(events, events, events, erasures, reads, reads, writes), max_size=40)
+schedules = st.lists(
+    st.one_of(events, events, events, erasures, reads, reads, writes, writes), min_size=15, max_size=45
+)
 
 
 async def play(rig: Rig, slow: list[Slow], schedule: list[tuple[Any, ...]]) -> set[str]:
@@ -112,7 +114,7 @@ async def rows(rig: Rig) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("view", [people.view, mentions.view], ids=["by stream", "by scan"])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=schedules)
 def test_i8_whatever_slow_projectors_have_in_hand_the_rows_are_those_of_a_rebuild_after_the_erasures(
     mongo_url: str, redis_url: str, database: str, view: View[Any], schedule: list[tuple[Any, ...]]
