@@ -171,7 +171,9 @@ def test_no_plaintext_of_an_erased_person_is_left_anywhere_and_an_open_socket_se
     assert b"person-a" in segments
     assert GONE.encode() not in segments
     assert KEPT.encode() not in segments
-    shown = [deployed.nerve("events", "show", person) for person in ("person-a", "person-b")]
+    past = ("show person-a --at 1", "show person-b --at 3", "diff person-a 0 2", "replay --since 1")
+    shown = [deployed.nerve("events", *words.split()) for words in past]
+    assert "person.registered" in shown[0]
     assert GONE not in deployed.metrics() + "".join(shown)
     for child in deployed.children:
         assert child.stop(grace=20)
