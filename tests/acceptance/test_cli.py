@@ -118,6 +118,25 @@ def test_the_past_can_be_shown_compared_and_replayed(nerve: CliRunner, tmp_path:
     assert "have the same state" in same.output
 
 
+def test_a_replay_in_rhythm_that_is_interrupted_tells_where_to_go_on(
+    nerve: CliRunner, environment: dict[str, str]
+) -> None:
+    assert nerve.invoke(app, ["demo", "--duration", "0", "--agents", "2"]).exit_code == 0
+    command = [NERVE, "events", "replay", "--speed", "0.001"]
+    with subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as replay:
+        try:
+            assert replay.stdout
+            first = int(replay.stdout.readline().split()[0])
+            replay.send_signal(signal.SIGINT)
+            said = replay.communicate(timeout=20)[1]
+            assert replay.returncode == 130
+            assert int(re.findall(r"go on with --since (\d+)", said)[0]) > first
+        finally:
+            replay.kill()
+
+
 def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: CliRunner) -> None:
     assert nerve.invoke(app, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
     eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})

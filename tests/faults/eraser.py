@@ -14,6 +14,7 @@ from eventstore.aggregates import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.erasure import destroying
 from eventstore.log import EventLog
+from tests.support import chosen_driver
 
 
 async def stalled(envelope: Envelope, following: Handler) -> Receipt:
@@ -26,7 +27,7 @@ async def stalled(envelope: Envelope, following: Handler) -> Receipt:
 
 async def main(mongo_url: str, database: str) -> None:
     """Erase person-1 as an API process does, but for the last step."""
-    async with open_client(mongo_url) as client:
+    async with open_client(mongo_url, chosen_driver()) as client:
         catalog = Catalog([subjects.context])
         log = EventLog(client[database], catalog, clock=now, announce=lambda position: None, fence_after=1.0)
         middleware = [destroying(log.keys), stalled]
