@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from api.ids import now
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
-from eventstore.archiver import Archiver
-from eventstore.blobs import BlobStore, open_blobs
+from eventstore.archiving.archiver import Archiver
+from eventstore.archiving.blobs import BlobStore, open_blobs
 from eventstore.driver import open_client
 
 

@@ -21,14 +21,14 @@ from api.settings import Settings, check_exposure
 from domain.kernel import Catalog, CommandBus
 from domain.kernel.errors import ConfigurationError
 from domain.kernel.middleware import correlated, logged, metered, validated
-from eventstore.aggregates import AggregateRepository
+from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.repository import AggregateRepository
+from eventstore.aggregates.snapshots import Snapshots
+from eventstore.archiving.retention import Retention
 from eventstore.driver import Database, open_client, refused_if_forbidden
-from eventstore.erasure import destroying
 from eventstore.log import EventLog
-from eventstore.rebuilder import Rebuilder
-from eventstore.retention import Retention
-from eventstore.sealed_state import StateSeal
-from eventstore.snapshots import Snapshots
+from eventstore.personal.erasure import destroying
+from eventstore.personal.sealed_state import StateSeal
 from projections.changes import LiveChanges
 from projections.live import LiveView
 from projections.projector import ViewWorker

@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from domain.kernel.errors import ConfigurationError
-from eventstore.sealing import KEY_BYTES, MasterKeys
+from eventstore.personal.sealing import KEY_BYTES, MasterKeys
 
 
 class Settings(BaseSettings):

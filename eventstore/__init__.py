@@ -1,1 +1,1 @@
-"""The log in MongoDB: append, read, fence, aggregates rebuilt from it."""
+"""The log in MongoDB: appended to in groups, read in order, and kept: archived, sealed, erased from."""

@@ -14,7 +14,7 @@ from domain.kernel.errors import ValidationFailed
 from domain.kernel.personal import personal_fields
 from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.driver import Document
-from eventstore.sealing import NOTHING_SEALED, Sealed
+from eventstore.personal.sealing import NOTHING_SEALED, Sealed
 
 MAX_COMMIT_BYTES = 15_000_000
 """Encoded size of one commit at most; MongoDB's own limit for a document is 16 MiB."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.kernel import Catalog, Commit
-from eventstore.archive import Archive
+from eventstore.archiving.archive import Archive
 from eventstore.commits import to_commit
 from eventstore.driver import Document
-from eventstore.vault import Vault
+from eventstore.personal.vault import Vault
 
 
 class Decoder:

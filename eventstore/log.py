@@ -9,28 +9,28 @@ from datetime import datetime
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock, NewCommit
-from eventstore.appender import Appender
-from eventstore.archive import Archive
-from eventstore.as_of import AsOf, Moments
-from eventstore.blobs import BlobStore
-from eventstore.block_sealer import BlockSealer, last_block
+from eventstore.appending.appender import Appender
+from eventstore.appending.pending import ChainBroken
+from eventstore.appending.restore import Outcome, Restorer
+from eventstore.appending.settlement import Settlement
+from eventstore.archiving.archive import Archive
+from eventstore.archiving.blobs import BlobStore
 from eventstore.commits import encode, first_receipt, to_receipt
 from eventstore.decoder import Decoder
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.indexes import Collections
-from eventstore.keys import SubjectKeys
-from eventstore.moments import recorded_before
-from eventstore.pending import ChainBroken
-from eventstore.query import EVERYTHING, EventQuery
-from eventstore.reader import LogReader
-from eventstore.replay import Replay, bounds
-from eventstore.restore import Outcome, Restorer
-from eventstore.sealing import MasterKeys, blank
-from eventstore.search import Search
-from eventstore.settlement import Settlement
-from eventstore.streams import Streams
-from eventstore.vault import Vault
-from eventstore.watermark import Watermark
+from eventstore.integrity.block_sealer import BlockSealer, last_block
+from eventstore.personal.keys import SubjectKeys
+from eventstore.personal.sealing import MasterKeys, blank
+from eventstore.personal.vault import Vault
+from eventstore.reading.as_of import AsOf, Moments
+from eventstore.reading.moments import recorded_before
+from eventstore.reading.query import EVERYTHING, EventQuery
+from eventstore.reading.reader import LogReader
+from eventstore.reading.replay import Replay, bounds
+from eventstore.reading.search import Search
+from eventstore.reading.streams import Streams
+from eventstore.reading.watermark import Watermark
 
 SECRET_BYTES = 32
 

@@ -13,8 +13,8 @@ from pymongo import InsertOne
 
 from domain.kernel import Commit
 from eventstore.driver import Database, Document, unavailable_if_down
-from eventstore.erasure import erased_in
 from eventstore.log import EventLog
+from eventstore.personal.erasure import erased_in
 from projections.folding import Fold, touches
 from projections.rows import collection, prepare, replacement, write
 from projections.scrubbing import Scrubber

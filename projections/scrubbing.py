@@ -11,7 +11,7 @@ from pymongo import ReplaceOne
 from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Document, Write, unavailable_if_down
 from eventstore.log import EventLog
-from eventstore.query import EventQuery
+from eventstore.reading.query import EventQuery
 from projections.folding import RowFold, check_readable
 from projections.rows import write
 from projections.view import View, by_stream

@@ -7,7 +7,7 @@ import logging
 from time import perf_counter
 
 from domain.kernel.errors import NerveError
-from eventstore.block_sealer import BlockSealer
+from eventstore.integrity.block_sealer import BlockSealer
 from subscriptions.backoff import Backoff
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from domain.kernel import Commit, CommitInfo, RecordedEvent
 from eventstore.log import EventLog
-from eventstore.query import EventQuery
+from eventstore.reading.query import EventQuery
 from subscriptions.feed import Feed
 from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.kernel import Commit
-from eventstore.erasure import erased_in
 from eventstore.log import EventLog
-from eventstore.reader import LogReader
+from eventstore.personal.erasure import erased_in
+from eventstore.reading.reader import LogReader
 from subscriptions.tail import Tail
 from subscriptions.wakeups import Wakeups
 

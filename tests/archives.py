@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eventstore.archiver import Archiver
-from eventstore.blobs import BlobStore, open_blobs
+from eventstore.archiving.archiver import Archiver
+from eventstore.archiving.blobs import BlobStore, open_blobs
 from tests.commits import Store
 from tests.notes import now
 

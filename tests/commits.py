@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from domain.kernel import Catalog, Commit, Event
 from domain.kernel.ports import NewCommit, NewEvent
-from eventstore.blobs import BlobStore
+from eventstore.archiving.blobs import BlobStore
 from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
-from eventstore.sealing import MasterKeys
+from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.notes import Scored, context, now
 from tests.support import chosen_driver

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
-from eventstore import positions
+from eventstore.appending import positions
 from eventstore.driver import Driver
 from tests.support import DRIVER, Servers
 

@@ -16,7 +16,7 @@ from api.importing.restoring import Restorer
 from api.importing.rows import Refused
 from api.importing.runner import Report
 from domain.kernel import Catalog
-from eventstore.sealing import MasterKeys
+from eventstore.personal.sealing import MasterKeys
 from tests import notes, people
 from tests.commits import Store, commit, open_store
 from tests.notes import START, Scored, Written

@@ -23,10 +23,10 @@ from domain.kernel import (
     RecordedEvent,
 )
 from domain.kernel.ports import NewCommit, NewEvent
-from eventstore.blobs import BlobStore
+from eventstore.archiving.blobs import BlobStore
 from eventstore.driver import Database, Driver, open_client
 from eventstore.log import EventLog
-from eventstore.sealing import MasterKeys
+from eventstore.personal.sealing import MasterKeys
 from projections.changes import LiveChanges
 from projections.live import LiveView
 from projections.projector import ViewWorker

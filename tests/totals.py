@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel import Aggregate, Catalog, Facts
-from eventstore.aggregates import AggregateRepository
-from eventstore.rebuilder import Rebuilder
-from eventstore.sealed_state import StateSeal
-from eventstore.snapshots import Snapshots
+from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.repository import AggregateRepository
+from eventstore.aggregates.snapshots import Snapshots
+from eventstore.personal.sealed_state import StateSeal
 from tests.commits import CATALOG, Store, commit
 from tests.notes import Scored, Touch
 

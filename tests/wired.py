@@ -11,7 +11,7 @@ from typing import Any
 
 from api.ids import new_id, now
 from domain.kernel import Catalog, Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
-from eventstore.aggregates import AggregateRepository
+from eventstore.aggregates.repository import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.log import EventLog
 from tests.support import chosen_driver

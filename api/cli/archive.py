@@ -13,8 +13,8 @@ from api.archiving import open_archiver
 from api.cli.points import Point, last_before, point
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import ValidationFailed
-from eventstore.archiver import Archived
-from eventstore.segments import Segment
+from eventstore.archiving.archiver import Archived
+from eventstore.archiving.segments import Segment
 
 
 def archive(

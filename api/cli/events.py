@@ -16,10 +16,10 @@ from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
 from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound
-from eventstore.as_of import AsOf
-from eventstore.diff import Change, Operation
-from eventstore.history import History
-from eventstore.query import EventQuery
+from eventstore.reading.as_of import AsOf
+from eventstore.reading.diff import Change, Operation
+from eventstore.reading.history import History
+from eventstore.reading.query import EventQuery
 from subscriptions.events import Happened, watch_events
 from subscriptions.messages import Lagged, Place
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from api.composition import Nerve
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.fields import to_moment
-from eventstore.as_of import AsOf
+from eventstore.reading.as_of import AsOf
 
 Point = int | datetime
 

@@ -14,9 +14,9 @@ from api.cli.points import as_of
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
-from eventstore.as_of import AsOf
 from eventstore.log import EventLog
-from eventstore.query import EventQuery
+from eventstore.reading.as_of import AsOf
+from eventstore.reading.query import EventQuery
 
 COLUMNS = (
     TextColumn("{task.description}"),

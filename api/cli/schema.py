@@ -8,7 +8,7 @@ from api.cli.terminal import errors, output
 from api.composition import load_views
 from api.graphql.schema import print_api
 from api.settings import load_settings
-from eventstore.schemas import problems, write_schemas
+from eventstore.integrity.schemas import problems, write_schemas
 
 app = typer.Typer(help="The GraphQL schema, and the schemas of the events.", no_args_is_help=True)
 

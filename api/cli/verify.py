@@ -20,12 +20,12 @@ from api.composition import load_views
 from api.servers.folder import connected
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
-from eventstore.archive import Archive
-from eventstore.blocks import Block, block_of, first_of
+from eventstore.archiving.archive import Archive
 from eventstore.driver import open_client, refused_if_forbidden
 from eventstore.indexes import Collections
-from eventstore.schemas import EventSchemas
-from eventstore.verify import Finding, Report, Verifier
+from eventstore.integrity.blocks import Block, block_of, first_of
+from eventstore.integrity.schemas import EventSchemas
+from eventstore.integrity.verify import Finding, Report, Verifier
 from subscriptions.checkpoints import Checkpoints
 
 SHOWN = 1_000

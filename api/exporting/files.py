@@ -11,7 +11,7 @@ from typing import IO, BinaryIO, cast
 
 from api.importing.files import CLOUDEVENTS, kind_of
 from domain.kernel.errors import ValidationFailed
-from eventstore.zstd import CompressionParameter, ZstdFile
+from eventstore.archiving.zstd import CompressionParameter, ZstdFile
 
 
 def check_name(path: Path) -> None:

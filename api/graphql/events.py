@@ -17,7 +17,7 @@ from api.graphql.queries import connection, page_size
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent
-from eventstore.query import EventQuery
+from eventstore.reading.query import EventQuery
 from subscriptions.events import EventMessage, Happened, watch_events
 from subscriptions.messages import CaughtUp, Lagged, Place
 

@@ -17,9 +17,9 @@ from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
-from eventstore.as_of import AsOf
-from eventstore.diff import Operation, to_json
-from eventstore.history import History, Version
+from eventstore.reading.as_of import AsOf
+from eventstore.reading.diff import Operation, to_json
+from eventstore.reading.history import History, Version
 from subscriptions.messages import Place
 
 _VERSION = {

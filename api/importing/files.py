@@ -14,7 +14,7 @@ from api.importing.csv import read_csv
 from api.importing.rows import Fields, Refused
 from api.importing.xes import read_xes
 from domain.kernel.errors import ValidationFailed
-from eventstore.zstd import MAGIC, ZstdError, ZstdFile
+from eventstore.archiving.zstd import MAGIC, ZstdError, ZstdFile
 
 LOGS: dict[str, Callable[[BinaryIO], Iterator[Fields | Refused]]] = {".csv": read_csv, ".xes": read_xes}
 CLOUDEVENTS = frozenset({".jsonl", ".ndjson"})

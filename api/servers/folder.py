@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
-from eventstore.sealing import new_key
+from eventstore.personal.sealing import new_key
 
 DYING = 10.0
 """Seconds that the children of a killed instance may take to be gone."""

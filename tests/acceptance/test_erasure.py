@@ -23,7 +23,7 @@ from pymongo import MongoClient
 
 from api.servers.child import Child
 from api.servers.embedded import LOOPBACK, free_port
-from eventstore.zstd import decompress
+from eventstore.archiving.zstd import decompress
 from tests.served import PATIENCE, Client, Served
 from tests.support import eventually
 

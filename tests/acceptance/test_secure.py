@@ -27,8 +27,9 @@ from domain.agents.events import AgentState
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError
 from domain.subjects.commands import EraseSubject
-from eventstore import blocks, indexes
+from eventstore import indexes
 from eventstore.driver import UNAUTHORIZED
+from eventstore.integrity import blocks
 from tests.support import chosen_driver
 
 Documents = dict[str, Any]

@@ -18,7 +18,7 @@ from api.composition import open_nerve
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
-from eventstore import blocks
+from eventstore.integrity import blocks
 from tests.support import chosen_driver
 
 BLOCK = 10
@@ -28,7 +28,7 @@ BLOCK = 10
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no patience with a hole near the head, which is no writer's here."""
     monkeypatch.setattr(blocks, "BLOCK", BLOCK)
-    monkeypatch.setattr("eventstore.verify.HEAD_LAG", 0.0)
+    monkeypatch.setattr("eventstore.integrity.verify.HEAD_LAG", 0.0)
 
 
 @pytest.fixture

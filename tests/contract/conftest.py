@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventstore import positions
+from eventstore.appending import positions
 from eventstore.driver import Driver
 from tests.commits import Store, open_store
 

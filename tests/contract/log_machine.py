@@ -16,11 +16,11 @@ from pymongo.errors import BulkWriteError
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, NerveError
 from domain.kernel.ports import NewCommit, NewEvent
-from eventstore import positions
+from eventstore.appending import positions
 from eventstore.commits import encode, new_receipt, placed
 from eventstore.driver import Database
-from eventstore.fence import close_positions
 from eventstore.log import EventLog
+from eventstore.reading.fence import close_positions
 from tests.commits import CATALOG, NEVER, commit, scores
 from tests.contract.log_model import Attempt, Model
 from tests.contract.shaky import FAULTS, Fault, ShakyDatabase

@@ -11,12 +11,12 @@ from bson.raw_bson import RawBSONDocument
 
 from domain.kernel import Catalog, Commit
 from domain.kernel.errors import ConcurrencyConflict, SegmentUnreadable, Unavailable
-from eventstore.blobs import BlobStore
-from eventstore.keys import owner_of
-from eventstore.query import EventQuery
-from eventstore.sealing import MasterKeys
-from eventstore.segments import Segment
-from eventstore.zstd import decompress
+from eventstore.archiving.blobs import BlobStore
+from eventstore.archiving.segments import Segment
+from eventstore.archiving.zstd import decompress
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
+from eventstore.reading.query import EventQuery
 from tests import people
 from tests.archives import archive_all, archiver, folder
 from tests.commits import Store, commit

@@ -9,9 +9,9 @@ import pytest
 
 from domain.kernel import Aggregate, Facts
 from domain.kernel.errors import Unavailable
-from eventstore.aggregates import AggregateRepository
-from eventstore.keys import owner_of
-from eventstore.sealing import MasterKeys
+from eventstore.aggregates.repository import AggregateRepository
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
 from tests.commits import commit, scores
 from tests.notes import Scored, Touch
 from tests.people import Person, PersonRegistered

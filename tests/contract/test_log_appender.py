@@ -8,7 +8,7 @@ import pytest
 
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore import appender, queue
+from eventstore.appending import appender, queue
 from eventstore.commits import encode, placed
 from tests.commits import commit, scores
 from tests.notes import Written

@@ -13,7 +13,7 @@ import pytest
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded
 from domain.kernel.ports import NewCommit
-from eventstore import queue
+from eventstore.appending import queue
 from eventstore.commits import encode, placed
 from tests.commits import Store, commit, scores
 

@@ -11,9 +11,9 @@ from domain import subjects
 from domain.kernel import Catalog, CommandBus, Envelope, RecordedEvent
 from domain.subjects.commands import EraseSubject
 from domain.subjects.events import SubjectErased
-from eventstore.aggregates import AggregateRepository
-from eventstore.erasure import destroying
-from eventstore.sealing import MasterKeys
+from eventstore.aggregates.repository import AggregateRepository
+from eventstore.personal.erasure import destroying
+from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.commits import Store, commit
 from tests.people import PersonRegistered, PersonRenamed

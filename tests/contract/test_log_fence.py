@@ -12,8 +12,8 @@ from pymongo.collection import Collection
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
-from eventstore import fence
 from eventstore.commits import encode, placed
+from eventstore.reading import fence
 from tests.commits import NEVER, Store, commit, open_store
 from tests.contract.test_log_positions import commands
 from tests.contract.test_log_reader import leave_hole

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from eventstore import appender, positions
+from eventstore.appending import appender, positions
 from eventstore.driver import Client, open_client
 from tests.contract.log_machine import LogMachine, World
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from domain.kernel.errors import ConfigurationError
-from eventstore.keys import owner_of
-from eventstore.sealing import MasterKeys
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
 from tests.commits import Store, commit
 from tests.people import PersonRegistered
 
@@ -48,7 +48,7 @@ class Interrupted(Exception):
 async def test_the_master_key_is_rotated_in_a_run_that_was_interrupted_and_run_again(
     store, open_another, monkeypatch
 ):
-    monkeypatch.setattr("eventstore.keys.ROTATED_AT_ONCE", 4)
+    monkeypatch.setattr("eventstore.personal.keys.ROTATED_AT_ONCE", 4)
     for number in range(10):
         await register(store, f"person-{number}")
     await store.log.keys.destroy([owner_of("default", "person-0")])

@@ -16,9 +16,9 @@ from domain.kernel.errors import (
 )
 from domain.kernel.ports import NewCommit
 from eventstore.driver import Document
-from eventstore.keys import owner_of
-from eventstore.query import EventQuery
-from eventstore.sealing import MasterKeys
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
+from eventstore.reading.query import EventQuery
 from tests.commits import Store, commit, scores
 from tests.people import PersonRegistered, PersonRenamed, Remarked
 

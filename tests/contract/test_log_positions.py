@@ -12,7 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel import Receipt
-from eventstore import positions
+from eventstore.appending import positions
 from tests.commits import Store, commit
 
 

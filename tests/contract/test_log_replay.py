@@ -9,9 +9,9 @@ from itertools import combinations, product
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from eventstore import replay as replays
-from eventstore.as_of import AsOf
-from eventstore.query import EVERYTHING, EventQuery
+from eventstore.reading import replay as replays
+from eventstore.reading.as_of import AsOf
+from eventstore.reading.query import EVERYTHING, EventQuery
 from tests.commits import commit
 from tests.notes import START, Scored, Written
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from eventstore import streams, watermark
-from eventstore.query import EventQuery
+from eventstore.reading import streams, watermark
+from eventstore.reading.query import EventQuery
 from tests.archives import archive_all, folder
 from tests.commits import commit, scores
 from tests.contract.test_log_reader import leave_hole

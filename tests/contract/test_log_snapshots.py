@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel import Catalog
-from eventstore import rebuilder
-from eventstore.aggregates import AggregateRepository
-from eventstore.rebuilder import Rebuilder
-from eventstore.snapshots import Snapshot, Snapshots
+from eventstore.aggregates import rebuilder
+from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.repository import AggregateRepository
+from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from tests import letters
 from tests.commits import Store, commit, open_store, scores
 from tests.letters.stored import FIRST, OPENED, document

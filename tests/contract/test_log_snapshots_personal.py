@@ -5,10 +5,10 @@ from __future__ import annotations
 import bson
 import pytest
 
-from eventstore.keys import owner_of
-from eventstore.rebuilder import Rebuilder
-from eventstore.sealing import MasterKeys
-from eventstore.snapshots import Snapshot, Snapshots
+from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.snapshots import Snapshot, Snapshots
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
 from tests.commits import CATALOG, commit
 from tests.people import Person, PersonRegistered, PersonRenamed, Remarked
 from tests.totals import EVERY, Process, idle

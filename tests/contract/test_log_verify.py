@@ -12,11 +12,11 @@ from uuid import uuid4
 import pytest
 
 from domain.kernel import Catalog
-from eventstore import blocks, verify
-from eventstore.blocks import Block
 from eventstore.indexes import COMMAND_GUARD, VERSION_GUARD, Collections
-from eventstore.schemas import EventSchemas
-from eventstore.verify import Check, Finding, Report, Verifier
+from eventstore.integrity import blocks, verify
+from eventstore.integrity.blocks import Block
+from eventstore.integrity.schemas import EventSchemas
+from eventstore.integrity.verify import Check, Finding, Report, Verifier
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store, scores
 from tests.contract.conftest import OpenStore

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from eventstore.indexes import Collections
-from eventstore.keys import SubjectKeys, owner_of
-from eventstore.schemas import EventSchemas
-from eventstore.sealing import MasterKeys
-from eventstore.verify import Check, Finding, Verifier
+from eventstore.integrity.schemas import EventSchemas
+from eventstore.integrity.verify import Check, Finding, Verifier
+from eventstore.personal.keys import SubjectKeys, owner_of
+from eventstore.personal.sealing import MasterKeys
 from tests.commits import CATALOG, Store, commit
 from tests.contract.conftest import OpenStore
 from tests.notes import now

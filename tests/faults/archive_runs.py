@@ -16,8 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from eventstore.archive import Archive
-from eventstore.blobs import BlobStore
+from eventstore.archiving.archive import Archive
+from eventstore.archiving.blobs import BlobStore
 from tests.archives import archiver, folder
 from tests.commits import open_store
 

@@ -10,10 +10,10 @@ from domain import subjects
 from domain.kernel import Catalog, CommandBus, Envelope, Receipt
 from domain.kernel.bus import Handler
 from domain.subjects.commands import EraseSubject
-from eventstore.aggregates import AggregateRepository
+from eventstore.aggregates.repository import AggregateRepository
 from eventstore.driver import open_client
-from eventstore.erasure import destroying
 from eventstore.log import EventLog
+from eventstore.personal.erasure import destroying
 from tests.support import chosen_driver
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from domain.kernel import Receipt
 from domain.kernel.errors import Unavailable
-from eventstore import appender
+from eventstore.appending import appender
 from tests.commits import Store, commit, open_store
 from tests.notes import Written
 from tests.support import Servers

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
-from eventstore import appender, queue
+from eventstore.appending import appender, queue
 from tests.commits import commit, open_store, scores
 from tests.faults.proxy import Proxy
 

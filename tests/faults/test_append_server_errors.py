@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from api.servers.embedded import Mongod
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
-from eventstore import appender
+from eventstore.appending import appender
 from tests.commits import Store, commit, open_store, scores
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eventstore.sealing import MasterKeys
+from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.notes import open_rig
 from tests.people import PersonRegistered

@@ -20,7 +20,7 @@ from uuid import uuid4
 import orjson
 
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore import appender
+from eventstore.appending import appender
 from eventstore.log import EventLog
 from tests.commits import commit, open_store
 from tests.faults.journal import Journal, Sent, unanswered

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.archiver import Archiver
-from eventstore.blobs import BlobStore
-from eventstore.moments import recorded_before
-from eventstore.retention import Retention
+from eventstore.archiving.archiver import Archiver
+from eventstore.archiving.blobs import BlobStore
+from eventstore.archiving.retention import Retention
+from eventstore.reading.moments import recorded_before
 from projections.projector import drop_view
 from tests.archives import folder
 from tests.commits import Store, commit, open_store

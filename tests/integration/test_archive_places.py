@@ -18,7 +18,7 @@ from api.servers.address import listen
 from api.servers.child import Child
 from api.servers.embedded import LOOPBACK
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
-from eventstore.blobs import BlobStore, open_blobs
+from eventstore.archiving.blobs import BlobStore, open_blobs
 from tests.archives import archive_all, folder
 from tests.commits import Store, commit, open_store
 from tests.notes import Written

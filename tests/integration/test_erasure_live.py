@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from domain.subjects.events import SubjectErased
-from eventstore.keys import owner_of
-from eventstore.query import EventQuery
-from eventstore.sealing import MasterKeys
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
+from eventstore.reading.query import EventQuery
 from projections.held import Changed
 from subscriptions.events import Happened, watch_events
 from subscriptions.messages import CaughtUp, Place

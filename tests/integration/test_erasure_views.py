@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from domain.kernel import Commit, Event
 from domain.kernel.errors import PersonalDataRefused
 from domain.subjects.events import SubjectErased
-from eventstore.keys import owner_of
-from eventstore.sealing import MasterKeys
+from eventstore.personal.keys import owner_of
+from eventstore.personal.sealing import MasterKeys
 from projections.held import Changed, Snapshot
 from projections.projector import Projector, drop_view
 from projections.view import View

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.query import EventQuery
+from eventstore.reading.query import EventQuery
 from subscriptions.events import EventMessage, Happened, watch_events
 from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Rig, Scored, Written, open_rig

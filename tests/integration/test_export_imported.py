@@ -11,8 +11,8 @@ import pytest
 
 from api.importing.rows import Refused
 from domain.kernel.errors import Unavailable, ValidationFailed
+from eventstore.appending.restore import Restorer as LogRestorer
 from eventstore.commits import tombstone
-from eventstore.restore import Restorer as LogRestorer
 from tests.commits import commit
 from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
 from tests.notes import START, Scored, Written

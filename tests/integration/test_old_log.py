@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from domain.kernel import RecordedEvent
-from eventstore.aggregates import AggregateRepository
+from eventstore.aggregates.repository import AggregateRepository
 from eventstore.driver import open_client
+from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
-from eventstore.schemas import EventSchemas
 from projections.projector import ViewWorker
 from projections.queries import ViewReader
 from subscriptions.checkpoints import Checkpoints

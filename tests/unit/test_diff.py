@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.diff import Change, Operation, diff, to_json
+from eventstore.reading.diff import Change, Operation, diff, to_json
 
 ADD, REMOVE, REPLACE = Operation
 

@@ -20,8 +20,8 @@ from api.composition import load_views
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, Event, Json, Upcaster
 from domain.kernel.errors import ConfigurationError, DeclarationError
-from eventstore import schemas
-from eventstore.schemas import EventSchemas, Shape, kept_schemas, problems, write_schemas
+from eventstore.integrity import schemas
+from eventstore.integrity.schemas import EventSchemas, Shape, kept_schemas, problems, write_schemas
 from tests import letters
 from tests.strategies import stored_data
 from tests.unit.scenario import NOON, UTC_CODEC

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from domain.kernel import Context
-from eventstore import fingerprint as module
-from eventstore.fingerprint import fingerprint
+from eventstore.aggregates import fingerprint as module
+from eventstore.aggregates.fingerprint import fingerprint
 
 SOURCES = {
     "__init__.py": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventstore.schemas import kept_schemas
+from eventstore.integrity.schemas import kept_schemas
 from tests.fixtures import CATALOG, shapes
 
 

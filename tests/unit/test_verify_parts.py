@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventstore.shape import misshapen, with_empty_data, without_data
-from eventstore.stream_versions import StreamVersions
+from eventstore.integrity.shape import misshapen, with_empty_data, without_data
+from eventstore.integrity.stream_versions import StreamVersions
 
 Document = dict[str, Any]
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import Decoder
 from eventstore.driver import Collection, unavailable_if_down
-from eventstore.query import EventQuery
-from eventstore.watermark import Watermark
+from eventstore.reading.query import EventQuery
+from eventstore.reading.watermark import Watermark
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of two writers may be apart before a search by time could miss an event."""

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 from domain.kernel import Aggregate
 from domain.kernel.context import holds_personal_data
 from domain.kernel.ports import Loaded
+from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.snapshots import Snapshot
 from eventstore.log import EventLog
 from eventstore.lru import Lru
-from eventstore.rebuilder import Rebuilder
-from eventstore.snapshots import Snapshot
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 

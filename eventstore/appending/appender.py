@@ -10,16 +10,16 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from domain.kernel import Receipt
 from domain.kernel.errors import PersonalDataRefused, Unavailable
 from domain.kernel.ports import NewCommit
+from eventstore.appending.pending import Pending
+from eventstore.appending.positions import Positions
+from eventstore.appending.queue import Queue
+from eventstore.appending.settlement import Refusal, Settlement
 from eventstore.commits import new_receipt
 from eventstore.driver import is_outage, time_limit, unavailable_if_down
 from eventstore.indexes import Collections
-from eventstore.pending import Pending
-from eventstore.positions import Positions
-from eventstore.queue import Queue
-from eventstore.sealing import NOTHING_UNSEALED, Unsealed
-from eventstore.settlement import Refusal, Settlement
-from eventstore.streams import Streams
-from eventstore.vault import Vault
+from eventstore.personal.sealing import NOTHING_UNSEALED, Unsealed
+from eventstore.personal.vault import Vault
+from eventstore.reading.streams import Streams
 
 IN_FLIGHT = 3
 """Groups under way at once: one is encoded while another is written and a third is made durable."""

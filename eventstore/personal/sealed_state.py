@@ -7,8 +7,8 @@ from collections.abc import Collection
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from eventstore.keys import SubjectKeys, owner_of
-from eventstore.sealing import binding, seal, unseal
+from eventstore.personal.keys import SubjectKeys, owner_of
+from eventstore.personal.sealing import binding, seal, unseal
 
 
 class StateSeal:

@@ -14,9 +14,9 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter
 from pymongo.errors import DuplicateKeyError
 
 from domain.kernel import Aggregate, Catalog
+from eventstore.aggregates.fingerprint import fingerprint
 from eventstore.driver import Database, Document, unavailable_if_down
-from eventstore.fingerprint import fingerprint
-from eventstore.sealed_state import StateSeal
+from eventstore.personal.sealed_state import StateSeal
 
 logger = logging.getLogger(__name__)
 

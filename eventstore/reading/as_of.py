@@ -12,8 +12,8 @@ from domain.kernel.errors import OutsideLog, Unavailable, ValidationFailed
 from domain.kernel.ports import Clock
 from eventstore.driver import unavailable_if_down
 from eventstore.indexes import BY_MOMENT, Collections
-from eventstore.search import CLOCK_SKEW
-from eventstore.watermark import Watermark
+from eventstore.reading.search import CLOCK_SKEW
+from eventstore.reading.watermark import Watermark
 
 PATIENCE = 5.0
 """Seconds to wait for open positions before the point asked for."""

@@ -13,7 +13,7 @@ from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import NewCommit
 from eventstore.commits import encode, is_stored_as, placed
 from eventstore.driver import Document
-from eventstore.sealing import NOTHING_UNSEALED, Sealed, Unsealed
+from eventstore.personal.sealing import NOTHING_UNSEALED, Sealed, Unsealed
 
 
 class ChainBroken(ConcurrencyConflict):

@@ -8,10 +8,10 @@ from contextlib import aclosing
 
 from pymongo.errors import DuplicateKeyError
 
-from eventstore.archive import Archive
-from eventstore.blocks import GENESIS, Block, Digest, first_of, last_of, to_block
+from eventstore.archiving.archive import Archive
 from eventstore.driver import Collection, Document, unavailable_if_down
 from eventstore.indexes import Collections
+from eventstore.integrity.blocks import GENESIS, Block, Digest, first_of, last_of, to_block
 
 logger = logging.getLogger(__name__)
 

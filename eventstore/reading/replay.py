@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from domain.kernel import Commit
 from domain.kernel.errors import ValidationFailed
-from eventstore.as_of import AsOf, Moments
-from eventstore.query import EventQuery
-from eventstore.search import Search
+from eventstore.reading.as_of import AsOf, Moments
+from eventstore.reading.query import EventQuery
+from eventstore.reading.search import Search
 
 PAGE = 200
 """Commits that are read at once, which is what a replay holds in memory."""

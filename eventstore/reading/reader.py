@@ -6,7 +6,7 @@ from domain.kernel import Commit
 from domain.kernel.ports import Clock
 from eventstore.decoder import Decoder
 from eventstore.driver import Collection, Document, unavailable_if_down
-from eventstore.fence import Fence
+from eventstore.reading.fence import Fence
 
 
 class LogReader:

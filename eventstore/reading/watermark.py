@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from domain.kernel.ports import Clock
 from eventstore.driver import unavailable_if_down
-from eventstore.fence import Fence
 from eventstore.indexes import Collections
+from eventstore.reading.fence import Fence
 
 PAGE = 10_000
 

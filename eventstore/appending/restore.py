@@ -9,15 +9,15 @@ from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import ConcurrencyConflict, NerveError, Unavailable, ValidationFailed
 from domain.kernel.ports import Clock, NewCommit
+from eventstore.appending.positions import Positions
+from eventstore.appending.settlement import Refusal
 from eventstore.commits import encode, is_stored_as, placed
 from eventstore.driver import Document, unavailable_if_down
-from eventstore.fence import DUPLICATE_KEY, close_positions
 from eventstore.indexes import Collections
-from eventstore.positions import Positions
-from eventstore.sealing import NOTHING_SEALED, Sealed, Unsealed
-from eventstore.settlement import Refusal
-from eventstore.streams import Streams, Tip
-from eventstore.vault import Vault
+from eventstore.personal.sealing import NOTHING_SEALED, Sealed, Unsealed
+from eventstore.personal.vault import Vault
+from eventstore.reading.fence import DUPLICATE_KEY, close_positions
+from eventstore.reading.streams import Streams, Tip
 
 Stream = tuple[str, str]
 """Tenant and stream."""

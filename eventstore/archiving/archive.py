@@ -10,11 +10,11 @@ from itertools import groupby
 import bson
 
 from domain.kernel.errors import SegmentUnreadable, Unavailable
-from eventstore.blobs import BlobStore
+from eventstore.archiving.blobs import BlobStore
+from eventstore.archiving.segments import Segment, Unpacked, unpack
 from eventstore.driver import CODEC, Collection, Document, unavailable_if_down
 from eventstore.lru import Lru
-from eventstore.raw import position_of, segment_of, stored_pages
-from eventstore.segments import Segment, Unpacked, unpack
+from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 MEMORY = 64_000_000
 """Bytes of unpacked segments that a process keeps, those that were used last."""

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, TypeVar
 from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.ports import Loaded
-from eventstore.as_of import AsOf
-from eventstore.diff import Change, diff, to_json
+from eventstore.aggregates.rebuilder import payloads
 from eventstore.log import EventLog
-from eventstore.rebuilder import payloads
-from eventstore.streams import PAGE
+from eventstore.reading.as_of import AsOf
+from eventstore.reading.diff import Change, diff, to_json
+from eventstore.reading.streams import PAGE
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 

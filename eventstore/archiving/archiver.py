@@ -11,11 +11,11 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
 from domain.kernel.ports import Clock
-from eventstore.archive import Archive
-from eventstore.blobs import BlobStore
+from eventstore.archiving.archive import Archive
+from eventstore.archiving.blobs import BlobStore
+from eventstore.archiving.segments import Segment, pack
 from eventstore.driver import UNAUTHORIZED, Database, unavailable_if_down
-from eventstore.raw import position_of, segment_of, stored_pages
-from eventstore.segments import Segment, pack
+from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 COMMITS = 10_000
 """Commits of one segment at most."""

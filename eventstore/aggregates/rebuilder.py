@@ -9,9 +9,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, Event, RecordedEvent
 from domain.kernel.errors import Unavailable
+from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from eventstore.log import EventLog
-from eventstore.snapshots import Snapshot, Snapshots
-from eventstore.streams import PAGE
+from eventstore.reading.streams import PAGE
 
 logger = logging.getLogger(__name__)
 

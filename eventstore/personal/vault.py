@@ -16,9 +16,9 @@ from domain.kernel.ports import NewCommit
 from domain.subjects.aggregate import Subject
 from domain.subjects.events import SubjectErased
 from eventstore.driver import CODEC, Document
-from eventstore.keys import ERASED, Erased, Locked, SubjectKey, SubjectKeys, owner_of
 from eventstore.lru import Lru
-from eventstore.sealing import (
+from eventstore.personal.keys import ERASED, Erased, Locked, SubjectKey, SubjectKeys, owner_of
+from eventstore.personal.sealing import (
     NOTHING_UNSEALED,
     Sealed,
     SealedEvent,

@@ -10,12 +10,12 @@ from typing import Any
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import Clock
+from eventstore.appending.pending import Pending
 from eventstore.commits import first_receipt, new_receipt
 from eventstore.driver import Document
-from eventstore.fence import close_positions
 from eventstore.indexes import COMMAND_KEYS, VERSION_KEYS, Collections
-from eventstore.pending import Pending
-from eventstore.streams import Streams, Tip
+from eventstore.reading.fence import close_positions
+from eventstore.reading.streams import Streams, Tip
 
 
 class Refusal(Enum):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from domain.kernel.ports import NewCommit
-from eventstore.pending import Chain, Pending
-from eventstore.sealing import NOTHING_UNSEALED, Unsealed
+from eventstore.appending.pending import Chain, Pending
+from eventstore.personal.sealing import NOTHING_UNSEALED, Unsealed
 
 GROUP = 256
 """Commits in one insert at most."""

@@ -20,8 +20,8 @@ from pymongo.errors import BulkWriteError
 from domain.kernel.errors import ConfigurationError, PersonalDataRefused
 from domain.kernel.ports import Clock
 from eventstore.driver import Database, Document, Write, unavailable_if_down
-from eventstore.fence import DUPLICATE_KEY
-from eventstore.sealing import MasterKeys, WrappedKey, new_key
+from eventstore.personal.sealing import MasterKeys, WrappedKey, new_key
+from eventstore.reading.fence import DUPLICATE_KEY
 
 ROTATED_AT_ONCE = 500
 

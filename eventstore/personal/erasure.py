@@ -7,13 +7,13 @@ from domain.kernel.bus import Handler
 from domain.subjects.aggregate import Subject
 from domain.subjects.commands import EraseSubject
 from domain.subjects.events import SubjectErased
-from eventstore.keys import SubjectKeys, owner_of
+from eventstore.personal.keys import SubjectKeys, owner_of
 
 
 def destroying(keys: SubjectKeys) -> Middleware:
     """Destroys the key of a subject once its erasure is on record, before the caller has the receipt.
 
-    Should this process die in between, the next reader of the record does it, see `eventstore.vault.Vault`.
+    Should this process die in between, the next reader of the record does it, see the `Vault`.
     """
 
     async def layer(envelope: Envelope, following: Handler) -> Receipt:

@@ -18,14 +18,14 @@ import bson
 from bson.errors import BSONError
 
 from domain.kernel.errors import SegmentUnreadable
-from eventstore.archive import Archive
-from eventstore.block_chain import BlockChain
-from eventstore.blocks import Block, first_of
+from eventstore.archiving.archive import Archive
 from eventstore.driver import CODEC, Document, unavailable_if_down
 from eventstore.indexes import HEAD_LAG, INDEXES, Collections, Index
-from eventstore.raw import position_of, segment_of, stored_pages
-from eventstore.shape import misshapen, with_empty_data, without_data
-from eventstore.stream_versions import StreamVersions
+from eventstore.integrity.block_chain import BlockChain
+from eventstore.integrity.blocks import Block, first_of
+from eventstore.integrity.shape import misshapen, with_empty_data, without_data
+from eventstore.integrity.stream_versions import StreamVersions
+from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 OPEN = 10_000
 """Positions below the head among which some may be open while writers are at work."""

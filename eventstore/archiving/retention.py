@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from domain.kernel.errors import NerveError
 from domain.kernel.ports import Clock
-from eventstore.archiver import Archived, Archiver
+from eventstore.archiving.archiver import Archived, Archiver
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
 

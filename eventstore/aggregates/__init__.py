@@ -1,0 +1,1 @@
+"""Aggregates rebuilt from their events, by way of snapshots."""

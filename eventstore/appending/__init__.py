@@ -1,0 +1,1 @@
+"""Commits on their way into the log: queued, placed, inserted in groups, settled."""

@@ -1,0 +1,1 @@
+"""Old commits in compressed segments, outside the database."""

@@ -1,0 +1,1 @@
+"""What shows that the log is still what was written."""

@@ -1,0 +1,1 @@
+"""Personal data, sealed under keys of its subjects, which can be destroyed."""
