@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from inspect import isawaitable
+from inspect import iscoroutine
 from typing import Any, Self, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -41,19 +41,33 @@ class Heeding:
 
     def _call(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
         result = method(*args, **options)
-        if isawaitable(result):
+        if iscoroutine(result):
             return _heed(result)
         return (
             Heeding(result) if isinstance(result, AsyncCursor | AsyncCollection | AsyncDatabase) else result
         )
 
 
-async def _heed(call: Awaitable[T]) -> T:
+async def _heed(call: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
     assert task is not None
+    if task.cancelling():
+        await _raise_what_is_due(call)
     before = task.cancelling()
     try:
         return await call
     finally:
         if task.cancelling() > before:
             raise asyncio.CancelledError
+
+
+async def _raise_what_is_due(call: Coroutine[Any, Any, Any]) -> None:
+    """A cancellation of the task while it ran, as by Ctrl-C, is raised where it next waits: here.
+
+    One that was raised before, and after which the task cleans up, is not raised again.
+    """
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        call.close()
+        raise

@@ -25,6 +25,24 @@ async def test_a_cancellation_is_never_lost_whenever_it_comes(store):
         assert task.cancelled()
 
 
+async def test_a_cancellation_of_the_task_that_runs_stops_its_next_call(store):
+    """As by Ctrl-C while the program computes: asyncio cancels the running task from the signal's handler."""
+    await store.documents.find_one({"_id": 1})
+
+    async def go_on_for_ever():
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await store.documents.find_one({"_id": 1})
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(go_on_for_ever())
+    done, _ = await asyncio.wait([task], timeout=10)
+    task.cancel()
+    assert done
+    assert task.cancelled()
+
+
 async def test_a_call_that_cleans_up_after_a_cancellation_is_done(store):
     async def clean_up():
         try:
