@@ -45,7 +45,8 @@ def test_a_view_without_a_worker_lags_and_is_named_as_missing(
         assert samples(alone.get("/metrics").text)["nerve_view_lag", "agents"] == 3
         ready = alone.get("/readyz")
         assert ready.status_code == 503
-        assert ready.json() == {"ready": False, "missing": ["view.agents", "view.tasks", "view.workflows"]}
+        missing = [f"view.{name}" for name in ("agents", "tasks", "workflows", "documents", "subjects")]
+        assert ready.json() == {"ready": False, "missing": missing}
         assert alone.get("/healthz").status_code == 200
 
 
