@@ -14,7 +14,7 @@ from eventstore.indexes import Collections
 SOLE_AFTER = 1.0
 """Seconds in which nobody else took a position, after which this process takes itself for the only writer."""
 
-TELL_EVERY = 0.01
+TELL_EVERY = 0.25
 """Seconds between two messages to the counter at least; as long others may run into what it does not know."""
 
 COUNTER = {"_id": "log"}
