@@ -52,8 +52,15 @@ def entries(path: Path) -> Iterator[Entry]:
             yield Entry(*orjson.loads(line))
 
 
-def unanswered(path: Path) -> list[Sent]:
-    """The commands of which nobody knows what became of them, but for those whose base was refused."""
+class Left(NamedTuple):
+    """Commands of which nobody knows what became of them; `moot` are those that build on a refused one."""
+
+    again: list[Sent]
+    moot: list[Sent]
+
+
+def unanswered(path: Path) -> Left:
+    """What the writer of this journal has left to its successor."""
     sent: dict[str, Sent] = {}
     refused: set[str | None] = set()
     for entry in entries(path):
@@ -63,7 +70,14 @@ def unanswered(path: Path) -> list[Sent]:
             sent.pop(entry.what[0], None)
         if entry.kind == "refused":
             refused.add(entry.what[0])
-    return [one for one in sent.values() if one.follows not in refused]
+    left = Left([], [])
+    for one in sent.values():
+        if one.follows in refused:
+            refused.add(one.command)
+            left.moot.append(one)
+        else:
+            left.again.append(one)
+    return left
 
 
 class Watch:

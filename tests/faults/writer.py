@@ -23,7 +23,7 @@ from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from eventstore.appending import appender
 from eventstore.log import EventLog
 from tests.commits import commit, open_store
-from tests.faults.journal import Journal, Sent, unanswered
+from tests.faults.journal import Journal, Left, Sent, unanswered
 from tests.notes import Written
 
 HOMES = 8
@@ -84,9 +84,11 @@ class Writer:
     async def run(self) -> None:
         """Carry out the orders."""
         before = self._orders.predecessor
-        left = unanswered(Path(before)) if before else []
+        left = unanswered(Path(before)) if before else Left([], [])
+        for sent in left.moot:
+            self._journal.note("refused", sent.command)
         sending: dict[str, asyncio.Task[bool]] = {}
-        for sent in left:
+        for sent in left.again:
             base = sending.get(sent.follows) if sent.follows else None
             sending[sent.command] = asyncio.create_task(self._send(sent, base))
         await asyncio.gather(*sending.values())
