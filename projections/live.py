@@ -90,13 +90,18 @@ class LiveView:
                     return
 
     async def _changed_since(self, tenant: str, position: int) -> AsyncGenerator[Row, None]:
-        """As `ViewReader.changed_since`, each row as it is when its turn comes."""
+        """As `ViewReader.changed_since`, each row once, as it is when its turn comes.
+
+        One that changes meanwhile comes again when the changes are followed.
+        """
         with self._changes.live():
             erasure = self._changes.erasure
             async with aclosing(self._reader.changed_since(tenant, position)) as changed:
+                seen: set[str] = set()
                 async for row in changed:
                     now = await self._current(row, erasure)
-                    if now is not None:
+                    if now is not None and row["_id"] not in seen:
+                        seen.add(row["_id"])
                         yield now
 
     async def _current(self, row: Row, erasure: int) -> Row | None:
