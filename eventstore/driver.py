@@ -38,6 +38,7 @@ Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 """How BSON that nerve decodes itself becomes Python: as the client's own reads do."""
 
+DUPLICATE_KEY = 11_000
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 """MongoDB's error codes."""

@@ -20,7 +20,7 @@ from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import Unavailable
-from eventstore.driver import Collection, Database, Document, Write, unavailable_if_down
+from eventstore.driver import DUPLICATE_KEY, Collection, Database, Document, Write, unavailable_if_down
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -30,8 +30,6 @@ Row = Mapping[str, Any]
 LIVE = ("_tenant", "_gone")
 """What every query fixes, and so the beginning of every index."""
 
-
-DUPLICATE_KEY = 11_000
 
 BY_CHANGE = [("_position", 1), ("_place", 1)]
 LAST_CHANGED_FIRST = [("_position", -1), ("_place", -1)]

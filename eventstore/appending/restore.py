@@ -12,11 +12,11 @@ from domain.kernel.ports import Clock, NewCommit
 from eventstore.appending.positions import Positions
 from eventstore.appending.settlement import Refusal
 from eventstore.commits import encode, is_stored_as, placed
-from eventstore.driver import Document, unavailable_if_down
+from eventstore.driver import DUPLICATE_KEY, Document, unavailable_if_down
 from eventstore.indexes import Collections
 from eventstore.personal.sealing import NOTHING_SEALED, Sealed, Unsealed
 from eventstore.personal.vault import Vault
-from eventstore.reading.fence import DUPLICATE_KEY, close_positions
+from eventstore.reading.fence import close_positions
 from eventstore.reading.streams import Streams, Tip
 
 Stream = tuple[str, str]

@@ -19,9 +19,8 @@ from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import ConfigurationError, PersonalDataRefused
 from domain.kernel.ports import Clock
-from eventstore.driver import Database, Document, Write, unavailable_if_down
+from eventstore.driver import DUPLICATE_KEY, Database, Document, Write, unavailable_if_down
 from eventstore.personal.sealing import MasterKeys, WrappedKey, new_key
-from eventstore.reading.fence import DUPLICATE_KEY
 
 ROTATED_AT_ONCE = 500
 

@@ -9,9 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from domain.kernel.ports import Clock
 from eventstore.commits import tombstone
-from eventstore.driver import Collection, time_limit
-
-DUPLICATE_KEY = 11_000
+from eventstore.driver import DUPLICATE_KEY, Collection, time_limit
 
 CLOSE_AT_ONCE = 5_000
 """Positions closed by one insert at most: a counter that was raised by mistake leaves a hole of any size."""

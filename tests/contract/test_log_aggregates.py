@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pytest
 
-from domain.kernel import Aggregate, Facts
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from tests.commits import commit, scores
-from tests.notes import Scored, Touch
+from tests.notes import Scored
 from tests.people import Person, PersonRegistered
-
-
-@dataclass(frozen=True, slots=True)
-class Total(Aggregate[Touch, Scored]):
-    category = "note"
-    sum: int = 0
-
-    def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
-        return ()
-
-    def evolve(self, event: Scored) -> Total:
-        return Total(self.sum + event.by)
+from tests.totals import Total
 
 
 async def test_a_stream_that_does_not_exist_is_the_state_before_the_first_event(store):
