@@ -29,13 +29,13 @@ from eventstore.driver import Database, open_client, refused_if_forbidden
 from eventstore.log import EventLog
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
-from projections.changes import LiveChanges
-from projections.live import LiveView
-from projections.projector import ViewWorker
-from projections.queries import ViewReader
+from projections.projecting.projector import ViewWorker
+from projections.querying.queries import ViewReader
 from projections.view import View
+from projections.watching.changes import LiveChanges
+from projections.watching.live import LiveView
 from subscriptions.block_sealing import BlockSealing
-from subscriptions.checkpoints import Checkpoints
+from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.restored import refuse_shortfall
 from subscriptions.wakeups import Wakeups

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from api.composition import Nerve
 from domain.kernel.errors import Unavailable
-from projections.projector import consumer_name
+from projections.projecting.projector import consumer_name
 
 PATIENCE = 0.8
 """Seconds a server may take to answer: who asks usually waits for one."""

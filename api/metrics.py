@@ -12,8 +12,8 @@ from api.encoding import encode
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError
 from domain.kernel.ports import CommandLog, NewCommit
-from subscriptions.checkpoints import Checkpoint
-from subscriptions.consumer import Handler
+from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.consumer import Handler
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)

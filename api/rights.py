@@ -11,7 +11,7 @@ from eventstore.access import Grants, Rights, rights
 from eventstore.driver import Database, unavailable_if_down
 from projections.rows import collection
 from projections.view import View
-from subscriptions.checkpoints import CHECKPOINTS
+from subscriptions.consuming.checkpoints import CHECKPOINTS
 
 logger = logging.getLogger(__name__)
 

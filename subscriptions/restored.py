@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from domain.kernel.errors import ConfigurationError
 from eventstore.log import EventLog
-from subscriptions.checkpoints import Checkpoints
+from subscriptions.consuming.checkpoints import Checkpoints
 
 
 class Shortfall(NamedTuple):

@@ -27,12 +27,12 @@ from eventstore.archiving.blobs import BlobStore
 from eventstore.driver import Database, Driver, open_client
 from eventstore.log import EventLog
 from eventstore.personal.sealing import MasterKeys
-from projections.changes import LiveChanges
-from projections.live import LiveView
-from projections.projector import ViewWorker
-from projections.queries import ViewReader
+from projections.projecting.projector import ViewWorker
+from projections.querying.queries import ViewReader
 from projections.view import View
-from subscriptions.checkpoints import Checkpoints
+from projections.watching.changes import LiveChanges
+from projections.watching.live import LiveView
+from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.wakeups import Wakeups
 from tests.support import chosen_driver

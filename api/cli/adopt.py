@@ -10,7 +10,7 @@ import typer
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
 from eventstore.driver import refused_if_forbidden
-from projections.projector import consumer_name, drop_view
+from projections.projecting.projector import consumer_name, drop_view
 from subscriptions.restored import Shortfall, find_shortfall
 
 

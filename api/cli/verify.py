@@ -26,7 +26,7 @@ from eventstore.indexes import Collections
 from eventstore.integrity.blocks import Block, block_of, first_of
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.integrity.verify import Finding, Report, Verifier
-from subscriptions.checkpoints import Checkpoints
+from subscriptions.consuming.checkpoints import Checkpoints
 
 SHOWN = 1_000
 """Findings that are told one by one; of what comes after, only the table tells how much it is."""

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from api.cli.terminal import output, running_nerve
 from domain.kernel.errors import NotFound, ValidationFailed
-from projections.projector import drop_view
+from projections.projecting.projector import drop_view
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
 

@@ -10,8 +10,8 @@ from graphql import GraphQLResolveInfo
 from api.graphql.positions import PositionSeal
 from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
-from projections.live import LiveView
-from projections.queries import ViewReader
+from projections.querying.queries import ViewReader
+from projections.watching.live import LiveView
 from subscriptions.feed import Feed
 from subscriptions.messages import Place
 

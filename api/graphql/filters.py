@@ -1,6 +1,6 @@
 """Filter and order inputs, derived from the fields a view declares for them.
 
-A filter reaches the query side as the plain tree that `projections.filters` reads:
+A filter reaches the query side as the plain tree that `projections.querying.filters` reads:
 ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``.
 """
 

@@ -15,9 +15,9 @@ from api.graphql.declare import Resolver, argument, declare, listed, output_fiel
 from api.graphql.queries import page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
-from projections.held import Changed, ChangeKind, Snapshot
-from projections.live import ViewMessage
 from projections.view import View
+from projections.watching.held import Changed, ChangeKind, Snapshot
+from projections.watching.live import ViewMessage
 from subscriptions.messages import CaughtUp, Lagged, Place
 
 _AFTER = argument(

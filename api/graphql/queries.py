@@ -13,7 +13,7 @@ from api.graphql.declare import Resolver, argument, declare, listed, output_fiel
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.errors import NotFound, ValidationFailed
-from projections.queries import Page
+from projections.querying.queries import Page
 from projections.view import View
 
 DEFAULT_PAGE = 20

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.settings import load_settings
-from projections.queries import Page, ViewReader
+from projections.querying.queries import Page, ViewReader
 
 
 def usual() -> Starlette:

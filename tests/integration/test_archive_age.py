@@ -13,7 +13,7 @@ from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.retention import Retention
 from eventstore.reading.moments import recorded_before
-from projections.projector import drop_view
+from projections.projecting.projector import drop_view
 from tests.archives import folder
 from tests.commits import Store, commit, open_store
 from tests.integration.test_projector import some_history, tell

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import pytest
 
 from domain.kernel import Commit
-from subscriptions.checkpoints import Checkpoint
-from subscriptions.consumer import Consumer
+from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.consumer import Consumer
 from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")

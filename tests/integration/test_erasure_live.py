@@ -13,7 +13,7 @@ from domain.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.query import EventQuery
-from projections.held import Changed
+from projections.watching.held import Changed
 from subscriptions.events import Happened, watch_events
 from subscriptions.messages import CaughtUp, Place
 from subscriptions.tail import Tail

@@ -18,10 +18,10 @@ from domain.kernel.errors import PersonalDataRefused
 from domain.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from projections.held import Changed, Snapshot
-from projections.projector import Projector, drop_view
+from projections.projecting.projector import Projector, drop_view
 from projections.view import View
-from subscriptions.checkpoints import Checkpoint
+from projections.watching.held import Changed, Snapshot
+from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.messages import CaughtUp
 from tests import mentions, people
 from tests.notes import Rig, open_rig

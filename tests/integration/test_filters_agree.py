@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from projections.filters import parse_filter, to_mongo, to_predicate
+from projections.querying.filters import parse_filter, to_mongo, to_predicate
 from projections.view import View, by_stream
 from tests.notes import context
 

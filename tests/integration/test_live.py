@@ -9,10 +9,10 @@ from contextlib import aclosing
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from projections.held import Changed, ChangeKind, Snapshot
-from projections.live import LiveView, ViewMessage
-from projections.projector import Projector
-from subscriptions.checkpoints import Checkpoint
+from projections.projecting.projector import Projector
+from projections.watching.held import Changed, ChangeKind, Snapshot
+from projections.watching.live import LiveView, ViewMessage
+from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers

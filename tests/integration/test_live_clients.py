@@ -8,10 +8,10 @@ from collections import Counter
 from contextlib import aclosing
 from typing import Any
 
-from projections.held import Changed, ChangeKind, Snapshot
-from projections.live import LiveView, ViewMessage
-from projections.projector import drop_view
+from projections.projecting.projector import drop_view
 from projections.rows import changed_fields, fields
+from projections.watching.held import Changed, ChangeKind, Snapshot
+from projections.watching.live import LiveView, ViewMessage
 from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 

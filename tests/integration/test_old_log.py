@@ -7,9 +7,9 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
-from projections.projector import ViewWorker
-from projections.queries import ViewReader
-from subscriptions.checkpoints import Checkpoints
+from projections.projecting.projector import ViewWorker
+from projections.querying.queries import ViewReader
+from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
 from tests.fixtures import CATALOG, VIEWS, old_commits

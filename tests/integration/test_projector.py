@@ -15,9 +15,9 @@ from pymongo import ReplaceOne
 
 from domain.kernel import Commit, Event
 from domain.kernel.errors import Unavailable
-from projections.projector import Projector, drop_view
+from projections.projecting.projector import Projector, drop_view
 from projections.rows import key_filter
-from subscriptions.checkpoints import Checkpoint
+from subscriptions.consuming.checkpoints import Checkpoint
 from tests.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel.errors import StaleRead, ValidationFailed
-from projections.ordering import Direction, OrderBy
+from projections.querying.ordering import Direction, OrderBy
 from projections.rows import collection, prepare
 from tests.notes import Erased, Rig, Scored, Written, open_rig, view
 

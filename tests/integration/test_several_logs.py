@@ -17,7 +17,7 @@ from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
 from eventstore.driver import Driver
-from projections.held import Changed
+from projections.watching.held import Changed
 from subscriptions.messages import Place
 from tests.notes import Rig, Scored, Written, open_rig
 

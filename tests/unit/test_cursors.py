@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from projections.ordering import OrderBy, parse_order
+from projections.querying.ordering import OrderBy, parse_order
 from tests.notes import view
 
 ROW = {"id": "note-1", "text": "ä", "score": 3, "written_at": datetime(2024, 1, 1, 0, 0, 0, 1_000, UTC)}

@@ -8,8 +8,8 @@ from typing import Any, NotRequired, TypedDict
 import pytest
 
 from domain.kernel.errors import DeclarationError, ValidationFailed
-from projections.filters import parse_filter, to_predicate
-from projections.kinds import kinds
+from projections.querying.filters import parse_filter, to_predicate
+from projections.querying.kinds import kinds
 from projections.view import View, by_stream
 from tests.notes import context, view
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.filters import Condition
-from projections.held import Changed, ChangeKind, Held
+from projections.querying.filters import Condition
 from projections.rows import Row
+from projections.watching.held import Changed, ChangeKind, Held
 from subscriptions.messages import Place
 
 POSITIVE = Condition("score", "gt", 0)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from eventstore.driver import Database, unavailable_if_down
-from projections.projector import consumer_name
+from projections.projecting.projector import consumer_name
 from projections.rows import BY_CHANGE, Row, collection
 from projections.view import View
-from subscriptions.checkpoints import Checkpoints
+from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.tail import Tail
 from subscriptions.wakeups import Wakeups
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from projections.filters import Filter, to_predicate
+from projections.querying.filters import Filter, to_predicate
 from projections.rows import Row, changed_fields, place
 from subscriptions.messages import Place
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.fields import to_moment
-from projections.kinds import Kind
+from projections.querying.kinds import Kind
 
 Path = tuple[str | int, ...]
 

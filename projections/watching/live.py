@@ -11,11 +11,11 @@ from contextlib import aclosing
 from typing import Any
 
 from domain.kernel.errors import StaleRead
-from projections.changes import LiveChanges
-from projections.filters import Condition, Filter, parse_filter
-from projections.held import Changed, Held, Snapshot
-from projections.queries import ViewReader
+from projections.querying.filters import Condition, Filter, parse_filter
+from projections.querying.queries import ViewReader
 from projections.rows import Row, place
+from projections.watching.changes import LiveChanges
+from projections.watching.held import Changed, Held, Snapshot
 from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
 
 ViewMessage = Snapshot | Changed | CaughtUp | Lagged

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from domain.kernel.errors import Unavailable
-from subscriptions.checkpoints import Checkpoints
+from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.wakeups import Wakeups
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from domain.kernel import Commit
 from subscriptions.backoff import Backoff
-from subscriptions.checkpoints import Checkpoint, Checkpoints
+from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
 from subscriptions.feed import Feed
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import orjson
 
 from domain.kernel.errors import ValidationFailed
-from projections.kinds import Kind, kinds
+from projections.querying.kinds import Kind, kinds
+from projections.querying.values import Path, stored_value
 from projections.rows import Row
-from projections.values import Path, stored_value
 from projections.view import View
 
 Direction = Literal["asc", "desc"]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel.errors import ValidationFailed
-from projections.kinds import Kind, kinds
+from projections.querying.kinds import Kind, kinds
+from projections.querying.values import checked
 from projections.rows import Row
-from projections.values import checked
 from projections.view import View
 
 MAX_CONDITIONS = 200

@@ -15,12 +15,12 @@ from domain.kernel import Commit
 from eventstore.driver import Database, Document, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
-from projections.folding import Fold, touches
+from projections.projecting.folding import Fold, touches
+from projections.projecting.scrubbing import Scrubber
 from projections.rows import collection, prepare, replacement, write
-from projections.scrubbing import Scrubber
 from projections.view import View
-from subscriptions.checkpoints import Checkpoint, Checkpoints
-from subscriptions.consumer import Consumer, Handler
+from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
+from subscriptions.consuming.consumer import Consumer, Handler
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from domain.kernel.errors import StaleRead, ValidationFailed
 from eventstore.driver import Database, unavailable_if_down
-from projections.filters import EVERYTHING, Filter, parse_filter, to_mongo
-from projections.kinds import kinds
-from projections.ordering import Order, OrderBy, parse_order
-from projections.projector import consumer_name
+from projections.projecting.projector import consumer_name
+from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
+from projections.querying.kinds import kinds
+from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, collection, row_key
 from projections.view import View
-from subscriptions.checkpoints import Checkpoints
-from subscriptions.progress import Progress
+from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.progress import Progress
 from subscriptions.wakeups import Wakeups
 
 

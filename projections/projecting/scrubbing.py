@@ -12,7 +12,7 @@ from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Document, Write, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.reading.query import EventQuery
-from projections.folding import RowFold, check_readable
+from projections.projecting.folding import RowFold, check_readable
 from projections.rows import write
 from projections.view import View, by_stream
 from subscriptions.messages import Place

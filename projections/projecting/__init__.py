@@ -1,0 +1,1 @@
+"""Views kept up to date: batches of commits folded into rows."""

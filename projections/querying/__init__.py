@@ -1,0 +1,1 @@
+"""Views read: filters, orders, pages and counts."""

@@ -1,0 +1,1 @@
+"""Views followed live: what a subscriber holds, and each change of it."""
