@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from domain.kernel import Context
-from eventstore.aggregates import fingerprint as module
+from eventstore import fingerprint as module
 from eventstore.aggregates.fingerprint import fingerprint
+from projections.rebuilding.fingerprint import view_fingerprint
 
 SOURCES = {
     "__init__.py": "",
@@ -53,7 +55,37 @@ def done_1(data):
     return data
 """,
     "unrelated.py": "",
+    "view.py": """
+from typing import TypedDict
+from domain.kernel import Context
+from projections.view import View, by_stream
+from .aggregate import Deed
+from .rows import count
+
+class DeedRow(TypedDict):
+    id: str
+    count: int
+
+def apply(id, row, event):
+    return count(id, row)
+
+view = View(
+    name="deeds",
+    single="deed",
+    context=Context("deeds", Deed),
+    row=DeedRow,
+    key=by_stream,
+    apply=apply,
+    filters=(),
+)
+""",
+    "rows.py": """
+def count(id, row):
+    return {"id": id, "count": row["count"] + 1 if row else 1}
+""",
 }
+
+OF_THE_VIEW = ("unrelated.py", "view.py", "rows.py")
 
 
 @pytest.fixture
@@ -78,7 +110,7 @@ def of(package: str) -> str:
     return fingerprint(aggregate, [Context("deeds", aggregate, (step,))])
 
 
-@pytest.mark.parametrize("file", [file for file in SOURCES if file != "unrelated.py"])
+@pytest.mark.parametrize("file", [file for file in SOURCES if file not in OF_THE_VIEW])
 def test_it_changes_with_each_module_that_is_imported(package: str, tmp_path: Path, file: str):
     before = of(package)
     assert of(package) == before
@@ -96,6 +128,61 @@ def test_it_does_not_change_with_a_module_that_is_not(package: str, tmp_path: Pa
 def test_it_changes_with_the_kernel(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     before = of(package)
     changed = tmp_path / "event.py"
-    changed.write_bytes(Path(sys.modules["domain.kernel.event"].__file__ or "").read_bytes() + b"# changed")
+    changed.write_bytes(
+        Path(sys.modules["domain.kernel.event"].__file__ or "").read_bytes() + b"\nCHANGED = True"
+    )
     monkeypatch.setattr(sys.modules["domain.kernel.event"], "__file__", str(changed))
     assert of(package) != before
+
+
+def of_view(package: str) -> str:
+    """The fingerprint of the view, with its module made anew."""
+    module._module.cache_clear()
+    for name in (f"{package}.view", f"{package}.rows"):
+        sys.modules.pop(name, None)
+    return view_fingerprint(import_module(f"{package}.view").view)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    source = path.read_text()
+    assert old in source
+    path.write_text(source.replace(old, new))
+    # Python tells by its time and size whether what it has compiled is of this source.
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("view.py", "return count(id, row)", "return count(id, row) if row else None"),
+        ("view.py", "    count: int", "    count: float"),
+        ("rows.py", "+ 1 if", "+ 2 if"),
+        ("events.py", "revision=2", "revision=3"),
+        ("numbers.py", "1", "2"),
+    ],
+)
+def test_that_of_a_view_changes_with_what_its_rows_are_made_by(
+    package: str, tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    before = of_view(package)
+    assert of_view(package) == before
+    change(tmp_path / package / file, old, new)
+    assert of_view(package) != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("view.py", "filters=()", 'filters=("count",), description="What was done."'),
+        ("view.py", "def apply(id, row, event):", 'def apply(id, row, event):\n    """The row."""'),
+        ("rows.py", "return {", "# counts from one\n    return  {"),
+        ("unrelated.py", "", "CHANGED = True"),
+    ],
+)
+def test_that_of_a_view_does_not_change_with_what_leaves_the_rows_as_they_are(
+    package: str, tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    """Neither with how they are found: that takes other indexes, and no other rows."""
+    before = of_view(package)
+    change(tmp_path / package / file, old, new)
+    assert of_view(package) == before

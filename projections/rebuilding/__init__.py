@@ -1,0 +1,1 @@
+"""Views built anew beside the rows that are read, compared, and put in their place."""
