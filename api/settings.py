@@ -55,6 +55,9 @@ class Settings(BaseSettings):
             "projections.workflows",
             "projections.documents",
             "projections.subjects",
+            "projections.task_days",
+            "projections.step_times",
+            "projections.meters",
         ),
         description="Modules that each hold a `view`; its context comes with it.",
     )

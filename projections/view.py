@@ -18,10 +18,11 @@ Key = Callable[[RecordedEvent], Iterable[str]]
 class View(Generic[R]):
     """One read collection.
 
-    `name` is the collection and the list query (``tasks``), `single` the query of one (``task``); the
-    GraphQL type is `single` with a capital. `row` is a TypedDict whose fields are the type's fields;
-    each has ``id``. `key` gives the ids of the rows that an event touches, `apply` the row after it
-    (None: the row is gone). Both are pure, and see the events of `context` and of the contexts in `also`.
+    `name` is the collection and the list query (``tasks``), `single` the query of one (``task``), both in
+    lower case with underscores; the GraphQL type is `single` in capitals (``TaskDay`` for ``task_day``).
+    `row` is a TypedDict whose fields are the type's fields; each has ``id``. `key` gives the ids of the rows
+    that an event touches, `apply` the row after it (None: the row is gone). Both are pure, and see the events
+    of `context` and of the contexts in `also`.
     `filters` and `orders` name the row fields a query may filter and sort by. `description` is the type's
     text in the API. Raises DeclarationError where these do not fit together.
     """
@@ -56,7 +57,16 @@ class View(Generic[R]):
 
     @property
     def type_name(self) -> str:
-        return self.single[0].upper() + self.single[1:]
+        return _capitals(self.single)
+
+    @property
+    def list_type_name(self) -> str:
+        """What the GraphQL types about many rows begin with."""
+        return _capitals(self.name)
+
+
+def _capitals(name: str) -> str:
+    return "".join(word[0].upper() + word[1:] for word in name.split("_"))
 
 
 def by_stream(event: RecordedEvent) -> tuple[str, ...]:

@@ -77,8 +77,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
     one = messages.snapshot(
         view.type_name, output_field(view.single, row | None, "Null where there is none.")
     )
-    plural = view.name[0].upper() + view.name[1:]
-    many = messages.snapshot(plural, output_field(view.name, listed(row)))
+    many = messages.snapshot(view.list_type_name, output_field(view.name, listed(row)))
     return [
         output_field(
             view.single,
@@ -90,7 +89,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
         ),
         output_field(
             view.name,
-            messages.union(f"{plural}Message", many, changed),
+            messages.union(f"{view.list_type_name}Message", many, changed),
             "The rows as they are, then each change after the view has it.",
             resolver=_watch_many(view),
             arguments=[
@@ -120,7 +119,7 @@ def _watch_one(view: View[Any]) -> Resolver:
 
 
 def _watch_many(view: View[Any]) -> Resolver:
-    typename = f"{view.name[0].upper()}{view.name[1:]}Snapshot"
+    typename = f"{view.list_type_name}Snapshot"
 
     async def subscribe(
         _root: object,

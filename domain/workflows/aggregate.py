@@ -27,12 +27,16 @@ _StepKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Workflow(Aggregate[WorkflowCommand, WorkflowEvent]):
-    """A case. `done` tells a step that is done again from one that is reported twice."""
+    """A case. `done` tells a step that is done again from one that is reported twice.
+
+    `stepped_at` is when its last step ended, before the first when the case started; None where not known.
+    """
 
     category: ClassVar[str] = "workflow"
 
     status: WorkflowStatus = WorkflowStatus.RUNNING
     started_at: datetime | None = None
+    stepped_at: datetime | None = None
     steps: int = 0
     done: frozenset[_StepKey] = frozenset()
 
@@ -62,10 +66,11 @@ class Workflow(Aggregate[WorkflowCommand, WorkflowEvent]):
     def evolve(self, event: WorkflowEvent) -> Workflow:
         match event:
             case WorkflowStarted():
-                return replace(self, started_at=event.started_at)
+                return replace(self, started_at=event.started_at, stepped_at=event.started_at)
             case WorkflowStepCompleted():
                 step = _key(event.name, event.task_id)
-                return replace(self, steps=event.number, done=self.done | {step})
+                done = self.done | {step}
+                return replace(self, steps=event.number, done=done, stepped_at=event.completed_at)
             case WorkflowFinished():
                 return replace(self, status=WorkflowStatus.FINISHED)
             case WorkflowFailed():
@@ -84,6 +89,8 @@ class Workflow(Aggregate[WorkflowCommand, WorkflowEvent]):
             number=self.steps + 1,
             task_id=command.task_id,
             agent_id=_agent(command, facts),
+            completed_at=facts.now,
+            duration_seconds=elapsed(self.stepped_at, facts.now),
         )
         return [completed]
 

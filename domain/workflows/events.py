@@ -25,12 +25,18 @@ class WorkflowStarted(Event, type="workflow.started"):
 
 
 class WorkflowStepCompleted(Event, type="workflow.step-completed"):
-    """A step was done; `number` counts them from 1."""
+    """A step was done; `number` counts them from 1.
+
+    `completed_at` is the event's time. `duration_seconds` counts from the end of the step before it, or from
+    the start of the workflow; None where it would be negative, or where that end is not known.
+    """
 
     name: str
     number: int
     task_id: str | None = None
     agent_id: str | None = None
+    completed_at: datetime | None = None
+    duration_seconds: float | None = None
 
 
 class WorkflowFinished(Event, type="workflow.finished"):

@@ -1,4 +1,4 @@
-"""What holds for the three views after any history."""
+"""What holds for views after any history."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from domain.agents.events import AgentState
 from domain.kernel import Command, RecordedEvent
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
-from projections import agents, tasks, workflows
+from projections import agents, step_times, task_days, tasks, workflows
 from projections.view import View
 from tests.unit.world import World, fold, through_mongo
 
-VIEWS: list[View[Any]] = [agents.view, tasks.view, workflows.view]
+VIEWS: list[View[Any]] = [agents.view, tasks.view, workflows.view, task_days.view, step_times.view]
 
 agent_ids = st.sampled_from(["agent-1", "agent-2", "agent-3"])
 task_ids = st.sampled_from([f"task-{n}" for n in range(6)])

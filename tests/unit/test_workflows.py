@@ -23,8 +23,9 @@ from tests.unit.scenario import NOON, given
 
 ID, TASK, WRITER = "workflow-7", "task-1", "agent-writer"
 STARTED = WorkflowStarted(name="permit", started_at=NOON, planned_steps=2)
-DRAFTED = WorkflowStepCompleted(name="draft", number=1)
-CHECKED = WorkflowStepCompleted(name="check", number=2, task_id=TASK, agent_id=WRITER)
+AT_NOON: dict[str, Any] = {"completed_at": NOON, "duration_seconds": 0.0}
+DRAFTED = WorkflowStepCompleted(name="draft", number=1, **AT_NOON)
+CHECKED = WorkflowStepCompleted(name="check", number=2, task_id=TASK, agent_id=WRITER, **AT_NOON)
 FINISHED = WorkflowFinished(steps_completed=0)
 FAILED = WorkflowFailed(error="no", steps_completed=0)
 LATER = NOON + timedelta(hours=1)
@@ -40,14 +41,30 @@ def test_a_workflow_starts_with_its_plan() -> None:
 
 def test_steps_are_numbered_as_they_are_completed() -> None:
     given(Workflow, STARTED, DRAFTED).when(CompleteStep(id=ID, name="send")).then(
-        WorkflowStepCompleted(name="send", number=2)
+        WorkflowStepCompleted(name="send", number=2, **AT_NOON)
     )
+
+
+def test_a_step_takes_as_long_as_it_ended_after_the_one_before_it() -> None:
+    history = given(Workflow, STARTED, DRAFTED)
+    sent = WorkflowStepCompleted(name="send", number=2, completed_at=LATER, duration_seconds=3600.0)
+    history.at(LATER).when(CompleteStep(id=ID, name="send")).then(sent)
+    early = NOON - timedelta(seconds=1)
+    out_of_order = WorkflowStepCompleted(name="send", number=2, completed_at=early)
+    history.at(early).when(CompleteStep(id=ID, name="send")).then(out_of_order)
+
+
+def test_a_step_behind_one_of_unknown_time_has_no_duration() -> None:
+    """As the log has them from before the time was told."""
+    untimed = WorkflowStepCompleted(name="draft", number=1)
+    sent = WorkflowStepCompleted(name="send", number=2, completed_at=NOON)
+    given(Workflow, STARTED, untimed).when(CompleteStep(id=ID, name="send")).then(sent)
 
 
 def test_a_step_names_the_agent_or_takes_it_from_its_task() -> None:
     by_agent = CompleteStep(id=ID, name="draft", agent_id=WRITER)
     given(Workflow, STARTED).beside({WRITER: Agent()}).when(by_agent).then(
-        WorkflowStepCompleted(name="draft", number=1, agent_id=WRITER)
+        WorkflowStepCompleted(name="draft", number=1, agent_id=WRITER, **AT_NOON)
     )
     by_task = CompleteStep(id=ID, name="check", task_id=TASK)
     given(Workflow, STARTED, DRAFTED).beside(done()).when(by_task).then(CHECKED)
@@ -75,7 +92,7 @@ def test_a_step_is_done_again_only_by_another_task() -> None:
     history.beside(done()).when(CompleteStep(id=ID, name="check", task_id=TASK)).then_refused()
     other = {"task-2": Task(status=TaskStatus.COMPLETED, agent_id=WRITER)}
     history.beside(other).when(CompleteStep(id=ID, name="check", task_id="task-2")).then(
-        WorkflowStepCompleted(name="check", number=3, task_id="task-2", agent_id=WRITER)
+        WorkflowStepCompleted(name="check", number=3, task_id="task-2", agent_id=WRITER, **AT_NOON)
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import bson
 from bson.codec_options import CodecOptions
 
-from domain import agents, tasks, workflows
+from domain import agents, meters, tasks, workflows
 from domain.kernel import Aggregate, Catalog, Command, CommitInfo, Facts, InvariantViolated, RecordedEvent
 from projections.view import View
 from tests.unit.scenario import NOON, UTC_CODEC, stored
 
-CATALOG = Catalog([agents.context, tasks.context, workflows.context])
+CATALOG = Catalog([agents.context, tasks.context, workflows.context, meters.context])
 Rows = dict[str, Any]
 
 
@@ -32,7 +32,7 @@ class World:
         kind = CATALOG.context_of(type(command)).aggregate
         stream = command.target
         assert stream is not None
-        if (stream in self.states) == command.creates:
+        if not (command.changes if stream in self.states else command.creates):
             raise InvariantViolated("exists already, or does not exist")
         others = {other: self.states[other] for _, _, other in command.references()}
         at = NOON + timedelta(seconds=self._position)
