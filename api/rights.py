@@ -9,6 +9,7 @@ from typing import Any
 from domain.kernel.errors import ConfigurationError
 from eventstore.access import Grants, Rights, rights
 from eventstore.driver import Database, unavailable_if_down
+from projections.projecting.dead_letters import DEAD_LETTERS
 from projections.rows import collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import CHECKPOINTS
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def needed_rights(database: Database, views: Iterable[View[Any]]) -> dict[str, Rights]:
     """What is done with each collection of nerve's, by the users of either role."""
-    return rights([CHECKPOINTS, *(collection(database, view).name for view in views)])
+    return rights([CHECKPOINTS, DEAD_LETTERS, *(collection(database, view).name for view in views)])
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from domain.kernel import Commit, RecordedEvent
-from domain.kernel.errors import Unavailable
 from eventstore.driver import Document
+from projections.projecting.dead_letters import Letter
+from projections.projecting.parking import (
+    EventName,
+    Failure,
+    Parked,
+    dropped_in,
+    of_its_own,
+    parked_in,
+    raised,
+    row_ids,
+    unreadable,
+)
 from projections.rows import fields, row_key
 from projections.view import View
 from subscriptions.messages import Place
 
 
 class Touch(NamedTuple):
-    """An event that touches a row. `place` numbers the rows that the event's commit touches in this view."""
+    """An event that touches a row. `place` numbers the rows that the event's commit touches in this view.
 
+    With a `failure` it is parked in a row of its own.
+    """
+
+    tenant: str
     id: str
     event: RecordedEvent
     place: int
+    failure: Failure | None = None
+
+    def into(self, row: RowFold) -> bool:
+        """Fold the event into its row; whether that is to be written. Raises as `RowFold.take`."""
+        return row.take(self.id, self.event) if self.failure is None else row.park(self.event, self.failure)
 
 
 def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]]:
     """What a batch does to which rows, by row key, each row's touches in order.
 
-    Raises Unavailable at an event that this process cannot read: to fold on without it would leave the view
-    wrong for ever.
+    Raises Unavailable at an event that this process lacks the key for.
     """
     found: dict[str, list[Touch]] = {}
     for commit in commits:
@@ -34,27 +53,38 @@ def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]
             continue
         places: dict[str, int] = {}
         for event in commit.events:
-            check_readable(view, event)
-            for row_id in dict.fromkeys(view.key(event)):
-                key = row_key(commit.info.tenant, row_id)
+            tenant, ids, failure = event.commit.tenant, row_ids(view, event), None
+            if isinstance(ids, Failure):
+                failure = ids
+                tenant, own = of_its_own(event)
+                ids = (own,)
+            for row_id in ids:
+                key = row_key(tenant, row_id)
                 place = places.setdefault(key, len(places))
-                found.setdefault(key, []).append(Touch(row_id, event, place))
+                found.setdefault(key, []).append(Touch(tenant, row_id, event, place, failure))
     return found
 
 
-def check_readable(view: View[Any], event: RecordedEvent) -> None:
-    """Raises Unavailable at an event that this process cannot read."""
-    if event.payload is None:
-        stops = f"the view {view.name!r} stops before position {event.position}"
-        raise Unavailable(f"{stops}: {event.why_unreadable()}")
-
-
 class RowFold:
-    """One row while events are folded into it, with the subjects whose data they hold or held."""
+    """One row while events are folded into it, with the subjects whose data they hold or held.
 
-    __slots__ = ("_created", "_open", "_row", "_scrubbed", "_subjects", "_view")
+    An event that cannot be folded is parked, and later ones of its stream wait behind it; `failures` tells
+    what was parked by this fold, and why. What is `dropped` is left out, with what the stored row is without.
+    """
 
-    def __init__(self, view: View[Any], stored: Document | None) -> None:
+    __slots__ = (
+        "_created",
+        "_dropped",
+        "_open",
+        "_parked",
+        "_row",
+        "_scrubbed",
+        "_subjects",
+        "_view",
+        "failures",
+    )
+
+    def __init__(self, view: View[Any], stored: Document | None, dropped: Iterable[EventName] = ()) -> None:
         self._view = view
         known: Document = stored or {}
         self._row = None if known.get("_gone", True) else fields(known)
@@ -62,10 +92,24 @@ class RowFold:
         self._subjects: set[str] = set(known.get("_subjects", ()))
         self._open: set[str] = set(known.get("_open", ()))
         self._scrubbed: int = known.get("_scrubbed", 0)
+        self._parked = {parked.stream: parked for parked in parked_in(known)}
+        self._dropped = {*dropped_in(known), *dropped}
+        self.failures: list[tuple[RecordedEvent, Failure]] = []
 
     def take(self, id: str, event: RecordedEvent) -> bool:
-        """Fold the event in; whether the row is to be written for it."""
-        before, self._row = self._row, self._view.apply(id, self._row, event)
+        """Fold the event in; whether the row is to be written for it.
+
+        Raises Unavailable where this process lacks the key for it.
+        """
+        if (self._parked or self._dropped) and self._leaves_out(event):
+            return False
+        if event.payload is None and (failure := unreadable(self._view, event)) is not None:
+            return self.park(event, failure)
+        before = self._row
+        try:
+            self._row = self._view.apply(id, before, event)
+        except Exception as error:
+            return self.park(event, raised(error))
         changed = bool(self._row != before)
         if event.subjects or event.erased:
             # Also what changes nothing is to be found, should it read otherwise once its subject is erased.
@@ -73,6 +117,18 @@ class RowFold:
         if changed:
             self._created = self._created or event.position
         return changed
+
+    def park(self, event: RecordedEvent, failure: Failure) -> bool:
+        """Let the event wait, and with it what follows in its stream. The row is to be written."""
+        self._parked[event.stream] = Parked(event.stream, event.version, event.position, event.place)
+        self.failures.append((event, failure))
+        # Once its subject is erased it reads otherwise, and may be folded then.
+        self._concern(event)
+        self._created = self._created or event.position
+        return True
+
+    def _leaves_out(self, event: RecordedEvent) -> bool:
+        return event.stream in self._parked or (event.stream, event.version) in self._dropped
 
     def _concern(self, event: RecordedEvent) -> bool:
         about, readable = {*event.subjects, *event.erased}, set(event.subjects)
@@ -85,6 +141,10 @@ class RowFold:
         """They are erased at `position`, and what was folded in holds nothing of them."""
         self._open.difference_update(subjects)
         self._scrubbed = position
+
+    def letters(self, key: str, row: str | None, tried: int = 0) -> list[Letter]:
+        """The failures in the row of that key: when each event was folded, or all of them at `tried`."""
+        return [Letter(key, row, event, failure, tried or event.position) for event, failure in self.failures]
 
     def document(self, tenant: str, id: str, place: Place, generation: int) -> Document:
         """The row as it is stored."""
@@ -100,7 +160,18 @@ class RowFold:
         }
         if self._subjects:
             document |= {"_subjects": sorted(self._subjects), "_open": sorted(self._open)}
+        if self._parked:
+            document["_parked"] = [parked._asdict() for parked in self._parked.values()]
+        if self._dropped:
+            document["_dropped"] = [dropped._asdict() for dropped in sorted(self._dropped)]
         return {**document, "_scrubbed": self._scrubbed} if self._scrubbed else document
+
+
+class Folded(NamedTuple):
+    """A row to be written, and the letters of what was parked in it."""
+
+    document: Document
+    letters: Sequence[Letter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +181,8 @@ class Fold:
     view: View[Any]
     generation: int
 
-    def __call__(self, stored: Document | None, touched: Sequence[Touch]) -> Document | None:
-        """The document to write; None where nothing changes.
+    def __call__(self, stored: Document | None, touched: Sequence[Touch]) -> Folded | None:
+        """The row to write; None where nothing changes.
 
         What an older generation left behind counts as absent, and a newer one is left alone.
         """
@@ -123,9 +194,10 @@ class Fold:
         fold = RowFold(self.view, stored)
         last: Touch | None = None
         for touch in touched:
-            if touch.event.position > done and fold.take(touch.id, touch.event):
+            if touch.event.position > done and touch.into(fold):
                 last = touch
         if last is None:
             return None
-        tenant, place = last.event.commit.tenant, Place(last.event.position, last.place)
-        return fold.document(tenant, last.id, place, self.generation)
+        place = Place(last.event.position, last.place)
+        document = fold.document(last.tenant, last.id, place, self.generation)
+        return Folded(document, fold.letters(document["_id"], None if last.failure else last.id))

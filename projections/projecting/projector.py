@@ -15,6 +15,7 @@ from domain.kernel import Commit
 from eventstore.driver import Database, Document, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
+from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.folding import Fold, touches
 from projections.projecting.scrubbing import Scrubber
 from projections.rows import collection, prepare, replacement, write
@@ -39,13 +40,15 @@ class Projector:
     def __init__(self, view: View[Any], database: Database, log: EventLog) -> None:
         self._view = view
         self._rows = collection(database, view)
-        self._scrubber = Scrubber(view, self._rows, log)
+        self._letters = DeadLetters(database, view.name)
+        self._scrubber = Scrubber(view, self._rows, log, self._letters)
         self._fold = Fold(view, 0)
 
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Make the collection ready; at the start from zero, clear it of what older generations left."""
         self._fold = Fold(self._view, checkpoint.generation)
         await prepare(self._rows, self._view)
+        await self._letters.prepare(checkpoint.generation)
         if checkpoint.position == 0:
             with unavailable_if_down():
                 await self._rows.delete_many({"_generation": {"$lt": checkpoint.generation}})
@@ -67,8 +70,16 @@ class Projector:
         with unavailable_if_down():
             found = await self._rows.find({"_id": {"$in": list(touched)}}).to_list(None)
             stored = {document["_id"]: document for document in found}
-            folded = (self._fold(stored.get(key), row) for key, row in touched.items())
-            await self._write([document for document in folded if document is not None], stored)
+        folded = [self._fold(stored.get(key), row) for key, row in touched.items()]
+        changed = [row for row in folded if row is not None]
+        letters = [letter for row in changed for letter in row.letters]
+        if letters:
+            await self._letters.record(self._fold.generation, letters)
+        with unavailable_if_down():
+            await self._write([row.document for row in changed], stored)
+        if letters:
+            # Another projector may be beyond them, and have retried them by now.
+            await self._letters.settle(self._fold.generation, self._rows, {one.key for one in letters})
 
     async def _write(self, documents: Sequence[Document], stored: Container[str]) -> None:
         writes = [

@@ -12,7 +12,9 @@ from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Document, Write, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.reading.query import EventQuery
-from projections.projecting.folding import RowFold, check_readable
+from projections.projecting.dead_letters import DeadLetters, Letter
+from projections.projecting.folding import RowFold
+from projections.projecting.parking import Failure, dropped_in, row_ids
 from projections.rows import write
 from projections.view import View, by_stream
 from subscriptions.messages import Place
@@ -31,10 +33,11 @@ class Scrubber:
     holds by now: so a slower projector that still has such an event in hand cannot write the row any more.
     """
 
-    def __init__(self, view: View[Any], rows: Collection, log: EventLog) -> None:
+    def __init__(self, view: View[Any], rows: Collection, log: EventLog, letters: DeadLetters) -> None:
         self._view = view
         self._rows = rows
         self._log = log
+        self._letters = letters
 
     async def scrub(self, tenant: str, subjects: Sequence[str], position: int, generation: int) -> None:
         """Take those who were erased at `position` out of the rows of a generation.
@@ -50,24 +53,31 @@ class Scrubber:
             while stored := await self._rows.find(due).limit(ROWS_AT_ONCE).to_list(None):
                 folds = await self._folds(tenant, set(subjects), position, stored)
                 writes: list[Write] = []
+                letters: list[Letter] = []
                 for row in stored:
                     fold, place = folds[row["id"]], Place(position, place_of(row["_id"]))
                     fold.scrub(subjects, position)
                     document = fold.document(tenant, row["id"], place, generation)
                     writes.append(ReplaceOne({**due, "_id": row["_id"]}, document))
+                    letters += fold.letters(row["_id"], row["id"], position)
+                await self._letters.record(generation, letters)
                 await write(self._rows, writes)
+                await self._letters.settle(generation, self._rows, [row["_id"] for row in stored])
 
     async def _folds(
         self, tenant: str, subjects: set[str], position: int, stored: Sequence[Document]
     ) -> Mapping[str, RowFold]:
         """Each row without the subjects: as it is where they could never be read, else folded again."""
         folds = {row["id"]: RowFold(self._view, row) for row in stored}
-        readable = [row["id"] for row in stored if not subjects.isdisjoint(row["_open"])]
-        again = {row_id: RowFold(self._view, None) for row_id in readable}
+        again = {
+            row["id"]: RowFold(self._view, None, dropped_in(row))
+            for row in stored
+            if not subjects.isdisjoint(row["_open"])
+        }
         if again:
-            async for event in self._history(tenant, position, readable):
-                check_readable(self._view, event)
-                for row_id in dict.fromkeys(self._view.key(event)):
+            async for event in self._history(tenant, position, list(again)):
+                ids = row_ids(self._view, event)
+                for row_id in () if isinstance(ids, Failure) else ids:
                     if row_id in again:
                         again[row_id].take(row_id, event)
         return folds | again

@@ -1,0 +1,99 @@
+"""Poison: events that cannot be folded, and where they and what follows them wait. Pure.
+
+An event is parked in the row that it touches: `_parked` of the stored row names it, and later events of its
+stream are left out of this row until it is retried or dropped. An event of which it cannot be told which
+rows it touches is parked by itself, in a row of its own that no query finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, NamedTuple
+
+from domain.kernel import Cause, RecordedEvent
+from domain.kernel.errors import Unavailable
+from eventstore.driver import Document
+from projections.view import View, by_stream
+
+
+class Failure(NamedTuple):
+    """Why an event could not be folded: an `error` by its name, and a `detail` without the event's data."""
+
+    error: str
+    detail: str
+
+
+class EventName(NamedTuple):
+    """What tells an event from all others of its tenant."""
+
+    stream: str
+    version: int
+
+
+class Parked(NamedTuple):
+    """An event that waits, in the form in which its row is stored; `place` is its place in its commit."""
+
+    stream: str
+    version: int
+    position: int
+    place: int
+
+    @property
+    def name(self) -> EventName:
+        return EventName(self.stream, self.version)
+
+
+def parked_in(stored: Document) -> list[Parked]:
+    """The events that wait in a stored row."""
+    return [Parked(**parked) for parked in stored.get("_parked", ())]
+
+
+def dropped_in(stored: Document) -> list[EventName]:
+    """The events that a stored row is told without, for good."""
+    return [EventName(**dropped) for dropped in stored.get("_dropped", ())]
+
+
+def raised(error: Exception) -> Failure:
+    """What a view's function raised, by kind and place: its text may hold the event's data.
+
+    What says more of the process than of the event is raised on.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    place = extract_tb(error.__traceback__)[-1]
+    return Failure(type(error).__name__, f"raised at {Path(place.filename).name}:{place.lineno}")
+
+
+def unreadable(view: View[Any], event: RecordedEvent) -> Failure | None:
+    """Why the event cannot be read, None where it can be.
+
+    Raises Unavailable where it is this process that cannot, for want of a key: the event is as good as any.
+    """
+    if event.payload is not None:
+        return None
+    assert event.unreadable is not None
+    if event.unreadable.cause is Cause.LOCKED:
+        stops = f"the view {view.name!r} stops before position {event.position}"
+        raise Unavailable(f"{stops}: {event.why_unreadable()}")
+    return Failure(event.unreadable.cause.value, event.unreadable.detail)
+
+
+def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
+    """The ids of the rows that the event touches, each once, or why that cannot be told.
+
+    Of an event that cannot be read it is known only where rows are told by the stream. Raises Unavailable
+    as `unreadable`.
+    """
+    if view.key is not by_stream and (failure := unreadable(view, event)) is not None:
+        return failure
+    try:
+        return dict.fromkeys(view.key(event))
+    except Exception as error:
+        return raised(error)
+
+
+def of_its_own(event: RecordedEvent) -> tuple[str, str]:
+    """Tenant and id of the row in which an event is parked by itself: no tenant's name holds a slash."""
+    return f"/{event.commit.tenant}", f"{event.stream}@{event.version}"

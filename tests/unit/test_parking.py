@@ -1,0 +1,162 @@
+"""Poison waits where it lies: in its row, with what follows it in its stream; all others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.kernel import Cause, Commit, Event, RecordedEvent
+from domain.kernel.errors import Unavailable
+from eventstore.driver import Document
+from projections.projecting.dead_letters import Letter
+from projections.projecting.folding import Fold, RowFold, touches
+from projections.projecting.parking import EventName, Failure, dropped_in, parked_in, raised
+from projections.rows import fields
+from projections.view import View
+from subscriptions.messages import Place
+from tests.notes import Erased, Linked, Scored, Written
+from tests.poison import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread
+
+NAMES = ("note-a", "note-b", "note-c")
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Written, text=st.sampled_from(["x", "y"])),
+    st.builds(Scored, by=st.sampled_from([1, 2, POISON])),
+    st.builds(Linked, to=st.sampled_from([*NAMES, NOWHERE])),
+    st.builds(Erased),
+)
+histories = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.lists(events, min_size=1, max_size=3)), min_size=1, max_size=14
+).map(commits_of)
+
+
+def folded(
+    view: View[Any], batches: Sequence[Sequence[Commit]]
+) -> tuple[dict[str, Document], dict[str, Letter]]:
+    """The stored rows after these batches, and the letters that were recorded on the way."""
+    fold, rows, letters = Fold(view, 1), dict[str, Document](), dict[str, Letter]()
+    for batch in batches:
+        for key, touched in touches(view, batch).items():
+            row = fold(rows.get(key), touched)
+            if row is not None:
+                rows[key] = row.document
+                letters |= {f"{letter.key}/{letter.event.id}": letter for letter in row.letters}
+    return rows, letters
+
+
+def cut(commits: Sequence[Commit], places: Sequence[int]) -> list[Sequence[Commit]]:
+    ends = [0, *sorted(min(place, len(commits)) for place in places), len(commits)]
+    return [commits[start:end] for start, end in pairwise(ends)]
+
+
+def told_to(row: str, commits: Sequence[Commit]) -> tuple[list[RecordedEvent], list[EventName]]:
+    """What the broken view must tell a row, and what of it must wait, by the rules as one would say them."""
+    told: list[RecordedEvent] = []
+    waiting: list[EventName] = []
+    for event in (event for commit in commits for event in commit.events):
+        linked = event.payload.to if isinstance(event.payload, Linked) else None
+        if linked == NOWHERE or row not in (event.stream, linked):
+            continue
+        if event.stream in [name.stream for name in waiting]:
+            continue
+        if is_poison(row, event):
+            waiting.append(EventName(event.stream, event.version))
+        else:
+            told.append(event)
+    return told, waiting
+
+
+@given(histories, st.lists(st.integers(0, 14), max_size=5))
+def test_i8_a_row_is_told_all_but_poison_and_what_follows_it_in_its_stream(
+    commits: list[Commit], cuts: list[int]
+) -> None:
+    view = poisoned(Dose())
+    rows, letters = folded(view, cut(commits, cuts))
+    for name in NAMES:
+        told, waiting = told_to(name, commits)
+        row = None
+        for event in told:
+            row = view.apply(name, row, event)
+        stored: Document = rows.get(f"default/{name}", {"_gone": True})
+        assert (None if stored["_gone"] else fields(stored)) == row
+        assert [parked.name for parked in parked_in(stored)] == waiting
+        for parked in parked_in(stored):
+            assert f"default/{name}/evt-{parked.position}-{parked.place}" in letters
+
+
+@given(histories, st.lists(st.integers(0, 14), max_size=5), st.integers(0, 14))
+def test_i8_batches_cut_anywhere_and_done_again_park_the_same(
+    commits: list[Commit], cuts: list[int], again: int
+) -> None:
+    view = poisoned(Dose())
+    one_by_one, letters = folded(view, [[commit] for commit in commits])
+    batches = cut(commits, cuts)
+    repeated = folded(view, [*batches, *batches[again % len(batches) :]])
+    assert repeated == (one_by_one, letters)
+
+
+@given(histories)
+def test_an_event_of_unknown_rows_waits_alone_and_nobody_sees_it(commits: list[Commit]) -> None:
+    rows, letters = folded(poisoned(Dose()), [commits])
+    lost = [event for commit in commits for event in commit.events if event.payload == Linked(to=NOWHERE)]
+    alone = {key: row for key, row in rows.items() if key.startswith("/")}
+    assert list(alone) == [f"/default/{event.stream}@{event.version}" for event in lost]
+    for row in alone.values():
+        assert (row["_tenant"], row["_gone"], len(parked_in(row))) == ("/default", True, 1)
+    assert [letter.row for letter in letters.values()].count(None) == len(lost)
+
+
+@given(histories)
+def test_what_is_told_of_a_failure_holds_nothing_of_the_event(commits: list[Commit]) -> None:
+    secret = commits_of([("note-a", [Written(text=SECRET)])])
+    _, letters = folded(poisoned(Dose()), [[*secret, *commits]])
+    for letter in letters.values():
+        assert (letter.failure.error, SECRET in str(letter.failure)) == ("Poison", False)
+        assert letter.failure.detail.startswith("raised at poison.py:")
+        assert SECRET not in str(letter.document("notes", 1))
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.LOCKED])
+def test_what_cannot_be_read_waits_in_the_row_of_its_stream_where_rows_are_streams(cause: Cause) -> None:
+    (first,) = commits_of([("note-a", [Written(text="x"), Scored(by=1), Scored(by=2)])])
+    events = (first.events[0], unread(first.events[1], cause), first.events[2])
+    rows, letters = folded(poisoned(Dose(), streams=True), [[first._replace(events=events)]])
+    (row,) = rows.values()
+    assert (row["score"], [parked.version for parked in parked_in(row)]) == (0, [2])
+    (letter,) = letters.values()
+    assert letter.failure == Failure(cause.value, "no class has it")
+
+
+def test_what_cannot_be_read_waits_alone_where_rows_depend_on_what_it_says() -> None:
+    (first,) = commits_of([("note-a", [Written(text="x"), Scored(by=1), Scored(by=2)])])
+    events = (first.events[0], unread(first.events[1]), first.events[2])
+    rows, _ = folded(poisoned(Dose()), [[first._replace(events=events)]])
+    assert rows.keys() == {"default/note-a", "/default/note-a@2"}
+    assert rows["default/note-a"]["score"] == 2
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_view_stops_before_what_only_this_process_has_no_key_for(streams: bool) -> None:
+    (first,) = commits_of([("note-a", [Written(text="x")])])
+    locked = first._replace(events=(unread(first.events[0], Cause.LOCKED),))
+    with pytest.raises(Unavailable, match=r"^the view 'notes' stops before position 1: .* \(locked\)"):
+        folded(poisoned(Dose(), streams=streams), [[locked]])
+
+
+def test_what_was_dropped_is_left_out_and_its_stream_goes_on() -> None:
+    (commit,) = commits_of([("note-a", [Written(text="x"), Scored(by=POISON), Scored(by=2)])])
+    fold = RowFold(poisoned(Dose()), None, [EventName("note-a", 2)])
+    for event in commit.events:
+        fold.take("note-a", event)
+    row = fold.document("default", "note-a", Place(1), 1)
+    assert (row["score"], fold.failures, "_parked" in row) == (2, [], False)
+    assert dropped_in(row) == [EventName("note-a", 2)]
+
+
+def test_a_process_without_memory_parks_nothing() -> None:
+    with pytest.raises(MemoryError):
+        raised(MemoryError())
