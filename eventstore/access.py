@@ -40,7 +40,8 @@ OWN: Mapping[str, Rights] = {
 
 def rights(others: Iterable[str]) -> dict[str, Rights]:
     """What may be done with each of nerve's collections; `others` are those that are not the log's."""
-    return {**OWN, **{name: Rights(WRITE, WRITE) for name in others}}
+    own = (*WRITE, "dropIndex")
+    return {**OWN, **{name: Rights(own, own) for name in others}}
 
 
 class Grants:

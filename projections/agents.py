@@ -93,6 +93,7 @@ view = View(
     apply=_apply,
     filters=("name", "state", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
     orders=("name", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
+    indexes=(("state", "name"),),
     also=(tasks,),
     description="Someone who works on tasks, with the count of them.",
 )

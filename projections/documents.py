@@ -96,5 +96,7 @@ view = View(
         "changed_by",
     ),
     orders=("title", "created_at", "changed_at"),
+    indexes=(("archived", "-changed_at"),),
+    search=("title", "content", "tags"),
     description="A title and any JSON, of which every version stays.",
 )

@@ -20,7 +20,7 @@ from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import Unavailable
-from eventstore.driver import DUPLICATE_KEY, Collection, Database, Document, Write, unavailable_if_down
+from eventstore.driver import DUPLICATE_KEY, Collection, Database, Document, Write
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -59,20 +59,6 @@ def place(stored: Row) -> Place:
 def collection(database: Database, view: View[Any]) -> Collection:
     """Where the view's rows are."""
     return database[f"view_{view.name}"]
-
-
-async def prepare(rows: Collection, view: View[Any]) -> None:
-    """Create the indexes that queries and change reads need. Raises Unavailable."""
-    with unavailable_if_down():
-        await rows.create_index(BY_CHANGE, name="changes")
-        for name in dict.fromkeys(("id", *view.filters, *view.orders)):
-            keys = dict.fromkeys((*LIVE, name, "id"))
-            await rows.create_index([(key, 1) for key in keys], name=f"by_{name}")
-        await rows.create_index(
-            [("_tenant", 1), ("_subjects", 1)],
-            name="subjects",
-            partialFilterExpression={"_subjects": {"$exists": True}},
-        )
 
 
 def key_filter(stored: Document) -> dict[str, Any]:

@@ -99,5 +99,7 @@ view = View(
     apply=_apply,
     filters=("title", "status", "priority", "agent_id", "workflow_id", "created_at", "finished_at"),
     orders=("title", "created_at", "finished_at", "duration_seconds"),
+    indexes=(("status", "-created_at"), ("agent_id", "status", "-created_at")),
+    search=("title", "description", "tags"),
     description="A piece of work, done by one agent.",
 )

@@ -23,8 +23,11 @@ class View(Generic[R]):
     `row` is a TypedDict whose fields are the type's fields; each has ``id``. `key` gives the ids of the rows
     that an event touches, `apply` the row after it (None: the row is gone). Both are pure, and see the events
     of `context` and of the contexts in `also`.
-    `filters` and `orders` name the row fields a query may filter and sort by. `description` is the type's
-    text in the API. Raises DeclarationError where these do not fit together.
+    `filters` and `orders` name the row fields a query may filter and sort by, each with an index of its own.
+    `indexes` are those over several of them, ``-`` before one that descends: first what is asked for by
+    equality, then what is sorted by or asked for by a range. `search` names the fields whose words a query
+    may look for. Both may change without a rebuild. `description` is the type's text in the API. Raises
+    DeclarationError where these do not fit together.
     """
 
     name: str
@@ -36,6 +39,8 @@ class View(Generic[R]):
     filters: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     also: tuple[Context, ...] = field(default=(), kw_only=True)
+    indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
+    search: tuple[str, ...] = field(default=(), kw_only=True)
     description: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -46,6 +51,15 @@ class View(Generic[R]):
             raise DeclarationError(
                 f"view {self.name!r} filters or orders by {sorted(unknown)}, which no row has"
             )
+        indexed = {name.removeprefix("-") for index in self.indexes for name in index or ("",)}
+        unknown = indexed - {"id", *self.filters, *self.orders}
+        if unknown:
+            raise DeclarationError(
+                f"view {self.name!r} has indexes of {sorted(unknown)}, by which it neither filters nor orders"
+            )
+        unknown = set(self.search) - set(self.row.__annotations__)
+        if unknown:
+            raise DeclarationError(f"view {self.name!r} searches {sorted(unknown)}, which no row has")
         reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
         if reserved:
             raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")

@@ -108,5 +108,6 @@ view = View(
     apply=_apply,
     filters=("name", "status", "steps_completed", "started_at", "finished_at"),
     orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),
+    indexes=(("status", "-started_at"),),
     description="A case that advances step by step.",
 )

@@ -15,10 +15,11 @@ from domain.kernel import Commit
 from eventstore.driver import Database, Document, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
+from projections.indexes import prepare
 from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.folding import Fold, touches
 from projections.projecting.scrubbing import Scrubber
-from projections.rows import collection, prepare, replacement, write
+from projections.rows import collection, replacement, write
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
 from subscriptions.consuming.consumer import Consumer, Handler

@@ -9,6 +9,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
+from domain.kernel import Json
 from domain.kernel.errors import DeclarationError
 from projections.view import View
 
@@ -37,14 +38,23 @@ _KINDS: Mapping[Any, Kind] = {
 def kinds(view: View[Any]) -> Mapping[str, Kind]:
     """The kind of each field that the view filters or sorts by.
 
-    Raises DeclarationError where that cannot be done by a field's type.
+    Raises DeclarationError where that cannot be done by a field's type, nor a search in one.
     """
     hints = get_type_hints(view.row, include_extras=True)
+    for name in view.search:
+        if not _is_searchable(hints[name]):
+            raise DeclarationError(f"view {view.name!r} cannot search {name!r}, a {hints[name]}")
     found = {name: _kind(hints[name]) for name in (*view.filters, *view.orders, "id")}
     for name, kind in found.items():
         if kind is None or (kind is Kind.LIST and name in view.orders):
             raise DeclarationError(f"view {view.name!r} cannot filter or order by {name!r}, a {hints[name]}")
     return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _is_searchable(hint: Any) -> bool:
+    """Of any JSON, what is a text or a list of texts is found."""
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return _kind(hint) in (Kind.TEXT, Kind.LIST) or Json in members
 
 
 def _kind(hint: Any) -> Kind | None:

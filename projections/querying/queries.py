@@ -8,9 +8,9 @@ from typing import Any
 
 from domain.kernel.errors import StaleRead, ValidationFailed
 from eventstore.driver import Database, unavailable_if_down
+from projections.indexes import check_indexes
 from projections.projecting.projector import consumer_name
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
-from projections.querying.kinds import kinds
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, collection, row_key
 from projections.view import View
@@ -47,7 +47,7 @@ class ViewReader:
         wakeups: Wakeups,
         poll_interval: float,
     ) -> None:
-        kinds(view)
+        check_indexes(view)
         self.view = view
         self._rows = collection(database, view)
         self._progress = Progress(consumer_name(view), checkpoints, wakeups, poll_interval)

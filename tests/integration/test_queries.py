@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel.errors import StaleRead, ValidationFailed
+from projections.indexes import prepare
 from projections.querying.ordering import Direction, OrderBy
-from projections.rows import collection, prepare
+from projections.rows import collection
 from tests.notes import Erased, Rig, Scored, Written, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
