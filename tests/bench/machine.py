@@ -86,6 +86,16 @@ class Machine:
         finally:
             child.stop(STOP_GRACE)
 
+    @contextmanager
+    def working(self, environment: Mapping[str, str]) -> Iterator[None]:
+        """A worker process beside what is measured, on the same core."""
+        with on_subject_core():
+            child = Child("worker", [sys.executable, "-m", "api.cli", "worker"], environment=environment)
+        try:
+            yield
+        finally:
+            child.stop(STOP_GRACE)
+
 
 @contextmanager
 def on_subject_core() -> Iterator[None]:
