@@ -10,6 +10,7 @@ from domain.kernel.errors import StaleRead, ValidationFailed
 from eventstore.driver import Database, unavailable_if_down
 from projections.indexes import check_indexes
 from projections.projecting.projector import consumer_name
+from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, collection, row_key
@@ -52,9 +53,10 @@ class ViewReader:
         self._rows = collection(database, view)
         self._progress = Progress(consumer_name(view), checkpoints, wakeups, poll_interval)
 
-    async def get(self, tenant: str, id: str) -> Row | None:
-        """The tenant's row of this id."""
-        row = await self.stored(row_key(tenant, id))
+    async def get(self, tenant: str, id: str, *, fields: Fields | None = None) -> Row | None:
+        """The tenant's row of this id; with `fields` no more of it than these."""
+        with unavailable_if_down():
+            row = await self._rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone"))
         return None if row is None or row["_gone"] else row
 
     async def stored(self, key: str) -> Row | None:
@@ -72,9 +74,11 @@ class ViewReader:
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
+        fields: Fields | None = None,
     ) -> Page:
         """The `first` rows behind the cursor `after`, or the `last` ones before the cursor `before`.
 
+        With `fields` they hold no more than these, and what their cursors are made of.
         Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong.
         """
         size = _size(first, last)
@@ -85,7 +89,8 @@ class ViewReader:
             parts.append(by.behind(after, ("after",)))
         if before is not None:
             parts.append(by.behind(before, ("before",), backward=True))
-        found = self._rows.find({**_live(tenant), "$and": parts}).sort(by.sort(backward=backward))
+        wanted = {**_live(tenant), "$and": parts}
+        found = self._rows.find(wanted, projection(fields, *by.names)).sort(by.sort(backward=backward))
         with unavailable_if_down():
             rows = await found.limit(size + 1).to_list(None)
         more, rows = len(rows) > size, rows[:size]
