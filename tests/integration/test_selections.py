@@ -82,11 +82,13 @@ def test_mongod_sends_the_selected_fields_alone(site: Site) -> None:
         site.served.ask("{ workflows { nodes { status } } }")
         site.served.ask("{ workflows(orderBy: {field: NAME}) { pageInfo { hasNextPage } } }")
         site.served.ask("query ($id: ID!) { node(id: $id) { ... on Workflow { name } } }", id=site.ids[0])
+        site.served.ask("{ workflows { nodes { whole: steps { __typename } steps { name } } } }")
     assert [one["fields"] for one in sent] == [
         ["_gone", "_id", "name", "steps.agent_id"],
         ["_id", "id", "status"],
         ["_id", "id", "name"],
         ["_gone", "_id", "name"],
+        ["_id", "id", "steps"],
     ]
 
 
@@ -182,7 +184,7 @@ def answered(
         elif part.name == "__typename":
             answer[part.alias or part.name] = declared
         else:
-            value = row[(STEP if declared == "WorkflowStep" else WORKFLOW)[part.name]]
+            value: Any = row[(STEP if declared == "WorkflowStep" else WORKFLOW)[part.name]]
             if isinstance(value, datetime):
                 value = write_moment(value)
             if part.name == "steps":
