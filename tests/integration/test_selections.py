@@ -176,8 +176,8 @@ def answered(
     answer: dict[str, Any] = {}
     for part in parts:
         if part.condition is not None:
-            directive, value = part.condition
-            if (values[value] if isinstance(value, str) else value) == (directive == "skip"):
+            directive, said = part.condition
+            if (values[said] if isinstance(said, str) else said) == (directive == "skip"):
                 continue
         if part.name is None:
             _merge(answer, answered(part.parts, row, declared, values))
