@@ -156,6 +156,17 @@ async def test_a_row_that_never_stands_still_is_counted_as_such(sides: Sides) ->
     assert (result.moving, result.rows) == (1, 0)
 
 
+async def test_a_row_that_is_ahead_of_the_position_is_looked_at_again(sides: Sides) -> None:
+    await sides.old.insert_one(stored("note-1", 1, 2, 1))
+    positions = iter([1, 1, 3])
+
+    async def common() -> int:
+        return next(positions)
+
+    await sides.new.insert_one(stored("note-1", 1, 3, 2))
+    assert await sides.compare(common) == Comparison(same=1)
+
+
 async def test_the_first_rows_that_differ_are_named_with_their_fields_and_without_values(
     sides: Sides,
 ) -> None:
