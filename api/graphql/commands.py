@@ -57,7 +57,7 @@ def _mutation(command: type[Command], entity: View[Any] | None, row: Any, types:
             argument(
                 "expected_version",
                 int | None,
-                "The version the decision was made on; another one is a CONCURRENCY_CONFLICT.",
+                f"The version the decision was made on. {command.on_conflict.__doc__}",
             ),
             argument("await_", wait, "What to wait for before answering.", default=Await.STORED.value),
         ],

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from domain.kernel import ChangeCommand, CreateCommand, Identifier, Json, Name, Text
+from domain.documents.conflicts import merge
+from domain.kernel import (
+    ChangeCommand,
+    ConflictRule,
+    CreateCommand,
+    Identifier,
+    Json,
+    Name,
+    Text,
+    last_write_wins,
+)
 
 
 class CreateDocument(CreateCommand):
@@ -31,11 +43,15 @@ class PatchDocument(ChangeCommand):
     Members of objects that the patch names are replaced, those it has null for are removed.
     """
 
+    on_conflict: ClassVar[ConflictRule] = merge
+
     patch: Json = Field(description="The merge patch.")
 
 
 class RenameDocument(ChangeCommand):
     """Gives the document another title."""
+
+    on_conflict: ClassVar[ConflictRule] = last_write_wins
 
     title: Name = Field(description="What it is called from now on.")
 

@@ -3,6 +3,7 @@
 from domain.kernel.aggregate import Aggregate, Facts
 from domain.kernel.bus import CommandBus, Middleware
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, PutCommand, Receipt, Scope
+from domain.kernel.conflicts import ConflictRule, last_write_wins
 from domain.kernel.context import Catalog, Context
 from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
 from domain.kernel.event import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
@@ -19,6 +20,7 @@ __all__ = [
     "CommandBus",
     "Commit",
     "CommitInfo",
+    "ConflictRule",
     "Context",
     "CreateCommand",
     "Envelope",
@@ -42,5 +44,6 @@ __all__ = [
     "Unreadable",
     "Upcaster",
     "elapsed",
+    "last_write_wins",
     "upcaster",
 ]

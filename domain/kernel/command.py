@@ -11,16 +11,21 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.kernel.conflicts import ConflictRule, refuse
 from domain.kernel.fields import Identifier, Refers
 
 
 class Command(BaseModel):
-    """Base of every command; the docstring of a subclass is its description in the API."""
+    """Base of every command; the docstring of a subclass is its description in the API.
+
+    `on_conflict` says what becomes of it where the client expected an older version than the last.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     creates: ClassVar[bool]
     changes: ClassVar[bool]
+    on_conflict: ClassVar[ConflictRule] = refuse
 
     @property
     def target(self) -> str | None:

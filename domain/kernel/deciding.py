@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from domain.kernel.aggregate import Aggregate, Facts
-from domain.kernel.command import Envelope
+from domain.kernel.command import Command, Envelope
+from domain.kernel.conflicts import MOST_SINCE, refuse
 from domain.kernel.context import Catalog
 from domain.kernel.errors import (
     AlreadyExists,
@@ -20,6 +21,9 @@ from domain.kernel.errors import (
 )
 from domain.kernel.event import Event
 from domain.kernel.ports import AggregateStore, Clock, IdSource, Loaded, NewCommit, NewEvent
+
+UnderWay = Callable[[], Sequence[tuple[int, Event]]]
+"""Tells the events that lead to a promised state and may not be stored yet, with their versions."""
 
 REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict)
 """What a state can have against a command. Another state may not: it must be told of one that is stored."""
@@ -70,7 +74,13 @@ class Decider:
         return Target(envelope.scope.tenant, stream, context.aggregate, command_id, made=named is None)
 
     async def decide(
-        self, envelope: Envelope, target: Target, promised: Loaded[Any] | None, *, again: bool
+        self,
+        envelope: Envelope,
+        target: Target,
+        promised: Loaded[Any] | None,
+        under_way: UnderWay = tuple,
+        *,
+        again: bool,
     ) -> Decision:
         """Decide on the promised state, else on what is stored: by the cache, unless it is done `again`.
 
@@ -78,7 +88,7 @@ class Decider:
         stored; what has none is looked at in the state that is stored now.
         """
         basis = promised or await self._load(envelope, target, again=again)
-        decision = await self._decide_in(basis, envelope, target)
+        decision = await self._decide_in(basis, envelope, target, under_way)
         if decision.events or basis.fresh:
             return decision
         return await self._decide_in(await self._load(envelope, target, again=True), envelope, target)
@@ -89,31 +99,57 @@ class Decider:
             return Loaded(target.kind(), 0, fresh=target.made)
         return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=again)
 
-    async def _decide_in(self, basis: Loaded[Any], envelope: Envelope, target: Target) -> Decision:
+    async def _decide_in(
+        self, basis: Loaded[Any], envelope: Envelope, target: Target, under_way: UnderWay = tuple
+    ) -> Decision:
         now = self._clock()
         try:
-            return Decision(basis, now, await self._events(basis, envelope, target, now))
+            command = await self._fitted(basis, envelope, target, under_way)
+            return Decision(basis, now, await self._events(basis, command, envelope, target, now))
         except REFUSALS as refusal:
             return Decision(basis, now, refusal=refusal)
 
+    async def _fitted(
+        self, basis: Loaded[Any], envelope: Envelope, target: Target, under_way: UnderWay
+    ) -> Command:
+        """The command as it is to be decided; raises ConcurrencyConflict where its rule refuses."""
+        command, expected = envelope.command, envelope.expected_version
+        if expected is None or expected == basis.version:
+            return command
+        rule = type(command).on_conflict
+        if rule is not refuse and 0 < expected < basis.version <= expected + MOST_SINCE:
+            since = await self._since(basis, target, expected, under_way)
+            fitted: Command | None = rule(command, since) if since is not None else None
+            if fitted is not None:
+                return fitted
+        raise ConcurrencyConflict(target.stream, expected, basis.version)
+
+    async def _since(
+        self, basis: Loaded[Any], target: Target, expected: int, under_way: UnderWay
+    ) -> Sequence[Event] | None:
+        """The events from the expected version to the basis; None where another writer came between."""
+        behind = basis.version - expected
+        # First, so that no append can end in between and be in neither.
+        promised = under_way()
+        stored = await self._aggregates.since(target.tenant, target.stream, expected, behind)
+        known = expected + len(stored)
+        rest = [event for version, event in promised if known < version <= basis.version]
+        return [*stored, *rest] if len(stored) + len(rest) == behind else None
+
     async def _events(
-        self, basis: Loaded[Any], envelope: Envelope, target: Target, now: datetime
+        self, basis: Loaded[Any], command: Command, envelope: Envelope, target: Target, now: datetime
     ) -> Sequence[Event]:
-        command = envelope.command
-        expected = envelope.expected_version
-        if expected is not None and expected != basis.version:
-            raise ConcurrencyConflict(target.stream, expected, basis.version)
         if basis.version == 0 and not command.creates:
             raise NotFound(f"there is no {target.kind.category} {target.stream!r}; create it first")
         if basis.version > 0 and not command.changes:
             raise AlreadyExists(f"{target.stream} exists already; choose another id or leave it out")
-        facts = Facts(envelope.occurred or now, await self._others(envelope, target.tenant))
+        facts = Facts(envelope.occurred or now, await self._others(command, target.tenant))
         events: Sequence[Event] = basis.state.decide(command, facts)
         return events
 
-    async def _others(self, envelope: Envelope, tenant: str) -> dict[str, Aggregate[Any, Any]]:
+    async def _others(self, command: Command, tenant: str) -> dict[str, Aggregate[Any, Any]]:
         others: dict[str, Aggregate[Any, Any]] = {}
-        for field, category, stream in envelope.command.references():
+        for field, category, stream in command.references():
             check_prefix(field, category, stream)
             found = await self._aggregates.load(tenant, stream, self._catalog.aggregate(category), fresh=True)
             if found.version == 0:

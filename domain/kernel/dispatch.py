@@ -77,7 +77,9 @@ class Dispatch:
             if basis is not None and basis.command_id == self._target.command_id:
                 return _Turn(basis, None)
             state = None if basis is None else basis.state
-            decision = await self._decider.decide(self._envelope, self._target, state, again=self._again)
+            decision = await self._decider.decide(
+                self._envelope, self._target, state, self._queue.under_way, again=self._again
+            )
             if not decision.events:
                 return _Turn(basis, decision)
             return _Turn(basis, decision, self._begin(basis, decision))
@@ -88,7 +90,7 @@ class Dispatch:
         commit = self._decider.commit(
             self._envelope, self._target, decision, None if basis is None else basis.command_id
         )
-        promise = Promise(self._target.command_id, decision.after())
+        promise = Promise(self._target.command_id, decision.after(), decision.events)
         self._queue.begin(promise)
         return commit, promise
 

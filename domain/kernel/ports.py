@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -98,6 +99,9 @@ class AggregateStore(Protocol):
 
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
         """The state of the stream; with `fresh` it holds all that was acknowledged before the call."""
+
+    async def since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
+        """The stored events behind a version, in order, at most `limit`. Raises Unavailable."""
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember the state that an append has just led to."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
 from domain.kernel.errors import Overloaded
+from domain.kernel.event import Event
 from domain.kernel.ports import Loaded
 
 WAITING = 10_000
@@ -19,11 +20,13 @@ WAITING = 10_000
 class Promise:
     """The state that an append under way will leave, should it land."""
 
-    __slots__ = ("_kept", "_told", "command_id", "state")
+    __slots__ = ("_kept", "_told", "command_id", "events", "state")
 
-    def __init__(self, command_id: str, state: Loaded[Any]) -> None:
+    def __init__(self, command_id: str, state: Loaded[Any], events: Sequence[Event] = ()) -> None:
         self.command_id = command_id
         self.state = state
+        self.events = events
+        """Those of the append, that lead to the state."""
         self._told = asyncio.Event()
         self._kept = False
 
@@ -66,6 +69,14 @@ class StreamQueue:
         For a command that is under way already it is that one's promise: its first run decides what it does.
         """
         return self._promises.get(command_id) or self._last
+
+    def under_way(self) -> Sequence[tuple[int, Event]]:
+        """The events of the appends under way that a promise builds on, with their versions, in order."""
+        return [
+            (version, event)
+            for promise in self._promises.values()
+            for version, event in enumerate(promise.events, promise.state.version - len(promise.events) + 1)
+        ]
 
     async def take_turn(self, ticket: int) -> None:
         """Wait until it is this command's turn to decide; `pass_on` must follow. Raises Overloaded."""

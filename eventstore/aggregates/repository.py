@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from domain.kernel import Aggregate
+from domain.kernel import Aggregate, Event
 from domain.kernel.context import holds_personal_data
+from domain.kernel.errors import Unavailable
 from domain.kernel.ports import Loaded
 from eventstore.aggregates.rebuilder import Rebuilder
 from eventstore.aggregates.snapshots import Snapshot
@@ -30,6 +32,7 @@ class AggregateRepository:
     """
 
     def __init__(self, log: EventLog, rebuilder: Rebuilder | None = None, size: int = 10_000) -> None:
+        self._log = log
         self._rebuilder = rebuilder or Rebuilder(log)
         self._kept: Lru[tuple[str, str], _Kept] = Lru(size)
 
@@ -51,6 +54,15 @@ class AggregateRepository:
         )
         self.keep(tenant, stream, state, version)
         return Loaded(state, version, fresh=True)
+
+    async def since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
+        """The stored events behind a version, in order, at most `limit`. Raises as `load` does."""
+        events = []
+        for event in await self._log.stream(tenant, stream, version, limit):
+            if event.payload is None:
+                raise Unavailable(event.why_unreadable())
+            events.append(event.payload)
+        return events
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember a state, unless a newer one is known already or it may hold personal data."""

@@ -73,11 +73,28 @@ def test_every_version_of_a_document_can_be_read_compared_and_restored(served: S
 
 def test_a_change_that_was_decided_on_an_older_version_is_refused(served: Served) -> None:
     note = served.do("createDocument", title="x", content=1)["stream"]
-    rename = 'mutation ($id: ID!) { renameDocument(input: {id: $id, title: "y"}, expectedVersion: 1) '
-    rename += "{ receipt { version } } }"
-    assert served.ask(rename, id=note)["renameDocument"]["receipt"]["version"] == 2
-    error = served.refused(rename, id=note)
+    replace = "mutation ($id: ID!) { replaceDocument(input: {id: $id, content: 2}, expectedVersion: 1) "
+    replace += "{ receipt { version } } }"
+    assert served.ask(replace, id=note)["replaceDocument"]["receipt"]["version"] == 2
+    error = served.refused(replace, id=note)
     assert (error["extensions"]["code"], error["extensions"]["version"]) == ("CONCURRENCY_CONFLICT", 2)
+
+
+def test_changes_that_fit_together_all_hold_and_the_last_title_wins(served: Served) -> None:
+    """Each was decided on version 1, by clients that did not know of each other."""
+    note = served.do("createDocument", title="x", content={"a": 1, "b": {"c": 1, "d": 1}})["stream"]
+    patch = "mutation ($input: PatchDocumentInput!) { patchDocument(input: $input, expectedVersion: 1) "
+    patch += "{ receipt { version } } }"
+    rename = "mutation ($input: RenameDocumentInput!) { renameDocument(input: $input, expectedVersion: 1) "
+    rename += "{ receipt { version } } }"
+    served.ask(patch, input={"id": note, "patch": {"a": 2}})
+    served.ask(rename, input={"id": note, "title": "y"})
+    served.ask(rename, input={"id": note, "title": "z"})
+    served.ask(patch, input={"id": note, "patch": {"b": {"d": 2}}})
+    error = served.refused(patch, input={"id": note, "patch": {"b": {"d": None}}})
+    assert (error["extensions"]["code"], error["extensions"]["version"]) == ("CONCURRENCY_CONFLICT", 5)
+    state = served.ask(STATE, id=note, version=5)["stateAt"]["state"]
+    assert (state["title"], state["content"]) == ("z", {"a": 2, "b": {"c": 1, "d": 2}})
 
 
 def test_any_entity_has_versions(served: Served) -> None:

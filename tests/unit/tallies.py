@@ -12,6 +12,7 @@ from domain.kernel import (
     Aggregate,
     Catalog,
     ChangeCommand,
+    ConflictRule,
     Context,
     CreateCommand,
     Event,
@@ -40,6 +41,19 @@ class Add(ChangeCommand):
     amount: int = 1
 
 
+def grown(command: Bid, since: Sequence[Event]) -> Bid | None:
+    """Where the total only grew since."""
+    return command if all(isinstance(one, Moved) and one.total >= one.seen for one in since) else None
+
+
+class Bid(ChangeCommand):
+    """Adds to a tally, also where it grew since the version that was expected."""
+
+    on_conflict: ClassVar[ConflictRule] = grown
+
+    amount: int = 1
+
+
 class Reset(ChangeCommand):
     """Brings a tally to zero; changes nothing where it is."""
 
@@ -61,7 +75,7 @@ class Moved(Event, type="tally.moved"):
     total: int
 
 
-TallyCommand = Open | Add | Reset | Match
+TallyCommand = Open | Add | Bid | Reset | Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class Tally(Aggregate[TallyCommand, Opened | Moved]):
                 return [Opened()]
             case Reset():
                 return [self._to(0)] if self.total else []
-            case Add(amount=amount):
+            case Add(amount=amount) | Bid(amount=amount):
                 return [self._to(self.total + amount)]
             case Match(other=other):
                 return [self._to(self.total + facts.other(Tally, other).total)]
@@ -199,6 +213,12 @@ class MemoryAggregates:
         state = known.state.evolve_all(events[known.version :])
         self.kept[stream] = Loaded(state, max(known.version, len(events)), fresh=False)
         return replace(self.kept[stream], fresh=True)
+
+    async def since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
+        self.reads += 1
+        await asyncio.sleep(0)
+        events = [new.event for commit in self.log.stored if commit.stream == stream for new in commit.events]
+        return events[version : version + limit]
 
     def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         if stream not in self.kept or self.kept[stream].version < version:

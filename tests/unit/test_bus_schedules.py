@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from api.ids import new_id, now
 from domain.kernel import Command, CommandBus, Envelope, Facts, InvariantViolated, Receipt
 from domain.kernel.errors import ConcurrencyConflict, NerveError, NotFound, Unavailable
-from tests.unit.tallies import CATALOG, Add, Match, MemoryAggregates, MemoryLog, Open, Reset, fold
+from domain.kernel.ports import NewCommit
+from tests.unit.tallies import CATALOG, Add, Bid, Match, MemoryAggregates, MemoryLog, Moved, Open, Reset, fold
 
 STREAMS = ("tally-1", "tally-2")
 streams = st.sampled_from(STREAMS)
 commands = st.one_of(
     st.builds(Open, id=streams),
     st.builds(Add, id=streams, amount=st.sampled_from([1, 30, 60])),
+    st.builds(Bid, id=streams, amount=st.sampled_from([1, 30])),
     st.builds(Reset, id=streams),
     st.builds(Match, id=streams, other=streams),
 )
@@ -109,8 +111,21 @@ def test_i2_i3_every_schedule_leaves_what_one_command_after_the_other_would(sche
         if isinstance(sent.told, Receipt) and sent.told.position:
             commit = stored[sent.told.position - 1]
             assert commit.command_id == sent.told.command_id
+            if isinstance(sent.envelope.command, Bid) and not sent.told.replayed:
+                assert fits(stored[: sent.told.position - 1], sent.envelope, commit.expected)
         elif isinstance(sent.told, InvariantViolated | NotFound | ConcurrencyConflict | Receipt):
             assert any(answers(run, sent, upto) for upto in range(sent.since, sent.until + 1))
+
+
+def fits(stored: Sequence[NewCommit], envelope: Envelope, version: int) -> bool:
+    """Whether the command may be decided at `version`: it expects that one, or its rule allows it."""
+    expected, stream = envelope.expected_version, envelope.command.target
+    if expected in (None, version):
+        return True
+    assert expected is not None
+    events = [new.event for commit in stored if commit.stream == stream for new in commit.events]
+    grew = all(isinstance(one, Moved) and one.total >= one.seen for one in events[expected:version])
+    return isinstance(envelope.command, Bid) and 0 < expected < version and grew
 
 
 def answers(run: Run, sent: Sent, upto: int) -> bool:
@@ -120,7 +135,7 @@ def answers(run: Run, sent: Sent, upto: int) -> bool:
     state = fold(stored, command.target)
     version = sum(len(commit.events) for commit in stored if commit.stream == command.target)
     others = {other: fold(run.log.stored, other) for *_, other in command.references()}
-    if sent.envelope.expected_version not in (None, version):
+    if not fits(stored, sent.envelope, version):
         return isinstance(sent.told, ConcurrencyConflict)
     if (version > 0) == command.creates:
         return isinstance(sent.told, InvariantViolated | NotFound)
