@@ -29,8 +29,9 @@ from eventstore.driver import Database, open_client, refused_if_forbidden
 from eventstore.log import EventLog
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
-from projections.projecting.projector import ViewWorker
+from projections.projecting.worker import ViewWorker
 from projections.querying.queries import ViewReader
+from projections.standing import ViewStanding
 from projections.view import View
 from projections.watching.changes import LiveChanges
 from projections.watching.live import LiveView
@@ -138,8 +139,9 @@ async def _assemble(
     rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
     bus = _bus(catalog, log, AggregateRepository(log, rebuilder), metrics)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
-    readers = {view.name: ViewReader(view, *parts) for view in views}
-    changes = {view.name: LiveChanges(view, *parts) for view in views}
+    standings = {view.name: ViewStanding(view, *parts) for view in views}
+    readers = {name: ViewReader(standing) for name, standing in standings.items()}
+    changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
     live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
     seal = PositionSeal(await log.secret())
     services = Services(bus, log, feed, readers, live, seal, settings.wait_timeout, settings.max_page)
@@ -159,6 +161,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         nerve.checkpoints,
         nerve.wakeups,
         tick=settings.poll_interval,
+        lease_time=settings.lease_time,
         around=metrics.around,
     )
     sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval)

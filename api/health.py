@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from api.composition import Nerve
 from domain.kernel.errors import Unavailable
-from projections.projecting.projector import consumer_name
+from projections.standing import consumer_name
+from subscriptions.consuming.standing import Standing
 
 PATIENCE = 0.8
 """Seconds a server may take to answer: who asks usually waits for one."""
@@ -34,10 +35,14 @@ async def check_readiness(nerve: Nerve) -> Readiness:
 async def _missing(nerve: Nerve) -> list[str]:
     try:
         async with asyncio.timeout(PATIENCE):
-            begun = await nerve.checkpoints.positions()
+            standings = await _standings(nerve)
     except (Unavailable, TimeoutError):
         return ["mongodb"]
-    return [name for name in map(consumer_name, nerve.views) if name not in begun]
+    return [name for name, standing in standings.items() if standing.active is None]
+
+
+async def _standings(nerve: Nerve) -> dict[str, Standing]:
+    return await nerve.checkpoints.standings(map(consumer_name, nerve.views))
 
 
 async def _redis_answers(nerve: Nerve) -> bool:
@@ -52,7 +57,7 @@ async def view_lags(nerve: Nerve) -> dict[str, int]:
     """How many positions each view is behind the log; nothing while MongoDB does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
-            reached, head = await asyncio.gather(nerve.checkpoints.positions(), nerve.log.head())
+            standings, head = await asyncio.gather(_standings(nerve), nerve.log.head())
     except (Unavailable, TimeoutError):
         return {}
-    return {view.name: max(0, head - reached.get(consumer_name(view), 0)) for view in nerve.views}
+    return {view.name: max(0, head - standings[consumer_name(view)].position) for view in nerve.views}

@@ -10,16 +10,16 @@ from domain.kernel.errors import ConfigurationError
 from eventstore.access import Grants, Rights, rights
 from eventstore.driver import Database, unavailable_if_down
 from projections.projecting.dead_letters import DEAD_LETTERS
-from projections.rows import collection
+from projections.rows import slots
 from projections.view import View
-from subscriptions.consuming.checkpoints import CHECKPOINTS
+from subscriptions.consuming.standing import CONSUMERS
 
 logger = logging.getLogger(__name__)
 
 
-def needed_rights(database: Database, views: Iterable[View[Any]]) -> dict[str, Rights]:
+def needed_rights(views: Iterable[View[Any]]) -> dict[str, Rights]:
     """What is done with each collection of nerve's, by the users of either role."""
-    return rights([CHECKPOINTS, DEAD_LETTERS, *(collection(database, view).name for view in views)])
+    return rights([CONSUMERS, DEAD_LETTERS, *(slot for view in views for slot in slots(view))])
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
@@ -29,7 +29,7 @@ async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
     """
     with unavailable_if_down():
         grants = await Grants.of(database)
-    for name, needed in needed_rights(database, views).items():
+    for name, needed in needed_rights(views).items():
         for action in needed.application:
             if not grants.may(action, name):
                 raise ConfigurationError(

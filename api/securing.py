@@ -58,7 +58,7 @@ async def secure(settings: Settings) -> Sequence[User]:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():
             await Collections.of(database).prepare()
-            await _make_roles(database, needed_rights(database, views))
+            await _make_roles(database, needed_rights(views))
             for user in users:
                 await _make_user(client[user.source], user, settings.database)
     return users

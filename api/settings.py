@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
+from subscriptions.consuming.group import LEASE_TIME
 
 
 class Settings(BaseSettings):
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     snapshot_every: int = Field(50, ge=1, description="Events between two snapshots of a stream.")
     fence_after: float = Field(1.0, gt=0, description="Seconds a reader waits at a hole in the log.")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between looks at the log without Redis.")
+    lease_time: float = Field(
+        LEASE_TIME, gt=0, description="Seconds within which a dead worker's views are taken over."
+    )
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")

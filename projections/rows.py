@@ -27,6 +27,9 @@ from subscriptions.messages import Place
 Row = Mapping[str, Any]
 """A row as it is stored; its own fields are those without a leading underscore."""
 
+SLOTS = 3
+"""Generations of a view that have rows at a time: one that is kept, the active one, one that is built."""
+
 LIVE = ("_tenant", "_gone")
 """What every query fixes, and so the beginning of every index."""
 
@@ -56,9 +59,14 @@ def place(stored: Row) -> Place:
     return Place(stored["_position"], stored["_place"])
 
 
-def collection(database: Database, view: View[Any]) -> Collection:
-    """Where the view's rows are."""
-    return database[f"view_{view.name}"]
+def slots(view: View[Any]) -> tuple[str, ...]:
+    """The names of the collections that take the rows of the view's generations in turn."""
+    return tuple(f"view_{view.name}_{slot}" for slot in range(SLOTS))
+
+
+def collection(database: Database, view: View[Any], generation: int) -> Collection:
+    """Where the rows of this generation of the view are."""
+    return database[slots(view)[generation % SLOTS]]
 
 
 def key_filter(stored: Document) -> dict[str, Any]:

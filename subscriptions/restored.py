@@ -19,7 +19,7 @@ class Shortfall(NamedTuple):
 
 async def find_shortfall(log: EventLog, checkpoints: Checkpoints) -> Shortfall:
     """What is known of positions that the log does not have. Raises Unavailable."""
-    positions = {f"the consumer {name}": at for name, at in (await checkpoints.positions()).items()}
+    positions = {f"the consumer {name}": at for name, at in (await checkpoints.furthest()).items()}
     positions["the last sealed block"] = await log.sealed_upto()
     if await log.reaches(max(positions.values())):
         return Shortfall(await log.head(), {})

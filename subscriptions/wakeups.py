@@ -41,6 +41,11 @@ class Listener:
         self._hint = max(self._hint, position)
         self._woken.set()
 
+    def take(self) -> int:
+        """The highest position that was told since the last look, 0 for none, without waiting."""
+        hint, self._hint = self._hint, 0
+        return hint
+
     async def wait(self, within: float, beyond: int) -> None:
         """Until a position beyond `beyond` is told, messages may have been missed, or `within` seconds."""
         with suppress(TimeoutError):
@@ -50,7 +55,7 @@ class Listener:
                     await self._woken.wait()
                     self._woken.clear()
                     # A hint is used once: one that was wrong may cost a look, not a loop.
-                    hint, self._hint = self._hint, 0
+                    hint = self.take()
 
 
 class Wakeups:

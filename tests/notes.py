@@ -24,15 +24,20 @@ from domain.kernel import (
 )
 from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.archiving.blobs import BlobStore
-from eventstore.driver import Database, Driver, open_client
+from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
 from eventstore.personal.sealing import MasterKeys
-from projections.projecting.projector import ViewWorker
+from projections.projecting.worker import ViewWorker
 from projections.querying.queries import ViewReader
+from projections.rows import collection
+from projections.standing import ViewStanding, consumer_name
 from projections.view import View
 from projections.watching.changes import LiveChanges
 from projections.watching.live import LiveView
 from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.leases import Lease, Leases
+from subscriptions.consuming.standing import Standing
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.wakeups import Wakeups
 from tests.support import chosen_driver
@@ -174,6 +179,7 @@ class Rig:
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
     archive: BlobStore | None = None
     masters: MasterKeys | None = None
+    lease_time: float = 3.0
 
     def __post_init__(self) -> None:
         self.wakeups = Wakeups(self.redis_url, self.database.name)
@@ -188,15 +194,29 @@ class Rig:
         )
         self.checkpoints = Checkpoints(self.database)
         self.feed = Feed(self.log, self.wakeups, self.poll_interval)
-        parts = (self.view, self.database, self.checkpoints, self.wakeups)
-        self.reader = ViewReader(*parts, self.poll_interval)
-        self.changes = LiveChanges(*parts, self.poll_interval)
+        parts = (self.database, self.checkpoints, self.wakeups, self.poll_interval)
+        self.standing = ViewStanding(self.view, *parts)
+        self.reader = ViewReader(self.standing)
+        self.changes = LiveChanges(self.standing, self.poll_interval)
         self.live = LiveView(self.reader, self.changes)
         self._minutes = count()
 
     def worker(self) -> ViewWorker:
         parts = (self.database, self.feed, self.checkpoints, self.wakeups)
-        return ViewWorker([self.view], *parts, tick=self.poll_interval)
+        return ViewWorker([self.view], *parts, tick=self.poll_interval, lease_time=self.lease_time)
+
+    async def opened(self) -> Standing:
+        """How the view's consumer stands, with an active generation."""
+        return await Generations(self.database).open(consumer_name(self.view))
+
+    async def hold(self) -> Lease:
+        """The lease of all that the active generation is to do, taken from whoever holds it."""
+        standing = await self.opened()
+        assert standing.active is not None
+        (seen,) = standing.generations[standing.active].partitions
+        leases = Leases(self.database, "the test", 60)
+        taken = await leases.take(standing.consumer, standing.active, seen, force=True)
+        return taken[0] if taken else await self.hold()
 
     async def append(self, stream: str, *events: Event, tenant: str | None = None) -> Receipt:
         """Store the events as one commit; each later one happened a minute after the one before."""
@@ -230,10 +250,15 @@ class Rig:
             found += more
         return found
 
-    async def documents(self) -> dict[str, dict[str, Any]]:
-        """What the view holds, without the generation."""
-        stored = await self.database[f"view_{self.view.name}"].find().to_list(None)
+    async def documents(self, generation: int | None = None) -> dict[str, dict[str, Any]]:
+        """What the view holds, without the generation: the active one's rows, or this one's."""
+        rows = await self.standing.rows() if generation is None else self.rows(generation)
+        stored = await rows.find().to_list(None)
         return {row["_id"]: {key: row[key] for key in row if key != "_generation"} for row in stored}
+
+    def rows(self, generation: int = 1) -> Collection:
+        """Where the rows of a generation are."""
+        return collection(self.database, self.view, generation)
 
     async def write(self, names: Iterable[str]) -> int:
         """A new note for each name; the position of the last."""

@@ -10,7 +10,8 @@ import typer
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
 from eventstore.driver import refused_if_forbidden
-from projections.projecting.projector import consumer_name, drop_view
+from projections.projecting.worker import drop_view
+from subscriptions.consuming.generations import Generations
 from subscriptions.restored import Shortfall, find_shortfall
 
 
@@ -44,11 +45,10 @@ async def _forget(nerve: Nerve, shortfall: Shortfall) -> None:
     with refused_if_forbidden("mongo_url"):
         await nerve.log.adopt_end()
     for view in nerve.views:
-        await drop_view(view, nerve.database, nerve.checkpoints)
-    views = set(map(consumer_name, nerve.views))
-    for name, position in (await nerve.checkpoints.positions()).items():
-        if name not in views and position > shortfall.head:
-            await nerve.checkpoints.remove(name)
+        await drop_view(view, nerve.database)
+    for name, position in (await nerve.checkpoints.furthest()).items():
+        if position > shortfall.head:
+            await Generations(nerve.database).drop(name)
 
 
 def _say(text: str) -> None:

@@ -73,7 +73,7 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
         database = client[settings.database]
         collections = Collections.of(database)
         with refused_if_forbidden("mongo_url"), _progress() as show:
-            consumers = await Checkpoints(database).positions()
+            consumers = await Checkpoints(database).furthest()
             verifier = Verifier(
                 collections,
                 Archive(collections.segments, open_archive(settings)),

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from api.cli.terminal import output, running_nerve
 from domain.kernel.errors import NotFound, ValidationFailed
-from projections.projecting.projector import drop_view
+from projections.projecting.worker import drop_view
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
 
@@ -49,5 +49,5 @@ async def _drop(names: list[str] | None) -> None:
         for name in names or views:
             if name not in views:
                 raise NotFound(f"there is no view {name!r}; there are {', '.join(views)}")
-            await drop_view(views[name], nerve.database, nerve.checkpoints)
+            await drop_view(views[name], nerve.database)
             output.print(f"{name}: dropped; the worker builds it anew")

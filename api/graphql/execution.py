@@ -28,7 +28,6 @@ from api.graphql.context import RequestContext
 from api.graphql.errors import failure, request_error
 from api.graphql.leaves import LeafExecutor, find_leaves
 from api.graphql.places import places
-from api.graphql.selections import Selections
 from eventstore.lru import Lru
 
 Result = dict[str, Any]
@@ -51,19 +50,11 @@ class Operation(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """A text that was parsed and is valid, and what is known by now of its selections."""
-
-    node: DocumentNode
-    selections: Selections
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
-    """An operation that may be run."""
+    """An operation that may be run: its text was parsed and is valid."""
 
     operation: Operation
-    document: Document
+    document: DocumentNode
     kind: OperationType
 
 
@@ -84,14 +75,14 @@ class Executor:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self._leaves = find_leaves(schema)
-        self._documents: Lru[str, Document] = Lru(CACHED_DOCUMENTS)
+        self._documents: Lru[str, DocumentNode] = Lru(CACHED_DOCUMENTS)
 
     def prepare(self, operation: Operation) -> Prepared:
         """Parse and validate the operation; raises Refused."""
         document = self._documents.get(operation.query)
         if document is None:
             document = self._parse(operation.query)
-        chosen = get_operation_ast(document.node, operation.operation_name)
+        chosen = get_operation_ast(document, operation.operation_name)
         if chosen is None:
             error = GraphQLError("operationName must say which operation of the document to run")
             raise Refused([request_error(error, ["operationName"])])
@@ -125,15 +116,14 @@ class Executor:
             except Exception as error:
                 yield {"errors": [failure(GraphQLError(str(error), original_error=error))]}
 
-    def _parse(self, text: str) -> Document:
+    def _parse(self, text: str) -> DocumentNode:
         try:
-            node = parse(text)
-            errors = validate(self.schema, node)
+            document = parse(text)
+            errors = validate(self.schema, document)
         except GraphQLError as error:
             raise Refused([request_error(error, ["query"])]) from None
         if errors:
-            raise self._refused(errors, node, {})
-        document = Document(node, Selections())
+            raise self._refused(errors, document, {})
         if len(text) <= CACHED_LENGTH:
             self._documents.put(text, document)
         return document
@@ -143,15 +133,15 @@ class Executor:
         variables = prepared.operation.variables or {}
         bound = LeafExecutor.build(
             self.schema,
-            prepared.document.node,
-            context_value=context.running(prepared.document.selections),
+            prepared.document,
+            context_value=context,
             raw_variable_values=variables,
             operation_name=prepared.operation.operation_name,
             is_awaitable=_is_coroutine,
             leaves=self._leaves,
         )
         if isinstance(bound, list):
-            raise self._refused(bound, prepared.document.node, variables)
+            raise self._refused(bound, prepared.document, variables)
         return bound
 
     def _refused(

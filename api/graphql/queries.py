@@ -79,8 +79,7 @@ def single(view: View[Any], row: Any) -> StrawberryField:
     ) -> Mapping[str, Any] | None:
         context = info.context
         await _reach(view, at_least, context)
-        fields = context.selections.fields(info, view)
-        return await context.services.readers[view.name].get(context.scope.tenant, id, fields=fields)
+        return await context.services.readers[view.name].get(context.scope.tenant, id)
 
     arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST]
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
@@ -132,7 +131,6 @@ def _list(view: View[Any]) -> Resolver:
             after=after,
             last=last,
             before=before,
-            fields=context.selections.fields(info, view),
         )
         return _connection(page, filter)
 
@@ -185,8 +183,7 @@ def node(entities: Mapping[str, View[Any]], interface: Any) -> StrawberryField:
             raise NotFound(
                 f"no entity has ids like {id!r}; they start with one of {', '.join(sorted(entities))}"
             )
-        fields = context.selections.fields(info, view)
-        row = await context.services.readers[view.name].get(context.scope.tenant, id, fields=fields)
+        row = await context.services.readers[view.name].get(context.scope.tenant, id)
         return None if row is None else {**row, "__typename": view.type_name}
 
     arguments = [argument("id", strawberry.ID, "The id of any entity.")]

@@ -21,6 +21,7 @@ from pymongo import UpdateOne
 from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Database, Document, Write, unavailable_if_down
 from projections.projecting.parking import EventName, Failure, parked_in
+from projections.rows import SLOTS
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +65,10 @@ class DeadLetters:
         self._view = view
 
     async def prepare(self, generation: int) -> None:
-        """Create the index, and forget what older generations left."""
+        """Create the index, and forget those of generations whose rows are gone."""
         with unavailable_if_down():
             await self._letters.create_index([("view", 1), ("generation", 1), ("key", 1)], name="rows")
-            await self._letters.delete_many({"view": self._view, "generation": {"$lt": generation}})
+            await self._letters.delete_many({"view": self._view, "generation": {"$lte": generation - SLOTS}})
 
     async def record(self, generation: int, letters: Sequence[Letter]) -> None:
         """Add the letters, or another failure to those that are there and were not tried for it yet."""

@@ -6,7 +6,7 @@ whoever writes a row has folded all of its events up to that position.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from pymongo import InsertOne
@@ -21,15 +21,7 @@ from projections.projecting.folding import Fold, touches
 from projections.projecting.scrubbing import Scrubber
 from projections.rows import collection, replacement, write
 from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
-from subscriptions.consuming.consumer import Consumer, Handler
-from subscriptions.feed import Feed
-from subscriptions.wakeups import Wakeups
-
-
-def consumer_name(view: View[Any]) -> str:
-    """The name of the view's durable consumer, and the topic under which its progress is announced."""
-    return f"view.{view.name}"
+from subscriptions.consuming.checkpoints import Checkpoint
 
 
 class Projector:
@@ -40,19 +32,24 @@ class Projector:
 
     def __init__(self, view: View[Any], database: Database, log: EventLog) -> None:
         self._view = view
-        self._rows = collection(database, view)
+        self._database = database
+        self._log = log
         self._letters = DeadLetters(database, view.name)
-        self._scrubber = Scrubber(view, self._rows, log, self._letters)
-        self._fold = Fold(view, 0)
+        self._begin(Checkpoint(0, 0))
 
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Make the collection ready; at the start from zero, clear it of what older generations left."""
-        self._fold = Fold(self._view, checkpoint.generation)
+        self._begin(checkpoint)
         await prepare(self._rows, self._view)
         await self._letters.prepare(checkpoint.generation)
         if checkpoint.position == 0:
             with unavailable_if_down():
                 await self._rows.delete_many({"_generation": {"$lt": checkpoint.generation}})
+
+    def _begin(self, checkpoint: Checkpoint) -> None:
+        self._rows = collection(self._database, self._view, checkpoint.generation)
+        self._scrubber = Scrubber(self._view, self._rows, self._log, self._letters)
+        self._fold = Fold(self._view, checkpoint.generation)
 
     async def handle(self, commits: Sequence[Commit]) -> None:
         """Fold a batch in. Raises Unavailable, and whatever the view's functions raise."""
@@ -90,53 +87,3 @@ class Projector:
         refused = await write(self._rows, writes)
         # Another projector has inserted these since they were read; ours may still be the newer ones.
         await write(self._rows, [replacement(documents[i]) for i in refused])
-
-
-Around = Callable[[str, Handler], Handler]
-"""Wraps the handler of the consumer of this name."""
-
-
-class ViewWorker:
-    """Keeps views up to date, all from one feed. `tick`: see `Consumer`; `around` wraps each handler."""
-
-    def __init__(
-        self,
-        views: Sequence[View[Any]],
-        database: Database,
-        feed: Feed,
-        checkpoints: Checkpoints,
-        wakeups: Wakeups,
-        *,
-        tick: float,
-        around: Around = lambda _consumer, handler: handler,
-    ) -> None:
-        self._consumers = [
-            Consumer(
-                consumer_name(view),
-                feed,
-                checkpoints,
-                around(consumer_name(view), Projector(view, database, feed.log)),
-                announce=wakeups.announce,
-                tick=tick,
-            )
-            for view in views
-        ]
-
-    async def start(self) -> None:
-        """Begin to project in the background."""
-        for consumer in self._consumers:
-            await consumer.start()
-
-    async def stop(self) -> None:
-        """Finish the batches in hand, and stop."""
-        for consumer in self._consumers:
-            await consumer.stop()
-
-
-async def drop_view(view: View[Any], database: Database, checkpoints: Checkpoints) -> None:
-    """Forget the view's rows and how far it was: a worker that runs, or the next one, builds it from zero."""
-    removed = await checkpoints.remove(consumer_name(view))
-    if removed is not None:
-        with unavailable_if_down():
-            # A worker may be building the next generation already.
-            await collection(database, view).delete_many({"_generation": {"$lte": removed.generation}})

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel.errors import StaleRead, ValidationFailed
-from eventstore.driver import Database, unavailable_if_down
+from eventstore.driver import unavailable_if_down
 from projections.indexes import check_indexes
-from projections.projecting.projector import consumer_name
-from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.ordering import Order, OrderBy, parse_order
-from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, collection, row_key
-from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.progress import Progress
-from subscriptions.wakeups import Wakeups
+from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, row_key
+from projections.standing import ViewStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +35,21 @@ class ViewReader:
     Making one raises DeclarationError where the view filters or sorts by what cannot be compared.
     """
 
-    def __init__(
-        self,
-        view: View[Any],
-        database: Database,
-        checkpoints: Checkpoints,
-        wakeups: Wakeups,
-        poll_interval: float,
-    ) -> None:
-        check_indexes(view)
-        self.view = view
-        self._rows = collection(database, view)
-        self._progress = Progress(consumer_name(view), checkpoints, wakeups, poll_interval)
+    def __init__(self, standing: ViewStanding) -> None:
+        check_indexes(standing.view)
+        self.view = standing.view
+        self._standing = standing
 
-    async def get(self, tenant: str, id: str, *, fields: Fields | None = None) -> Row | None:
-        """The tenant's row of this id; with `fields` no more of it than these."""
-        with unavailable_if_down():
-            row = await self._rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone"))
+    async def get(self, tenant: str, id: str) -> Row | None:
+        """The tenant's row of this id."""
+        row = await self.stored(row_key(tenant, id))
         return None if row is None or row["_gone"] else row
 
     async def stored(self, key: str) -> Row | None:
         """The row of this key, even if it is gone."""
+        stored = await self._standing.rows()
         with unavailable_if_down():
-            return await self._rows.find_one({"_id": key})
+            return await stored.find_one({"_id": key})
 
     async def page(
         self,
@@ -74,11 +61,9 @@ class ViewReader:
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
-        fields: Fields | None = None,
     ) -> Page:
         """The `first` rows behind the cursor `after`, or the `last` ones before the cursor `before`.
 
-        With `fields` they hold no more than these, and what their cursors are made of.
         Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong.
         """
         size = _size(first, last)
@@ -89,8 +74,8 @@ class ViewReader:
             parts.append(by.behind(after, ("after",)))
         if before is not None:
             parts.append(by.behind(before, ("before",), backward=True))
-        wanted = {**_live(tenant), "$and": parts}
-        found = self._rows.find(wanted, projection(fields, *by.names)).sort(by.sort(backward=backward))
+        stored = await self._standing.rows()
+        found = stored.find({**_live(tenant), "$and": parts}).sort(by.sort(backward=backward))
         with unavailable_if_down():
             rows = await found.limit(size + 1).to_list(None)
         more, rows = len(rows) > size, rows[:size]
@@ -106,7 +91,7 @@ class ViewReader:
         What changed last comes first. A row may be further on than `position`.
         """
         wanted = {**_live(tenant), "_created": {"$lte": position}, **to_mongo(filter)}
-        found = self._rows.find(wanted).sort(LAST_CHANGED_FIRST)
+        found = (await self._standing.rows()).find(wanted).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return list(await found.limit(limit or 0).to_list(None))
 
@@ -115,25 +100,27 @@ class ViewReader:
 
         A row that changes while this goes on may come again.
         """
+        stored = await self._standing.rows()
         with unavailable_if_down():
             wanted = {"_tenant": tenant, "_position": {"$gte": position}}
-            async for row in self._rows.find(wanted).sort(BY_CHANGE):
+            async for row in stored.find(wanted).sort(BY_CHANGE):
                 yield row
 
     async def count(self, tenant: str, filter: Mapping[str, Any] | None = None) -> int:
         """How many rows match. Raises ValidationFailed at ``filter``."""
         parsed = parse_filter(self.view, filter)
         wanted = _live(tenant) if parsed == EVERYTHING else {**_live(tenant), **to_mongo(parsed)}
+        stored = await self._standing.rows()
         with unavailable_if_down():
-            return await self._rows.count_documents(wanted)
+            return await stored.count_documents(wanted)
 
     async def position(self) -> int:
         """The position up to which the view holds every change."""
-        return await self._progress.position()
+        return await self._standing.position()
 
     async def wait_for(self, position: int, within: float) -> None:
         """Until the view has reached `position`; raises StaleRead where `within` seconds are not enough."""
-        reached = await self._progress.reach(position, within)
+        reached = await self._standing.reach(position, within)
         if reached < position:
             raise StaleRead(self.view.name, position - reached)
 

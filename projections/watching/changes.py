@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from eventstore.driver import Database, unavailable_if_down
-from projections.projecting.projector import consumer_name
-from projections.rows import BY_CHANGE, Row, collection
-from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoints
+from eventstore.driver import Collection, unavailable_if_down
+from projections.rows import BY_CHANGE, Row
+from projections.standing import ViewStanding
 from subscriptions.tail import Tail
-from subscriptions.wakeups import Wakeups
 
 
 class _ChangedRows:
@@ -20,13 +16,11 @@ class _ChangedRows:
     A row that changes again while this is read has moved beyond the second one, where the next read finds it.
     """
 
-    def __init__(self, view: View[Any], database: Database, checkpoints: Checkpoints) -> None:
-        self._name = consumer_name(view)
-        self._rows = collection(database, view)
-        self._checkpoints = checkpoints
+    def __init__(self, standing: ViewStanding) -> None:
+        self._standing = standing
 
     async def head(self) -> int:
-        return await self._checkpoints.position(self._name)
+        return await self._standing.position()
 
     def reader(self) -> _ChangedRows:
         return self
@@ -39,33 +33,26 @@ class _ChangedRows:
         return max((row.get("_scrubbed", 0) for row in rows), default=0)
 
     async def read(self, after: int, limit: int) -> tuple[Sequence[Row], int]:
-        upto = await self.head()
+        stored, upto = await self._standing.reached()
         if upto <= after:
             return (), after
-        rows = await self._between(after, upto, limit)
+        rows = await _between(stored, after, upto, limit)
         if len(rows) < limit:
             return rows, upto
         cut = self.position(rows[-1])
         whole = [row for row in rows if self.position(row) < cut]
         # More rows than asked for may have changed at one position; they stay together.
-        return (whole, cut - 1) if whole else (await self._between(after, cut, 0), cut)
+        return (whole, cut - 1) if whole else (await _between(stored, after, cut, 0), cut)
 
-    async def _between(self, after: int, upto: int, limit: int) -> Sequence[Row]:
-        found = self._rows.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
-        with unavailable_if_down():
-            return await found.limit(limit).to_list(None)
+
+async def _between(stored: Collection, after: int, upto: int, limit: int) -> Sequence[Row]:
+    found = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
+    with unavailable_if_down():
+        return await found.limit(limit).to_list(None)
 
 
 class LiveChanges(Tail[Row]):
     """The changes of one view, read once for all who watch it in this process."""
 
-    def __init__(
-        self,
-        view: View[Any],
-        database: Database,
-        checkpoints: Checkpoints,
-        wakeups: Wakeups,
-        poll_interval: float,
-    ) -> None:
-        source = _ChangedRows(view, database, checkpoints)
-        super().__init__(source, wakeups.listen(consumer_name(view)), poll_interval)
+    def __init__(self, standing: ViewStanding, poll_interval: float) -> None:
+        super().__init__(_ChangedRows(standing), standing.listen(), poll_interval)

@@ -2,82 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventstore.driver import Database, unavailable_if_down
-
-CHECKPOINTS = "checkpoints"
-"""The collection's name."""
+from subscriptions.consuming.leases import Lease
+from subscriptions.consuming.standing import CONSUMERS, READ, WHOLE, Partition, Standing
 
 
 class Checkpoint(NamedTuple):
-    """All up to `position` is done.
-
-    `generation` grows with each new start from zero: who holds an older one works on what no longer counts.
-    """
+    """All up to `position` is done in this generation, as far as it is the partition's work."""
 
     generation: int
     position: int
+    partition: Partition = WHOLE
 
 
 class Checkpoints:
     """The checkpoints of one database. Every method raises Unavailable where MongoDB does not answer."""
 
     def __init__(self, database: Database) -> None:
-        self._checkpoints = database[CHECKPOINTS]
-        self._counters = database["counters"]
+        self._consumers = database[CONSUMERS]
 
-    async def open(self, consumer: str) -> Checkpoint:
-        """The consumer's checkpoint; a new generation at position 0 where it has none."""
+    async def save(self, lease: Lease, position: int) -> bool:
+        """Move the checkpoint on, never back, and extend the lease; False where that is lost."""
+        further = {"$max": [f"${lease.path}.position", position]}
         with unavailable_if_down():
-            stored = await self._checkpoints.find_one({"_id": consumer})
-            if stored is None:
-                fresh = {"generation": await self._next_generation(), "position": 0}
-                stored = await self._checkpoints.find_one_and_update(
-                    {"_id": consumer}, {"$setOnInsert": fresh}, upsert=True, return_document=True
-                )
-        assert stored is not None
-        return Checkpoint(stored["generation"], stored["position"])
-
-    async def save(self, consumer: str, checkpoint: Checkpoint) -> bool:
-        """Move the checkpoint on, never back. False where its generation is over: open it again."""
-        with unavailable_if_down():
-            result = await self._checkpoints.update_one(
-                {"_id": consumer, "generation": checkpoint.generation},
-                {"$max": {"position": checkpoint.position}, "$currentDate": {"at": True}},
-            )
+            result = await self._consumers.update_one(lease.guard, lease.extension(position=further))
         return result.matched_count == 1
 
-    async def holds(self, consumer: str, generation: int) -> bool:
-        """Whether `generation` is still the consumer's."""
+    async def standing(self, consumer: str) -> Standing:
+        """How the consumer stands; without any generation where it never ran."""
         with unavailable_if_down():
-            stored = await self._checkpoints.find_one({"_id": consumer})
-        return stored is not None and stored["generation"] == generation
+            return Standing.of(consumer, await self._consumers.find_one({"_id": consumer}, READ))
+
+    async def standings(self, consumers: Iterable[str] | None = None) -> dict[str, Standing]:
+        """How these consumers stand, or all that ever began, by their names."""
+        names = None if consumers is None else list(consumers)
+        wanted = {} if names is None else {"_id": {"$in": names}}
+        with unavailable_if_down():
+            stored = await self._consumers.find(wanted, READ).to_list(None)
+        found = {one["_id"]: Standing.of(one["_id"], one) for one in stored}
+        return {**{name: Standing.of(name, None) for name in names or ()}, **found}
 
     async def position(self, consumer: str) -> int:
         """The position up to which all is done, 0 where the consumer never ran."""
-        with unavailable_if_down():
-            stored = await self._checkpoints.find_one({"_id": consumer})
-        return 0 if stored is None else int(stored["position"])
+        return (await self.standing(consumer)).position
 
-    async def positions(self) -> dict[str, int]:
-        """The position of every consumer that has begun, by its name."""
-        with unavailable_if_down():
-            stored = await self._checkpoints.find().to_list(None)
-        return {consumer["_id"]: consumer["position"] for consumer in stored}
-
-    async def remove(self, consumer: str) -> Checkpoint | None:
-        """Make the consumer start from zero, soon if it runs; the checkpoint that it had."""
-        with unavailable_if_down():
-            stored = await self._checkpoints.find_one({"_id": consumer})
-            if stored is None:
-                return None
-            await self._checkpoints.delete_one({"_id": consumer, "generation": stored["generation"]})
-        return Checkpoint(stored["generation"], stored["position"])
-
-    async def _next_generation(self) -> int:
-        counter = await self._counters.find_one_and_update(
-            {"_id": "generation"}, {"$inc": {"value": 1}}, upsert=True, return_document=True
-        )
-        assert counter is not None
-        return int(counter["value"])
+    async def furthest(self) -> dict[str, int]:
+        """The highest position that any part of a consumer has had, by its name."""
+        standings = await self.standings()
+        return {name: one.furthest for name, one in standings.items() if one.generations}

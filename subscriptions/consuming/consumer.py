@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -11,6 +12,7 @@ from typing import Protocol
 from domain.kernel import Commit
 from subscriptions.backoff import Backoff
 from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
+from subscriptions.consuming.leases import Lease
 from subscriptions.feed import Feed
 
 logger = logging.getLogger(__name__)
@@ -27,77 +29,82 @@ class Handler(Protocol):
 
 
 class Consumer:
-    """Hands the log to a handler, and moves the checkpoint after each batch.
+    """Hands the log to a handler under one lease, and moves the checkpoint after each batch.
 
-    What the handler raises is logged, and tried again from the checkpoint after a growing pause. `announce`
-    is told each position that is done. `tick`, in seconds, is how late a removed checkpoint is noticed.
+    It ends when it is told to, or has lost the lease. What the handler raises is logged, and tried again from
+    the checkpoint after a growing pause. `announce` is told each position that is done. `extended` is when
+    the lease was extended last, on this process's monotonic clock.
     """
 
     def __init__(
         self,
-        name: str,
+        lease: Lease,
+        position: int,
         feed: Feed,
         checkpoints: Checkpoints,
         handler: Handler,
-        *,
         announce: Callable[[str, int], None],
-        tick: float,
     ) -> None:
-        self.name = name
+        self.lease = lease
+        self.extended = time.monotonic()
+        self._position = position
         self._feed = feed
         self._checkpoints = checkpoints
         self._handler = handler
         self._announce = announce
-        self._tick = tick
         self._backoff = Backoff()
         self._busy = False
-        self._stopping = False
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to consume in the background."""
+        self._leaving = False
         self._task = asyncio.create_task(self._run())
 
+    @property
+    def ended(self) -> bool:
+        """Whether it does nothing any more."""
+        return self._task.done()
+
+    def leave(self) -> None:
+        """Finish the batch in hand, and begin no other."""
+        self._leaving = True
+        if not self._busy:
+            self._task.cancel()
+
     async def stop(self) -> None:
-        """Finish the batch in hand, and stop."""
-        self._stopping = True
-        if self._task is not None:
-            if not self._busy:
-                self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """As `leave`; returns when it has ended."""
+        self.leave()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        while not self._stopping:
+        while not self._leaving:
             try:
-                await self._consume(await self._checkpoints.open(self.name))
+                await self._consume()
             except Exception:
                 pause = self._backoff.pause()
-                logger.exception(
-                    "%s failed, try %d; again in %.1f s", self.name, self._backoff.failures, pause
-                )
+                name, failures = self.lease.consumer, self._backoff.failures
+                logger.exception("%s failed, try %d; again in %.1f s", name, failures, pause)
                 await asyncio.sleep(pause)
 
-    async def _consume(self, checkpoint: Checkpoint) -> None:
-        """Handle batches until told to stop, or until the checkpoint was removed meanwhile."""
-        await self._handler.begin(checkpoint)
-        async with aclosing(self._feed.follow(checkpoint.position, tick=self._tick)) as batches:
+    async def _consume(self) -> None:
+        """Handle batches until told to leave."""
+        generation, partition = self.lease.generation, self.lease.partition
+        await self._handler.begin(Checkpoint(generation, self._position, partition))
+        async with aclosing(self._feed.follow(self._position)) as batches:
             async for batch in batches:
                 self._busy = True
                 try:
-                    going_on = await self._take(
-                        batch.items, Checkpoint(checkpoint.generation, batch.position)
-                    )
+                    await self._take(batch.items, batch.position)
                 finally:
                     self._busy = False
-                if self._stopping or not going_on:
+                if self._leaving:
                     return
 
-    async def _take(self, commits: Sequence[Commit], done: Checkpoint) -> bool:
+    async def _take(self, commits: Sequence[Commit], position: int) -> None:
         if not commits:
-            return await self._checkpoints.holds(self.name, done.generation)
+            return
         await self._handler.handle(commits)
-        if not await self._checkpoints.save(self.name, done):
-            return False
+        if not await self._checkpoints.save(self.lease, position):
+            # Somebody else has taken the partition, or its generation is over.
+            self._leaving = True
+            return
+        self._position, self.extended = position, time.monotonic()
         self._backoff.reset()
-        self._announce(self.name, done.position)
-        return True
+        self._announce(self.lease.consumer, position)

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from domain.kernel.errors import Unavailable
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.wakeups import Wakeups
+from subscriptions.wakeups import Listener
 
 
 class Progress:
-    """How far the consumer `name` is. `poll_interval`, in seconds, is how late that is noticed at most."""
+    """How far a consumer is, as `read` tells. `listener` is told of its checkpoints.
 
-    def __init__(self, name: str, checkpoints: Checkpoints, wakeups: Wakeups, poll_interval: float) -> None:
-        self._name = name
-        self._checkpoints = checkpoints
-        self._listener = wakeups.listen(name)
+    `poll_interval`, in seconds, is how late one is noticed at most where it is not.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[int]], listener: Listener, poll_interval: float) -> None:
+        self._read = read
+        self._listener = listener
         self._poll_interval = poll_interval
         self._waiting = 0
         self._task: asyncio.Task[None] | None = None
         self._looked = asyncio.Event()
         self._reached = 0
         self._failure: Unavailable | None = None
-
-    async def position(self) -> int:
-        """The consumer's position now. Raises Unavailable where MongoDB does not answer."""
-        return await self._checkpoints.position(self._name)
 
     async def reach(self, position: int, within: float) -> int:
         """The consumer's position once that is `position` or more, or as it is after `within` seconds.
@@ -42,7 +40,7 @@ class Progress:
                         if self._failure is not None:
                             raise self._failure
                     return self._reached
-            return await self.position()
+            return await self._read()
         finally:
             self._leave()
 
@@ -61,7 +59,7 @@ class Progress:
     async def _look(self) -> None:
         while True:
             try:
-                self._reached, self._failure = await self.position(), None
+                self._reached, self._failure = await self._read(), None
             except Unavailable as error:
                 self._failure = error
             self._looked.set()

@@ -42,8 +42,8 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     settings = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
     worker = Child("worker", [NERVE, "worker"], environment=settings)
     with MongoClient[dict[str, object]](mongo_url) as client:
-        checkpoints = client[database].checkpoints
-        eventually(lambda: checkpoints.count_documents({}) == len(Settings().contexts))
+        consumers = client[database].consumers
+        eventually(lambda: consumers.count_documents({}) == len(Settings().contexts))
         yield settings
         assert worker.stop(grace=20)
         assert worker.exit_code == 0

@@ -218,7 +218,7 @@ def test_a_context_that_came_later_needs_its_rights_first(
     with _environment(environment) as settings:
         more = settings.model_copy(update={"contexts": (*settings.contexts, "tests.notes")})
         with pytest.raises(
-            ConfigurationError, match=r"app may not find in nerve\.view_notes; run `nerve sec"
+            ConfigurationError, match=r"app may not find in nerve\.view_notes_0; run `nerve sec"
         ):
             asyncio.run(_open(more))
 

@@ -35,7 +35,7 @@ class Store:
             tzinfo=UTC,
         )
         database = client[os.environ["NERVE_DATABASE"]]
-        self._rows = database["view_workflows"]
+        self._rows = database["view_workflows_1"]
         self._commits = database["plain_log"]
 
     async def page(self, size: int) -> list[Document]:

@@ -10,7 +10,7 @@ from tests.notes import open_rig
 
 async def main() -> None:
     """Project until somebody ends this process."""
-    async with open_rig(*sys.argv[1:4], work=True):
+    async with open_rig(*sys.argv[1:4], work=True, lease_time=1.0):
         await asyncio.Event().wait()
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from domain.kernel import Commit
 from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.consumer import Consumer
+from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.group import Group
+from subscriptions.consuming.leases import Leases
 from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -41,13 +43,9 @@ class Recorder:
         self.done += positions
 
 
-def consumer(rig: Rig, handler: Recorder, told: list[int] | None = None) -> Consumer:
-    def announce(name: str, position: int) -> None:
-        assert name == "test"
-        if told is not None:
-            told.append(position)
-
-    return Consumer("test", rig.feed, rig.checkpoints, handler, announce=announce, tick=0.05)
+def consumer(rig: Rig, handler: Recorder) -> Group:
+    parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
+    return Group({"test": lambda: handler}, *parts, tick=0.05)
 
 
 async def reaches(rig: Rig, position: int) -> None:
@@ -57,9 +55,9 @@ async def reaches(rig: Rig, position: int) -> None:
 
 
 async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
-    first, second, told = Recorder(), Recorder(), []  # type: tuple[Recorder, Recorder, list[int]]
+    first, second, told = Recorder(), Recorder(), rig.wakeups.listen("test")
     await rig.write("abc")
-    running = consumer(rig, first, told)
+    running = consumer(rig, first)
     await running.start()
     await reaches(rig, 3)
     await running.stop()
@@ -69,7 +67,7 @@ async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
     await reaches(rig, 5)
     await running.stop()
     assert (first.done, second.done) == ([1, 2, 3], [4, 5])
-    assert told[-1] == 3
+    assert told.take() >= 3
     assert second.begun == [first.begun[0]._replace(position=3)]
 
 
@@ -118,34 +116,60 @@ async def test_stopping_finishes_the_batch_in_hand_and_begins_no_other(rig: Rig)
     assert await rig.checkpoints.position("test") == 1
 
 
-async def test_a_checkpoint_never_goes_back(rig: Rig) -> None:
-    checkpoint = await rig.checkpoints.open("test")
-    assert await rig.checkpoints.save("test", checkpoint._replace(position=7))
-    assert await rig.checkpoints.save("test", checkpoint._replace(position=3))
-    assert await rig.checkpoints.open("test") == checkpoint._replace(position=7)
-
-
-async def test_a_removed_checkpoint_makes_the_running_consumer_start_from_zero_in_a_new_generation(
-    rig: Rig,
-) -> None:
+async def test_dropped_generations_make_the_running_consumer_start_from_zero_in_a_new_one(rig: Rig) -> None:
     """It is noticed without any new event."""
     handler = Recorder()
     running = consumer(rig, handler)
     await running.start()
     await rig.write("abc")
     await reaches(rig, 3)
-    removed = await rig.checkpoints.remove("test")
+    dropped = await Generations(rig.database).drop("test")
     async with asyncio.timeout(DEADLINE):
         while len(handler.done) < 6:
             await asyncio.sleep(0.01)
     await running.stop()
     assert handler.done == [1, 2, 3, 1, 2, 3]
-    assert removed == handler.begun[0]._replace(position=3)
-    assert handler.begun[1].position == 0
-    assert handler.begun[1].generation > handler.begun[0].generation
-    assert not await rig.checkpoints.save("test", removed)
+    assert (dropped.active, dropped.position) == (1, 3)
+    assert handler.begun == [Checkpoint(1, 0), Checkpoint(2, 0)]
 
 
-async def test_consumers_that_open_at_once_share_one_generation(rig: Rig) -> None:
-    opened = await asyncio.gather(*(rig.checkpoints.open("test") for _ in range(20)))
-    assert len(set(opened)) == 1
+async def test_of_several_processes_one_works_and_another_goes_on_where_it_stopped(rig: Rig) -> None:
+    handlers = [Recorder() for _ in range(3)]
+    groups = [consumer(rig, handler) for handler in handlers]
+    for group in groups:
+        await group.start()
+    await rig.write("abc")
+    await reaches(rig, 3)
+    (first,) = [i for i, handler in enumerate(handlers) if handler.begun]
+    await groups[first].stop()
+    await rig.write("de")
+    await reaches(rig, 5)
+    for group in groups:
+        await group.stop()
+    assert sorted(handler.done for handler in handlers) == [[], [1, 2, 3], [4, 5]]
+
+
+async def test_a_consumer_whose_partition_was_taken_from_it_moves_no_checkpoint_and_ends(rig: Rig) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def hold(positions: list[int]) -> None:
+        entered.set()
+        await leave.wait()
+
+    slow = Recorder(hold)
+    running = consumer(rig, slow)
+    await running.start()
+    await rig.write("a")
+    await entered.wait()
+    (seen,) = (await rig.checkpoints.standing("test")).generations[1].partitions
+    taken = await Leases(rig.database, "another", 60).take("test", 1, seen, force=True)
+    assert taken is not None
+    leave.set()
+    async with asyncio.timeout(DEADLINE):
+        while not slow.done:
+            await asyncio.sleep(0.01)
+    await rig.write("b")
+    assert await rig.checkpoints.save(taken[0], 0)
+    await running.stop()
+    assert slow.done == [1]
+    assert await rig.checkpoints.position("test") == 0

@@ -88,11 +88,11 @@ async def test_a_worker_makes_new_indexes_without_a_rebuild(
         await rig.projected()
         after = await _stored(rig.database)
         assert after["default/note-a"] == before["default/note-a"]
-        assert "by_text,score" in await keys(rig.database["view_notes"])
+        assert "by_text,score" in await keys(rig.rows())
 
 
 async def _stored(database: Database) -> dict[str, dict[str, Any]]:
-    return {row["_id"]: row for row in await database["view_notes"].find().to_list(None)}
+    return {row["_id"]: row for row in await database["view_notes_1"].find().to_list(None)}
 
 
 class Tagged(TypedDict):

@@ -13,6 +13,7 @@ from projections.projecting.projector import Projector
 from projections.watching.held import Changed, ChangeKind, Snapshot
 from projections.watching.live import LiveView, ViewMessage
 from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.leases import Lease
 from subscriptions.messages import CaughtUp, Lagged, Place
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers
@@ -137,24 +138,24 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
         assert [short(m) for m in await hear(told, 2)] == [("UPDATED", "note-2", None), ("CAUGHT UP",)]
 
 
-async def ahead_of_its_checkpoint(rig: Rig) -> Checkpoint:
+async def ahead_of_its_checkpoint(rig: Rig) -> Lease:
     """A view with a batch in progress: its rows are at position 3, its checkpoint is at 1."""
     projector = Projector(view, rig.database, rig.log)
-    checkpoint = await rig.checkpoints.open("view.notes")
-    await projector.begin(checkpoint)
+    lease = await rig.hold()
+    await projector.begin(Checkpoint(lease.generation, 0))
     await rig.append("note-1", Written(text="a"))
     await rig.append("note-2", Written(text="b"))
     await rig.append("note-1", Scored(by=1))
     await projector.handle(await rig.commits())
-    await rig.checkpoints.save("view.notes", checkpoint._replace(position=1))
-    return checkpoint._replace(position=3)
+    await rig.checkpoints.save(lease, 1)
+    return lease
 
 
 async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     async with open_rig(mongo_url, redis_url, database) as rig:
-        checkpoint = await ahead_of_its_checkpoint(rig)
+        lease = await ahead_of_its_checkpoint(rig)
         async with (
             aclosing(rig.live.watch_many("default")) as fresh,
             aclosing(rig.live.watch_many("default", after=Place(0))) as resumed,
@@ -168,7 +169,7 @@ async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
             # To resume after more than the view holds would miss what is not there yet.
             assert all(not isinstance(m, Lagged) and m.place == Place(1) for ms in told for m in ms)
             assert not (await anext(batches)).items
-            await rig.checkpoints.save("view.notes", checkpoint)
+            await rig.checkpoints.save(lease, 3)
             rig.wakeups.announce("view.notes", 3)
             for stream in fresh, resumed:
                 assert short((await hear(stream, 1))[0])[:2] == ("ADDED", "note-2")
@@ -235,7 +236,11 @@ async def test_many_subscribers_cost_one_read_for_each_batch(
         await rig.write(map(str, range(9)))
         await asyncio.gather(*waiting)
         await rig.database.command({"profile": 0})
-        reads = {"ns": f"{database}.view_notes", "op": "query", "command.filter._position": {"$exists": True}}
+        reads = {
+            "ns": f"{database}.view_notes_1",
+            "op": "query",
+            "command.filter._position": {"$exists": True},
+        }
         assert 1 <= await rig.database["system.profile"].count_documents(reads) <= 18
         for told in subscribers:
             await told.aclose()

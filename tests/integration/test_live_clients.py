@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import aclosing
 from typing import Any
 
-from projections.projecting.projector import drop_view
+from projections.projecting.worker import drop_view
 from projections.rows import changed_fields, fields
 from projections.watching.held import Changed, ChangeKind, Snapshot
 from projections.watching.live import LiveView, ViewMessage
@@ -156,7 +156,7 @@ async def test_subscribers_old_new_and_resumed_do_not_go_wrong_while_the_view_is
             assert not await client.watch(server.live, messages=2)
         await churn(rig, 30, 2)
         await rig.projected()
-        await drop_view(view, rig.database, rig.checkpoints)
+        await drop_view(view, rig.database)
         new = [Client(wanted) for wanted in FILTERS]
         watching += [asyncio.create_task(client.watch(server.live)) for client in [*back, *new]]
         await churn(rig, 30, 3)

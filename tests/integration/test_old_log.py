@@ -7,8 +7,9 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.driver import open_client
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
-from projections.projecting.projector import ViewWorker
+from projections.projecting.worker import ViewWorker
 from projections.querying.queries import ViewReader
+from projections.standing import ViewStanding
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
@@ -56,12 +57,13 @@ async def test_all_that_was_ever_stored_is_read(mongo_url: str, redis_url: str, 
             assert letter.state == Letter(frozenset({"Ada", "Bob", "Cleo"}), Speed.FAST, ("Ada", "Ada"))
 
             for view in VIEWS:
-                reader = ViewReader(view, client[database], checkpoints, wakeups, 0.2)
+                standing = ViewStanding(view, client[database], checkpoints, wakeups, 0.2)
+                reader = ViewReader(standing)
                 await reader.wait_for(len(old), 10)
                 of_view = [event for event in events if event.commit.category == view.context.category]
                 # What was recorded by itself, as an example, need not begin a row.
                 begun = {event.stream for event in of_view if event.commit.source != "record"}
-                rows = await client[database][f"view_{view.name}"].find({"_gone": False}).to_list(None)
+                rows = await (await standing.rows()).find({"_gone": False}).to_list(None)
                 assert begun <= {row["id"] for row in rows}
         finally:
             await worker.stop()

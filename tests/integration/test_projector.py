@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pymongo import ReplaceOne
 
 from domain.kernel import Commit, Event
-from projections.projecting.projector import Projector, drop_view
+from projections.projecting.projector import Projector
+from projections.projecting.worker import drop_view
 from projections.rows import key_filter
 from subscriptions.consuming.checkpoints import Checkpoint
 from tests.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
@@ -81,7 +82,7 @@ def test_i8_batches_cut_anywhere_by_several_projectors_with_crashes_fold_as_one_
 
     async def check() -> None:
         async with open_rig(mongo_url, redis_url, database) as rig:
-            for name in ("log", "counters", "view_notes"):
+            for name in ("log", "counters", "view_notes_1"):
                 await rig.database[name].delete_many({})
             commits = await tell(rig, history)
             projectors = [Projector(view, rig.database, rig.log) for _ in range(3)]
@@ -132,7 +133,7 @@ async def test_i8_of_many_projectors_at_once_the_furthest_wins_each_row(rig: Rig
 async def test_i8_a_write_replaces_what_is_of_an_earlier_position_or_generation_and_nothing_else(
     rig: Rig, older: tuple[int, int], newer: tuple[int, int]
 ) -> None:
-    rows = rig.database["view_notes"]
+    rows = rig.rows()
 
     def row(place: tuple[int, int]) -> dict[str, object]:
         return {"_id": "default/note-1", "_generation": place[0], "_position": place[1]}
@@ -149,7 +150,7 @@ async def test_i8_a_projector_of_an_older_generation_cannot_spoil_a_newer_one(ri
     old, new = Projector(view, rig.database, rig.log), Projector(view, rig.database, rig.log)
     await old.begin(Checkpoint(1, 0))
     await old.handle(commits[:10])
-    await new.begin(Checkpoint(2, 0))
+    await new.begin(Checkpoint(4, 0))  # In the same slot.
     assert await rig.documents() == {}
     await new.handle(commits[:5])
     await old.handle(commits[10:])  # Folds onto rows that are not there any more.
@@ -165,16 +166,13 @@ async def test_a_view_that_is_dropped_while_its_worker_runs_is_built_again(
         await rig.projected()
         before = await rig.documents()
         assert before == folded(await rig.commits())
-        first = await rig.checkpoints.open("view.notes")
-        await drop_view(view, rig.database, rig.checkpoints)
+        await drop_view(view, rig.database)
         writing = asyncio.create_task(rig.append("note-new", Written(text="meanwhile")))
         async with asyncio.timeout(20):
-            while not (
-                await rig.checkpoints.position("view.notes") == 31
-                and (await rig.checkpoints.open("view.notes")).generation > first.generation
-            ):
+            while (standing := await rig.opened()).position < 31:
                 await asyncio.sleep(0.01)
         await writing
+        assert standing.active == 2
         assert await rig.documents() == folded(await rig.commits())
 
 
@@ -189,10 +187,10 @@ async def test_dropping_again_and_again_under_load_leaves_no_trace(
         for stream, happened in some_history(seed=6, length=120, notes=5):
             receipt = await rig.append(stream, *happened)
             if receipt.position % 25 == 0:
-                await drop_view(view, rig.database, rig.checkpoints)
-        generation = (await rig.checkpoints.open("view.notes")).generation
+                await drop_view(view, rig.database)
+        generation = (await rig.opened()).active
         await rig.projected(20)
-        assert await rig.checkpoints.holds("view.notes", generation)
+        assert (await rig.opened()).active == generation
         assert await rig.documents() == folded(await rig.commits())
 
 
@@ -237,7 +235,9 @@ async def test_a_batch_costs_one_read_and_one_write(rig: Rig) -> None:
         await projector.handle(batch)
         await rig.database.command({"profile": 0})
         seen = (
-            await rig.database["system.profile"].find({"ns": f"{rig.database.name}.view_notes"}).to_list(None)
+            await rig.database["system.profile"]
+            .find({"ns": f"{rig.database.name}.view_notes_1"})
+            .to_list(None)
         )
         await rig.database["system.profile"].drop()
         counted = Counter(entry["op"] for entry in seen)

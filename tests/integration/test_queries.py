@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from domain.kernel.errors import StaleRead, ValidationFailed
 from projections.indexes import prepare
 from projections.querying.ordering import Direction, OrderBy
-from projections.rows import collection
 from tests.notes import Erased, Rig, Scored, Written, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -30,7 +29,7 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
 
 async def fill(rig: Rig, rows: list[dict[str, Any]]) -> None:
     """Put rows into the view as a projector would."""
-    stored = collection(rig.database, view)
+    stored = rig.rows()
     await prepare(stored, view)
     await stored.delete_many({})
     own = {"_tenant": TENANT, "_gone": False, "_position": 1, "_place": 0, "_created": 1, "_generation": 1}
@@ -134,7 +133,8 @@ async def test_a_page_deep_in_a_list_of_equals_costs_a_page(
         page = await rig.reader.page(TENANT, {"links": {"isNull": True}}, order, **arguments)
         assert len(page.rows) == 10
     await rig.database.command({"profile": 0})
-    seen = await rig.database["system.profile"].find({"op": "query"}).to_list(None)
+    of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}
+    seen = await rig.database["system.profile"].find(of_rows).to_list(None)
     assert all(entry["docsExamined"] <= 50 for entry in seen), [entry["docsExamined"] for entry in seen]
     assert len(seen) == 2
 
@@ -206,7 +206,7 @@ async def test_waiting_for_a_position_ends_when_the_view_is_there(
 
 
 async def test_waiting_for_a_position_that_does_not_come_tells_the_lag(rig: Rig) -> None:
-    await rig.checkpoints.save("view.notes", (await rig.checkpoints.open("view.notes"))._replace(position=4))
+    await rig.checkpoints.save(await rig.hold(), 4)
     with pytest.raises(StaleRead) as stale:
         await rig.reader.wait_for(7, 0.05)
     assert (stale.value.view, stale.value.lag) == ("notes", 3)

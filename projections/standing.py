@@ -1,0 +1,88 @@
+"""Where a view's rows are by now, and how far they are: what every reader of the view asks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from eventstore.driver import Collection, Database
+from projections.rows import collection
+from projections.view import View
+from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.progress import Progress
+from subscriptions.consuming.standing import Standing
+from subscriptions.wakeups import Listener, Wakeups
+
+
+def consumer_name(view: View[Any]) -> str:
+    """The name of the view's durable consumer, and the topic under which its progress is announced."""
+    return f"view.{view.name}"
+
+
+def switch_topic(view: View[Any]) -> str:
+    """The topic under which the number of a generation is announced when it becomes the active one."""
+    return f"{consumer_name(view)}.active"
+
+
+class ViewStanding:
+    """One for each view of a process. Its methods raise Unavailable where MongoDB does not answer.
+
+    `poll_interval`, in seconds, is how late a new active generation is noticed at most; whoever reads the
+    position notices it at once. Until then the rows of the one before are read, right as far as it came.
+    """
+
+    def __init__(
+        self,
+        view: View[Any],
+        database: Database,
+        checkpoints: Checkpoints,
+        wakeups: Wakeups,
+        poll_interval: float,
+    ) -> None:
+        self.view = view
+        self._database = database
+        self._checkpoints = checkpoints
+        self._wakeups = wakeups
+        self._poll_interval = poll_interval
+        self._progress = Progress(self.position, self.listen(), poll_interval)
+        self._switches = wakeups.listen(switch_topic(view))
+        self._generation: int | None = None
+        self._read_at = 0.0
+
+    def listen(self) -> Listener:
+        """A listener of its own to the view's progress."""
+        return self._wakeups.listen(consumer_name(self.view))
+
+    async def rows(self) -> Collection:
+        """The rows of the active generation; of what it is to be, where the view has none."""
+        due = time.monotonic() - self._poll_interval
+        if self._generation is None or self._read_at <= due or self._switches.take() > self._generation:
+            # Whoever asks while this is read need not read it too.
+            self._read_at = time.monotonic()
+            await self._look()
+        assert self._generation is not None
+        return collection(self._database, self.view, self._generation)
+
+    async def position(self) -> int:
+        """The position up to which the active generation holds every change."""
+        return (await self._look()).position
+
+    async def reached(self) -> tuple[Collection, int]:
+        """The rows of the active generation, and the position up to which these hold every change."""
+        standing = await self._look()
+        return collection(self._database, self.view, _readable(standing)), standing.position
+
+    async def reach(self, position: int, within: float) -> int:
+        """The position once that is `position` or more, or as it is after `within` seconds."""
+        return await self._progress.reach(position, within)
+
+    async def _look(self) -> Standing:
+        standing = await self._checkpoints.standing(consumer_name(self.view))
+        # Never back: of two reads at once, the one that began first may end last.
+        self._generation = max(self._generation or 0, _readable(standing))
+        self._read_at = time.monotonic() if standing.active is not None else 0.0
+        return standing
+
+
+def _readable(standing: Standing) -> int:
+    return standing.last + 1 if standing.active is None else standing.active

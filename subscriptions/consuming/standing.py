@@ -1,0 +1,129 @@
+"""How a durable consumer stands: its generations, and how far each is. One document holds it.
+
+    {_id: "view.tasks", revision, last: 4, active: 3,
+     generations: {"3": {state, begun_at, partitions: {"0": {position, epoch, owner, until, at}, …}},
+                   "4": {…}}}
+
+A *generation* is one start from zero, numbered from 1; `last` is the highest number that was given out, and
+none is given twice. The `active` one counts. A *partition* is a share of a generation's work by key; its
+lease is held by `owner` until the server's clock says `until`, and `epoch` grows with each new holder.
+`revision` grows with each change of what generations there are, and guards the next one; checkpoints and
+leases leave it alone. What is read of one document is consistent, and what is changed in it is one guarded
+update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from eventstore.driver import Document
+
+CONSUMERS = "consumers"
+"""The collection's name."""
+
+READ = {"revision": 1, "last": 1, "active": 1, "generations": 1, "now": "$$NOW"}
+"""The projection that `Standing.of` needs: with the server's clock at the time of the reading."""
+
+
+class Partition(NamedTuple):
+    """The share `number`, from 0, `of` so many that a generation's work is divided into."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, key: str) -> bool:
+        """Whether what belongs to `key` is this partition's work: the same in every process and version."""
+        return self.of == 1 or crc32(key.encode()) % self.of == self.number
+
+
+WHOLE = Partition()
+"""All of it, where a generation is not divided."""
+
+
+class State(StrEnum):
+    """What a generation is there for."""
+
+    ACTIVE = "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStanding:
+    """How far a partition is, and who holds its lease for how many more seconds; None where it is free."""
+
+    partition: Partition
+    position: int
+    epoch: int
+    owner: str | None
+    left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One start from zero."""
+
+    number: int
+    state: State
+    partitions: tuple[PartitionStanding, ...]
+
+    @property
+    def position(self) -> int:
+        """The position up to which all is done: the least of its partitions'."""
+        return min(partition.position for partition in self.partitions)
+
+    @property
+    def furthest(self) -> int:
+        """The highest position that any of its partitions has had."""
+        return max(partition.position for partition in self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A consumer as it was at one moment."""
+
+    consumer: str
+    revision: int
+    last: int
+    active: int | None
+    generations: Mapping[int, Generation]
+
+    @classmethod
+    def of(cls, consumer: str, stored: Document | None) -> Standing:
+        """What the document says, read with the projection `READ`; None: the consumer never began."""
+        if stored is None:
+            return cls(consumer, 0, 0, None, {})
+        found = stored.get("generations", {}).items()
+        generations = {int(number): _generation(int(number), one, stored["now"]) for number, one in found}
+        return cls(consumer, stored["revision"], stored["last"], stored.get("active"), generations)
+
+    @property
+    def position(self) -> int:
+        """The position up to which the active generation has done all; 0 where there is none."""
+        return 0 if self.active is None else self.generations[self.active].position
+
+    @property
+    def furthest(self) -> int:
+        """The highest position that any partition of any generation has had."""
+        return max((generation.furthest for generation in self.generations.values()), default=0)
+
+
+def path(generation: int, partition: int) -> str:
+    """Where a partition is in the document."""
+    return f"generations.{generation}.partitions.{partition}"
+
+
+def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Generation:
+    shares = stored["partitions"]
+    partitions = tuple(_partition(Partition(i, len(shares)), shares[str(i)], now) for i in range(len(shares)))
+    return Generation(number, State(stored["state"]), partitions)
+
+
+def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -> PartitionStanding:
+    until = stored.get("until")
+    left = (until - now).total_seconds() if until is not None else 0.0
+    owner = stored.get("owner") if left > 0 else None
+    return PartitionStanding(partition, stored["position"], stored["epoch"], owner, max(0.0, left))

@@ -1,0 +1,145 @@
+"""Leases and checkpoints of durable consumers: guarded by epochs, timed by the server's clock alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from eventstore.driver import Database, open_client
+from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.leases import Lease, Leases
+from subscriptions.consuming.standing import PartitionStanding
+from tests.support import chosen_driver
+
+pytestmark = pytest.mark.usefixtures("driver")
+
+LONG = 600.0
+
+
+@dataclass
+class Consumed:
+    """A consumer's document, and what is done with it."""
+
+    database: Database
+
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.database)
+        self.generations = Generations(self.database)
+
+    async def seen(self, generation: int = 1, partition: int = 0) -> PartitionStanding:
+        standing = await self.checkpoints.standing("test")
+        return standing.generations[generation].partitions[partition]
+
+    async def take(self, owner: str, term: float = LONG, *, force: bool = False) -> Lease | None:
+        taken = await Leases(self.database, owner, term).take("test", 1, await self.seen(), force=force)
+        return taken and taken[0]
+
+
+@pytest.fixture
+async def consumed(mongo_url: str, database: str) -> AsyncIterator[Consumed]:
+    async with open_client(mongo_url, chosen_driver()) as client:
+        consumed = Consumed(client[database])
+        await consumed.generations.open("test")
+        yield consumed
+
+
+async def test_of_many_who_take_one_partition_at_once_one_gets_it(consumed: Consumed) -> None:
+    taken = await asyncio.gather(*(consumed.take(f"owner {i}") for i in range(12)))
+    (lease,) = filter(None, taken)
+    seen = await consumed.seen()
+    assert lease.epoch == seen.epoch == 1
+    assert seen.owner == f"owner {taken.index(lease)}"
+
+
+async def test_a_lease_that_is_held_is_taken_by_force_alone_and_whoever_had_it_is_not_believed_any_more(
+    consumed: Consumed,
+) -> None:
+    first = await consumed.take("first")
+    assert first is not None
+    assert await consumed.take("second") is None
+    assert await consumed.checkpoints.save(first, 5)
+    second = await consumed.take("second", force=True)
+    assert second is not None
+    assert second.epoch > first.epoch
+    assert not await consumed.checkpoints.save(first, 9)
+    leases = Leases(consumed.database, "first", LONG)
+    assert not await leases.renew(first)
+    await leases.release([first])
+    seen = await consumed.seen()
+    assert (seen.owner, seen.position) == ("second", 5)
+
+
+async def test_a_lease_that_has_run_out_is_free_and_its_holder_may_go_on_until_somebody_takes_it(
+    consumed: Consumed,
+) -> None:
+    first = await consumed.take("first", term=0)
+    assert first is not None
+    assert (await consumed.seen()).owner is None
+    assert await consumed.checkpoints.save(first, 5)
+    second = await consumed.take("second")
+    assert second is not None
+    assert not await consumed.checkpoints.save(first, 6)
+    assert (await consumed.seen()).position == 5
+
+
+@pytest.mark.parametrize("save", [False, True])
+async def test_a_write_of_the_holder_extends_the_lease(consumed: Consumed, *, save: bool) -> None:
+    taken = await consumed.take("first", term=0)
+    assert taken is not None
+    lease = taken._replace(term=LONG)
+    leases = Leases(consumed.database, "first", LONG)
+    assert await (consumed.checkpoints.save(lease, 1) if save else leases.renew(lease))
+    seen = await consumed.seen()
+    assert (seen.owner, seen.position) == ("first", int(save))
+    assert LONG - 60 < seen.left <= LONG
+    assert await consumed.take("second") is None
+
+
+async def test_what_is_released_can_be_taken_at_once(consumed: Consumed) -> None:
+    first = await consumed.take("first")
+    assert first is not None
+    await Leases(consumed.database, "first", LONG).release([first])
+    assert (await consumed.seen()).owner is None
+    assert await consumed.take("second") is not None
+
+
+async def test_a_lease_is_not_taken_as_it_was_seen_before_somebody_else_had_it(consumed: Consumed) -> None:
+    """Even by force: who decided to take it decided on what is no more."""
+    stale = await consumed.seen()
+    assert await consumed.take("first", term=0) is not None
+    late = Leases(consumed.database, "late", LONG)
+    assert await late.take("test", 1, stale) is None
+    assert await late.take("test", 1, stale, force=True) is None
+
+
+async def test_a_checkpoint_never_goes_back(consumed: Consumed) -> None:
+    lease = await consumed.take("first")
+    assert lease is not None
+    for position in (7, 3):
+        assert await consumed.checkpoints.save(lease, position)
+        assert await consumed.checkpoints.position("test") == 7
+
+
+async def test_many_who_open_a_consumer_at_once_share_one_generation(consumed: Consumed) -> None:
+    opened = await asyncio.gather(*(consumed.generations.open("new") for _ in range(20)))
+    assert {(one.active, one.last, one.revision) for one in opened} == {(1, 1, 1)}
+
+
+async def test_a_dropped_generation_takes_no_checkpoint_and_its_number_does_not_come_again(
+    consumed: Consumed,
+) -> None:
+    lease = await consumed.take("first")
+    assert lease is not None
+    assert await consumed.checkpoints.save(lease, 4)
+    dropped = await consumed.generations.drop("test")
+    assert (dropped.active, dropped.position) == (1, 4)
+    assert not await consumed.checkpoints.save(lease, 5)
+    assert await consumed.checkpoints.furthest() == {}
+    assert (await consumed.generations.open("test")).active == 2
+    assert not await consumed.checkpoints.save(lease, 5)
+    assert await consumed.checkpoints.furthest() == {"test": 0}
+    assert (await consumed.generations.drop("nothing")).last == 0
