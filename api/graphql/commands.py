@@ -108,20 +108,22 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
         receipt = await context.services.bus.dispatch(envelope)
         payload = {"receipt": _receipt(receipt, context)}
         if entity is not None and rest["await"] == Await.PROJECTED.value:
-            payload[entity.single] = await _projected(entity, receipt, context)
+            payload[entity.single] = await _projected(entity, receipt, info)
         return payload
 
     return resolve
 
 
-async def _projected(entity: View[Any], receipt: Receipt, context: RequestContext) -> Any:
+async def _projected(entity: View[Any], receipt: Receipt, info: Info) -> Any:
     """The entity's row, or the error that takes its place: the receipt must reach the client all the same."""
+    context = info.context
     reader = context.services.readers[entity.name]
     try:
         await reader.wait_for(receipt.position, context.services.wait_timeout)
     except StaleRead as stale:
         return stale
-    return await reader.get(context.scope.tenant, receipt.stream)
+    fields = context.selections.fields(info, entity)
+    return await reader.get(context.scope.tenant, receipt.stream, fields=fields)
 
 
 def _receipt(receipt: Receipt, context: RequestContext) -> dict[str, Any]:

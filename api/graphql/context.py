@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import GraphQLResolveInfo
 
 from api.graphql.positions import PositionSeal
+from api.graphql.selections import Selections
 from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
 from projections.querying.queries import ViewReader
@@ -35,11 +36,17 @@ class RequestContext:
     """One request: its services, its scope, and its headers under lower-case names.
 
     Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
+    `selections` are those of the document that is run.
     """
 
     services: Services
     scope: Scope
     headers: Mapping[str, str]
+    selections: Selections = field(default_factory=Selections)
+
+    def running(self, selections: Selections) -> RequestContext:
+        """The same request while it runs a document with these selections."""
+        return RequestContext(self.services, self.scope, self.headers, selections)
 
     def seal(self, place: Place) -> str:
         """The place as this tenant's clients see it."""

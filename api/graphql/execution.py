@@ -28,6 +28,7 @@ from api.graphql.context import RequestContext
 from api.graphql.errors import failure, request_error
 from api.graphql.leaves import LeafExecutor, find_leaves
 from api.graphql.places import places
+from api.graphql.selections import Selections
 from eventstore.lru import Lru
 
 Result = dict[str, Any]
@@ -50,11 +51,19 @@ class Operation(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A text that was parsed and is valid, and what is known by now of its selections."""
+
+    node: DocumentNode
+    selections: Selections
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """An operation that may be run: its text was parsed and is valid."""
+    """An operation that may be run."""
 
     operation: Operation
-    document: DocumentNode
+    document: Document
     kind: OperationType
 
 
@@ -75,14 +84,14 @@ class Executor:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self._leaves = find_leaves(schema)
-        self._documents: Lru[str, DocumentNode] = Lru(CACHED_DOCUMENTS)
+        self._documents: Lru[str, Document] = Lru(CACHED_DOCUMENTS)
 
     def prepare(self, operation: Operation) -> Prepared:
         """Parse and validate the operation; raises Refused."""
         document = self._documents.get(operation.query)
         if document is None:
             document = self._parse(operation.query)
-        chosen = get_operation_ast(document, operation.operation_name)
+        chosen = get_operation_ast(document.node, operation.operation_name)
         if chosen is None:
             error = GraphQLError("operationName must say which operation of the document to run")
             raise Refused([request_error(error, ["operationName"])])
@@ -116,14 +125,15 @@ class Executor:
             except Exception as error:
                 yield {"errors": [failure(GraphQLError(str(error), original_error=error))]}
 
-    def _parse(self, text: str) -> DocumentNode:
+    def _parse(self, text: str) -> Document:
         try:
-            document = parse(text)
-            errors = validate(self.schema, document)
+            node = parse(text)
+            errors = validate(self.schema, node)
         except GraphQLError as error:
             raise Refused([request_error(error, ["query"])]) from None
         if errors:
-            raise self._refused(errors, document, {})
+            raise self._refused(errors, node, {})
+        document = Document(node, Selections())
         if len(text) <= CACHED_LENGTH:
             self._documents.put(text, document)
         return document
@@ -133,15 +143,15 @@ class Executor:
         variables = prepared.operation.variables or {}
         bound = LeafExecutor.build(
             self.schema,
-            prepared.document,
-            context_value=context,
+            prepared.document.node,
+            context_value=context.running(prepared.document.selections),
             raw_variable_values=variables,
             operation_name=prepared.operation.operation_name,
             is_awaitable=_is_coroutine,
             leaves=self._leaves,
         )
         if isinstance(bound, list):
-            raise self._refused(bound, prepared.document, variables)
+            raise self._refused(bound, prepared.document.node, variables)
         return bound
 
     def _refused(

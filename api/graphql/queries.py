@@ -79,7 +79,8 @@ def single(view: View[Any], row: Any) -> StrawberryField:
     ) -> Mapping[str, Any] | None:
         context = info.context
         await _reach(view, at_least, context)
-        return await context.services.readers[view.name].get(context.scope.tenant, id)
+        fields = context.selections.fields(info, view)
+        return await context.services.readers[view.name].get(context.scope.tenant, id, fields=fields)
 
     arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST]
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
@@ -131,6 +132,7 @@ def _list(view: View[Any]) -> Resolver:
             after=after,
             last=last,
             before=before,
+            fields=context.selections.fields(info, view),
         )
         return _connection(page, filter)
 
@@ -183,7 +185,8 @@ def node(entities: Mapping[str, View[Any]], interface: Any) -> StrawberryField:
             raise NotFound(
                 f"no entity has ids like {id!r}; they start with one of {', '.join(sorted(entities))}"
             )
-        row = await context.services.readers[view.name].get(context.scope.tenant, id)
+        fields = context.selections.fields(info, view)
+        row = await context.services.readers[view.name].get(context.scope.tenant, id, fields=fields)
         return None if row is None else {**row, "__typename": view.type_name}
 
     arguments = [argument("id", strawberry.ID, "The id of any entity.")]

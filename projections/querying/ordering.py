@@ -37,6 +37,11 @@ class Order:
 
     fields: tuple[tuple[str, Kind, bool], ...]
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The fields that a row's cursor is made of."""
+        return [name for name, _, _ in self.fields]
+
     def sort(self, *, backward: bool = False) -> list[tuple[str, int]]:
         """What MongoDB sorts by."""
         return [(name, -1 if descends != backward else 1) for name, _, descends in self.fields]

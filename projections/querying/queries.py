@@ -9,6 +9,7 @@ from typing import Any
 from domain.kernel.errors import StaleRead, ValidationFailed
 from eventstore.driver import unavailable_if_down
 from projections.indexes import check_indexes
+from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, row_key
@@ -40,9 +41,11 @@ class ViewReader:
         self.view = standing.view
         self._standing = standing
 
-    async def get(self, tenant: str, id: str) -> Row | None:
-        """The tenant's row of this id."""
-        row = await self.stored(row_key(tenant, id))
+    async def get(self, tenant: str, id: str, *, fields: Fields | None = None) -> Row | None:
+        """The tenant's row of this id; with `fields` no more of it than these."""
+        rows = await self._standing.rows()
+        with unavailable_if_down():
+            row = await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone"))
         return None if row is None or row["_gone"] else row
 
     async def stored(self, key: str) -> Row | None:
@@ -61,9 +64,11 @@ class ViewReader:
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
+        fields: Fields | None = None,
     ) -> Page:
         """The `first` rows behind the cursor `after`, or the `last` ones before the cursor `before`.
 
+        With `fields` they hold no more than these, and what their cursors are made of.
         Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong.
         """
         size = _size(first, last)
@@ -74,8 +79,8 @@ class ViewReader:
             parts.append(by.behind(after, ("after",)))
         if before is not None:
             parts.append(by.behind(before, ("before",), backward=True))
-        stored = await self._standing.rows()
-        found = stored.find({**_live(tenant), "$and": parts}).sort(by.sort(backward=backward))
+        wanted, stored = {**_live(tenant), "$and": parts}, await self._standing.rows()
+        found = stored.find(wanted, projection(fields, *by.names)).sort(by.sort(backward=backward))
         with unavailable_if_down():
             rows = await found.limit(size + 1).to_list(None)
         more, rows = len(rows) > size, rows[:size]

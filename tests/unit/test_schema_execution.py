@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 
 from api.composition import load_views
 from api.graphql import execution
-from api.graphql.context import RequestContext
+from api.graphql.context import RequestContext, Services
 from api.graphql.execution import Executor, Operation, Refused
 from api.graphql.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from api.settings import Settings
+from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 
 SCHEMA = build_schema(*load_views(Settings()))
 LEAVES = find_leaves(SCHEMA)
-NOTHING = cast(RequestContext, None)
+NOTHING = RequestContext(cast(Services, None), Scope(), {})
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 ROW = {

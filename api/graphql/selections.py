@@ -1,0 +1,121 @@
+"""What a selection reads of a view's rows, so that MongoDB sends nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    is_abstract_type,
+    visit,
+)
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_subfields
+
+from api.graphql.declare import ItemLookUp
+from projections.querying.fields import Fields
+from projections.view import View
+
+KEPT = 100
+"""What is kept of the selections below one field, which has as many as its conditions have values."""
+
+_CONDITIONS = ("skip", "include")
+
+
+class Selections:
+    """The selections of one document, each looked at once for the same values of its conditions."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], _Selection] = {}
+
+    def fields(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> Fields | None:
+        """The fields of the view's rows that are selected below the field at `info`; None for all of them."""
+        # The nodes are the document's, and are there as long as this is.
+        key = (view.name, *map(id, info.field_nodes))
+        if key not in self._known:
+            self._known[key] = _Selection(info)
+        return self._known[key].fields(info, view)
+
+
+class _Selection:
+    """What is selected below one field."""
+
+    def __init__(self, info: GraphQLResolveInfo[Any]) -> None:
+        conditions = _Conditions()
+        for node in (*info.field_nodes, *info.fragments.values()):
+            visit(node, conditions)
+        self._conditions = tuple(conditions.variables)
+        self._known: dict[tuple[object, ...], Fields | None] = {}
+
+    def fields(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> Fields | None:
+        values = tuple(map(info.variable_values.coerced.get, self._conditions))
+        if values not in self._known:
+            if len(self._known) == KEPT:
+                self._known.clear()
+            self._known[values] = _Walk(info, view).fields()
+        return self._known[values]
+
+
+class _Conditions(Visitor):
+    """Finds the variables by whose values fields come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.variables: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        if node.name.value in _CONDITIONS:
+            values = (argument.value for argument in node.arguments or ())
+            self.variables.update(value.name.value for value in values if isinstance(value, VariableNode))
+
+
+class _Walk:
+    """Goes through a selection as its execution will. A name that is None stands for all fields."""
+
+    def __init__(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> None:
+        self._info = info
+        self._row = info.schema.type_map[view.type_name]
+        self._fragments = {name: FragmentDetails(node) for name, node in info.fragments.items()}
+
+    def fields(self) -> Fields | None:
+        declared = get_named_type(self._info.return_type)
+        names = set(self._of_rows(declared, [FieldDetails(node, None) for node in self._info.field_nodes]))
+        return None if None in names else frozenset(name for name in names if name is not None)
+
+    def _of_rows(self, declared: Any, details: list[FieldDetails]) -> Iterator[str | None]:
+        """What is selected of the rows inside a value of this type."""
+        # Of what implements an interface, this is only asked of the row.
+        declared = self._row if is_abstract_type(declared) else declared
+        if declared is self._row:
+            yield from self._stored(declared, details)
+        elif isinstance(declared, GraphQLObjectType):
+            for field, inner in self._selected(declared, details):
+                yield from self._of_rows(get_named_type(field.type), inner)
+
+    def _stored(self, declared: Any, details: list[FieldDetails]) -> Iterator[str | None]:
+        """The items that the selection reads of a stored value of this type."""
+        for field, inner in self._selected(declared, details):
+            if not isinstance(field.resolve, ItemLookUp):
+                yield None
+                continue
+            key, named = field.resolve.key, get_named_type(field.type)
+            items = list(self._stored(named, inner)) if isinstance(named, GraphQLObjectType) else []
+            yield from (f"{key}.{item}" for item in items) if items and None not in items else (key,)
+
+    def _selected(
+        self, declared: GraphQLObjectType, details: list[FieldDetails]
+    ) -> Iterator[tuple[GraphQLField, list[FieldDetails]]]:
+        info = self._info
+        grouped = collect_subfields(
+            info.schema, self._fragments, info.variable_values, info.operation, declared, details
+        ).grouped_field_set
+        for same in grouped.values():
+            field = declared.fields.get(same[0].node.name.value)
+            if field is not None:
+                yield field, same
