@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 from domain.kernel.errors import DeclarationError
 
@@ -40,8 +42,48 @@ class Event(BaseModel):
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Event:
-        """Back from the stored shape. What the log holds is trusted, so nothing is validated again."""
-        return cls.model_construct(**data)
+        """Back from the stored shape. What the log holds is trusted, so nothing is validated again.
+
+        The same as `model_construct`, in a fraction of its time: this is done for each event that is read.
+        """
+        fields, required, fresh = _shape(cls)
+        values = {**fields, **data}
+        if len(values) > len(fields) or not required <= data.keys():
+            return cls.model_construct(**data)
+        for name in fresh:
+            if name not in data:
+                values[name] = cls.model_fields[name].get_default(call_default_factory=True)
+        event = cls.__new__(cls)
+        _set(event, "__dict__", values)
+        _set(event, "__pydantic_fields_set__", set(data))
+        _set(event, "__pydantic_extra__", None)
+        _set(event, "__pydantic_private__", None)
+        return event
+
+
+_set = object.__setattr__
+
+
+class _Shape(NamedTuple):
+    """The fields of a class in order with their defaults; which have none, and which a new one each time."""
+
+    fields: dict[str, Any]
+    required: frozenset[str]
+    fresh: tuple[str, ...]
+
+
+@cache
+def _shape(event: type[Event]) -> _Shape:
+    fields = event.model_fields
+    return _Shape(
+        {name: field.get_default() for name, field in fields.items()},
+        frozenset(name for name, field in fields.items() if field.is_required()),
+        tuple(name for name, field in fields.items() if not _shareable(field)),
+    )
+
+
+def _shareable(field: FieldInfo) -> bool:
+    return field.is_required() or (field.default_factory is None and field.get_default() is field.default)
 
 
 class CommitInfo(NamedTuple):
