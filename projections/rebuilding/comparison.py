@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from projections.rows import Row, changed_fields
 
@@ -45,6 +46,23 @@ class Comparison:
     moving: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Comparison:
+        """What `to_document` made."""
+        shown = (
+            Example(one["tenant"], one["id"], Verdict(one["verdict"]), tuple(one["fields"]))
+            for one in document["examples"]
+        )
+        return cls(**{**document, "fields": Counter(document["fields"]), "examples": list(shown)})
+
+    def to_document(self) -> dict[str, Any]:
+        """As it is kept in MongoDB."""
+        return {
+            **asdict(self),
+            "fields": dict(self.fields),
+            "examples": [one._asdict() for one in self.examples],
+        }
 
     @property
     def rows(self) -> int:

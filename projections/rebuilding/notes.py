@@ -1,0 +1,41 @@
+"""What is noted of a rebuild in the document of its consumer, for whoever asks how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from projections.rebuilding.comparison import Comparison
+
+
+class Phase(StrEnum):
+    """What is being done for a generation that is built."""
+
+    WAITING = "WAITING"
+    FOLDING = "FOLDING"
+    INDEXING = "INDEXING"
+    COMPARING = "COMPARING"
+    SWITCHING = "SWITCHING"
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Of one generation: what is being done, events folded in a second, and how it compares so far."""
+
+    phase: Phase = Phase.WAITING
+    rate: float = 0.0
+    comparison: Comparison | None = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Notes:
+        """What `to_document` made; of nothing, the notes of what nobody has begun to work on."""
+        compared = document.get("comparison")
+        comparison = None if compared is None else Comparison.of(compared)
+        return cls(Phase(document.get("phase", Phase.WAITING)), document.get("rate", 0.0), comparison)
+
+    def to_document(self) -> dict[str, Any]:
+        """As it is kept in MongoDB."""
+        compared = None if self.comparison is None else self.comparison.to_document()
+        return {"phase": self.phase, "rate": self.rate, "comparison": compared}
