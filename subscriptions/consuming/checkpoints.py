@@ -24,11 +24,18 @@ class Checkpoints:
     def __init__(self, database: Database) -> None:
         self._consumers = database[CONSUMERS]
 
-    async def save(self, lease: Lease, position: int) -> bool:
-        """Move the checkpoint on, never back, and extend the lease; False where that is lost."""
-        further = {"$max": [f"${lease.path}.position", position]}
+    async def save(self, lease: Lease, position: int, events: int = 0) -> bool:
+        """Move the checkpoint on, never back, and extend the lease; False where that is lost.
+
+        `events` is how many there are between the last checkpoint and this one.
+        """
+        saved = f"${lease.path}.position"
+        # Told again after an answer that was lost, they do not count again.
+        counted = {"$cond": [{"$lt": [saved, position]}, events, 0]}
+        total = {"$add": [{"$ifNull": [f"${lease.path}.events", 0]}, counted]}
+        update = lease.extension(position={"$max": [saved, position]}, events=total)
         with unavailable_if_down():
-            result = await self._consumers.update_one(lease.guard, lease.extension(position=further))
+            result = await self._consumers.update_one(lease.guard, update)
         return result.matched_count == 1
 
     async def standing(self, consumer: str) -> Standing:

@@ -101,7 +101,8 @@ class Consumer:
         if not commits:
             return
         await self._handler.handle(commits)
-        if not await self._checkpoints.save(self.lease, position):
+        events = sum(len(commit.events) for commit in commits)
+        if not await self._checkpoints.save(self.lease, position, events):
             # Somebody else has taken the partition, or its generation is over.
             self._leaving = True
             return

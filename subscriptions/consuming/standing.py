@@ -1,7 +1,7 @@
 """How a durable consumer stands: its generations, and how far each is. One document holds it.
 
     {_id: "view.tasks", revision, last: 4, active: 3,
-     generations: {"3": {state, begun_at, partitions: {"0": {position, epoch, owner, until, at}, …}},
+     generations: {"3": {state, begun_at, partitions: {"0": {position, events, epoch, owner, until, at}, …}},
                    "4": {…}}}
 
 A *generation* is one start from zero, numbered from 1; `last` is the highest number that was given out, and
@@ -53,10 +53,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartitionStanding:
-    """How far a partition is, and who holds its lease for how many more seconds; None where it is free."""
+    """How far a partition is, and who holds its lease for how many more seconds; None where it is free.
+
+    `events` are all those up to its position, whether they are its work or another's.
+    """
 
     partition: Partition
     position: int
+    events: int
     epoch: int
     owner: str | None
     left: float
@@ -74,6 +78,11 @@ class Generation:
     def position(self) -> int:
         """The position up to which all is done: the least of its partitions'."""
         return min(partition.position for partition in self.partitions)
+
+    @property
+    def events(self) -> int:
+        """How many events there are up to its position."""
+        return min(partition.events for partition in self.partitions)
 
     @property
     def furthest(self) -> int:
@@ -126,4 +135,5 @@ def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -
     until = stored.get("until")
     left = (until - now).total_seconds() if until is not None else 0.0
     owner = stored.get("owner") if left > 0 else None
-    return PartitionStanding(partition, stored["position"], stored["epoch"], owner, max(0.0, left))
+    position, events, epoch = stored["position"], stored.get("events", 0), stored["epoch"]
+    return PartitionStanding(partition, position, events, epoch, owner, max(0.0, left))

@@ -143,3 +143,12 @@ async def test_a_dropped_generation_takes_no_checkpoint_and_its_number_does_not_
     assert not await consumed.checkpoints.save(lease, 5)
     assert await consumed.checkpoints.furthest() == {"test": 0}
     assert (await consumed.generations.drop("nothing")).last == 0
+
+
+async def test_events_are_counted_once_however_often_a_checkpoint_is_told(consumed: Consumed) -> None:
+    lease = await consumed.take("first")
+    assert lease is not None
+    for position, events in ((3, 7), (3, 7), (5, 2), (4, 1)):
+        assert await consumed.checkpoints.save(lease, position, events)
+    seen = await consumed.seen()
+    assert (seen.position, seen.events) == (5, 9)
