@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 
 from api.servers.child import Child
@@ -16,11 +17,14 @@ from tests.faults.writer import Orders
 class Program(ABC):
     """A running process and its journal."""
 
-    def __init__(self, arguments: list[str], journal: Path) -> None:
+    def __init__(
+        self, arguments: list[str], journal: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.journal = journal
         self._watch = Watch(journal)
         self._output = journal.with_suffix(".out")
-        self._child = Child(arguments[0], [sys.executable, "-m", *arguments], output=self._output)
+        command = [sys.executable, "-m", *arguments]
+        self._child = Child(arguments[0], command, output=self._output, environment=environment)
 
     def look(self) -> None:
         """Take in what it has noted since the last look."""

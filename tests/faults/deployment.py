@@ -1,0 +1,79 @@
+"""nerve as it is deployed: servers, workers and API processes, each to be killed and started again."""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from api.servers.child import Child
+from api.servers.embedded import LOOPBACK, free_port
+from tests.support import Servers, eventually
+
+POLL_INTERVAL = 0.2
+LEASE_TIME = 2.0
+
+PATIENCE = 60.0
+"""Seconds that a process may take to serve on a machine that does much else."""
+
+
+class Deployment:
+    """One mongod and one redis-server, and any number of nerve's own processes, with outputs in `folder`."""
+
+    def __init__(self, folder: Path, *, partitions: int = 1) -> None:
+        self.folder = folder
+        self._servers = Servers(folder)
+        self.mongod = self._servers.mongod()
+        self.redis = self._servers.redis()
+        self.database = "deployed"
+        self._children: list[Child] = []
+        self.environment = {
+            "NERVE_MONGO_URL": self.mongod.url,
+            "NERVE_REDIS_URL": self.redis.url,
+            "NERVE_DATABASE": self.database,
+            "NERVE_MASTER_KEY": b64encode(b"k" * 32).decode(),
+            "NERVE_POLL_INTERVAL": str(POLL_INTERVAL),
+            "NERVE_FENCE_AFTER": "0.5",
+            "NERVE_LEASE_TIME": str(LEASE_TIME),
+            "NERVE_VIEW_PARTITIONS": str(partitions),
+            "NERVE_LOG_LEVEL": "warning",
+        }
+
+    def start(self, *arguments: str, **environment: str) -> Child:
+        """Start ``python -m`` with these arguments and the deployment's settings."""
+        output = self.folder / f"{arguments[0]}-{len(self._children)}.out"
+        command = [sys.executable, "-m", *arguments]
+        child = Child(output.stem, command, output=output, environment={**self.environment, **environment})
+        self._children.append(child)
+        return child
+
+    def worker(self) -> Child:
+        return self.start("api.cli", "worker")
+
+    def api(self) -> str:
+        """Start an API process; its address once it serves."""
+        port = free_port()
+        child = self.start("api.cli", "serve", NERVE_PORT=str(port), NERVE_HOST=LOOPBACK)
+        url = f"http://{LOOPBACK}:{port}"
+
+        def serves() -> bool:
+            assert child.exit_code is None, self.said(child)
+            with suppress(httpx.TransportError):
+                return httpx.get(f"{url}/healthz").is_success
+            return False
+
+        eventually(serves, PATIENCE)
+        return url
+
+    def said(self, child: Child) -> str:
+        """All that a process has printed."""
+        return (self.folder / f"{child.name}.out").read_text()
+
+    def end(self) -> None:
+        """Kill whatever runs."""
+        for child in self._children:
+            child.kill()
+        self._servers.kill_all()
