@@ -6,11 +6,13 @@ import sys
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from api.servers.child import Child
 from api.servers.embedded import LOOPBACK, free_port
+from api.settings import Settings
 from tests.support import Servers, eventually
 
 POLL_INTERVAL = 0.2
@@ -41,6 +43,14 @@ class Deployment:
             "NERVE_VIEW_PARTITIONS": str(partitions),
             "NERVE_LOG_LEVEL": "warning",
         }
+
+    def settings(self) -> Settings:
+        """The same settings, for a nerve in this process."""
+        names = {name.removeprefix("NERVE_").lower(): value for name, value in self.environment.items()}
+        known: dict[str, Any] = {
+            name: value for name, value in names.items() if name in Settings.model_fields
+        }
+        return Settings(**known)
 
     def start(self, *arguments: str, **environment: str) -> Child:
         """Start ``python -m`` with these arguments and the deployment's settings."""

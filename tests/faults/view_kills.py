@@ -15,7 +15,6 @@ from rich.table import Table
 
 from api.composition import Nerve, load_views, open_nerve
 from api.servers.child import Child
-from api.settings import Settings
 from domain.kernel import Commit
 from projections.rows import slots
 from projections.view import View
@@ -90,9 +89,7 @@ class ViewKills:
         self, folder: Path, kills: int, *, workers: int, writers: int, partitions: int = 1, every: float = 0.1
     ) -> None:
         self._deployment = Deployment(folder, partitions=partitions)
-        environment = self._deployment.environment.items()
-        names = {name.removeprefix("NERVE_").lower(): value for name, value in environment}
-        self._settings = Settings(**{name: names[name] for name in names if name in Settings.model_fields})
+        self._settings = self._deployment.settings()
         self.views: Sequence[View[Any]] = load_views(self._settings)[1]
         where = (self._deployment.mongod.url, self._deployment.database)
         self.onlooker = Onlooker(*where, self.views, every)
