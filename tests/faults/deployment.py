@@ -41,6 +41,8 @@ class Deployment:
             "NERVE_FENCE_AFTER": "0.5",
             "NERVE_LEASE_TIME": str(LEASE_TIME),
             "NERVE_VIEW_PARTITIONS": str(partitions),
+            # Long: how late something is says nothing on a machine that does much else.
+            "NERVE_WAIT_TIMEOUT": str(PATIENCE),
             "NERVE_LOG_LEVEL": "warning",
         }
 
