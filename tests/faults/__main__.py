@@ -18,8 +18,12 @@ from tests.faults.judge import Verdict
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.report import Outcome, print_table
 from tests.faults.suite import FAULTS, Fault, load_on, strike, verdict_on
+from tests.faults.trials import TRIALS, Trial
 
 SCRATCH = Path(".nerve")
+TOLD = 20
+"""Wrongs of a trial that are told one by one, at most."""
+
 WIDTH = 140
 """Columns of the table in a file."""
 
@@ -29,12 +33,16 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     wanted = os.environ.get("ONLY", "")
     chosen = [fault for fault in FAULTS if fault.name.startswith(wanted)]
-    if not chosen:
-        sys.exit(f"no fault starts with {wanted!r}; there are {', '.join(fault.name for fault in FAULTS)}")
+    trials = [trial for trial in TRIALS if trial.name.startswith(wanted)]
+    if not chosen and not trials:
+        names = ", ".join(one.name for one in (*FAULTS, *TRIALS))
+        sys.exit(f"no fault starts with {wanted!r}; there are {names}")
     SCRATCH.mkdir(exist_ok=True)
     outcomes = [_shown(fault, console) for fault in chosen]
-    print_table(outcomes, console)
-    sys.exit(not all(outcome.clean for outcome in outcomes))
+    if outcomes:
+        print_table(outcomes, console)
+    passed = [_tried(trial, console) for trial in trials]
+    sys.exit(not (all(passed) and all(outcome.clean for outcome in outcomes)))
 
 
 def _shown(fault: Fault, console: Console) -> Outcome:
@@ -71,6 +79,28 @@ def _run(fault: Fault, survived: Callable[[], None]) -> Outcome:
     else:
         outcome = replace(outcome, failure=f"{outcome.failure} (see {folder})")
     return outcome
+
+
+def _tried(trial: Trial, console: Console) -> bool:
+    """Whether nothing was wrong; the folder stays where anything was."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{trial.name}-", dir=SCRATCH))
+    console.print(f"{trial.name}: {trial.about}")
+    try:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task(trial.name, total=trial.times)
+            found = trial.run(folder, trial.times, lambda: progress.advance(task))
+    except Exception as error:
+        console.print(f"{trial.name}: {type(error).__name__}: {error}", markup=False, style="red")
+        console.print(f"  see {folder}")
+        return False
+    console.print(found.table)
+    for wrong in found.wrongs[:TOLD]:
+        console.print(f"{trial.name}: {wrong}", markup=False, style="red")
+    if found.wrongs:
+        console.print(f"  see {folder}")
+    else:
+        shutil.rmtree(folder)
+    return not found.wrongs
 
 
 if __name__ == "__main__":

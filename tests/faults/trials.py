@@ -1,0 +1,51 @@
+"""Trials that bring servers and load of their own, beside the faults that strike one log under load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.table import Table
+
+from tests.faults.view_kills import ViewKills
+from tests.faults.view_pairs import ViewPairs
+
+
+class Found(NamedTuple):
+    """What a trial came to."""
+
+    table: Table
+    wrongs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`run` is given a folder and what is called at each of its `times` steps."""
+
+    name: str
+    times: int
+    run: Callable[[Path, int, Callable[[], None]], Found]
+
+    @property
+    def about(self) -> str:
+        return self.run.__doc__ or ""
+
+
+def _kills(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """kill -9 of workers and of both servers under load: the views are what a replay from zero makes"""
+    outcome = ViewKills(folder, times, workers=3, writers=2, partitions=3).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
+def _pairs(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """writes at one API process, each read at another, also with workers killed and Redis down"""
+    outcome = ViewPairs(folder, times).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
+TRIALS = (
+    Trial("views.killed", 100, _kills),
+    Trial("views.readyourwrite", 10_000, _pairs),
+)
