@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.errors import NotFound, ValidationFailed
-from projections.querying.queries import Page
+from projections.querying.queries import Page, Side
 from projections.view import View
 
 DEFAULT_PAGE = 20
+
+SEARCH = (
+    "Only rows with all of these words in {}, at least one of them as a whole word; case and accents do not "
+    'count. "In quotes" is a phrase, and -word is not to be there.'
+)
 
 _AT_LEAST = argument(
     "at_least",
@@ -32,12 +38,25 @@ def page_info(types: TypeMap) -> Any:
 
 def _declare_page_info() -> Any:
     fields = [
-        output_field("has_next_page", bool, "There are rows behind this page."),
-        output_field("has_previous_page", bool, "There are rows before this page."),
+        output_field("has_next_page", bool, "There are rows behind this page.", resolver=_has_next),
+        output_field("has_previous_page", bool, "There are rows before this page.", resolver=_has_previous),
         output_field("start_cursor", str | None, "The cursor of the first row.", resolver=_start_cursor),
         output_field("end_cursor", str | None, "The cursor of the last row.", resolver=_end_cursor),
     ]
     return declare("PageInfo", fields, "Where a page stands in its list.")
+
+
+def _has_next(source: Mapping[str, Any], _info: Info) -> Any:
+    return _known(source["has_next_page"])
+
+
+def _has_previous(source: Mapping[str, Any], _info: Info) -> Any:
+    return _known(source["has_previous_page"])
+
+
+def _known(side: Side) -> bool | Awaitable[bool]:
+    """What nobody selects is not looked up."""
+    return side() if callable(side) else side
 
 
 def _start_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
@@ -86,6 +105,11 @@ def single(view: View[Any], row: Any) -> StrawberryField:
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
 
 
+def _listing(fields: Sequence[str]) -> str:
+    *rest, last = map(to_camel_case, fields)
+    return f"{', '.join(rest)} or {last}" if rest else last
+
+
 def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> StrawberryField:
     """``tasks(filter, orderBy, first, after, last, before, atLeast)``."""
     total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total(view))
@@ -99,6 +123,8 @@ def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -
     ]
     if orders is not None:
         arguments.insert(1, argument("order_by", listed(orders) | None, "By what to sort; equals by id."))
+    if view.search:
+        arguments.insert(1, argument("search", str | None, SEARCH.format(_listing(view.search))))
     return output_field(
         view.name,
         connection(view.type_name, row, types, total),
@@ -114,6 +140,7 @@ def _list(view: View[Any]) -> Resolver:
         info: Info,
         *,
         filter: Mapping[str, Any] | None = None,
+        search: str | None = None,
         order_by: Sequence[Mapping[str, Any]] | None = None,
         first: int | None = None,
         after: str | None = None,
@@ -127,6 +154,7 @@ def _list(view: View[Any]) -> Resolver:
         page = await context.services.readers[view.name].page(
             context.scope.tenant,
             filter=filter,
+            search=search,
             order=[(by["field"], by["direction"]) for by in order_by or ()],
             first=size if last is None else None,
             after=after,
@@ -134,25 +162,24 @@ def _list(view: View[Any]) -> Resolver:
             before=before,
             fields=context.selections.fields(info, view),
         )
-        return _connection(page, filter)
+        return {**_connection(page), "filter": filter, "search": search}
 
     return resolve
 
 
-def _connection(page: Page, filter: Mapping[str, Any] | None) -> dict[str, Any]:
+def _connection(page: Page) -> dict[str, Any]:
     return {
         "rows": page.rows,
         "cursor": page.cursor,
         "has_next_page": page.has_next,
         "has_previous_page": page.has_previous,
-        "filter": filter,
     }
 
 
 def _total(view: View[Any]) -> Resolver:
     async def resolve(source: Mapping[str, Any], info: Info) -> int:
-        context = info.context
-        return await context.services.readers[view.name].count(context.scope.tenant, source["filter"])
+        reader, tenant = info.context.services.readers[view.name], info.context.scope.tenant
+        return await reader.count(tenant, source["filter"], source["search"])
 
     return resolve
 

@@ -1,7 +1,7 @@
 """Orders and keyset cursors: how a list goes on where a page ended, without counting rows.
 
 A cursor is the sort key of one row: the values of the order's fields and the id, which breaks ties. Null
-comes first, as MongoDB sorts it.
+comes first, as MongoDB sorts it. It says which list it is of, and is good in no other.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 import orjson
 
 from domain.kernel.errors import ValidationFailed
+from projections.querying.filters import EVERYTHING, Filter
 from projections.querying.kinds import Kind, kinds
+from projections.querying.marks import mark
 from projections.querying.values import Path, stored_value
 from projections.rows import Row
 from projections.view import View
@@ -26,16 +29,23 @@ OrderBy = Sequence[tuple[str, Direction]]
 MAX_ORDER_FIELDS = 4
 
 _MALFORMED = "this is no cursor of this list; leave it out to start anew"
+_OTHER = "this cursor is of another list, order, filter or search; leave it out to start anew"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
-    """Fields with their kinds and whether they descend; the last one is the id."""
+    """Fields with their kinds and whether they descend; the last one is the id.
+
+    `view`, `filter` and `search` are the list's, for which its cursors are good.
+    """
 
     fields: tuple[tuple[str, Kind, bool], ...]
+    view: str
+    filter: Filter = EVERYTHING
+    search: str | None = None
 
     @property
     def names(self) -> Sequence[str]:
@@ -49,12 +59,13 @@ class Order:
     def cursor(self, row: Row) -> str:
         """The place of a row in this order, as an opaque text."""
         values = [_packed(row.get(name)) for name, _, _ in self.fields]
-        return urlsafe_b64encode(orjson.dumps([self._name, values])).rstrip(b"=").decode()
+        return urlsafe_b64encode(orjson.dumps([self._mark, values])).rstrip(b"=").decode()
 
-    def behind(self, cursor: str, path: Path, *, backward: bool = False) -> dict[str, Any]:
+    def behind(self, cursor: str, path: Path, *, backward: bool = False, at: bool = False) -> dict[str, Any]:
         """The MongoDB filter for what comes after the cursor's place, or with `backward` before it.
 
-        Raises ValidationFailed at `path` for a cursor that is malformed or of another order.
+        With `at` also for what stands there. Raises ValidationFailed at `path` for a cursor that is malformed
+        or of another list.
         """
         alternatives: list[dict[str, Any]] = []
         same: dict[str, Any] = {}
@@ -63,30 +74,40 @@ class Order:
             if further is not None:
                 alternatives.append({**same, name: further})
             same[name] = {"$eq": value}
+        if at:
+            alternatives.append(same)
         if not alternatives:
             raise ValidationFailed(_MALFORMED, path)
         # MongoDB reads each alternative from the index in order, and merges them.
         return {"$or": alternatives}
 
-    @property
-    def _name(self) -> str:
-        return ",".join(f"{name} {'desc' if descends else 'asc'}" for name, _, descends in self.fields)
+    @cached_property
+    def _mark(self) -> str:
+        order = (f"-{name}" if descends else name for name, _, descends in self.fields)
+        return mark(self.filter, self.view, self.search, *order)
 
     def _values(self, cursor: str, path: Path) -> list[Any]:
         try:
-            name, values = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
-            if name == self._name:
+            of, values = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+            if of == self._mark:
                 return [
                     _unpacked(kind, value, path)
                     for (_, kind, _), value in zip(self.fields, values, strict=True)
                 ]
         except (ValueError, TypeError, OverflowError):
             raise ValidationFailed(_MALFORMED, path) from None
-        raise ValidationFailed("this cursor is of a list in another order; leave it out to start anew", path)
+        raise ValidationFailed(_OTHER, path)
 
 
-def parse_order(view: View[Any], order: OrderBy | None, path: Path = ("orderBy",)) -> Order:
-    """The order by these fields, then by id.
+def parse_order(
+    view: View[Any],
+    order: OrderBy | None,
+    path: Path = ("orderBy",),
+    *,
+    filter: Filter = EVERYTHING,
+    search: str | None = None,
+) -> Order:
+    """The order by these fields, then by id, of the list with this filter and search.
 
     Raises ValidationFailed below `path` at a field the view does not sort by, one named twice, or too many.
     """
@@ -99,7 +120,8 @@ def parse_order(view: View[Any], order: OrderBy | None, path: Path = ("orderBy",
     if "id" not in (name for name, _ in wanted):
         wanted.append(("id", wanted[-1][1] if wanted else "asc"))
     by_name = kinds(view)
-    return Order(tuple((name, by_name[name], direction == "desc") for name, direction in wanted))
+    fields = tuple((name, by_name[name], direction == "desc") for name, direction in wanted)
+    return Order(fields, view.name, filter, search)
 
 
 def _further(value: Any, descends: bool) -> dict[str, Any] | None:

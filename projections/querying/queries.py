@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from domain.kernel.errors import StaleRead, ValidationFailed
-from eventstore.driver import unavailable_if_down
+from pymongo.errors import OperationFailure
+
+from domain.kernel.errors import StaleRead, Unavailable, ValidationFailed
+from eventstore.driver import INDEX_NOT_FOUND, unavailable_if_down
 from projections.indexes import check_indexes
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.ordering import Order, OrderBy, parse_order
+from projections.querying.searching import parse_search
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, row_key
 from projections.standing import ViewStanding
+
+Side = bool | Callable[[], Awaitable[bool]]
+"""Whether there is more on a side of a page: known, or looked up by who wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +29,8 @@ class Page:
     """Rows in order, and whether there are more on either side of them."""
 
     rows: Sequence[Row]
-    has_next: bool
-    has_previous: bool
+    has_next: Side
+    has_previous: Side
     order: Order
 
     def cursor(self, row: Row) -> str:
@@ -60,6 +68,7 @@ class ViewReader:
         filter: Mapping[str, Any] | None = None,
         order: OrderBy | None = None,
         *,
+        search: str | None = None,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,
@@ -71,22 +80,30 @@ class ViewReader:
         With `fields` they hold no more than these, and what their cursors are made of.
         Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong.
         """
-        size = _size(first, last)
-        backward = last is not None
-        by = parse_order(self.view, order)
-        parts = [to_mongo(parse_filter(self.view, filter))]
-        if after is not None:
-            parts.append(by.behind(after, ("after",)))
-        if before is not None:
-            parts.append(by.behind(before, ("before",), backward=True))
-        wanted, stored = {**_live(tenant), "$and": parts}, await self._standing.rows()
+        size, backward = _size(first, last), last is not None
+        parsed = parse_filter(self.view, filter)
+        by = parse_order(self.view, order, filter=parsed, search=search)
+        listed = {**_live(tenant), **parse_search(self.view, search)}
+        within = [to_mongo(parsed)]
+        sides: list[Side] = [False, False]
+        for side, cursor in enumerate((after, before)):
+            if cursor is not None:
+                path = (("after", "before")[side],)
+                within.append(by.behind(cursor, path, backward=bool(side)))
+                beyond = by.behind(cursor, path, backward=not side, at=True)
+                sides[side] = partial(self._any, {**listed, "$and": [within[0], beyond]})
+        wanted, stored = {**listed, "$and": within}, await self._standing.rows()
         found = stored.find(wanted, projection(fields, *by.names)).sort(by.sort(backward=backward))
-        with unavailable_if_down():
+        with self._answering():
             rows = await found.limit(size + 1).to_list(None)
-        more, rows = len(rows) > size, rows[:size]
-        if backward:
-            return Page(rows[::-1], before is not None, more, by)
-        return Page(rows, more, after is not None, by)
+        sides[not backward] = len(rows) > size
+        rows = rows[:size]
+        return Page(rows[::-1] if backward else rows, sides[1], sides[0], by)
+
+    async def _any(self, wanted: Mapping[str, Any]) -> bool:
+        stored = await self._standing.rows()
+        with self._answering():
+            return await stored.find_one(wanted, {"_id": 1}) is not None
 
     async def matching(
         self, tenant: str, filter: Filter, position: int, limit: int | None = None
@@ -111,13 +128,28 @@ class ViewReader:
             async for row in stored.find(wanted).sort(BY_CHANGE):
                 yield row
 
-    async def count(self, tenant: str, filter: Mapping[str, Any] | None = None) -> int:
-        """How many rows match. Raises ValidationFailed at ``filter``."""
+    async def count(
+        self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
+    ) -> int:
+        """How many rows match. Raises ValidationFailed at ``filter`` or ``search``."""
         parsed = parse_filter(self.view, filter)
-        wanted = _live(tenant) if parsed == EVERYTHING else {**_live(tenant), **to_mongo(parsed)}
+        wanted = {**_live(tenant), **parse_search(self.view, search)}
+        if parsed != EVERYTHING:
+            wanted |= to_mongo(parsed)
         stored = await self._standing.rows()
-        with unavailable_if_down():
+        with self._answering():
             return await stored.count_documents(wanted)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Raises Unavailable where MongoDB does not answer, or has not the index yet that a search needs."""
+        try:
+            with unavailable_if_down():
+                yield
+        except OperationFailure as error:
+            if error.code != INDEX_NOT_FOUND:
+                raise
+            raise Unavailable(f"{self.view.name} cannot be searched yet; a worker makes the index") from None
 
     async def position(self) -> int:
         """The position up to which the view holds every change."""

@@ -74,18 +74,39 @@ def test_a_wrong_field_in_the_document_is_named(served: Served, document: str, p
         ('{ tasks(filter: {createdAt: {lt: "2026-01-01"}}) { totalCount } }', ["filter", "createdAt", "lt"]),
         ("{ tasks(orderBy: [{field: TITLE}, {field: TITLE}]) { totalCount } }", ["orderBy", 1]),
         ('{ events(filter: {since: "x"}) { nodes { id } } }', ["filter", "since"]),
+        ('{ tasks(search: " ") { totalCount } }', ["search"]),
+        ("{ tasks(search: 7) { totalCount } }", ["search"]),
+        ('{ agents(search: "ada") { totalCount } }', ["search"]),
     ],
 )
 def test_a_wrong_query_is_refused_with_the_place(served: Served, query: str, path: list[Any]) -> None:
     assert served.refused(query)["extensions"] == {"code": "VALIDATION_FAILED", "path": path}
 
 
-def test_a_cursor_of_another_order_is_refused(served: Served) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"orderBy": [{"field": "CREATED_AT"}]},
+        {"orderBy": [{"field": "TITLE", "direction": "DESC"}]},
+        {"filter": {"title": {"eq": "y"}}},
+        {"filter": None},
+        {"search": "x"},
+    ],
+)
+def test_a_cursor_of_another_query_is_refused(served: Served, other: dict[str, Any]) -> None:
     served.do("createTask", title="x")
-    query = "query ($order: [TaskOrder!], $after: String) { tasks(orderBy: $order, after: $after) { %s } }"
-    page = served.ask(query % "pageInfo { endCursor }", order=[{"field": "TITLE"}])
-    after = page["tasks"]["pageInfo"]["endCursor"]
-    error = served.refused(query % "totalCount", order=[{"field": "CREATED_AT"}], after=after)
+    query = """query ($filter: TaskFilter, $search: String, $orderBy: [TaskOrder!], $after: String) {
+      tasks(filter: $filter, search: $search, orderBy: $orderBy, after: $after) {
+        pageInfo { endCursor } } }"""
+    asked = {"orderBy": [{"field": "TITLE"}], "filter": {"title": {"eq": "x"}}}
+    after = served.ask(query, **asked)["tasks"]["pageInfo"]["endCursor"]
+    served.ask(query, **asked, after=after)
+    error = served.refused(query, **{**asked, **other}, after=after)
+    assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": ["after"]}
+    cursor_of_agents = "{ agents { pageInfo { endCursor } } }"
+    served.do("registerAgent", name="Ada")
+    after = served.ask(cursor_of_agents)["agents"]["pageInfo"]["endCursor"]
+    error = served.refused(query, after=after)
     assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": ["after"]}
 
 

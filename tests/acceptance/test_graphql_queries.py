@@ -150,3 +150,20 @@ def test_the_history_is_paged_also_inside_a_commit(served: Served) -> None:
         if not found["pageInfo"]["hasNextPage"]:
             break
     assert seen == [1, 2]
+
+
+def test_a_list_is_searched(served: Served) -> None:
+    for title, tags in (("Send the reminder", ["Zürich"]), ("Reminder of the visit", [])):
+        served.do("createTask", title=title, description="to the owner", tags=tags)
+    query = """query ($search: String, $filter: TaskFilter) {
+      tasks(search: $search, filter: $filter, orderBy: [{ field: TITLE }]) { totalCount nodes { title } } }"""
+    for search, chosen, titles in (
+        ("reminder", {}, ["Reminder of the visit", "Send the reminder"]),
+        ("REMINDER owner zurich", {}, ["Send the reminder"]),
+        ("owner -send", {}, ["Reminder of the visit"]),
+        ("reminder", {"title": {"startsWith": "R"}}, ["Reminder of the visit"]),
+        ("nothing", {}, []),
+    ):
+        found = served.ask(query, search=search, filter=chosen)["tasks"]
+        assert [node["title"] for node in found["nodes"]] == titles
+        assert found["totalCount"] == len(titles)

@@ -11,7 +11,7 @@ import pytest
 
 from domain.kernel import Json
 from domain.kernel.errors import DeclarationError
-from eventstore.driver import Collection, Database, open_client
+from eventstore.driver import Collection, open_client
 from projections.indexes import check_indexes, prepare
 from projections.view import View, by_stream
 from tests.notes import context, open_rig, view
@@ -81,18 +81,18 @@ async def test_a_worker_makes_new_indexes_without_a_rebuild(
     async with open_rig(mongo_url, redis_url, database, work=True) as rig:
         await rig.write(["a"])
         await rig.projected()
-        before = await _stored(rig.database)
+        before = await _stored(rig.rows())
     declared = replace(view, indexes=(("text", "score"),))
     async with open_rig(mongo_url, redis_url, database, work=True, view=declared) as rig:
         await rig.write(["b"])
         await rig.projected()
-        after = await _stored(rig.database)
+        after = await _stored(rig.rows())
         assert after["default/note-a"] == before["default/note-a"]
         assert "by_text,score" in await keys(rig.rows())
 
 
-async def _stored(database: Database) -> dict[str, dict[str, Any]]:
-    return {row["_id"]: row for row in await database["view_notes_1"].find().to_list(None)}
+async def _stored(rows: Collection) -> dict[str, dict[str, Any]]:
+    return {row["_id"]: row for row in await rows.find().to_list(None)}
 
 
 class Tagged(TypedDict):
