@@ -50,6 +50,7 @@ class Projector:
         self._rows = collection(self._database, self._view, checkpoint.generation)
         self._scrubber = Scrubber(self._view, self._rows, self._log, self._letters)
         self._fold = Fold(self._view, checkpoint.generation)
+        self._partition = checkpoint.partition
 
     async def handle(self, commits: Sequence[Commit]) -> None:
         """Fold a batch in. Raises Unavailable, and whatever the view's functions raise."""
@@ -62,12 +63,13 @@ class Projector:
         await self._fold_in(commits[done:])
 
     async def _fold_in(self, commits: Sequence[Commit]) -> None:
-        touched = touches(self._view, commits)
+        found = touches(self._view, commits)
+        touched = {key: row for key, row in found.items() if self._partition.has(key)}
         if not touched:
             return
         with unavailable_if_down():
-            found = await self._rows.find({"_id": {"$in": list(touched)}}).to_list(None)
-            stored = {document["_id"]: document for document in found}
+            known = await self._rows.find({"_id": {"$in": list(touched)}}).to_list(None)
+            stored = {document["_id"]: document for document in known}
         folded = [self._fold(stored.get(key), row) for key, row in touched.items()]
         changed = [row for row in folded if row is not None]
         letters = [letter for row in changed for letter in row.letters]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
 from eventstore.driver import Database, unavailable_if_down
 from projections.projecting.projector import Projector
+from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rows import slots
 from projections.standing import consumer_name
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.consumer import Handler
 from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.group import LEASE_TIME, Group
+from subscriptions.consuming.group import LEASE_TIME, Group, Work
+from subscriptions.consuming.leases import Lease
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
 
@@ -22,10 +24,14 @@ Around = Callable[[str, Handler], Handler]
 """Wraps the handler of the consumer of this name."""
 
 
+Lead = Callable[[View[Any], Lease], Coroutine[Any, Any, None]]
+"""What the holder of a generation's first partition does beside folding: see `Work.lead`."""
+
+
 class ViewWorker:
     """Keeps views up to date, all from one feed, beside other workers. `around` wraps each handler.
 
-    `tick` and `lease_time`: see `Group`.
+    `tick`, `lease_time` and `partitions`: see `Group`; `lead`: see `Work`.
     """
 
     def __init__(
@@ -38,13 +44,20 @@ class ViewWorker:
         *,
         tick: float,
         lease_time: float = LEASE_TIME,
+        partitions: int = 1,
         around: Around = lambda _consumer, handler: handler,
+        lead: Lead | None = None,
     ) -> None:
         def handler(view: View[Any]) -> Handler:
             return around(consumer_name(view), Projector(view, database, feed.log))
 
-        handlers = {consumer_name(view): partial(handler, view) for view in views}
-        self._group = Group(handlers, database, feed, checkpoints, wakeups, tick=tick, lease_time=lease_time)
+        def work(view: View[Any]) -> Work:
+            leader = partial(lead, view) if lead is not None else None
+            return Work(view_fingerprint(view), partial(handler, view), leader)
+
+        consumers = {consumer_name(view): work(view) for view in views}
+        parts = (database, feed, checkpoints, wakeups)
+        self._group = Group(consumers, *parts, tick=tick, lease_time=lease_time, partitions=partitions)
 
     async def start(self) -> None:
         """Begin to project in the background."""

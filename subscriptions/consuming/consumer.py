@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -31,9 +31,9 @@ class Handler(Protocol):
 class Consumer:
     """Hands the log to a handler under one lease, and moves the checkpoint after each batch.
 
-    It ends when it is told to, or has lost the lease. What the handler raises is logged, and tried again from
-    the checkpoint after a growing pause. `announce` is told each position that is done. `extended` is when
-    the lease was extended last, on this process's monotonic clock.
+    It ends when it is told to, or has lost the lease; so does `lead`, which runs beside it. What the handler
+    raises is logged, and tried again from the checkpoint after a growing pause. `announce` is told each
+    position that is done. `extended` is when the lease was extended last, on this process's monotonic clock.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Consumer:
         checkpoints: Checkpoints,
         handler: Handler,
         announce: Callable[[str, int], None],
+        lead: Callable[[Lease], Awaitable[None]] | None = None,
     ) -> None:
         self.lease = lease
         self.extended = time.monotonic()
@@ -55,23 +56,40 @@ class Consumer:
         self._backoff = Backoff()
         self._busy = False
         self._leaving = False
+        self._leading = asyncio.create_task(self._lead(lead)) if lead is not None else None
         self._task = asyncio.create_task(self._run())
 
     @property
     def ended(self) -> bool:
         """Whether it does nothing any more."""
-        return self._task.done()
+        return all(task.done() for task in self._tasks)
+
+    @property
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [self._task] if self._leading is None else [self._task, self._leading]
 
     def leave(self) -> None:
         """Finish the batch in hand, and begin no other."""
         self._leaving = True
+        if self._leading is not None:
+            self._leading.cancel()
         if not self._busy:
             self._task.cancel()
 
     async def stop(self) -> None:
         """As `leave`; returns when it has ended."""
         self.leave()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _lead(self, lead: Callable[[Lease], Awaitable[None]]) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                return await lead(self.lease)
+            except Exception:
+                pause = backoff.pause()
+                logger.exception("%s is not led; again in %.1f s", self.lease.consumer, pause)
+                await asyncio.sleep(pause)
 
     async def _run(self) -> None:
         while not self._leaving:
@@ -104,7 +122,7 @@ class Consumer:
         events = sum(len(commit.events) for commit in commits)
         if not await self._checkpoints.save(self.lease, position, events):
             # Somebody else has taken the partition, or its generation is over.
-            self._leaving = True
+            self.leave()
             return
         self._position, self.extended = position, time.monotonic()
         self._backoff.reset()

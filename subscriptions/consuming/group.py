@@ -7,7 +7,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
@@ -16,8 +18,8 @@ from subscriptions.backoff import Backoff
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.consumer import Consumer, Handler
 from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Leases
-from subscriptions.consuming.standing import Generation, PartitionStanding, Standing
+from subscriptions.consuming.leases import Lease, Leases
+from subscriptions.consuming.sharing import Key, Seat, next_seat, seats
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
 
@@ -35,11 +37,22 @@ TERM = 0.9
 SLACK = 0.01
 """Seconds after the end of a lease at which it is looked at again."""
 
-Key = tuple[str, int, int]
+
+class Work(NamedTuple):
+    """How a process works on a consumer: with which code, by which handler, made anew for each partition.
+
+    `lead`, where it is given, runs beside the handler of a generation's first partition, as long as that is
+    held: so one process does whatever is to be done once for a generation. It is cancelled when that is lost.
+    What it raises is logged, and it is called again after a growing pause; when it returns it is done.
+    """
+
+    code: str
+    handler: Callable[[], Handler]
+    lead: Callable[[Lease], Coroutine[Any, Any, None]] | None = None
 
 
 class Group:
-    """Runs each of `consumers`, a handler's maker by its name, in every partition that it can take.
+    """Works on its share of the partitions of all `consumers`, by their names.
 
     `tick`, in seconds, is how late it notices at most that a generation began or is over, or that a lease
     became free, where no message says so. `partitions` is how many a generation gets that it begins.
@@ -47,7 +60,7 @@ class Group:
 
     def __init__(
         self,
-        consumers: Mapping[str, Callable[[], Handler]],
+        consumers: Mapping[str, Work],
         database: Database,
         feed: Feed,
         checkpoints: Checkpoints,
@@ -58,6 +71,7 @@ class Group:
         partitions: int = 1,
     ) -> None:
         self._consumers = consumers
+        self._codes = {name: work.code for name, work in consumers.items()}
         self._feed = feed
         self._checkpoints = checkpoints
         self._generations = Generations(database)
@@ -102,55 +116,60 @@ class Group:
             await self._listener.wait(pause, beyond=0)
 
     async def _look(self) -> float:
-        """Leave what is over, extend what is held, take what is free; the seconds until the next look."""
+        """Leave what is over, extend what is held, take what is due; the seconds until the next look."""
         self._running = {key: one for key, one in self._running.items() if not one.ended}
         standings = await self._checkpoints.standings(self._consumers)
         for name, standing in standings.items():
             if standing.active is None:
-                standings[name] = await self._generations.open(name, self._partitions)
-        await self._keep(standings)
-        pause = self._pause
-        for name, generation, partition in _partitions(standings.values()):
-            key = (name, generation.number, partition.partition.number)
-            if key in self._running:
-                continue
-            if partition.owner is None:
-                await self._take(key, partition)
-            else:
-                pause = min(pause, partition.left + SLACK)
-        return pause
+                code = self._consumers[name].code
+                standings[name] = await self._generations.open(name, code, self._partitions)
+        seen = list(seats(standings.values()))
+        await self._keep(seen)
+        return await self._take(seen)
 
-    async def _keep(self, standings: Mapping[str, Standing]) -> None:
+    async def _keep(self, seen: list[Seat]) -> None:
         """Extend the leases that no checkpoint has extended lately, and leave those that are lost."""
-        held = {
-            (name, generation.number, partition.partition.number): partition.epoch
-            for name, generation, partition in _partitions(standings.values())
-        }
+        epochs = {seat.key: seat.partition.epoch for seat in seen}
         due = time.monotonic() - self._leases.term / 3
         for key, consumer in self._running.items():
-            lost = held.get(key) != consumer.lease.epoch
+            lost = epochs.get(key) != consumer.lease.epoch
             if not lost and consumer.extended <= due:
                 consumer.extended = time.monotonic()
                 lost = not await self._leases.renew(consumer.lease)
             if lost:
                 consumer.leave()
 
-    async def _take(self, key: Key, partition: PartitionStanding) -> None:
-        name, generation, _ = key
-        taken = await self._leases.take(name, generation, partition)
+    async def _take(self, seen: list[Seat]) -> float:
+        """Take what is free, or one that another has too many of; the seconds until there may be more."""
+        # What it is about to leave cannot be taken again before it has ended.
+        own = self._leases.owner
+        seen = [_held(seat, own) if seat.key in self._running else seat for seat in seen]
+        while (seat := next_seat(seen, own, self._codes)) is not None:
+            await self._work(seat)
+            if seat.partition.owner is not None:
+                # One at a time: others take from the same one.
+                return 0.0
+            seen = [_held(one, own) if one is seat else one for one in seen]
+        foreign = [seat.partition.left for seat in seen if seat.partition.owner not in (None, own)]
+        return min([self._pause, *(left + SLACK for left in foreign)])
+
+    async def _work(self, seat: Seat) -> None:
+        """Take the partition, unless somebody else has, and begin to work on it."""
+        name, generation, number = seat.key
+        work = self._consumers[name]
+        taken = await self._leases.take(
+            name, generation, seat.partition, code=work.code, force=seat.partition.owner is not None
+        )
         if taken is not None:
+            lead = work.lead if number == 0 else None
             lease, position = taken
-            handler = self._consumers[name]()
-            self._running[key] = Consumer(
-                lease, position, self._feed, self._checkpoints, handler, self._wakeups.announce
-            )
+            parts = (self._feed, self._checkpoints, work.handler(), self._wakeups.announce)
+            self._running[seat.key] = Consumer(lease, position, *parts, lead)
 
 
-def _partitions(standings: Iterable[Standing]) -> Iterator[tuple[str, Generation, PartitionStanding]]:
-    for standing in standings:
-        for generation in standing.generations.values():
-            for partition in generation.partitions:
-                yield standing.consumer, generation, partition
+def _held(seat: Seat, owner: str) -> Seat:
+    code = seat.generation.code
+    return seat._replace(partition=replace(seat.partition, owner=owner, owner_code=code))
 
 
 def _own_name() -> str:

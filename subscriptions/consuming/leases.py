@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.driver import Database, unavailable_if_down
-from subscriptions.consuming.standing import CONSUMERS, Partition, PartitionStanding, path
+from subscriptions.consuming.standing import CONSUMERS, Partition, PartitionStanding, Standing, path
 
 
 class Lease(NamedTuple):
@@ -53,11 +53,19 @@ class Leases:
         self.term = term
 
     async def take(
-        self, consumer: str, generation: int, seen: PartitionStanding, *, force: bool = False
+        self,
+        consumer: str,
+        generation: int,
+        seen: PartitionStanding,
+        *,
+        code: str = "",
+        force: bool = False,
     ) -> tuple[Lease, int] | None:
-        """Take over a partition that was seen so; the lease, and the position to go on from.
+        """Take a partition that was seen so; the lease, and the position to go on from.
 
-        None where somebody has taken it since, or holds it: with `force` it is taken from whoever does.
+        `code` names the code that its holder works with. None where somebody has taken it since, or holds it:
+        with `force` it is taken from whoever does. Guarded by the epoch that was seen, and without `force` by
+        the end of the lease.
         """
         lease = Lease(consumer, generation, seen.partition, seen.epoch + 1, self.term)
         guard = lease._replace(epoch=seen.epoch).guard
@@ -66,12 +74,32 @@ class Leases:
             guard["$expr"] = {"$lte": [f"${lease.path}.until", "$$NOW"]}
         with unavailable_if_down():
             stored = await self._consumers.find_one_and_update(
-                guard, lease.extension(epoch=lease.epoch, owner=self.owner), return_document=True
+                guard,
+                lease.extension(epoch=lease.epoch, owner={"$literal": self.owner}, code={"$literal": code}),
+                return_document=True,
             )
         if stored is None:
             return None
         partition = stored["generations"][str(generation)]["partitions"][str(seen.partition.number)]
         return lease, partition["position"]
+
+    async def take_over(self, standing: Standing, number: int) -> list[Lease] | None:
+        """Take all partitions of a generation at once from whoever holds them, as they were seen.
+
+        From then on nobody moves any of them until the leases end, are released, or are taken by force: this
+        is no way to work on them. None where somebody has taken one since; guarded by all epochs seen.
+        """
+        seen = standing.generations[number].partitions
+        leases = [Lease(standing.consumer, number, one.partition, one.epoch + 1, self.term) for one in seen]
+        guard: dict[str, Any] = {}
+        taken: dict[str, Any] = {}
+        for lease in leases:
+            guard |= lease._replace(epoch=lease.epoch - 1).guard
+            held = lease.extension(epoch=lease.epoch, owner={"$literal": self.owner}, code=None)
+            taken |= held[0]["$set"]
+        with unavailable_if_down():
+            result = await self._consumers.update_one(guard, [{"$set": taken}])
+        return leases if result.matched_count else None
 
     async def renew(self, lease: Lease) -> bool:
         """Extend it. False where it is lost."""
@@ -83,5 +111,5 @@ class Leases:
         """Let others take these partitions at once; what is lost already stays as it is."""
         with unavailable_if_down():
             for lease in leases:
-                ended = {f"{lease.path}.{name}": "" for name in ("owner", "until")}
+                ended = {f"{lease.path}.{name}": "" for name in ("owner", "code", "until")}
                 await self._consumers.update_one(lease.guard, {"$unset": ended})

@@ -1,11 +1,13 @@
 """How a durable consumer stands: its generations, and how far each is. One document holds it.
 
     {_id: "view.tasks", revision, last: 4, active: 3,
-     generations: {"3": {state, begun_at, partitions: {"0": {position, events, epoch, owner, until, at}, …}},
+     generations: {"3": {state, code, begun_at, notes,
+                         partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
                    "4": {…}}}
 
 A *generation* is one start from zero, numbered from 1; `last` is the highest number that was given out, and
-none is given twice. The `active` one counts. A *partition* is a share of a generation's work by key; its
+none is given twice. The `active` one counts, the others are built or stopped. `code` names the code that a
+generation is to be made by, and its holder's. A *partition* is a share of a generation's work by key; its
 lease is held by `owner` until the server's clock says `until`, and `epoch` grows with each new holder.
 `revision` grows with each change of what generations there are, and guards the next one; checkpoints and
 leases leave it alone. What is read of one document is consistent, and what is changed in it is one guarded
@@ -46,16 +48,27 @@ WHOLE = Partition()
 
 
 class State(StrEnum):
-    """What a generation is there for."""
+    """What becomes of a generation: the active one is read, and it and those being built are worked on."""
 
     ACTIVE = "ACTIVE"
+    BUILDING = "BUILDING"
+    CANCELLED = "CANCELLED"
+    """It was stopped while it was built, and can be resumed."""
+    KEPT = "KEPT"
+    """It was the active one before, and has stopped where it was."""
+
+    @property
+    def running(self) -> bool:
+        """Whether its partitions are worked on."""
+        return self in (State.ACTIVE, State.BUILDING)
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionStanding:
     """How far a partition is, and who holds its lease for how many more seconds; None where it is free.
 
-    `events` are all those up to its position, whether they are its work or another's.
+    `events` are all those up to its position, whether they are its work or another's. `owner_code` is the
+    code that its holder works with; None also where it is held only so that nobody works on it.
     """
 
     partition: Partition
@@ -63,16 +76,20 @@ class PartitionStanding:
     events: int
     epoch: int
     owner: str | None
+    owner_code: str | None
     left: float
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One start from zero."""
+    """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it."""
 
     number: int
     state: State
+    code: str
+    begun_at: datetime
     partitions: tuple[PartitionStanding, ...]
+    notes: Mapping[str, Any]
 
     @property
     def position(self) -> int:
@@ -109,6 +126,11 @@ class Standing:
         generations = {int(number): _generation(int(number), one, stored["now"]) for number, one in found}
         return cls(consumer, stored["revision"], stored["last"], stored.get("active"), generations)
 
+    def of_state(self, state: State) -> Generation | None:
+        """The latest generation of this state."""
+        found = [one for one in self.generations.values() if one.state is state]
+        return max(found, key=lambda one: one.number, default=None)
+
     @property
     def position(self) -> int:
         """The position up to which the active generation has done all; 0 where there is none."""
@@ -128,12 +150,20 @@ def path(generation: int, partition: int) -> str:
 def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Generation:
     shares = stored["partitions"]
     partitions = tuple(_partition(Partition(i, len(shares)), shares[str(i)], now) for i in range(len(shares)))
-    return Generation(number, State(stored["state"]), partitions)
+    return Generation(
+        number,
+        State(stored["state"]),
+        stored["code"],
+        stored["begun_at"],
+        partitions,
+        stored.get("notes", {}),
+    )
 
 
 def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -> PartitionStanding:
     until = stored.get("until")
     left = (until - now).total_seconds() if until is not None else 0.0
     owner = stored.get("owner") if left > 0 else None
+    code = stored.get("code") if owner is not None else None
     position, events, epoch = stored["position"], stored.get("events", 0), stored["epoch"]
-    return PartitionStanding(partition, position, events, epoch, owner, max(0.0, left))
+    return PartitionStanding(partition, position, events, epoch, owner, code, max(0.0, left))

@@ -10,7 +10,7 @@ import pytest
 from domain.kernel import Commit
 from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.group import Group
+from subscriptions.consuming.group import Group, Work
 from subscriptions.consuming.leases import Leases
 from tests.notes import Rig, open_rig
 
@@ -45,7 +45,7 @@ class Recorder:
 
 def consumer(rig: Rig, handler: Recorder) -> Group:
     parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
-    return Group({"test": lambda: handler}, *parts, tick=0.05)
+    return Group({"test": Work("", lambda: handler)}, *parts, tick=0.05)
 
 
 async def reaches(rig: Rig, position: int) -> None:

@@ -1,0 +1,231 @@
+"""Generations of a durable consumer: begun, cancelled, resumed, switched and forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from domain.kernel.errors import InvariantViolated, NotFound
+from eventstore.driver import Database, open_client
+from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.generations import SLOTS, Generations
+from subscriptions.consuming.leases import Lease, Leases
+from subscriptions.consuming.standing import Standing, State
+from tests.support import chosen_driver
+
+pytestmark = pytest.mark.usefixtures("driver")
+
+NAME = "test"
+TERM = 600.0
+
+
+@dataclass
+class Consumed:
+    """A consumer of two partitions, and what is done with it."""
+
+    database: Database
+
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.database)
+        self.generations = Generations(self.database)
+
+    async def standing(self) -> Standing:
+        return await self.checkpoints.standing(NAME)
+
+    async def states(self) -> dict[int, State]:
+        return {one.number: one.state for one in (await self.standing()).generations.values()}
+
+    async def take(self, generation: int, partition: int = 0) -> Lease:
+        seen = (await self.standing()).generations[generation].partitions[partition]
+        taken = await Leases(self.database, "worker", TERM).take(NAME, generation, seen, code="a")
+        assert taken is not None
+        return taken[0]
+
+    async def work(self, generation: int, *positions: int) -> list[Lease]:
+        """Take all partitions, and save a checkpoint for each."""
+        leases = [await self.take(generation, i) for i in range(len(positions))]
+        for lease, position in zip(leases, positions, strict=True):
+            assert await self.checkpoints.save(lease, position)
+        return leases
+
+    async def hold(self, generation: int = 1) -> list[Lease]:
+        """Take over all partitions, so that nobody moves any."""
+        held = await Leases(self.database, "switching", TERM).take_over(await self.standing(), generation)
+        assert held is not None
+        return held
+
+    async def begin(self, code: str = "b") -> int:
+        return await self.generations.begin(NAME, code, 2)
+
+
+@pytest.fixture
+async def consumed(mongo_url: str, database: str) -> AsyncIterator[Consumed]:
+    async with open_client(mongo_url, chosen_driver()) as client:
+        consumed = Consumed(client[database])
+        await consumed.generations.open(NAME, "a", 2)
+        yield consumed
+
+
+async def refused(change: Coroutine[Any, Any, object], saying: str) -> None:
+    with pytest.raises(InvariantViolated, match=saying):
+        await change
+
+
+async def test_a_generation_that_begins_leaves_the_active_one_as_it_is(consumed: Consumed) -> None:
+    await consumed.work(1, 7, 9)
+    before = (await consumed.standing()).generations[1]
+    assert await consumed.begin() == 2
+    standing = await consumed.standing()
+    assert (standing.active, standing.position, standing.furthest) == (1, 7, 9)
+    after = standing.generations[1]
+    assert (after.state, after.code, after.position, after.begun_at) == (
+        State.ACTIVE, "a", 7, before.begun_at
+    )  # fmt: skip
+    new = standing.generations[2]
+    assert (new.state, new.code, new.position, len(new.partitions)) == (State.BUILDING, "b", 0, 2)
+    assert new.begun_at >= before.begun_at
+
+
+async def test_of_many_who_begin_one_at_once_one_does(consumed: Consumed) -> None:
+    begun = await asyncio.gather(*(consumed.begin() for _ in range(10)), return_exceptions=True)
+    assert [one for one in begun if not isinstance(one, InvariantViolated)] == [2]
+    assert await consumed.states() == {1: State.ACTIVE, 2: State.BUILDING}
+
+
+async def test_what_is_cancelled_stops_at_once_and_goes_on_where_it_was_when_it_is_resumed(
+    consumed: Consumed,
+) -> None:
+    number = await consumed.begin()
+    first, second = await consumed.work(number, 5, 4)
+    cancelled = await consumed.generations.cancel(NAME, number)
+    assert cancelled.generations[number].state is State.CANCELLED
+    assert not await consumed.checkpoints.save(first, 8)
+    assert not await consumed.checkpoints.save(second, 8)
+    assert (await consumed.generations.cancel(NAME, number)).revision == cancelled.revision
+    resumed = await consumed.generations.resume(NAME, number)
+    generation = resumed.generations[number]
+    assert (generation.state, generation.position, generation.furthest) == (State.BUILDING, 4, 5)
+    assert (await consumed.generations.resume(NAME, number)).revision == resumed.revision
+    await consumed.work(number, 8, 8)
+
+
+async def test_a_cancelled_generation_makes_room_for_another(consumed: Consumed) -> None:
+    await consumed.generations.cancel(NAME, await consumed.begin())
+    assert await consumed.begin() == 3
+    assert await consumed.states() == {1: State.ACTIVE, 3: State.BUILDING}
+
+
+async def test_generations_that_are_there_at_a_time_have_places_of_their_own(consumed: Consumed) -> None:
+    """However many are begun and forgotten: no number comes twice, and none of the active one's place."""
+    numbers = []
+    for _ in range(8):
+        numbers.append(await consumed.begin())
+        states = await consumed.states()
+        assert len({number % SLOTS for number in states}) == len(states)
+        await consumed.generations.cancel(NAME, numbers[-1])
+        if len(numbers) == 4:
+            await consumed.generations.resume(NAME, numbers[-1])
+            (leader, _) = await consumed.work(numbers[-1], 0, 0)
+            assert await consumed.generations.switch(leader, await consumed.hold(), 0)
+    assert sorted(set(numbers)) == numbers
+
+
+async def test_a_switch_makes_the_new_generation_the_active_one_and_keeps_the_one_before(
+    consumed: Consumed,
+) -> None:
+    old = await consumed.work(1, 7, 9)
+    leader, _ = await consumed.work(await consumed.begin(), 10, 12)
+    held = await consumed.hold()
+    assert not await consumed.checkpoints.save(old[0], 11), "nobody moves it any more"
+    assert await consumed.generations.switch(leader, held, 10)
+    assert await consumed.states() == {1: State.KEPT, 2: State.ACTIVE}
+    standing = await consumed.standing()
+    assert (standing.active, standing.position) == (2, 10)
+    assert await consumed.checkpoints.save(leader, 13), "whoever works on it goes on"
+    leader, _ = await consumed.work(await consumed.begin(), 20, 20)
+    assert await consumed.generations.switch(leader, await consumed.hold(2), 20)
+    assert await consumed.states() == {2: State.KEPT, 3: State.ACTIVE}, "the first one is over"
+
+
+async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(consumed: Consumed) -> None:
+    number = await consumed.begin()
+    leader, other = await consumed.work(number, 10, 9)
+    held = await consumed.hold()
+    switch = consumed.generations.switch
+    assert not await switch(leader, held, 10), "one partition is not there yet"
+    assert await consumed.checkpoints.save(other, 10)
+    assert not await switch(leader, held[:1], 10), "somebody may move the rest"
+    assert not await switch(leader._replace(epoch=leader.epoch - 1), held, 10), "it is led by another"
+    seen = (await consumed.standing()).generations[1].partitions[1]
+    thief = Leases(consumed.database, "thief", TERM)
+    assert await thief.take(NAME, 1, seen, force=True) is not None
+    assert not await switch(leader, held, 10), "a lease is lost"
+    held = await consumed.hold()
+    await consumed.generations.cancel(NAME, number)
+    assert not await switch(leader, held, 10), "it is cancelled"
+    await consumed.generations.forget(NAME, number)
+    assert not await switch(leader, held, 10), "it is forgotten"
+    assert await consumed.states() == {1: State.ACTIVE}
+
+
+async def test_of_a_switch_and_a_cancellation_at_once_one_happens(consumed: Consumed) -> None:
+    for _ in range(5):
+        number = await consumed.begin()
+        leader, _ = await consumed.work(number, 3, 3)
+        active = (await consumed.standing()).active
+        assert active is not None
+        held = await consumed.hold(active)
+        switched, cancelled = await asyncio.gather(
+            consumed.generations.switch(leader, held, 3),
+            consumed.generations.cancel(NAME, number),
+            return_exceptions=True,
+        )
+        state = (await consumed.states())[number]
+        if switched:
+            assert isinstance(cancelled, InvariantViolated)
+            assert state is State.ACTIVE
+        else:
+            assert isinstance(cancelled, Standing)
+            assert state is State.CANCELLED
+
+
+async def test_a_kept_generation_can_be_built_on_and_be_the_active_one_again(consumed: Consumed) -> None:
+    await consumed.work(1, 7, 7)
+    leader, _ = await consumed.work(await consumed.begin(), 7, 7)
+    held = await consumed.hold()
+    assert await consumed.generations.switch(leader, held, 7)
+    await Leases(consumed.database, "switching", TERM).release(held)
+    await consumed.generations.resume(NAME, 1)
+    leader, _ = await consumed.work(1, 9, 9)
+    assert await consumed.generations.switch(leader, await consumed.hold(2), 9)
+    assert await consumed.states() == {1: State.ACTIVE, 2: State.KEPT}
+
+
+async def test_what_runs_is_not_forgotten_and_what_is_not_there_is_told_to_be_missing(
+    consumed: Consumed,
+) -> None:
+    generations, number = consumed.generations, await consumed.begin()
+    await refused(generations.forget(NAME, 1), "generation 1 of test is active")
+    await refused(generations.forget(NAME, number), "is building; cancel it first")
+    await refused(generations.cancel(NAME, 1), "is not being built")
+    await refused(generations.resume(NAME, 1), "is the active one")
+    await refused(consumed.begin(), "is being built already")
+    for change in (generations.forget, generations.cancel, generations.resume):
+        with pytest.raises(NotFound):
+            await change(NAME, 9)
+    with pytest.raises(NotFound):
+        await generations.begin("nothing", "a")
+    await generations.cancel(NAME, number)
+    assert list((await generations.forget(NAME, number)).generations) == [1]
+
+
+async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Consumed) -> None:
+    leader = await consumed.take(1)
+    assert await consumed.generations.note(leader, {"rate": 2.5, "phase": {"name": "FOLDING"}})
+    assert not await consumed.generations.note(leader._replace(epoch=9), {})
+    notes = (await consumed.standing()).generations[1].notes
+    assert notes == {"rate": 2.5, "phase": {"name": "FOLDING"}}

@@ -1,0 +1,96 @@
+"""Who takes which partition: shared fairly, and by those who have the right code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscriptions.consuming.sharing import Seat, next_seat, seats
+from subscriptions.consuming.standing import Generation, Partition, PartitionStanding, Standing, State
+
+Held = tuple[str | None, str | None]
+"""An owner and its code."""
+
+FREE: Held = (None, None)
+
+
+def generation(number: int, held: list[Held], code: str = "new", state: State = State.ACTIVE) -> Generation:
+    of = len(held)
+    partitions = tuple(
+        PartitionStanding(Partition(i, of), 0, 0, 1, owner, owner_code, 9.0 if owner else 0.0)
+        for i, (owner, owner_code) in enumerate(held)
+    )
+    return Generation(number, state, code, datetime.now(UTC), partitions, {})
+
+
+def consumer(*generations: Generation, name: str = "a") -> list[Seat]:
+    by_number = {one.number: one for one in generations}
+    return list(seats([Standing(name, 1, 9, 1, by_number)]))
+
+
+def test_what_is_stopped_is_nobodys_work() -> None:
+    stopped = [generation(2, [FREE], state=state) for state in (State.CANCELLED, State.KEPT)]
+    assert consumer(stopped[0]) == consumer(stopped[1]) == []
+
+
+def test_a_generation_that_is_built_is_worked_on_by_its_own_code_alone() -> None:
+    built = consumer(generation(2, [FREE], state=State.BUILDING))
+    assert next_seat(built, "me", {"a": "old"}) is None
+    assert next_seat(built, "me", {"a": "new"}) == built[0]
+
+
+def test_the_active_generation_is_left_to_whoever_has_its_code_and_not_left_alone() -> None:
+    free = consumer(generation(1, [FREE, FREE]))
+    assert next_seat(free, "me", {"a": "old"}) == free[0]
+    worked = consumer(generation(1, [("they", "new"), FREE]))
+    assert next_seat(worked, "me", {"a": "old"}) is None
+    assert next_seat(worked, "me", {"a": "new"}) == worked[1]
+
+
+def test_whoever_has_the_code_takes_over_from_one_who_has_not() -> None:
+    worked = consumer(generation(1, [("they", "old")]))
+    assert next_seat(worked, "me", {"a": "new"}) == worked[0]
+    assert next_seat(worked, "me", {"a": "other"}) is None
+
+
+def test_what_is_held_only_so_that_nobody_works_on_it_is_let_be() -> None:
+    held = consumer(generation(1, [("switching", None)] * 4))
+    assert next_seat(held, "me", {"a": "new"}) is None
+    assert next_seat(held, "me", {"a": "old"}) is None
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Seat], list[str]]:
+    """Partitions of several consumers, held by workers that live, by some that died, or by nobody."""
+    workers = [f"worker-{i}" for i in range(draw(st.integers(1, 5)))]
+    holders = st.sampled_from([None, *workers])
+    found: list[Seat] = []
+    for name in "abc"[: draw(st.integers(1, 3))]:
+        owners = draw(st.lists(holders, min_size=1, max_size=6))
+        held: list[Held] = [(owner, "new") if owner else FREE for owner in owners]
+        found += consumer(generation(1, held), name=name)
+    return found, workers
+
+
+@given(world=worlds(), turns=st.lists(st.integers(0, 4), max_size=40))
+def test_after_some_turns_of_each_all_is_held_and_nobody_has_two_more_than_another(
+    world: tuple[list[Seat], list[str]], turns: list[int]
+) -> None:
+    """Whoever's turn it is; and then nothing moves any more."""
+    held, workers = world
+    codes = dict.fromkeys("abc", "new")
+    rounds = list(range(len(workers))) * (len(held) + 1)
+    for turn in [*turns, *rounds]:
+        owner = workers[turn % len(workers)]
+        wanted = next_seat(held, owner, codes)
+        if wanted is not None:
+            taken = replace(wanted.partition, owner=owner, owner_code="new")
+            held = [one._replace(partition=taken) if one is wanted else one for one in held]
+    loads = Counter(seat.partition.owner for seat in held)
+    assert None not in loads
+    assert max(loads[owner] for owner in workers) - min(loads[owner] for owner in workers) <= 1
+    assert [next_seat(held, owner, codes) for owner in workers] == [None] * len(workers)
