@@ -25,9 +25,17 @@ class Lru(Generic[K, V]):
             self._values.move_to_end(key)
         return value
 
-    def put(self, key: K, value: V) -> None:
-        old = self._values.pop(key, None)
-        self._weight += self._weigh(value) - (0 if old is None else self._weigh(old))
+    def put(self, key: K, value: V) -> bool:
+        """Keep the value; False where another one, or this very one, was let go for it."""
+        self.forget(key)
+        self._weight += self._weigh(value)
         self._values[key] = value
+        fits = self._weight <= self._size
         while self._weight > self._size:
             self._weight -= self._weigh(self._values.popitem(last=False)[1])
+        return fits
+
+    def forget(self, key: K) -> None:
+        old = self._values.pop(key, None)
+        if old is not None:
+            self._weight -= self._weigh(old)

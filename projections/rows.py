@@ -14,9 +14,8 @@ Beside these, where events with personal data touched the row:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import Unavailable
@@ -79,23 +78,25 @@ def key_filter(stored: Document) -> dict[str, Any]:
     return {"_id": stored["_id"], "$or": older}
 
 
-def replacement(document: Document) -> ReplaceOne[Document]:
-    """Writes the row, unless it has come further than `document`."""
-    return ReplaceOne(key_filter(document), document)
+class Written(NamedTuple):
+    """What became of writes: which were inserts of what is there already, and how many rows were replaced."""
+
+    refused: Sequence[int]
+    replaced: int
 
 
-async def write(rows: Collection, writes: Sequence[Write]) -> list[int]:
-    """Do the writes; which of them were inserts of what is there already. Raises what the driver raises.
+async def write(rows: Collection, writes: Sequence[Write]) -> Written:
+    """Do the writes. Raises what the driver raises.
 
     What it raises of single writes it says without the rows, which an error of the driver holds whole.
     """
+    if not writes:
+        return Written((), 0)
     try:
-        if writes:
-            await rows.bulk_write(writes, ordered=False)
+        return Written((), (await rows.bulk_write(writes, ordered=False)).matched_count)
     except BulkWriteError as error:
         refused = error.details["writeErrors"]
         codes = {one["code"] for one in (*refused, *error.details["writeConcernErrors"])}
         if codes != {DUPLICATE_KEY}:
             raise Unavailable(f"{rows.name} cannot be written; MongoDB's codes: {sorted(codes)}") from None
-        return [one["index"] for one in refused]
-    return []
+        return Written([one["index"] for one in refused], error.details["nMatched"])

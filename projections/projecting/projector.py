@@ -1,4 +1,4 @@
-"""Projectors: views kept up to date in MongoDB, one read and one bulk write for each batch.
+"""Projectors: views kept up to date in MongoDB, at most one read and one bulk write for each batch.
 
 A write is guarded by the position it carries, so a crash, a second projector or a replay changes nothing:
 whoever writes a row has folded all of its events up to that position.
@@ -6,20 +6,19 @@ whoever writes a row has folded all of its events up to that position.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pymongo import InsertOne
-
 from domain.kernel import Commit
-from eventstore.driver import Database, Document, unavailable_if_down
+from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
 from projections.indexes import prepare
 from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.folding import Fold, touches
 from projections.projecting.scrubbing import Scrubber
-from projections.rows import collection, replacement, write
+from projections.projecting.stored_rows import StoredRows
+from projections.rows import collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoint
 
@@ -49,6 +48,7 @@ class Projector:
     def _begin(self, checkpoint: Checkpoint) -> None:
         self._rows = collection(self._database, self._view, checkpoint.generation)
         self._scrubber = Scrubber(self._view, self._rows, self._log, self._letters)
+        self._stored = StoredRows(self._view, self._rows, fresh=checkpoint.position == 0)
         self._fold = Fold(self._view, checkpoint.generation)
         self._partition = checkpoint.partition
 
@@ -60,6 +60,7 @@ class Projector:
                 await self._fold_in(commits[done:place])
                 done = place
                 await self._scrubber.scrub(commit.info.tenant, erased, commit.position, self._fold.generation)
+                self._stored.forget()
         await self._fold_in(commits[done:])
 
     async def _fold_in(self, commits: Sequence[Commit]) -> None:
@@ -67,25 +68,13 @@ class Projector:
         touched = {key: row for key, row in found.items() if self._partition.has(key)}
         if not touched:
             return
-        with unavailable_if_down():
-            known = await self._rows.find({"_id": {"$in": list(touched)}}).to_list(None)
-            stored = {document["_id"]: document for document in known}
+        stored = await self._stored.load(touched)
         folded = [self._fold(stored.get(key), row) for key, row in touched.items()]
         changed = [row for row in folded if row is not None]
         letters = [letter for row in changed for letter in row.letters]
         if letters:
             await self._letters.record(self._fold.generation, letters)
-        with unavailable_if_down():
-            await self._write([row.document for row in changed], stored)
+        await self._stored.write([row.document for row in changed], stored)
         if letters:
             # Another projector may be beyond them, and have retried them by now.
             await self._letters.settle(self._fold.generation, self._rows, {one.key for one in letters})
-
-    async def _write(self, documents: Sequence[Document], stored: Container[str]) -> None:
-        writes = [
-            replacement(document) if document["_id"] in stored else InsertOne(document)
-            for document in documents
-        ]
-        refused = await write(self._rows, writes)
-        # Another projector has inserted these since they were read; ours may still be the newer ones.
-        await write(self._rows, [replacement(documents[i]) for i in refused])

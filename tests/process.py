@@ -1,0 +1,101 @@
+"""A process log as the commits that its import comes to, decided in memory: data of a real shape, fast."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from api.importing.activity import Activity
+from api.importing.files import kind_of, read_log
+from api.importing.plan import ProcessPlan
+from domain import agents, tasks, workflows
+from domain.kernel import Aggregate, Catalog, Envelope, Facts, Scope
+from domain.kernel.ports import NewCommit, NewEvent
+
+CATALOG = Catalog([agents.context, tasks.context, workflows.context])
+
+LOG = "BENCH_PROCESS_LOG"
+"""The environment variable that names a process log; without it one is made up."""
+
+CASES, KINDS, RESOURCES = 1_434, 27, 48
+LONGEST_CASE = 11
+START = datetime(2010, 10, 2, 8, 0, 0, 250_000, UTC)
+
+
+def activities() -> Sequence[Activity]:
+    """Those of the process log in the environment, or made up: cases that overlap and share resources."""
+    if path := os.environ.get(LOG):
+        return read_log(Path(path), kind_of(Path(path)))[0]
+    dice = random.Random(9)
+    return [activity for case in range(CASES) for activity in _case(dice, case)]
+
+
+def _case(dice: random.Random, case: int) -> Iterator[Activity]:
+    start = START + timedelta(hours=8 * case)
+    length = dice.randint(1, LONGEST_CASE)
+    for number in range(length):
+        yield Activity(
+            line=0,
+            case=f"case-{case}",
+            name=f"T{dice.randrange(KINDS):02} Check the application",
+            instance=f"task-{case}-{number}",
+            # Few do much of the work, as in real logs.
+            resource=f"Resource{int(RESOURCES * dice.random() ** 3):02}",
+            transition="complete",
+            time=start + timedelta(hours=dice.expovariate(1 / 20) * number, seconds=number),
+            case_start=start,
+            case_end=start + timedelta(days=60) if dice.random() < 0.5 else None,
+        )
+
+
+def commits(found: Sequence[Activity], tenant: str = "default") -> Iterator[NewCommit]:
+    """The commits of all commands that an import of these activities sends, in its order."""
+    decided = _Decided()
+    for row in ProcessPlan(found, Scope(tenant), "import:process.csv").rows():
+        for step in row.steps:
+            if commit := decided.commit(step.envelope):
+                yield commit
+
+
+def of_tenant(commit: NewCommit, tenant: str) -> NewCommit:
+    """The same commit in another tenant."""
+    return replace(commit, tenant=tenant)
+
+
+class _Decided:
+    """What the aggregates make of commands, one after the other."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, tuple[int, Aggregate[Any, Any]]] = {}
+
+    def commit(self, envelope: Envelope) -> NewCommit | None:
+        command, at = envelope.command, envelope.occurred or START
+        kind = CATALOG.context_of(type(command)).aggregate
+        stream = str(command.target)
+        version, state = self._states.get(stream, (0, kind()))
+        others = {other: self._states[other][1] for _, _, other in command.references()}
+        events = state.decide(command, Facts(at, others))
+        self._states[stream] = version + len(events), state.evolve_all(events)
+        if not events:
+            return None
+        command_id = str(envelope.command_id)
+        return NewCommit(
+            tenant=envelope.scope.tenant,
+            stream=stream,
+            category=kind.category,
+            expected=version,
+            events=tuple(NewEvent(f"{command_id}.{place}", event) for place, event in enumerate(events)),
+            command_id=command_id,
+            command=type(command).__name__,
+            correlation=envelope.correlation or command_id,
+            causation=envelope.causation,
+            actor=envelope.scope.actor,
+            source=envelope.source,
+            at=at,
+            occurred=envelope.occurred,
+        )
