@@ -214,3 +214,20 @@ async def test_a_row_is_scrubbed_by_one_read_of_its_stream_however_long_that_is(
     await rig.projected()
     (row,) = (await rig.documents()).values()
     assert (row["likes"], row["name"], row["former"]) == (1300, None, [None])
+
+
+async def test_what_a_projector_remembers_of_a_row_brings_nothing_back_that_was_erased(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """It has written the row before the erasure, and writes it again after it."""
+    async with open_rig(mongo_url, redis_url, database, view=people.view, masters=MASTERS) as rig:
+        projector = Projector(people.view, rig.database, rig.log)
+        await projector.begin(Checkpoint(1, 0))
+        await rig.append("person-1", happened("registered", "person-1", ""))
+        await projector.handle(await rig.commits())
+        assert plain("person-1") in str(await rig.documents())
+        await erase(rig, "person-1")
+        await rig.append("person-1", happened("liked", "person-1", "person-2"))
+        await projector.handle((await rig.commits())[1:])
+        (row,) = (await rig.documents()).values()
+        assert (row["_position"], row["name"], row["likes"]) == (3, None, 1)
