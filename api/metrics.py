@@ -126,3 +126,6 @@ class MeteredHandler:
         started = perf_counter()
         await self._handler.handle(commits)
         self._metrics.handled(self._consumer, commits, perf_counter() - started)
+
+    def concerns(self, commits: Sequence[Commit]) -> bool:
+        return self._handler.concerns(commits)

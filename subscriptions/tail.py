@@ -10,7 +10,7 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -138,11 +138,14 @@ class Tail(Generic[T]):
         finally:
             self._leave()
 
-    async def follow(self, after: int, *, tick: float | None = None) -> AsyncGenerator[Batch[T], None]:
+    async def follow(
+        self, after: int, *, tick: Callable[[], float | None] = lambda: None
+    ) -> AsyncGenerator[Batch[T], None]:
         """All items behind position `after`, once and in order: from MongoDB until near the head, then live.
 
-        The first batch that has caught up comes even when it is empty. With `tick`, an empty batch comes
-        after so many seconds without news. Raises Unavailable where MongoDB cannot be read while catching up.
+        The first batch that has caught up comes even when it is empty. Where `tick` says so, an empty batch
+        comes after so many seconds without news. Raises Unavailable where MongoDB cannot be read while
+        catching up.
         """
         with self.live():
             goal = await self._source.head()
@@ -155,7 +158,7 @@ class Tail(Generic[T]):
                 if reached > position or (not caught_up and position >= goal):
                     position, caught_up = reached, caught_up or reached >= goal
                     yield Batch(items, position, caught_up, erasure)
-                elif not await self._wait(news, position, tick):
+                elif not await self._wait(news, position, tick()):
                     yield Batch((), position, caught_up, erasure)
 
     async def _next(self, reader: Reader[T], position: int) -> tuple[Sequence[T], int]:

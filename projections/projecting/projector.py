@@ -63,6 +63,11 @@ class Projector:
                 self._stored.forget()
         await self._fold_in(commits[done:])
 
+    def concerns(self, commits: Sequence[Commit]) -> bool:
+        """Whether any of them is of those whose events the fold sees."""
+        categories = self._view.categories
+        return any(commit.info is not None and commit.info.category in categories for commit in commits)
+
     async def _fold_in(self, commits: Sequence[Commit]) -> None:
         found = touches(self._view, commits)
         touched = {key: row for key, row in found.items() if self._partition.has(key)}

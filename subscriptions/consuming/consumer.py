@@ -18,14 +18,24 @@ from subscriptions.feed import Feed
 logger = logging.getLogger(__name__)
 
 
+QUIET = 0.02
+"""Seconds for which a checkpoint may wait where nothing in a batch concerned the handler.
+
+So many consumers of one log do not each write at every commit, in the way of the one that it concerns.
+"""
+
+
 class Handler(Protocol):
-    """What a consumer does with the log. Both may be called again for what was done already."""
+    """What a consumer does with the log. All may be called again for what was done already."""
 
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Called before the first commits behind `checkpoint`."""
 
     async def handle(self, commits: Sequence[Commit]) -> None:
         """Do whatever these commits mean; they count as done when it returns."""
+
+    def concerns(self, commits: Sequence[Commit]) -> bool:
+        """Whether somebody may be waiting for what these commits mean here."""
 
 
 class Consumer:
@@ -57,6 +67,8 @@ class Consumer:
         self._busy = False
         self._leaving = False
         self._leading = asyncio.create_task(self._lead(lead)) if lead is not None else None
+        self._events = 0
+        self._unsaved_since: float | None = None
         self._task = asyncio.create_task(self._run())
 
     @property
@@ -105,7 +117,8 @@ class Consumer:
         """Handle batches until told to leave."""
         generation, partition = self.lease.generation, self.lease.partition
         await self._handler.begin(Checkpoint(generation, self._position, partition))
-        async with aclosing(self._feed.follow(self._position)) as batches:
+        self._events, self._unsaved_since = 0, None
+        async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
             async for batch in batches:
                 self._busy = True
                 try:
@@ -116,14 +129,27 @@ class Consumer:
                     return
 
     async def _take(self, commits: Sequence[Commit], position: int) -> None:
-        if not commits:
-            return
-        await self._handler.handle(commits)
-        events = sum(len(commit.events) for commit in commits)
-        if not await self._checkpoints.save(self.lease, position, events):
+        if commits:
+            await self._handler.handle(commits)
+            self._events += sum(len(commit.events) for commit in commits)
+            if self._unsaved_since is None:
+                self._unsaved_since = time.monotonic()
+        due_in = self._due_in()
+        if due_in is not None and (due_in <= 0 or self._handler.concerns(commits)):
+            await self._save(position)
+
+    def _due_in(self) -> float | None:
+        """Seconds until the checkpoint is to be saved at the latest; None where it is."""
+        if self._unsaved_since is None:
+            return None
+        return max(0.0, self._unsaved_since + QUIET - time.monotonic())
+
+    async def _save(self, position: int) -> None:
+        if not await self._checkpoints.save(self.lease, position, self._events):
             # Somebody else has taken the partition, or its generation is over.
             self.leave()
             return
+        self._events, self._unsaved_since = 0, None
         self._position, self.extended = position, time.monotonic()
         self._backoff.reset()
         self._announce(self.lease.consumer, position)

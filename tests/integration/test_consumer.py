@@ -28,13 +28,19 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
 class Recorder:
     """Keeps what it is handed, and does with each batch what the test says."""
 
-    def __init__(self, act: Callable[[list[int]], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, act: Callable[[list[int]], Awaitable[None]] | None = None, *, concerned: bool = True
+    ) -> None:
+        self._concerned = concerned
         self.begun: list[Checkpoint] = []
         self.done: list[int] = []
         self._act = act
 
     async def begin(self, checkpoint: Checkpoint) -> None:
         self.begun.append(checkpoint)
+
+    def concerns(self, commits: Sequence[Commit]) -> bool:
+        return self._concerned
 
     async def handle(self, commits: Sequence[Commit]) -> None:
         positions = [commit.position for commit in commits]
@@ -52,6 +58,17 @@ async def reaches(rig: Rig, position: int) -> None:
     async with asyncio.timeout(DEADLINE):
         while await rig.checkpoints.position("test") != position:
             await asyncio.sleep(0.01)
+
+
+async def test_what_concerns_nobody_is_checkpointed_without_anything_behind_it(rig: Rig) -> None:
+    recorder = Recorder(concerned=False)
+    running = consumer(rig, recorder)
+    await running.start()
+    for place, name in enumerate("abc", 1):
+        await rig.write(name)
+        await reaches(rig, place)
+    await running.stop()
+    assert recorder.done == [1, 2, 3]
 
 
 async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:

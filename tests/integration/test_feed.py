@@ -113,7 +113,7 @@ async def test_caught_up_means_that_all_acknowledged_before_was_handed_out(
 
 
 async def test_an_idle_follower_that_asked_for_ticks_gets_them(rig: Rig) -> None:
-    async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0, tick=0.01)) as batches:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0, tick=lambda: 0.01)) as batches:
         ticks = [await anext(batches) for _ in range(4)]
     assert all(not batch.items and batch.caught_up for batch in ticks)
 
