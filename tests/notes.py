@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, TypedDict
 from uuid import uuid4
 
-from domain import subjects
+from domain import deadletters, subjects
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -185,7 +185,7 @@ class Rig:
         self.wakeups = Wakeups(self.redis_url, self.database.name)
         self.log = EventLog(
             self.database,
-            Catalog([self.view.context, subjects.context]),
+            Catalog([self.view.context, subjects.context, deadletters.context]),
             clock=now,
             announce=lambda position: self.wakeups.announce(TOPIC, position),
             fence_after=0.3,

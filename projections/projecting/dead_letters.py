@@ -106,7 +106,8 @@ class DeadLetters:
                 for letter in letters
                 if EventName(letter["stream"], letter["version"]) not in waiting.get(letter["key"], ())
             ]
-            await self._letters.delete_many({"_id": {"$in": over}})
+            if over:
+                await self._letters.delete_many({"_id": {"$in": over}})
 
 
 def _failed(document: Document, tried: int) -> list[dict[str, Any]]:

@@ -13,8 +13,7 @@ from projections.projecting.parking import (
     EventName,
     Failure,
     Parked,
-    dropped_in,
-    of_its_own,
+    alone,
     parked_in,
     raised,
     row_ids,
@@ -56,7 +55,7 @@ def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]
             tenant, ids, failure = event.commit.tenant, row_ids(view, event), None
             if isinstance(ids, Failure):
                 failure = ids
-                tenant, own = of_its_own(event)
+                tenant, own = alone(tenant, EventName(event.stream, event.version))
                 ids = (own,)
             for row_id in ids:
                 key = row_key(tenant, row_id)
@@ -69,7 +68,7 @@ class RowFold:
     """One row while events are folded into it, with the subjects whose data they hold or held.
 
     An event that cannot be folded is parked, and later ones of its stream wait behind it; `failures` tells
-    what was parked by this fold, and why. What is `dropped` is left out, with what the stored row is without.
+    what was parked by this fold, and why. What is `dropped` is left out.
     """
 
     __slots__ = (
@@ -93,8 +92,13 @@ class RowFold:
         self._open: set[str] = set(known.get("_open", ()))
         self._scrubbed: int = known.get("_scrubbed", 0)
         self._parked = {parked.stream: parked for parked in parked_in(known)}
-        self._dropped = {*dropped_in(known), *dropped}
+        self._dropped = frozenset(dropped)
         self.failures: list[tuple[RecordedEvent, Failure]] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to be stored of the row."""
+        return self._created > 0
 
     def take(self, id: str, event: RecordedEvent) -> bool:
         """Fold the event in; whether the row is to be written for it.
@@ -162,8 +166,6 @@ class RowFold:
             document |= {"_subjects": sorted(self._subjects), "_open": sorted(self._open)}
         if self._parked:
             document["_parked"] = [parked._asdict() for parked in self._parked.values()]
-        if self._dropped:
-            document["_dropped"] = [dropped._asdict() for dropped in sorted(self._dropped)]
         return {**document, "_scrubbed": self._scrubbed} if self._scrubbed else document
 
 

@@ -50,11 +50,6 @@ def parked_in(stored: Document) -> list[Parked]:
     return [Parked(**parked) for parked in stored.get("_parked", ())]
 
 
-def dropped_in(stored: Document) -> list[EventName]:
-    """The events that a stored row is told without, for good."""
-    return [EventName(**dropped) for dropped in stored.get("_dropped", ())]
-
-
 def raised(error: Exception) -> Failure:
     """What a view's function raised, by kind and place: its text may hold the event's data.
 
@@ -94,6 +89,6 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
         return raised(error)
 
 
-def of_its_own(event: RecordedEvent) -> tuple[str, str]:
+def alone(tenant: str, event: EventName) -> tuple[str, str]:
     """Tenant and id of the row in which an event is parked by itself: no tenant's name holds a slash."""
-    return f"/{event.commit.tenant}", f"{event.stream}@{event.version}"
+    return f"/{tenant}", f"{event.stream}@{event.version}"

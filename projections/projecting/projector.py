@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from domain.deadletters.aggregate import DeadLetter
 from domain.kernel import Commit
+from domain.subjects.aggregate import Subject
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
 from projections.indexes import prepare
 from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.folding import Fold, touches
+from projections.projecting.refolding import Refolder
+from projections.projecting.retrying import Retrier, orders_in
 from projections.projecting.scrubbing import Scrubber
 from projections.projecting.stored_rows import StoredRows
 from projections.rows import collection
@@ -26,7 +30,8 @@ from subscriptions.consuming.checkpoints import Checkpoint
 class Projector:
     """Folds commits into one view; the handler of its durable consumer.
 
-    At an erasure it takes the subject out of the rows, which it folds again from the log where it must.
+    At an erasure it takes the subject out of the rows, and at what was decided about a dead letter it lets the
+    event into its row or leaves it out: such rows it folds again from the log.
     """
 
     def __init__(self, view: View[Any], database: Database, log: EventLog) -> None:
@@ -47,7 +52,9 @@ class Projector:
 
     def _begin(self, checkpoint: Checkpoint) -> None:
         self._rows = collection(self._database, self._view, checkpoint.generation)
-        self._scrubber = Scrubber(self._view, self._rows, self._log, self._letters)
+        refolder = Refolder(self._view, self._rows, self._log, self._letters, checkpoint.partition)
+        self._scrubber = Scrubber(self._view, self._rows, refolder)
+        self._retrier = Retrier(self._view, self._rows, self._log, refolder)
         self._stored = StoredRows(self._view, self._rows, fresh=checkpoint.position == 0)
         self._fold = Fold(self._view, checkpoint.generation)
         self._partition = checkpoint.partition
@@ -56,16 +63,22 @@ class Projector:
         """Fold a batch in. Raises Unavailable, and whatever the view's functions raise."""
         done = 0
         for place, commit in enumerate(commits, 1):
-            if commit.info is not None and (erased := erased_in(commit)):
-                await self._fold_in(commits[done:place])
-                done = place
-                await self._scrubber.scrub(commit.info.tenant, erased, commit.position, self._fold.generation)
-                self._stored.forget()
+            erased, orders = erased_in(commit), orders_in(commit, self._view.name)
+            if commit.info is None or not (erased or orders):
+                continue
+            await self._fold_in(commits[done:place])
+            done = place
+            at = (commit.position, self._fold.generation)
+            if erased:
+                await self._scrubber.scrub(commit.info.tenant, erased, *at)
+            for order in orders:
+                await self._retrier.carry_out(commit.info.tenant, order, *at)
+            self._stored.forget()
         await self._fold_in(commits[done:])
 
     def concerns(self, commits: Sequence[Commit]) -> bool:
-        """Whether any of them is of those whose events the fold sees."""
-        categories = self._view.categories
+        """Whether any of them is of those whose events the fold sees, or by which rows are told anew."""
+        categories = {*self._view.categories, Subject.category, DeadLetter.category}
         return any(commit.info is not None and commit.info.category in categories for commit in commits)
 
     async def _fold_in(self, commits: Sequence[Commit]) -> None:

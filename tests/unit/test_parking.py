@@ -15,7 +15,7 @@ from domain.kernel.errors import Unavailable
 from eventstore.driver import Document
 from projections.projecting.dead_letters import Letter
 from projections.projecting.folding import Fold, RowFold, touches
-from projections.projecting.parking import EventName, Failure, dropped_in, parked_in, raised
+from projections.projecting.parking import EventName, Failure, parked_in, raised
 from projections.rows import fields
 from projections.view import View
 from subscriptions.messages import Place
@@ -154,7 +154,6 @@ def test_what_was_dropped_is_left_out_and_its_stream_goes_on() -> None:
         fold.take("note-a", event)
     row = fold.document("default", "note-a", Place(1), 1)
     assert (row["score"], fold.failures, "_parked" in row) == (2, [], False)
-    assert dropped_in(row) == [EventName("note-a", 2)]
 
 
 def test_a_process_without_memory_parks_nothing() -> None:

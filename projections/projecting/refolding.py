@@ -1,0 +1,145 @@
+"""Telling rows anew: folding them again from the log, up to a position at which they are then written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+from pymongo import ReplaceOne
+
+from domain.deadletters.events import DeadLetterDropped
+from domain.kernel import RecordedEvent
+from eventstore.driver import Collection, Document, Write, unavailable_if_down
+from eventstore.log import EventLog
+from eventstore.reading.query import EventQuery
+from projections.projecting.dead_letters import DeadLetters, Letter
+from projections.projecting.folding import RowFold
+from projections.projecting.parking import EventName, Failure, row_ids
+from projections.rows import row_key, write
+from projections.view import View, by_stream
+from subscriptions.consuming.standing import Partition
+from subscriptions.messages import Place
+
+EVENTS_AT_ONCE = 1_000
+
+LAST_INDEX = 0xFFFE
+"""The highest index of a row at one place."""
+
+
+async def drops(log: EventLog, tenant: str, view: str, upto: int) -> Mapping[str | None, set[EventName]]:
+    """What was dropped from the rows of a view up to a settled position, by the row's id.
+
+    Under None is what was dropped while it was not known which rows it touches: it touches none. Raises
+    Unavailable.
+    """
+    found: dict[str | None, set[EventName]] = defaultdict(set)
+    query, position = EventQuery(types=[DeadLetterDropped.type]), 0
+    while events := await log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
+        for event in events:
+            if event.data["view"] == view:
+                found[event.data.get("row")].add(EventName(event.data["stream"], event.data["version"]))
+        position = events[-1].position
+    return found
+
+
+class Refolder:
+    """Tells rows of one view anew; those of `partition` alone are written by it."""
+
+    def __init__(
+        self, view: View[Any], rows: Collection, log: EventLog, letters: DeadLetters, partition: Partition
+    ) -> None:
+        self._view = view
+        self._rows = rows
+        self._log = log
+        self._letters = letters
+        self._partition = partition
+
+    def owns(self, tenant: str, row: str) -> bool:
+        """Whether the row of this id is its to write."""
+        return self._partition.has(row_key(tenant, row))
+
+    async def again(self, tenant: str, rows: Mapping[str, Document | None], upto: int) -> dict[str, RowFold]:
+        """The rows of these ids, of which what is stored is given, as the log up to `upto` tells them now.
+
+        An event that still touches rows nobody knows stays where it waits. Raises Unavailable.
+        """
+        if not rows:
+            return {}
+        dropped = await drops(self._log, tenant, self._view.name, upto)
+        folds = {
+            row: RowFold(self._view, _erasure(stored), dropped.get(row, ())) for row, stored in rows.items()
+        }
+        async for event in self._history(tenant, upto, list(rows)):
+            ids = row_ids(self._view, event)
+            if isinstance(ids, Failure) or (event.stream, event.version) in dropped.get(None, ()):
+                continue
+            for row in ids:
+                if row in folds:
+                    folds[row].take(row, event)
+        return folds
+
+    async def put(self, tenant: str, position: int, generation: int, folds: Mapping[str, RowFold]) -> None:
+        """Write the rows at `position`, but those that never were and that others have brought beyond it.
+
+        Raises Unavailable.
+        """
+        writes: list[Write] = []
+        letters: list[Letter] = []
+        keys = [row_key(tenant, row) for row in folds]
+        for key, (row, fold) in zip(keys, folds.items(), strict=True):
+            if not fold.begun:
+                continue
+            document = fold.document(tenant, row, Place(position, place_of(key)), generation)
+            writes.append(ReplaceOne(_upto(document), document, upsert=True))
+            letters += fold.letters(key, None if tenant.startswith("/") else row, position)
+        await self._letters.record(generation, letters)
+        with unavailable_if_down():
+            await write(self._rows, writes)
+        await self._letters.settle(generation, self._rows, keys)
+
+    async def _history(self, tenant: str, upto: int, ids: Sequence[str]) -> AsyncIterator[RecordedEvent]:
+        """All events up to a position that can touch these rows, in the order of the log for each row."""
+        if self._view.key is not by_stream:
+            async for event in self._scan(tenant, upto):
+                yield event
+            return
+        for stream in ids:
+            async for event in self._stream(tenant, stream, upto):
+                yield event
+
+    async def _stream(self, tenant: str, stream: str, upto: int) -> AsyncIterator[RecordedEvent]:
+        version = 0
+        while events := await self._log.stream(tenant, stream, version, EVENTS_AT_ONCE):
+            for event in events:
+                if event.position > upto:
+                    return
+                yield event
+            version = events[-1].version
+
+    async def _scan(self, tenant: str, upto: int) -> AsyncIterator[RecordedEvent]:
+        query, position = EventQuery(categories=self._view.categories), 0
+        while events := await self._log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
+            for event in events:
+                yield event
+            position = events[-1].position
+
+
+def place_of(key: str) -> int:
+    """Where a row comes among those told anew at once: the same for every projector, and after a crash."""
+    return crc32(key.encode()) % (LAST_INDEX + 1)
+
+
+def _erasure(stored: Document | None) -> Document | None:
+    """What is kept of a row that is told anew: where it was scrubbed, which its readers are still to see."""
+    return {"_scrubbed": stored["_scrubbed"]} if stored and "_scrubbed" in stored else None
+
+
+def _upto(document: Document) -> dict[str, Any]:
+    generation, position = document["_generation"], document["_position"]
+    older = [
+        {"_generation": {"$lt": generation}},
+        {"_generation": generation, "_position": {"$lte": position}},
+    ]
+    return {"_id": document["_id"], "$or": older}

@@ -1,0 +1,255 @@
+"""Dead letters on real servers: what waits, what is decided about it, and what a crash leaves of either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.deadletters.events import DeadLetterDropped, DeadLetterRetried
+from domain.kernel import Commit, Event
+from eventstore.driver import Collection, Database
+from projections.projecting.projector import Projector
+from projections.rows import collection, fields, slots
+from subscriptions.consuming.checkpoints import Checkpoint
+from tests import notes
+from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.poison import NOWHERE, POISON, SECRET, Dose, poisoned
+
+NAMES = ("note-a", "note-b", "note-c")
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Written, text=st.sampled_from(["x", "y"])),
+    st.builds(Scored, by=st.sampled_from([1, 2, POISON])),
+    st.builds(Linked, to=st.sampled_from([*NAMES, NOWHERE])),
+    st.builds(Erased),
+)
+appends = st.tuples(st.just("append"), st.sampled_from(NAMES), st.lists(events, min_size=1, max_size=3))
+moves = st.tuples(st.just("move"), st.integers(0, 2), st.integers(1, 6))
+decisions = st.tuples(st.sampled_from(["retry", "drop"]), st.integers(0, 9))
+schedules = st.lists(st.one_of(appends, appends, appends, moves, moves, decisions), min_size=8, max_size=30)
+
+WRITTEN = ("log", "counters", *slots(notes.view), "dead_letters")
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    async with open_rig(mongo_url, redis_url, database) as rig:
+        yield rig
+
+
+async def begun(rig: Rig, dose: Dose, generation: int = 1) -> Projector:
+    projector = Projector(poisoned(dose), rig.database, rig.log)
+    await projector.begin(Checkpoint(generation, 0))
+    return projector
+
+
+async def letters(rig: Rig) -> list[dict[str, Any]]:
+    return await rig.database["dead_letters"].find().sort([("_id", 1)]).to_list(None)
+
+
+async def decide(rig: Rig, letter: dict[str, Any], *, drop: bool) -> None:
+    """Put on record that the letter is retried or dropped."""
+    named = {name: letter[name] for name in ("view", "row", "stream", "version")}
+    event = DeadLetterDropped(**named) if drop else DeadLetterRetried(**named)
+    await rig.append(f"deadletter-{letter['stream']}", event)
+
+
+def rows_told(commits: Sequence[Commit], dropped: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The rows that the sound view makes of the log, one event after the other, without what was dropped."""
+    without = {(letter["row"], letter["stream"], letter["version"]) for letter in dropped}
+    rows: dict[str, Any] = {}
+    for event in (event for commit in commits for event in commit.events):
+        if event.commit.category != "note" or (None, event.stream, event.version) in without:
+            continue
+        for row in dict.fromkeys(notes.view.key(event)):
+            if (row, event.stream, event.version) not in without:
+                rows[row] = notes.view.apply(row, rows.get(row), event)
+    return {row: told for row, told in rows.items() if told is not None}
+
+
+async def rows_held(rig: Rig, generation: int = 1) -> dict[str, Any]:
+    stored = await collection(rig.database, notes.view, generation).find().to_list(None)
+    assert [row["_id"] for row in stored if "_parked" in row] == []
+    return {row["id"]: fields(row) for row in stored if not row["_gone"]}
+
+
+class Behind:
+    """A projector, how far it is, and what of the log it has read already."""
+
+    def __init__(self, projector: Projector) -> None:
+        self._projector = projector
+        self._at = 0
+
+    async def move(self, commits: Sequence[Commit], by: int) -> None:
+        await self._projector.handle(commits[self._at : self._at + by])
+        self._at = min(len(commits), self._at + by)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(schedule=schedules)
+def test_i8_once_the_fold_is_mended_retries_lead_to_what_a_replay_of_the_whole_log_tells(
+    mongo_url: str, redis_url: str, database: str, schedule: list[tuple[Any, ...]]
+) -> None:
+    """Of three projectors, none of which waits for the others; and what was dropped stays so."""
+
+    async def check() -> None:
+        async with open_rig(mongo_url, redis_url, database) as rig:
+            for name in WRITTEN:
+                await rig.database[name].delete_many({})
+            dose, dropped = Dose(), []
+            projectors = [Behind(await begun(rig, dose)) for _ in range(3)]
+            for step in schedule:
+                match step:
+                    case ("append", stream, happened):
+                        await rig.append(stream, *happened)
+                    case ("move", which, by):
+                        await projectors[which].move(await rig.commits(), by)
+                    case (decision, which) if waiting := await letters(rig):
+                        letter = waiting[which % len(waiting)]
+                        await decide(rig, letter, drop=decision == "drop")
+                        dropped += [letter] if decision == "drop" else []
+            dose.mended = True
+            await projectors[0].move(await rig.commits(), 1_000)
+            for letter in await letters(rig):
+                await decide(rig, letter, drop=False)
+            commits = await rig.commits()
+            for one in projectors:
+                await one.move(commits, 1_000)
+            assert await rows_held(rig) == rows_told(commits, dropped)
+            assert await letters(rig) == []
+
+            rebuilt = await begun(rig, dose, generation=2)
+            await rebuilt.handle(commits)
+            assert await rows_held(rig, 2) == rows_told(commits, dropped)
+
+    asyncio.run(check())
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Mortal:
+    """A database whose process dies when it has `left` no more writes."""
+
+    def __init__(self, real: Database) -> None:
+        self._real = real
+        self.left = 1_000
+
+    @property
+    def name(self) -> str:
+        return self._real.name
+
+    def __getitem__(self, name: str) -> Any:
+        return _Mortal(self._real[name], self)
+
+    def write(self) -> None:
+        if not self.left:
+            raise Killed
+        self.left -= 1
+
+
+class _Mortal:
+    def __init__(self, real: Collection, database: Mortal) -> None:
+        self._real = real
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("bulk_write", "delete_many", "update_one", "insert_one"):
+            self._database.write()
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize("last", range(7))
+async def test_i8_a_crash_between_a_row_and_its_letter_leaves_both_or_neither_once_the_batch_is_done_again(
+    rig: Rig, last: int
+) -> None:
+    """Before any write of two batches: in the first an event is parked, in the second it is retried."""
+    dose = Dose()
+    await rig.append("note-a", Written(text="x"), Scored(by=POISON), Scored(by=1), Linked(to=NOWHERE))
+    await rig.append("note-b", Scored(by=POISON))
+    first = await rig.commits()
+    sound = await begun(rig, dose)
+    mortal: Any = Mortal(rig.database)
+    dying = Projector(poisoned(dose), mortal, rig.log)
+    await dying.begin(Checkpoint(1, 0))
+    mortal.left = last
+    killed = await _dies(dying, first)
+    await sound.handle(first)
+    waiting = await letters(rig)
+    assert [(one["row"], one["version"], one["failures"]) for one in waiting] == [
+        (None, 4, 1),
+        ("note-a", 2, 1),
+        ("note-b", 1, 1),
+    ]
+    dose.mended = True
+    for letter in waiting[1:]:
+        await decide(rig, letter, drop=letter["row"] == "note-b")
+    commits = await rig.commits()
+    if not killed:
+        killed = await _dies(dying, commits[2:])
+    await sound.handle(commits[2:])
+    assert (await letters(rig)) == [waiting[0]]
+    await decide(rig, waiting[0], drop=False)
+    await sound.handle((await rig.commits())[-1:])
+    assert await rows_held(rig) == rows_told(commits, [waiting[2]])
+    assert killed == (last < 6)
+
+
+async def _dies(projector: Projector, commits: Sequence[Commit]) -> bool:
+    try:
+        await projector.handle(commits)
+    except Killed:
+        return True
+    return False
+
+
+async def test_what_fails_again_waits_on_and_says_how_often(rig: Rig) -> None:
+    projector = await begun(rig, Dose())
+    await rig.append("note-a", Written(text=SECRET), Scored(by=1))
+    await projector.handle(await rig.commits())
+    (first,) = await letters(rig)
+    await decide(rig, first, drop=False)
+    retry = (await rig.commits())[-1:]
+    await projector.handle(retry)
+    await projector.handle(retry)
+    (second,) = await letters(rig)
+    assert (first["failures"], second["failures"]) == (1, 2)
+    assert (second["_id"], second["first_at"]) == (first["_id"], first["first_at"])
+    assert second["last_at"] > first["last_at"]
+    assert SECRET not in str(second)
+
+
+async def test_what_comes_behind_a_dropped_event_is_told_in_order_until_the_next_that_fails(rig: Rig) -> None:
+    projector = await begun(rig, Dose())
+    await rig.append("note-a", Written(text="x"), Scored(by=POISON), Scored(by=1))
+    await rig.append("note-a", Written(text="y"), Scored(by=POISON), Scored(by=2))
+    await projector.handle(await rig.commits())
+    (waiting,) = await letters(rig)
+    await decide(rig, waiting, drop=True)
+    await projector.handle((await rig.commits())[-1:])
+    (row,) = (await rig.documents()).values()
+    assert (row["text"], row["score"], row["folded"]) == ("y", 1, [1, 1, 2])
+    assert (row["_position"], [parked["version"] for parked in row["_parked"]]) == (3, [5])
+    assert [letter["version"] for letter in await letters(rig)] == [5]
+
+
+async def test_a_retry_reads_what_could_not_be_read(rig: Rig) -> None:
+    """By a process whose contexts know the type."""
+    await rig.append("note-a", Written(text="x"), Scored(by=1), Linked(to="note-b"))
+    await rig.append("note-b", Written(text="z"))
+    await rig.database["log"].update_one({"_id": 1}, {"$set": {"events.2.type": "note.bound"}})
+    projector = await begun(rig, Dose())
+    await projector.handle(await rig.commits())
+    (waiting,) = await letters(rig)
+    assert (waiting["row"], waiting["error"], waiting["type"]) == (None, "unknown type", "note.bound")
+    await rig.database["log"].update_one({"_id": 1}, {"$set": {"events.2.type": "note.linked"}})
+    await decide(rig, waiting, drop=False)
+    commits = await rig.commits()
+    await projector.handle(commits[-1:])
+    assert await rows_held(rig) == rows_told(commits)
+    assert await letters(rig) == []
