@@ -18,6 +18,7 @@ from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
 from api.rights import check_rights
 from api.settings import Settings, check_exposure
+from domain import deadletters
 from domain.kernel import Catalog, CommandBus
 from domain.kernel.errors import ConfigurationError
 from domain.kernel.middleware import correlated, logged, metered, validated
@@ -30,6 +31,7 @@ from eventstore.log import EventLog
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
 from projections.projecting.worker import ViewWorker
+from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
 from projections.querying.queries import ViewReader
 from projections.standing import ViewStanding
 from projections.view import View
@@ -63,14 +65,14 @@ class Nerve:
 
 
 def load_views(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
-    """The views that the settings register, and the catalog of their contexts.
+    """The views that the settings register, and the catalog of their contexts and of nerve's own.
 
     Raises ConfigurationError for a module that cannot be imported or holds no `view`, DeclarationError where
     two of them clash.
     """
     views = [_load_view(name) for name in settings.contexts]
-    contexts = dict.fromkeys(context for view in views for context in (view.context, *view.also))
-    return Catalog(contexts), views
+    served = (context for view in views for context in (view.context, *view.also))
+    return Catalog(dict.fromkeys([*served, deadletters.context])), views
 
 
 def _load_view(module: str) -> View[Any]:
@@ -137,14 +139,17 @@ async def _assemble(
     checkpoints = Checkpoints(database)
     feed = Feed(log, wakeups, settings.poll_interval)
     rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
-    bus = _bus(catalog, log, AggregateRepository(log, rebuilder), metrics)
+    letters = DeadLetterReader(database, checkpoints, views)
+    bus = _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     standings = {view.name: ViewStanding(view, *parts) for view in views}
     readers = {name: ViewReader(standing) for name, standing in standings.items()}
     changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
     live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
     seal = PositionSeal(await log.secret())
-    services = Services(bus, log, feed, readers, live, seal, settings.wait_timeout, settings.max_page)
+    services = Services(
+        bus, log, feed, readers, live, letters, seal, settings.wait_timeout, settings.max_page
+    )
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
@@ -178,12 +183,19 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         stack.callback(metrics.serve(settings.host, settings.metrics_port))
 
 
-def _bus(catalog: Catalog, log: EventLog, aggregates: AggregateRepository, metrics: Metrics) -> CommandBus:
+def _bus(
+    catalog: Catalog,
+    log: EventLog,
+    aggregates: AggregateRepository,
+    letters: DeadLetterReader,
+    metrics: Metrics,
+) -> CommandBus:
     middleware = (
         metered(metrics, perf_counter),
         logged(logging.getLogger("nerve.commands")),
         correlated,
         validated,
         destroying(log.keys),
+        refusing_unparked(letters, log),
     )
     return CommandBus(catalog, MeteredLog(log, metrics), aggregates, now, new_id, middleware)

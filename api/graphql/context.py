@@ -11,6 +11,7 @@ from api.graphql.positions import PositionSeal
 from api.graphql.selections import Selections
 from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
+from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
 from projections.watching.live import LiveView
 from subscriptions.feed import Feed
@@ -26,6 +27,7 @@ class Services:
     feed: Feed
     readers: Mapping[str, ViewReader]
     live: Mapping[str, LiveView]
+    letters: DeadLetterReader
     seal: PositionSeal
     wait_timeout: float
     max_page: int

@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
 from api.graphql.commands import mutations
+from api.graphql.dead_letters import dead_letters
 from api.graphql.declare import declare, output_field, use_plain_values
 from api.graphql.events import event_fields
 from api.graphql.filters import filter_input, order_input
@@ -55,6 +56,7 @@ class SchemaBuilder:
                 self._add("Mutation", field)
         query, subscription = event_fields(self._types, self._messages)
         self._add("Query", query)
+        self._add("Query", dead_letters(self._types))
         for field in history_fields(self._catalog, self._types):
             self._add("Query", field)
         self._add("Subscription", subscription)

@@ -1,6 +1,6 @@
 """The index of what is parked, for people: one document for each event that waits in a row of a view.
 
-    {_id: "<tenant>/<view>/<generation>/<row>/<stream>@<version>", tenant, view, generation, row, key, stream,
+    {_id: "<tenant>/<view>/<row>/<stream>@<version>/<generation>", tenant, view, generation, row, key, stream,
      version, type, position, error, detail, failures, tried, first_at, last_at}
 
 What counts is the row: its `_parked`. A letter is recorded before its row is written, and taken out after it;
@@ -43,7 +43,7 @@ class Letter(NamedTuple):
         event = self.event
         of, name = event.commit.tenant, f"{event.stream}@{event.version}"
         return {
-            "_id": f"{of}/{view}/{generation}/{self.row or ''}/{name}",
+            "_id": f"{of}/{view}/{self.row or ''}/{name}/{generation}",
             "tenant": of,
             "view": view,
             "generation": generation,

@@ -97,7 +97,7 @@ class RowFold:
 
     @property
     def begun(self) -> bool:
-        """Whether there is anything to be stored of the row."""
+        """Whether there ever was anything to be stored of the row."""
         return self._created > 0
 
     def take(self, id: str, event: RecordedEvent) -> bool:

@@ -63,7 +63,8 @@ class Refolder:
     async def again(self, tenant: str, rows: Mapping[str, Document | None], upto: int) -> dict[str, RowFold]:
         """The rows of these ids, of which what is stored is given, as the log up to `upto` tells them now.
 
-        An event that still touches rows nobody knows stays where it waits. Raises Unavailable.
+        Those of which there never was anything are left out. An event of which it still cannot be told which
+        rows it touches stays where it waits. Raises Unavailable.
         """
         if not rows:
             return {}
@@ -78,10 +79,10 @@ class Refolder:
             for row in ids:
                 if row in folds:
                     folds[row].take(row, event)
-        return folds
+        return {row: fold for row, fold in folds.items() if rows[row] is not None or fold.begun}
 
     async def put(self, tenant: str, position: int, generation: int, folds: Mapping[str, RowFold]) -> None:
-        """Write the rows at `position`, but those that never were and that others have brought beyond it.
+        """Write the rows at `position`, but those that another projector has brought beyond it.
 
         Raises Unavailable.
         """
@@ -89,8 +90,6 @@ class Refolder:
         letters: list[Letter] = []
         keys = [row_key(tenant, row) for row in folds]
         for key, (row, fold) in zip(keys, folds.items(), strict=True):
-            if not fold.begun:
-                continue
             document = fold.document(tenant, row, Place(position, place_of(key)), generation)
             writes.append(ReplaceOne(_upto(document), document, upsert=True))
             letters += fold.letters(key, None if tenant.startswith("/") else row, position)

@@ -79,8 +79,8 @@ class Retrier:
             folds = await self._refolder.again(tenant, {row: stored.get(row) for row in own}, position)
             await self._refolder.put(tenant, position, generation, folds)
         waiting, name = alone(tenant, order.name)
-        for row, known in (await self._stored(waiting, [name], position, generation)).items():
-            fold = RowFold(self._view, {"_created": known["_created"]})
+        for row in await self._stored(waiting, [name], position, generation):
+            fold = RowFold(self._view, None)
             if isinstance(ids, Failure) and not order.drop:
                 fold.park(events[0], ids)
             await self._refolder.put(waiting, position, generation, {row: fold})

@@ -1,0 +1,70 @@
+"""The query `deadLetters`: the events that wait in views because these could not fold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.context import Info
+from api.graphql.declare import argument, declare, output_field
+from api.graphql.queries import DEFAULT_PAGE, connection, page_size
+from api.graphql.scalars import Position
+from api.graphql.types import TypeMap
+from projections.querying.dead_letters import cursor
+from subscriptions.messages import Place
+
+
+def dead_letters(types: TypeMap) -> StrawberryField:
+    """``deadLetters(view, first, after)``."""
+    fields = [
+        output_field("view", str, "The view that could not fold the event."),
+        output_field("row", strawberry.ID | None, "The row in which it waits; null: which is not known."),
+        output_field("stream", strawberry.ID, "The stream of the event."),
+        output_field("version", int, "Its version there; what follows in the stream waits behind it."),
+        output_field("type", str, "What happened, such as `task.completed`."),
+        output_field("position", Position, "The event's place in the log.", resolver=_position),
+        output_field("error", str, "What went wrong, by its name."),
+        output_field("detail", str, "Where, or why; nothing of the event's data."),
+        output_field("failures", int, "How often it failed."),
+        output_field("first_at", datetime, "When it failed first."),
+        output_field("last_at", datetime, "When it failed last."),
+    ]
+    letter = declare("DeadLetter", fields, "An event that a view could not fold, and that waits there.")
+    return output_field(
+        "dead_letters",
+        connection("DeadLetter", letter, types),
+        "The events that wait in views, by view and row, until they are retried or dropped.",
+        resolver=_dead_letters,
+        arguments=[
+            argument("view", str | None, "Of this view alone."),
+            argument("first", int | None, f"How many; {DEFAULT_PAGE} by default."),
+            argument("after", str | None, "Read behind this cursor."),
+        ],
+    )
+
+
+def _position(source: Mapping[str, Any], info: Info) -> str:
+    return info.context.seal(Place(source["position"]))
+
+
+async def _dead_letters(
+    _root: object,
+    info: Info,
+    *,
+    view: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> dict[str, Any]:
+    context = info.context
+    size = page_size(first, None, context.services.max_page)
+    page = await context.services.letters.page(context.scope.tenant, size, after, view)
+    return {
+        "rows": page.letters,
+        "cursor": cursor,
+        "has_next_page": page.has_next,
+        "has_previous_page": after is not None,
+    }

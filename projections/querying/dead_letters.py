@@ -1,0 +1,102 @@
+"""The query side of dead letters: what waits in the views that readers see, and where to go on reading."""
+
+from __future__ import annotations
+
+from base64 import b64decode, urlsafe_b64encode
+from binascii import Error as MalformedBase64
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.kernel import Envelope, Middleware, Receipt
+from domain.kernel.bus import Handler
+from domain.kernel.errors import NotFound, ValidationFailed
+from domain.kernel.ports import CommandLog
+from eventstore.driver import Database, Document, unavailable_if_down
+from projections.projecting.dead_letters import DEAD_LETTERS
+from projections.standing import consumer_name
+from projections.view import View
+from subscriptions.consuming.checkpoints import Checkpoints
+
+BEHIND = ":"
+"""Comes behind every digit: a generation ends the `_id` of a letter."""
+
+
+class LetterPage(NamedTuple):
+    """Letters in order, as they are stored, and whether there are more."""
+
+    letters: Sequence[Document]
+    has_next: bool
+
+
+class DeadLetterReader:
+    """Reads the letters of the active generation of each view. Every method raises Unavailable."""
+
+    def __init__(self, database: Database, checkpoints: Checkpoints, views: Collection[View[Any]]) -> None:
+        self._letters = database[DEAD_LETTERS]
+        self._checkpoints = checkpoints
+        self._consumers = {view.name: consumer_name(view) for view in views}
+
+    async def page(
+        self, tenant: str, first: int, after: str | None = None, view: str | None = None
+    ) -> LetterPage:
+        """The `first` letters of a tenant, of one view or of all, behind the cursor `after`.
+
+        Raises ValidationFailed at ``after`` for what is no cursor, NotFound where there is no such view.
+        """
+        start = f"{tenant}/" if after is None else f"{tenant}/{_opened(after)}/{BEHIND}"
+        # Behind the slash comes the zero.
+        wanted = {"_id": {"$gt": start, "$lt": f"{tenant}0"}, "$or": await self._active(view)}
+        with unavailable_if_down():
+            found = await self._letters.find(wanted).sort([("_id", 1)]).limit(first + 1).to_list(None)
+        return LetterPage(found[:first], len(found) > first)
+
+    async def holds(self, tenant: str, command: RetryDeadLetter | DropDeadLetter) -> bool:
+        """Whether the event that the command names waits there. Raises NotFound as `page`."""
+        named = {"row": command.row, "stream": command.stream, "version": command.version}
+        (active,) = await self._active(command.view)
+        with unavailable_if_down():
+            return await self._letters.find_one({"tenant": tenant, **active, **named}) is not None
+
+    async def counts(self) -> dict[str, int]:
+        """How many wait in each view, of all tenants."""
+        with unavailable_if_down():
+            return {one["view"]: await self._letters.count_documents(one) for one in await self._active(None)}
+
+    async def _active(self, view: str | None) -> list[dict[str, Any]]:
+        """Matches the letters of the active generation of this view, or of each."""
+        if view is not None and view not in self._consumers:
+            raise NotFound(f"there is no view {view!r}; there are {', '.join(self._consumers)}")
+        names = self._consumers if view is None else {view: self._consumers[view]}
+        standings = await self._checkpoints.standings(names.values())
+        return [{"view": name, "generation": standings[one].active} for name, one in names.items()]
+
+
+def cursor(letter: Mapping[str, Any]) -> str:
+    """What to read behind, to go on behind this letter."""
+    key = str(letter["_id"]).removeprefix(f"{letter['tenant']}/").rpartition("/")[0]
+    return urlsafe_b64encode(key.encode()).decode()
+
+
+def _opened(text: str) -> str:
+    try:
+        return b64decode(text, b"-_", validate=True).decode()
+    except (MalformedBase64, ValueError):
+        raise ValidationFailed("nerve never gave out this cursor; leave it out", ("after",)) from None
+
+
+def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:
+    """Raises NotFound for the retry or the drop of what waits nowhere, unless it was sent before."""
+
+    async def layer(envelope: Envelope, following: Handler) -> Receipt:
+        command, tenant = envelope.command, envelope.scope.tenant
+        if isinstance(command, RetryDeadLetter | DropDeadLetter):
+            known = envelope.command_id is not None and await log.receipt(tenant, envelope.command_id)
+            if not known and not await letters.holds(tenant, command):
+                row = "" if command.row is None else f" in the row {command.row!r}"
+                raise NotFound(
+                    f"version {command.version} of {command.stream} waits{row} nowhere in {command.view}"
+                )
+        return await following(envelope)
+
+    return layer
