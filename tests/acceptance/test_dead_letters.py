@@ -1,0 +1,149 @@
+"""Dead letters as people meet them: an event of a type that nobody knows, until somebody does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from api.settings import Settings
+from tests.served import Served, serve
+from tests.support import eventually
+
+LETTERS = """query ($view: String, $first: Int, $after: String) {
+  deadLetters(view: $view, first: $first, after: $after) {
+    nodes { view row stream version type error detail failures }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+RETRY = "mutation ($input: RetryDeadLetterInput!) { retryDeadLetter(input: $input) { receipt { position } } }"
+DROP = """mutation ($input: DropDeadLetterInput!, $id: ID) {
+  dropDeadLetter(input: $input, commandId: $id) { receipt { position replayed } }
+}"""
+
+Log = Collection[dict[str, Any]]
+
+
+@pytest.fixture
+def log(mongo_url: str, database: str) -> Iterator[Log]:
+    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+        yield client[database]["log"]
+
+
+@pytest.fixture
+def served(mongo_url: str, redis_url: str, database: str, log: Log) -> Iterator[Served]:
+    """An API with a worker that cannot read how two of three tasks were started."""
+    urls: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(worker=False, **urls) as api:
+        agent = api.do("registerAgent", "STORED", id="agent-1", name="x")["stream"]
+        for number in range(3):
+            api.do("createTask", "STORED", id=f"task-{number}", title="x", agentId=agent)
+            api.do("startTask", "STORED", id=f"task-{number}")
+            api.do("completeTask", "STORED", id=f"task-{number}")
+        rename(log, "task.started", "task.begun", {"stream": {"$in": ["task-0", "task-1"]}})
+        with serve(**urls) as beside:
+            eventually(lambda: reached(log, 10))
+            yield beside
+
+
+def reached(log: Log, position: int) -> bool:
+    """Whether all views are there."""
+    consumers = list(log.database["consumers"].find())
+    generations = [one for consumer in consumers for one in consumer["generations"].values()]
+    partitions = [one for generation in generations for one in generation["partitions"].values()]
+    behind = [one for one in partitions if one["position"] < position]
+    return len(consumers) == len(Settings().contexts) and not behind
+
+
+def rename(log: Log, former: str, name: str, wanted: dict[str, Any] | None = None) -> None:
+    log.update_many({**(wanted or {}), "events.0.type": former}, {"$set": {"events.0.type": name}})
+
+
+def letters(served: Served, **arguments: Any) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = served.ask(LETTERS, **arguments)["deadLetters"]["nodes"]
+    return nodes
+
+
+def statuses(served: Served, position: str | None = None) -> list[str]:
+    query = "query ($at: Position) { tasks(first: 9, atLeast: $at) { nodes { id status } } }"
+    nodes = served.ask(query, at=position)["tasks"]["nodes"]
+    return [node["status"] for node in sorted(nodes, key=lambda node: str(node["id"]))]
+
+
+def named(letter: dict[str, Any]) -> dict[str, Any]:
+    return {name: letter[name] for name in ("view", "row", "stream", "version")}
+
+
+def test_what_cannot_be_read_waits_is_listed_and_is_retried_or_dropped(served: Served, log: Log) -> None:
+    assert statuses(served) == ["ASSIGNED", "ASSIGNED", "COMPLETED"]
+    first, second = letters(served, view="tasks")
+    assert first == {
+        "view": "tasks",
+        "row": "task-0",
+        "stream": "task-0",
+        "version": 3,
+        "type": "task.begun",
+        "error": "unknown type",
+        "detail": "no registered context has this type; register it, or use a process that knows it",
+        "failures": 1,
+    }
+    again = served.ask(RETRY, input=named(first))["retryDeadLetter"]["receipt"]["position"]
+    assert statuses(served, again) == ["ASSIGNED", "ASSIGNED", "COMPLETED"]
+    assert letters(served, view="tasks") == [{**first, "failures": 2}, second]
+
+    rename(log, "task.begun", "task.started", {"stream": "task-0"})
+    mended = served.ask(RETRY, input=named(first))["retryDeadLetter"]["receipt"]["position"]
+    assert statuses(served, mended) == ["COMPLETED", "ASSIGNED", "COMPLETED"]
+    gone = served.ask(DROP, input={**named(second), "reason": "none"}, id="drop-1")["dropDeadLetter"]
+    assert statuses(served, gone["receipt"]["position"]) == ["COMPLETED", "COMPLETED", "COMPLETED"]
+    assert letters(served, view="tasks") == []
+
+    refused = served.refused(RETRY, input=named(first))
+    assert refused["extensions"]["code"] == "NOT_FOUND"
+    assert refused["message"] == "version 3 of task-0 waits in the row 'task-0' nowhere in tasks"
+    assert served.refused(DROP, input=named(second))["extensions"]["code"] == "NOT_FOUND"
+    sent_again = served.ask(DROP, input={**named(second), "reason": "none"}, id="drop-1")["dropDeadLetter"]
+    assert sent_again["receipt"] == {**gone["receipt"], "replayed": True}
+
+
+@pytest.mark.parametrize(
+    "changed", [{"view": "tasks"}, {"row": "agent-1"}, {"stream": "task-2"}, {"version": 2}]
+)
+def test_what_waits_is_named_exactly(served: Served, changed: dict[str, Any]) -> None:
+    waiting = next(letter for letter in letters(served) if letter["view"] == "agents")
+    assert waiting["row"] is None
+    for mutation in (RETRY, DROP):
+        refused = served.refused(mutation, input={**named(waiting), **changed})
+        assert refused["extensions"]["code"] == "NOT_FOUND"
+
+
+def test_letters_are_paged_in_order_each_once(served: Served) -> None:
+    whole, paged, cursor = letters(served, first=200), list[Any](), None
+    assert [letter["view"] for letter in whole] == sorted(letter["view"] for letter in whole)
+    while True:
+        page = served.ask(LETTERS, first=1, after=cursor)["deadLetters"]
+        paged += page["nodes"]
+        cursor = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert paged == whole
+    assert len(whole) > 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "path"),
+    [
+        ({"after": "x"}, "VALIDATION_FAILED", ["after"]),
+        ({"first": 0}, "VALIDATION_FAILED", ["first"]),
+        ({"first": 201}, "VALIDATION_FAILED", ["first"]),
+        ({"view": "lamps"}, "NOT_FOUND", None),
+    ],
+)
+def test_bad_arguments_are_refused(
+    served: Served, arguments: dict[str, Any], code: str, path: list[str] | None
+) -> None:
+    refused = served.refused(LETTERS, **arguments)["extensions"]
+    assert (refused["code"], refused.get("path")) == (code, path)
