@@ -30,8 +30,8 @@ from subscriptions.consuming.checkpoints import Checkpoint
 class Projector:
     """Folds commits into one view; the handler of its durable consumer.
 
-    At an erasure it takes the subject out of the rows, and at a decision about a dead letter it lets the event
-    into its row, or leaves it out: such rows it folds again from the log.
+    At an erasure it takes the subject out of the rows; at a decision about a dead letter it lets the event
+    into its row, or leaves it out. Such rows it folds again from the log.
     """
 
     def __init__(self, view: View[Any], database: Database, log: EventLog) -> None:
