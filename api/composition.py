@@ -143,7 +143,8 @@ async def _assemble(
     bus = _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     standings = {view.name: ViewStanding(view, *parts) for view in views}
-    readers = {name: ViewReader(standing) for name, standing in standings.items()}
+    scan_limit = settings.scan_limit if settings.unindexed_queries == "refuse" else None
+    readers = {name: ViewReader(standing, scan_limit) for name, standing in standings.items()}
     changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
     live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
     seal = PositionSeal(await log.secret())

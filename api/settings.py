@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")
     metrics_port: int | None = Field(None, ge=1, le=65535, description="Where a worker serves /metrics.")
+    unindexed_queries: Literal["refuse", "warn"] = Field(
+        "refuse", description="What becomes of a query that no index serves; `nerve dev` warns."
+    )
+    scan_limit: int = Field(10_000, ge=0, description="Rows up to which such a query is answered anyway.")
     max_page: int = Field(200, gt=0, description="Largest page of a list.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

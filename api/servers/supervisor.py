@@ -87,6 +87,8 @@ class Supervisor:
             environment["NERVE_REDIS_URL"] = redis.url
         if settings.master_key is None:
             environment["NERVE_MASTER_KEY"] = own_master_key(settings.data_dir).get_secret_value()
+        if "unindexed_queries" not in settings.model_fields_set:
+            environment["NERVE_UNINDEXED_QUERIES"] = "warn"
         self._say("starting the API and a worker")
         for name, command in (("the API", "serve"), ("the worker", "worker")):
             program = [sys.executable, "-m", "api.cli", command]

@@ -96,6 +96,20 @@ class StaleRead(NerveError):
         return {"view": self.view, "lag": self.lag}
 
 
+class NotIndexed(NerveError):
+    """No index serves a query, and the view is too large to be looked through. `remedy` says what would."""
+
+    code = "NOT_INDEXED"
+
+    def __init__(self, view: str, remedy: str) -> None:
+        super().__init__(f"no index of {view} serves this query, and there are too many rows: {remedy}")
+        self.view = view
+        self.remedy = remedy
+
+    def details(self) -> dict[str, Any]:
+        return {"view": self.view, "remedy": self.remedy}
+
+
 class Overloaded(NerveError):
     """A bounded queue is full; nothing was stored. Try again with a growing pause."""
 

@@ -156,13 +156,34 @@ def _size(filter: Filter) -> int:
             return 1 + sum(map(_size, parts))
 
 
+def negation(filter: Filter) -> Filter:
+    """What holds where `filter` does not, negated as far inside as can be: there MongoDB finds an index."""
+    match filter:
+        case Condition(field, "eq", value):
+            return Condition(field, "ne", value)
+        case Condition(field, "ne", value):
+            return Condition(field, "eq", value)
+        case Condition(field, "isNull", value):
+            return Condition(field, "isNull", not value)
+        case Condition():
+            return Not(filter)
+        case Not(part):
+            return part
+        case AllOf(parts):
+            return AnyOf(tuple(map(negation, parts)))
+        case AnyOf(parts):
+            return AllOf(tuple(map(negation, parts)))
+
+
 def to_mongo(filter: Filter) -> dict[str, Any]:
     """The MongoDB filter that finds the rows for which `filter` holds."""
     match filter:
         case Condition(field, name, value):
             return {field: _OPERATORS[name].mongo(value)}
-        case Not(part):
+        case Not(Condition() as part):
             return {"$nor": [to_mongo(part)]}
+        case Not(part):
+            return to_mongo(negation(part))
         case AllOf(parts):
             return {"$and": [to_mongo(part) for part in parts]} if parts else {}
         case AnyOf(parts):

@@ -52,6 +52,11 @@ class Order:
         """The fields that a row's cursor is made of."""
         return [name for name, _, _ in self.fields]
 
+    @property
+    def keys(self) -> tuple[tuple[str, bool], ...]:
+        """The fields, and whether they descend."""
+        return tuple((name, descends) for name, _, descends in self.fields)
+
     def sort(self, *, backward: bool = False) -> list[tuple[str, int]]:
         """What MongoDB sorts by."""
         return [(name, -1 if descends != backward else 1) for name, _, descends in self.fields]

@@ -15,6 +15,7 @@ from eventstore.driver import INDEX_NOT_FOUND, unavailable_if_down
 from projections.indexes import check_indexes
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
+from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.querying.searching import parse_search
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, row_key
@@ -41,11 +42,13 @@ class Page:
 class ViewReader:
     """Reads one view. Every method raises Unavailable where MongoDB does not answer in time.
 
-    Making one raises DeclarationError where the view filters or sorts by what cannot be compared.
+    A query that no index serves is refused where a tenant has more than `scan_limit` rows, with None never.
+    Making a reader raises DeclarationError where the view filters or sorts by what cannot be compared.
     """
 
-    def __init__(self, standing: ViewStanding) -> None:
+    def __init__(self, standing: ViewStanding, scan_limit: int | None = SCAN_LIMIT) -> None:
         check_indexes(standing.view)
+        self._guard = ScanGuard(standing.view, scan_limit)
         self.view = standing.view
         self._standing = standing
 
@@ -78,7 +81,7 @@ class ViewReader:
         """The `first` rows behind the cursor `after`, or the `last` ones before the cursor `before`.
 
         With `fields` they hold no more than these, and what their cursors are made of.
-        Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong.
+        Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong, and NotIndexed.
         """
         size, backward = _size(first, last), last is not None
         parsed = parse_filter(self.view, filter)
@@ -93,6 +96,8 @@ class ViewReader:
                 beyond = by.behind(cursor, path, backward=not side, at=True)
                 sides[side] = partial(self._any, {**listed, "$and": [within[0], beyond]})
         wanted, stored = {**listed, "$and": within}, await self._standing.rows()
+        if search is None:
+            await self._guard.check(stored, tenant, parsed, by)
         found = stored.find(wanted, projection(fields, *by.names)).sort(by.sort(backward=backward))
         with self._answering():
             rows = await found.limit(size + 1).to_list(None)
@@ -110,10 +115,12 @@ class ViewReader:
     ) -> list[Row]:
         """The tenant's rows for which `filter` holds and that came to be up to `position`; at most `limit`.
 
-        What changed last comes first. A row may be further on than `position`.
+        What changed last comes first. A row may be further on than `position`. Raises NotIndexed.
         """
         wanted = {**_live(tenant), "_created": {"$lte": position}, **to_mongo(filter)}
-        found = (await self._standing.rows()).find(wanted).sort(LAST_CHANGED_FIRST)
+        stored = await self._standing.rows()
+        await self._guard.check(stored, tenant, filter)
+        found = stored.find(wanted).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return list(await found.limit(limit or 0).to_list(None))
 
@@ -131,12 +138,14 @@ class ViewReader:
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
     ) -> int:
-        """How many rows match. Raises ValidationFailed at ``filter`` or ``search``."""
+        """How many rows match. Raises ValidationFailed at ``filter`` or ``search``, and NotIndexed."""
         parsed = parse_filter(self.view, filter)
         wanted = {**_live(tenant), **parse_search(self.view, search)}
         if parsed != EVERYTHING:
             wanted |= to_mongo(parsed)
         stored = await self._standing.rows()
+        if search is None:
+            await self._guard.check(stored, tenant, parsed)
         with self._answering():
             return await stored.count_documents(wanted)
 

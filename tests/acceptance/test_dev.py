@@ -89,9 +89,14 @@ def _count(dev: Dev) -> int:
     return count
 
 
-def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(dev: Dev) -> None:
+def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(
+    dev: Dev, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NERVE_SCAN_LIMIT", "0")
     dev.start()
     dev.ask('mutation { createTask(input: {title: "kept"}, await: PROJECTED) { receipt { stream } } }')
+    assert dev.ask('{ tasks(filter: {title: {contains: "ep"}}) { nodes { title } } }')["tasks"]["nodes"]
+    assert "no index of tasks serves a query" in dev.said, "where others refuse it"
     family = dev.family()
     assert len(family) == 5, "itself, mongod, redis-server, the API, the worker"
     master_key = dev.folder / "data" / "master.key"
