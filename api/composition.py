@@ -33,12 +33,15 @@ from eventstore.personal.sealed_state import StateSeal
 from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
 from projections.querying.queries import ViewReader
+from projections.rebuilding.rebuilds import Rebuilds
+from projections.rebuilding.site import Site
 from projections.standing import ViewStanding
 from projections.view import View
 from projections.watching.changes import LiveChanges
 from projections.watching.live import LiveView
 from subscriptions.block_sealing import BlockSealing
 from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.generations import Generations
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.restored import refuse_shortfall
 from subscriptions.wakeups import Wakeups
@@ -60,6 +63,7 @@ class Nerve:
     bus: CommandBus
     readers: Mapping[str, ViewReader]
     changes: Mapping[str, LiveChanges]
+    rebuilds: Rebuilds
     services: Services
     metrics: Metrics
 
@@ -148,13 +152,14 @@ async def _assemble(
     changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
     live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
     seal = PositionSeal(await log.secret())
-    services = Services(
-        bus, log, feed, readers, live, letters, seal, settings.wait_timeout, settings.max_page
-    )
+    site = Site(database, log, checkpoints, Generations(database), wakeups, settings.poll_interval)
+    rebuilds = Rebuilds(views, site)
+    limits = (settings.wait_timeout, settings.max_page)
+    services = Services(bus, log, feed, readers, live, letters, rebuilds, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
-        changes=changes, services=services, metrics=metrics,
+        changes=changes, rebuilds=rebuilds, services=services, metrics=metrics,
     )  # fmt: skip
 
 
@@ -169,6 +174,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         tick=settings.poll_interval,
         lease_time=settings.lease_time,
         around=metrics.around,
+        lead=nerve.rebuilds.lead,
     )
     sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval)
     for part in (worker, sealing):

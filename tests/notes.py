@@ -29,6 +29,8 @@ from eventstore.log import EventLog
 from eventstore.personal.sealing import MasterKeys
 from projections.projecting.worker import ViewWorker
 from projections.querying.queries import ViewReader
+from projections.rebuilding.rebuilds import Rebuilds
+from projections.rebuilding.site import Site
 from projections.rows import collection
 from projections.standing import ViewStanding, consumer_name
 from projections.view import View
@@ -199,11 +201,14 @@ class Rig:
         self.reader = ViewReader(self.standing)
         self.changes = LiveChanges(self.standing, self.poll_interval)
         self.live = LiveView(self.reader, self.changes)
+        site = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
+        self.rebuilds = Rebuilds([self.view], Site(*site, self.poll_interval))
         self._minutes = count()
 
     def worker(self) -> ViewWorker:
         parts = (self.database, self.feed, self.checkpoints, self.wakeups)
-        return ViewWorker([self.view], *parts, tick=self.poll_interval, lease_time=self.lease_time)
+        lead, lease_time = self.rebuilds.lead, self.lease_time
+        return ViewWorker([self.view], *parts, tick=self.poll_interval, lease_time=lease_time, lead=lead)
 
     async def opened(self) -> Standing:
         """How the view's consumer stands, with an active generation."""
@@ -222,23 +227,14 @@ class Rig:
         """Store the events as one commit; each later one happened a minute after the one before."""
         scope = tenant or self.tenant
         expected = self.versions.get((scope, stream), 0)
-        receipt = await self.log.append(
-            NewCommit(
-                tenant=scope,
-                stream=stream,
-                category=stream.partition("-")[0],
-                expected=expected,
-                events=tuple(NewEvent(uuid4().hex, event) for event in events),
-                command_id=uuid4().hex,
-                command="Touch",
-                correlation="test",
-                causation=None,
-                actor=None,
-                source=None,
-                at=now(),
-                occurred=START + timedelta(minutes=next(self._minutes)),
-            )
-        )
+        new = tuple(NewEvent(uuid4().hex, event) for event in events)
+        occurred = START + timedelta(minutes=next(self._minutes))
+        commit = NewCommit(
+            tenant=scope, stream=stream, category=stream.partition("-")[0], expected=expected, events=new,
+            command_id=uuid4().hex, command="Touch", correlation="test", causation=None, actor=None,
+            source=None, at=now(), occurred=occurred,
+        )  # fmt: skip
+        receipt = await self.log.append(commit)
         self.versions[scope, stream] = receipt.version
         return receipt
 

@@ -3,51 +3,128 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from api.cli.terminal import output, running_nerve
-from domain.kernel.errors import NotFound, ValidationFailed
-from projections.projecting.worker import drop_view
+from api.cli.rebuilding import Follower, described
+from api.cli.terminal import errors, output, running_nerve
+from domain.kernel.errors import ValidationFailed
+from projections.rebuilding.rebuilds import Rebuilds
+from projections.rebuilding.status import ViewStatus
+from subscriptions.consuming.standing import State
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Views, such as tasks.")]
+All = Annotated[bool, typer.Option("--all", help="Every view.")]
 
 
 @app.callback()
 def show(context: typer.Context) -> None:
-    """Show the position of each view, and how many positions of the log it lags behind."""
+    """Show the position of each view, how many positions of the log it lags behind, and rebuilds."""
     if context.invoked_subcommand is None:
         asyncio.run(_show())
 
 
 async def _show() -> None:
     async with running_nerve(short=True) as nerve:
-        head = await nerve.log.head()
-        positions = {view.name: await nerve.readers[view.name].position() for view in nerve.views}
-    table = Table("view", "position", "lag")
-    for name, position in positions.items():
-        table.add_row(name, str(position), str(max(0, head - position)))
+        found = await nerve.rebuilds.status()
+    table = Table("view", "position", "lag", "generation", "beside it")
+    for view in found:
+        active = view.of_state(State.ACTIVE)
+        number = "" if active is None else str(active.number)
+        others = [described(one) for one in view.generations if one is not active]
+        table.add_row(view.name, str(view.position), str(view.lag), number, "\n".join(others))
     output.print(table)
 
 
 @app.command()
-def drop(
-    names: Annotated[list[str] | None, typer.Argument(help="Views, such as tasks.")] = None,
-    all: Annotated[bool, typer.Option("--all", help="Every view.")] = False,
+def rebuild(
+    names: Names = None,
+    all: All = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show how it goes, until it is done.")] = False,
 ) -> None:
-    """Drop views; the worker builds them anew from the log."""
-    if all == bool(names):
-        raise ValidationFailed("name the views to drop, or give --all")
-    asyncio.run(_drop(names))
+    """Build views anew beside the rows that are read, compare them, and switch to the new ones.
+
+    Workers do that; who reads or follows the views does not notice. Exit code 1 where one that was waited for
+    was cancelled.
+    """
+    done = asyncio.run(_rebuild(_chosen(names, "rebuild", every=all), wait=wait))
+    if not done:
+        raise typer.Exit(1)
 
 
-async def _drop(names: list[str] | None) -> None:
+async def _rebuild(names: list[str] | None, *, wait: bool) -> bool:
     async with running_nerve() as nerve:
-        views = {view.name: view for view in nerve.views}
-        for name in names or views:
-            if name not in views:
-                raise NotFound(f"there is no view {name!r}; there are {', '.join(views)}")
-            await drop_view(views[name], nerve.database)
-            output.print(f"{name}: dropped; the worker builds it anew")
+        rebuilds = nerve.rebuilds
+        numbers = {view.name: await rebuilds.begin(view.name) for view in await rebuilds.status(names)}
+        if not wait:
+            for name, number in numbers.items():
+                _say(
+                    f"{name}: generation {number} is built by the workers; `nerve views` shows how far it is"
+                )
+            return True
+        try:
+            return await Follower(rebuilds, numbers).run()
+        except asyncio.CancelledError:
+            errors.print("the rebuild goes on; `nerve views` shows how far it is", highlight=False)
+            raise
+
+
+@app.command()
+def cancel(names: Names = None, all: All = False) -> None:
+    """Stop rebuilds; what was built so far is kept, and can be resumed."""
+    asyncio.run(_act(_chosen(names, "cancel", every=all), State.BUILDING, _cancelled))
+
+
+async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
+    return f"the rebuild of generation {await rebuilds.cancel(view)} is cancelled"
+
+
+@app.command()
+def resume(names: Names = None, all: All = False) -> None:
+    """Go on with rebuilds that were cancelled, from where they were."""
+    asyncio.run(_act(_chosen(names, "resume", every=all), State.CANCELLED, _resumed))
+
+
+async def _resumed(rebuilds: Rebuilds, view: str) -> str:
+    return f"the rebuild of generation {await rebuilds.resume(view)} goes on"
+
+
+@app.command()
+def forget(names: Names = None, all: All = False) -> None:
+    """Remove the rows that nobody reads: those before the last switch, and those of a cancelled rebuild."""
+    asyncio.run(_act(_chosen(names, "forget", every=all), None, _forgotten))
+
+
+async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
+    numbers = await rebuilds.forget(view)
+    return f"generation {' and '.join(map(str, numbers))} is forgotten" if numbers else "nothing to forget"
+
+
+async def _act(
+    names: list[str] | None, state: State | None, act: Callable[[Rebuilds, str], Awaitable[str]]
+) -> None:
+    """For each of these views, or for all of which a generation is in this state."""
+    async with running_nerve() as nerve:
+        for view in await nerve.rebuilds.status(names):
+            if names is not None or _has(view, state):
+                _say(f"{view.name}: {await act(nerve.rebuilds, view.name)}")
+
+
+def _has(view: ViewStatus, state: State | None) -> bool:
+    return state is None or view.of_state(state) is not None
+
+
+def _chosen(names: list[str] | None, what: str, *, every: bool) -> list[str] | None:
+    """The names that were given, None for all; raises ValidationFailed where it is not said."""
+    if every == bool(names):
+        raise ValidationFailed(f"name the views to {what}, or give --all")
+    return names or None
+
+
+def _say(text: str) -> None:
+    output.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
+from projections.rebuilding.rebuilds import Rebuilds
 from projections.watching.live import LiveView
 from subscriptions.feed import Feed
 from subscriptions.messages import Place
@@ -28,6 +29,7 @@ class Services:
     readers: Mapping[str, ViewReader]
     live: Mapping[str, LiveView]
     letters: DeadLetterReader
+    rebuilds: Rebuilds
     seal: PositionSeal
     wait_timeout: float
     max_page: int

@@ -18,6 +18,7 @@ from api.graphql.filters import filter_input, order_input
 from api.graphql.history import history_fields
 from api.graphql.live import Messages, subscriptions
 from api.graphql.queries import many, node, single
+from api.graphql.rebuilding import rebuild_fields
 from api.graphql.scalars import SCALARS
 from api.graphql.types import TypeMap
 from domain.kernel import Catalog
@@ -59,6 +60,8 @@ class SchemaBuilder:
         self._add("Query", dead_letters(self._types))
         for field in history_fields(self._catalog, self._types):
             self._add("Query", field)
+        for root, field in rebuild_fields():
+            self._add(root, field)
         self._add("Subscription", subscription)
         return self._schema(list(rows.values()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ PAGE = 1_000
 
 ROUNDS = 5
 """How often rows are looked at again that were not seen at one position."""
+
+PAUSE = 0.1
+"""Seconds before that, in which the slower generation comes further."""
 
 AGAIN = 10_000
 """How many of these are kept for that; beyond it they are only counted."""
@@ -49,6 +53,8 @@ class Comparer:
                 del again[AGAIN:]
             await seen(found)
         for _ in range(ROUNDS):
+            if again:
+                await asyncio.sleep(PAUSE)
             again = [key async for key in self._look_again(found, again)]
         found.moving += len(again)
         await seen(found)

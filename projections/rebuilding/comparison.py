@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -58,11 +58,9 @@ class Comparison:
 
     def to_document(self) -> dict[str, Any]:
         """As it is kept in MongoDB."""
-        return {
-            **asdict(self),
-            "fields": dict(self.fields),
-            "examples": [one._asdict() for one in self.examples],
-        }
+        counts = {name: getattr(self, name) for name in ("same", "different", "missing", "extra", "moving")}
+        examples = [{**one._asdict(), "verdict": one.verdict.value} for one in self.examples]
+        return {**counts, "fields": dict(self.fields), "examples": examples}
 
     @property
     def rows(self) -> int:

@@ -14,6 +14,8 @@ QUERY_SIDE = ("single", "filters", "orders", "indexes", "search", "description")
 def view_fingerprint(view: View[Any]) -> str:
     """The fingerprint of the view's fold, of its row, and of the contexts whose events it sees."""
     contexts = (view.context, *view.also)
-    made = f"{view.name} of {sorted(view.categories)}"
-    modules = modules_of(contexts, view.key, view.apply, view.row)
+    parts: tuple[Any, ...] = (view.key, view.apply, view.row)
+    names = [getattr(part, "__qualname__", "") for part in parts]
+    made = f"{view.name} of {sorted(view.categories)} by {names}"
+    modules = modules_of(contexts, *parts)
     return code_fingerprint(made, modules, frozenset(("View", name) for name in QUERY_SIDE))

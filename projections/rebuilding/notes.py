@@ -1,4 +1,4 @@
-"""What is noted of a rebuild in the document of its consumer, for whoever asks how it goes."""
+"""What is noted of a rebuild in the document of its consumer, for whoever asks."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ class Notes:
     def to_document(self) -> dict[str, Any]:
         """As it is kept in MongoDB."""
         compared = None if self.comparison is None else self.comparison.to_document()
-        return {"phase": self.phase, "rate": self.rate, "comparison": compared}
+        return {"phase": self.phase.value, "rate": self.rate, "comparison": compared}

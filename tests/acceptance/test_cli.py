@@ -137,14 +137,21 @@ def test_a_replay_in_rhythm_that_is_interrupted_tells_where_to_go_on(
             replay.kill()
 
 
-def test_views_show_their_lag_and_are_built_anew_when_they_are_dropped(nerve: CliRunner) -> None:
+def test_views_show_their_lag_and_are_built_anew_beside_those_that_are_read(nerve: CliRunner) -> None:
     assert nerve.invoke(app, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
     eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})
     before = _lags(nerve)
     assert set(before) == {name.rpartition(".")[2] for name in Settings().contexts}
-    dropped = nerve.invoke(app, ["views", "drop", "--all"])
-    assert dropped.output.count("dropped") == len(before)
-    eventually(lambda: _lags(nerve) == before)
+    built = nerve.invoke(app, ["views", "rebuild", "--all", "--wait"])
+    assert built.exit_code == 0
+    assert built.output.count("generation 2 is read now, ") == len(before)
+    assert built.output.count(" 0 differ, 0 missing, 0 new") == len(before)
+    assert _lags(nerve) == before
+    shown = nerve.invoke(app, ["views"]).output
+    assert shown.count("1 kept") == len(before)
+    assert "generation 1 is forgotten" in nerve.invoke(app, ["views", "forget", "tasks"]).output
+    begun = nerve.invoke(app, ["views", "rebuild", "tasks"])
+    assert "tasks: generation 3 is built by the workers" in begun.output
 
 
 def test_old_commits_are_archived_shown_and_read_as_before(
@@ -232,7 +239,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_HOST": "0.0.0.0"}, "serve", 2, "is not a loopback address"),
     ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is not one: "),
     ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
-    ({}, "views drop nothing", 1, "there is no view 'nothing'; there are agents, "),
+    ({}, "views rebuild nothing", 1, "there is no view 'nothing'; there are agents, "),
     ({}, "archive --before soon", 1, "'soon' is no position and no moment such as 2026-01-31"),
     ({}, "archive --before 5", 2, "archive_url is not set; it says where archived commits go"),
     ({}, "archive --before 5 --list", 1, "give --before or --list, not both"),
@@ -242,7 +249,9 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "export log.xml", 1, "log.xml is of no known kind"),
     ({}, "export log.jsonl --since soon", 1, "'soon' is no position and no moment"),
     ({}, "export none/log.jsonl", 1, "log.jsonl cannot be written: No such file or directory"),
-    ({}, "views drop", 1, "name the views to drop, or give --all"),
+    ({}, "views rebuild", 1, "name the views to rebuild, or give --all"),
+    ({}, "views cancel agents", 1, "the view 'agents' has no rebuild that is building"),
+    ({}, "views resume agents", 1, "the view 'agents' has no rebuild that is cancelled"),
     ({}, "events show task-none", 1, "there is no stream 'task-none'"),
     ({}, "events show task-none --at 2026-01-31T12:00:00", 1, "has no time zone; write it as"),
     ({}, "events show task-none --at yesterday", 1, "'yesterday' is no position and no moment"),

@@ -155,9 +155,9 @@ def test_a_view_becomes_a_type_two_queries_and_two_subscriptions() -> None:
     ]
     assert schema.type_map["Lamp"].description == "A lamp."
     assert schema.type_map["Colour"].description == "What a lamp shines in."
-    queries = {"lamp", "lamps", "events", "node", "versions", "stateAt", "diff", "deadLetters"}
+    queries = {"lamp", "lamps", "events", "node", "versions", "stateAt", "diff", "deadLetters", "viewStatus"}
     assert queries == set(fields(schema, "Query"))
-    assert {"lamp", "lamps", "events"} == set(fields(schema, "Subscription"))
+    assert {"lamp", "lamps", "events", "viewStatus"} == set(fields(schema, "Subscription"))
     assert printed(schema, "LampFilter").splitlines()[1:-1] == [
         "  id: IDFilter",
         "  colour: ColourFilter",

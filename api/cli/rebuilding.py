@@ -1,0 +1,99 @@
+"""What a person is shown of rebuilds: bars while they go on, and how old and new rows compare."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from api.cli.terminal import errors, output
+from projections.rebuilding.comparison import Comparison
+from projections.rebuilding.rebuilds import Rebuilds
+from projections.rebuilding.status import GenerationStatus
+from subscriptions.consuming.standing import State
+
+LOOK = 0.25
+"""Seconds between two looks."""
+
+SHOWN = 5
+"""How many of the rows that differ are named."""
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    TextColumn("{task.completed:.0f} of {task.total:.0f} events"),
+    TextColumn("{task.fields[rate]:.0f}/s"),
+    TextColumn("{task.fields[left]}"),
+    TextColumn("{task.fields[phase]}"),
+)
+
+
+def described(found: GenerationStatus) -> str:
+    """One line about a generation that is not read."""
+    text = f"{found.number} {found.state.lower()}"
+    if found.phase is None:
+        return text
+    done = f"{found.events} of {found.total} events, {found.rate:.0f}/s"
+    return ", ".join(filter(None, (f"{text}: {found.phase.lower()}", done, time_left(found))))
+
+
+def time_left(found: GenerationStatus) -> str:
+    """How long it will take, for a person; nothing where that cannot be told."""
+    return "" if found.left is None else f"{timedelta(seconds=round(found.left))} left"
+
+
+class Follower:
+    """Shows bars until the generations of these numbers, by their views' names, are read or given up."""
+
+    def __init__(self, rebuilds: Rebuilds, numbers: Mapping[str, int]) -> None:
+        self._rebuilds = rebuilds
+        self._numbers = numbers
+        self._ends: dict[str, bool] = {}
+
+    async def run(self) -> bool:
+        """Whether all of them are read now."""
+        with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            bars = {
+                name: progress.add_task(name, total=0.0, rate=0.0, left="", phase="")
+                for name in self._numbers
+            }
+            while len(self._ends) < len(bars):
+                for view in await self._rebuilds.status(bars.keys() - self._ends.keys()):
+                    number = self._numbers[view.name]
+                    found = next((one for one in view.generations if one.number == number), None)
+                    self._show(view.name, found, progress, bars[view.name])
+                await asyncio.sleep(LOOK)
+        return all(self._ends.values())
+
+    def _show(self, name: str, found: GenerationStatus | None, progress: Progress, bar: TaskID) -> None:
+        if found is not None and found.state is State.BUILDING:
+            left, phase = time_left(found), (found.phase or "").lower()
+            done, total = found.events, found.total
+            progress.update(bar, completed=done, total=total, rate=found.rate, left=left, phase=phase)
+            return
+        self._ends[name] = found is not None and found.state is not State.CANCELLED
+        progress.remove_task(bar)
+        if found is None or not self._ends[name]:
+            _say(f"{name}: the rebuild of generation {self._numbers[name]} was cancelled")
+            return
+        _say(f"{name}: generation {found.number} is read now, {found.events} events are folded in")
+        if found.comparison is not None:
+            _tell(found.comparison)
+
+
+def _tell(found: Comparison) -> None:
+    counts = (
+        f"{found.same} rows as before, {found.different} differ, {found.missing} missing, {found.extra} new"
+    )
+    _say(f"  {counts}, {found.moving} changing" if found.moving else f"  {counts}")
+    if found.fields:
+        _say("  fields that differ: " + ", ".join(f"{name} ({n})" for name, n in found.fields.most_common()))
+    for one in found.examples[:SHOWN]:
+        names = f": {', '.join(one.fields)}" if one.fields else ""
+        _say(f"  {one.verdict.lower()} {one.tenant}/{one.id}{names}")
+
+
+def _say(text: str) -> None:
+    output.print(text, highlight=False, markup=False, soft_wrap=True)

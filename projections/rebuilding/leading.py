@@ -1,0 +1,79 @@
+"""What the holder of a generation's first partition does beside folding.
+
+That of the active one begins a rebuild where its code would make other rows; that of one that is built
+sees it through.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from domain.kernel.errors import InvariantViolated
+from projections.rebuilding.fingerprint import view_fingerprint
+from projections.rebuilding.rebuild import Over, Rebuild
+from projections.rebuilding.site import Site
+from projections.standing import consumer_name
+from projections.view import View
+from subscriptions.consuming.group import TOPIC
+from subscriptions.consuming.leases import Lease
+from subscriptions.consuming.standing import Standing, State
+
+logger = logging.getLogger(__name__)
+
+
+class Leader:
+    """Leads the generations of views, one call each. `partitions` is how many those get that it begins."""
+
+    def __init__(self, site: Site, partitions: int = 1) -> None:
+        self._site = site
+        self._partitions = partitions
+
+    async def __call__(self, view: View[Any], lease: Lease) -> None:
+        """Returns when there is nothing more to do for this generation. Raises Unavailable."""
+        standing = await self._site.checkpoints.standing(consumer_name(view))
+        if standing.active == lease.generation:
+            while not await self._begin_if_changed(view, standing):
+                standing = await self._site.checkpoints.standing(consumer_name(view))
+        else:
+            await self._see_through(view, lease)
+
+    async def _begin_if_changed(self, view: View[Any], standing: Standing) -> bool:
+        """Whether all is done; False where somebody else has changed something meanwhile."""
+        active = standing.generations.get(standing.active or 0)
+        code, name, generations = view_fingerprint(view), consumer_name(view), self._site.generations
+        if active is None or active.code == code:
+            return True
+        known = [one for one in standing.generations.values() if one.code == code]
+        if any(one.state is not State.KEPT for one in known):
+            # It is being built, or somebody has cancelled that.
+            return True
+        try:
+            if building := standing.of_state(State.BUILDING):
+                await generations.cancel(name, building.number)
+            if known:
+                number = known[0].number
+                await generations.resume(name, number)
+            else:
+                number = await generations.begin(name, code, self._partitions)
+        except InvariantViolated:
+            return False
+        self._site.wakeups.announce(TOPIC, 1)
+        logger.warning(
+            "the code of view %s has changed: generation %d of its rows is %s, and %d is read until then",
+            view.name, number, "brought up to date" if known else "built", active.number,
+        )  # fmt: skip
+        return True
+
+    async def _see_through(self, view: View[Any], lease: Lease) -> None:
+        logger.info("view %s: generation %d is being built", view.name, lease.generation)
+        try:
+            found = await Rebuild(view, lease, self._site).run()
+        except Over:
+            logger.info("view %s: generation %d is left to others", view.name, lease.generation)
+            return
+        logger.info(
+            "view %s: generation %d is read from now on; of its rows %d are as before, %d differ, "
+            "%d are missing, %d are new",
+            view.name, lease.generation, found.same, found.different, found.missing, found.extra,
+        )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Seeing one rebuild through: until it has caught up, through its indexes and its comparison, to the switch.
+
+Whoever holds the lease of a generation's first partition does this, beside those who fold. Each step may be
+begun again by another at any moment, so one that dies costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from projections.indexes import prepare
+from projections.rebuilding.comparing import Comparer, Side
+from projections.rebuilding.comparison import Comparison
+from projections.rebuilding.notes import Notes, Phase
+from projections.rebuilding.pace import Pace
+from projections.rebuilding.site import Site
+from projections.rebuilding.switching import Switch
+from projections.rows import collection
+from projections.standing import consumer_name
+from projections.view import View
+from subscriptions.consuming.leases import Lease
+from subscriptions.consuming.standing import Generation, Standing, State
+
+NEAR = 1_000
+"""Positions that a generation may be behind the log to count as caught up."""
+
+SOON = 2.0
+"""Or seconds in which it will be there at its pace."""
+
+TICK = 1.0
+"""Seconds between two notes, at least."""
+
+
+class Over(Exception):
+    """The lease is lost, or the generation is not being built any more."""
+
+
+class Rebuild:
+    """Of the generation of a view that `leader` is the lease of the first partition of."""
+
+    def __init__(self, view: View[Any], leader: Lease, site: Site) -> None:
+        self._view = view
+        self._leader = leader
+        self._site = site
+        self._notes = Notes()
+        self._pace: Pace | None = None
+        self._told = 0.0
+
+    async def run(self) -> Comparison:
+        """Until the generation is the active one; how it compared with the one before.
+
+        Raises Over, and Unavailable: it can be run again then.
+        """
+        await self._catch_up()
+        await self._index()
+        await self._catch_up()
+        comparison = await self._compare()
+        while not await self._switch():
+            await self._catch_up()
+        return comparison
+
+    async def _catch_up(self) -> None:
+        """Until there is little left to fold."""
+        while True:
+            (_, new), head = await self._look(), await self._site.log.head()
+            left = head - new.position
+            share = new.events / new.position if new.position else 1.0
+            if left <= max(NEAR, self._notes.rate / share * SOON):
+                return
+            await self._tell(Phase.FOLDING)
+            await asyncio.sleep(self._site.tick)
+
+    async def _index(self) -> None:
+        """What was left out while the rows were written for the first time; folding goes on meanwhile."""
+        await self._tell(Phase.INDEXING)
+        number = self._leader.generation
+        await prepare(collection(self._site.database, self._view, number), self._view)
+
+    async def _compare(self) -> Comparison:
+        await self._tell(Phase.COMPARING)
+        standing, new = await self._look()
+        goal = standing.position
+        while new.position < goal:
+            await asyncio.sleep(self._site.tick)
+            standing, new = await self._look()
+        database, view = self._site.database, self._view
+        assert standing.active is not None
+        old, number = standing.active, new.number
+
+        async def common() -> int:
+            seen, building = await self._look()
+            return min(seen.position, building.position)
+
+        async def seen(comparison: Comparison) -> None:
+            await self._tell(Phase.COMPARING, comparison)
+
+        before = Side(collection(database, view, old), old)
+        comparer = Comparer(before, Side(collection(database, view, number), number), common)
+        return await comparer.run(seen)
+
+    async def _switch(self) -> bool:
+        await self._tell(Phase.SWITCHING)
+        standing, _ = await self._look()
+        return await Switch(self._view, self._leader, self._site).run(standing)
+
+    async def _look(self) -> tuple[Standing, Generation]:
+        """How all stands, and the generation; raises Over where it is not this one's to see through."""
+        standing = await self._site.checkpoints.standing(consumer_name(self._view))
+        found = standing.generations.get(self._leader.generation)
+        if found is None or found.state is not State.BUILDING:
+            raise Over
+        if found.partitions[self._leader.partition.number].epoch != self._leader.epoch:
+            raise Over
+        now = time.monotonic()
+        self._pace = self._pace or Pace(found.events, now)
+        self._pace.see(found.events, now)
+        return standing, found
+
+    async def _tell(self, phase: Phase, comparison: Comparison | None = None) -> None:
+        """Note it, at once where the phase is another, and else not more often than anybody would look."""
+        same = phase is self._notes.phase
+        rate = self._pace.rate if self._pace else 0.0
+        self._notes = Notes(phase, rate, comparison or self._notes.comparison)
+        if same and time.monotonic() < self._told + TICK:
+            return
+        self._told = time.monotonic()
+        if not await self._site.generations.note(self._leader, self._notes.to_document()):
+            raise Over

@@ -1,0 +1,98 @@
+"""What people do with the generations of views, through the command line and the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from domain.kernel.errors import NotFound
+from eventstore.driver import time_limit, unavailable_if_down
+from projections.indexes import BUILD_LIMIT
+from projections.rebuilding.fingerprint import view_fingerprint
+from projections.rebuilding.leading import Leader
+from projections.rebuilding.site import Site
+from projections.rebuilding.status import ViewStatus, to_status
+from projections.rows import collection
+from projections.standing import consumer_name
+from projections.view import View
+from subscriptions.consuming.group import TOPIC
+from subscriptions.consuming.standing import Generation, State
+
+
+class Rebuilds:
+    """Of `views`. Workers do what is asked for here.
+
+    Every method raises NotFound for a name that is no view's, and Unavailable.
+    """
+
+    def __init__(self, views: Sequence[View[Any]], site: Site, partitions: int = 1) -> None:
+        self._views = {view.name: view for view in views}
+        self._site = site
+        self._partitions = partitions
+        self.lead = Leader(site, partitions)
+        """What a worker has to do for rebuilds; see `subscriptions.consuming.group.Work`."""
+
+    async def status(self, names: Iterable[str] | None = None) -> list[ViewStatus]:
+        """How these views are, or all."""
+        views = list(self._views.values()) if names is None else [self._view(name) for name in names]
+        head = await self._site.log.head()
+        standings = await self._site.checkpoints.standings(map(consumer_name, views))
+        return [to_status(view.name, standings[consumer_name(view)], head) for view in views]
+
+    async def begin(self, name: str) -> int:
+        """Build the view anew beside the rows that are read; the number of the generation.
+
+        Raises InvariantViolated where it is being built already.
+        """
+        view = self._view(name)
+        code = view_fingerprint(view)
+        number = await self._site.generations.begin(consumer_name(view), code, self._partitions)
+        self._site.wakeups.announce(TOPIC, 1)
+        return number
+
+    async def cancel(self, name: str) -> int:
+        """Stop the view's rebuild; the number of the generation, which can be resumed.
+
+        Raises NotFound where there is none.
+        """
+        found = await self._find(name, State.BUILDING)
+        await self._site.generations.cancel(consumer_name(self._view(name)), found.number)
+        self._site.wakeups.announce(TOPIC, 1)
+        return found.number
+
+    async def resume(self, name: str) -> int:
+        """Go on with a rebuild that was cancelled, from where it was; the number of the generation.
+
+        Raises NotFound where there is none.
+        """
+        found = await self._find(name, State.CANCELLED)
+        await self._site.generations.resume(consumer_name(self._view(name)), found.number)
+        self._site.wakeups.announce(TOPIC, 1)
+        return found.number
+
+    async def forget(self, name: str) -> list[int]:
+        """Let go of the rows that nobody reads: of the generation before, and of a cancelled rebuild.
+
+        The numbers of those generations.
+        """
+        view = self._view(name)
+        standing = await self._site.checkpoints.standing(consumer_name(view))
+        over = [one.number for one in standing.generations.values() if not one.state.running]
+        for number in over:
+            await self._site.generations.forget(consumer_name(view), number)
+            with unavailable_if_down(), time_limit(BUILD_LIMIT):
+                rows = collection(self._site.database, view, number)
+                await rows.delete_many({"_generation": {"$lte": number}})
+        return over
+
+    async def _find(self, name: str, state: State) -> Generation:
+        standing = await self._site.checkpoints.standing(consumer_name(self._view(name)))
+        found = standing.of_state(state)
+        if found is None:
+            raise NotFound(f"the view {name!r} has no rebuild that is {state.lower()}")
+        return found
+
+    def _view(self, name: str) -> View[Any]:
+        if name not in self._views:
+            raise NotFound(f"there is no view {name!r}; there are {', '.join(self._views)}")
+        return self._views[name]

@@ -1,0 +1,23 @@
+"""What rebuilds need of the process that they take place in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eventstore.driver import Database
+from eventstore.log import EventLog
+from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.generations import Generations
+from subscriptions.wakeups import Wakeups
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`tick` is in seconds, between two looks at how far a rebuild is."""
+
+    database: Database
+    log: EventLog
+    checkpoints: Checkpoints
+    generations: Generations
+    wakeups: Wakeups
+    tick: float

@@ -1,0 +1,83 @@
+"""How far a view and its generations are, as people and clients are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from projections.rebuilding.comparison import Comparison
+from projections.rebuilding.notes import Notes, Phase
+from projections.rebuilding.pace import time_left
+from subscriptions.consuming.standing import Generation, Standing, State
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStatus:
+    """One build of a view's rows.
+
+    `events` of about `total` are folded in, `rate` a second, and the rest takes `left` seconds; None where
+    that cannot be told. `phase` is None for what is not being built.
+    """
+
+    number: int
+    state: State
+    phase: Phase | None
+    begun_at: datetime
+    events: int
+    total: int
+    rate: float
+    left: float | None
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """A view: where it is, how many positions of the log it lags behind, and its generations in order."""
+
+    name: str
+    position: int
+    lag: int
+    generations: Sequence[GenerationStatus]
+
+    def of_state(self, state: State) -> GenerationStatus | None:
+        """The latest generation of this state."""
+        return next((one for one in reversed(self.generations) if one.state is state), None)
+
+
+def to_status(name: str, standing: Standing, head: int) -> ViewStatus:
+    """How a view is that stands so, where `head` is the end of the log."""
+    total = _total(standing, head)
+    found = (standing.generations[number] for number in sorted(standing.generations))
+    generations = [_generation(one, total) for one in found]
+    return ViewStatus(name, standing.position, max(0, head - standing.position), generations)
+
+
+def _total(standing: Standing, head: int) -> int:
+    """How many events the log holds: as counted where it was read, and by the same measure behind that."""
+    furthest = max(standing.generations.values(), key=lambda one: one.position, default=None)
+    if furthest is None or not furthest.position:
+        return head
+    return furthest.events + round(max(0, head - furthest.position) * furthest.events / furthest.position)
+
+
+def _generation(found: Generation, total: int) -> GenerationStatus:
+    notes = Notes.of(found.notes)
+    building = found.state is State.BUILDING
+    return GenerationStatus(
+        number=found.number,
+        state=found.state,
+        phase=_phase(found, notes) if building else None,
+        begun_at=found.begun_at,
+        events=found.events,
+        total=total,
+        rate=notes.rate if building else 0.0,
+        left=time_left(total - found.events, notes.rate) if building else None,
+        comparison=notes.comparison,
+    )
+
+
+def _phase(found: Generation, notes: Notes) -> Phase:
+    """What was noted is of the past where nobody works on it."""
+    worked_on = any(partition.owner is not None for partition in found.partitions)
+    return notes.phase if worked_on else Phase.WAITING

@@ -1,0 +1,167 @@
+"""Views are built anew beside what is read, and nobody who reads notices (I9)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.kernel import RecordedEvent
+from domain.kernel.errors import InvariantViolated, NotFound
+from projections.rebuilding import rebuild
+from projections.rebuilding.status import GenerationStatus, ViewStatus
+from subscriptions.consuming.standing import State
+from tests.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
+
+PATIENCE = 30.0
+
+
+def apply_louder(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
+    """The view's fold after a change of its code."""
+    folded = view.apply(id, row, event)
+    return None if folded is None else {**folded, "text": folded["text"].upper()}
+
+
+louder = replace(view, apply=apply_louder)
+
+
+async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """What the condition gives once it gives something."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await condition()):
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def status(rig: Rig) -> ViewStatus:
+    (found,) = await rig.rebuilds.status()
+    return found
+
+
+async def in_use(rig: Rig, number: int) -> GenerationStatus:
+    """Wait until this generation is the one that is read."""
+
+    async def active() -> GenerationStatus | None:
+        found = (await status(rig)).of_state(State.ACTIVE)
+        return found if found is not None and found.number == number else None
+
+    found: GenerationStatus = await until(active)
+    return found
+
+
+async def some_notes(rig: Rig, count: int) -> None:
+    dice = random.Random(count)
+    names = [f"note-{i}" for i in range(count)]
+    for name in names:
+        await rig.append(name, Written(text=dice.choice("xyz")), Scored(by=dice.randint(-3, 3)))
+    for name in names:
+        await rig.append(name, Linked(to=dice.choice(names)))
+
+
+async def test_a_view_is_built_anew_and_read_from_then_on(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+        await some_notes(rig, 20)
+        await rig.projected()
+        before = await rig.documents(1)
+        assert await rig.rebuilds.begin("notes") == 2
+        found = await in_use(rig, 2)
+        assert await rig.documents(2) == before == folded(await rig.commits())
+        comparison = found.comparison
+        assert comparison is not None
+        assert (comparison.same, comparison.equal, comparison.moving) == (20, True, 0)
+        assert (found.events, found.total, found.phase) == (60, 60, None)
+        kept = (await status(rig)).of_state(State.KEPT)
+        assert kept is not None
+        assert kept.number == 1
+        # It goes on in the new generation, and the old one stands still.
+        await rig.append("note-new", Written(text="later"))
+        await rig.projected()
+        assert await rig.documents() == folded(await rig.commits())
+        assert await rig.documents(1) == before
+        indexes = await rig.rows(2).index_information()
+        assert indexes.keys() == (await rig.rows(1).index_information()).keys()
+
+
+async def test_changed_code_begins_a_rebuild_by_itself_and_says_so(
+    mongo_url: str, redis_url: str, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+        await some_notes(rig, 12)
+        await rig.projected()
+    with caplog.at_level(logging.INFO, logger="projections.rebuilding"):
+        async with open_rig(
+            mongo_url, redis_url, database, poll_interval=0.05, work=True, view=louder
+        ) as rig:
+            found = await in_use(rig, 2)
+            rows = await rig.documents()
+            assert {row["text"] for row in rows.values()} <= {"X", "Y", "Z"}
+            comparison = found.comparison
+            assert comparison is not None
+            assert (comparison.different, comparison.fields) == (12, {"text": 12})
+            assert {example.fields for example in comparison.examples} == {("text",)}
+        # Whoever has the old code again goes on with the rows that were kept.
+        async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+            await rig.append("note-new", Written(text="later"))
+            await in_use(rig, 1)
+            await rig.projected()
+            assert await rig.documents() == folded(await rig.commits())
+    said = "\n".join(record.getMessage() for record in caplog.records)
+    assert "the code of view notes has changed: generation 2 of its rows is built, and 1 is read" in said
+    assert "of its rows 0 are as before, 12 differ" in said
+    assert "generation 1 of its rows is brought up to date, and 2 is read until then" in said
+
+
+async def test_a_rebuild_is_cancelled_and_goes_on_where_it_was(
+    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "NEAR", -1)  # Never near enough to be switched to.
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+        await some_notes(rig, 5)
+        await rig.projected()
+        with pytest.raises(NotFound, match="the view 'notes' has no rebuild that is building"):
+            await rig.rebuilds.cancel("notes")
+        await rig.rebuilds.begin("notes")
+        with pytest.raises(InvariantViolated, match="is being built already"):
+            await rig.rebuilds.begin("notes")
+        built = await until(lambda: _building_at(rig, await_events=15))
+        assert built.left is not None
+        assert await rig.rebuilds.cancel("notes") == 2
+        await rig.append("note-new", Written(text="meanwhile"))
+        await rig.projected()
+        stopped = (await status(rig)).of_state(State.CANCELLED)
+        assert stopped is not None
+        assert (stopped.number, stopped.events, stopped.total) == (2, 15, 16)
+        monkeypatch.undo()
+        assert await rig.rebuilds.resume("notes") == 2
+        await in_use(rig, 2)
+        assert await rig.documents() == folded(await rig.commits())
+
+
+async def _building_at(rig: Rig, await_events: int) -> GenerationStatus | None:
+    found = (await status(rig)).of_state(State.BUILDING)
+    return found if found is not None and found.events == await_events else None
+
+
+async def test_what_nobody_reads_is_kept_until_it_is_forgotten(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+        await some_notes(rig, 5)
+        await rig.projected()
+        assert await rig.rebuilds.forget("notes") == []
+        await rig.rebuilds.begin("notes")
+        await in_use(rig, 2)
+        assert await rig.rows(1).count_documents({}) == 5
+        assert await rig.rebuilds.forget("notes") == [1]
+        assert await rig.rows(1).count_documents({}) == 0
+        assert [one.number for one in (await status(rig)).generations] == [2]
+        assert await rig.documents() == folded(await rig.commits())
+        with pytest.raises(NotFound, match="there is no view 'ghosts'; there are notes"):
+            await rig.rebuilds.forget("ghosts")
