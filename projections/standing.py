@@ -24,6 +24,11 @@ def switch_topic(view: View[Any]) -> str:
     return f"{consumer_name(view)}.active"
 
 
+def rows_topic(view: View[Any]) -> str:
+    """The topic under which it is announced that rows are written up to a position, before the checkpoint."""
+    return f"{consumer_name(view)}.rows"
+
+
 class ViewStanding:
     """One for each view of a process. Its methods raise Unavailable where MongoDB does not answer.
 
@@ -45,6 +50,7 @@ class ViewStanding:
         self._wakeups = wakeups
         self._poll_interval = poll_interval
         self._progress = Progress(self.position, self.listen(), poll_interval)
+        self.rows_written = wakeups.calls(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
         self._generation: int | None = None
         self._read_at = 0.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -58,6 +58,29 @@ class Listener:
                     hint = self.take()
 
 
+class Calls:
+    """Any number of tasks, each of which waits to be told of a position of its own."""
+
+    def __init__(self) -> None:
+        self._waiting: set[tuple[int, asyncio.Event]] = set()
+
+    def notify(self, position: int) -> None:
+        """Somebody says that the topic has reached `position`."""
+        for wanted, told in self._waiting:
+            if wanted <= position:
+                told.set()
+
+    @contextmanager
+    def told(self, position: int) -> Iterator[asyncio.Event]:
+        """Set each time that the topic is said to have reached `position`, inside the context."""
+        waiting = (position, asyncio.Event())
+        self._waiting.add(waiting)
+        try:
+            yield waiting[1]
+        finally:
+            self._waiting.discard(waiting)
+
+
 class Wakeups:
     """This process's end of the Redis channel. While Redis is down, announcements are dropped."""
 
@@ -74,7 +97,7 @@ class Wakeups:
             # The driver's message may hold the URL, and with it the password.
             raise ConfigurationError("the Redis URL is not one: expected redis://host:port/") from None
         self._channel = f"nerve:{database}"
-        self._listeners: dict[str, list[Listener]] = {}
+        self._listeners: dict[str, list[Listener | Calls]] = {}
         self._pending: dict[str, int] = {}
         self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -106,6 +129,12 @@ class Wakeups:
         listener = Listener()
         self._listeners.setdefault(topic, []).append(listener)
         return listener
+
+    def calls(self, topic: str) -> Calls:
+        """As `listen`, for tasks that wait each for a position of its own."""
+        calls = Calls()
+        self._listeners.setdefault(topic, []).append(calls)
+        return calls
 
     def announce(self, topic: str, position: int) -> None:
         """Tell every process, this one too, that `topic` has reached `position`; never blocks or fails."""

@@ -117,13 +117,14 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
 async def _projected(entity: View[Any], receipt: Receipt, info: Info) -> Any:
     """The entity's row, or the error that takes its place: the receipt must reach the client all the same."""
     context = info.context
-    reader = context.services.readers[entity.name]
+    reader, scope = context.services.readers[entity.name], context.scope
+    fields, within = context.selections.fields(info, entity), context.services.wait_timeout
     try:
-        await reader.wait_for(receipt.position, context.services.wait_timeout)
+        return await reader.get_at_least(
+            scope.tenant, receipt.stream, receipt.position, within, fields=fields
+        )
     except StaleRead as stale:
         return stale
-    fields = context.selections.fields(info, entity)
-    return await reader.get(context.scope.tenant, receipt.stream, fields=fields)
 
 
 def _receipt(receipt: Receipt, context: RequestContext) -> dict[str, Any]:

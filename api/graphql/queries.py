@@ -97,9 +97,12 @@ def single(view: View[Any], row: Any) -> StrawberryField:
         _root: object, info: Info, *, id: str, at_least: str | None = None
     ) -> Mapping[str, Any] | None:
         context = info.context
-        await _reach(view, at_least, context)
+        reader, tenant = context.services.readers[view.name], context.scope.tenant
         fields = context.selections.fields(info, view)
-        return await context.services.readers[view.name].get(context.scope.tenant, id, fields=fields)
+        if at_least is None:
+            return await reader.get(tenant, id, fields=fields)
+        position = context.open(at_least, "atLeast").position
+        return await reader.get_at_least(tenant, id, position, context.services.wait_timeout, fields=fields)
 
     arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST]
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)

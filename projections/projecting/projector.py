@@ -6,7 +6,7 @@ whoever writes a row has folded all of its events up to that position.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from domain.deadletters.aggregate import DeadLetter
@@ -32,10 +32,18 @@ class Projector:
 
     At an erasure it takes the subject out of the rows; at a decision about a dead letter it lets the event
     into its row, or leaves it out. Such rows it folds again from the log.
+    `written` is told the highest position of the rows that a batch has written, as soon as they are.
     """
 
-    def __init__(self, view: View[Any], database: Database, log: EventLog) -> None:
+    def __init__(
+        self,
+        view: View[Any],
+        database: Database,
+        log: EventLog,
+        written: Callable[[int], None] = lambda position: None,
+    ) -> None:
         self._view = view
+        self._written = written
         self._database = database
         self._log = log
         self._letters = DeadLetters(database, view.name)
@@ -93,6 +101,8 @@ class Projector:
         if letters:
             await self._letters.record(self._fold.generation, letters)
         await self._stored.write([row.document for row in changed], stored)
+        if changed:
+            self._written(max(row.document["_position"] for row in changed))
         if letters:
             # Another projector may be beyond them, and have retried them by now.
             await self._letters.settle(self._fold.generation, self._rows, {one.key for one in letters})

@@ -10,7 +10,7 @@ from eventstore.driver import Database, unavailable_if_down
 from projections.projecting.projector import Projector
 from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rows import slots
-from projections.standing import consumer_name
+from projections.standing import consumer_name, rows_topic
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.consumer import Handler
@@ -49,7 +49,8 @@ class ViewWorker:
         lead: Lead | None = None,
     ) -> None:
         def handler(view: View[Any]) -> Handler:
-            return around(consumer_name(view), Projector(view, database, feed.log))
+            written = partial(wakeups.announce, rows_topic(view))
+            return around(consumer_name(view), Projector(view, database, feed.log, written))
 
         def work(view: View[Any]) -> Work:
             leader = partial(lead, view) if lead is not None else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -54,10 +55,34 @@ class ViewReader:
 
     async def get(self, tenant: str, id: str, *, fields: Fields | None = None) -> Row | None:
         """The tenant's row of this id; with `fields` no more of it than these."""
+        row = await self._row(tenant, id, fields)
+        return None if row is None or row["_gone"] else row
+
+    async def get_at_least(
+        self, tenant: str, id: str, position: int, within: float, *, fields: Fields | None = None
+    ) -> Row | None:
+        """As `get`, with all in the row that the log has up to `position`.
+
+        That is so as soon as the row says it of itself, or the view of all its rows. Raises StaleRead where
+        `within` seconds are not enough.
+        """
+        reaching = asyncio.create_task(self.wait_for(position, within))
+        try:
+            with self._standing.rows_written.told(position) as told:
+                while await _first(told.wait(), reaching):
+                    told.clear()
+                    row = await self._row(tenant, id, fields)
+                    if row is not None and row["_position"] >= position:
+                        return None if row["_gone"] else row
+            await reaching
+        finally:
+            reaching.cancel()
+        return await self.get(tenant, id, fields=fields)
+
+    async def _row(self, tenant: str, id: str, fields: Fields | None) -> Row | None:
         rows = await self._standing.rows()
         with unavailable_if_down():
-            row = await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone"))
-        return None if row is None or row["_gone"] else row
+            return await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone", "_position"))
 
     async def stored(self, key: str) -> Row | None:
         """The row of this key, even if it is gone."""
@@ -169,6 +194,16 @@ class ViewReader:
         reached = await self._standing.reach(position, within)
         if reached < position:
             raise StaleRead(self.view.name, position - reached)
+
+
+async def _first(this: Coroutine[Any, Any, object], other: asyncio.Task[None]) -> bool:
+    """Whether `this` is done before the other one is."""
+    task = asyncio.create_task(this)
+    try:
+        await asyncio.wait({task, other}, return_when=asyncio.FIRST_COMPLETED)
+        return not other.done()
+    finally:
+        task.cancel()
 
 
 def _live(tenant: str) -> dict[str, Any]:

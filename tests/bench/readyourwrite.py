@@ -42,8 +42,7 @@ class Bus:
     async def projected(self) -> None:
         """Until the view has them too, and the row is read."""
         stream, position = await self.stored()
-        await self._reader.wait_for(position, PATIENCE)
-        _check(await self._reader.get("default", stream))
+        _check(await self._reader.get_at_least("default", stream, position, PATIENCE))
 
     async def settle(self) -> None:
         """Wait until no view has anything left to do: each write finds the machine at rest."""

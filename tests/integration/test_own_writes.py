@@ -1,0 +1,92 @@
+"""Reading what one has just written: as soon as its row is there, and never before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+
+from domain.kernel.errors import StaleRead
+from projections.projecting.projector import Projector
+from projections.standing import rows_topic
+from subscriptions.consuming.checkpoints import Checkpoint
+from tests.notes import Erased, Rig, Written, open_rig, view
+
+pytestmark = pytest.mark.usefixtures("driver")
+
+LONG = 20
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    """No worker: what is written into the view, a test writes."""
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05) as rig:
+        yield rig
+
+
+async def project(rig: Rig) -> None:
+    """Write the rows of the whole log as a worker does that dies before it saves its checkpoint."""
+    projector = Projector(view, rig.database, rig.log, partial(rig.wakeups.announce, rows_topic(view)))
+    await projector.begin(Checkpoint(1, 0))
+    await projector.handle(await rig.commits())
+
+
+async def reading(rig: Rig, position: int, within: float = LONG) -> asyncio.Task[object]:
+    """Somebody who reads note-a at `position` at least, and waits already."""
+    read = asyncio.create_task(rig.reader.get_at_least("default", "note-a", position, within))
+    await asyncio.sleep(0)
+    return read
+
+
+async def test_a_row_that_says_that_it_has_the_write_is_read_before_the_checkpoint(rig: Rig) -> None:
+    position = await rig.write("a")
+    read = await reading(rig, position)
+    await project(rig)
+    row = await read
+    assert isinstance(row, dict)
+    assert row["text"] == "a"
+    assert await rig.reader.position() == 0
+
+
+async def test_a_row_that_is_gone_by_the_write_is_none(rig: Rig) -> None:
+    await rig.write("a")
+    position = (await rig.append("note-a", Erased())).position
+    read = await reading(rig, position)
+    await project(rig)
+    assert await read is None
+    assert await rig.reader.position() == 0
+
+
+async def test_a_row_that_was_there_before_the_write_is_not_enough(rig: Rig) -> None:
+    """Whatever is announced: anybody may announce."""
+    await rig.write("a")
+    await project(rig)
+    position = (await rig.append("note-a", Written(text="b"))).position
+    read = await reading(rig, position, 0.5)
+    rig.wakeups.announce(rows_topic(view), position + 1)
+    with pytest.raises(StaleRead):
+        await read
+
+
+async def test_a_row_that_the_write_does_not_touch_is_read_once_the_view_is_there(rig: Rig) -> None:
+    await rig.write("a")
+    position = await rig.write("b")
+    read = await reading(rig, position)
+    worker = rig.worker()
+    await worker.start()
+    row = await read
+    await worker.stop()
+    assert isinstance(row, dict)
+    assert row["text"] == "a"
+    assert await rig.reader.position() == position
+
+
+async def test_each_waits_for_a_position_of_its_own(rig: Rig) -> None:
+    calls = rig.wakeups.calls("topic")
+    with calls.told(1) as first, calls.told(3) as third:
+        rig.wakeups.announce("topic", 2)
+        assert (first.is_set(), third.is_set()) == (True, False)
+        rig.wakeups.announce("topic", 3)
+        assert third.is_set()
