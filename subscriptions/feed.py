@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
-from eventstore.reading.reader import LogReader
+from subscriptions.pages import PAGE, PageCursor, Pages
 from subscriptions.tail import Tail
 from subscriptions.wakeups import Wakeups
 
@@ -16,25 +16,38 @@ TOPIC = "log"
 
 
 class _ReadOn:
-    def __init__(self, reader: LogReader) -> None:
-        self._reader = reader
+    """Reads whole pages, which it shares, up to where the log is known to have them."""
+
+    def __init__(self, log: _Log) -> None:
+        self._log = log
+        self._reader = log.log.reader()
+        self._cursor = PageCursor()
 
     async def read(self, after: int, limit: int) -> tuple[Sequence[Commit], int]:
+        number, place = divmod(after, PAGE)
+        if after - place + PAGE <= self._log.known_head:
+            page = await self._log.pages.get(number, self._cursor, self._log.known_head)
+            if len(page) == PAGE:
+                return page[place:], page[-1].position
         commits = await self._reader.read(after, limit)
         return commits, commits[-1].position if commits else after
 
 
 class _Log:
-    """The log as the source of a tail."""
+    """The log as the source of a tail. `known_head` is the highest position that was seen."""
 
     def __init__(self, log: EventLog) -> None:
-        self._log = log
+        self.log = log
+        self.pages = Pages(log.reader().read)
+        self.known_head = 0
 
     async def head(self) -> int:
-        return await self._log.head()
+        head = await self.log.head()
+        self.known_head = max(head, self.known_head)
+        return head
 
     def reader(self) -> _ReadOn:
-        return _ReadOn(self._log.reader())
+        return _ReadOn(self)
 
     def position(self, commit: Commit) -> int:
         return commit.position
@@ -48,4 +61,13 @@ class Feed(Tail[Commit]):
 
     def __init__(self, log: EventLog, wakeups: Wakeups, poll_interval: float) -> None:
         self.log = log
-        super().__init__(_Log(log), wakeups.listen(TOPIC), poll_interval)
+        self._pages = (source := _Log(log)).pages
+        super().__init__(source, wakeups.listen(TOPIC), poll_interval)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._pages.forget()
+
+    def _end(self) -> None:
+        super()._end()
+        self._pages.close()

@@ -183,9 +183,19 @@ class Tail(Generic[T]):
 
     def _leave(self) -> None:
         self.cursors -= 1
-        if not self.cursors and self._task is not None:
+        if not self.cursors:
+            self._end()
+
+    def _end(self) -> None:
+        """Nobody reads any more."""
+        if self._task is not None:
             self._task.cancel()
             self._task = self._ring = None
+
+    def _forget(self) -> None:
+        """Let go of what was read before an erasure, so that it is read again."""
+        if self._ring is not None:
+            self._ring.forget()
 
     async def _run(self) -> None:
         """Keep the ring at the source's head, until the last cursor leaves."""
@@ -205,13 +215,14 @@ class Tail(Generic[T]):
             self._ring = Ring(self._source, head, RING)
             # What came up to here was not looked at, and may be an erasure.
             self.erasure = max(self.erasure, head)
+            self._forget()
             self._tell()
         items, end = await reader.read(self._ring.end, BATCH)
         if end > self._ring.end:
             erasure = self._source.erasure(items)
             if erasure > self.erasure:
                 self.erasure = erasure
-                self._ring.forget()
+                self._forget()
             self._ring.push(items, end)
             self._tell()
         if len(items) < BATCH:

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 
 from domain.kernel import Commit
 from subscriptions import tail
+from subscriptions.pages import PAGE
 from subscriptions.tail import Tail
 from subscriptions.wakeups import Wakeups
 from tests.notes import Rig, Written, open_rig
@@ -164,3 +165,17 @@ async def test_a_position_that_stays_open_holds_followers_up_until_it_is_closed(
                     break
         assert await live == [1, 2, 3]
     assert [commit.info and commit.info.tenant for commit in commits] == ["one", None, "two"]
+
+
+async def test_i7_followers_from_far_behind_share_pages_and_get_everything_once(rig: Rig) -> None:
+    """The rest, beyond the last whole page, each reads for itself."""
+    head = 2 * PAGE + 300
+    await asyncio.gather(*(rig.append(f"note-{i}", Written(text="a")) for i in range(head)))
+    starts = [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE - 1, 2 * PAGE, head - 1]
+    await rig.database.command({"profile": 2})
+    found = await asyncio.gather(*(take(rig.feed, start, head) for start in starts))
+    await rig.database.command({"profile": 0})
+    assert found == [list(range(start + 1, head + 1)) for start in starts]
+    whole = {"ns": f"{rig.database.name}.log", "op": "query", "command.limit": PAGE}
+    read = await rig.database["system.profile"].count_documents(whole)
+    assert 2 <= read <= 4, "nine without sharing; at its start the tail forgets what was read before"
