@@ -62,6 +62,7 @@ class Nerve:
     feed: Feed
     bus: CommandBus
     readers: Mapping[str, ViewReader]
+    letters: DeadLetterReader
     changes: Mapping[str, LiveChanges]
     rebuilds: Rebuilds
     services: Services
@@ -159,7 +160,7 @@ async def _assemble(
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
-        changes=changes, rebuilds=rebuilds, services=services, metrics=metrics,
+        letters=letters, changes=changes, rebuilds=rebuilds, services=services, metrics=metrics,
     )  # fmt: skip
 
 

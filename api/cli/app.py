@@ -7,6 +7,7 @@ import typer
 from api.cli import (
     adopt,
     archive,
+    dead_letters,
     events,
     export,
     processes,
@@ -43,5 +44,6 @@ app.command("import")(tools.import_file)
 events.app.command()(replay.replay)
 app.add_typer(events.app, name="events")
 app.add_typer(views.app, name="views")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(subjects.keys, name="keys")
 app.add_typer(schema.app, name="schema")

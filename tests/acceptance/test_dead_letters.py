@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
+from typer.testing import CliRunner
 
+from api.cli.app import app
 from api.settings import Settings
+from domain.kernel.errors import NotFound, ValidationFailed
 from tests.served import Served, serve
 from tests.support import eventually
 
@@ -27,17 +32,15 @@ DROP = """mutation ($input: DropDeadLetterInput!, $id: ID) {
 Log = Collection[dict[str, Any]]
 
 
-@pytest.fixture
-def log(mongo_url: str, database: str) -> Iterator[Log]:
-    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
-        yield client[database]["log"]
-
-
-@pytest.fixture
-def served(mongo_url: str, redis_url: str, database: str, log: Log) -> Iterator[Served]:
-    """An API with a worker that cannot read how two of three tasks were started."""
+@contextmanager
+def serving(mongo_url: str, redis_url: str, database: str) -> Iterator[tuple[Served, Log]]:
+    """An API with a worker that cannot read how two of three tasks were started, and the log."""
     urls: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    with serve(worker=False, **urls) as api:
+    with (
+        MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client,
+        serve(worker=False, **urls) as api,
+    ):
+        log = client[database]["log"]
         agent = api.do("registerAgent", "STORED", id="agent-1", name="x")["stream"]
         for number in range(3):
             api.do("createTask", "STORED", id=f"task-{number}", title="x", agentId=agent)
@@ -46,7 +49,22 @@ def served(mongo_url: str, redis_url: str, database: str, log: Log) -> Iterator[
         rename(log, "task.started", "task.begun", {"stream": {"$in": ["task-0", "task-1"]}})
         with serve(**urls) as beside:
             eventually(lambda: reached(log, 10))
-            yield beside
+            yield beside, log
+
+
+@pytest.fixture
+def mendable(mongo_url: str, redis_url: str, database: str) -> Iterator[tuple[Served, Log]]:
+    with serving(mongo_url, redis_url, database) as parts:
+        yield parts
+
+
+@pytest.fixture(scope="module")
+def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
+    """One for all who only look."""
+    database = f"test_{uuid4().hex}"
+    with serving(mongo_url, redis_url, database) as (api, log):
+        yield api
+        log.database.client.drop_database(database)
 
 
 def reached(log: Log, position: int) -> bool:
@@ -77,7 +95,10 @@ def named(letter: dict[str, Any]) -> dict[str, Any]:
     return {name: letter[name] for name in ("view", "row", "stream", "version")}
 
 
-def test_what_cannot_be_read_waits_is_listed_and_is_retried_or_dropped(served: Served, log: Log) -> None:
+def test_what_cannot_be_read_waits_is_listed_and_is_retried_or_dropped(
+    mendable: tuple[Served, Log],
+) -> None:
+    served, log = mendable
     assert statuses(served) == ["ASSIGNED", "ASSIGNED", "COMPLETED"]
     first, second = letters(served, view="tasks")
     assert first == {
@@ -147,3 +168,46 @@ def test_bad_arguments_are_refused(
 ) -> None:
     refused = served.refused(LETTERS, **arguments)["extensions"]
     assert (refused["code"], refused.get("path")) == (code, path)
+
+
+def test_the_command_line_lists_shows_retries_and_drops(
+    mendable: tuple[Served, Log], mongo_url: str, redis_url: str, database: str
+) -> None:
+    served, log = mendable
+    urls = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
+    runner = CliRunner(env={**urls, "COLUMNS": "200"})
+
+    def run(*words: str, code: int = 0) -> str:
+        done = runner.invoke(app, ["dead-letters", *words], catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    listed = run("list", "--view", "tasks")
+    assert [listed.count(name) for name in ("task-0@3", "task-1@3", "task.begun", "unknown type")] == [
+        1,
+        1,
+        2,
+        2,
+    ]
+    shown = run("show", "tasks", "task-0@3")
+    assert "task-0@3 waits in tasks, in the row task-0" in shown
+    assert shown.index("task.begun") < shown.index("task.completed")
+    assert "0 of 2 were folded" in run("retry", "tasks", "--all", code=1)
+
+    rename(log, "task.begun", "task.started", {"stream": "task-0"})
+    assert "1 of 1 were folded, and all behind them" in run("retry", "tasks", "task-0@3")
+    assert "task-1@3 is dropped from 1 rows" in run("drop", "tasks", "task-1@3", "--reason", "none")
+    assert "nothing waits" in run("list", "--view", "tasks")
+    assert statuses(served) == ["COMPLETED", "COMPLETED", "COMPLETED"]
+    reasons = [one["events"][0]["data"].get("reason") for one in log.find({"category": "deadletter"})]
+    assert reasons[-1] == "none"
+
+    def refused(*words: str) -> str:
+        done = runner.invoke(app, ["dead-letters", *words])
+        assert isinstance(done.exception, NotFound | ValidationFailed)
+        return str(done.exception)
+
+    assert refused("list", "--view", "lamps").startswith("there is no view 'lamps'; there are agents, ")
+    assert refused("retry", "tasks") == "name the event to retry, or give --all"
+    for command in ("show", "retry", "drop"):
+        assert refused(command, "tasks", "task-1@3").startswith("task-1@3 waits nowhere in tasks; ")
