@@ -154,7 +154,7 @@ async def _assemble(
     live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
     seal = PositionSeal(await log.secret())
     site = Site(database, log, checkpoints, Generations(database), wakeups, settings.poll_interval)
-    rebuilds = Rebuilds(views, site)
+    rebuilds = Rebuilds(views, site, settings.view_partitions)
     limits = (settings.wait_timeout, settings.max_page)
     services = Services(bus, log, feed, readers, live, letters, rebuilds, seal, *limits)
     return Nerve(
@@ -174,6 +174,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         nerve.wakeups,
         tick=settings.poll_interval,
         lease_time=settings.lease_time,
+        partitions=settings.view_partitions,
         around=metrics.around,
         lead=nerve.rebuilds.lead,
     )

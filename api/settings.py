@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     lease_time: float = Field(
         LEASE_TIME, gt=0, description="Seconds within which a dead worker's views are taken over."
     )
+    view_partitions: int = Field(
+        1, ge=1, le=64, description="Parts that a view's work is divided into, from its next rebuild on."
+    )
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")

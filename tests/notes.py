@@ -32,14 +32,12 @@ from projections.querying.queries import ViewReader
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.site import Site
 from projections.rows import collection
-from projections.standing import ViewStanding, consumer_name
+from projections.standing import ViewStanding
 from projections.view import View
 from projections.watching.changes import LiveChanges
 from projections.watching.live import LiveView
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import Standing
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.wakeups import Wakeups
 from tests.support import chosen_driver
@@ -182,6 +180,7 @@ class Rig:
     archive: BlobStore | None = None
     masters: MasterKeys | None = None
     lease_time: float = 3.0
+    partitions: int = 1
 
     def __post_init__(self) -> None:
         self.wakeups = Wakeups(self.redis_url, self.database.name)
@@ -202,26 +201,14 @@ class Rig:
         self.changes = LiveChanges(self.standing, self.poll_interval)
         self.live = LiveView(self.reader, self.changes)
         site = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
-        self.rebuilds = Rebuilds([self.view], Site(*site, self.poll_interval))
+        self.rebuilds = Rebuilds([self.view], Site(*site, self.poll_interval), self.partitions)
         self._minutes = count()
 
     def worker(self) -> ViewWorker:
         parts = (self.database, self.feed, self.checkpoints, self.wakeups)
-        lead, lease_time = self.rebuilds.lead, self.lease_time
-        return ViewWorker([self.view], *parts, tick=self.poll_interval, lease_time=lease_time, lead=lead)
-
-    async def opened(self) -> Standing:
-        """How the view's consumer stands, with an active generation."""
-        return await Generations(self.database).open(consumer_name(self.view))
-
-    async def hold(self) -> Lease:
-        """The lease of all that the active generation is to do, taken from whoever holds it."""
-        standing = await self.opened()
-        assert standing.active is not None
-        (seen,) = standing.generations[standing.active].partitions
-        leases = Leases(self.database, "the test", 60)
-        taken = await leases.take(standing.consumer, standing.active, seen, force=True)
-        return taken[0] if taken else await self.hold()
+        tick, lead = self.poll_interval, self.rebuilds.lead
+        time, of = self.lease_time, self.partitions
+        return ViewWorker([self.view], *parts, tick=tick, lease_time=time, partitions=of, lead=lead)
 
     async def append(self, stream: str, *events: Event, tenant: str | None = None) -> Receipt:
         """Store the events as one commit; each later one happened a minute after the one before."""

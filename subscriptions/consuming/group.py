@@ -42,8 +42,9 @@ class Work(NamedTuple):
     """How a process works on a consumer: with which code, by which handler, made anew for each partition.
 
     `lead`, where it is given, runs beside the handler of a generation's first partition, as long as that is
-    held: so one process does whatever is to be done once for a generation. It is cancelled when that is lost.
-    What it raises is logged, and it is called again after a growing pause; when it returns it is done.
+    held: so one process does whatever is to be done once for a generation. It is cancelled when it is noticed
+    that the lease is lost, so for a moment there may be two: what it does is to be guarded by its lease. What
+    it raises is logged, and it is called again after a growing pause; when it returns it is done.
     """
 
     code: str

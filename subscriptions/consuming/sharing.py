@@ -54,7 +54,8 @@ def next_seat(all: Sequence[Seat], owner: str, codes: Mapping[str, str]) -> Seat
         if seat.partition.owner_code != code == codes[seat.consumer]:
             return seat
     loads = Counter(seat.partition.owner for seat in worked)
-    most = max(taken, key=lambda seat: loads[seat.partition.owner], default=None)
+    # The first partition last: another leader would begin anew.
+    most = max(taken, key=lambda seat: (loads[seat.partition.owner], seat.key[2]), default=None)
     if most is None or loads[most.partition.owner] < loads[owner] + 2:
         return None
     return most

@@ -15,6 +15,7 @@ from projections.watching.live import LiveView, ViewMessage
 from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.consuming.leases import Lease
 from subscriptions.messages import CaughtUp, Lagged, Place
+from tests.consumed import hold
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers
 
@@ -141,7 +142,7 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
 async def ahead_of_its_checkpoint(rig: Rig) -> Lease:
     """A view with a batch in progress: its rows are at position 3, its checkpoint is at 1."""
     projector = Projector(view, rig.database, rig.log)
-    lease = await rig.hold()
+    lease = await hold(rig)
     await projector.begin(Checkpoint(lease.generation, 0))
     await rig.append("note-1", Written(text="a"))
     await rig.append("note-2", Written(text="b"))

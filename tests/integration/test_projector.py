@@ -20,6 +20,7 @@ from projections.projecting.worker import drop_view
 from projections.rows import key_filter
 from projections.view import by_stream
 from subscriptions.consuming.checkpoints import Checkpoint
+from tests.consumed import opened
 from tests.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -171,7 +172,7 @@ async def test_a_view_that_is_dropped_while_its_worker_runs_is_built_again(
         await drop_view(view, rig.database)
         writing = asyncio.create_task(rig.append("note-new", Written(text="meanwhile")))
         async with asyncio.timeout(20):
-            while (standing := await rig.opened()).position < 31:
+            while (standing := await opened(rig)).position < 31:
                 await asyncio.sleep(0.01)
         await writing
         assert standing.active == 2
@@ -190,9 +191,9 @@ async def test_dropping_again_and_again_under_load_leaves_no_trace(
             receipt = await rig.append(stream, *happened)
             if receipt.position % 25 == 0:
                 await drop_view(view, rig.database)
-        generation = (await rig.opened()).active
+        generation = (await opened(rig)).active
         await rig.projected(20)
-        assert (await rig.opened()).active == generation
+        assert (await opened(rig)).active == generation
         assert await rig.documents() == folded(await rig.commits())
 
 

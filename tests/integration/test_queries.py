@@ -10,6 +10,7 @@ import pytest
 
 from domain.kernel.errors import StaleRead, ValidationFailed
 from projections.querying.ordering import Direction, OrderBy
+from tests.consumed import hold
 from tests.notes import Erased, Rig, Scored, Written, open_rig
 from tests.rows import TENANT, fill, sides
 
@@ -123,7 +124,7 @@ async def test_waiting_for_a_position_ends_when_the_view_is_there(
 
 
 async def test_waiting_for_a_position_that_does_not_come_tells_the_lag(rig: Rig) -> None:
-    await rig.checkpoints.save(await rig.hold(), 4)
+    await rig.checkpoints.save(await hold(rig), 4)
     with pytest.raises(StaleRead) as stale:
         await rig.reader.wait_for(7, 0.05)
     assert (stale.value.view, stale.value.lag) == ("notes", 3)

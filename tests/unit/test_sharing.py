@@ -94,3 +94,13 @@ def test_after_some_turns_of_each_all_is_held_and_nobody_has_two_more_than_anoth
     assert None not in loads
     assert max(loads[owner] for owner in workers) - min(loads[owner] for owner in workers) <= 1
     assert [next_seat(held, owner, codes) for owner in workers] == [None] * len(workers)
+
+
+@given(key=st.text(), of=st.integers(1, 64))
+def test_a_key_belongs_to_one_partition(key: str, of: int) -> None:
+    assert [Partition(number, of).has(key) for number in range(of)].count(True) == 1
+
+
+def test_a_key_belongs_to_the_same_partition_in_every_process_and_version() -> None:
+    keys = ["default/note-1", "default/note-2", "ä/ö"]
+    assert [[Partition(number, 5).has(key) for number in range(5)].index(True) for key in keys] == [0, 3, 4]

@@ -1,0 +1,34 @@
+"""How the consumer of a rig's view stands, and leases of it for tests."""
+
+from __future__ import annotations
+
+from projections.standing import consumer_name
+from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.leases import Lease, Leases
+from subscriptions.consuming.standing import Standing
+from tests.notes import Rig
+
+TERM = 600.0
+
+
+async def opened(rig: Rig) -> Standing:
+    """How it stands, with an active generation."""
+    return await Generations(rig.database).open(consumer_name(rig.view))
+
+
+async def hold(rig: Rig, generation: int = 1, owner: str = "the test", code: str = "") -> Lease:
+    """The lease of the first partition of a generation, taken from whoever holds it."""
+    standing = await opened(rig)
+    seen = standing.generations[generation].partitions[0]
+    leases = Leases(rig.database, owner, TERM)
+    taken = await leases.take(standing.consumer, generation, seen, code=code, force=True)
+    return taken[0] if taken else await hold(rig, generation, owner, code)
+
+
+async def switch(rig: Rig, leader: Lease, reached: int) -> None:
+    """Make the generation of `leader` the active one, which must be at `reached`; nobody is told."""
+    standing = await opened(rig)
+    assert standing.active is not None
+    held = await Leases(rig.database, "switching", TERM).take_over(standing, standing.active)
+    assert held is not None
+    assert await Generations(rig.database).switch(leader, held, reached)

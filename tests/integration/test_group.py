@@ -1,0 +1,226 @@
+"""Processes that share the work of consumers: each its part, and nobody's left undone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+import pytest
+
+from domain.kernel import Commit
+from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.group import Group, Work
+from subscriptions.consuming.leases import Lease, Leases
+from subscriptions.consuming.standing import Partition, Standing
+from tests.notes import Rig, open_rig
+
+pytestmark = pytest.mark.usefixtures("driver")
+
+DEADLINE = 20
+NAME = "test"
+
+
+class Handled:
+    """Keeps the positions that were handled, by partition."""
+
+    def __init__(self) -> None:
+        self.done: dict[Partition, list[int]] = {}
+
+    def handler(self) -> Handler:
+        return Handler(self.done)
+
+
+class Handler:
+    def __init__(self, done: dict[Partition, list[int]]) -> None:
+        self._done = done
+
+    async def begin(self, checkpoint: Checkpoint) -> None:
+        self._of = checkpoint.partition
+
+    def concerns(self, commits: Sequence[Commit]) -> bool:
+        return True
+
+    async def handle(self, commits: Sequence[Commit]) -> None:
+        self._done.setdefault(self._of, []).extend(commit.position for commit in commits)
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05) as rig:
+        yield rig
+
+
+def group(rig: Rig, work: Work, partitions: int = 1, lease_time: float = 10.0) -> Group:
+    parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
+    return Group({NAME: work}, *parts, tick=0.05, lease_time=lease_time, partitions=partitions)
+
+
+async def stands(rig: Rig, condition: Callable[[Standing], bool]) -> Standing:
+    """The consumer once the condition holds for it."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition(standing := await rig.checkpoints.standing(NAME)):
+            await asyncio.sleep(0.02)
+    return standing
+
+
+def loads(standing: Standing) -> list[int]:
+    """How many partitions each holder has; -1 where one is held by nobody."""
+    if standing.active is None:
+        return [-1]
+    owners = Counter(one.owner for one in standing.generations[standing.active].partitions)
+    return [-1] if None in owners else sorted(owners.values())
+
+
+async def test_processes_that_come_and_go_share_the_partitions_fairly_and_each_partition_sees_all(
+    rig: Rig,
+) -> None:
+    handled = Handled()
+    groups = [group(rig, Work("", handled.handler), partitions=5) for _ in range(3)]
+    await rig.write("abc")
+    await groups[0].start()
+    await stands(rig, lambda standing: loads(standing) == [5] and standing.position == 3)
+    await groups[1].start()
+    await stands(rig, lambda standing: loads(standing) == [2, 3])
+    await groups[2].start()
+    await stands(rig, lambda standing: loads(standing) == [1, 2, 2])
+    await rig.write("de")
+    await groups[0].stop()
+    await stands(rig, lambda standing: loads(standing) == [2, 3] and standing.position == 5)
+    await groups[1].stop()
+    await stands(rig, lambda standing: loads(standing) == [5])
+    await groups[2].stop()
+    assert handled.done.keys() == {Partition(number, 5) for number in range(5)}
+    for positions in handled.done.values():
+        # What was in hand when another took over may be handled by both.
+        assert list(dict.fromkeys(positions)) == [1, 2, 3, 4, 5]
+
+
+async def test_what_a_process_that_died_held_is_taken_over_when_its_lease_ends(rig: Rig) -> None:
+    await Generations(rig.database).open(NAME)
+    (seen,) = (await rig.checkpoints.standing(NAME)).generations[1].partitions
+    dead = await Leases(rig.database, "dead", 1.5).take(NAME, 1, seen)
+    assert dead is not None
+    standby = group(rig, Work("", Handled().handler))
+    await standby.start()
+    await rig.write("ab")
+    await stands(rig, lambda standing: standing.position == 2)
+    await standby.stop()
+    assert not await rig.checkpoints.save(dead[0], 3)
+
+
+async def test_a_lease_is_kept_however_long_a_batch_takes(rig: Rig) -> None:
+    """Longer than the lease lasts, with another process that waits for it."""
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    class Slow(Handler):
+        async def handle(self, commits: Sequence[Commit]) -> None:
+            entered.set()
+            await leave.wait()
+
+    busy = group(rig, Work("", lambda: Slow({})), lease_time=2.0)
+    waiting = group(rig, Work("", Handled().handler), lease_time=2.0)
+    await rig.write("a")
+    await busy.start()
+    await entered.wait()
+    await waiting.start()
+    ends: set[datetime] = set()
+    async with asyncio.timeout(DEADLINE):
+        while len(ends) < 4:
+            stored = await rig.database["consumers"].find_one({"_id": NAME})
+            assert stored is not None
+            partition = stored["generations"]["1"]["partitions"]["0"]
+            assert partition["epoch"] == 1
+            ends.add(partition["until"])
+            await asyncio.sleep(0.05)
+    leave.set()
+    await stands(rig, lambda standing: standing.position == 1)
+    await waiting.stop()
+    await busy.stop()
+
+
+async def test_whoever_has_other_code_stands_by_as_long_as_somebody_has_the_right_one(rig: Rig) -> None:
+    old, new = Handled(), Handled()
+    ours = group(rig, Work("new", new.handler))
+    theirs = group(rig, Work("old", old.handler))
+    await theirs.start()
+    await stands(rig, lambda standing: loads(standing) == [1])
+    number = await Generations(rig.database).begin(NAME, "new")
+    await ours.start()
+    await rig.write("ab")
+    standing = await stands(rig, lambda one: all(g.position == 2 for g in one.generations.values()))
+    holders = [standing.generations[one].partitions[0].owner for one in (1, number)]
+    assert len(set(holders)) == 2
+    leader = await Leases(rig.database, "leading", 60).take(
+        NAME, number, standing.generations[number].partitions[0], code="new", force=True
+    )
+    leases = Leases(rig.database, "switching", 60)
+    held = await leases.take_over(standing, 1)
+    assert leader is not None
+    assert held is not None
+    assert await Generations(rig.database).switch(leader[0], held, 2)
+    await leases.release([leader[0]])
+    await stands(rig, lambda one: one.generations[number].partitions[0].owner == holders[1])
+    await rig.write("c")
+    await stands(rig, lambda one: one.position == 3)
+    await ours.stop()
+    await rig.write("d")
+    await stands(rig, lambda one: one.position == 4)
+    await theirs.stop()
+    assert new.done[Partition()] == [1, 2, 3]
+    # What came before it noticed that it had lost the lease, it may have handled too, and did not count.
+    assert [position for position in old.done[Partition()] if position != 3] == [1, 2, 4]
+
+
+async def test_a_generation_is_led_by_one_process_as_long_as_it_holds_the_first_partition(rig: Rig) -> None:
+    leading: list[Lease] = []
+    failures = 2
+
+    async def lead(lease: Lease) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise RuntimeError("not yet")
+        leading.append(lease)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            leading.remove(lease)
+
+    async def led(epoch: int) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while [lease.epoch for lease in leading] != [epoch]:
+                await asyncio.sleep(0.02)
+
+    work = Work("", Handled().handler, lead)
+    groups = [group(rig, work, partitions=2) for _ in range(2)]
+    await groups[0].start()
+    await led(1)
+    await groups[1].start()
+    await stands(rig, lambda standing: loads(standing) == [1, 1])
+    await led(1)
+    assert leading[0].partition == Partition(0, 2)
+    seen = (await rig.checkpoints.standing(NAME)).generations[1].partitions[0]
+    assert await Leases(rig.database, "thief", 0.3).take(NAME, 1, seen, force=True) is not None
+    await led(seen.epoch + 2)
+    for one in groups:
+        await one.stop()
+    assert leading == []
+
+
+async def test_a_cancelled_generation_is_left_alone_and_worked_on_again_when_it_is_resumed(rig: Rig) -> None:
+    generations, handled = Generations(rig.database), Handled()
+    running = group(rig, Work("", handled.handler))
+    await running.start()
+    await rig.write("a")
+    await stands(rig, lambda standing: standing.position == 1)
+    number = await generations.begin(NAME, "")
+    await stands(rig, lambda standing: standing.generations[number].position == 1)
+    await generations.cancel(NAME, number)
+    await rig.write("b")
+    await stands(rig, lambda standing: standing.position == 2)
+    assert (await generations.resume(NAME, number)).generations[number].position == 1
+    await stands(rig, lambda standing: standing.generations[number].position == 2)
+    await running.stop()

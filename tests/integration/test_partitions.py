@@ -1,0 +1,75 @@
+"""I8 with a view's work divided among several workers: together they fold as one event after the other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.kernel import Event
+from projections.projecting.projector import Projector
+from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.standing import Partition
+from tests.consumed import opened
+from tests.integration.test_projector import histories, some_history, tell
+from tests.notes import folded, open_rig, view
+
+pytestmark = pytest.mark.usefixtures("driver")
+
+
+steps = st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 4)), max_size=14)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories, of=st.integers(2, 3), schedule=steps)
+def test_i8_partitions_that_go_on_by_themselves_with_crashes_and_takeovers_fold_as_one_event_after_the_other(
+    mongo_url: str,
+    redis_url: str,
+    database: str,
+    history: list[tuple[str, list[Event]]],
+    of: int,
+    schedule: list[tuple[int, int]],
+) -> None:
+    """Two projectors for each partition; a step moves one of them on, or back to where its partition was."""
+
+    async def check() -> None:
+        async with open_rig(mongo_url, redis_url, database) as rig:
+            for collection in (rig.database["log"], rig.database["counters"], rig.rows()):
+                await collection.delete_many({})
+            commits = await tell(rig, history)
+            projectors = [Projector(view, rig.database, rig.log) for _ in range(2 * of)]
+            for number, projector in enumerate(projectors):
+                await projector.begin(Checkpoint(1, 0, Partition(number % of, of)))
+            at = [0] * len(projectors)
+            for chosen, step in [*schedule, *((i, len(commits)) for i in range(len(projectors)))]:
+                one = chosen % len(projectors)
+                start = at[one] if step > 0 else max(0, min(at[one % of :: of]) + step)
+                batch = commits[start : start + abs(step)]
+                await projectors[one].handle(batch)
+                at[one] = start + len(batch)
+            assert await rig.documents() == folded(commits)
+
+    asyncio.run(check())
+
+
+async def test_i8_workers_that_come_and_go_leave_what_one_event_after_the_other_would(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Five partitions and up to three workers, one of which stops in the middle, while events are stored."""
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, partitions=5) as rig:
+        workers = [rig.worker() for _ in range(3)]
+        for number, worker in enumerate(workers):
+            await worker.start()
+            for stream, happened in some_history(seed=number, length=40, notes=20):
+                await rig.append(stream, *happened)
+        await workers[0].stop()
+        for stream, happened in some_history(seed=9, length=40, notes=20):
+            await rig.append(stream, *happened)
+        await rig.projected(20)
+        for worker in workers[1:]:
+            await worker.stop()
+        assert await rig.documents() == folded(await rig.commits())
+        standing = await opened(rig)
+        assert [one.position for one in standing.generations[1].partitions] == [160] * 5
