@@ -21,6 +21,13 @@ from projections.view import View
 OWN_NAMES = ("by_", "search_")
 """How the names of indexes begin that a declaration makes; only such are removed."""
 
+CHANGES = "changes"
+SUBJECTS = IndexModel(
+    [("_tenant", 1), ("_subjects", 1)],
+    name="subjects",
+    partialFilterExpression={"_subjects": {"$exists": True}},
+)
+
 BUILD_LIMIT = 3_600.0
 """Seconds that MongoDB may take to build indexes over the rows that are there."""
 
@@ -65,6 +72,23 @@ def check_indexes(view: View[Any]) -> None:
             )
 
 
+async def prepare_folding(rows: Collection) -> None:
+    """Make the index that folding itself needs. Raises Unavailable."""
+    with unavailable_if_down():
+        await rows.create_indexes([SUBJECTS])
+
+
+async def strip(rows: Collection) -> None:
+    """Remove what only reading needs, until `prepare`: it would slow down who builds the rows.
+
+    Raises Unavailable.
+    """
+    with unavailable_if_down():
+        for name in await rows.index_information():
+            if name.startswith(OWN_NAMES) or name == CHANGES:
+                await _remove(rows, name)
+
+
 async def prepare(rows: Collection, view: View[Any]) -> None:
     """Make the indexes that are missing, in one go over the rows, and remove those no longer declared.
 
@@ -91,12 +115,8 @@ async def prepare(rows: Collection, view: View[Any]) -> None:
 
 
 def _models(view: View[Any]) -> Iterator[IndexModel]:
-    yield IndexModel(BY_CHANGE, name="changes")
-    yield IndexModel(
-        [("_tenant", 1), ("_subjects", 1)],
-        name="subjects",
-        partialFilterExpression={"_subjects": {"$exists": True}},
-    )
+    yield SUBJECTS
+    yield IndexModel(BY_CHANGE, name=CHANGES)
     live = [(field, 1) for field in LIVE]
     for index in row_indexes(view):
         yield IndexModel([*live, *((name, -1 if down else 1) for name, down in index.keys)], name=index.name)

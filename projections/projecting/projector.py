@@ -15,7 +15,7 @@ from domain.subjects.aggregate import Subject
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
-from projections.indexes import prepare
+from projections.indexes import prepare, prepare_folding
 from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.folding import Fold, touches
 from projections.projecting.refolding import Refolder
@@ -25,6 +25,9 @@ from projections.projecting.stored_rows import StoredRows
 from projections.rows import collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoint
+
+FIRST = 1
+"""The number of a view's first generation."""
 
 
 class Projector:
@@ -52,7 +55,11 @@ class Projector:
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Make the collection ready; at the start from zero, clear it of what older generations left."""
         self._begin(checkpoint)
-        await prepare(self._rows, self._view)
+        if checkpoint.generation == FIRST and checkpoint.position == 0:
+            # It is read from its beginning.
+            await prepare(self._rows, self._view)
+        else:
+            await prepare_folding(self._rows)
         await self._letters.prepare(checkpoint.generation)
         if checkpoint.position == 0:
             with unavailable_if_down():

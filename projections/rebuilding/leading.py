@@ -1,7 +1,7 @@
 """What the holder of a generation's first partition does beside folding.
 
-That of the active one begins a rebuild where its code would make other rows; that of one that is built
-sees it through.
+That of the active one begins a rebuild where its code would make other rows, and keeps its indexes as they
+are declared; that of one that is built sees it through.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import logging
 from typing import Any
 
 from domain.kernel.errors import InvariantViolated
+from projections.indexes import prepare
 from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rebuilding.rebuild import Over, Rebuild
 from projections.rebuilding.site import Site
+from projections.rows import collection
 from projections.standing import consumer_name
 from projections.view import View
 from subscriptions.consuming.group import TOPIC
@@ -35,6 +37,8 @@ class Leader:
         if standing.active == lease.generation:
             while not await self._begin_if_changed(view, standing):
                 standing = await self._site.checkpoints.standing(consumer_name(view))
+            # What is declared anew is made beside folding, which goes on.
+            await prepare(collection(self._site.database, view, lease.generation), view)
         else:
             await self._see_through(view, lease)
 

@@ -10,7 +10,8 @@ import asyncio
 import time
 from typing import Any
 
-from projections.indexes import prepare
+from eventstore.driver import Collection
+from projections.indexes import prepare, strip
 from projections.rebuilding.comparing import Comparer, Side
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.notes import Notes, Phase
@@ -53,8 +54,12 @@ class Rebuild:
 
         Raises Over, and Unavailable: it can be run again then.
         """
+        rows = collection(self._site.database, self._view, self._leader.generation)
+        _, found = await self._look()
+        if found.position == 0:
+            await strip(rows)
         await self._catch_up()
-        await self._index()
+        await self._index(rows)
         await self._catch_up()
         comparison = await self._compare()
         while not await self._switch():
@@ -72,11 +77,10 @@ class Rebuild:
             await self._tell(Phase.FOLDING)
             await asyncio.sleep(self._site.tick)
 
-    async def _index(self) -> None:
+    async def _index(self, rows: Collection) -> None:
         """What was left out while the rows were written for the first time; folding goes on meanwhile."""
         await self._tell(Phase.INDEXING)
-        number = self._leader.generation
-        await prepare(collection(self._site.database, self._view, number), self._view)
+        await prepare(rows, self._view)
 
     async def _compare(self) -> Comparison:
         await self._tell(Phase.COMPARING)
