@@ -30,6 +30,7 @@ from eventstore.driver import Database, open_client, refused_if_forbidden
 from eventstore.log import EventLog
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
+from projections.past.reader import PastReader
 from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
 from projections.querying.queries import ViewReader
@@ -152,11 +153,15 @@ async def _assemble(
     readers = {name: ViewReader(standing, scan_limit) for name, standing in standings.items()}
     changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
     live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
+    past = {
+        name: PastReader(reader, log, settings.max_past_events, settings.wait_timeout)
+        for name, reader in readers.items()
+    }
     seal = PositionSeal(await log.secret())
     site = Site(database, log, checkpoints, Generations(database), wakeups, settings.poll_interval)
     rebuilds = Rebuilds(views, site, settings.view_partitions)
     limits = (settings.wait_timeout, settings.max_page)
-    services = Services(bus, log, feed, readers, live, letters, rebuilds, seal, *limits)
+    services = Services(bus, log, feed, readers, live, past, letters, rebuilds, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     )
     scan_limit: int = Field(10_000, ge=0, description="Rows up to which such a query is answered anyway.")
     max_page: int = Field(200, gt=0, description="Largest page of a list.")
+    max_past_events: int = Field(
+        100_000, gt=0, description="Events of the log that one question about the past may read."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("contexts", "old_master_keys", mode="before")

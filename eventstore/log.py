@@ -178,6 +178,10 @@ class EventLog:
         """
         return await self._search.find(tenant, query, after, limit, before)
 
+    async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
+        """How many of the tenant's commits up to a position meet the query, `limit` at most."""
+        return await self._search.count(tenant, query, upto, limit)
+
     async def replay(
         self,
         tenant: str,

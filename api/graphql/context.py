@@ -11,6 +11,7 @@ from api.graphql.positions import PositionSeal
 from api.graphql.selections import Selections
 from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
+from projections.past.reader import PastReader
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
 from projections.rebuilding.rebuilds import Rebuilds
@@ -28,6 +29,7 @@ class Services:
     feed: Feed
     readers: Mapping[str, ViewReader]
     live: Mapping[str, LiveView]
+    past: Mapping[str, PastReader]
     letters: DeadLetterReader
     rebuilds: Rebuilds
     seal: PositionSeal

@@ -11,13 +11,13 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.declare import argument, declare, input_field, listed, output_field
+from api.graphql.declare import argument, declare, listed, output_field
+from api.graphql.points import as_of_argument, point
 from api.graphql.queries import page_size
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
-from eventstore.reading.as_of import AsOf
 from eventstore.reading.diff import Operation, to_json
 from eventstore.reading.history import History, Version
 from subscriptions.messages import Place
@@ -42,10 +42,6 @@ _CHANGE = {
     "before": (JSON | None, "What was there; null for what is added."),
     "after": (JSON | None, "What is there now; null for what is removed."),
 }
-_AS_OF = {
-    "position": (Position, "Behind this position of the log."),
-    "time": (datetime, "As the log stood at this moment, by the time of record."),
-}
 
 
 def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField]:
@@ -63,8 +59,6 @@ def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField
             argument("first", int | None, "How many."),
         ],
     )
-    point = [input_field(name, shape | None, text) for name, (shape, text) in _AS_OF.items()]
-    as_of = declare("AsOf", point, "A point in the past: a position or a moment.", is_input=True)
     yield output_field(
         "state_at",
         declare("PastState", _fields(_STATE), "An entity as its rules knew it at some time."),
@@ -73,7 +67,7 @@ def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField
         arguments=[
             entity,
             argument("version", int | None, "The version; or else:"),
-            argument("as_of", as_of | None, "The point in the past."),
+            as_of_argument(types),
         ],
     )
     operation = output_field("operation", types.of(Operation, "operation", "Change"), "What is to be done.")
@@ -137,7 +131,7 @@ async def _state_at(
     if version is not None:
         loaded = await history.state_at(tenant, id, kind, version)
     else:
-        loaded = await history.state(tenant, id, kind, _point(as_of or {}, context))
+        loaded = await history.state(tenant, id, kind, point(as_of or {}, context))
     state = to_json(loaded.state) if loaded.version else None
     return {"id": id, "version": loaded.version, "state": state}
 
@@ -152,11 +146,3 @@ async def _diff(
 
 def _kind(catalog: Catalog, id: str) -> type[Aggregate[Any, Any]]:
     return catalog.aggregate(id.partition("-")[0])
-
-
-def _point(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
-    sealed, time = as_of.get("position"), as_of.get("time")
-    position = None if sealed is None else context.open(sealed, "as_of", "position").position
-    if (position is None) == (time is None):
-        raise ValidationFailed("give either position or time", ("as_of",))
-    return AsOf(position, time)

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import strawberry
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
+from api.graphql.points import as_of_argument, position_of
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.errors import NotFound, ValidationFailed
+from projections.past.reader import PastView
 from projections.querying.queries import Page, Side
 from projections.view import View
 
@@ -29,6 +32,10 @@ _AT_LEAST = argument(
     Position | None,
     "Wait until the view has reached this position; STALE_READ if it does not in time.",
 )
+
+
+def _as_of(types: TypeMap) -> StrawberryArgument:
+    return as_of_argument(types, "As it was at this point in the past.")
 
 
 def page_info(types: TypeMap) -> Any:
@@ -90,13 +97,21 @@ def _edges(source: Mapping[str, Any], _info: Info) -> list[tuple[Any, Any]]:
     return [(row, cursor) for row in source["rows"]]
 
 
-def single(view: View[Any], row: Any) -> StrawberryField:
-    """``task(id, atLeast)``: null where there is none."""
+def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
+    """``task(id, atLeast, asOf)``: null where there is none."""
 
     async def resolve(
-        _root: object, info: Info, *, id: str, at_least: str | None = None
+        _root: object,
+        info: Info,
+        *,
+        id: str,
+        at_least: str | None = None,
+        as_of: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any] | None:
         context = info.context
+        if as_of is not None:
+            await _reach(view, at_least, context)
+            return await (await _past(view, as_of, context)).get(context.scope.tenant, id)
         reader, tenant = context.services.readers[view.name], context.scope.tenant
         fields = context.selections.fields(info, view)
         if at_least is None:
@@ -104,7 +119,7 @@ def single(view: View[Any], row: Any) -> StrawberryField:
         position = context.open(at_least, "atLeast").position
         return await reader.get_at_least(tenant, id, position, context.services.wait_timeout, fields=fields)
 
-    arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST]
+    arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST, _as_of(types)]
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
 
 
@@ -114,8 +129,8 @@ def _listing(fields: Sequence[str]) -> str:
 
 
 def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> StrawberryField:
-    """``tasks(filter, orderBy, first, after, last, before, atLeast)``."""
-    total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total(view))
+    """``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
+    total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total)
     arguments = [
         argument("filter", filters | None, "Which rows."),
         argument("first", int | None, f"The size of a page read forwards; {DEFAULT_PAGE} by default."),
@@ -123,6 +138,7 @@ def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -
         argument("last", int | None, "The size of a page read backwards."),
         argument("before", str | None, "Read before this cursor."),
         _AT_LEAST,
+        _as_of(types),
     ]
     if orders is not None:
         arguments.insert(1, argument("order_by", listed(orders) | None, "By what to sort; equals by id."))
@@ -150,11 +166,13 @@ def _list(view: View[Any]) -> Resolver:
         last: int | None = None,
         before: str | None = None,
         at_least: str | None = None,
+        as_of: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         context = info.context
         size = page_size(first, last, context.services.max_page)
         await _reach(view, at_least, context)
-        page = await context.services.readers[view.name].page(
+        reader = context.services.readers[view.name] if as_of is None else await _past(view, as_of, context)
+        page = await reader.page(
             context.scope.tenant,
             filter=filter,
             search=search,
@@ -165,9 +183,14 @@ def _list(view: View[Any]) -> Resolver:
             before=before,
             fields=context.selections.fields(info, view),
         )
-        return {**_connection(page), "filter": filter, "search": search}
+        return {**_connection(page), "filter": filter, "search": search, "reader": reader}
 
     return resolve
+
+
+async def _past(view: View[Any], as_of: Mapping[str, Any], context: RequestContext) -> PastView:
+    """The view at a point in the past. Raises as `position_of`."""
+    return context.services.past[view.name].at(await position_of(as_of, context))
 
 
 def _connection(page: Page) -> dict[str, Any]:
@@ -179,12 +202,10 @@ def _connection(page: Page) -> dict[str, Any]:
     }
 
 
-def _total(view: View[Any]) -> Resolver:
-    async def resolve(source: Mapping[str, Any], info: Info) -> int:
-        reader, tenant = info.context.services.readers[view.name], info.context.scope.tenant
-        return await reader.count(tenant, source["filter"], source["search"])
-
-    return resolve
+async def _total(source: Mapping[str, Any], info: Info) -> int:
+    tenant = info.context.scope.tenant
+    total: int = await source["reader"].count(tenant, source["filter"], source["search"])
+    return total
 
 
 def page_size(first: int | None, last: int | None, most: int) -> int:

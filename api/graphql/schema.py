@@ -72,7 +72,7 @@ class SchemaBuilder:
 
     def _add_view(self, view: View[Any], row: Any) -> None:
         filters, orders = filter_input(view, self._types), order_input(view, self._types)
-        self._add("Query", single(view, row))
+        self._add("Query", single(view, row, self._types))
         self._add("Query", many(view, row, filters, orders, self._types))
         for field in subscriptions(view, row, filters, self._messages):
             self._add("Subscription", field)

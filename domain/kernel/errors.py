@@ -110,6 +110,12 @@ class NotIndexed(NerveError):
         return {"view": self.view, "remedy": self.remedy}
 
 
+class TooComplex(NerveError):
+    """Answering would cost more than is allowed; ask for less."""
+
+    code = "TOO_COMPLEX"
+
+
 class Overloaded(NerveError):
     """A bounded queue is full; nothing was stored. Try again with a growing pause."""
 

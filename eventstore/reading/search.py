@@ -50,6 +50,11 @@ class Search:
             found = await self._log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
         return await self._decoder.commits(found)
 
+    async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
+        """How many commits up to a position have an event that is wanted, as far as `limit`."""
+        with unavailable_if_down():
+            return await self._log.count_documents(query.to_filter(tenant, 0, upto), limit=limit)
+
     async def _recorded(self, tenant: str, side: str, time: datetime) -> int | None:
         """The position of the commit recorded nearest to `time` on one side of it.
 

@@ -19,7 +19,7 @@ from projections.projecting.parking import (
     row_ids,
     unreadable,
 )
-from projections.rows import fields, row_key
+from projections.rows import Row, fields, row_key
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -99,6 +99,11 @@ class RowFold:
     def begun(self) -> bool:
         """Whether there ever was anything to be stored of the row."""
         return self._created > 0
+
+    @property
+    def row(self) -> Row | None:
+        """The row's own fields, None where it is gone."""
+        return self._row
 
     def take(self, id: str, event: RecordedEvent) -> bool:
         """Fold the event in; whether the row is to be written for it.

@@ -35,6 +35,31 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
+Key = tuple[Any, ...]
+
+
+class _Falling:
+    """Compares the other way round."""
+
+    __slots__ = ("rank",)
+
+    def __init__(self, rank: tuple[bool, Any]) -> None:
+        self.rank = rank
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Falling) and self.rank == other.rank
+
+    def __lt__(self, other: _Falling) -> bool:
+        return other.rank < self.rank
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    """Null comes before all else."""
+    return (value is not None, value)
+
+
 @dataclass(frozen=True)
 class Order:
     """Fields with their kinds and whether they descend; the last one is the id.
@@ -91,6 +116,22 @@ class Order:
         order = (f"-{name}" if descends else name for name, _, descends in self.fields)
         return mark(self.filter, self.view, self.search, *order)
 
+    def key(self, row: Row) -> Key:
+        """Rows compare by it in memory as MongoDB sorts them."""
+        return self._key([row.get(name) for name, _, _ in self.fields])
+
+    def window(self, after: str | None, before: str | None) -> Window:
+        """What lies behind the one cursor and before the other. Raises as `behind`."""
+        low = None if after is None else self._key(self._values(after, ("after",)))
+        high = None if before is None else self._key(self._values(before, ("before",)))
+        return Window(self, low, high)
+
+    def _key(self, values: Sequence[Any]) -> Key:
+        pairs = zip(self.fields, values, strict=True)
+        return tuple(
+            [_Falling(_rank(value)) if descends else _rank(value) for (_, _, descends), value in pairs]
+        )
+
     def _values(self, cursor: str, path: Path) -> list[Any]:
         try:
             of, values = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
@@ -102,6 +143,27 @@ class Order:
         except (ValueError, TypeError, OverflowError):
             raise ValidationFailed(_MALFORMED, path) from None
         raise ValidationFailed(_OTHER, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a list between two keys; None where it has no end."""
+
+    order: Order
+    low: Key | None
+    high: Key | None
+
+    def holds(self, row: Row) -> bool:
+        """Whether the row lies in it."""
+        return not self.precedes(row) and not self.follows(row)
+
+    def precedes(self, row: Row) -> bool:
+        """Whether the row lies before it, or where it begins."""
+        return self.low is not None and not self.low < self.order.key(row)
+
+    def follows(self, row: Row) -> bool:
+        """Whether the row lies behind it, or where it ends."""
+        return self.high is not None and not self.order.key(row) < self.high
 
 
 def parse_order(

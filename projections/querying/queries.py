@@ -102,16 +102,18 @@ class ViewReader:
         last: int | None = None,
         before: str | None = None,
         fields: Fields | None = None,
+        unchanged_since: int | None = None,
     ) -> Page:
         """The `first` rows behind the cursor `after`, or the `last` ones before the cursor `before`.
 
-        With `fields` they hold no more than these, and what their cursors are made of.
+        With `fields` they hold no more than these, and what their cursors are made of; with
+        `unchanged_since` they are of those rows alone that have not changed behind that position.
         Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong, and NotIndexed.
         """
         size, backward = _size(first, last), last is not None
         parsed = parse_filter(self.view, filter)
         by = parse_order(self.view, order, filter=parsed, search=search)
-        listed = {**_live(tenant), **parse_search(self.view, search)}
+        listed = {**_live(tenant, unchanged_since), **parse_search(self.view, search)}
         within = [to_mongo(parsed)]
         sides: list[Side] = [False, False]
         for side, cursor in enumerate((after, before)):
@@ -185,6 +187,23 @@ class ViewReader:
                 raise
             raise Unavailable(f"{self.view.name} cannot be searched yet; a worker makes the index") from None
 
+    async def ids(
+        self, tenant: str, filter: Mapping[str, Any] | None = None, *, unchanged_since: int
+    ) -> set[str]:
+        """The ids of all rows that match and have not changed behind a position. Raises as `count`."""
+        parsed, stored = parse_filter(self.view, filter), await self._standing.rows()
+        await self._guard.check(stored, tenant, parsed)
+        wanted = {**_live(tenant, unchanged_since), **to_mongo(parsed)}
+        with unavailable_if_down():
+            return {row["id"] for row in await stored.find(wanted, {"id": 1}).to_list(None)}
+
+    async def changed_after(self, tenant: str, position: int, created_upto: int, limit: int) -> list[str]:
+        """The ids of rows that came to be up to a position and changed behind another, at most `limit`."""
+        wanted = {"_tenant": tenant, "_position": {"$gt": position}, "_created": {"$lte": created_upto}}
+        found = (await self._standing.rows()).find(wanted, {"id": 1}).sort(BY_CHANGE)
+        with unavailable_if_down():
+            return [row["id"] for row in await found.limit(limit).to_list(None)]
+
     async def position(self) -> int:
         """The position up to which the view holds every change."""
         return await self._standing.position()
@@ -206,8 +225,9 @@ async def _first(this: Coroutine[Any, Any, object], other: asyncio.Task[None]) -
         task.cancel()
 
 
-def _live(tenant: str) -> dict[str, Any]:
-    return {"_tenant": tenant, "_gone": False}
+def _live(tenant: str, unchanged_since: int | None = None) -> dict[str, Any]:
+    live: dict[str, Any] = {"_tenant": tenant, "_gone": False}
+    return live if unchanged_since is None else {**live, "_position": {"$lte": unchanged_since}}
 
 
 def _size(first: int | None, last: int | None) -> int:

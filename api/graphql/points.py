@@ -1,0 +1,45 @@
+"""Points in the past, as clients give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from strawberry.types.arguments import StrawberryArgument
+
+from api.graphql.context import RequestContext
+from api.graphql.declare import argument, declare, input_field
+from api.graphql.scalars import Position
+from api.graphql.types import TypeMap
+from domain.kernel.errors import ValidationFailed
+from eventstore.reading.as_of import AsOf
+
+_AS_OF = {
+    "position": (Position, "Behind this position of the log."),
+    "time": (datetime, "As the log stood at this moment, by the time of record."),
+}
+
+
+def as_of_argument(types: TypeMap, description: str = "The point in the past.") -> StrawberryArgument:
+    """``asOf: AsOf``."""
+    return argument("as_of", types.claim("AsOf", AsOf, _declare_as_of) | None, description)
+
+
+def _declare_as_of() -> Any:
+    fields = [input_field(name, shape | None, text) for name, (shape, text) in _AS_OF.items()]
+    return declare("AsOf", fields, "A point in the past: a position or a moment.", is_input=True)
+
+
+def point(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
+    """What a client means; raises ValidationFailed where that is not one position or one moment."""
+    sealed, time = as_of.get("position"), as_of.get("time")
+    position = None if sealed is None else context.open(sealed, "as_of", "position").position
+    if (position is None) == (time is None):
+        raise ValidationFailed("give either position or time", ("as_of",))
+    return AsOf(position, time)
+
+
+async def position_of(as_of: Mapping[str, Any], context: RequestContext) -> int:
+    """The settled position that a point stands for. Raises OutsideLog, and as `point`."""
+    return await context.services.log.position_at(context.scope.tenant, point(as_of, context))

@@ -1,0 +1,57 @@
+"""Rows folded again from the log, up to a point in the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import bson
+
+from domain.kernel import RecordedEvent
+from eventstore.driver import CODEC, Document
+from eventstore.log import EventLog
+from projections.past.events import Budget, RowEvents
+from projections.projecting.folding import RowFold
+from projections.projecting.parking import Failure, row_ids
+from projections.projecting.refolding import drops
+from projections.rows import Row
+from projections.view import View
+from subscriptions.messages import Place
+
+
+class PastFolds:
+    """Folds rows of one view as its projector does: poison is parked, what was dropped is left out.
+
+    Personal data of the erased is null in them, however old they are: in the log it is, too. Raises
+    TooComplex where the budget does not allow it, and Unavailable as reads of the log.
+    """
+
+    def __init__(self, view: View[Any], log: EventLog) -> None:
+        self._view = view
+        self._log = log
+        self._events = RowEvents(view, log)
+
+    async def rows(self, tenant: str, ids: Sequence[str], upto: int, budget: Budget) -> dict[str, Document]:
+        """These rows as of a settled position, as they would be stored; gone where they were not there."""
+        if not ids:
+            return {}
+        dropped = await drops(self._log, tenant, self._view.name, upto)
+        folds = {row_id: RowFold(self._view, None, dropped.get(row_id, ())) for row_id in ids}
+        async for event in self._events.of(tenant, ids, upto, budget):
+            if (event.stream, event.version) not in dropped.get(None, ()):
+                for row_id in self._touched(event):
+                    if row_id in folds:
+                        folds[row_id].take(row_id, event)
+        return {
+            row_id: as_stored(fold.document(tenant, row_id, Place(upto), 0)) for row_id, fold in folds.items()
+        }
+
+    def _touched(self, event: RecordedEvent) -> Iterable[str]:
+        """The rows that it touches; none where that cannot be told, for then it waits by itself."""
+        ids = row_ids(self._view, event)
+        return () if isinstance(ids, Failure) else ids
+
+
+def as_stored(row: Row) -> Document:
+    """The row as it comes back from MongoDB: moments in milliseconds, an enum as its value."""
+    return bson.decode(bson.encode(row), CODEC)

@@ -1,0 +1,162 @@
+"""A view as it was at a point in the past, by the same fold that keeps it.
+
+Most rows of a list have not changed since, and those MongoDB finds, sorts and cuts as for a list of now. The
+others are folded again from the log, filtered and sorted in memory, and put between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain.kernel.context import holds_personal_data
+from domain.kernel.errors import ValidationFailed
+from eventstore.driver import Document
+from eventstore.log import EventLog
+from projections.past.changed import ChangedRows
+from projections.past.events import Budget
+from projections.past.folds import PastFolds
+from projections.querying.fields import Fields
+from projections.querying.filters import parse_filter, to_predicate
+from projections.querying.ordering import OrderBy
+from projections.querying.queries import Page, ViewReader
+from projections.rows import Row, row_key
+
+
+class PastReader:
+    """Gives one view as of any position. A question that takes more than `most` events raises TooComplex.
+
+    `within` is how many seconds a question for a list waits until the view has reached the position.
+    """
+
+    def __init__(self, reader: ViewReader, log: EventLog, most: int, within: float) -> None:
+        self.reader = reader
+        self.log = log
+        self.within = within
+        self.folds = PastFolds(reader.view, log)
+        self.changed = ChangedRows(reader, self.folds)
+        self._most = most
+        contexts = (reader.view.context, *reader.view.also)
+        self.is_personal = any(holds_personal_data(context.aggregate) for context in contexts)
+
+    def at(self, position: int) -> PastView:
+        """The view at a position that is settled, see `EventLog.position_at`."""
+        return PastView(self, position)
+
+    def budget(self) -> Budget:
+        """What one question may read."""
+        return Budget(self._most)
+
+
+@dataclass(frozen=True, slots=True)
+class PastView:
+    """A view as of one position; asked like the `ViewReader` of it.
+
+    Personal data of those who are erased by now is null, whatever the position. Every method raises
+    TooComplex, and Unavailable where MongoDB does not answer.
+    """
+
+    past: PastReader
+    position: int
+
+    async def get(self, tenant: str, id: str) -> Row | None:
+        """The tenant's row of this id, None where it was not there then."""
+        reader = self.past.reader
+        if await reader.position() >= await self._needed():
+            row = await reader.stored(row_key(tenant, id))
+            if row is None or row["_created"] > self.position:
+                return None
+            if row["_position"] <= self.position:
+                return None if row["_gone"] else row
+        rows = await self.past.folds.rows(tenant, [id], self.position, self.past.budget())
+        return None if rows[id]["_gone"] else rows[id]
+
+    async def page(
+        self,
+        tenant: str,
+        filter: Mapping[str, Any] | None = None,
+        order: OrderBy | None = None,
+        *,
+        search: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        fields: Fields | None = None,
+    ) -> Page:
+        """As `ViewReader.page`. Raises StaleRead where the view does not reach the position in time.
+
+        Raises ValidationFailed at ``search``: no index holds what rows said in the past.
+        """
+        _refuse_search(search)
+        await self._reach()
+        # In this order: a row that changes in between is then in one of the two, or in both of them.
+        page = await self.past.reader.page(
+            tenant,
+            filter,
+            order,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            fields=fields,
+            unchanged_since=self.position,
+        )
+        return _with(page, await self._changed(tenant, filter), first, after, last, before)
+
+    async def count(
+        self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
+    ) -> int:
+        """As `ViewReader.count`. Raises as `page`."""
+        _refuse_search(search)
+        await self._reach()
+        unchanged = await self.past.reader.ids(tenant, filter, unchanged_since=self.position)
+        return len(unchanged.union(row["id"] for row in await self._changed(tenant, filter)))
+
+    async def _changed(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
+        """The rows that have changed since and met the filter then."""
+        holds = to_predicate(parse_filter(self.past.reader.view, filter))
+        changed = await self.past.changed.since(tenant, self.position, self.past.budget())
+        return [row for row in changed if holds(row)]
+
+    async def _reach(self) -> None:
+        await self.past.reader.wait_for(await self._needed(), self.past.within)
+
+    async def _needed(self) -> int:
+        """Where the view must be for its rows to be told as those of the past.
+
+        One with personal data must have met every erasure: until then its rows still tell of the erased.
+        """
+        return max(self.position, await self.past.log.head()) if self.past.is_personal else self.position
+
+
+def _with(
+    page: Page,
+    changed: Sequence[Row],
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Page:
+    """The page with those of the rows that belong on it, and what more of them there is beside it."""
+    window = page.order.window(after, before)
+    by_id = {row["id"]: row for row in (*page.rows, *filter(window.holds, changed))}
+    rows = sorted(by_id.values(), key=page.order.key)
+    if last is None:
+        more, there = len(rows) > len(rows[:first]), any(map(window.precedes, changed))
+        return replace(
+            page, rows=rows[:first], has_next=more or page.has_next, has_previous=there or page.has_previous
+        )
+    surplus, there = max(0, len(rows) - last), any(map(window.follows, changed))
+    return replace(
+        page,
+        rows=rows[surplus:],
+        has_next=there or page.has_next,
+        has_previous=surplus > 0 or page.has_previous,
+    )
+
+
+def _refuse_search(search: str | None) -> None:
+    if search is not None:
+        raise ValidationFailed("a list of the past cannot be searched; leave out search or asOf", ("search",))

@@ -1,0 +1,124 @@
+"""A user who looks back: what an entity and a list were, how they came to be, and why."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from api.graphql.positions import PositionSeal
+from subscriptions.messages import Place
+from tests.served import Served, serve
+
+TASK = "query ($id: ID!, $asOf: AsOf) { task(id: $id, asOf: $asOf) { title status agentId } }"
+TASKS = "query ($asOf: AsOf, $filter: TaskFilter, $after: String) { tasks(filter: $filter, first: 2, "
+TASKS += "after: $after, orderBy: {field: TITLE, direction: DESC}, asOf: $asOf) "
+TASKS += "{ totalCount nodes { title status } pageInfo { hasNextPage endCursor } } }"
+
+
+DATABASE = f"test_{uuid4().hex}"
+
+
+@pytest.fixture(scope="module")
+def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
+    """An API that can keep personal data, and may read few events at once."""
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": DATABASE}
+    with serve(master_key=b64encode(bytes(range(32))).decode(), max_past_events=30, **own) as running:
+        yield running
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(DATABASE)
+
+
+@pytest.fixture
+def seal(served: Served, mongo_url: str) -> PositionSeal:
+    """The seal of this API's log."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        secret = client[DATABASE]["meta"].find_one({"_id": "secret"})
+    assert secret is not None
+    return PositionSeal(secret["value"])
+
+
+def test_a_task_and_the_list_of_tasks_as_they_were(served: Served) -> None:
+    agent = served.do("registerAgent", name="Writer")["stream"]
+    first = served.do("createTask", title="a", agentId=agent)
+    others = [served.do("createTask", title=title) for title in "bc"]
+    then = {"position": others[-1]["position"]}
+    served.do("completeTask", id=first["stream"])
+    served.do("createTask", title="d")
+
+    now = served.ask(TASK, id=first["stream"])["task"]
+    assert now == {"title": "a", "status": "COMPLETED", "agentId": agent}
+    assert served.ask(TASK, id=first["stream"], asOf=then)["task"] == {**now, "status": "ASSIGNED"}
+    assert served.ask(TASK, id=others[-1]["stream"], asOf={"position": first["position"]})["task"] is None
+
+    page = served.ask(TASKS, asOf=then)["tasks"]
+    assert page["totalCount"] == 3
+    assert [row["title"] for row in page["nodes"]] == ["c", "b"]
+    rest = served.ask(TASKS, asOf=then, after=page["pageInfo"]["endCursor"])["tasks"]
+    assert rest["nodes"] == [{"title": "a", "status": "ASSIGNED"}]
+    assert not rest["pageInfo"]["hasNextPage"]
+    open_then = served.ask(TASKS, asOf=then, filter={"status": {"eq": "ASSIGNED"}})["tasks"]
+    assert (open_then["totalCount"], len(open_then["nodes"])) == (1, 1)
+    assert served.ask(TASKS, filter={"status": {"eq": "ASSIGNED"}})["tasks"]["totalCount"] == 0
+
+
+def test_a_view_across_streams_as_it_was_at_a_moment(served: Served) -> None:
+    agent = served.do("registerAgent", name="Editor")["stream"]
+    task = served.do("createTask", title="e", agentId=agent)["stream"]
+    query = "query ($id: ID!, $asOf: AsOf) { agent(id: $id, asOf: $asOf) { openTasks completedTasks } }"
+    versions = served.ask("query ($id: ID!) { versions(id: $id) { recordedAt } }", id=task)["versions"]
+    served.do("completeTask", id=task)
+    assert served.ask(query, id=agent)["agent"] == {"openTasks": 0, "completedTasks": 1}
+    then = served.ask(query, id=agent, asOf={"time": versions[0]["recordedAt"]})["agent"]
+    assert then == {"openTasks": 1, "completedTasks": 0}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "code", "sentence"),
+    [
+        ({}, "VALIDATION_FAILED", "either position or time"),
+        ({"position": None, "time": None}, "VALIDATION_FAILED", "either position or time"),
+        (
+            {"position": "{here}", "time": "2026-01-01T00:00:00Z"},
+            "VALIDATION_FAILED",
+            "either position or time",
+        ),
+        ({"position": "{elsewhere}"}, "VALIDATION_FAILED", "never gave out"),
+        ({"position": "{beyond}"}, "NOT_FOUND", "has not come to"),
+        ({"time": "1999-01-01T00:00:00Z"}, "NOT_FOUND", "before the log begins"),
+        ({"time": "2199-01-01T00:00:00Z"}, "NOT_FOUND", "still to come"),
+        ({"time": "2026-01-01T00:00:00"}, "VALIDATION_FAILED", "RFC 3339"),
+    ],
+)
+def test_a_point_that_is_none_of_the_log_is_refused(
+    served: Served, seal: PositionSeal, as_of: dict[str, Any], code: str, sentence: str
+) -> None:
+    """The seal makes what no client has: a position of another tenant, and one that is to come."""
+    here = served.do("createTask", "STORED", title="x")["position"]
+    made = {
+        "{here}": here,
+        "{elsewhere}": seal.seal("another", Place(1)),
+        "{beyond}": seal.seal("default", Place(1_000_000)),
+    }
+    point = {name: made.get(value, value) for name, value in as_of.items()}
+    for query, rest in ((TASK, {"id": "task-1"}), (TASKS, {})):
+        error = served.refused(query, asOf=point, **rest)
+        assert error["extensions"]["code"] == code
+        assert sentence in error["message"]
+
+
+def test_a_past_that_takes_too_many_events_is_refused_with_what_to_do(served: Served) -> None:
+    agent = served.do("registerAgent", name="Busy")["stream"]
+    position = served.do("createTask", title="f", agentId=agent)["position"]
+    for _ in range(10):
+        last = served.do("createTask", "STORED", title="g", agentId=agent)
+    query = "query ($id: ID!, $asOf: AsOf) { agent(id: $id, asOf: $asOf) { openTasks } }"
+    served.do("retireAgent", id=agent)
+    error = served.refused(query, id=agent, asOf={"position": last["position"]})
+    assert error["extensions"]["code"] == "TOO_COMPLEX"
+    assert "max_past_events" in error["message"]
+    assert served.ask(query, id=agent, asOf={"position": position})["agent"] == {"openTasks": 1}
