@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +21,7 @@ from api.servers.child import Child
 from domain.kernel import Commit
 from projections.rows import slots
 from projections.view import View
-from tests.faults.deployment import PATIENCE, Deployment
+from tests.faults.deployment import LEASE_TIME, PATIENCE, Deployment
 from tests.faults.journal import Entry
 from tests.faults.onlooker import Onlooker
 from tests.faults.programs import Program
@@ -29,6 +32,9 @@ Victim = Literal["worker", "mongod", "redis"]
 
 SHARES: Mapping[Victim, int] = {"worker": 7, "mongod": 2, "redis": 1}
 """Of ten kills."""
+
+FREEZE = 1.5 * LEASE_TIME
+"""Seconds that a worker is stopped, after every `BREATHS` kills: when it goes on, others have its leases."""
 
 GAP = 1.0
 """Seconds between two kills at most; a worker that starts may be hit before it does anything."""
@@ -58,6 +64,7 @@ class Outcome:
     """What came of it: each view's rows and digests, as it is and as it must be, and all that was wrong."""
 
     kills: Counter[Victim] = field(default_factory=Counter)
+    freezes: int = 0
     receipts: int = 0
     commits: int = 0
     looks: int = 0
@@ -71,7 +78,7 @@ class Outcome:
         struck = ", ".join(f"{count} of a {victim}" for victim, count in sorted(self.kills.items()))
         table = Table(
             "view",
-            title=f"{self.kills.total()} kills -9 in {self.seconds:.0f} s: {struck}",
+            title=f"{self.kills.total()} kills -9 in {self.seconds:.0f} s: {struck}; {self.freezes} freezes",
             caption=f"{self.receipts:,} commands acknowledged, {self.commits:,} commits; "
             f"{self.looks:,} looks from outside, {self.sights:,} rows seen; {len(self.wrongs):,} wrongs",
         )
@@ -119,7 +126,8 @@ class ViewKills:
                 time.sleep(self._chance.uniform(0, GAP))
                 self._kill(victim)
                 if number % BREATHS == 0:
-                    self._go_on()
+                    with self._frozen():
+                        self._go_on()
                 struck()
             self._go_on()
             self._finish()
@@ -148,6 +156,16 @@ class ViewKills:
             server.kill()
             server.start()
         self._revive()
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
+        """A worker is stopped wherever it is meanwhile, and for as long at least as its leases last."""
+        worker, thawed = self._chance.choice(self._workers), time.monotonic() + FREEZE
+        os.kill(worker.pid, signal.SIGSTOP)
+        yield
+        time.sleep(max(0.0, thawed - time.monotonic()))
+        os.kill(worker.pid, signal.SIGCONT)
+        self.outcome.freezes += 1
 
     def _revive(self) -> None:
         """Start another worker for each that is not there: who meets no MongoDB at its start ends too."""
