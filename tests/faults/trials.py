@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
+from tests.faults.view_rebuild import ViewRebuild
 
 
 class Found(NamedTuple):
@@ -45,7 +46,14 @@ def _pairs(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _rebuild(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """all views built anew from copies of a process log, while one client pages and one follows live"""
+    outcome = ViewRebuild(folder, times).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),
+    Trial("views.rebuilt", 20, _rebuild),
 )
