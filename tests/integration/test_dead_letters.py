@@ -253,3 +253,37 @@ async def test_a_retry_reads_what_could_not_be_read(rig: Rig) -> None:
     await projector.handle(commits[-1:])
     assert await rows_held(rig) == rows_told(commits)
     assert await letters(rig) == []
+
+
+STREAMS = 1_000
+
+
+async def test_one_poison_stream_among_a_thousand_waits_alone_and_in_order(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Until the fold is mended, and a retry leads to what a replay tells; in a rebuild it is the same."""
+    dose = Dose()
+    async with open_rig(mongo_url, redis_url, database, work=True, view=poisoned(dose)) as rig:
+        for event in (Written(text="x"), Scored(by=1), Scored(by=2)):
+            ill = Scored(by=POISON) if event == Scored(by=1) else event
+            names = [f"note-{number}" for number in range(STREAMS)]
+            await asyncio.gather(*(rig.append(name, ill if name == "note-13" else event) for name in names))
+        await rig.projected(60)
+        rebuilt = await begun(rig, dose, generation=2)
+        await rebuilt.handle(await rig.commits())
+        for generation in (1, 2):
+            rows = await collection(rig.database, notes.view, generation).find().to_list(None)
+            assert {row["id"]: row["score"] for row in rows} == dict.fromkeys(names, 3) | {"note-13": 0}
+            assert [row["id"] for row in rows if "_parked" in row] == ["note-13"]
+        first, _ = await letters(rig)
+
+        dose.mended = True
+        await decide(rig, first, drop=False)
+        await rig.projected(60)
+        commits = await rig.commits()
+        await rebuilt.handle(commits[-1:])
+        anew = await begun(rig, dose, generation=3)
+        await anew.handle(commits)
+        for generation in (1, 2, 3):
+            assert await rows_held(rig, generation) == rows_told(commits)
+        assert await letters(rig) == []
