@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import obstore
+from circuitbreaker import CircuitBreaker
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
@@ -24,15 +27,49 @@ TIMEOUT = timedelta(seconds=20)
 RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
 
 
-class BlobStore:
-    """Named pieces of bytes that are written once, whole or not at all."""
+FAILURES = 5
+"""Requests that fail in a row until the store is left alone for a while."""
 
-    def __init__(self, store: LocalStore | S3Store, folder: Path | None = None) -> None:
+RECOVERY = 10.0
+"""Seconds for which it is; then it is asked again, and left alone again should that fail."""
+
+
+class BlobStore:
+    """Named pieces of bytes that are written once, whole or not at all.
+
+    While the store is left alone, for `recovery` seconds after some failures in a row, everything is refused
+    at once: who needs it learns so without waiting, and it is not asked by all when it comes back.
+    """
+
+    def __init__(
+        self, store: LocalStore | S3Store, folder: Path | None = None, recovery: float = RECOVERY
+    ) -> None:
         self._store = store
         self._folder = folder
+        self._circuit = CircuitBreaker(FAILURES, recovery, Unavailable)
 
     async def put(self, name: str, content: bytes) -> None:
         """Store the content, durably; what has the name already is replaced. Raises Unavailable."""
+        with self._closed():
+            await self._put(name, content)
+
+    async def get(self, name: str) -> bytes | None:
+        """The content, None where there is none of that name. Raises Unavailable."""
+        with self._closed():
+            return await self._get(name)
+
+    @contextmanager
+    def _closed(self) -> Iterator[None]:
+        """Raises Unavailable while the store is left alone; counts what fails within."""
+        if self._circuit.opened:
+            pause = max(0.0, self._circuit.open_remaining)
+            raise Unavailable(
+                f"the archive failed {FAILURES} times in a row; it is asked again in {pause:.0f} s"
+            )
+        with self._circuit:
+            yield
+
+    async def _put(self, name: str, content: bytes) -> None:
         try:
             await obstore.put_async(self._store, name, content, use_multipart=False)
             if self._folder is not None:
@@ -40,8 +77,7 @@ class BlobStore:
         except (BaseError, OSError) as error:
             raise Unavailable(f"the archive cannot store {name}: {_reason(error)}") from error
 
-    async def get(self, name: str) -> bytes | None:
-        """The content, None where there is none of that name. Raises Unavailable."""
+    async def _get(self, name: str) -> bytes | None:
         try:
             found = await obstore.get_async(self._store, name)
             return bytes(await found.bytes_async())
