@@ -20,7 +20,7 @@ def consumer_name(view: View[Any]) -> str:
 
 
 def switch_topic(view: View[Any]) -> str:
-    """The topic under which the number of a generation is announced when it becomes the active one."""
+    """The topic under which it is announced that another generation has become the active one."""
     return f"{consumer_name(view)}.active"
 
 
@@ -52,8 +52,10 @@ class ViewStanding:
         self._progress = Progress(self.position, self.listen(), poll_interval)
         self.rows_written = wakeups.calls(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
-        self._generation: int | None = None
+        self._known: tuple[int, int] | None = None
         self._read_at = 0.0
+        self.edition = 0
+        """The generation with which rows came to be others, when the view was looked at last."""
 
     def listen(self) -> Listener:
         """A listener of its own to the view's progress."""
@@ -62,12 +64,12 @@ class ViewStanding:
     async def rows(self) -> Collection:
         """The rows of the active generation; of what it is to be, where the view has none."""
         due = time.monotonic() - self._poll_interval
-        if self._generation is None or self._read_at <= due or self._switches.take() > self._generation:
+        if self._known is None or self._read_at <= due or self._switches.take():
             # Whoever asks while this is read need not read it too.
             self._read_at = time.monotonic()
             await self._look()
-        assert self._generation is not None
-        return collection(self._database, self.view, self._generation)
+        assert self._known is not None
+        return collection(self._database, self.view, self._known[1])
 
     async def position(self) -> int:
         """The position up to which the active generation holds every change."""
@@ -84,11 +86,21 @@ class ViewStanding:
 
     async def _look(self) -> Standing:
         standing = await self._checkpoints.standing(consumer_name(self.view))
+        known = (standing.revision, _readable(standing))
         # Never back: of two reads at once, the one that began first may end last.
-        self._generation = max(self._generation or 0, _readable(standing))
+        if self._known is None or known >= self._known:
+            self._known, self.edition = known, _edition(standing)
         self._read_at = time.monotonic() if standing.active is not None else 0.0
         return standing
 
 
 def _readable(standing: Standing) -> int:
     return standing.last + 1 if standing.active is None else standing.active
+
+
+def _edition(standing: Standing) -> int:
+    """What was noted when the active generation took its place, or its own number."""
+    if standing.active is None:
+        return 0
+    edition: int = standing.generations[standing.active].notes.get("edition", standing.active)
+    return edition

@@ -55,6 +55,10 @@ class _Log:
     def erasure(self, commits: Sequence[Commit]) -> int:
         return max((commit.position for commit in commits if erased_in(commit)), default=0)
 
+    def edition(self) -> int:
+        """What was appended never changes."""
+        return 0
+
 
 class Feed(Tail[Commit]):
     """The tail of `log`. `poll_interval` is in seconds: the latency at most while Redis is down."""

@@ -64,6 +64,9 @@ class Source(Protocol[T]):
         What is read from there on holds nothing of it.
         """
 
+    def edition(self) -> int:
+        """Another one where all items were made anew since: one that did not change may read otherwise."""
+
 
 class Ring(Generic[T]):
     """The latest items: all whose position is above `start` and at most `end`."""
@@ -106,8 +109,8 @@ class Ring(Generic[T]):
 class Tail(Generic[T]):
     """The live end of a source, shared by all cursors of this process; `cursors` counts them.
 
-    Without a cursor it reads nothing. `erasure` is the last erasure that it has met: its ring holds nothing
-    that was read before.
+    Without a cursor it reads nothing. `erasure` is the last erasure that it has met, and `edition` is the
+    source's: its ring holds nothing that was read before.
     """
 
     def __init__(self, source: Source[T], listener: Listener, poll_interval: float) -> None:
@@ -117,6 +120,7 @@ class Tail(Generic[T]):
         self._ring: Ring[T] | None = None
         self.cursors = 0
         self.erasure = 0
+        self.edition = 0
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -144,20 +148,23 @@ class Tail(Generic[T]):
         """All items behind position `after`, once and in order: from MongoDB until near the head, then live.
 
         The first batch that has caught up comes even when it is empty. Where `tick` says so, an empty batch
-        comes after so many seconds without news. Raises Unavailable where MongoDB cannot be read while
-        catching up.
+        comes after so many seconds without news. One comes also with each new edition. Raises Unavailable
+        where MongoDB cannot be read while catching up.
         """
         with self.live():
             goal = await self._source.head()
             self._listener.notify(goal)
             reader = self._source.reader()
-            position, caught_up = after, False
+            position, caught_up, known = after, False, self.edition
             while True:
-                news, erasure = self._news, self.erasure
+                news, erasure, edition = self._news, self.erasure, self.edition
                 items, reached = await self._next(reader, position)
                 if reached > position or (not caught_up and position >= goal):
                     position, caught_up = reached, caught_up or reached >= goal
                     yield Batch(items, position, caught_up, erasure)
+                elif edition != known:
+                    known = edition
+                    yield Batch((), position, caught_up, erasure)
                 elif not await self._wait(news, position, tick()):
                     yield Batch((), position, caught_up, erasure)
 
@@ -218,6 +225,10 @@ class Tail(Generic[T]):
             self._forget()
             self._tell()
         items, end = await reader.read(self._ring.end, BATCH)
+        if self._source.edition() != self.edition:
+            self.edition = self._source.edition()
+            self._ring.forget()
+            self._tell()
         if end > self._ring.end:
             erasure = self._source.erasure(items)
             if erasure > self.erasure:

@@ -204,6 +204,11 @@ class ViewReader:
         with unavailable_if_down():
             return [row["id"] for row in await found.limit(limit).to_list(None)]
 
+    @property
+    def edition(self) -> int:
+        """Of the rows, when the position was read last: see `ViewStanding.edition`."""
+        return self._standing.edition
+
     async def position(self) -> int:
         """The position up to which the view holds every change."""
         return await self._standing.position()

@@ -22,20 +22,26 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Of one generation: what is being done, events folded in a second, and how it compares so far."""
+    """Of one generation: what is being done, events folded in a second, and how it compares so far.
+
+    `edition` is the generation with which rows came to be others; that before, where they are the same here.
+    """
 
     phase: Phase = Phase.WAITING
     rate: float = 0.0
     comparison: Comparison | None = None
+    edition: int | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Notes:
         """What `to_document` made; of nothing, the notes of what nobody has begun to work on."""
         compared = document.get("comparison")
         comparison = None if compared is None else Comparison.of(compared)
-        return cls(Phase(document.get("phase", Phase.WAITING)), document.get("rate", 0.0), comparison)
+        phase, rate = Phase(document.get("phase", Phase.WAITING)), document.get("rate", 0.0)
+        return cls(phase, rate, comparison, document.get("edition"))
 
     def to_document(self) -> dict[str, Any]:
         """As it is kept in MongoDB."""
         compared = None if self.comparison is None else self.comparison.to_document()
-        return {"phase": self.phase.value, "rate": self.rate, "comparison": compared}
+        document = {"phase": self.phase.value, "rate": self.rate, "comparison": compared}
+        return document if self.edition is None else {**document, "edition": self.edition}

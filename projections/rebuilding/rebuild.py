@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 from eventstore.driver import Collection
@@ -62,7 +63,7 @@ class Rebuild:
         await self._index(rows)
         await self._catch_up()
         comparison = await self._compare()
-        while not await self._switch():
+        while not await self._switch(comparison):
             await self._catch_up()
         return comparison
 
@@ -104,9 +105,14 @@ class Rebuild:
         comparer = Comparer(before, Side(collection(database, view, number), number), common)
         return await comparer.run(seen)
 
-    async def _switch(self) -> bool:
+    async def _switch(self, comparison: Comparison) -> bool:
+        standing, new = await self._look()
+        assert standing.active is not None
+        old = standing.generations[standing.active]
+        same = old.code == new.code and comparison.equal and not comparison.moving
+        edition = (Notes.of(old.notes).edition or old.number) if same else new.number
+        self._notes = replace(self._notes, edition=edition)
         await self._tell(Phase.SWITCHING)
-        standing, _ = await self._look()
         return await Switch(self._view, self._leader, self._site).run(standing)
 
     async def _look(self) -> tuple[Standing, Generation]:
@@ -126,7 +132,8 @@ class Rebuild:
         """Note it, at once where the phase is another, and else not more often than anybody would look."""
         same = phase is self._notes.phase
         rate = self._pace.rate if self._pace else 0.0
-        self._notes = Notes(phase, rate, comparison or self._notes.comparison)
+        comparison = comparison or self._notes.comparison
+        self._notes = replace(self._notes, phase=phase, rate=rate, comparison=comparison)
         if same and time.monotonic() < self._told + TICK:
             return
         self._told = time.monotonic()

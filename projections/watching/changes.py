@@ -32,6 +32,9 @@ class _ChangedRows:
     def erasure(self, rows: Sequence[Row]) -> int:
         return max((row.get("_scrubbed", 0) for row in rows), default=0)
 
+    def edition(self) -> int:
+        return self._standing.edition
+
     async def read(self, after: int, limit: int) -> tuple[Sequence[Row], int]:
         stored, upto = await self._standing.reached()
         if upto <= after:

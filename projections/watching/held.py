@@ -87,6 +87,30 @@ class Held:
             if may_hold:
                 yield _removed(row, told)
 
+    @property
+    def ids(self) -> list[str]:
+        """Of all rows that it holds."""
+        return list(self._rows)
+
+    def refresh(self, rows: Iterable[Row], told: Place) -> Iterator[Changed]:
+        """What to tell where the rows were made anew: `rows` are those held as they are now, and others.
+
+        They may read otherwise without a change that has a place of its own; so what was `told` last is where
+        to resume.
+        """
+        now = {row["id"]: row for row in rows if self._meets(row)}
+        for key in self._rows.keys() - now.keys():
+            del self._rows[key]
+            yield Changed(ChangeKind.REMOVED, key, None, None, told)
+        for key, row in now.items():
+            before = self._rows.get(key)
+            names = None if before is None else changed_fields(before, row)
+            self._rows[key] = row
+            if before is None:
+                yield Changed(ChangeKind.ADDED, key, row, None, told)
+            elif names:
+                yield Changed(ChangeKind.UPDATED, key, row, names, told)
+
     def _meets(self, row: Row) -> bool:
         return not row["_gone"] and self._holds(row)
 

@@ -6,8 +6,9 @@ nothing falls between the two; what was told already is known by each row's own 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from domain.kernel.errors import StaleRead
@@ -19,6 +20,8 @@ from projections.watching.held import Changed, Held, Snapshot
 from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
 
 ViewMessage = Snapshot | Changed | CaughtUp | Lagged
+
+ReadAgain = Callable[[Sequence[str]], Awaitable[Iterable[Row]]]
 
 PATIENCE = 60.0
 """Seconds of one wait for a view that is behind the place a subscriber resumes at."""
@@ -60,6 +63,7 @@ class LiveView:
         if after is not None:
             await self._reach(after.position)
         position = await self._reader.position()
+        edition = self._reader.edition
         rows = await self._reader.matching(tenant, filter, position, first if after is None else None)
         if after is None:
             held = Held(tenant, filter, rows)
@@ -71,13 +75,21 @@ class LiveView:
                     for change in held.resume(row, after, Place(position)):
                         yield change
         yield CaughtUp(Place(position))
-        async with aclosing(self._follow(held, position)) as changes:
+        again = partial(self._as_they_are, tenant, filter, first)
+        async with aclosing(self._follow(held, position, edition, again)) as changes:
             async for message in changes:
                 yield message
 
-    async def _follow(self, held: Held, position: int) -> AsyncGenerator[Changed | Lagged, None]:
+    async def _follow(
+        self, held: Held, position: int, edition: int, again: ReadAgain
+    ) -> AsyncGenerator[Changed | Lagged, None]:
         async with aclosing(self._changes.follow(position)) as batches:
             async for batch in batches:
+                if self._changes.edition != edition:
+                    edition = self._changes.edition
+                    for change in held.refresh(await again(held.ids), Place(position)):
+                        yield change
+                position = batch.position
                 for row in batch.items:
                     now = await self._current(row, batch.erasure)
                     if now is None or place(now) != place(row):
@@ -88,6 +100,14 @@ class LiveView:
                 if self._changes.reached - batch.position > self._max_lag:
                     yield Lagged(Place(batch.position))
                     return
+
+    async def _as_they_are(
+        self, tenant: str, filter: Filter, first: int | None, ids: Sequence[str]
+    ) -> list[Row]:
+        """The rows of these ids, and the `first` others that meet the filter, as they are now."""
+        position = await self._reader.position()
+        held = await self._reader.matching(tenant, Condition("id", "in", tuple(ids)), position)
+        return held + await self._reader.matching(tenant, filter, position, first)
 
     async def _changed_since(self, tenant: str, position: int) -> AsyncGenerator[Row, None]:
         """As `ViewReader.changed_since`, each row once, as it is when its turn comes.

@@ -25,6 +25,9 @@ class Numbered:
     def erasure(self, items: Sequence[tuple[int, int]]) -> int:
         return 0
 
+    def edition(self) -> int:
+        return 0
+
 
 @given(
     st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=8),
