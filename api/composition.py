@@ -183,6 +183,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         around=metrics.around,
         lead=nerve.rebuilds.lead,
     )
+    metrics.holding(lambda: worker.held)
     sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval)
     for part in (worker, sealing):
         await part.start()

@@ -47,6 +47,9 @@ class Metrics:
             "nerve_cursors", "Live cursors, such as those of subscriptions.", ["tail"], registry=registry
         )
         self._lag = Gauge("nerve_view_lag", "Positions that a view lags behind.", ["view"], registry=registry)
+        self._held = Gauge(
+            "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
+        )
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
         """A command was handled; see `domain.kernel.middleware.Meter`."""
@@ -69,6 +72,10 @@ class Metrics:
     def around(self, consumer: str, handler: Handler) -> Handler:
         """The handler with each of its batches measured."""
         return MeteredHandler(consumer, handler, self)
+
+    def holding(self, held: Callable[[], int]) -> None:
+        """From now on `held` tells how many partitions of views this process works on."""
+        self._held.set_function(held)
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """Serve the metrics on a port of their own; call the result to stop.

@@ -39,6 +39,19 @@ def described(found: GenerationStatus) -> str:
     return ", ".join(filter(None, (f"{text}: {found.phase.lower()}", done, time_left(found))))
 
 
+def holders(found: GenerationStatus) -> str:
+    """Who works on a generation, a line for each; how many of its partitions, where there are several."""
+    several = sum(found.holders.values()) > 1
+    return "\n".join(
+        f"{_process(name)}{f': {count}' if several else ''}" for name, count in found.holders.items()
+    )
+
+
+def _process(owner: str | None) -> str:
+    """Host and process, without what makes the name one of a kind."""
+    return "nobody" if owner is None else owner.rpartition(":")[0]
+
+
 def time_left(found: GenerationStatus) -> str:
     """How long it will take, for a person; nothing where that cannot be told."""
     return "" if found.left is None else f"{timedelta(seconds=round(found.left))} left"

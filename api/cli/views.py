@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from api.cli.rebuilding import Follower, described
+from api.cli.rebuilding import Follower, described, holders
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
@@ -24,7 +24,7 @@ All = Annotated[bool, typer.Option("--all", help="Every view.")]
 
 @app.callback()
 def show(context: typer.Context) -> None:
-    """Show the position of each view, how many positions of the log it lags behind, and rebuilds."""
+    """Show the position of each view, its lag behind the log, which workers fold it, and rebuilds."""
     if context.invoked_subcommand is None:
         asyncio.run(_show())
 
@@ -32,12 +32,12 @@ def show(context: typer.Context) -> None:
 async def _show() -> None:
     async with running_nerve(short=True) as nerve:
         found = await nerve.rebuilds.status()
-    table = Table("view", "position", "lag", "generation", "beside it")
+    table = Table("view", "position", "lag", "generation", "worked on by", "beside it")
     for view in found:
         active = view.of_state(State.ACTIVE)
-        number = "" if active is None else str(active.number)
+        read = ("", "nobody") if active is None else (str(active.number), holders(active))
         others = [described(one) for one in view.generations if one is not active]
-        table.add_row(view.name, str(view.position), str(view.lag), number, "\n".join(others))
+        table.add_row(view.name, str(view.position), str(view.lag), *read, "\n".join(others))
     output.print(table)
 
 

@@ -18,6 +18,7 @@ from eventstore.personal.erasure import erased_in
 from projections.indexes import prepare, prepare_folding
 from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.folding import Fold, touches
+from projections.projecting.other_generations import OtherGenerations
 from projections.projecting.refolding import Refolder
 from projections.projecting.retrying import Retrier, orders_in
 from projections.projecting.scrubbing import Scrubber
@@ -50,6 +51,7 @@ class Projector:
         self._database = database
         self._log = log
         self._letters = DeadLetters(database, view.name)
+        self._others = OtherGenerations(view, database, log, self._letters)
         self._begin(Checkpoint(0, 0))
 
     async def begin(self, checkpoint: Checkpoint) -> None:
@@ -86,6 +88,8 @@ class Projector:
             at = (commit.position, self._fold.generation)
             if erased:
                 await self._scrubber.scrub(commit.info.tenant, erased, *at)
+                if self._partition.number == 0:
+                    await self._others.scrub(commit.info.tenant, erased, *at)
             for order in orders:
                 await self._retrier.carry_out(commit.info.tenant, order, *at)
             self._stored.forget()

@@ -60,6 +60,11 @@ class ViewWorker:
         parts = (database, feed, checkpoints, wakeups)
         self._group = Group(consumers, *parts, tick=tick, lease_time=lease_time, partitions=partitions)
 
+    @property
+    def held(self) -> int:
+        """How many partitions of views this process works on."""
+        return self._group.held
+
     async def start(self) -> None:
         """Begin to project in the background."""
         await self._group.start()

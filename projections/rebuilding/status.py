@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,8 @@ class GenerationStatus:
     """One build of a view's rows.
 
     `events` of about `total` are folded in, `rate` a second, and the rest takes `left` seconds; None where
-    that cannot be told. `phase` is None for what is not being built.
+    that cannot be told. `phase` is None for what is not being built. `holders` says how many of its
+    partitions each process works on; None stands for nobody.
     """
 
     number: int
@@ -29,6 +31,7 @@ class GenerationStatus:
     rate: float
     left: float | None
     comparison: Comparison | None
+    holders: Mapping[str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def _generation(found: Generation, total: int) -> GenerationStatus:
         rate=notes.rate if building else 0.0,
         left=time_left(total - found.events, notes.rate) if building else None,
         comparison=notes.comparison,
+        holders=Counter(partition.owner for partition in found.partitions),
     )
 
 

@@ -84,6 +84,11 @@ class Group:
         self._running: dict[Key, Consumer] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def held(self) -> int:
+        """How many partitions this process works on."""
+        return sum(not consumer.ended for consumer in self._running.values())
+
     async def start(self) -> None:
         """Begin to take partitions, and to work on them, in the background."""
         self._task = asyncio.create_task(self._run())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,6 +150,7 @@ def test_views_show_their_lag_and_are_built_anew_beside_those_that_are_read(nerv
     assert _lags(nerve) == before
     shown = nerve.invoke(app, ["views"]).output
     assert shown.count("1 kept") == len(before)
+    assert re.search(rf"tasks .*│ 2 +│ {socket.gethostname()}:\d+ +│", shown)
     assert "generation 1 is forgotten" in nerve.invoke(app, ["views", "forget", "tasks"]).output
     begun = nerve.invoke(app, ["views", "rebuild", "tasks"])
     assert "tasks: generation 3 is built by the workers" in begun.output

@@ -61,6 +61,7 @@ def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, dat
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         assert found["events_total", "view.agents", "agent.registered"] == 1
         assert found["event_processing_duration_seconds_count", "view.agents"] == 1
+        assert found["nerve_partitions_held",] == len(Settings().contexts)
 
 
 def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str) -> None:

@@ -1,0 +1,55 @@
+"""What an erasure means for the generations of a view beside the one that is read.
+
+One that was stopped does not come to the erasure by itself, and holds what was folded into it before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventstore.driver import Database, time_limit, unavailable_if_down
+from eventstore.log import EventLog
+from projections.indexes import BUILD_LIMIT
+from projections.projecting.dead_letters import DeadLetters
+from projections.projecting.refolding import Refolder
+from projections.projecting.scrubbing import Scrubber
+from projections.rebuilding.fingerprint import view_fingerprint
+from projections.rows import collection
+from projections.standing import consumer_name
+from projections.view import View
+from subscriptions.consuming.checkpoints import Checkpoints
+from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.standing import WHOLE
+
+
+class OtherGenerations:
+    """The generations of one view that are not the active one. Its method raises Unavailable."""
+
+    def __init__(self, view: View[Any], database: Database, log: EventLog, letters: DeadLetters) -> None:
+        self._view = view
+        self._database = database
+        self._log = log
+        self._letters = letters
+
+    async def scrub(self, tenant: str, subjects: Sequence[str], position: int, active: int) -> None:
+        """Take those who were erased at `position` out of them, if `active` is the active generation.
+
+        One of the same code has its rows told anew, as far as the erasure; it may be built on from where it
+        was. One of other code, whose rows cannot be told here, is forgotten unless it is being built: then it
+        comes to the erasure.
+        """
+        standing = await Checkpoints(self._database).standing(consumer_name(self._view))
+        if standing.active != active:
+            return
+        code = view_fingerprint(self._view)
+        for other in standing.generations.values():
+            rows = collection(self._database, self._view, other.number)
+            if other.number != active and other.code == code:
+                refolder = Refolder(self._view, rows, self._log, self._letters, WHOLE)
+                scrubber = Scrubber(self._view, rows, refolder)
+                await scrubber.scrub(tenant, subjects, position, other.number)
+            elif not other.state.running:
+                await Generations(self._database).forget(standing.consumer, other.number)
+                with unavailable_if_down(), time_limit(BUILD_LIMIT):
+                    await rows.delete_many({"_generation": {"$lte": other.number}})
