@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,8 +148,7 @@ def test_views_show_their_lag_and_are_built_anew_beside_those_that_are_read(nerv
     assert built.output.count(" 0 differ, 0 missing, 0 new") == len(before)
     assert _lags(nerve) == before
     shown = nerve.invoke(app, ["views"]).output
-    assert shown.count("1 kept") == len(before)
-    assert re.search(rf"tasks .*│ 2 +│ {socket.gethostname()}:\d+ +│", shown)
+    assert shown.count("1 kept") == len(re.findall(r"│ 2 +│ \S+:\d+ +│", shown)) == len(before)
     assert "generation 1 is forgotten" in nerve.invoke(app, ["views", "forget", "tasks"]).output
     begun = nerve.invoke(app, ["views", "rebuild", "tasks"])
     assert "tasks: generation 3 is built by the workers" in begun.output
