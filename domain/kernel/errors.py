@@ -97,7 +97,7 @@ class StaleRead(NerveError):
 
 
 class NotIndexed(NerveError):
-    """No index serves a query, and the view is too large to be looked through. `remedy` says what would."""
+    """No index serves a query, and too many rows would be looked through. `remedy` says what to do."""
 
     code = "NOT_INDEXED"
 
