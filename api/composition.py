@@ -180,6 +180,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         tick=settings.poll_interval,
         lease_time=settings.lease_time,
         partitions=settings.view_partitions,
+        builds=settings.rebuilds_at_once,
         around=metrics.around,
         lead=nerve.rebuilds.lead,
     )

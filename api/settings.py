@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     view_partitions: int = Field(
         1, ge=1, le=64, description="Parts that a view's work is divided into, from its next rebuild on."
     )
+    rebuilds_at_once: int = Field(4, ge=1, description="Views that are built anew at a time; others wait.")
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")

@@ -31,7 +31,7 @@ Lead = Callable[[View[Any], Lease], Coroutine[Any, Any, None]]
 class ViewWorker:
     """Keeps views up to date, all from one feed, beside other workers. `around` wraps each handler.
 
-    `tick`, `lease_time` and `partitions`: see `Group`; `lead`: see `Work`.
+    `tick`, `lease_time`, `partitions` and `builds`: see `Group`; `lead`: see `Work`.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class ViewWorker:
         tick: float,
         lease_time: float = LEASE_TIME,
         partitions: int = 1,
+        builds: int | None = None,
         around: Around = lambda _consumer, handler: handler,
         lead: Lead | None = None,
     ) -> None:
@@ -58,7 +59,9 @@ class ViewWorker:
 
         consumers = {consumer_name(view): work(view) for view in views}
         parts = (database, feed, checkpoints, wakeups)
-        self._group = Group(consumers, *parts, tick=tick, lease_time=lease_time, partitions=partitions)
+        self._group = Group(
+            consumers, *parts, tick=tick, lease_time=lease_time, partitions=partitions, builds=builds
+        )
 
     @property
     def held(self) -> int:

@@ -56,7 +56,8 @@ class Group:
     """Works on its share of the partitions of all `consumers`, by their names.
 
     `tick`, in seconds, is how late it notices at most that a generation began or is over, or that a lease
-    became free, where no message says so. `partitions` is how many a generation gets that it begins.
+    became free, where no message says so. `partitions` is how many a generation gets that it begins, `builds`
+    how many generations are built at a time, None for any number.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Group:
         tick: float,
         lease_time: float = LEASE_TIME,
         partitions: int = 1,
+        builds: int | None = None,
     ) -> None:
         self._consumers = consumers
         self._codes = {name: work.code for name, work in consumers.items()}
@@ -81,6 +83,7 @@ class Group:
         self._listener = wakeups.listen(TOPIC)
         self._pause = min(tick, lease_time / 3)
         self._partitions = partitions
+        self._builds = builds
         self._running: dict[Key, Consumer] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -129,7 +132,7 @@ class Group:
             if standing.active is None:
                 code = self._consumers[name].code
                 standings[name] = await self._generations.open(name, code, self._partitions)
-        seen = list(seats(standings.values()))
+        seen = list(seats(standings.values(), self._builds))
         await self._keep(seen)
         return await self._take(seen)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from subscriptions.consuming.standing import Generation, PartitionStanding, Standing, State
@@ -28,13 +29,30 @@ class Seat(NamedTuple):
         return self.consumer, self.generation.number, self.partition.partition.number
 
 
-def seats(standings: Iterable[Standing]) -> Iterator[Seat]:
-    """All partitions of the generations that are active or being built."""
-    for standing in standings:
-        for generation in standing.generations.values():
-            if generation.state.running:
-                for partition in generation.partitions:
-                    yield Seat(standing.consumer, generation, partition)
+def seats(standings: Iterable[Standing], builds: int | None = None) -> Iterator[Seat]:
+    """All partitions of the generations that are active or being built.
+
+    Of the latter `builds` at a time, None for all: first those that somebody works on, then those that were
+    begun first; the others wait.
+    """
+    running = [
+        (standing.consumer, generation)
+        for standing in standings
+        for generation in standing.generations.values()
+        if generation.state.running
+    ]
+    built = [one for one in running if one[1].state is State.BUILDING]
+    waiting = sorted(built, key=_turn)[builds:] if builds is not None else []
+    for consumer, generation in running:
+        if (consumer, generation) not in waiting:
+            for partition in generation.partitions:
+                yield Seat(consumer, generation, partition)
+
+
+def _turn(built: tuple[str, Generation]) -> tuple[bool, datetime, str]:
+    consumer, generation = built
+    free = all(partition.owner is None for partition in generation.partitions)
+    return free, generation.begun_at, consumer
 
 
 def next_seat(all: Sequence[Seat], owner: str, codes: Mapping[str, str]) -> Seat | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +104,21 @@ def test_a_key_belongs_to_one_partition(key: str, of: int) -> None:
 def test_a_key_belongs_to_the_same_partition_in_every_process_and_version() -> None:
     keys = ["default/note-1", "default/note-2", "ä/ö"]
     assert [[Partition(number, 5).has(key) for number in range(5)].index(True) for key in keys] == [0, 3, 4]
+
+
+def test_so_many_generations_are_built_at_a_time_and_the_others_wait_for_their_turn() -> None:
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    standings = []
+    for i, (name, held) in enumerate({"a": FREE, "b": FREE, "c": ("they", "new"), "d": FREE}.items()):
+        built = replace(generation(2, [held], state=State.BUILDING), begun_at=begun - timedelta(minutes=i))
+        standings.append(Standing(name, 1, 9, 1, {1: generation(1, [FREE]), 2: built}))
+
+    def worked_on(builds: int | None) -> list[str]:
+        found = list(seats(standings, builds))
+        assert [one.consumer for one in found if one.generation.number == 1] == ["a", "b", "c", "d"]
+        return [one.consumer for one in found if one.generation.number == 2]
+
+    assert worked_on(1) == ["c"]
+    assert worked_on(2) == ["c", "d"]
+    assert worked_on(3) == ["b", "c", "d"]
+    assert worked_on(None) == worked_on(9) == ["a", "b", "c", "d"]
