@@ -34,6 +34,7 @@ from projections.past.reader import PastReader
 from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
 from projections.querying.queries import ViewReader
+from projections.querying.related import RelatedRows
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.site import Site
 from projections.standing import ViewStanding
@@ -160,8 +161,9 @@ async def _assemble(
     seal = PositionSeal(await log.secret())
     site = Site(database, log, checkpoints, Generations(database), wakeups, settings.poll_interval)
     rebuilds = Rebuilds(views, site, settings.view_partitions)
-    limits = (settings.wait_timeout, settings.max_page)
-    services = Services(bus, log, feed, readers, live, past, letters, rebuilds, seal, *limits)
+    related = {name: RelatedRows(standing, scan_limit) for name, standing in standings.items()}
+    limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
+    services = Services(bus, log, feed, readers, related, live, past, letters, rebuilds, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,

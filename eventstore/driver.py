@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import UTC
+from inspect import iscoroutine
 from typing import Any, Literal, Protocol, Self, cast
 
 import pymongo
@@ -82,6 +83,9 @@ OUTAGES = frozenset(
     }
 )
 """The server's error codes that say nothing about the request: sent again later, it may be carried out."""
+
+ALL_AT_ONCE = 1_000_000
+"""Documents; of a batch, of which no more come than fit into one message."""
 
 SHORTEST_LIMIT = 0.001
 """Seconds; to the driver 0 would be no limit at all."""
@@ -210,6 +214,16 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
             await asyncio.to_thread(client.close)
         else:
             await client.close()
+
+
+async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """All that the stages make of a collection."""
+    asked: Any = cast(Any, collection).aggregate(stages, batchSize=ALL_AT_ONCE)
+    cursor = await asked if iscoroutine(asked) else asked
+    found: list[Document] = await (Heeding(cursor) if isinstance(collection, Heeding) else cursor).to_list(
+        None
+    )
+    return found
 
 
 def time_limit(seconds: float) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ from domain.agents.events import AgentRegistered, AgentRetired, AgentState, Agen
 from domain.kernel import RecordedEvent
 from domain.tasks import context as tasks
 from domain.tasks.events import TaskAssigned, TaskCancelled, TaskCompleted, TaskFailed
+from projections.links import ToMany
 from projections.view import View
 
 
@@ -95,5 +96,6 @@ view = View(
     orders=("name", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
     indexes=(("state", "name"),),
     also=(tasks,),
+    links=(ToMany("tasks", "tasks", by="agent_id"), ToMany("task_days", "task_days", by="agent_id")),
     description="Someone who works on tasks, with the count of them.",
 )

@@ -16,6 +16,7 @@ from domain.tasks.events import (
     TaskStarted,
     TaskStatus,
 )
+from projections.links import ToOne
 from projections.view import View
 
 
@@ -86,5 +87,6 @@ view = View(
     apply=_apply,
     filters=("day", "status", "agent_id"),
     orders=("day", "tasks"),
+    links=(ToOne("agent", "agents", by="agent_id"),),
     description="How many tasks came to a state on a day, with one agent.",
 )

@@ -17,6 +17,7 @@ from domain.tasks.events import (
     TaskStarted,
     TaskStatus,
 )
+from projections.links import ToOne
 from projections.view import View, by_stream
 
 
@@ -101,5 +102,9 @@ view = View(
     orders=("title", "created_at", "finished_at", "duration_seconds"),
     indexes=(("status", "-created_at"), ("agent_id", "status", "-created_at")),
     search=("title", "description", "tags"),
+    links=(
+        ToOne("agent", "agents", by="agent_id"),
+        ToOne("workflow", "workflows", by="workflow_id"),
+    ),
     description="A piece of work, done by one agent.",
 )

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, is_typeddict
 
 from domain.kernel import Context, RecordedEvent
 from domain.kernel.errors import DeclarationError
+from projections.links import Link
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
@@ -26,8 +27,9 @@ class View(Generic[R]):
     `filters` and `orders` name the row fields a query may filter and sort by, each with an index of its own.
     `indexes` are those over several of them, ``-`` before one that descends: first what is asked for by
     equality, then what is sorted by or asked for by a range. `search` names the fields whose words a query
-    may look for. Both may change without a rebuild. `description` is the type's text in the API. Raises
-    DeclarationError where these do not fit together.
+    may look for. `links` are the rows of other views that belong to a row. All of these may change without a
+    rebuild. `description` is the type's text in the API. Raises DeclarationError where these do not fit
+    together.
     """
 
     name: str
@@ -41,6 +43,7 @@ class View(Generic[R]):
     also: tuple[Context, ...] = field(default=(), kw_only=True)
     indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     search: tuple[str, ...] = field(default=(), kw_only=True)
+    links: tuple[Link, ...] = field(default=(), kw_only=True)
     description: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from domain.workflows.events import (
     WorkflowStatus,
     WorkflowStepCompleted,
 )
+from projections.links import ToMany, ToOne
 from projections.view import View, by_stream
 
 
@@ -109,5 +110,10 @@ view = View(
     filters=("name", "status", "steps_completed", "started_at", "finished_at"),
     orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),
     indexes=(("status", "-started_at"),),
+    links=(
+        ToMany("tasks", "tasks", by="workflow_id"),
+        ToOne("steps.task", "tasks", by="task_id"),
+        ToOne("steps.agent", "agents", by="agent_id"),
+    ),
     description="A case that advances step by step.",
 )

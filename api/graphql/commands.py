@@ -13,6 +13,7 @@ from strawberry.types.field import StrawberryField
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.inputs import read_input
+from api.graphql.queries import reach_links
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel import Command, Context, Envelope, Receipt
@@ -118,8 +119,9 @@ async def _projected(entity: View[Any], receipt: Receipt, info: Info) -> Any:
     """The entity's row, or the error that takes its place: the receipt must reach the client all the same."""
     context = info.context
     reader, scope = context.services.readers[entity.name], context.scope
-    fields, within = context.selections.fields(info, entity), context.services.wait_timeout
+    fields = context.selections.fields(info, entity)
     try:
+        within = await reach_links(entity, receipt.position, info)
         return await reader.get_at_least(
             scope.tenant, receipt.stream, receipt.position, within, fields=fields
         )

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from graphql import GraphQLResolveInfo
 
 from api.graphql.positions import PositionSeal
+from api.graphql.reads import Reads
 from api.graphql.selections import Selections
 from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
 from projections.past.reader import PastReader
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
+from projections.querying.related import RelatedRows
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.watching.live import LiveView
 from subscriptions.feed import Feed
@@ -22,12 +24,16 @@ from subscriptions.messages import Place
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all requests of a process share. `wait_timeout` is in seconds, `max_page` in rows."""
+    """What all requests of a process share.
+
+    `wait_timeout` is in seconds, `max_page` in rows, as is `max_rows`, for a whole response.
+    """
 
     bus: CommandBus
     log: EventLog
     feed: Feed
     readers: Mapping[str, ViewReader]
+    related: Mapping[str, RelatedRows]
     live: Mapping[str, LiveView]
     past: Mapping[str, PastReader]
     letters: DeadLetterReader
@@ -35,6 +41,7 @@ class Services:
     seal: PositionSeal
     wait_timeout: float
     max_page: int
+    max_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +49,17 @@ class RequestContext:
     """One request: its services, its scope, and its headers under lower-case names.
 
     Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
-    `selections` are those of the document that is run.
+    `selections` are those of the document that is run, `reads` what one execution of it has read.
     """
 
     services: Services
     scope: Scope
     headers: Mapping[str, str]
     selections: Selections = field(default_factory=Selections)
+    reads: Reads = field(default_factory=Reads)
 
     def running(self, selections: Selections) -> RequestContext:
-        """The same request while it runs a document with these selections."""
+        """The same request for one execution of the document with these selections."""
         return RequestContext(self.services, self.scope, self.headers, selections)
 
     def seal(self, place: Place) -> str:

@@ -24,11 +24,13 @@ from graphql import (
 from graphql import Executor as CoreExecutor
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.graphql.complexity import check_links
 from api.graphql.context import RequestContext
-from api.graphql.errors import failure, request_error
+from api.graphql.errors import failure, refusal, request_error
 from api.graphql.leaves import LeafExecutor, find_leaves
 from api.graphql.places import places
 from api.graphql.selections import Selections
+from domain.kernel.errors import TooComplex, TooManyRows
 from eventstore.lru import Lru
 
 Result = dict[str, Any]
@@ -133,6 +135,10 @@ class Executor:
             raise Refused([request_error(error, ["query"])]) from None
         if errors:
             raise self._refused(errors, node, {})
+        try:
+            check_links(self.schema, node)
+        except TooComplex as error:
+            raise Refused(refusal(error)["errors"]) from None
         document = Document(node, Selections())
         if len(text) <= CACHED_LENGTH:
             self._documents.put(text, document)
@@ -164,6 +170,10 @@ class Executor:
 def _completed(outcome: ExecutionResult) -> Result:
     result: Result = {"data": outcome.data}
     if outcome.errors:
+        for error in outcome.errors:
+            if isinstance(error.original_error, TooManyRows):
+                # Once is enough, and what there is of the response is all but arbitrary.
+                return {"data": None, "errors": [failure(error)]}
         result["errors"] = [failure(error) for error in outcome.errors]
     return result
 

@@ -58,6 +58,12 @@ class LeafExecutor(Executor[Any]):
         super().__init__(*parts, **options)
         self._leaves = leaves
 
+    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+        """A subscription's events are executions of their own: each reads anew."""
+        executor = super().build_per_event_executor(payload)
+        executor.context_value = self.context_value.running(self.context_value.selections)
+        return executor
+
     def execute_field(
         self,
         parent_type: GraphQLObjectType,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import strawberry
@@ -10,7 +12,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from api.graphql.context import Info, RequestContext
+from api.graphql.context import Info
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
 from api.graphql.points import as_of_argument, position_of
 from api.graphql.scalars import Position
@@ -110,14 +112,15 @@ def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
     ) -> Mapping[str, Any] | None:
         context = info.context
         if as_of is not None:
-            await _reach(view, at_least, context)
-            return await (await _past(view, as_of, context)).get(context.scope.tenant, id)
+            await _reach(view, at_least, info)
+            return await (await _past(view, as_of, info)).get(context.scope.tenant, id)
         reader, tenant = context.services.readers[view.name], context.scope.tenant
         fields = context.selections.fields(info, view)
         if at_least is None:
             return await reader.get(tenant, id, fields=fields)
         position = context.open(at_least, "atLeast").position
-        return await reader.get_at_least(tenant, id, position, context.services.wait_timeout, fields=fields)
+        within = await reach_links(view, position, info)
+        return await reader.get_at_least(tenant, id, position, within, fields=fields)
 
     arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST, _as_of(types)]
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
@@ -128,9 +131,15 @@ def _listing(fields: Sequence[str]) -> str:
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
+def list_connection(view: View[Any], row: Any, types: TypeMap) -> Any:
+    """``TaskConnection``, for all lists of the view's rows."""
+    total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total)
+    name = view.type_name
+    return types.claim(f"{name}Connection", view.name, lambda: connection(name, row, types, total))
+
+
 def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> StrawberryField:
     """``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
-    total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total)
     arguments = [
         argument("filter", filters | None, "Which rows."),
         argument("first", int | None, f"The size of a page read forwards; {DEFAULT_PAGE} by default."),
@@ -146,7 +155,7 @@ def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -
         arguments.insert(1, argument("search", str | None, SEARCH.format(_listing(view.search))))
     return output_field(
         view.name,
-        connection(view.type_name, row, types, total),
+        list_connection(view, row, types),
         view.description,
         resolver=_list(view),
         arguments=arguments,
@@ -170,10 +179,11 @@ def _list(view: View[Any]) -> Resolver:
     ) -> dict[str, Any]:
         context = info.context
         size = page_size(first, last, context.services.max_page)
-        await _reach(view, at_least, context)
-        reader = context.services.readers[view.name] if as_of is None else await _past(view, as_of, context)
+        await _reach(view, at_least, info)
+        tenant = context.scope.tenant
+        reader = context.services.readers[view.name] if as_of is None else await _past(view, as_of, info)
         page = await reader.page(
-            context.scope.tenant,
+            tenant,
             filter=filter,
             search=search,
             order=[(by["field"], by["direction"]) for by in order_by or ()],
@@ -183,29 +193,33 @@ def _list(view: View[Any]) -> Resolver:
             before=before,
             fields=context.selections.fields(info, view),
         )
-        return {**_connection(page), "filter": filter, "search": search, "reader": reader}
+        context.reads.tell(len(page.rows), context.services.max_rows)
+        return connection_value(page, partial(reader.count, tenant, filter, search))
 
     return resolve
 
 
-async def _past(view: View[Any], as_of: Mapping[str, Any], context: RequestContext) -> PastView:
-    """The view at a point in the past. Raises as `position_of`."""
-    return context.services.past[view.name].at(await position_of(as_of, context))
+async def _past(view: View[Any], as_of: Mapping[str, Any], info: Info) -> PastView:
+    """The view at a point in the past. Raises as `position_of`, and ValidationFailed for links from there."""
+    if info.context.selections.views(info, view):
+        raise ValidationFailed("links lead to rows as they are now; leave them out, or this", ("as_of",))
+    return info.context.services.past[view.name].at(await position_of(as_of, info.context))
 
 
-def _connection(page: Page) -> dict[str, Any]:
+def connection_value(page: Page, count: Callable[[], Awaitable[int]]) -> dict[str, Any]:
+    """What the fields of a connection are resolved from; its rows are counted only where that is selected."""
     return {
         "rows": page.rows,
         "cursor": page.cursor,
         "has_next_page": page.has_next,
         "has_previous_page": page.has_previous,
+        "count": count,
     }
 
 
-async def _total(source: Mapping[str, Any], info: Info) -> int:
-    tenant = info.context.scope.tenant
-    total: int = await source["reader"].count(tenant, source["filter"], source["search"])
-    return total
+async def _total(source: Mapping[str, Any], _info: Info) -> int:
+    count: int = await source["count"]()
+    return count
 
 
 def page_size(first: int | None, last: int | None, most: int) -> int:
@@ -220,10 +234,23 @@ def page_size(first: int | None, last: int | None, most: int) -> int:
     return DEFAULT_PAGE
 
 
-async def _reach(view: View[Any], at_least: str | None, context: RequestContext) -> None:
+async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:
     if at_least is not None:
-        place = context.open(at_least, "atLeast")
-        await context.services.readers[view.name].wait_for(place.position, context.services.wait_timeout)
+        position = info.context.open(at_least, "atLeast").position
+        within = await reach_links(view, position, info)
+        await info.context.services.readers[view.name].wait_for(position, within)
+
+
+async def reach_links(view: View[Any], position: int, info: Info) -> float:
+    """Wait until the views have reached the position that the selected links of a view are read from.
+
+    The seconds that are left to wait for the view itself. Raises StaleRead where they are not enough.
+    """
+    services = info.context.services
+    deadline = monotonic() + services.wait_timeout
+    for name in info.context.selections.views(info, view):
+        await services.readers[name].wait_for(position, max(0.0, deadline - monotonic()))
+    return max(0.0, deadline - monotonic())
 
 
 def node(entities: Mapping[str, View[Any]], interface: Any) -> StrawberryField:

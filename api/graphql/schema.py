@@ -16,6 +16,7 @@ from api.graphql.declare import declare, output_field, use_plain_values
 from api.graphql.events import event_fields
 from api.graphql.filters import filter_input, order_input
 from api.graphql.history import history_fields
+from api.graphql.links import Shape, add_links
 from api.graphql.live import Messages, subscriptions
 from api.graphql.queries import many, node, single
 from api.graphql.rebuilding import rebuild_fields
@@ -47,9 +48,11 @@ class SchemaBuilder:
     def build(self) -> GraphQLSchema:
         """The schema as graphql-core runs it; raises DeclarationError where names clash."""
         rows = {view.name: self._row(view) for view in self._views}
+        shapes = {view.name: self._shape(view, rows[view.name]) for view in self._views}
+        add_links(shapes, self._types)
         self._add("Query", node(self._entities, self._interface))
-        for view in self._views:
-            self._add_view(view, rows[view.name])
+        for shape in shapes.values():
+            self._add_view(shape)
         for context in self._catalog.contexts:
             entity = self._entities.get(context.category)
             row = None if entity is None else rows[entity.name]
@@ -70,8 +73,11 @@ class SchemaBuilder:
         fields = self._types.row_fields(view.row)
         return declare(view.type_name, fields, view.description or None, interfaces=interfaces)
 
-    def _add_view(self, view: View[Any], row: Any) -> None:
-        filters, orders = filter_input(view, self._types), order_input(view, self._types)
+    def _shape(self, view: View[Any], row: Any) -> Shape:
+        return Shape(view, row, filter_input(view, self._types), order_input(view, self._types))
+
+    def _add_view(self, shape: Shape) -> None:
+        view, row, filters, orders = shape
         self._add("Query", single(view, row, self._types))
         self._add("Query", many(view, row, filters, orders, self._types))
         for field in subscriptions(view, row, filters, self._messages):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from graphql import (
     DirectiveNode,
@@ -28,6 +28,16 @@ KEPT = 100
 _CONDITIONS = ("skip", "include")
 
 
+class Linked:
+    """The resolver of a field that is read from another view, by the item `key` of its source."""
+
+    __slots__ = ("key", "view")
+
+    def __init__(self, key: str, view: View[Any]) -> None:
+        self.key = key
+        self.view = view
+
+
 class Selections:
     """The selections of one document, each looked at once for the same values of its conditions."""
 
@@ -36,29 +46,43 @@ class Selections:
 
     def fields(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> Fields | None:
         """The fields of the view's rows that are selected below the field at `info`; None for all of them."""
+        return self._of(info, view).fields
+
+    def views(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> Sequence[str]:
+        """The names of the views that the links below the field at `info` are read from."""
+        return self._of(info, view).views
+
+    def _of(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> _Selected:
         # The nodes are the document's, and are there as long as this is.
         key = (view.name, *map(id, info.field_nodes))
         if key not in self._known:
             self._known[key] = _Selection(info)
-        return self._known[key].fields(info, view)
+        return self._known[key].of(info, view)
+
+
+class _Selected(NamedTuple):
+    """What is selected where the conditions have certain values."""
+
+    fields: Fields | None
+    views: Sequence[str]
 
 
 class _Selection:
-    """What is selected below one field."""
+    """What is selected below one field, by the values of its conditions."""
 
     def __init__(self, info: GraphQLResolveInfo[Any]) -> None:
         conditions = _Conditions()
         for node in (*info.field_nodes, *info.fragments.values()):
             visit(node, conditions)
         self._conditions = tuple(conditions.variables)
-        self._known: dict[tuple[object, ...], Fields | None] = {}
+        self._known: dict[tuple[object, ...], _Selected] = {}
 
-    def fields(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> Fields | None:
+    def of(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> _Selected:
         values = tuple(map(info.variable_values.coerced.get, self._conditions))
         if values not in self._known:
             if len(self._known) == KEPT:
                 self._known.clear()
-            self._known[values] = _Walk(info, view).fields()
+            self._known[values] = _Walk(info, view).selected()
         return self._known[values]
 
 
@@ -83,10 +107,21 @@ class _Walk:
         self._row = info.schema.type_map[view.type_name]
         self._fragments = {name: FragmentDetails(node) for name, node in info.fragments.items()}
 
-    def fields(self) -> Fields | None:
+    def selected(self) -> _Selected:
         declared = get_named_type(self._info.return_type)
-        names = set(self._of_rows(declared, [FieldDetails(node, None) for node in self._info.field_nodes]))
-        return None if None in names else frozenset(name for name in names if name is not None)
+        details = [FieldDetails(node, None) for node in self._info.field_nodes]
+        names, views = set(self._of_rows(declared, details)), dict.fromkeys(self._linked(declared, details))
+        fields = None if None in names else frozenset(name for name in names if name is not None)
+        return _Selected(fields, tuple(views))
+
+    def _linked(self, declared: Any, details: list[FieldDetails]) -> Iterator[str]:
+        """The views of all links inside a value of this type."""
+        declared = self._row if is_abstract_type(declared) else declared
+        if isinstance(declared, GraphQLObjectType):
+            for field, inner in self._selected(declared, details):
+                if isinstance(field.resolve, Linked):
+                    yield field.resolve.view.name
+                yield from self._linked(get_named_type(field.type), inner)
 
     def _of_rows(self, declared: Any, details: list[FieldDetails]) -> Iterator[str | None]:
         """What is selected of the rows inside a value of this type."""
@@ -101,12 +136,15 @@ class _Walk:
     def _stored(self, declared: Any, details: list[FieldDetails]) -> Iterator[str | None]:
         """The items that the selection reads of a stored value of this type."""
         for field, inner in self._selected(declared, details):
-            if not isinstance(field.resolve, ItemLookUp):
-                yield None
-                continue
-            key, named = field.resolve.key, get_named_type(field.type)
-            items = list(self._stored(named, inner)) if isinstance(named, GraphQLObjectType) else []
-            yield from (f"{key}.{item}" for item in items) if items and None not in items else (key,)
+            match field.resolve:
+                case Linked(key=key):
+                    yield key
+                case ItemLookUp(key=key):
+                    named = get_named_type(field.type)
+                    items = list(self._stored(named, inner)) if isinstance(named, GraphQLObjectType) else []
+                    yield from (f"{key}.{item}" for item in items) if items and None not in items else (key,)
+                case _:
+                    yield None
 
     def _selected(
         self, declared: GraphQLObjectType, details: list[FieldDetails]

@@ -97,7 +97,7 @@ class StaleRead(NerveError):
 
 
 class NotIndexed(NerveError):
-    """No index serves a query, and too many rows would be looked through. `remedy` says what to do."""
+    """No index serves a query, and the view is too large to be looked through. `remedy` says what would."""
 
     code = "NOT_INDEXED"
 
@@ -114,6 +114,13 @@ class TooComplex(NerveError):
     """Answering would cost more than is allowed; ask for less."""
 
     code = "TOO_COMPLEX"
+
+
+class TooManyRows(TooComplex):
+    """An answer would hold more rows than one may."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a response holds {most} rows at most; ask for smaller pages, or in several")
 
 
 class Overloaded(NerveError):

@@ -30,6 +30,7 @@ from domain.subjects.commands import EraseSubject
 from eventstore import indexes
 from eventstore.driver import UNAUTHORIZED
 from eventstore.integrity import blocks
+from projections.querying.related import Wanted
 from tests.support import chosen_driver
 
 Documents = dict[str, Any]
@@ -133,6 +134,8 @@ async def _use(settings: Settings) -> None:
         for reader in nerve.readers.values():
             await reader.wait_for(last.position, 30)
         assert await nerve.readers["agents"].count("default") == 5
+        related = nerve.services.related["tasks"]
+        assert await related.counts("default", ["agent-1"], Wanted("agent_id", 1)) == {"agent-1": 0}
         while await nerve.database["blocks"].count_documents({}) < 2:
             await asyncio.sleep(0.02)
         while not await nerve.database["snapshots"].count_documents({}):

@@ -5,7 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 
+from eventstore.driver import Document, aggregate
+
 INSTANTS = 150
+
+
+async def test_an_aggregation_gives_all_that_its_stages_give(store):
+    """Also what does not fit into one message."""
+    await store.database["notes"].insert_many([{"_id": number, "of": number % 2} for number in range(3_000)])
+    looked_up = {"from": "notes", "localField": "of", "foreignField": "of", "as": "note"}
+    stages: list[Document] = [
+        {"$match": {"_id": {"$in": [1, 3_000]}}},
+        {"$set": {"large": "x" * 15_000}},
+        {"$lookup": {**looked_up, "pipeline": [{"$sort": {"_id": 1}}]}},
+        {"$unwind": "$note"},
+    ]
+    found = await aggregate(store.database["notes"], stages)
+    assert [one["note"]["_id"] for one in found] == list(range(1, 3_000, 2))
 
 
 async def test_a_cancellation_is_never_lost_whenever_it_comes(store):
@@ -15,6 +31,7 @@ async def test_a_cancellation_is_never_lost_whenever_it_comes(store):
         while True:
             await store.documents.find_one({"_id": 1})
             await store.documents.find({}).sort([("_id", 1)]).limit(1).to_list(None)
+            await aggregate(store.documents, [{"$limit": 1}])
 
     chance = random.Random(1)
     for _ in range(INSTANTS):

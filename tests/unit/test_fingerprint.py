@@ -173,7 +173,7 @@ def test_that_of_a_view_changes_with_what_its_rows_are_made_by(
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("view.py", "filters=()", 'filters=("count",), description="What was done."'),
+        ("view.py", "filters=()", 'filters=("count",), links=(), description="What was done."'),
         ("view.py", "def apply(id, row, event):", 'def apply(id, row, event):\n    """The row."""'),
         ("rows.py", "return {", "# counts from one\n    return  {"),
         ("unrelated.py", "", "CHANGED = True"),

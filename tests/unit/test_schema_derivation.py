@@ -18,6 +18,7 @@ from api.graphql.schema import build_schema, print_api
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Json, Name, RecordedEvent
 from domain.kernel.errors import ConfigurationError, DeclarationError
+from projections.links import Link, ToMany, ToOne
 from projections.view import View, by_stream
 
 API = Path(__file__).parents[2] / "api"
@@ -184,6 +185,59 @@ def test_a_view_without_orders_has_no_argument_for_them() -> None:
     schema = derive(replace(VIEW, orders=(), filters=()))
     assert "orderBy" not in fields(schema, "Query")["lamps"].args
     assert printed(schema, "LampFilter").splitlines()[1] == "  id: IDFilter"
+
+
+class HookRow(TypedDict):
+    """A hook that lamps hang on."""
+
+    id: str
+    lamp_id: str | None
+    depth: int
+
+
+HOOKS = View(
+    "hooks", "hook", LAMPS, HookRow, by_stream, lambda _id, row, _event: row, filters=("lamp_id", "depth")
+)
+
+
+def test_links_are_fields_of_the_types_that_they_lead_from() -> None:
+    schema = derive(
+        replace(VIEW, links=(ToMany("hooks", "hooks", by="lamp_id"),)),
+        replace(HOOKS, links=(ToOne("lamp", "lamps", by="lamp_id"),)),
+    )
+    assert str(fields(schema, "Hook")["lamp"].type) == "Lamp"
+    hooks = fields(schema, "Lamp")["hooks"]
+    assert str(hooks.type) == "HookConnection!" == str(fields(schema, "Query")["hooks"].type)
+    assert {name: str(taken.type) for name, taken in hooks.args.items()} == {
+        "filter": "HookFilter",
+        "first": "Int",
+        "after": "String",
+    }
+
+
+@pytest.mark.parametrize(
+    ("view", "link", "what"),
+    [
+        (HOOKS, ToOne("lamp", "torches", by="lamp_id"), "no view 'torches'"),
+        (HOOKS, ToOne("lamp", "lamps", by="torch_id"), "no field 'torch_id'"),
+        (HOOKS, ToOne("lamp", "lamps", by="depth"), "no field 'depth' that is a text"),
+        (HOOKS, ToOne("depth", "lamps", by="lamp_id"), "a field of that name"),
+        (HOOKS, ToOne("screws.lamp", "lamps", by="lamp_id"), "'screws' is no object"),
+        (VIEW, ToOne("spots.lamp", "lamps", by="lamp_id"), "Spot has no field 'lamp_id'"),
+        (VIEW, ToMany("hooks", "hooks", by="torch_id"), "no field 'torch_id'"),
+        (VIEW, ToMany("hooks", "hooks", by="id"), "does not filter by 'id'"),
+    ],
+)
+def test_a_link_that_does_not_fit_is_refused(view: View[Any], link: Link, what: str) -> None:
+    views = [replace(one, links=(link,)) if one is view else one for one in (VIEW, HOOKS)]
+    with pytest.raises(DeclarationError, match=f"view '{view.name}', link '{link.name}': .*{what}"):
+        derive(*views)
+
+
+def test_two_links_of_one_name_are_refused() -> None:
+    lamp = ToOne("lamp", "lamps", by="lamp_id")
+    with pytest.raises(DeclarationError, match="a field of that name"):
+        derive(VIEW, replace(HOOKS, links=(lamp, lamp)))
 
 
 def test_the_domains_own_classes_stay_as_they_are() -> None:

@@ -1,0 +1,113 @@
+"""The resolvers of links: rows of another view, read for all rows of a level at once."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from strawberry.dataloader import DataLoader
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.queries import connection_value, page_size
+from api.graphql.selections import Linked
+from projections.querying.fields import Fields
+from projections.querying.queries import Page
+from projections.querying.related import Wanted
+from projections.rows import Row
+from projections.view import View
+
+
+class LinkedRow(Linked):
+    """The row whose id is the item `key` of the source; null where there is none."""
+
+    def __call__(self, source: Mapping[str, Any], info: Info) -> Coroutine[Any, Any, Row | None] | None:
+        key = source.get(self.key)
+        return None if key is None else self._read(key, info)
+
+    async def _read(self, id: str, info: Info) -> Row | None:
+        context = info.context
+        fields = context.selections.fields(info, self.view)
+        load = partial(_rows, context, self.view, fields)
+        row: Row | None = await context.reads.loader((self.view.name, fields), load).load(id)
+        context.reads.tell(1, context.services.max_rows)
+        return row
+
+
+class LinkedRows(Linked):
+    """A page of the rows whose field `by` is the item `key` of the source."""
+
+    def __init__(self, key: str, view: View[Any], by: str) -> None:
+        super().__init__(key, view)
+        self._by = by
+
+    async def __call__(
+        self,
+        source: Mapping[str, Any],
+        info: Info,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> dict[str, Any]:
+        context = info.context
+        wanted = Wanted(
+            self._by,
+            page_size(first, None, context.services.max_page),
+            filter,
+            [(by["field"], by["direction"]) for by in order_by or ()],
+            after,
+            context.selections.fields(info, self.view),
+        )
+        # At one place of a document the arguments are the same for every row.
+        place = (self.view.name, *map(id, info.field_nodes))
+        pages = context.reads.loader(("pages", *place), partial(_pages, context, self.view, wanted))
+        counts = context.reads.loader(("counts", *place), partial(_counts, context, self.view, wanted))
+        owner = source[self.key]
+        page: Page = await pages.load(owner)
+        context.reads.tell(len(page.rows), context.services.max_rows)
+        if after is not None:
+            before = context.reads.loader(("before", *place), partial(_before, context, self.view, wanted))
+            page = replace(page, has_previous=partial(_loaded, before, owner))
+        return connection_value(page, partial(_loaded, counts, owner))
+
+
+async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:
+    return await loader.load(key)
+
+
+async def _rows(
+    context: RequestContext, view: View[Any], fields: Fields | None, ids: Sequence[str]
+) -> list[Row | None]:
+    reads, most = context.reads, context.services.max_rows
+    async with reads.turn(most):
+        found = await context.services.related[view.name].get(context.scope.tenant, ids, fields)
+        reads.read(len(found), most)
+    return [found.get(one) for one in ids]
+
+
+async def _pages(
+    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+) -> list[Page]:
+    reads, most = context.reads, context.services.max_rows
+    related = context.services.related[view.name]
+    async with reads.turn(most) as left:
+        pages = await related.pages(context.scope.tenant, owners, wanted, left + 1)
+        reads.read(sum(len(page.rows) for page in pages.values()), most)
+    return [pages[owner] for owner in owners]
+
+
+async def _before(
+    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+) -> list[bool]:
+    before = await context.services.related[view.name].before(context.scope.tenant, owners, wanted)
+    return [owner in before for owner in owners]
+
+
+async def _counts(
+    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+) -> list[int]:
+    counts = await context.services.related[view.name].counts(context.scope.tenant, owners, wanted)
+    return [counts[owner] for owner in owners]

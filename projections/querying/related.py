@@ -1,0 +1,123 @@
+"""Rows that belong to other rows: those of many owners in one query, each owner's page limited on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eventstore.driver import Document, aggregate, unavailable_if_down
+from projections.querying.fields import Fields, projection
+from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
+from projections.querying.guard import SCAN_LIMIT, ScanGuard
+from projections.querying.ordering import Order, OrderBy, parse_order
+from projections.querying.queries import Page
+from projections.rows import Row, row_key
+from projections.standing import ViewStanding
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rows of each owner that meet a filter: the `first` ones behind the cursor `after`, in an order.
+
+    `by` is the field that holds their owner's id. With `fields` they hold no more than these, and what their
+    cursors are made of.
+    """
+
+    by: str
+    first: int
+    filter: Mapping[str, Any] | None = None
+    order: OrderBy | None = None
+    after: str | None = None
+    fields: Fields | None = None
+
+
+class RelatedRows:
+    """Reads one view by what its rows belong to. Methods raise Unavailable where MongoDB does not answer.
+
+    What no index serves is refused as by a `ViewReader`.
+    """
+
+    def __init__(self, standing: ViewStanding, scan_limit: int | None = SCAN_LIMIT) -> None:
+        self._standing = standing
+        self._view = standing.view
+        self._guard = ScanGuard(standing.view, scan_limit)
+
+    async def get(self, tenant: str, ids: Iterable[str], fields: Fields | None = None) -> dict[str, Row]:
+        """The tenant's rows of these ids that there are, by id; with `fields` no more of them than these."""
+        wanted = {"_id": {"$in": [row_key(tenant, one) for one in ids]}, "_gone": False}
+        rows = await self._standing.rows()
+        with unavailable_if_down():
+            found = await rows.find(wanted, projection(fields, "id")).to_list(None)
+        return {row["id"]: row for row in found}
+
+    async def pages(self, tenant: str, owners: Sequence[str], wanted: Wanted, limit: int) -> dict[str, Page]:
+        """The page of each owner, by its id, of the tenant's rows: up to `limit` rows in all.
+
+        Where there are more, the last pages miss some. Whether rows are before a page, `before` tells. Raises
+        ValidationFailed at ``filter``, ``orderBy`` or ``after``, and NotIndexed.
+        """
+        by, parts = await self._listed(tenant, wanted)
+        if wanted.after is not None:
+            parts.append(by.behind(wanted.after, ("after",)))
+        # One row more than a page has tells whether there is a next one.
+        pipeline: list[Document] = [{"$sort": dict(by.sort())}, {"$limit": wanted.first + 1}]
+        if (shown := projection(wanted.fields, *by.names)) is not None:
+            pipeline.append({"$project": shown})
+        pages: dict[str, list[Row]] = {owner: [] for owner in owners}
+        pipeline = [*_matching(tenant, parts), *pipeline]
+        for owner, row in await self._of_each(owners, wanted.by, pipeline, limit + len(owners)):
+            pages[owner].append(row)
+        size = wanted.first
+        return {owner: Page(rows[:size], len(rows) > size, False, by) for owner, rows in pages.items()}
+
+    async def before(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
+        """The owners who have rows before their page, or at its cursor. Raises as `pages`."""
+        by, parts = await self._listed(tenant, wanted)
+        if wanted.after is None:
+            return set()
+        parts.append(by.behind(wanted.after, ("after",), backward=True, at=True))
+        pipeline = [*_matching(tenant, parts), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
+        found = await self._of_each(owners, wanted.by, pipeline, len(owners))
+        return {owner for owner, _ in found}
+
+    async def counts(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> dict[str, int]:
+        """How many of the tenant's rows belong to each owner, by its id, and meet the filter.
+
+        Raises as `pages`.
+        """
+        _, parts = await self._listed(tenant, wanted)
+        pipeline = [*_matching(tenant, parts), {"$count": "rows"}]
+        counts = await self._of_each(owners, wanted.by, pipeline, len(owners))
+        return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
+
+    async def _listed(self, tenant: str, wanted: Wanted) -> tuple[Order, list[Document]]:
+        """The order of each owner's list, and the MongoDB filters of what is in it."""
+        parsed = parse_filter(self._view, wanted.filter)
+        order = parse_order(self._view, wanted.order, filter=parsed)
+        of_owner = AllOf((Condition(wanted.by, "eq", ""), parsed))
+        await self._guard.check(await self._standing.rows(), tenant, of_owner, order)
+        return replace(order, view=f"{self._view.name} by {wanted.by}"), [to_mongo(parsed)]
+
+    async def _of_each(
+        self, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
+    ) -> list[tuple[str, Document]]:
+        """What the pipeline gives for each owner's rows, with the owner; `limit` in all."""
+        rows = await self._standing.rows()
+        lookup = {"from": rows.name, "localField": "owner", "foreignField": by, "as": "row"}
+        stages: list[Document] = [
+            # From any row, and so from none if there are none. Not a literal, a $ would begin an expression.
+            {"$limit": 1},
+            {"$project": {"_id": 0, "owner": {"$literal": list(owners)}}},
+            {"$unwind": "$owner"},
+            {"$lookup": {**lookup, "pipeline": pipeline}},
+            {"$unwind": "$row"},
+            {"$limit": limit},
+        ]
+        with unavailable_if_down():
+            found = await aggregate(rows, stages)
+        return [(one["owner"], one["row"]) for one in found]
+
+
+def _matching(tenant: str, parts: Sequence[Document]) -> list[Document]:
+    return [{"$match": {"_tenant": tenant, "_gone": False, "$and": parts}}]

@@ -1,0 +1,111 @@
+"""Rows by what they belong to: many owners at once are told what each would be told alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from projections.indexes import prepare
+from projections.querying.ordering import OrderBy
+from projections.querying.related import RelatedRows, Wanted
+from projections.rows import Row
+from tests.notes import Rig, open_rig, view
+
+pytestmark = pytest.mark.usefixtures("driver")
+
+TENANTS = ["default", "other"]
+OWNERS = ["a", "B", "ä", "$a", "nobody"]
+ENOUGH = 1_000
+
+row = st.fixed_dictionaries(
+    {
+        "text": st.sampled_from(OWNERS[:-1]),
+        "score": st.none() | st.integers(0, 2),
+        "_tenant": st.sampled_from(TENANTS),
+        "_gone": st.integers(0, 5).map(lambda number: not number),
+    }
+)
+orders: st.SearchStrategy[OrderBy] = st.sampled_from(
+    [[], [("score", "asc")], [("score", "desc")], [("text", "desc"), ("score", "asc")]]
+)
+filters: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from(
+    [None, {"score": {"gte": 1}}, {"score": {"isNull": True}}, {"or": []}]
+)
+
+
+async def fill(rig: Rig, rows: list[dict[str, Any]]) -> None:
+    stored = rig.rows()
+    await prepare(stored, view)
+    await stored.delete_many({})
+    own = {"_position": 1, "_place": 0, "_created": 1, "_generation": 1}
+    keyed = [{"id": f"note-{number:02}", **one, **own} for number, one in enumerate(rows)]
+    if keyed:
+        await stored.insert_many([{"_id": f"{one['_tenant']}/{one['id']}", **one} for one in keyed])
+
+
+async def followed(related: RelatedRows, tenant: str, wanted: Wanted) -> dict[str, list[Row]]:
+    """All rows of each owner: the first pages of all at once, and what follows by their cursors."""
+    pages = await related.pages(tenant, OWNERS, wanted, ENOUGH)
+    found: dict[str, list[Row]] = {}
+    for owner, page in pages.items():
+        found[owner] = list(page.rows)
+        while page.has_next:
+            after = page.cursor(page.rows[-1])
+            next_one = Wanted(wanted.by, wanted.first, wanted.filter, wanted.order, after, wanted.fields)
+            page = (await related.pages(tenant, [owner], next_one, ENOUGH))[owner]
+            assert await related.before(tenant, [owner, "nobody"], next_one) == {owner}
+            found[owner] += page.rows
+    return found
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(row, max_size=25),
+    order=orders,
+    filter=filters,
+    size=st.integers(1, 4),
+)
+def test_pages_of_many_owners_are_those_of_each(
+    mongo_url: str,
+    redis_url: str,
+    database: str,
+    rows: list[dict[str, Any]],
+    order: OrderBy,
+    filter: dict[str, Any] | None,
+    size: int,
+) -> None:
+    async def check() -> None:
+        async with open_rig(mongo_url, redis_url, database) as rig:
+            await fill(rig, rows)
+            related = RelatedRows(rig.standing)
+            for tenant in TENANTS:
+                wanted = Wanted("text", size, filter, order, fields=frozenset({"id", "score"}))
+                found = await followed(related, tenant, wanted)
+                counts = await related.counts(tenant, OWNERS, wanted)
+                for owner in OWNERS:
+                    of_owner = {"and": [filter or {}, {"text": {"eq": owner}}]}
+                    alone = await rig.reader.page(tenant, of_owner, order, first=100)
+                    assert [one["id"] for one in found[owner]] == [one["id"] for one in alone.rows]
+                    assert counts[owner] == len(alone.rows)
+                ids = [f"note-{number:02}" for number in range(len(rows) + 1)]
+                there = await related.get(tenant, ids)
+                singly = [await rig.reader.get(tenant, one) for one in ids]
+                assert [there.get(one) for one in ids] == singly
+
+    asyncio.run(check())
+
+
+async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str, database: str) -> None:
+    """Beside one for each owner, which tells whether its page is all."""
+    async with open_rig(mongo_url, redis_url, database) as rig:
+        rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in OWNERS * 40]
+        await fill(rig, rows)
+        related = RelatedRows(rig.standing)
+        pages = await related.pages("default", OWNERS, Wanted("text", 20), 30)
+        assert 30 <= sum(len(page.rows) for page in pages.values()) <= 30 + len(OWNERS)
+        pages = await related.pages("default", OWNERS, Wanted("text", 20), ENOUGH)
+        assert [len(page.rows) for page in pages.values()] == [20] * len(OWNERS)
