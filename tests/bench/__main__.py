@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench import aggregates, append, commands, poison, queries, readyourwrite
+from tests.bench import aggregates, append, commands, poison, queries, readyourwrite, views
 from tests.bench.harness import ROUNDS, Benchmark, run
 from tests.bench.machine import Machine
 from tests.bench.report import Result, print_table, write_json
@@ -22,6 +22,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *aggregates.BENCHMARKS,
     *readyourwrite.BENCHMARKS,
     *poison.BENCHMARKS,
+    *views.BENCHMARKS,
 )
 
 OUTPUT = Path("bench.json")
