@@ -16,7 +16,7 @@ from api import console
 from api.composition import Nerve, open_nerve
 from api.graphql.execution import Executor
 from api.graphql.schema import build_schema
-from api.health import check_readiness, view_lags
+from api.health import check_readiness, view_health
 from api.settings import Settings
 from api.transports.http import serve_http
 from api.transports.requests import Endpoint
@@ -69,5 +69,5 @@ async def _readyz(request: Request) -> Response:
 async def _metrics(request: Request) -> Response:
     nerve: Nerve = request.app.state.nerve
     cursors = {"log": nerve.feed.cursors, **{name: tail.cursors for name, tail in nerve.changes.items()}}
-    text = nerve.metrics.scrape(await view_lags(nerve), cursors)
+    text = nerve.metrics.scrape(await view_health(nerve), cursors)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from api.composition import Nerve
 from domain.kernel.errors import Unavailable
@@ -53,11 +54,27 @@ async def _redis_answers(nerve: Nerve) -> bool:
         return False
 
 
-async def view_lags(nerve: Nerve) -> dict[str, int]:
-    """How many positions each view is behind the log; nothing while MongoDB does not answer."""
+class ViewHealth(NamedTuple):
+    """How many positions a view is behind the log, tries in a row failed, and events wait as dead letters."""
+
+    lag: int
+    failures: int
+    parked: int
+
+
+async def view_health(nerve: Nerve) -> dict[str, ViewHealth]:
+    """How each view is; nothing while MongoDB does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
-            standings, head = await asyncio.gather(_standings(nerve), nerve.log.head())
+            standings, head, parked = await asyncio.gather(
+                _standings(nerve), nerve.log.head(), nerve.letters.counts()
+            )
     except (Unavailable, TimeoutError):
         return {}
-    return {view.name: max(0, head - standings[consumer_name(view)].position) for view in nerve.views}
+    found = {}
+    for view in nerve.views:
+        standing = standings[consumer_name(view)]
+        failing = None if standing.active is None else standing.generations[standing.active].failing
+        tries = 0 if failing is None else failing.tries
+        found[view.name] = ViewHealth(max(0, head - standing.position), tries, parked[view.name])
+    return found

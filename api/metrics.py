@@ -46,7 +46,12 @@ class Metrics:
         self._cursors = Gauge(
             "nerve_cursors", "Live cursors, such as those of subscriptions.", ["tail"], registry=registry
         )
-        self._lag = Gauge("nerve_view_lag", "Positions that a view lags behind.", ["view"], registry=registry)
+        gauges = {
+            "nerve_view_lag": "Positions that a view lags behind.",
+            "nerve_view_failures": "Tries in a row of a view's worker that failed.",
+            "nerve_dead_letters": "Events that wait in a view because it could not fold them.",
+        }
+        self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
         self._held = Gauge(
             "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
         )
@@ -94,12 +99,16 @@ class Metrics:
 
         return stop
 
-    def scrape(self, lags: Mapping[str, int], cursors: Mapping[str, int]) -> bytes:
-        """Everything in Prometheus' text format, with lags by view and cursors by tail as they are now."""
+    def scrape(self, views: Mapping[str, Sequence[int]], cursors: Mapping[str, int]) -> bytes:
+        """Everything in Prometheus' text format, with what is so now.
+
+        That is the lag of each view, its failures and its dead letters, and the cursors by tail.
+        """
         for tail, count in cursors.items():
             self._cursors.labels(tail).set(count)
-        for view, lag in lags.items():
-            self._lag.labels(view).set(lag)
+        for view, figures in views.items():
+            for gauge, figure in zip(self._views, figures, strict=True):
+                gauge.labels(view).set(figure)
         return generate_latest(self._registry)
 
 

@@ -14,6 +14,7 @@ from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import ViewStatus
+from subscriptions.consuming.failing import Failing
 from subscriptions.consuming.standing import State
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
@@ -24,21 +25,36 @@ All = Annotated[bool, typer.Option("--all", help="Every view.")]
 
 @app.callback()
 def show(context: typer.Context) -> None:
-    """Show the position of each view, its lag behind the log, which workers fold it, and rebuilds."""
+    """Show the position of each view, its lag behind the log, which workers fold it, and rebuilds.
+
+    Also how many events are parked in it as dead letters, and what keeps it from coming further.
+    """
     if context.invoked_subcommand is None:
         asyncio.run(_show())
 
 
 async def _show() -> None:
     async with running_nerve(short=True) as nerve:
-        found = await nerve.rebuilds.status()
-    table = Table("view", "position", "lag", "generation", "worked on by", "beside it")
+        found, parked = await nerve.rebuilds.status(), await nerve.letters.counts()
+    table = Table("view", "position", "lag", "generation", "worked on by", "beside it", "parked")
     for view in found:
         active = view.of_state(State.ACTIVE)
         read = ("", "nobody") if active is None else (str(active.number), holders(active))
         others = [described(one) for one in view.generations if one is not active]
-        table.add_row(view.name, str(view.position), str(view.lag), *read, "\n".join(others))
+        waiting = str(parked[view.name] or "")
+        table.add_row(view.name, str(view.position), str(view.lag), *read, "\n".join(others), waiting)
     output.print(table)
+    for view in found:
+        if view.failing is not None:
+            output.print(_failing(view.name, view.failing), highlight=False, markup=False, soft_wrap=True)
+
+
+def _failing(view: str, failing: Failing) -> str:
+    tries, (failure, at) = failing.tries, failing.last
+    since = f"{failing.first.at:%Y-%m-%d %H:%M:%S}"
+    return (
+        f"{view} fails since {since}, {tries} times, last at {at:%H:%M:%S}: {failure.error}, {failure.detail}"
+    )
 
 
 @app.command()

@@ -20,8 +20,9 @@ from pymongo import UpdateOne
 
 from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Database, Document, Write, unavailable_if_down
-from projections.projecting.parking import EventName, Failure, parked_in
+from projections.projecting.parking import EventName, parked_in
 from projections.rows import SLOTS
+from subscriptions.consuming.failing import Failure
 
 logger = logging.getLogger(__name__)
 

@@ -11,16 +11,16 @@ from eventstore.driver import Document
 from projections.projecting.dead_letters import Letter
 from projections.projecting.parking import (
     EventName,
-    Failure,
     Parked,
     alone,
+    failed,
     parked_in,
-    raised,
     row_ids,
     unreadable,
 )
 from projections.rows import Row, fields, row_key
 from projections.view import View
+from subscriptions.consuming.failing import Failure
 from subscriptions.messages import Place
 
 
@@ -118,7 +118,7 @@ class RowFold:
         try:
             self._row = self._view.apply(id, before, event)
         except Exception as error:
-            return self.park(event, raised(error))
+            return self.park(event, failed(error))
         changed = bool(self._row != before)
         if event.subjects or event.erased:
             # Also what changes nothing is to be found, should it read otherwise once its subject is erased.

@@ -8,21 +8,13 @@ rows it touches is parked by itself, in a row of its own that no query finds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any, NamedTuple
 
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.driver import Document
 from projections.view import View, by_stream
-
-
-class Failure(NamedTuple):
-    """Why an event could not be folded: an `error` by its name, and a `detail` without the event's data."""
-
-    error: str
-    detail: str
+from subscriptions.consuming.failing import Failure, raised
 
 
 class EventName(NamedTuple):
@@ -50,15 +42,11 @@ def parked_in(stored: Document) -> list[Parked]:
     return [Parked(**parked) for parked in stored.get("_parked", ())]
 
 
-def raised(error: Exception) -> Failure:
-    """What a view's function raised, by kind and place: its text may hold the event's data.
-
-    What says more of the process than of the event is raised on.
-    """
+def failed(error: Exception) -> Failure:
+    """What a view's function raised. What says more of the process than of the event is raised on."""
     if isinstance(error, MemoryError):
         raise error
-    place = extract_tb(error.__traceback__)[-1]
-    return Failure(type(error).__name__, f"raised at {Path(place.filename).name}:{place.lineno}")
+    return raised(error)
 
 
 def unreadable(view: View[Any], event: RecordedEvent) -> Failure | None:
@@ -86,7 +74,7 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
     try:
         return dict.fromkeys(view.key(event))
     except Exception as error:
-        return raised(error)
+        return failed(error)
 
 
 def alone(tenant: str, event: EventName) -> tuple[str, str]:

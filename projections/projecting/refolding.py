@@ -16,9 +16,10 @@ from eventstore.log import EventLog
 from eventstore.reading.query import EventQuery
 from projections.projecting.dead_letters import DeadLetters, Letter
 from projections.projecting.folding import RowFold
-from projections.projecting.parking import EventName, Failure, row_ids
+from projections.projecting.parking import EventName, row_ids
 from projections.rows import row_key, write
 from projections.view import View, by_stream
+from subscriptions.consuming.failing import Failure
 from subscriptions.consuming.standing import Partition
 from subscriptions.messages import Place
 

@@ -11,10 +11,11 @@ from domain.kernel import Commit
 from eventstore.driver import Collection, Document, unavailable_if_down
 from eventstore.log import EventLog
 from projections.projecting.folding import RowFold
-from projections.projecting.parking import EventName, Failure, alone, parked_in, row_ids
+from projections.projecting.parking import EventName, alone, parked_in, row_ids
 from projections.projecting.refolding import Refolder
 from projections.rows import row_key
 from projections.view import View
+from subscriptions.consuming.failing import Failure
 
 
 class Order(NamedTuple):

@@ -10,6 +10,7 @@ from datetime import datetime
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.notes import Notes, Phase
 from projections.rebuilding.pace import time_left
+from subscriptions.consuming.failing import Failing
 from subscriptions.consuming.standing import Generation, Standing, State
 
 
@@ -36,11 +37,15 @@ class GenerationStatus:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
-    """A view: where it is, how many positions of the log it lags behind, and its generations in order."""
+    """A view: where it is, how many positions of the log it lags behind, and its generations in order.
+
+    `failing` is what keeps it from coming further, None where nothing does.
+    """
 
     name: str
     position: int
     lag: int
+    failing: Failing | None
     generations: Sequence[GenerationStatus]
 
     def of_state(self, state: State) -> GenerationStatus | None:
@@ -53,7 +58,8 @@ def to_status(name: str, standing: Standing, head: int) -> ViewStatus:
     total = _total(standing, head)
     found = (standing.generations[number] for number in sorted(standing.generations))
     generations = [_generation(one, total) for one in found]
-    return ViewStatus(name, standing.position, max(0, head - standing.position), generations)
+    failing = None if standing.active is None else standing.generations[standing.active].failing
+    return ViewStatus(name, standing.position, max(0, head - standing.position), failing, generations)
 
 
 def _total(standing: Standing, head: int) -> int:

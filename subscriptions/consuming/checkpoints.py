@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from eventstore.driver import Database, unavailable_if_down
+from eventstore.driver import Database, time_limit, unavailable_if_down
+from subscriptions.consuming.failing import Failure, update
 from subscriptions.consuming.leases import Lease
 from subscriptions.consuming.standing import CONSUMERS, READ, WHOLE, Partition, Standing
+
+RECORDING = 1.0
+"""Seconds that it may take to record a failure, which may well be that MongoDB does not answer."""
 
 
 class Checkpoint(NamedTuple):
@@ -27,16 +31,22 @@ class Checkpoints:
     async def save(self, lease: Lease, position: int, events: int = 0) -> bool:
         """Move the checkpoint on, never back, and extend the lease; False where that is lost.
 
-        `events` is how many there are between the last checkpoint and this one.
+        What the partition failed at is over. `events` is how many there are between the last checkpoint and
+        this one.
         """
         saved = f"${lease.path}.position"
         # Told again after an answer that was lost, they do not count again.
         counted = {"$cond": [{"$lt": [saved, position]}, events, 0]}
         total = {"$add": [{"$ifNull": [f"${lease.path}.events", 0]}, counted]}
-        update = lease.extension(position={"$max": [saved, position]}, events=total)
+        moved = lease.extension(position={"$max": [saved, position]}, events=total, failing="$$REMOVE")
         with unavailable_if_down():
-            result = await self._consumers.update_one(lease.guard, update)
+            result = await self._consumers.update_one(lease.guard, moved)
         return result.matched_count == 1
+
+    async def failed(self, lease: Lease, failure: Failure) -> None:
+        """Keep it with the partition that a try has failed, unless the lease is lost."""
+        with unavailable_if_down(), time_limit(RECORDING):
+            await self._consumers.update_one(lease.guard, update(lease.path, failure))
 
     async def standing(self, consumer: str) -> Standing:
         """How the consumer stands; without any generation where it never ran."""

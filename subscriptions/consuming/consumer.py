@@ -6,12 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Protocol
 
 from domain.kernel import Commit
+from domain.kernel.errors import Unavailable
 from subscriptions.backoff import Backoff
 from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
+from subscriptions.consuming.failing import told
 from subscriptions.consuming.leases import Lease
 from subscriptions.feed import Feed
 
@@ -107,10 +109,12 @@ class Consumer:
         while not self._leaving:
             try:
                 await self._consume()
-            except Exception:
+            except Exception as error:
                 pause = self._backoff.pause()
                 name, failures = self.lease.consumer, self._backoff.failures
                 logger.exception("%s failed, try %d; again in %.1f s", name, failures, pause)
+                with suppress(Unavailable):
+                    await self._checkpoints.failed(self.lease, told(error))
                 await asyncio.sleep(pause)
 
     async def _consume(self) -> None:

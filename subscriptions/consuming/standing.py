@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from eventstore.driver import Document
+from subscriptions.consuming.failing import Failing
 
 CONSUMERS = "consumers"
 """The collection's name."""
@@ -68,7 +69,8 @@ class PartitionStanding:
     """How far a partition is, and who holds its lease for how many more seconds; None where it is free.
 
     `events` are all those up to its position, whether they are its work or another's. `owner_code` is the
-    code that its holder works with; None also where it is held only so that nobody works on it.
+    code that its holder works with; None also where it is held only so that nobody works on it. `failing` is
+    what its holder has failed at since it last came further.
     """
 
     partition: Partition
@@ -78,6 +80,7 @@ class PartitionStanding:
     owner: str | None
     owner_code: str | None
     left: float
+    failing: Failing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,12 @@ class Generation:
     def events(self) -> int:
         """How many events there are up to its position."""
         return min(partition.events for partition in self.partitions)
+
+    @property
+    def failing(self) -> Failing | None:
+        """What one of its partitions fails at: that which has failed for the longest time."""
+        found = [partition.failing for partition in self.partitions if partition.failing is not None]
+        return min(found, key=lambda one: one.first.at, default=None)
 
     @property
     def furthest(self) -> int:
@@ -166,4 +175,5 @@ def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -
     owner = stored.get("owner") if left > 0 else None
     code = stored.get("code") if owner is not None else None
     position, events, epoch = stored["position"], stored.get("events", 0), stored["epoch"]
-    return PartitionStanding(partition, position, events, epoch, owner, code, max(0.0, left))
+    failing = Failing.of(stored["failing"]) if "failing" in stored else None
+    return PartitionStanding(partition, position, events, epoch, owner, code, max(0.0, left), failing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -182,6 +183,9 @@ def test_the_command_line_lists_shows_retries_and_drops(
         assert done.exit_code == code, done.output
         return done.output
 
+    assert 'nerve_dead_letters{view="tasks"} 2.0' in served.get("/metrics").text
+    shown = runner.invoke(app, ["views"], catch_exceptions=False).output
+    assert re.search(r"tasks .*│ 2 +│", shown)
     listed = run("list", "--view", "tasks")
     assert [listed.count(name) for name in ("task-0@3", "task-1@3", "task.begun", "unknown type")] == [
         1,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
 from domain.kernel import Commit
+from domain.kernel.errors import Unavailable
 from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.failing import Failing
 from subscriptions.consuming.generations import Generations
 from subscriptions.consuming.group import Group, Work
 from subscriptions.consuming.leases import Leases
@@ -86,6 +89,42 @@ async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
     assert (first.done, second.done) == ([1, 2, 3], [4, 5])
     assert told.take() >= 3
     assert second.begun == [first.begun[0]._replace(position=3)]
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "detail"),
+    [
+        (RuntimeError("plain text of an event"), "RuntimeError", r"^raised at test_consumer\.py:\d+$"),
+        (Unavailable("the store is down"), "Unavailable", "^the store is down$"),
+    ],
+)
+async def test_what_a_consumer_fails_at_is_kept_until_it_comes_further(
+    rig: Rig, error: Exception, name: str, detail: str
+) -> None:
+    mended = asyncio.Event()
+
+    async def fail(positions: list[int]) -> None:
+        if not mended.is_set():
+            raise error
+
+    async def failing() -> Failing | None:
+        standing = await rig.checkpoints.standing("test")
+        return standing.generations[standing.active].failing if standing.active else None
+
+    running = consumer(rig, Recorder(fail))
+    await running.start()
+    await rig.write("ab")
+    async with asyncio.timeout(DEADLINE):
+        while (found := await failing()) is None or found.tries < 3:
+            await asyncio.sleep(0.01)
+    assert found.first.failure == found.last.failure
+    assert found.last.failure.error == name
+    assert re.match(detail, found.last.failure.detail)
+    assert found.first.at < found.last.at
+    mended.set()
+    await reaches(rig, 2)
+    assert await failing() is None
+    await running.stop()
 
 
 async def test_what_a_handler_raises_is_tried_again_in_order_until_it_works(

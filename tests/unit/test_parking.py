@@ -15,9 +15,10 @@ from domain.kernel.errors import Unavailable
 from eventstore.driver import Document
 from projections.projecting.dead_letters import Letter
 from projections.projecting.folding import Fold, RowFold, touches
-from projections.projecting.parking import EventName, Failure, parked_in, raised
+from projections.projecting.parking import EventName, failed, parked_in
 from projections.rows import fields
 from projections.view import View
+from subscriptions.consuming.failing import Failure
 from subscriptions.messages import Place
 from tests.notes import Erased, Linked, Scored, Written
 from tests.poison import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread
@@ -158,4 +159,4 @@ def test_what_was_dropped_is_left_out_and_its_stream_goes_on() -> None:
 
 def test_a_process_without_memory_parks_nothing() -> None:
     with pytest.raises(MemoryError):
-        raised(MemoryError())
+        failed(MemoryError())

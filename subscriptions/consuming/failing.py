@@ -1,0 +1,61 @@
+"""What a durable consumer fails at, and since when: kept with its partition until that comes further."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, NamedTuple
+
+from domain.kernel.errors import Unavailable
+
+
+class Failure(NamedTuple):
+    """Why something could not be done: an `error` by its name, and a `detail` without any event's data."""
+
+    error: str
+    detail: str
+
+
+class Failed(NamedTuple):
+    """A failure, and when it was by the server's clock."""
+
+    failure: Failure
+    at: datetime
+
+
+class Failing(NamedTuple):
+    """Tries in a row that failed: how many, the first and the last of them."""
+
+    tries: int
+    first: Failed
+    last: Failed
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Failing:
+        """As a partition keeps it."""
+        return cls(stored["tries"], _failed(stored["first"]), _failed(stored["last"]))
+
+
+def raised(error: Exception) -> Failure:
+    """What was raised, by kind and place: its text may hold an event's data."""
+    place = extract_tb(error.__traceback__)[-1]
+    return Failure(type(error).__name__, f"raised at {Path(place.filename).name}:{place.lineno}")
+
+
+def told(error: Exception) -> Failure:
+    """As `raised`; of what cannot be reached also the text, which is nerve's own and holds no data."""
+    return Failure(type(error).__name__, str(error)) if isinstance(error, Unavailable) else raised(error)
+
+
+def update(path: str, failure: Failure) -> list[Mapping[str, Any]]:
+    """The update that adds another failure to a partition at `path`."""
+    new = {**{name: {"$literal": text} for name, text in failure._asdict().items()}, "at": "$$NOW"}
+    tries = {"$add": [{"$ifNull": [f"${path}.failing.tries", 0]}, 1]}
+    first = {"$ifNull": [f"${path}.failing.first", new]}
+    return [{"$set": {f"{path}.failing": {"tries": tries, "first": first, "last": new}}}]
+
+
+def _failed(stored: Mapping[str, Any]) -> Failed:
+    return Failed(Failure(stored["error"], stored["detail"]), stored["at"])
