@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eventstore.driver import Database, time_limit, unavailable_if_down
+from eventstore.driver import Database
 from eventstore.log import EventLog
-from projections.indexes import BUILD_LIMIT
 from projections.projecting.dead_letters import DeadLetters
 from projections.projecting.refolding import Refolder
 from projections.projecting.scrubbing import Scrubber
 from projections.rebuilding.fingerprint import view_fingerprint
+from projections.rebuilding.leftovers import clear_leftovers
 from projections.rows import collection
 from projections.standing import consumer_name
 from projections.view import View
@@ -44,12 +44,11 @@ class OtherGenerations:
             return
         code = view_fingerprint(self._view)
         for other in standing.generations.values():
-            rows = collection(self._database, self._view, other.number)
             if other.number != active and other.code == code:
+                rows = collection(self._database, self._view, other.number)
                 refolder = Refolder(self._view, rows, self._log, self._letters, WHOLE)
                 scrubber = Scrubber(self._view, rows, refolder)
                 await scrubber.scrub(tenant, subjects, position, other.number)
             elif not other.state.running:
                 await Generations(self._database).forget(standing.consumer, other.number)
-                with unavailable_if_down(), time_limit(BUILD_LIMIT):
-                    await rows.delete_many({"_generation": {"$lte": other.number}})
+        await clear_leftovers(self._view, self._database)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from eventstore.driver import Database, unavailable_if_down
+from eventstore.driver import Database
 from projections.projecting.projector import Projector
 from projections.rebuilding.fingerprint import view_fingerprint
-from projections.rows import slots
+from projections.rebuilding.leftovers import clear_leftovers
 from projections.standing import consumer_name, rows_topic
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
@@ -79,8 +79,5 @@ class ViewWorker:
 
 async def drop_view(view: View[Any], database: Database) -> None:
     """Forget the view's rows and how far it was: a worker that runs, or the next one, builds it from zero."""
-    dropped = await Generations(database).drop(consumer_name(view))
-    with unavailable_if_down():
-        for slot in slots(view):
-            # A worker may be building the next generation already.
-            await database[slot].delete_many({"_generation": {"$lte": dropped.last}})
+    await Generations(database).drop(consumer_name(view))
+    await clear_leftovers(view, database)

@@ -12,6 +12,7 @@ from typing import Any
 from domain.kernel.errors import InvariantViolated
 from projections.indexes import prepare
 from projections.rebuilding.fingerprint import view_fingerprint
+from projections.rebuilding.leftovers import clear_leftovers
 from projections.rebuilding.rebuild import Over, Rebuild
 from projections.rebuilding.site import Site
 from projections.rows import collection
@@ -33,6 +34,7 @@ class Leader:
 
     async def __call__(self, view: View[Any], lease: Lease) -> None:
         """Returns when there is nothing more to do for this generation. Raises Unavailable."""
+        await clear_leftovers(view, self._site.database)
         standing = await self._site.checkpoints.standing(consumer_name(view))
         if standing.active == lease.generation:
             while not await self._begin_if_changed(view, standing):
@@ -41,6 +43,7 @@ class Leader:
             await prepare(collection(self._site.database, view, lease.generation), view)
         else:
             await self._see_through(view, lease)
+            await clear_leftovers(view, self._site.database)
 
     async def _begin_if_changed(self, view: View[Any], standing: Standing) -> bool:
         """Whether all is done; False where somebody else has changed something meanwhile."""

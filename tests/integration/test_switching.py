@@ -9,6 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from projections.projecting.projector import Projector
+from projections.rebuilding.leftovers import clear_leftovers
 from projections.standing import consumer_name, switch_topic
 from projections.watching.held import Changed, Snapshot
 from subscriptions.consuming.checkpoints import Checkpoint
@@ -121,6 +122,17 @@ async def test_i9_a_live_subscriber_is_told_of_each_change_once_across_a_switch(
         ("note-1", 5, ("folded", "score", "scored_at")),
         ("note-2", 7, ("folded", "score", "scored_at")),
     ]
+
+
+async def test_rows_of_generations_that_are_no_more_are_removed_and_no_others(rig: Rig) -> None:
+    _, second = await two(rig)
+    await Generations(rig.database).cancel(NAME, second.generation)
+    third = await Generations(rig.database).begin(NAME, "")
+    await clear_leftovers(view, rig.database)
+    assert [len(await rig.documents(number)) for number in (1, 2, 3)] == [2, 0, 0]
+    await build(rig, await hold(rig, third), 3)
+    await clear_leftovers(view, rig.database)
+    assert [len(await rig.documents(number)) for number in (1, 2, 3)] == [2, 0, 2]
 
 
 async def test_i9_positions_and_rows_never_go_back_while_generations_are_switched(
