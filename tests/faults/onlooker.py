@@ -23,8 +23,8 @@ ROWS = 5
 class Onlooker(threading.Thread):
     """Reads as nerve does: what a majority has, from the primary. `backward` tells what went back.
 
-    `positions` is how far each view was when it was last looked at; `sights` are rows that were read after a
-    position.
+    `positions` is how far each view was when it was last looked at, and `partitions` in how many one of them
+    is; `sights` are rows that were read after a position.
     """
 
     def __init__(self, url: str, database: str, views: Sequence[View[Any]], every: float) -> None:
@@ -38,6 +38,7 @@ class Onlooker(threading.Thread):
         self._highest: dict[tuple[object, ...], int] = {}
         self._keys: dict[str, list[str]] = {view.name: [] for view in views}
         self.positions: dict[str, int] = {}
+        self.partitions = 0
         self.head = 0
         self.looks = 0
         self.sights: list[Sight] = []
@@ -81,6 +82,7 @@ class Onlooker(threading.Thread):
         if active is None:
             return 0
         partitions = consumer["generations"][str(active)]["partitions"].values()
+        self.partitions = len(partitions)
         position = min(partition["position"] for partition in partitions)
         self._check((name, "active"), active)
         self._check((name, "position"), position)

@@ -67,6 +67,7 @@ class Outcome:
     freezes: int = 0
     receipts: int = 0
     commits: int = 0
+    partitions: int = 0
     looks: int = 0
     sights: int = 0
     seconds: float = 0.0
@@ -79,7 +80,8 @@ class Outcome:
         table = Table(
             "view",
             title=f"{self.kills.total()} kills -9 in {self.seconds:.0f} s: {struck}; {self.freezes} freezes",
-            caption=f"{self.receipts:,} commands acknowledged, {self.commits:,} commits; "
+            caption=f"{self.receipts:,} commands acknowledged, {self.commits:,} commits; views in "
+            f"{self.partitions} partitions; "
             f"{self.looks:,} looks from outside, {self.sights:,} rows seen; {len(self.wrongs):,} wrongs",
         )
         for column in ("rows", "digest", "replay from zero"):
@@ -223,6 +225,7 @@ class ViewKills:
         outcome, onlooker = self.outcome, self.onlooker
         outcome.receipts = sum(writer.receipts for writer in self._writers)
         outcome.commits = commits
+        outcome.partitions = onlooker.partitions
         outcome.looks, outcome.sights = onlooker.looks, len(onlooker.sights)
         different = [name for name, (_, found, meant) in outcome.views.items() if found != meant]
         outcome.wrongs += [f"went back: {what}" for what in onlooker.backward]
