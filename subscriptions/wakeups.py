@@ -59,13 +59,19 @@ class Listener:
 
 
 class Calls:
-    """Any number of tasks, each of which waits to be told of a position of its own."""
+    """Any number of tasks, each of which waits to be told of a position of its own.
+
+    `highest` is the highest position that was told so far.
+    """
 
     def __init__(self) -> None:
         self._waiting: set[tuple[int, asyncio.Event]] = set()
+        self.highest = 0
 
     def notify(self, position: int) -> None:
         """Somebody says that the topic has reached `position`."""
+        if position < sys.maxsize:
+            self.highest = max(self.highest, position)
         for wanted, told in self._waiting:
             if wanted <= position:
                 told.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +21,9 @@ from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.querying.searching import parse_search
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, row_key
 from projections.standing import ViewStanding
+
+PROMPT = 0.02
+"""Seconds in which a view that is kept up to date has what was just written, on a machine at rest."""
 
 Side = bool | Callable[[], Awaitable[bool]]
 """Whether there is more on a side of a page: known, or looked up by who wants to know."""
@@ -66,18 +69,30 @@ class ViewReader:
         That is so as soon as the row says it of itself, or the view of all its rows. Raises StaleRead where
         `within` seconds are not enough.
         """
-        reaching = asyncio.create_task(self.wait_for(position, within))
-        try:
-            with self._standing.rows_written.told(position) as told:
-                while await _first(told.wait(), reaching):
-                    told.clear()
-                    row = await self._row(tenant, id, fields)
-                    if row is not None and row["_position"] >= position:
-                        return None if row["_gone"] else row
-            await reaching
-        finally:
-            reaching.cancel()
-        return await self.get(tenant, id, fields=fields)
+        calls = self._standing.rows_written
+        with calls.told(position) as told:
+            if calls.highest < position:
+                # Nobody has said yet that it is there: a look now would be in the way of who writes it.
+                await _within(PROMPT, told.wait())
+            told.clear()
+            row = await self._row_of(tenant, id, position, fields)
+            if row is None:
+                reaching = asyncio.create_task(self.wait_for(position, within))
+                try:
+                    while row is None and await _first(told.wait(), reaching):
+                        told.clear()
+                        row = await self._row_of(tenant, id, position, fields)
+                    if row is None:
+                        await reaching
+                        row = await self._row(tenant, id, fields)
+                finally:
+                    reaching.cancel()
+        return None if row is None or row["_gone"] else row
+
+    async def _row_of(self, tenant: str, id: str, position: int, fields: Fields | None) -> Row | None:
+        """The row, gone or not, where it says of itself that it holds all up to `position`."""
+        row = await self._row(tenant, id, fields)
+        return row if row is not None and row["_position"] >= position else None
 
     async def _row(self, tenant: str, id: str, fields: Fields | None) -> Row | None:
         rows = await self._standing.rows()
@@ -218,6 +233,12 @@ class ViewReader:
         reached = await self._standing.reach(position, within)
         if reached < position:
             raise StaleRead(self.view.name, position - reached)
+
+
+async def _within(seconds: float, what: Awaitable[object]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await what
 
 
 async def _first(this: Coroutine[Any, Any, object], other: asyncio.Task[None]) -> bool:
