@@ -7,6 +7,7 @@ Every filter and order field has one of its own; a view declares those over seve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from pymongo import IndexModel
@@ -54,6 +55,7 @@ class RowIndex(NamedTuple):
         return fields[:-1] if len(fields) > 1 and RowIndex.of(fields[:-1]) == self else fields
 
 
+@cache
 def row_indexes(view: View[Any]) -> tuple[RowIndex, ...]:
     """The indexes that serve the view's filters and orders."""
     single = ((field,) for field in ("id", *view.filters, *view.orders))

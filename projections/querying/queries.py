@@ -46,7 +46,7 @@ class Page:
 class ViewReader:
     """Reads one view. Every method raises Unavailable where MongoDB does not answer in time.
 
-    A query that no index serves is refused where a tenant has more than `scan_limit` rows, with None never.
+    A query that no index serves is refused where more than `scan_limit` rows are to be looked through.
     Making a reader raises DeclarationError where the view filters or sorts by what cannot be compared.
     """
 

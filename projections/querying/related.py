@@ -57,7 +57,7 @@ class RelatedRows:
         Where there are more, the last pages miss some. Whether rows are before a page, `before` tells. Raises
         ValidationFailed at ``filter``, ``orderBy`` or ``after``, and NotIndexed.
         """
-        by, parts = await self._listed(tenant, wanted)
+        by, parts = await self._listed(tenant, owners, wanted)
         if wanted.after is not None:
             parts.append(by.behind(wanted.after, ("after",)))
         # One row more than a page has tells whether there is a next one.
@@ -73,7 +73,7 @@ class RelatedRows:
 
     async def before(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
         """The owners who have rows before their page, or at its cursor. Raises as `pages`."""
-        by, parts = await self._listed(tenant, wanted)
+        by, parts = await self._listed(tenant, owners, wanted)
         if wanted.after is None:
             return set()
         parts.append(by.behind(wanted.after, ("after",), backward=True, at=True))
@@ -86,17 +86,19 @@ class RelatedRows:
 
         Raises as `pages`.
         """
-        _, parts = await self._listed(tenant, wanted)
+        _, parts = await self._listed(tenant, owners, wanted)
         pipeline = [*_matching(tenant, parts), {"$count": "rows"}]
         counts = await self._of_each(owners, wanted.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
 
-    async def _listed(self, tenant: str, wanted: Wanted) -> tuple[Order, list[Document]]:
+    async def _listed(
+        self, tenant: str, owners: Sequence[str], wanted: Wanted
+    ) -> tuple[Order, list[Document]]:
         """The order of each owner's list, and the MongoDB filters of what is in it."""
         parsed = parse_filter(self._view, wanted.filter)
         order = parse_order(self._view, wanted.order, filter=parsed)
-        of_owner = AllOf((Condition(wanted.by, "eq", ""), parsed))
-        await self._guard.check(await self._standing.rows(), tenant, of_owner, order)
+        of_owners = AllOf((Condition(wanted.by, "in", list(owners)), parsed))
+        await self._guard.check(await self._standing.rows(), tenant, of_owners, order)
         return replace(order, view=f"{self._view.name} by {wanted.by}"), [to_mongo(parsed)]
 
     async def _of_each(

@@ -8,7 +8,7 @@ its parts is, and a filter by ids always. Nothing serves `contains` on a text, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from itertools import product
@@ -98,6 +98,24 @@ def unserved(view: View[Any], shape: Shape, order: Keys | None) -> str | None:
     return None
 
 
+def served_parts(view: View[Any], filter: Filter) -> list[Filter]:
+    """The parts of a filter that indexes serve, of what must hold in any case; without one, of nothing."""
+    conditions = list(_required(filter))
+    reaches = _reaches(view, (Term(*shape_of(condition)) for condition in conditions))
+    several = {frozenset(_served(index.keys, reaches)) for index in row_indexes(view)}
+    largest = [fields for fields in several if not any(fields < other for other in several)]
+    return [AllOf(tuple(one for one in conditions if one.field in fields)) for fields in largest]
+
+
+def _required(filter: Filter) -> Iterator[Condition]:
+    match filter:
+        case Condition():
+            yield filter
+        case AllOf(parts):
+            for part in parts:
+                yield from _required(part)
+
+
 def _ways(shape: Shape) -> list[tuple[Term, ...]]:
     """The ways to meet a filter, each with all that must hold; of too many, some more than `MAX_WAYS`."""
     word, *inner = shape
@@ -129,16 +147,21 @@ def _is_served(
     if reaches.get("id") is Reach.POINTS:
         return True
     if reaches:
-        return any(_is_tight(index.keys, reaches) for index in indexes)
+        # What is read is what matches.
+        return any(len(_served(index.keys, reaches)) == len(reaches) for index in indexes)
     return alone and (order is None or any(_is_sorted(index.keys, order) for index in indexes))
 
 
-def _is_tight(keys: Keys, reaches: Mapping[str, Reach]) -> bool:
-    """Whether what is read of the index is what matches."""
-    for count, (field, _) in enumerate(keys):
-        if reaches.get(field) is not Reach.POINTS:
-            return len(reaches) == count + (reaches.get(field) is Reach.RANGE)
-    return len(reaches) == len(keys)
+def _served(keys: Keys, reaches: Mapping[str, Reach]) -> list[str]:
+    """The fields whose conditions tell what is read of the index."""
+    found: list[str] = []
+    for field, _ in keys:
+        reach = reaches.get(field, Reach.ALL)
+        if reach is not Reach.ALL:
+            found.append(field)
+        if reach is not Reach.POINTS:
+            break
+    return found
 
 
 def _is_sorted(keys: Keys, order: Keys) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.kernel.errors import NotIndexed
 from projections.indexes import prepare
 from projections.querying.ordering import OrderBy
 from projections.querying.related import RelatedRows, Wanted
@@ -109,3 +110,18 @@ async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str
         assert 30 <= sum(len(page.rows) for page in pages.values()) <= 30 + len(OWNERS)
         pages = await related.pages("default", OWNERS, Wanted("text", 20), ENOUGH)
         assert [len(page.rows) for page in pages.values()] == [20] * len(OWNERS)
+
+
+async def test_what_no_index_serves_is_refused_where_owners_have_too_many_rows(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """As of a list: here of those who are asked for."""
+    async with open_rig(mongo_url, redis_url, database) as rig:
+        rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in "aaaaab"]
+        await fill(rig, rows)
+        related = RelatedRows(rig.standing, scan_limit=4)
+        unserved = Wanted("text", 1, {"links": {"ne": 1}, "score": {"gt": 0}})
+        with pytest.raises(NotIndexed):
+            await related.pages("default", ["a", "b"], unserved, ENOUGH)
+        assert len((await related.pages("default", ["b"], unserved, ENOUGH))["b"].rows) == 1
+        assert (await related.counts("default", ["a"], Wanted("text", 1)))["a"] == 5

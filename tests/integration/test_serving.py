@@ -163,7 +163,7 @@ UNSERVED: list[tuple[dict[str, Any] | None, OrderBy]] = [
 async def test_what_no_index_serves_is_refused_of_many_rows(
     rig: Rig, asked: dict[str, Any] | None, order: OrderBy
 ) -> None:
-    reader = ViewReader(rig.standing, ROWS - 1)
+    reader = ViewReader(rig.standing, PAGE)
     with pytest.raises(NotIndexed) as refused:
         await reader.page(TENANT, asked, order, first=1)
     assert refused.value.details()["view"] == "measured"
@@ -173,6 +173,21 @@ async def test_what_no_index_serves_is_refused_of_many_rows(
             await reader.count(TENANT, asked)
         with pytest.raises(NotIndexed):
             await reader.matching(TENANT, parse_filter(view, asked), 1)
+
+
+async def test_what_an_index_leaves_may_be_looked_through(rig: Rig, rows: list[dict[str, Any]]) -> None:
+    reader = ViewReader(rig.standing, 100)
+    of_owner = {"owner": {"eq": "o1"}, "rank": {"lt": 25}, "not": {"tags": {"contains": "x"}}}
+    await rig.database.command({"profile": 2})
+    found = await reader.page(TENANT, of_owner, [("rank", "asc"), ("size", "desc")], first=100)
+    await rig.database.command({"profile": 0})
+    of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}
+    (told,) = await rig.database["system.profile"].find(of_rows).to_list(None)
+    assert told["docsExamined"] <= 100, told["planSummary"]
+    assert len(found.rows) == sum(map(to_predicate(parse_filter(view, of_owner)), rows)) > 3
+    for asked in ({"state": {"eq": "A"}, "rank": {"lt": 25}}, {"or": [of_owner, {"rank": {"eq": 1}}]}):
+        with pytest.raises(NotIndexed):
+            await reader.page(TENANT, asked, first=1)
 
 
 @pytest.mark.parametrize(("asked", "order"), UNSERVED, ids=str)
