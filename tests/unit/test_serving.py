@@ -7,7 +7,9 @@ from typing import Any, TypedDict
 
 import pytest
 
-from projections import agents, documents, subjects, tasks, workflows
+from api.composition import load_views
+from api.settings import Settings
+from projections import agents, documents, tasks, workflows
 from projections.querying.filters import parse_filter
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.serving import MAX_WAYS, shape_of, unserved
@@ -113,7 +115,7 @@ def test_what_no_index_serves_and_what_would(query: tuple[Any, ...], says: str) 
     assert says in found
 
 
-ALL = (agents.view, documents.view, subjects.view, tasks.view, workflows.view)
+ALL = load_views(Settings())[1]
 
 
 @pytest.mark.parametrize("of", ALL, ids=lambda one: str(one.name))
@@ -135,7 +137,7 @@ AGO = datetime(2026, 1, 1, tzinfo=UTC)
         (workflows.view, ({"status": {"eq": "RUNNING"}}, "-started_at")),
         (agents.view, ({"state": {"eq": "IDLE"}}, "name")),
     ],
-    ids=str,
+    ids=lambda one: one.name if isinstance(one, View) else str(one),
 )
 def test_what_pages_usually_ask_is_served(of: View[Any], query: tuple[Any, ...]) -> None:
     assert remedy(*query, of=of) is None
