@@ -48,12 +48,20 @@ _FIELDS = {
 }
 
 
+def event_type(types: TypeMap, messages: Messages) -> Any:
+    """``Event``."""
+    return types.claim("Event", event_type, lambda: _declare_event(messages))
+
+
+def _declare_event(messages: Messages) -> Any:
+    fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
+    text = "Something that happened; it never changes."
+    return declare("Event", fields, text, interfaces=(messages.interface,))
+
+
 def event_fields(types: TypeMap, messages: Messages) -> tuple[StrawberryField, StrawberryField]:
     """The query and the subscription."""
-    fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
-    event = declare(
-        "Event", fields, "Something that happened; it never changes.", interfaces=(messages.interface,)
-    )
+    event = event_type(types, messages)
     inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
     filters = declare("EventFilter", inputs, "All that is given must hold.", is_input=True)
     chosen = argument("filter", filters | None, "Which events.")
@@ -91,7 +99,7 @@ async def _page(
     size = page_size(first, None, context.services.max_page)
     rows = await _behind(context, filter, after, size + 1)
     return {
-        "rows": [_row(event, context) for event in rows[:size]],
+        "rows": [event_row(event, context) for event in rows[:size]],
         "cursor": lambda row: row["position"],
         "has_next_page": len(rows) > size,
         "has_previous_page": after is not None,
@@ -131,12 +139,13 @@ async def _told(
         async for message in messages:
             match message:
                 case Happened(event):
-                    yield {"__typename": "Event", **_row(event, context)}
+                    yield {"__typename": "Event", **event_row(event, context)}
                 case CaughtUp() | Lagged():
                     yield status(message, context)
 
 
-def _row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
+def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
+    """The event, as the fields of ``Event`` read it."""
     commit = event.commit
     return {
         "id": event.id,

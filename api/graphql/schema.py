@@ -18,6 +18,7 @@ from api.graphql.filters import filter_input, order_input
 from api.graphql.history import history_fields
 from api.graphql.links import Shape, add_links
 from api.graphql.live import Messages, subscriptions
+from api.graphql.past import past_fields
 from api.graphql.queries import many, node, single
 from api.graphql.rebuilding import rebuild_fields
 from api.graphql.scalars import SCALARS
@@ -80,6 +81,8 @@ class SchemaBuilder:
         view, row, filters, orders = shape
         self._add("Query", single(view, row, self._types))
         self._add("Query", many(view, row, filters, orders, self._types))
+        for field in past_fields(view, row, self._types, self._messages):
+            self._add("Query", field)
         for field in subscriptions(view, row, filters, self._messages):
             self._add("Subscription", field)
 

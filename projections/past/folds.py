@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Collection, Container, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple
 
 import bson
 
@@ -18,6 +19,16 @@ from projections.rows import Row
 from projections.view import View
 from subscriptions.consuming.failing import Failure
 from subscriptions.messages import Place
+
+Drops = Mapping[str | None, Container[tuple[str, int]]]
+
+
+class Step(NamedTuple):
+    """An event that touched a row, and the row before and after it: None where there is none."""
+
+    event: RecordedEvent
+    before: Row | None
+    after: Row | None
 
 
 class PastFolds:
@@ -39,18 +50,29 @@ class PastFolds:
         dropped = await drops(self._log, tenant, self._view.name, upto)
         folds = {row_id: RowFold(self._view, None, dropped.get(row_id, ())) for row_id in ids}
         async for event in self._events.of(tenant, ids, upto, budget):
-            if (event.stream, event.version) not in dropped.get(None, ()):
-                for row_id in self._touched(event):
-                    if row_id in folds:
-                        folds[row_id].take(row_id, event)
+            for row_id in self._touched(event, dropped):
+                if row_id in folds:
+                    folds[row_id].take(row_id, event)
         return {
             row_id: as_stored(fold.document(tenant, row_id, Place(upto), 0)) for row_id, fold in folds.items()
         }
 
-    def _touched(self, event: RecordedEvent) -> Iterable[str]:
+    async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[Step, None]:
+        """What the events up to a settled position have made of a row, one after the other."""
+        dropped = await drops(self._log, tenant, self._view.name, upto)
+        fold, row = RowFold(self._view, None, dropped.get(id, ())), None
+        async with aclosing(self._events.of(tenant, [id], upto, budget)) as events:
+            async for event in events:
+                if id in self._touched(event, dropped) and fold.take(id, event):
+                    before, row = row, None if fold.row is None else as_stored(fold.row)
+                    yield Step(event, before, row)
+
+    def _touched(self, event: RecordedEvent, dropped: Drops) -> Collection[str]:
         """The rows that it touches; none where that cannot be told, for then it waits by itself."""
         ids = row_ids(self._view, event)
-        return () if isinstance(ids, Failure) else ids
+        if isinstance(ids, Failure) or (event.stream, event.version) in dropped.get(None, ()):
+            return ()
+        return tuple(ids)
 
 
 def as_stored(row: Row) -> Document:

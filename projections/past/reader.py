@@ -7,6 +7,7 @@ others are folded again from the log, filtered and sorted in memory, and put bet
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +16,10 @@ from domain.kernel.errors import ValidationFailed
 from eventstore.driver import Document
 from eventstore.log import EventLog
 from projections.past.changed import ChangedRows
+from projections.past.changes import Changes, by_commit, page_of
 from projections.past.events import Budget
-from projections.past.folds import PastFolds
+from projections.past.folds import PastFolds, Step
+from projections.past.reasons import Reason, causes_of
 from projections.querying.fields import Fields
 from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy
@@ -113,6 +116,37 @@ class PastView:
         await self._reach()
         unchanged = await self.past.reader.ids(tenant, filter, unchanged_since=self.position)
         return len(unchanged.union(row["id"] for row in await self._changed(tenant, filter)))
+
+    async def history(
+        self,
+        tenant: str,
+        id: str,
+        *,
+        first: int | None = None,
+        after: int | None = None,
+        last: int | None = None,
+        before: int | None = None,
+    ) -> Changes:
+        """The `first` or the `last` changes of a row between two positions; none of what is no row."""
+        steps = self.past.folds.steps(tenant, id, self.position, self.past.budget())
+        async with aclosing(steps), aclosing(by_commit(steps)) as changes:
+            return await page_of(changes, first=first, after=after, last=last, before=before)
+
+    async def why(self, tenant: str, id: str, field: str) -> Reason | None:
+        """Why a field of a row had its value then; None where there was no such row."""
+        budget = self.past.budget()
+        setting: Step | None = None
+        row: Row | None = None
+        async with aclosing(self.past.folds.steps(tenant, id, self.position, budget)) as steps:
+            async for step in steps:
+                row = step.after
+                if row is not None and (step.before is None or step.before.get(field) != row.get(field)):
+                    setting = step
+        if row is None or setting is None:
+            return None
+        before = None if setting.before is None else setting.before.get(field)
+        causes = await causes_of(self.past.log, tenant, setting.event, budget)
+        return Reason(setting.event, before, row.get(field), causes)
 
     async def _changed(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
         """The rows that have changed since and met the filter then."""

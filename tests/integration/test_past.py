@@ -14,16 +14,20 @@ from pydantic import SecretStr
 
 from api.composition import Nerve, open_nerve
 from api.settings import Settings
+from domain.agents.commands import RegisterAgent
 from domain.documents.commands import ArchiveDocument, CreateDocument, PatchDocument, RenameDocument
 from domain.kernel import Command, Envelope, Event, Scope
 from domain.kernel.errors import NerveError, StaleRead, TooComplex
 from domain.meters.commands import ReportCount, ReportLabels
 from domain.subjects.commands import EraseSubject
 from domain.subjects.events import SubjectErased
+from domain.tasks.commands import AssignTask, CreateTask, StartTask
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.reading.query import EventQuery
 from projections.past import events
-from projections.past.reader import PastReader
+from projections.past.changes import Change
+from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
 from projections.querying.queries import Page
 from projections.rows import fields
@@ -107,17 +111,35 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
     told = await recorded(nerve, tenant)
     for view in nerve.views:
         past, known = nerve.services.past[view.name], fold(view, _of(view, told))
+        replays: dict[int, Any] = {told[0].position - 1: {}}
         for position in range(told[0].position, told[-1].position + 1):
             before = [event for event in told if event.position <= position]
             expected = through_mongo(fold(view, _of(view, before)))
             then = past.at(position)
             page = await then.page(tenant, first=200)
             assert {row["id"]: fields(row) for row in page.rows} == expected
-            assert await then.count(tenant) == len(expected)
-            touched = [key for event in _of(view, before)[-2:] for key in view.key(event)]
-            for row_id in dict.fromkeys((*touched, *list(known)[-1:], "task-none")):
+            touched = [key for event in _of(view, before)[-1:] for key in view.key(event)]
+            for row_id in dict.fromkeys((*touched, *list(known)[-1:])):
                 row = await then.get(tenant, row_id)
                 assert (row and fields(row)) == expected.get(row_id)
+            replays[position] = expected
+        for row_id in list(known)[:2]:
+            await check_history(past.at(told[-1].position), tenant, row_id, replays)
+
+
+async def check_history(now: PastView, tenant: str, row_id: str, replays: dict[int, Any]) -> None:
+    """The changes of a row lie between two replays each, and the last one of a value is why it is there."""
+    pairs = ((at, replays[at - 1].get(row_id), replays[at].get(row_id)) for at in list(replays)[1:])
+    changes = [pair for pair in pairs if pair[1] != pair[2]]
+    whole = await now.history(tenant, row_id, first=100)
+    assert [(one.commit.position, one.before, one.after) for one in whole.changes] == changes
+    last = await now.history(tenant, row_id, last=2)
+    assert (last.changes, last.has_previous) == (whole.changes[-2:], len(changes) > 2)
+    for field, value in changes[-1][2].items():
+        since = [at for at, before, after in changes if before is None or before[field] != after[field]]
+        reason = await now.why(tenant, row_id, field)
+        assert reason is not None
+        assert (reason.event.position, reason.value) == (since[-1], value)
 
 
 def _of(view: Any, told: list[Any]) -> list[Any]:
@@ -285,3 +307,87 @@ async def test_many_rows_are_folded_by_few_reads_and_long_streams_one_by_one(
         assert {row["id"]: row["likes"] for row in page.rows} == lengths
         with pytest.raises(TooComplex):
             await PastReader(rig.reader, rig.log, 18, DEADLINE).at(head).page(TENANT, first=9)
+
+
+async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
+    for score in range(5):
+        await rig.append("note-a", *([Written(text="a")] if not score else []), Scored(by=1), Scored(by=1))
+        await rig.append("note-b", Linked(to="note-a"))
+    await rig.append("note-a", Scored(by=1), Scored(by=-1))
+    await rig.append("note-a", Erased())
+    await rig.append("note-c", Written(text="a"), Erased())
+    now = PastReader(rig.reader, rig.log, 100_000, DEADLINE).at(await rig.log.settled())
+    whole = (await now.history(TENANT, "note-a", first=100)).changes
+    assert [(one.commit.position, one.after and one.after["score"]) for one in whole][-3:] == [
+        (10, 10),
+        (11, 10),
+        (12, None),
+    ]
+    assert [event.type for event in whole[0].events] == ["note.written", "note.scored", "note.scored"]
+    assert whole[0].before is None
+    assert set(whole[1].fields) == {"links", "folded"}
+    forth: list[Change] = []
+    back: list[Change] = []
+    page = await now.history(TENANT, "note-a", first=3)
+    while page.changes:
+        forth += page.changes
+        assert page.has_next is (len(forth) < len(whole))
+        page = await now.history(TENANT, "note-a", first=3, after=forth[-1].commit.position)
+        assert page.has_previous
+    page = await now.history(TENANT, "note-a", last=3)
+    while page.changes:
+        back = [*page.changes, *back]
+        assert page.has_previous is (len(back) < len(whole))
+        page = await now.history(TENANT, "note-a", last=3, before=back[0].commit.position)
+        assert page.has_next
+    assert forth == back == whole
+    for nothing in ("note-x", "note-c"):
+        assert (await now.history(TENANT, nothing, first=1)).changes == []
+    assert await now.why(TENANT, "note-a", "score") is None
+    between = await now.history(TENANT, "note-a", first=9, after=1, before=4)
+    assert ([one.commit.position for one in between.changes], between.has_next) == ([2, 3], True)
+
+
+async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it(nerve: Nerve) -> None:
+    async def send(command: Command, **cause: Any) -> tuple[str, Any]:
+        receipt = await nerve.bus.dispatch(
+            Envelope(command, Scope(TENANT, "ann"), correlation="corr", **cause)
+        )
+        found = await nerve.log.search(TENANT, EventQuery(), receipt.position - 1, 1)
+        return receipt.command_id, found[0]
+
+    _, registered = await send(RegisterAgent(id="agent-1", name="Writer"))
+    asked, created = await send(CreateTask(id="task-1", title="Sum"), causation=registered.id)
+    _, assigned = await send(AssignTask(id="task-1", agent_id="agent-1"), causation=asked)
+    _, started = await send(StartTask(id="task-1"), causation=assigned.id)
+    past = nerve.services.past["tasks"]
+    now = past.at(started.position)
+
+    reason = await now.why(TENANT, "task-1", "status")
+    assert reason is not None
+    assert (reason.before, reason.value, reason.event) == ("ASSIGNED", "STARTED", started)
+    assert list(reason.causes) == [assigned, created, registered]
+    reason = await now.why(TENANT, "task-1", "agent_id")
+    assert reason is not None
+    assert (reason.before, reason.value, reason.event) == (None, "agent-1", assigned)
+    reason = await now.why(TENANT, "task-1", "error")
+    assert reason is not None
+    assert (reason.before, reason.value, reason.event) == (None, None, created)
+    earlier = await past.at(assigned.position).why(TENANT, "task-1", "status")
+    assert earlier is not None
+    assert (earlier.before, earlier.value, earlier.event) == ("CREATED", "ASSIGNED", assigned)
+    assert await past.at(registered.position).why(TENANT, "task-1", "status") is None
+
+
+async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: Nerve) -> None:
+    scope = Scope(TENANT)
+    for number, cause in enumerate(("cmd-2", "cmd-0", "evt-unknown")):
+        command = RegisterAgent(id=f"agent-{number}", name="Writer")
+        await nerve.bus.dispatch(
+            Envelope(command, scope, f"cmd-{number}", correlation="corr", causation=cause)
+        )
+    now = nerve.services.past["agents"].at(3)
+    for number, causes in enumerate(([], ["agent-0"], [])):
+        reason = await now.why(TENANT, f"agent-{number}", "name")
+        assert reason is not None
+        assert [event.stream for event in reason.causes] == causes

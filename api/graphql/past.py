@@ -1,0 +1,191 @@
+"""How a row came to be what it is, for any view: ``taskHistory`` and ``taskWhy``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.declare import argument, declare, enumeration, listed, output_field
+from api.graphql.events import event_row, event_type
+from api.graphql.live import Messages
+from api.graphql.points import as_of_argument, position_of
+from api.graphql.queries import connection, page_size
+from api.graphql.scalars import JSON, Position, write_moment
+from api.graphql.types import TypeMap
+from projections.past.changes import Change
+from projections.past.reader import PastView
+from projections.view import View
+from subscriptions.messages import Place
+
+_COMMIT = {
+    "position": (Position, "The place in the log."),
+    "time": (datetime, "When it happened."),
+    "recorded_at": (datetime, "When it was recorded."),
+    "actor": (str | None, "On whose behalf it happened."),
+    "command": (str, "The command that caused it."),
+    "command_id": (strawberry.ID, "The id of that command."),
+    "correlation_id": (strawberry.ID, "Shared by all that was caused by one request."),
+}
+
+
+def past_fields(
+    view: View[Any], row: Any, types: TypeMap, messages: Messages
+) -> tuple[StrawberryField, StrawberryField]:
+    """The two queries of a view."""
+    names = {name.upper(): name for name in get_type_hints(view.row)}
+    field = enumeration(f"{view.type_name}Field", names, "A field of it.")
+    event = event_type(types, messages)
+    the_id = argument("id", strawberry.ID, "The id of the row.")
+    as_of = as_of_argument(types, "Looked back at from this point in the past, not from now.")
+    history = output_field(
+        f"{view.single}_history",
+        connection(f"{view.type_name}History", _entry(view, row, field, event), types),
+        "How it came to be what it is: each change of it, in the order of the log.",
+        resolver=partial(_history, view),
+        arguments=[
+            the_id,
+            argument("first", int | None, "The size of a page read forwards."),
+            argument("after", Position | None, "Behind this position or cursor."),
+            argument("last", int | None, "The size of a page read backwards: the latest changes."),
+            argument("before", Position | None, "Before this position or cursor."),
+            as_of,
+        ],
+    )
+    why = output_field(
+        f"{view.single}_why",
+        types.claim("Why", past_fields, lambda: _declare_why(event)) | None,
+        "Why a field has its value: what set it, and what led to that; null where there is no such row.",
+        resolver=partial(_why, view),
+        arguments=[the_id, argument("field", field, "Of which field."), as_of],
+    )
+    return history, why
+
+
+def _entry(view: View[Any], row: Any, field: Any, event: Any) -> Any:
+    """``TaskHistoryEntry``."""
+    fields = [output_field(name, shape, text) for name, (shape, text) in _COMMIT.items()]
+    fields += [
+        output_field("changed_fields", listed(field), "Whose value is another than before."),
+        output_field("before", row | None, "The row before; null where it was not there."),
+        output_field("after", row | None, "The row after; null where it is gone."),
+        output_field("events", listed(event), "What happened that changed it."),
+    ]
+    return declare(f"{view.type_name}HistoryEntry", fields, "A change, by one command.")
+
+
+def _declare_why(event: Any) -> Any:
+    fields = [
+        output_field("value", JSON | None, "The value."),
+        output_field("before", JSON | None, "The value before; null also where the row was not there."),
+        output_field("event", event, "What happened that set it."),
+        output_field(
+            "causes",
+            listed(event),
+            "The events that led to it, the nearest first, back to the one that nothing else has caused.",
+        ),
+    ]
+    return declare("Why", fields, "Why a field has its value.")
+
+
+async def _history(
+    view: View[Any],
+    _root: object,
+    info: Info,
+    *,
+    id: str,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    as_of: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    context = info.context
+    size = page_size(first, last, context.services.max_page)
+    page = await (await _then(view, as_of, context)).history(
+        context.scope.tenant,
+        id,
+        first=size if last is None else None,
+        after=None if after is None else context.open(after, "after").position,
+        last=last,
+        before=None if before is None else context.open(before, "before").position,
+    )
+    return {
+        "rows": [_told(change, context) for change in page.changes],
+        "cursor": lambda row: row["position"],
+        "has_next_page": page.has_next,
+        "has_previous_page": page.has_previous,
+    }
+
+
+def _told(change: Change, context: RequestContext) -> dict[str, Any]:
+    commit = change.commit
+    return {
+        "position": context.seal(Place(commit.position)),
+        "time": commit.occurred or commit.at,
+        "recorded_at": commit.at,
+        "actor": commit.actor,
+        "command": commit.command,
+        "command_id": commit.command_id,
+        "correlation_id": commit.correlation,
+        "changed_fields": change.fields,
+        "before": change.before,
+        "after": change.after,
+        "events": [event_row(event, context) for event in change.events],
+    }
+
+
+async def _why(
+    view: View[Any],
+    _root: object,
+    info: Info,
+    *,
+    id: str,
+    field: str,
+    as_of: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
+    context = info.context
+    reason = await (await _then(view, as_of, context)).why(context.scope.tenant, id, field)
+    if reason is None:
+        return None
+    declared = get_type_hints(view.row)[field]
+    return {
+        "value": _as_json(declared, reason.value),
+        "before": _as_json(declared, reason.before),
+        "event": event_row(reason.event, context),
+        "causes": [event_row(event, context) for event in reason.causes],
+    }
+
+
+async def _then(view: View[Any], as_of: Mapping[str, Any] | None, context: RequestContext) -> PastView:
+    """The view at a point in the past, or as the log has it now."""
+    log = context.services.log
+    position = await log.settled() if as_of is None else await position_of(as_of, context)
+    return context.services.past[view.name].at(position)
+
+
+def _as_json(declared: Any, value: Any) -> Any:
+    """A field's value as a selection of it would be written; what a field calls JSON stays as it is."""
+    if isinstance(value, datetime):
+        return write_moment(value)
+    if isinstance(value, list):
+        inner = next(iter(get_args(_present(declared))), None)
+        return [_as_json(inner, one) for one in value]
+    shape = _present(declared)
+    if isinstance(value, dict) and is_typeddict(shape):
+        hints = get_type_hints(shape)
+        return {to_camel_case(name): _as_json(hints.get(name), one) for name, one in value.items()}
+    return value
+
+
+def _present(declared: Any) -> Any:
+    """The type of a value that is there, of one that may be None."""
+    members = [member for member in get_args(declared) if member is not NoneType]
+    return members[0] if get_origin(declared) in (Union, UnionType) and len(members) == 1 else declared

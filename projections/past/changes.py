@@ -1,0 +1,76 @@
+"""How a row came to be what it is: one change after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import NamedTuple
+
+from domain.kernel import CommitInfo, RecordedEvent
+from projections.past.folds import Step
+from projections.rows import Row, changed_fields
+
+
+class Change(NamedTuple):
+    """What a commit made of a row: the row before and after it, None where there is none.
+
+    `events` are those of the commit that did it.
+    """
+
+    events: tuple[RecordedEvent, ...]
+    before: Row | None
+    after: Row | None
+
+    @property
+    def commit(self) -> CommitInfo:
+        return self.events[0].commit
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields whose value is another one than before."""
+        return changed_fields(self.before or {}, self.after or {})
+
+
+class Changes(NamedTuple):
+    """Changes in the order of the log, and whether there are more on either side of them."""
+
+    changes: Sequence[Change]
+    has_next: bool
+    has_previous: bool
+
+
+async def by_commit(steps: AsyncIterator[Step]) -> AsyncGenerator[Change, None]:
+    """The changes that the steps of a row add up to; what a commit did and undid is none."""
+    change: Change | None = None
+    async for event, before, after in steps:
+        if change is not None and change.commit.position == event.position:
+            change = Change((*change.events, event), change.before, after)
+            continue
+        if change is not None and change.before != change.after:
+            yield change
+        change = Change((event,), before, after)
+    if change is not None and change.before != change.after:
+        yield change
+
+
+async def page_of(
+    changes: AsyncIterator[Change],
+    *,
+    first: int | None,
+    after: int | None,
+    last: int | None,
+    before: int | None,
+) -> Changes:
+    """The `first` or the `last` of the changes between two positions; reads no further than it must."""
+    page: deque[Change] = deque(maxlen=last)
+    has_previous = False
+    async for change in changes:
+        position = change.commit.position
+        if after is not None and position <= after:
+            has_previous = True
+        elif (before is not None and position >= before) or len(page) == first:
+            return Changes(list(page), True, has_previous)
+        else:
+            has_previous = has_previous or len(page) == last
+            page.append(change)
+    return Changes(list(page), False, has_previous)
