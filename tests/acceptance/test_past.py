@@ -122,3 +122,92 @@ def test_a_past_that_takes_too_many_events_is_refused_with_what_to_do(served: Se
     assert error["extensions"]["code"] == "TOO_COMPLEX"
     assert "max_past_events" in error["message"]
     assert served.ask(query, id=agent, asOf={"position": position})["agent"] == {"openTasks": 1}
+
+
+def test_the_history_of_a_task_and_why_it_is_as_it_is(served: Served) -> None:
+    agent = served.do("registerAgent", name="Writer")["stream"]
+    created = served.do("createTask", title="a", agentId=agent)
+    task = created["stream"]
+    completed = served.do("completeTask", "STORED", id=task, result={"pages": 3})
+
+    query = "query ($id: ID!, $after: Position) { taskHistory(id: $id, first: 1, after: $after) { nodes { "
+    query += (
+        "position command correlationId changedFields before { status } after { status agentId finishedAt } "
+    )
+    query += "events { type data } } pageInfo { hasNextPage endCursor } } }"
+    page = served.ask(query, id=task)["taskHistory"]
+    [first] = page["nodes"]
+    assert (first["command"], first["before"], first["position"]) == ("CreateTask", None, created["position"])
+    assert first["after"] == {"status": "ASSIGNED", "agentId": agent, "finishedAt": None}
+    assert [event["type"] for event in first["events"]] == ["task.created", "task.assigned"]
+    assert page["pageInfo"]["hasNextPage"]
+    page = served.ask(query, id=task, after=page["pageInfo"]["endCursor"])["taskHistory"]
+    [second] = page["nodes"]
+    assert (second["before"], second["after"]["status"]) == ({"status": "ASSIGNED"}, "COMPLETED")
+    assert second["changedFields"] == ["FINISHED_AT", "RESULT", "STATUS"]
+    assert not page["pageInfo"]["hasNextPage"]
+
+    why = "query ($id: ID!, $field: TaskField!, $asOf: AsOf) { taskWhy(id: $id, field: $field, asOf: $asOf) "
+    why += "{ value before event { type command position correlationId } causes { type } } }"
+    told = served.ask(why, id=task, field="STATUS")["taskWhy"]
+    assert (told["value"], told["before"], told["causes"]) == ("COMPLETED", "ASSIGNED", [])
+    assert told["event"]["type"] == "task.completed"
+    assert told["event"]["correlationId"] == second["correlationId"]
+    assert served.ask(why, id=task, field="RESULT")["taskWhy"]["value"] == {"pages": 3}
+    finished = served.ask(why, id=task, field="FINISHED_AT")["taskWhy"]
+    assert finished["value"] == second["after"]["finishedAt"]
+    then = served.ask(why, id=task, field="STATUS", asOf={"position": created["position"]})["taskWhy"]
+    assert (then["value"], then["event"]["command"]) == ("ASSIGNED", "CreateTask")
+    assert served.ask(why, id="task-none", field="STATUS")["taskWhy"] is None
+    assert completed["version"] == 3
+
+
+def test_why_writes_a_value_as_a_selection_of_it_would_be_written(served: Served) -> None:
+    workflow = served.do("startWorkflow", name="case")["stream"]
+    served.do("completeStep", id=workflow, name="draft")
+    selected = served.ask(
+        "query ($id: ID!) { workflow(id: $id) { steps { name taskId agentId completedAt } } }", id=workflow
+    )["workflow"]["steps"]
+    why = "query ($id: ID!) { workflowWhy(id: $id, field: STEPS) { value before } }"
+    assert served.ask(why, id=workflow)["workflowWhy"] == {"value": selected, "before": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ("first: 1, last: 1", "VALIDATION_FAILED", "either first or last"),
+        ("first: 0", "VALIDATION_FAILED", "first must be"),
+        ('after: "nonsense"', "VALIDATION_FAILED", "never gave out"),
+        ('last: 1, before: "nonsense"', "VALIDATION_FAILED", "never gave out"),
+        ("asOf: {}", "VALIDATION_FAILED", "either position or time"),
+        ('asOf: {time: "1999-01-01T00:00:00Z"}', "NOT_FOUND", "before the log begins"),
+    ],
+)
+def test_a_history_that_cannot_be_is_refused(
+    served: Served, arguments: str, code: str, sentence: str
+) -> None:
+    served.do("createTask", "STORED", title="x")
+    error = served.refused(f'{{ taskHistory(id: "task-1", {arguments}) {{ nodes {{ position }} }} }}')
+    assert error["extensions"]["code"] == code
+    assert sentence in error["message"]
+
+
+def test_the_past_is_not_searched(served: Served) -> None:
+    position = served.do("createTask", "STORED", title="x")["position"]
+    query = 'query ($asOf: AsOf) { tasks(search: "x", asOf: $asOf) { totalCount } }'
+    error = served.refused(query, asOf={"position": position})
+    assert (error["extensions"]["code"], error["extensions"]["path"]) == ("VALIDATION_FAILED", ["search"])
+
+
+def test_the_erased_are_in_no_history_and_no_reason(served: Served) -> None:
+    person = f"person-{uuid4().hex}"
+    note = served.do("createDocument", title="Ann", content={"born": 1990}, subjectId=person)["stream"]
+    served.do("renameDocument", "STORED", id=note, title="Ann again")
+    history = "query ($id: ID!) { documentHistory(id: $id, last: 9) { nodes { before { title content } "
+    history += "after { title content } events { data } } } "
+    history += "documentWhy(id: $id, field: TITLE) { value before event { data } } }"
+    assert "Ann" in str(served.ask(history, id=note))
+    served.do("eraseSubject", "STORED", subject=person)
+    told = served.ask(history, id=note)
+    assert "Ann" not in str(told)
+    assert "1990" not in str(told)

@@ -101,8 +101,8 @@ async def recorded(nerve: Nerve, tenant: str) -> list[Any]:
     return [event async for commit in await nerve.log.replay(tenant) for event in commit.events]
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(chosen=st.lists(commands | more_commands, min_size=8, max_size=16))
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.lists(commands | more_commands, min_size=12, max_size=16))
 async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
     nerve: Nerve, chosen: list[Command]
 ) -> None:

@@ -140,7 +140,7 @@ def test_a_command_becomes_an_input_and_a_mutation_with_its_description() -> Non
     assert printed(schema, "HangLampPayload").splitlines()[1:3] == ["  lamp: Lamp", "  receipt: Receipt!"]
 
 
-def test_a_view_becomes_a_type_two_queries_and_two_subscriptions() -> None:
+def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     schema = derive(VIEW)
     assert printed(schema, "Lamp").splitlines() == [
         "type Lamp implements Node {",
@@ -156,7 +156,8 @@ def test_a_view_becomes_a_type_two_queries_and_two_subscriptions() -> None:
     ]
     assert schema.type_map["Lamp"].description == "A lamp."
     assert schema.type_map["Colour"].description == "What a lamp shines in."
-    queries = {"lamp", "lamps", "events", "node", "versions", "stateAt", "diff", "deadLetters", "viewStatus"}
+    queries = {"lamp", "lamps", "lampHistory", "lampWhy", "events", "node", "versions", "stateAt", "diff"}
+    queries |= {"deadLetters", "viewStatus"}
     assert queries == set(fields(schema, "Query"))
     assert {"lamp", "lamps", "events", "viewStatus"} == set(fields(schema, "Subscription"))
     assert printed(schema, "LampFilter").splitlines()[1:-1] == [
