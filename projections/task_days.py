@@ -87,6 +87,7 @@ view = View(
     apply=_apply,
     filters=("day", "status", "agent_id"),
     orders=("day", "tasks"),
+    indexes=(("status", "-day"), ("agent_id", "status", "-day")),
     links=(ToOne("agent", "agents", by="agent_id"),),
     description="How many tasks came to a state on a day, with one agent.",
 )

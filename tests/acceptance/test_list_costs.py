@@ -1,4 +1,4 @@
-"""A query that no index serves is refused once a view has more rows than may be looked through."""
+"""What a list may cost: nothing is read that nobody asked for, nor all rows where no index serves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from tests.served import Served, serve
 
@@ -43,3 +44,23 @@ async def test_a_query_that_no_index_serves_is_refused_and_says_what_would(stric
     assert found == {"tasks": {"totalCount": 1, "nodes": [{"title": "Pay the invoice"}]}}
     found = strict.ask('{ agents(filter: {name: {contains: "d"}}) { totalCount } }')
     assert found == {"agents": {"totalCount": 1}}
+
+
+def test_what_is_not_selected_is_not_read(strict: Served, mongo_url: str, database: str) -> None:
+    """Neither the count nor a look beside the page; cursors cost no read at all."""
+    after = strict.ask("{ tasks(first: 1) { pageInfo { endCursor } } }")["tasks"]["pageInfo"]["endCursor"]
+    query = "query ($after: String) { tasks(first: 1, after: $after) { %s } }"
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        found = client[database]
+        for selected, reads in (
+            ("nodes { title } edges { cursor } pageInfo { hasNextPage endCursor }", ["find"]),
+            ("nodes { title } pageInfo { hasPreviousPage }", ["find", "find"]),
+            ("nodes { title } totalCount", ["aggregate", "find"]),
+        ):
+            found.command("profile", 2)
+            strict.ask(query % selected, after=after)
+            found.command("profile", 0)
+            of_rows = found["system.profile"].find({"ns": {"$regex": "view_tasks"}})
+            commands = [next(iter(told["command"])) for told in of_rows]
+            assert sorted(name for name in commands if name in ("find", "aggregate")) == reads, selected
+            found["system.profile"].drop()
