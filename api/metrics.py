@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from time import perf_counter
@@ -70,9 +71,9 @@ class Metrics:
     def handled(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
         """A consumer is done with a batch."""
         self._duration(consumer).observe(seconds)
-        for commit in commits:
-            for event in commit.events:
-                self._events(consumer, event.type).inc()
+        types = collections.Counter(event.type for commit in commits for event in commit.events)
+        for name, count in types.items():
+            self._events(consumer, name).inc(count)
 
     def around(self, consumer: str, handler: Handler) -> Handler:
         """The handler with each of its batches measured."""

@@ -47,8 +47,9 @@ def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]
     Raises Unavailable at an event that this process lacks the key for.
     """
     found: dict[str, list[Touch]] = {}
+    categories = view.categories
     for commit in commits:
-        if commit.info is None or commit.info.category not in view.categories:
+        if commit.info is None or commit.info.category not in categories:
             continue
         places: dict[str, int] = {}
         for event in commit.events:
