@@ -122,3 +122,19 @@ async def test_a_view_that_is_built_from_the_archive_has_the_same_rows(
         await drop_view(view, rig.database)
         await rig.projected(20)
         assert await rig.documents() == before == folded(await rig.commits())
+
+
+async def test_a_view_is_built_anew_from_a_log_that_is_partly_archived(
+    mongo_url: str, redis_url: str, database: str, blobs: BlobStore
+) -> None:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, archive=blobs, work=True) as rig:
+        await tell(rig, some_history(seed=10, length=60, notes=6))
+        await rig.projected()
+        before = await rig.documents()
+        await Archiver(rig.database, blobs, now, commits=7).run(40)
+        assert await rig.database["log"].count_documents({"archived": {"$exists": True}}) > 20
+        await rig.rebuilds.begin("notes")
+        async with asyncio.timeout(20):
+            while (await rig.checkpoints.standing("view.notes")).active != 2:
+                await asyncio.sleep(0.01)
+        assert await rig.documents(2) == before == folded(await rig.commits())
