@@ -10,13 +10,16 @@ from domain.kernel import Commit, RecordedEvent
 from eventstore.driver import Document
 from projections.projecting.dead_letters import Letter
 from projections.projecting.parking import (
+    UNSTORABLE,
     EventName,
     Parked,
     alone,
+    encode,
     failed,
     parked_in,
     row_ids,
     unreadable,
+    unstorable,
 )
 from projections.rows import Row, fields, row_key
 from projections.view import View
@@ -69,10 +72,12 @@ class RowFold:
     """One row while events are folded into it, with the subjects whose data they hold or held.
 
     An event that cannot be folded is parked, and later ones of its stream wait behind it; `failures` tells
-    what was parked by this fold, and why. What is `dropped` is left out.
+    what was parked by this fold, and why. What is `dropped` is left out. With `careful` an event is
+    parked, too, that makes of the row what cannot be stored.
     """
 
     __slots__ = (
+        "_careful",
         "_created",
         "_dropped",
         "_open",
@@ -84,8 +89,16 @@ class RowFold:
         "failures",
     )
 
-    def __init__(self, view: View[Any], stored: Document | None, dropped: Iterable[EventName] = ()) -> None:
+    def __init__(
+        self,
+        view: View[Any],
+        stored: Document | None,
+        dropped: Iterable[EventName] = (),
+        *,
+        careful: bool = False,
+    ) -> None:
         self._view = view
+        self._careful = careful
         known: Document = stored or {}
         self._row = None if known.get("_gone", True) else fields(known)
         self._created: int = known.get("_created", 0)
@@ -117,9 +130,12 @@ class RowFold:
             return self.park(event, failure)
         before = self._row
         try:
-            self._row = self._view.apply(id, before, event)
+            after = self._view.apply(id, before, event)
         except Exception as error:
             return self.park(event, failed(error))
+        if self._careful and (failure := unstorable(after)) is not None:
+            return self.park(event, failure)
+        self._row = after
         changed = bool(self._row != before)
         if event.subjects or event.erased:
             # Also what changes nothing is to be found, should it read otherwise once its subject is erased.
@@ -176,9 +192,10 @@ class RowFold:
 
 
 class Folded(NamedTuple):
-    """A row to be written, and the letters of what was parked in it."""
+    """A row to be written, also as it is stored, and the letters of what was parked in it."""
 
     document: Document
+    encoded: bytes
     letters: Sequence[Letter]
 
 
@@ -198,8 +215,17 @@ class Fold:
             return None
         if stored is not None and stored["_generation"] < self.generation:
             stored = None
+        try:
+            return self._folded(stored, touched)
+        except UNSTORABLE:
+            # One of the events is to blame: which of them, costs an encoding each to tell.
+            return self._folded(stored, touched, careful=True)
+
+    def _folded(
+        self, stored: Document | None, touched: Sequence[Touch], *, careful: bool = False
+    ) -> Folded | None:
         done = 0 if stored is None else stored["_position"]
-        fold = RowFold(self.view, stored)
+        fold = RowFold(self.view, stored, careful=careful)
         last: Touch | None = None
         for touch in touched:
             if touch.event.position > done and touch.into(fold):
@@ -208,4 +234,5 @@ class Fold:
             return None
         place = Place(last.event.position, last.place)
         document = fold.document(last.tenant, last.id, place, self.generation)
-        return Folded(document, fold.letters(document["_id"], None if last.failure else last.id))
+        letters = fold.letters(document["_id"], None if last.failure else last.id)
+        return Folded(document, encode(document), letters)

@@ -7,14 +7,22 @@ rows it touches is parked by itself, in a row of its own that no query finds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+import bson
 
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.driver import Document
 from projections.view import View, by_stream
 from subscriptions.consuming.failing import Failure, raised
+
+UNSTORABLE = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)
+"""What is raised of a row that BSON has no form for."""
+
+MAX_ROW_BYTES = 16_000_000
+"""Of a row as it is stored; MongoDB's own limit for a document is a little higher."""
 
 
 class EventName(NamedTuple):
@@ -47,6 +55,23 @@ def failed(error: Exception) -> Failure:
     if isinstance(error, MemoryError):
         raise error
     return raised(error)
+
+
+def encode(row: Mapping[str, Any]) -> bytes:
+    """The row as MongoDB stores it; raises one of `UNSTORABLE` where it cannot."""
+    encoded: bytes = bson.encode(row)
+    if len(encoded) > MAX_ROW_BYTES:
+        raise OverflowError(f"a row may have {MAX_ROW_BYTES} bytes")
+    return encoded
+
+
+def unstorable(row: Mapping[str, Any] | None) -> Failure | None:
+    """Why a row cannot be stored, None where it can be."""
+    try:
+        encode(row or {})
+    except UNSTORABLE as error:
+        return Failure(type(error).__name__, "the row as it would be is beyond what MongoDB stores")
+    return None
 
 
 def unreadable(view: View[Any], event: RecordedEvent) -> Failure | None:

@@ -111,7 +111,7 @@ class Projector:
         letters = [letter for row in changed for letter in row.letters]
         if letters:
             await self._letters.record(self._fold.generation, letters)
-        await self._stored.write([row.document for row in changed], stored)
+        await self._stored.write(changed, stored)
         if changed:
             self._written(max(row.document["_position"] for row in changed))
         if letters:

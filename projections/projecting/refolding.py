@@ -71,7 +71,8 @@ class Refolder:
             return {}
         dropped = await drops(self._log, tenant, self._view.name, upto)
         folds = {
-            row: RowFold(self._view, _erasure(stored), dropped.get(row, ())) for row, stored in rows.items()
+            row: RowFold(self._view, _erasure(stored), dropped.get(row, ()), careful=True)
+            for row, stored in rows.items()
         }
         async for event in self._history(tenant, upto, list(rows)):
             ids = row_ids(self._view, event)

@@ -16,7 +16,7 @@ from pymongo import InsertOne, ReplaceOne
 
 from eventstore.driver import CODEC, Collection, Document, Write, unavailable_if_down
 from eventstore.lru import Lru
-from projections.projecting.folding import Touch
+from projections.projecting.folding import Folded, Touch
 from projections.rows import key_filter, write
 from projections.view import View, by_stream
 
@@ -62,12 +62,12 @@ class StoredRows:
         event = first.event
         return self._by_stream and first.failure is None and event.version == 1
 
-    async def write(self, documents: Sequence[Document], stored: Mapping[str, Document]) -> None:
+    async def write(self, folded: Sequence[Folded], stored: Mapping[str, Document]) -> None:
         """Write the rows, where they have not come further; `stored` are those that `load` found.
 
         Raises Unavailable.
         """
-        rows = [(document, RawBSONDocument(bson.encode(document))) for document in documents]
+        rows = [(row.document, RawBSONDocument(row.encoded)) for row in folded]
         inserts = [row for row in rows if row[0]["_id"] not in stored]
         replacements = [_replacement(*row) for row in rows if row[0]["_id"] in stored]
         with unavailable_if_down():

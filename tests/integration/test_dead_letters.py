@@ -255,6 +255,21 @@ async def test_a_retry_reads_what_could_not_be_read(rig: Rig) -> None:
     assert await letters(rig) == []
 
 
+async def test_a_row_that_cannot_be_stored_keeps_no_other_from_being_written(rig: Rig) -> None:
+    """Neither when its event is folded, nor when it is retried."""
+    projector = await begun(rig, Dose())
+    await rig.append("note-a", Written(text="x"), Scored(by=2**63 - 1), Scored(by=1), Scored(by=1))
+    await rig.append("note-b", Written(text="y"))
+    await projector.handle(await rig.commits())
+    (waiting,) = await letters(rig)
+    await decide(rig, waiting, drop=False)
+    await projector.handle((await rig.commits())[-1:])
+    (again,) = await letters(rig)
+    assert (waiting["version"], waiting["error"], again["failures"]) == (3, "OverflowError", 2)
+    rows = await collection(rig.database, notes.view, 1).find().to_list(None)
+    assert {row["id"]: row["score"] for row in rows} == {"note-a": 2**63 - 1, "note-b": 0}
+
+
 STREAMS = 1_000
 
 

@@ -20,6 +20,7 @@ from projections.rows import fields
 from projections.view import View
 from subscriptions.consuming.failing import Failure
 from subscriptions.messages import Place
+from tests import notes
 from tests.notes import Erased, Linked, Scored, Written
 from tests.poison import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread
 
@@ -155,6 +156,30 @@ def test_what_was_dropped_is_left_out_and_its_stream_goes_on() -> None:
         fold.take("note-a", event)
     row = fold.document("default", "note-a", Place(1), 1)
     assert (row["score"], fold.failures, "_parked" in row) == (2, [], False)
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (Scored(by=2**63 - 1), "OverflowError"),
+        (Written(text="\ud800"), "UnicodeEncodeError"),
+        (Written(text="x" * 16_000_001), "OverflowError"),
+    ],
+)
+def test_what_makes_a_row_that_cannot_be_stored_is_parked(event: Event, error: str) -> None:
+    commits = commits_of(
+        [
+            ("note-a", [Written(text="x"), Scored(by=1)]),
+            ("note-b", [Written(text="x")]),
+            ("note-a", [event, Scored(by=1)]),
+        ]
+    )
+    rows, letters = folded(notes.view, [commits])
+    assert rows["default/note-b"]["text"] == "x"
+    row = rows["default/note-a"]
+    assert (row["text"], row["score"], [parked.version for parked in parked_in(row)]) == ("x", 1, [3])
+    (letter,) = letters.values()
+    assert (letter.event.version, letter.failure.error) == (3, error)
 
 
 def test_a_process_without_memory_parks_nothing() -> None:
