@@ -10,14 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.deadletters.events import DeadLetterDropped, DeadLetterRetried
 from domain.kernel import Commit, Event
-from eventstore.driver import Collection, Database
 from projections.projecting.projector import Projector
-from projections.rows import collection, fields, slots
-from subscriptions.consuming.checkpoints import Checkpoint
+from projections.rows import collection, slots
 from tests import notes
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.parked import begun, decide, letters, rows_held, rows_told
 from tests.poison import NOWHERE, POISON, SECRET, Dose, poisoned
 
 NAMES = ("note-a", "note-b", "note-c")
@@ -39,42 +37,6 @@ WRITTEN = ("log", "counters", *slots(notes.view), "dead_letters")
 async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
     async with open_rig(mongo_url, redis_url, database) as rig:
         yield rig
-
-
-async def begun(rig: Rig, dose: Dose, generation: int = 1) -> Projector:
-    projector = Projector(poisoned(dose), rig.database, rig.log)
-    await projector.begin(Checkpoint(generation, 0))
-    return projector
-
-
-async def letters(rig: Rig) -> list[dict[str, Any]]:
-    return await rig.database["dead_letters"].find().sort([("_id", 1)]).to_list(None)
-
-
-async def decide(rig: Rig, letter: dict[str, Any], *, drop: bool) -> None:
-    """Put on record that the letter is retried or dropped."""
-    named = {name: letter[name] for name in ("view", "row", "stream", "version")}
-    event = DeadLetterDropped(**named) if drop else DeadLetterRetried(**named)
-    await rig.append(f"deadletter-{letter['stream']}", event)
-
-
-def rows_told(commits: Sequence[Commit], dropped: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """The rows that the sound view makes of the log, one event after the other, without what was dropped."""
-    without = {(letter["row"], letter["stream"], letter["version"]) for letter in dropped}
-    rows: dict[str, Any] = {}
-    for event in (event for commit in commits for event in commit.events):
-        if event.commit.category != "note" or (None, event.stream, event.version) in without:
-            continue
-        for row in dict.fromkeys(notes.view.key(event)):
-            if (row, event.stream, event.version) not in without:
-                rows[row] = notes.view.apply(row, rows.get(row), event)
-    return {row: told for row, told in rows.items() if told is not None}
-
-
-async def rows_held(rig: Rig, generation: int = 1) -> dict[str, Any]:
-    stored = await collection(rig.database, notes.view, generation).find().to_list(None)
-    assert [row["_id"] for row in stored if "_parked" in row] == []
-    return {row["id"]: fields(row) for row in stored if not row["_gone"]}
 
 
 class Behind:
@@ -127,85 +89,6 @@ def test_i8_once_the_fold_is_mended_retries_lead_to_what_a_replay_of_the_whole_l
             assert await rows_held(rig, 2) == rows_told(commits, dropped)
 
     asyncio.run(check())
-
-
-class Killed(BaseException):
-    """The process is no more."""
-
-
-class Mortal:
-    """A database whose process dies when it has `left` no more writes."""
-
-    def __init__(self, real: Database) -> None:
-        self._real = real
-        self.left = 1_000
-
-    @property
-    def name(self) -> str:
-        return self._real.name
-
-    def __getitem__(self, name: str) -> Any:
-        return _Mortal(self._real[name], self)
-
-    def write(self) -> None:
-        if not self.left:
-            raise Killed
-        self.left -= 1
-
-
-class _Mortal:
-    def __init__(self, real: Collection, database: Mortal) -> None:
-        self._real = real
-        self._database = database
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("bulk_write", "delete_many", "update_one", "insert_one"):
-            self._database.write()
-        return getattr(self._real, name)
-
-
-@pytest.mark.parametrize("last", range(7))
-async def test_i8_a_crash_between_a_row_and_its_letter_leaves_both_or_neither_once_the_batch_is_done_again(
-    rig: Rig, last: int
-) -> None:
-    """Before any write of two batches: in the first an event is parked, in the second it is retried."""
-    dose = Dose()
-    await rig.append("note-a", Written(text="x"), Scored(by=POISON), Scored(by=1), Linked(to=NOWHERE))
-    await rig.append("note-b", Scored(by=POISON))
-    first = await rig.commits()
-    sound = await begun(rig, dose)
-    mortal: Any = Mortal(rig.database)
-    dying = Projector(poisoned(dose), mortal, rig.log)
-    await dying.begin(Checkpoint(1, 0))
-    mortal.left = last
-    killed = await _dies(dying, first)
-    await sound.handle(first)
-    waiting = await letters(rig)
-    assert [(one["row"], one["version"], one["failures"]) for one in waiting] == [
-        (None, 4, 1),
-        ("note-a", 2, 1),
-        ("note-b", 1, 1),
-    ]
-    dose.mended = True
-    for letter in waiting[1:]:
-        await decide(rig, letter, drop=letter["row"] == "note-b")
-    commits = await rig.commits()
-    if not killed:
-        killed = await _dies(dying, commits[2:])
-    await sound.handle(commits[2:])
-    assert (await letters(rig)) == [waiting[0]]
-    await decide(rig, waiting[0], drop=False)
-    await sound.handle((await rig.commits())[-1:])
-    assert await rows_held(rig) == rows_told(commits, [waiting[2]])
-    assert killed == (last < 6)
-
-
-async def _dies(projector: Projector, commits: Sequence[Commit]) -> bool:
-    try:
-        await projector.handle(commits)
-    except Killed:
-        return True
-    return False
 
 
 async def test_what_fails_again_waits_on_and_says_how_often(rig: Rig) -> None:
