@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+KEPT = 1_000
+"""Projections, of which there is one for each selection that is in use."""
 
 Fields = frozenset[str]
 """Names of a row's fields; of a field that is an object or a list of them, ``name.inner`` names a part."""
 
 
-def projection(fields: Fields | None, *needed: str) -> dict[str, int] | None:
+@lru_cache(KEPT)
+def projection(fields: Fields | None, *needed: str) -> Mapping[str, int] | None:
     """The MongoDB projection to these fields and what else is needed; None, for all, where `fields` is."""
     if fields is None:
         return None
