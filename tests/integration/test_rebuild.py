@@ -13,7 +13,7 @@ import pytest
 
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import InvariantViolated, NotFound
-from projections.rebuilding import rebuild
+from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus, ViewStatus
 from subscriptions.consuming.standing import State
 from tests.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
@@ -121,7 +121,7 @@ async def test_changed_code_begins_a_rebuild_by_itself_and_says_so(
 async def test_a_rebuild_is_cancelled_and_goes_on_where_it_was(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuild, "NEAR", -1)  # Never near enough to be switched to.
+    monkeypatch.setattr(Rebuild, "_switch", _not_yet)
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
         await some_notes(rig, 5)
         await rig.projected()
@@ -142,6 +142,11 @@ async def test_a_rebuild_is_cancelled_and_goes_on_where_it_was(
         assert await rig.rebuilds.resume("notes") == 2
         await in_use(rig, 2)
         assert await rig.documents() == folded(await rig.commits())
+
+
+async def _not_yet(*_: object) -> bool:
+    await asyncio.sleep(0.02)
+    return False
 
 
 async def _building_at(rig: Rig, await_events: int) -> GenerationStatus | None:
