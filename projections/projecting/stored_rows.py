@@ -20,7 +20,7 @@ from projections.projecting.folding import Folded, Touch
 from projections.rows import key_filter, write
 from projections.view import View, by_stream
 
-MEMORY = 16_000_000
+MEMORY = 8_000_000
 """Bytes of rows that a projector remembers, as they are stored; those that changed last."""
 
 OVERHEAD = 250
