@@ -12,6 +12,7 @@ from strawberry.dataloader import DataLoader
 from api.graphql.context import Info, RequestContext
 from api.graphql.queries import connection_value, page_size
 from api.graphql.selections import Linked
+from projections.past.reader import AS_OF
 from projections.querying.fields import Fields
 from projections.querying.queries import Page
 from projections.querying.related import Wanted
@@ -20,17 +21,17 @@ from projections.view import View
 
 
 class LinkedRow(Linked):
-    """The row whose id is the item `key` of the source; null where there is none."""
+    """The row whose id is the item `key` of the source; null where there is none. Of the past, as of then."""
 
     def __call__(self, source: Mapping[str, Any], info: Info) -> Coroutine[Any, Any, Row | None] | None:
         key = source.get(self.key)
-        return None if key is None else self._read(key, info)
+        return None if key is None else self._read(key, source.get(AS_OF), info)
 
-    async def _read(self, id: str, info: Info) -> Row | None:
+    async def _read(self, id: str, as_of: int | None, info: Info) -> Row | None:
         context = info.context
         fields = context.selections.fields(info, self.view)
-        load = partial(_rows, context, self.view, fields)
-        row: Row | None = await context.reads.loader((self.view.name, fields), load).load(id)
+        load = partial(_rows, context, self.view, fields, as_of)
+        row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
         context.reads.tell(1, context.services.max_rows)
         return row
 
@@ -61,6 +62,8 @@ class LinkedRows(Linked):
             after,
             context.selections.fields(info, self.view),
         )
+        if AS_OF in source:
+            return await _past_page(context, self.view, wanted, source[self.key], source[AS_OF])
         # At one place of a document the arguments are the same for every row.
         place = (self.view.name, *map(id, info.field_nodes))
         pages = context.reads.loader(("pages", *place), partial(_pages, context, self.view, wanted))
@@ -74,16 +77,40 @@ class LinkedRows(Linked):
         return connection_value(page, partial(_loaded, counts, owner))
 
 
+async def _past_page(
+    context: RequestContext, view: View[Any], wanted: Wanted, owner: str, as_of: int
+) -> dict[str, Any]:
+    """A page as of a position. One is read for each owner; what has changed since is folded once for all."""
+    then, tenant, most = (
+        context.services.past[view.name].at(as_of),
+        context.scope.tenant,
+        context.services.max_rows,
+    )
+    own = {"and": [wanted.filter or {}, {wanted.by: {"eq": owner}}]}
+    async with context.reads.turn(most):
+        page = await then.page(
+            tenant, own, wanted.order, first=wanted.first, after=wanted.after, fields=wanted.fields
+        )
+        context.reads.read(len(page.rows), most)
+    context.reads.tell(len(page.rows), most)
+    return connection_value(page, partial(then.count, tenant, own))
+
+
 async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:
     return await loader.load(key)
 
 
 async def _rows(
-    context: RequestContext, view: View[Any], fields: Fields | None, ids: Sequence[str]
+    context: RequestContext, view: View[Any], fields: Fields | None, as_of: int | None, ids: Sequence[str]
 ) -> list[Row | None]:
     reads, most = context.reads, context.services.max_rows
     async with reads.turn(most):
-        found = await context.services.related[view.name].get(context.scope.tenant, ids, fields)
+        tenant, services = context.scope.tenant, context.services
+        found: Mapping[str, Row]
+        if as_of is None:
+            found = await services.related[view.name].get(tenant, ids, fields)
+        else:
+            found = await services.past[view.name].at(as_of).rows(tenant, ids)
         reads.read(len(found), most)
     return [found.get(one) for one in ids]
 

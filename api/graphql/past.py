@@ -21,7 +21,7 @@ from api.graphql.queries import connection, page_size
 from api.graphql.scalars import JSON, Position, write_moment
 from api.graphql.types import TypeMap
 from projections.past.changes import Change
-from projections.past.reader import PastView
+from projections.past.reader import AS_OF, PastView
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -136,8 +136,8 @@ def _told(change: Change, context: RequestContext) -> dict[str, Any]:
         "command_id": commit.command_id,
         "correlation_id": commit.correlation,
         "changed_fields": change.fields,
-        "before": change.before,
-        "after": change.after,
+        "before": change.before and {**change.before, AS_OF: commit.position - 1},
+        "after": change.after and {**change.after, AS_OF: commit.position},
         "events": [event_row(event, context) for event in change.events],
     }
 

@@ -26,6 +26,9 @@ from projections.querying.ordering import OrderBy
 from projections.querying.queries import Page, ViewReader
 from projections.rows import Row, row_key
 
+AS_OF = "_as_of"
+"""Under this name a row of the past says of which position it is, for what it links to."""
+
 
 class PastReader:
     """Gives one view as of any position. A question that takes more than `most` events raises TooComplex.
@@ -65,15 +68,18 @@ class PastView:
 
     async def get(self, tenant: str, id: str) -> Row | None:
         """The tenant's row of this id, None where it was not there then."""
-        reader = self.past.reader
+        return (await self.rows(tenant, [id])).get(id)
+
+    async def rows(self, tenant: str, ids: Sequence[str]) -> dict[str, Row]:
+        """Those of the tenant's rows of these ids that were there then."""
+        reader, found = self.past.reader, list[Row]()
+        changed = ids
         if await reader.position() >= await self._needed():
-            row = await reader.stored(row_key(tenant, id))
-            if row is None or row["_created"] > self.position:
-                return None
-            if row["_position"] <= self.position:
-                return None if row["_gone"] else row
-        rows = await self.past.folds.rows(tenant, [id], self.position, self.past.budget())
-        return None if rows[id]["_gone"] else rows[id]
+            stored = await reader.stored_rows([row_key(tenant, one) for one in ids])
+            found = [row for row in stored if row["_position"] <= self.position]
+            changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
+        folded = await self.past.folds.rows(tenant, changed, self.position, self.past.budget())
+        return {row["id"]: self._marked(row) for row in (*found, *folded.values()) if not row["_gone"]}
 
     async def page(
         self,
@@ -106,7 +112,8 @@ class PastView:
             fields=fields,
             unchanged_since=self.position,
         )
-        return _with(page, await self._changed(tenant, filter), first, after, last, before)
+        page = _with(page, await self._changed(tenant, filter), first, after, last, before)
+        return replace(page, rows=list(map(self._marked, page.rows)))
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
@@ -147,6 +154,9 @@ class PastView:
         before = None if setting.before is None else setting.before.get(field)
         causes = await causes_of(self.past.log, tenant, setting.event, budget)
         return Reason(setting.event, before, row.get(field), causes)
+
+    def _marked(self, row: Row) -> Row:
+        return {**row, AS_OF: self.position}
 
     async def _changed(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
         """The rows that have changed since and met the filter then."""

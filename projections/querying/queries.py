@@ -105,6 +105,12 @@ class ViewReader:
         with unavailable_if_down():
             return await stored.find_one({"_id": key})
 
+    async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
+        """The rows of these keys, even if they are gone."""
+        stored = await self._standing.rows()
+        with unavailable_if_down():
+            return list(await stored.find({"_id": {"$in": keys}}).to_list(None))
+
     async def page(
         self,
         tenant: str,

@@ -224,11 +224,3 @@ async def test_at_least_holds_for_the_views_of_links_too(
             assert answer["tasks"] == {"nodes": [{"agentId": agent}]}
             stale = await asyncio.to_thread(served.refused, query % "agent { name }", at=position)
             assert (stale["extensions"]["code"], stale["extensions"]["view"]) == ("STALE_READ", "agents")
-
-
-def test_links_do_not_lead_from_the_past_to_now(site: Site) -> None:
-    past = 'asOf: {time: "2024-01-01T00:00:00Z"}'
-    one = f'{{ agent(id: "x", {past}) {{ tasks {{ totalCount }} }} }}'
-    for query in (one, f"{{ tasks({past}) {{ nodes {{ agent {{ id }} }} }} }}"):
-        error = site.served.refused(query)
-        assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": ["asOf"]}
