@@ -10,14 +10,15 @@ from domain.kernel import Commit
 from projections.projecting.projector import Projector
 from projections.rows import collection, fields
 from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consuming.standing import WHOLE, Partition
 from tests import notes
 from tests.notes import Rig
 from tests.poison import Dose, poisoned
 
 
-async def begun(rig: Rig, dose: Dose, generation: int = 1) -> Projector:
+async def begun(rig: Rig, dose: Dose, generation: int = 1, partition: Partition = WHOLE) -> Projector:
     projector = Projector(poisoned(dose), rig.database, rig.log)
-    await projector.begin(Checkpoint(generation, 0))
+    await projector.begin(Checkpoint(generation, 0, partition))
     return projector
 
 

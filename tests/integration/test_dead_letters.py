@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from domain.kernel import Commit, Event
 from projections.projecting.projector import Projector
 from projections.rows import collection, slots
+from subscriptions.consuming.standing import Partition
 from tests import notes
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
 from tests.parked import begun, decide, letters, rows_held, rows_told
@@ -51,19 +52,21 @@ class Behind:
         self._at = min(len(commits), self._at + by)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("shares", [1, 2])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=schedules)
 def test_i8_once_the_fold_is_mended_retries_lead_to_what_a_replay_of_the_whole_log_tells(
-    mongo_url: str, redis_url: str, database: str, schedule: list[tuple[Any, ...]]
+    mongo_url: str, redis_url: str, database: str, shares: int, schedule: list[tuple[Any, ...]]
 ) -> None:
-    """Of three projectors, none of which waits for the others; and what was dropped stays so."""
+    """Of three projectors that share the rows or do all of them, and none of which waits for the others."""
 
     async def check() -> None:
         async with open_rig(mongo_url, redis_url, database) as rig:
             for name in WRITTEN:
                 await rig.database[name].delete_many({})
             dose, dropped = Dose(), []
-            projectors = [Behind(await begun(rig, dose)) for _ in range(3)]
+            partitions = [Partition(number % shares, shares) for number in range(3)]
+            projectors = [Behind(await begun(rig, dose, partition=one)) for one in partitions]
             for step in schedule:
                 match step:
                     case ("append", stream, happened):
@@ -75,7 +78,8 @@ def test_i8_once_the_fold_is_mended_retries_lead_to_what_a_replay_of_the_whole_l
                         await decide(rig, letter, drop=decision == "drop")
                         dropped += [letter] if decision == "drop" else []
             dose.mended = True
-            await projectors[0].move(await rig.commits(), 1_000)
+            for one in projectors[:shares]:
+                await one.move(await rig.commits(), 1_000)
             for letter in await letters(rig):
                 await decide(rig, letter, drop=False)
             commits = await rig.commits()
