@@ -25,7 +25,7 @@ CLIENTS = 8
 SHARES = {"undisturbed": 8, "workers killed": 1, "Redis down": 1}
 """Of ten pairs, in what weather, one after the other."""
 
-BETWEEN = 10
+BETWEEN = 40
 """Pairs between two kills of a worker."""
 
 CREATE = """mutation { createDocument(input: {title: "none", content: {}}, await: PROJECTED) {
