@@ -16,7 +16,7 @@ from api.settings import Settings
 from tests.support import Servers, eventually
 
 POLL_INTERVAL = 0.2
-LEASE_TIME = 2.0
+LEASE_TIME = 1.5
 
 PATIENCE = 60.0
 """Seconds that a process may take to serve on a machine that does much else."""

@@ -42,6 +42,9 @@ GAP = 1.0
 BREATHS = 5
 """Kills after which every view must have gone on."""
 
+GOING_ON = 3 * PATIENCE
+"""Seconds in which every view must have done so: on a machine that does much else, workers starve."""
+
 ENOUGH = 20
 """Positions by which all views must have gone on then."""
 
@@ -185,7 +188,7 @@ class ViewKills:
                 assert writer.exit_code is None, writer.complaint()
             return min(self.onlooker.positions.values()) >= goal
 
-        eventually(gone_on, PATIENCE)
+        eventually(gone_on, GOING_ON)
 
     def _finish(self) -> None:
         for writer in self._writers:
@@ -199,7 +202,7 @@ class ViewKills:
     async def _judge(self) -> None:
         async with open_nerve(self._settings) as nerve:
             head = await nerve.log.head()
-            await asyncio.gather(*(one.wait_for(head, PATIENCE) for one in nerve.readers.values()))
+            await asyncio.gather(*(one.wait_for(head, GOING_ON) for one in nerve.readers.values()))
             self.onlooker.end()
             commits = await _everything(nerve, head)
             replay = Replay(self.views, self.onlooker.sights)
