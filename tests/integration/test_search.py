@@ -53,6 +53,7 @@ FINDS: dict[str, list[int]] = {
     "the -invoice": [3],
     'march -"the invoice"': [3],
     "invoice -pay": [2],
+    "march -rep": [0, 3],
     "task-01j": [2],
     "invoice -task-01j": [0],
     "invoice april march": [],
