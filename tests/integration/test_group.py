@@ -77,8 +77,8 @@ def loads(standing: Standing) -> list[int]:
 async def test_processes_that_come_and_go_share_the_partitions_fairly_and_each_partition_sees_all(
     rig: Rig,
 ) -> None:
-    handled = Handled()
-    groups = [group(rig, Work("", handled.handler), partitions=5) for _ in range(3)]
+    handled, work = Handled(), {"partitions": 5, "lease_time": 600}
+    groups = [group(rig, Work("", handled.handler), **work) for _ in range(3)]
     await rig.write("abc")
     await groups[0].start()
     await stands(rig, lambda standing: loads(standing) == [5] and standing.position == 3)

@@ -54,6 +54,22 @@ def test_i8_partitions_that_go_on_by_themselves_with_crashes_and_takeovers_fold_
     asyncio.run(check())
 
 
+async def test_a_projector_writes_the_rows_of_its_partition_alone(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with open_rig(mongo_url, redis_url, database) as rig:
+        commits = await tell(rig, some_history(seed=3, length=30, notes=12))
+        keys = folded(commits).keys()
+        written: set[str] = set()
+        for number in range(3):
+            projector = Projector(view, rig.database, rig.log)
+            await projector.begin(Checkpoint(1, 0, Partition(number, 3)))
+            await projector.handle(commits)
+            written |= {key for key in keys if Partition(number, 3).has(key)}
+            assert (await rig.documents()).keys() == written
+        assert written == keys
+
+
 async def test_i8_workers_that_come_and_go_leave_what_one_event_after_the_other_would(
     mongo_url: str, redis_url: str, database: str
 ) -> None:

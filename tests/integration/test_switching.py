@@ -14,8 +14,8 @@ from projections.standing import consumer_name, switch_topic
 from projections.watching.held import Changed, Snapshot
 from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease
-from tests.consumed import hold, opened, switch
+from subscriptions.consuming.leases import Lease, Leases
+from tests.consumed import TERM, hold, opened, switch
 from tests.notes import Rig, Scored, Written, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -76,10 +76,8 @@ async def test_i9_a_message_tells_readers_of_a_switch(rig: Rig) -> None:
     assert await score(rig) == 5
 
 
-async def test_i9_without_any_message_a_switch_is_noticed_by_the_poll(
-    mongo_url: str, redis_url: str, database: str
-) -> None:
-    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05) as rig:
+async def test_i9_without_redis_a_switch_is_noticed_by_the_poll(mongo_url: str, database: str) -> None:
+    async with open_rig(mongo_url, "redis://127.0.0.1:1/", database, poll_interval=0.05) as rig:
         _, new = await two(rig)
         assert await score(rig) == 0
         await switch(rig, new, 3)
@@ -169,7 +167,9 @@ async def test_i9_positions_and_rows_never_go_back_while_generations_are_switche
             async with asyncio.timeout(DEADLINE):
                 while (await opened(rig)).generations[number].position < position:
                     await asyncio.sleep(0.01)
-            await switch(rig, await hold(rig, number, code=code), position)
+            leader = await hold(rig, number, code=code)
+            await switch(rig, leader, position)
+            await Leases(rig.database, "the test", TERM).release([leader])
             assert (await opened(rig)).active == number
         over.set()
         assert await watching > 10
