@@ -18,6 +18,7 @@ from api.cli import (
     tools,
     verify,
     views,
+    why,
 )
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ for command in (
     archive.archive,
     subjects.erase,
     export.export,
+    why.why,
 ):
     app.command()(command)
 app.command("import")(tools.import_file)

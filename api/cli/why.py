@@ -1,0 +1,68 @@
+"""``nerve why``: why a field of a row has its value."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.text import Text
+
+from api.cli.events import print_line
+from api.cli.points import as_of
+from api.cli.terminal import output, running_nerve
+from api.composition import Nerve
+from domain.kernel import Scope
+from domain.kernel.errors import NotFound
+from eventstore.reading.as_of import AsOf
+from projections.past.reasons import Reason
+from projections.view import View
+
+
+def why(
+    row: Annotated[str, typer.Argument(help="The id of a row, such as task-42.")],
+    field: Annotated[str, typer.Argument(help="A field of it, such as status.")],
+    view: Annotated[
+        str | None, typer.Option(help="The view; without it, the one that the id belongs to.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="As of this position, or moment such as 2026-01-31T12:00:00Z.")
+    ] = None,
+) -> None:
+    """Show why a field of a row has its value: the event that set it, and the events that led to that."""
+    reason = asyncio.run(_why(row, field, view, None if at is None else as_of(at)))
+    before, value = (orjson.dumps(one, default=str).decode() for one in (reason.before, reason.value))
+    output.print(Text(f"{field}: {before} → {value}", style="bold"), soft_wrap=True)
+    commit = reason.event.commit
+    by = f" by {commit.actor}" if commit.actor else ""
+    text = f"{commit.command} {commit.command_id}{by}, correlation {commit.correlation}"
+    output.print(text, highlight=False, markup=False, soft_wrap=True)
+    for event in (reason.event, *reason.causes):
+        print_line(event)
+
+
+async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Reason:
+    async with running_nerve() as nerve:
+        view, tenant = _view(nerve, row, name), Scope().tenant
+        if field not in view.row.__annotations__:
+            raise NotFound(
+                f"a {view.single} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"
+            )
+        position = await (nerve.log.settled() if point is None else nerve.log.position_at(tenant, point))
+        reason = await nerve.services.past[view.name].at(position).why(tenant, row, field)
+    if reason is None:
+        raise NotFound(f"{view.name} has no row {row!r} at position {position}")
+    return reason
+
+
+def _view(nerve: Nerve, row: str, name: str | None) -> View[Any]:
+    views = {view.name: view for view in nerve.views}
+    category = row.partition("-")[0]
+    if name is None:
+        name = next(
+            (view.name for view in nerve.views if view.single == view.context.category == category), ""
+        )
+    if name not in views:
+        raise NotFound(f"say with --view which view {row!r} is a row of; there are {', '.join(views)}")
+    return views[name]

@@ -1,0 +1,43 @@
+"""`nerve why`, for what a running nerve has stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli.app import app
+from domain.kernel.errors import NerveError
+from tests.served import serve
+
+
+def test_why_a_value_is_there_is_told_on_the_command_line(
+    mongo_url: str, redis_url: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    urls = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    nerve = CliRunner(env={f"NERVE_{name.upper()}": value for name, value in urls.items()})
+    with serve(worker=False, **urls) as served:
+        agent = served.do("registerAgent", "STORED", name="Writer")["stream"]
+        task = served.do("createTask", "STORED", title="a", agentId=agent)["stream"]
+        served.do("completeTask", "STORED", id=task)
+        told = nerve.invoke(app, ["why", task, "status"], catch_exceptions=False).output
+        assert 'status: "ASSIGNED" → "COMPLETED"' in told
+        assert "CompleteTask" in told
+        assert "task.completed" in told
+        then = nerve.invoke(app, ["why", task, "status", "--at", "2"], catch_exceptions=False).output
+        assert 'status: "CREATED" → "ASSIGNED"' in then
+        counted = nerve.invoke(
+            app, ["why", agent, "completed_tasks", "--view", "agents"], catch_exceptions=False
+        )
+        assert "completed_tasks: 0 → 1" in counted.output
+        for arguments, sentence in (
+            ([task, "colour"], "a task has no field 'colour'; it has id, title"),
+            (["task-none", "status"], "tasks has no row 'task-none' at position 3"),
+            (["none-1", "status"], "say with --view which view 'none-1' is a row of"),
+            ([task, "status", "--at", "9"], "the log has not come to the position asked for"),
+        ):
+            refused = nerve.invoke(app, ["why", *arguments]).exception
+            assert isinstance(refused, NerveError)
+            assert sentence in str(refused)
