@@ -39,6 +39,7 @@ class HeldReader:
 
     def __init__(self, reader: ViewReader) -> None:
         self._reader = reader
+        self.count = reader.count
         self._held: Page | None = None
 
     async def page(self, tenant: str, **wanted: Any) -> Page:
