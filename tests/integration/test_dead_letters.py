@@ -53,7 +53,7 @@ class Behind:
 
 
 @pytest.mark.parametrize("shares", [1, 2])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=schedules)
 def test_i8_once_the_fold_is_mended_retries_lead_to_what_a_replay_of_the_whole_log_tells(
     mongo_url: str, redis_url: str, database: str, shares: int, schedule: list[tuple[Any, ...]]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.kernel import Cause, Commit, Event, RecordedEvent
@@ -72,6 +72,7 @@ def told_to(row: str, commits: Sequence[Commit]) -> tuple[list[RecordedEvent], l
     return told, waiting
 
 
+@settings(max_examples=50)
 @given(histories, st.lists(st.integers(0, 14), max_size=5))
 def test_i8_a_row_is_told_all_but_poison_and_what_follows_it_in_its_stream(
     commits: list[Commit], cuts: list[int]
@@ -90,6 +91,7 @@ def test_i8_a_row_is_told_all_but_poison_and_what_follows_it_in_its_stream(
             assert f"default/{name}/evt-{parked.position}-{parked.place}" in letters
 
 
+@settings(max_examples=50)
 @given(histories, st.lists(st.integers(0, 14), max_size=5), st.integers(0, 14))
 def test_i8_batches_cut_anywhere_and_done_again_park_the_same(
     commits: list[Commit], cuts: list[int], again: int
@@ -101,6 +103,7 @@ def test_i8_batches_cut_anywhere_and_done_again_park_the_same(
     assert repeated == (one_by_one, letters)
 
 
+@settings(max_examples=50)
 @given(histories)
 def test_an_event_of_unknown_rows_waits_alone_and_nobody_sees_it(commits: list[Commit]) -> None:
     rows, letters = folded(poisoned(Dose()), [commits])
@@ -112,6 +115,7 @@ def test_an_event_of_unknown_rows_waits_alone_and_nobody_sees_it(commits: list[C
     assert [letter.row for letter in letters.values()].count(None) == len(lost)
 
 
+@settings(max_examples=50)
 @given(histories)
 def test_what_is_told_of_a_failure_holds_nothing_of_the_event(commits: list[Commit]) -> None:
     secret = commits_of([("note-a", [Written(text=SECRET)])])
