@@ -110,7 +110,7 @@ class Tail(Generic[T]):
     """The live end of a source, shared by all cursors of this process; `cursors` counts them.
 
     Without a cursor it reads nothing. `erasure` is the last erasure that it has met, and `edition` is the
-    source's: its ring holds nothing that was read before.
+    source's, 0 until it is known: its ring holds nothing that was read before.
     """
 
     def __init__(self, source: Source[T], listener: Listener, poll_interval: float) -> None:
@@ -198,6 +198,7 @@ class Tail(Generic[T]):
         if self._task is not None:
             self._task.cancel()
             self._task = self._ring = None
+            self.edition = 0
 
     def _forget(self) -> None:
         """Let go of what was read before an erasure, so that it is read again."""

@@ -172,6 +172,13 @@ class ViewReader:
         with unavailable_if_down():
             return list(await found.limit(limit or 0).to_list(None))
 
+    async def written(self) -> int:
+        """The position of the row that changed last: the view may be on its way there."""
+        stored = await self._standing.rows()
+        with unavailable_if_down():
+            last = await stored.find_one({}, {"_position": 1}, sort=LAST_CHANGED_FIRST)
+        return last["_position"] if last else 0
+
     async def changed_since(self, tenant: str, position: int) -> AsyncGenerator[Row, None]:
         """The tenant's rows that changed at `position` or later, gone ones too, by their last change.
 

@@ -7,7 +7,7 @@ nothing falls between the two; what was told already is known by each row's own 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,9 @@ from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
 ViewMessage = Snapshot | Changed | CaughtUp | Lagged
 
 ReadAgain = Callable[[Sequence[str]], Awaitable[Iterable[Row]]]
+
+SETTLING = 2.0
+"""Seconds that a snapshot waits for a checkpoint that is to follow rows which are written already."""
 
 PATIENCE = 60.0
 """Seconds of one wait for a view that is behind the place a subscriber resumes at."""
@@ -60,8 +63,7 @@ class LiveView:
     async def _watch(
         self, tenant: str, filter: Filter, first: int | None, after: Place | None
     ) -> AsyncGenerator[ViewMessage, None]:
-        if after is not None:
-            await self._reach(after.position)
+        await (self._settle() if after is None else self._reach(after.position))
         position = await self._reader.position()
         edition = self._reader.edition
         rows = await self._reader.matching(tenant, filter, position, first if after is None else None)
@@ -85,7 +87,7 @@ class LiveView:
     ) -> AsyncGenerator[Changed | Lagged, None]:
         async with aclosing(self._changes.follow(position)) as batches:
             async for batch in batches:
-                if self._changes.edition != edition:
+                if self._changes.edition not in (0, edition):
                     edition = self._changes.edition
                     for change in held.refresh(await again(held.ids), Place(position)):
                         yield change
@@ -129,6 +131,11 @@ class LiveView:
         if not row.get("_open") or self._changes.erasure == erasure:
             return row
         return await self._reader.stored(row["_id"])
+
+    async def _settle(self) -> None:
+        """Wait until the view is where its rows are: what a query has told, the snapshot tells too."""
+        with suppress(StaleRead):
+            await self._reader.wait_for(await self._reader.written(), SETTLING)
 
     async def _reach(self, position: int) -> None:
         """Wait until the view is there: only then does it tell what a subscriber of that place holds."""

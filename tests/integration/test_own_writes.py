@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from domain.kernel.errors import StaleRead
 from projections.projecting.projector import Projector
 from projections.standing import rows_topic
+from projections.watching.held import Snapshot
 from subscriptions.consuming.checkpoints import Checkpoint
 from tests.notes import Erased, Rig, Written, open_rig, view
 
@@ -81,6 +83,21 @@ async def test_a_row_that_the_write_does_not_touch_is_read_once_the_view_is_ther
     assert isinstance(row, dict)
     assert row["text"] == "a"
     assert await rig.reader.position() == position
+
+
+async def test_a_subscriber_begins_with_what_a_query_has_told_already(rig: Rig) -> None:
+    """The row is there before the checkpoint, behind which a snapshot does not look."""
+    await rig.write("a")
+    await project(rig)
+    assert await rig.reader.get("default", "note-a") is not None
+    async with aclosing(rig.live.watch_many("default", first=5)) as messages:
+        first = asyncio.create_task(anext(messages))
+        worker = rig.worker()
+        await worker.start()
+        snapshot = await first
+        await worker.stop()
+    assert isinstance(snapshot, Snapshot)
+    assert [row["id"] for row in snapshot.rows] == ["note-a"]
 
 
 async def test_each_waits_for_a_position_of_its_own(rig: Rig) -> None:
