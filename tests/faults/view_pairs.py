@@ -28,6 +28,9 @@ SHARES = {"undisturbed": 8, "workers killed": 1, "Redis down": 1}
 BETWEEN = 40
 """Pairs between two kills of a worker."""
 
+LIMITS = httpx.Limits(keepalive_expiry=1.0)
+"""Well before the server closes an idle connection: it would be closed under a request."""
+
 CREATE = """mutation { createDocument(input: {title: "none", content: {}}, await: PROJECTED) {
   document { id } } }"""
 RENAME = """mutation ($input: RenameDocumentInput!, $wait: Await!) {
@@ -143,7 +146,9 @@ class ViewPairs:
     async def _run(self, urls: list[str], done: Callable[[], None]) -> None:
         async with AsyncExitStack() as stack:
             apis = [
-                await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=PATIENCE))
+                await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=LIMITS)
+                )
                 for url in urls
             ]
             clients = [Client(apis, self._outcome, seed) for seed in range(CLIENTS)]
