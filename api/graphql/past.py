@@ -18,7 +18,7 @@ from api.graphql.events import event_row, event_type
 from api.graphql.live import Messages
 from api.graphql.points import as_of_argument, position_of
 from api.graphql.queries import connection, page_size
-from api.graphql.scalars import JSON, Position, write_moment
+from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from projections.past.changes import Change
 from projections.past.reader import AS_OF, PastView
@@ -173,8 +173,6 @@ async def _then(view: View[Any], as_of: Mapping[str, Any] | None, context: Reque
 
 def _as_json(declared: Any, value: Any) -> Any:
     """A field's value as a selection of it would be written; what a field calls JSON stays as it is."""
-    if isinstance(value, datetime):
-        return write_moment(value)
     if isinstance(value, list):
         inner = next(iter(get_args(_present(declared))), None)
         return [_as_json(inner, one) for one in value]

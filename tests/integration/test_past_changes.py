@@ -47,7 +47,8 @@ async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
         await rig.append("note-b", Linked(to="note-a"))
     await rig.append("note-a", Scored(by=1), Scored(by=-1))
     await rig.append("note-a", Erased())
-    await rig.append("note-c", Written(text="a"), Erased())
+    for _ in range(2):
+        await rig.append("note-c", Written(text="a"), Erased())
     now = PastReader(rig.reader, rig.log, 100_000, DEADLINE).at(await rig.log.settled())
     whole = (await now.history(TENANT, "note-a", first=100)).changes
     assert [(one.commit.position, one.after and one.after["score"]) for one in whole][-3:] == [
@@ -113,13 +114,13 @@ async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it
 
 async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: Nerve) -> None:
     scope = Scope(TENANT)
-    for number, cause in enumerate(("cmd-2", "cmd-0", "evt-unknown")):
+    for number, cause in enumerate(("cmd-1", "cmd-0", "cmd-1", "evt-unknown")):
         command = RegisterAgent(id=f"agent-{number}", name="Writer")
         await nerve.bus.dispatch(
             Envelope(command, scope, f"cmd-{number}", correlation="corr", causation=cause)
         )
-    now = nerve.services.past["agents"].at(3)
-    for number, causes in enumerate(([], ["agent-0"], [])):
+    now = nerve.services.past["agents"].at(4)
+    for number, causes in enumerate(([], ["agent-0"], ["agent-1", "agent-0"], [])):
         reason = await now.why(TENANT, f"agent-{number}", "name")
         assert reason is not None
         assert [event.stream for event in reason.causes] == causes
