@@ -38,7 +38,9 @@ def _blocks(language: str) -> list[str]:
 
 
 def _graphql(name: str) -> str:
-    found = [block for block in _blocks("graphql") if f" {name} {{" in block]
+    found = [
+        block for block in _blocks("graphql") if re.search(rf"(query|mutation|subscription) {name}\b", block)
+    ]
     assert len(found) == 1, f"README has no operation {name}"
     return found[0]
 
@@ -109,18 +111,20 @@ async def _until(messages: AsyncIterator[dict[str, Any]], wanted: str) -> dict[s
 async def test_the_operations_show_what_readme_says(session: AsyncClientSession) -> None:
     live = session.subscribe(GraphQLRequest(_graphql("Watch")))
     await _until(live, "CaughtUp")
-    created = await session.execute(GraphQLRequest(_graphql("Create")))
-    task = created["createTask"]["task"]
+    created = (await session.execute(GraphQLRequest(_graphql("Create"))))["createTask"]
+    task = created["task"]
     shown = await _until(live, "TaskChanged")
     assert shown["kind"] == "ADDED"
     assert shown["task"] == {key: task[key] for key in ("id", "title", "status")}
     await live.aclose()
     agents = await session.execute(GraphQLRequest(_graphql("Busiest")))
     assert agents["agents"]["totalCount"] >= 0
-    events = await session.execute(GraphQLRequest(_graphql("Why")))
-    assert [event["type"] for event in events["events"]["nodes"] if event["stream"] == task["id"]] == [
-        "task.created"
-    ]
+    then = {"id": task["id"], "then": created["receipt"]["position"]}
+    why = await session.execute(GraphQLRequest(_graphql("Why"), variable_values=then))
+    assert why["task"] == {"title": "Read the log", "status": "CREATED"}
+    assert [change["command"] for change in why["taskHistory"]["nodes"]] == ["CreateTask"]
+    assert (why["taskWhy"]["value"], why["taskWhy"]["event"]["type"]) == ("CREATED", "task.created")
+    assert [event["type"] for event in why["events"]["nodes"]] == ["task.created"]
 
 
 NOTES = """subscription { notes { __typename ... on NoteChanged { kind note { text pinned } } } }"""
