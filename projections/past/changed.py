@@ -9,9 +9,9 @@ import bson
 
 from eventstore.driver import Document
 from eventstore.lru import Lru
-from projections.past.events import Budget
 from projections.past.folds import PastFolds
 from projections.querying.queries import ViewReader
+from projections.row_events import Budget
 
 CACHED_BYTES = 16_000_000
 """Of rows as BSON, for all pasts of one view."""

@@ -11,10 +11,10 @@ import bson
 from domain.kernel import RecordedEvent
 from eventstore.driver import CODEC, Document
 from eventstore.log import EventLog
-from projections.past.events import Budget, RowEvents
 from projections.projecting.folding import RowFold
 from projections.projecting.parking import row_ids
 from projections.projecting.refolding import drops
+from projections.row_events import Budget, RowEvents
 from projections.rows import Row
 from projections.view import View
 from subscriptions.consuming.failing import Failure

@@ -17,13 +17,13 @@ from eventstore.driver import Document
 from eventstore.log import EventLog
 from projections.past.changed import ChangedRows
 from projections.past.changes import Changes, by_commit, page_of
-from projections.past.events import Budget
 from projections.past.folds import PastFolds, Step
 from projections.past.reasons import Reason, causes_of
 from projections.querying.fields import Fields
 from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy
 from projections.querying.queries import Page, ViewReader
+from projections.row_events import Budget
 from projections.rows import Row, row_key
 
 AS_OF = "_as_of"

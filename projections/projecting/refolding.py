@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
 from pymongo import ReplaceOne
 
 from domain.deadletters.events import DeadLetterDropped
-from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Document, Write, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.reading.query import EventQuery
 from projections.projecting.dead_letters import DeadLetters, Letter
 from projections.projecting.folding import RowFold
 from projections.projecting.parking import EventName, row_ids
+from projections.row_events import EVENTS_AT_ONCE, RowEvents
 from projections.rows import row_key, write
-from projections.view import View, by_stream
+from projections.view import View
 from subscriptions.consuming.failing import Failure
 from subscriptions.consuming.standing import Partition
 from subscriptions.messages import Place
-
-EVENTS_AT_ONCE = 1_000
 
 LAST_INDEX = 0xFFFE
 """The highest index of a row at one place."""
@@ -54,6 +52,7 @@ class Refolder:
         self._view = view
         self._rows = rows
         self._log = log
+        self._events = RowEvents(view, log)
         self._letters = letters
         self._partition = partition
 
@@ -74,7 +73,7 @@ class Refolder:
             row: RowFold(self._view, _erasure(stored), dropped.get(row, ()), careful=True)
             for row, stored in rows.items()
         }
-        async for event in self._history(tenant, upto, list(rows)):
+        async for event in self._events.of(tenant, list(rows), upto):
             ids = row_ids(self._view, event)
             if isinstance(ids, Failure) or (event.stream, event.version) in dropped.get(None, ()):
                 continue
@@ -99,32 +98,6 @@ class Refolder:
         with unavailable_if_down():
             await write(self._rows, writes)
         await self._letters.settle(generation, self._rows, keys)
-
-    async def _history(self, tenant: str, upto: int, ids: Sequence[str]) -> AsyncIterator[RecordedEvent]:
-        """All events up to a position that can touch these rows, in the order of the log for each row."""
-        if self._view.key is not by_stream:
-            async for event in self._scan(tenant, upto):
-                yield event
-            return
-        for stream in ids:
-            async for event in self._stream(tenant, stream, upto):
-                yield event
-
-    async def _stream(self, tenant: str, stream: str, upto: int) -> AsyncIterator[RecordedEvent]:
-        version = 0
-        while events := await self._log.stream(tenant, stream, version, EVENTS_AT_ONCE):
-            for event in events:
-                if event.position > upto:
-                    return
-                yield event
-            version = events[-1].version
-
-    async def _scan(self, tenant: str, upto: int) -> AsyncIterator[RecordedEvent]:
-        query, position = EventQuery(categories=self._view.categories), 0
-        while events := await self._log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
-            for event in events:
-                yield event
-            position = events[-1].position
 
 
 def place_of(key: str) -> int:

@@ -11,7 +11,7 @@ from domain.kernel.errors import StaleRead, TooComplex
 from domain.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from projections.past import events
+from projections import row_events
 from projections.past.reader import PastReader
 from projections.rows import fields
 from projections.view import View
@@ -53,7 +53,7 @@ async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Notes are made of several streams: one that has changed since takes a scan, others do not."""
-    monkeypatch.setattr(events, "EVENTS_AT_ONCE", 4)
+    monkeypatch.setattr(row_events, "EVENTS_AT_ONCE", 4)
     head = await rig.write("abcde")
     await rig.append("note-a", Scored(by=1))
     await rig.projected()
@@ -120,8 +120,8 @@ async def test_the_erased_are_null_in_the_past_as_soon_as_their_erasure_is_store
 async def test_many_rows_are_folded_by_few_reads_and_long_streams_one_by_one(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "STREAMS_AT_ONCE", 2)
-    monkeypatch.setattr(events, "EVENTS_AT_ONCE", 3)
+    monkeypatch.setattr(row_events, "STREAMS_AT_ONCE", 2)
+    monkeypatch.setattr(row_events, "EVENTS_AT_ONCE", 3)
     lengths = {"person-1": 4, "person-2": 1, "person-3": 0, "person-4": 0, "person-5": 9}
     async with open_rig(mongo_url, redis_url, database, work=True, view=people.view) as rig:
         for person, length in lengths.items():

@@ -45,19 +45,20 @@ class RowEvents:
         self._by_stream = view.key is by_stream
 
     async def of(
-        self, tenant: str, ids: Sequence[str], upto: int, budget: Budget
+        self, tenant: str, ids: Sequence[str], upto: int, budget: Budget | None = None
     ) -> AsyncGenerator[RecordedEvent, None]:
         """All events up to a settled position that can touch these rows, in the order of the log for each.
 
         Raises TooComplex where they are more than the budget allows, of a scan before anything is read.
         """
         async for page in self._pages(tenant, ids, upto, budget):
-            budget.spend(len(page))
+            if budget is not None:
+                budget.spend(len(page))
             for event in page:
                 yield event
 
     def _pages(
-        self, tenant: str, ids: Sequence[str], upto: int, budget: Budget
+        self, tenant: str, ids: Sequence[str], upto: int, budget: Budget | None
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
         if not self._by_stream:
             return self._scan(tenant, upto, budget)
@@ -87,10 +88,11 @@ class RowEvents:
             yield [event for event in events if event.position <= upto and self._is_seen(event)]
 
     async def _scan(
-        self, tenant: str, upto: int, budget: Budget
+        self, tenant: str, upto: int, budget: Budget | None
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
         query, position = EventQuery(categories=self._categories), 0
-        budget.require(await self._log.count(tenant, query, upto, budget.most + 1))
+        if budget is not None:
+            budget.require(await self._log.count(tenant, query, upto, budget.most + 1))
         while events := await self._log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
             yield events
             position = events[-1].position
