@@ -19,7 +19,7 @@ from tests.bench.data import PATIENCE, settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure, Turn
 from tests.bench.machine import Machine, on_subject_core
 
-WRITES = 100
+WRITES = 40
 """Writes in a turn, one after another."""
 
 MUTATION = """mutation ($wait: Await!) { startWorkflow(input: {name: "Invoice"}, await: $wait) {
