@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from api import console
 from api.composition import Nerve, open_nerve
-from api.graphql.execution import Executor
+from api.graphql.running.execution import Executor
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
 from api.settings import Settings

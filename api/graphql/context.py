@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from graphql import GraphQLResolveInfo
 
 from api.graphql.positions import PositionSeal
-from api.graphql.reads import Reads
-from api.graphql.selections import Selections
+from api.graphql.running.reads import Reads
+from api.graphql.running.selections import Selections
 from domain.kernel import CommandBus, Scope
 from eventstore.log import EventLog
 from projections.past.reader import PastReader

@@ -10,17 +10,17 @@ from graphql import GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
-from api.graphql.commands import mutations
-from api.graphql.dead_letters import dead_letters
 from api.graphql.declare import declare, output_field, use_plain_values
-from api.graphql.events import event_fields
-from api.graphql.filters import filter_input, order_input
-from api.graphql.history import history_fields
-from api.graphql.links import Shape, add_links
-from api.graphql.live import Messages, subscriptions
-from api.graphql.past import past_fields
-from api.graphql.queries import many, node, single
-from api.graphql.rebuilding import rebuild_fields
+from api.graphql.fields.commands import mutations
+from api.graphql.fields.dead_letters import dead_letters
+from api.graphql.fields.events import event_fields
+from api.graphql.fields.filters import filter_input, order_input
+from api.graphql.fields.history import history_fields
+from api.graphql.fields.links import Shape, add_links
+from api.graphql.fields.live import Messages, subscriptions
+from api.graphql.fields.past import past_fields
+from api.graphql.fields.queries import many, node, single
+from api.graphql.fields.rebuilding import rebuild_fields
 from api.graphql.scalars import SCALARS
 from api.graphql.types import TypeMap
 from domain.kernel import Catalog

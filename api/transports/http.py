@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from api.encoding import encode
 from api.graphql.errors import refusal
-from api.graphql.execution import Executor, Operation, Prepared, Refused, Result
-from api.graphql.inputs import read_input
+from api.graphql.fields.inputs import read_input
+from api.graphql.running.execution import Executor, Operation, Prepared, Refused, Result
 from api.transports.requests import Endpoint, traced
 from domain.kernel.errors import ValidationFailed
 

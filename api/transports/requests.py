@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from api.graphql.context import RequestContext, Services
-from api.graphql.execution import Executor
+from api.graphql.running.execution import Executor
 from domain.kernel import Scope
 from domain.kernel.middleware import trace
 

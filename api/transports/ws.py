@@ -17,8 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.encoding import encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
-from api.graphql.execution import Operation, Refused, Result
-from api.graphql.inputs import read_input
+from api.graphql.fields.inputs import read_input
+from api.graphql.running.execution import Operation, Refused, Result
 from api.transports.requests import Endpoint, traced
 from domain.kernel.errors import ValidationFailed
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.composition import load_views
-from api.graphql import execution
 from api.graphql.context import RequestContext, Services
-from api.graphql.execution import Executor, Operation, Refused
-from api.graphql.leaves import LeafExecutor, find_leaves
+from api.graphql.running import execution
+from api.graphql.running.execution import Executor, Operation, Refused
+from api.graphql.running.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel import Scope

@@ -16,7 +16,7 @@ from graphql import (
     get_named_type,
 )
 
-from api.graphql.selections import Linked
+from api.graphql.running.selections import Linked
 from domain.kernel.errors import TooComplex
 
 MAX_DEPTH = 5

@@ -12,7 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
-from api.graphql.queries import page_size
+from api.graphql.fields.queries import page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from projections.view import View

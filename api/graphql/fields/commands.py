@@ -12,8 +12,8 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, output_field
-from api.graphql.inputs import read_input
-from api.graphql.queries import reach_links
+from api.graphql.fields.inputs import read_input
+from api.graphql.fields.queries import reach_links
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel import Command, Context, Envelope, Receipt

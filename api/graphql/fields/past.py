@@ -14,10 +14,10 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, enumeration, listed, output_field
-from api.graphql.events import event_row, event_type
-from api.graphql.live import Messages
+from api.graphql.fields.events import event_row, event_type
+from api.graphql.fields.live import Messages
+from api.graphql.fields.queries import connection, page_size
 from api.graphql.points import as_of_argument, position_of
-from api.graphql.queries import connection, page_size
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from projections.past.changes import Change

@@ -11,7 +11,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info
 from api.graphql.declare import argument, declare, output_field
-from api.graphql.queries import DEFAULT_PAGE, connection, page_size
+from api.graphql.fields.queries import DEFAULT_PAGE, connection, page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from projections.querying.dead_letters import cursor

@@ -11,8 +11,8 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.declare import argument, listed, nest, output_field
-from api.graphql.linked import LinkedRow, LinkedRows
-from api.graphql.queries import DEFAULT_PAGE, list_connection
+from api.graphql.fields.linked import LinkedRow, LinkedRows
+from api.graphql.fields.queries import DEFAULT_PAGE, list_connection
 from api.graphql.types import TypeMap
 from domain.kernel.errors import DeclarationError
 from projections.links import Link, ToMany, ToOne

@@ -12,8 +12,8 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
+from api.graphql.fields.queries import page_size
 from api.graphql.points import as_of_argument, point
-from api.graphql.queries import page_size
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog

@@ -10,8 +10,8 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.queries import connection_value, page_size
-from api.graphql.selections import Linked
+from api.graphql.fields.queries import connection_value, page_size
+from api.graphql.running.selections import Linked
 from projections.past.reader import AS_OF
 from projections.querying.fields import Fields
 from projections.querying.queries import Page

@@ -12,8 +12,8 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, input_field, output_field
-from api.graphql.live import Messages, status
-from api.graphql.queries import connection, page_size
+from api.graphql.fields.live import Messages, status
+from api.graphql.fields.queries import connection, page_size
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent

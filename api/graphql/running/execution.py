@@ -24,12 +24,12 @@ from graphql import (
 from graphql import Executor as CoreExecutor
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.graphql.complexity import check_links
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure, refusal, request_error
-from api.graphql.leaves import LeafExecutor, find_leaves
-from api.graphql.places import places
-from api.graphql.selections import Selections
+from api.graphql.running.complexity import check_links
+from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.running.places import places
+from api.graphql.running.selections import Selections
 from domain.kernel.errors import TooComplex, TooManyRows
 from eventstore.lru import Lru
 
