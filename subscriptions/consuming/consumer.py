@@ -110,11 +110,16 @@ class Consumer:
             try:
                 await self._consume()
             except Exception as error:
-                pause = self._backoff.pause()
-                name, failures = self.lease.consumer, self._backoff.failures
-                logger.exception("%s failed, try %d; again in %.1f s", name, failures, pause)
+                pause, failure = self._backoff.pause(), told(error)
+                # What is out of reach says it in its text, and will be so for many tries.
+                trace = None if isinstance(error, Unavailable) else error
+                logger.error(
+                    "%s failed, try %d, again in %.1f s: %s, %s",
+                    self.lease.consumer, self._backoff.failures, pause, *failure,
+                    exc_info=trace,
+                )  # fmt: skip
                 with suppress(Unavailable):
-                    await self._checkpoints.failed(self.lease, told(error))
+                    await self._checkpoints.failed(self.lease, failure)
                 await asyncio.sleep(pause)
 
     async def _consume(self) -> None:
