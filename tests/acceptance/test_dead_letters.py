@@ -14,6 +14,7 @@ from pymongo.collection import Collection
 from typer.testing import CliRunner
 
 from api.cli.app import app
+from api.cli.terminal import output
 from api.settings import Settings
 from domain.kernel.errors import NotFound, ValidationFailed
 from tests.served import Served, serve
@@ -172,11 +173,16 @@ def test_bad_arguments_are_refused(
 
 
 def test_the_command_line_lists_shows_retries_and_drops(
-    mendable: tuple[Served, Log], mongo_url: str, redis_url: str, database: str
+    mendable: tuple[Served, Log],
+    mongo_url: str,
+    redis_url: str,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     served, log = mendable
+    monkeypatch.setattr(output, "width", 200)
     urls = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
-    runner = CliRunner(env={**urls, "COLUMNS": "200"})
+    runner = CliRunner(env=urls)
 
     def run(*words: str, code: int = 0) -> str:
         done = runner.invoke(app, ["dead-letters", *words], catch_exceptions=False)

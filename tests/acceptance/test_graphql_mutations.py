@@ -71,11 +71,11 @@ def test_a_whole_task_with_its_counts(served: Served) -> None:
     agent = served.do("registerAgent", name="Ada", capabilities=["sums"])["stream"]
     task = served.do("createTask", title="add", agentId=agent)["stream"]
     served.do("startTask", id=task)
-    served.do("completeTask", id=task, result={"sum": [1, 2.5, None, "x"], "$ref": "#/a", "a.b": True})
-    query = """query ($task: ID!, $agent: ID!) {
+    done = served.do("completeTask", id=task, result={"sum": [1, 2.5, None, "x"], "$ref": "#/a", "a.b": True})
+    query = """query ($task: ID!, $agent: ID!, $done: Position) {
       task(id: $task) { status result durationSeconds agentId }
-      agent(id: $agent) { capabilities openTasks completedTasks } }"""
-    data = served.ask(query, task=task, agent=agent)
+      agent(id: $agent, atLeast: $done) { capabilities openTasks completedTasks } }"""
+    data = served.ask(query, task=task, agent=agent, done=done["position"])
     assert data["agent"] == {"capabilities": ["sums"], "openTasks": 0, "completedTasks": 1}
     assert data["task"]["status"] == "COMPLETED"
     assert data["task"]["result"] == {"sum": [1, 2.5, None, "x"], "$ref": "#/a", "a.b": True}

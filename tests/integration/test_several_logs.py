@@ -17,7 +17,7 @@ from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
 from eventstore.driver import Driver
-from projections.watching.held import Changed
+from projections.watching.held import Changed, Snapshot
 from subscriptions.messages import Place
 from tests.notes import Rig, Scored, Written, open_rig
 
@@ -56,6 +56,7 @@ async def rigs(
 async def write(rig: Rig, text: str, count: int) -> None:
     """One note, by the same name in each log, and what its live view tells of it."""
     async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_one("default", "note-a")) as told:
+        assert isinstance(await anext(told), Snapshot)
         await rig.append("note-a", Written(text=text))
         for _ in range(count - 1):
             await rig.append("note-a", Scored(by=1))
