@@ -66,12 +66,17 @@ def test_a_task_and_the_list_of_tasks_as_they_were(served: Served) -> None:
     assert served.ask(TASKS, filter={"status": {"eq": "ASSIGNED"}})["tasks"]["totalCount"] == 0
 
 
+def agents_reach(served: Served, receipt: dict[str, Any]) -> None:
+    """Wait for the counts of agents: the command has waited for its task alone."""
+    served.ask("query ($at: Position) { agents(atLeast: $at) { totalCount } }", at=receipt["position"])
+
+
 def test_a_view_across_streams_as_it_was_at_a_moment(served: Served) -> None:
     agent = served.do("registerAgent", name="Editor")["stream"]
     task = served.do("createTask", title="e", agentId=agent)["stream"]
     query = "query ($id: ID!, $asOf: AsOf) { agent(id: $id, asOf: $asOf) { openTasks completedTasks } }"
     versions = served.ask("query ($id: ID!) { versions(id: $id) { recordedAt } }", id=task)["versions"]
-    served.do("completeTask", id=task)
+    agents_reach(served, served.do("completeTask", id=task))
     assert served.ask(query, id=agent)["agent"] == {"openTasks": 0, "completedTasks": 1}
     then = served.ask(query, id=agent, asOf={"time": versions[0]["recordedAt"]})["agent"]
     assert then == {"openTasks": 1, "completedTasks": 0}
@@ -205,7 +210,7 @@ def test_what_a_row_of_the_past_links_to_is_of_the_same_past(served: Served) -> 
     tasks = [served.do("createTask", title=title, agentId=agent) for title in "ab"]
     then = {"position": tasks[-1]["position"]}
     for task in tasks:
-        served.do("completeTask", id=task["stream"])
+        agents_reach(served, served.do("completeTask", id=task["stream"]))
     query = "query ($id: ID!, $task: ID!, $asOf: AsOf) { agent(id: $id, asOf: $asOf) { openTasks "
     query += "tasks(filter: {status: {eq: ASSIGNED}}) "
     query += "{ totalCount nodes { title status agent { openTasks } } } } "
