@@ -86,9 +86,11 @@ class Program:
             await self._listening
 
     def memory(self, start: float, end: float) -> int:
-        """The most it took, in bytes, while it was between these shares of its events."""
-        whole = self.progress.events
-        return max(one.memory for one in self.reports if start * whole <= one.events <= end * whole)
+        """The most it took, in bytes, between these shares of its events, or when it was nearest."""
+        low, high = start * self.progress.events, end * self.progress.events
+        between = [one.memory for one in self.reports if low <= one.events <= high]
+        # It reports once for each batch, which may be a large part of a short run.
+        return max(between, default=min(self.reports, key=lambda one: abs(one.events - low)).memory)
 
 
 @dataclass(frozen=True)
