@@ -139,10 +139,8 @@ class MeteredHandler:
     async def begin(self, checkpoint: Checkpoint) -> None:
         await self._handler.begin(checkpoint)
 
-    async def handle(self, commits: Sequence[Commit]) -> None:
+    async def handle(self, commits: Sequence[Commit]) -> bool:
         started = perf_counter()
-        await self._handler.handle(commits)
+        worked = await self._handler.handle(commits)
         self._metrics.handled(self._consumer, commits, perf_counter() - started)
-
-    def concerns(self, commits: Sequence[Commit]) -> bool:
-        return self._handler.concerns(commits)
+        return worked

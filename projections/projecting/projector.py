@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from domain.deadletters.aggregate import DeadLetter
 from domain.kernel import Commit
-from domain.subjects.aggregate import Subject
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
@@ -76,15 +74,15 @@ class Projector:
         self._fold = Fold(self._view, checkpoint.generation)
         self._partition = checkpoint.partition
 
-    async def handle(self, commits: Sequence[Commit]) -> None:
-        """Fold a batch in. Raises Unavailable, and whatever the view's functions raise."""
-        done = 0
+    async def handle(self, commits: Sequence[Commit]) -> bool:
+        """Fold a batch in; whether it touched any row. Raises Unavailable."""
+        done, touched = 0, False
         for place, commit in enumerate(commits, 1):
             erased, orders = erased_in(commit), orders_in(commit, self._view.name)
             if commit.info is None or not (erased or orders):
                 continue
             await self._fold_in(commits[done:place])
-            done = place
+            done, touched = place, True
             at = (commit.position, self._fold.generation)
             if erased:
                 await self._scrubber.scrub(commit.info.tenant, erased, *at)
@@ -93,18 +91,13 @@ class Projector:
             for order in orders:
                 await self._retrier.carry_out(commit.info.tenant, order, *at)
             self._stored.forget()
-        await self._fold_in(commits[done:])
+        return await self._fold_in(commits[done:]) or touched
 
-    def concerns(self, commits: Sequence[Commit]) -> bool:
-        """Whether any of them is of those whose events the fold sees, or by which rows are told anew."""
-        categories = {*self._view.categories, Subject.category, DeadLetter.category}
-        return any(commit.info is not None and commit.info.category in categories for commit in commits)
-
-    async def _fold_in(self, commits: Sequence[Commit]) -> None:
+    async def _fold_in(self, commits: Sequence[Commit]) -> bool:
         found = touches(self._view, commits)
         touched = {key: row for key, row in found.items() if self._partition.has(key)}
         if not touched:
-            return
+            return False
         stored = await self._stored.load(touched)
         folded = [self._fold(stored.get(key), row) for key, row in touched.items()]
         changed = [row for row in folded if row is not None]
@@ -117,3 +110,4 @@ class Projector:
         if letters:
             # Another projector may be beyond them, and have retried them by now.
             await self._letters.settle(self._fold.generation, self._rows, {one.key for one in letters})
+        return True

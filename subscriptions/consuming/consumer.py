@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 QUIET = 0.02
-"""Seconds for which a checkpoint may wait where nothing in a batch concerned the handler.
+"""Seconds for which a checkpoint may wait where there was nothing to do for a batch.
 
-So many consumers of one log do not each write at every commit, in the way of the one that it concerns.
+So many consumers of one log do not each write at every commit, in the way of the one that has work.
 """
 
 
@@ -33,11 +33,8 @@ class Handler(Protocol):
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Called before the first commits behind `checkpoint`."""
 
-    async def handle(self, commits: Sequence[Commit]) -> None:
-        """Do whatever these commits mean; they count as done when it returns."""
-
-    def concerns(self, commits: Sequence[Commit]) -> bool:
-        """Whether somebody may be waiting for what these commits mean here."""
+    async def handle(self, commits: Sequence[Commit]) -> bool:
+        """Do whatever these commits mean; they count as done when it returns: whether there was anything."""
 
 
 class Consumer:
@@ -138,13 +135,14 @@ class Consumer:
                     return
 
     async def _take(self, commits: Sequence[Commit], position: int) -> None:
+        worked = False
         if commits:
-            await self._handler.handle(commits)
+            worked = await self._handler.handle(commits)
             self._events += sum(len(commit.events) for commit in commits)
             if self._unsaved_since is None:
                 self._unsaved_since = time.monotonic()
         due_in = self._due_in()
-        if due_in is not None and (due_in <= 0 or self._handler.concerns(commits)):
+        if due_in is not None and (due_in <= 0 or worked):
             await self._save(position)
 
     def _due_in(self) -> float | None:

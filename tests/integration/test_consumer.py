@@ -32,9 +32,9 @@ class Recorder:
     """Keeps what it is handed, and does with each batch what the test says."""
 
     def __init__(
-        self, act: Callable[[list[int]], Awaitable[None]] | None = None, *, concerned: bool = True
+        self, act: Callable[[list[int]], Awaitable[None]] | None = None, *, worked: bool = True
     ) -> None:
-        self._concerned = concerned
+        self._worked = worked
         self.begun: list[Checkpoint] = []
         self.done: list[int] = []
         self._act = act
@@ -42,14 +42,12 @@ class Recorder:
     async def begin(self, checkpoint: Checkpoint) -> None:
         self.begun.append(checkpoint)
 
-    def concerns(self, commits: Sequence[Commit]) -> bool:
-        return self._concerned
-
-    async def handle(self, commits: Sequence[Commit]) -> None:
+    async def handle(self, commits: Sequence[Commit]) -> bool:
         positions = [commit.position for commit in commits]
         if self._act is not None:
             await self._act(positions)
         self.done += positions
+        return self._worked
 
 
 def consumer(rig: Rig, handler: Recorder) -> Group:
@@ -63,8 +61,8 @@ async def reaches(rig: Rig, position: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_concerns_nobody_is_checkpointed_without_anything_behind_it(rig: Rig) -> None:
-    recorder = Recorder(concerned=False)
+async def test_what_is_no_work_is_checkpointed_without_anything_behind_it(rig: Rig) -> None:
+    recorder = Recorder(worked=False)
     running = consumer(rig, recorder)
     await running.start()
     for place, name in enumerate("abc", 1):

@@ -40,11 +40,9 @@ class Handler:
     async def begin(self, checkpoint: Checkpoint) -> None:
         self._of = checkpoint.partition
 
-    def concerns(self, commits: Sequence[Commit]) -> bool:
-        return True
-
-    async def handle(self, commits: Sequence[Commit]) -> None:
+    async def handle(self, commits: Sequence[Commit]) -> bool:
         self._done.setdefault(self._of, []).extend(commit.position for commit in commits)
+        return True
 
 
 @pytest.fixture
@@ -116,9 +114,10 @@ async def test_a_lease_is_kept_however_long_a_batch_takes(rig: Rig) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
     class Slow(Handler):
-        async def handle(self, commits: Sequence[Commit]) -> None:
+        async def handle(self, commits: Sequence[Commit]) -> bool:
             entered.set()
             await leave.wait()
+            return True
 
     busy = group(rig, Work("", lambda: Slow({})), lease_time=2.0)
     waiting = group(rig, Work("", Handled().handler), lease_time=2.0)
