@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -172,52 +172,60 @@ def test_bad_arguments_are_refused(
     assert (refused["code"], refused.get("path")) == (code, path)
 
 
-def test_the_command_line_lists_shows_retries_and_drops(
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def command_line(
     mendable: tuple[Served, Log],
     mongo_url: str,
     redis_url: str,
     database: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    served, log = mendable
+) -> Run:
+    """Runs `nerve` beside what is served; what it prints."""
     monkeypatch.setattr(output, "width", 200)
     urls = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
     runner = CliRunner(env=urls)
 
     def run(*words: str, code: int = 0) -> str:
-        done = runner.invoke(app, ["dead-letters", *words], catch_exceptions=False)
+        done = runner.invoke(app, list(words))
+        if isinstance(done.exception, NotFound | ValidationFailed):
+            return str(done.exception)
         assert done.exit_code == code, done.output
         return done.output
 
+    return run
+
+
+def test_the_command_line_lists_and_shows(mendable: tuple[Served, Log], command_line: Run) -> None:
+    served, _ = mendable
     assert 'nerve_dead_letters{view="tasks"} 2.0' in served.get("/metrics").text
-    shown = runner.invoke(app, ["views"], catch_exceptions=False).output
-    assert re.search(r"tasks .*│ 2 +│", shown)
-    listed = run("list", "--view", "tasks")
-    assert [listed.count(name) for name in ("task-0@3", "task-1@3", "task.begun", "unknown type")] == [
-        1,
-        1,
-        2,
-        2,
-    ]
-    shown = run("show", "tasks", "task-0@3")
+    assert re.search(r"tasks .*│ 2 +│", command_line("views"))
+    listed = command_line("dead-letters", "list", "--view", "tasks")
+    counts = {name: listed.count(name) for name in ("task-0@3", "task-1@3", "task.begun", "unknown type")}
+    assert counts == {"task-0@3": 1, "task-1@3": 1, "task.begun": 2, "unknown type": 2}
+    shown = command_line("dead-letters", "show", "tasks", "task-0@3")
     assert "task-0@3 waits in tasks, in the row task-0" in shown
     assert shown.index("task.begun") < shown.index("task.completed")
-    assert "0 of 2 were folded" in run("retry", "tasks", "--all", code=1)
+    refused = command_line("dead-letters", "list", "--view", "lamps")
+    assert refused.startswith("there is no view 'lamps'; there are agents, ")
+
+
+def test_the_command_line_retries_and_drops(mendable: tuple[Served, Log], command_line: Run) -> None:
+    served, log = mendable
+    assert "0 of 2 were folded" in command_line("dead-letters", "retry", "tasks", "--all", code=1)
+    assert command_line("dead-letters", "retry", "tasks") == "name the event to retry, or give --all"
 
     rename(log, "task.begun", "task.started", {"stream": "task-0"})
-    assert "1 of 1 were folded, and all behind them" in run("retry", "tasks", "task-0@3")
-    assert "task-1@3 is dropped from 1 rows" in run("drop", "tasks", "task-1@3", "--reason", "none")
-    assert "nothing waits" in run("list", "--view", "tasks")
+    retried = command_line("dead-letters", "retry", "tasks", "task-0@3")
+    assert "1 of 1 were folded, and all behind them" in retried
+    dropped = command_line("dead-letters", "drop", "tasks", "task-1@3", "--reason", "none")
+    assert "task-1@3 is dropped from 1 rows" in dropped
+    assert "nothing waits" in command_line("dead-letters", "list", "--view", "tasks")
     assert statuses(served) == ["COMPLETED", "COMPLETED", "COMPLETED"]
     reasons = [one["events"][0]["data"].get("reason") for one in log.find({"category": "deadletter"})]
     assert reasons[-1] == "none"
-
-    def refused(*words: str) -> str:
-        done = runner.invoke(app, ["dead-letters", *words])
-        assert isinstance(done.exception, NotFound | ValidationFailed)
-        return str(done.exception)
-
-    assert refused("list", "--view", "lamps").startswith("there is no view 'lamps'; there are agents, ")
-    assert refused("retry", "tasks") == "name the event to retry, or give --all"
     for command in ("show", "retry", "drop"):
-        assert refused(command, "tasks", "task-1@3").startswith("task-1@3 waits nowhere in tasks; ")
+        refused = command_line("dead-letters", command, "tasks", "task-1@3")
+        assert refused.startswith("task-1@3 waits nowhere in tasks; ")
