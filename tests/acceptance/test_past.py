@@ -27,7 +27,7 @@ DATABASE = f"test_{uuid4().hex}"
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     """An API that can keep personal data, and may read few events at once."""
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": DATABASE}
-    with serve(master_key=b64encode(bytes(range(32))).decode(), max_past_events=100, **own) as running:
+    with serve(master_key=b64encode(bytes(range(32))).decode(), max_past_events=200, **own) as running:
         yield running
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(DATABASE)
@@ -232,7 +232,7 @@ def test_what_a_row_of_the_past_links_to_is_of_the_same_past(served: Served) -> 
 def test_a_past_that_takes_too_many_events_is_refused_with_what_to_do(served: Served) -> None:
     agent = served.do("registerAgent", name="Busy")["stream"]
     position = served.do("createTask", title="f", agentId=agent)["position"]
-    for _ in range(40):
+    for _ in range(120):
         last = served.do("createTask", "STORED", title="g", agentId=agent)
     query = "query ($id: ID!, $asOf: AsOf) { agent(id: $id, asOf: $asOf) { openTasks } }"
     served.do("retireAgent", id=agent)
