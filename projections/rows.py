@@ -68,12 +68,15 @@ def collection(database: Database, view: View[Any], generation: int) -> Collecti
     return database[slots(view)[generation % SLOTS]]
 
 
-def key_filter(stored: Document) -> dict[str, Any]:
-    """Matches the row that `stored` may replace: of its key, from an earlier position or generation."""
+def key_filter(stored: Document, *, also_at: bool = False) -> dict[str, Any]:
+    """Matches the row that `stored` may replace: of its key, from an earlier position or generation.
+
+    With `also_at` from the same position too: it is told anew there.
+    """
     generation, position = stored["_generation"], stored["_position"]
     older = [
         {"_generation": {"$lt": generation}},
-        {"_generation": generation, "_position": {"$lt": position}},
+        {"_generation": generation, "_position": {"$lte" if also_at else "$lt": position}},
     ]
     return {"_id": stored["_id"], "$or": older}
 

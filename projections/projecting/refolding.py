@@ -17,7 +17,7 @@ from projections.projecting.dead_letters import DeadLetters, Letter
 from projections.projecting.folding import RowFold
 from projections.projecting.parking import EventName, row_ids
 from projections.row_events import EVENTS_AT_ONCE, RowEvents
-from projections.rows import row_key, write
+from projections.rows import key_filter, row_key, write
 from projections.view import View
 from subscriptions.consuming.failing import Failure
 from subscriptions.consuming.standing import Partition
@@ -92,7 +92,7 @@ class Refolder:
         keys = [row_key(tenant, row) for row in folds]
         for key, (row, fold) in zip(keys, folds.items(), strict=True):
             document = fold.document(tenant, row, Place(position, place_of(key)), generation)
-            writes.append(ReplaceOne(_upto(document), document, upsert=True))
+            writes.append(ReplaceOne(key_filter(document, also_at=True), document, upsert=True))
             letters += fold.letters(key, None if tenant.startswith("/") else row, position)
         await self._letters.record(generation, letters)
         with unavailable_if_down():
@@ -108,12 +108,3 @@ def place_of(key: str) -> int:
 def _erasure(stored: Document | None) -> Document | None:
     """What is kept of a row that is told anew: where it was scrubbed, which its readers are still to see."""
     return {"_scrubbed": stored["_scrubbed"]} if stored and "_scrubbed" in stored else None
-
-
-def _upto(document: Document) -> dict[str, Any]:
-    generation, position = document["_generation"], document["_position"]
-    older = [
-        {"_generation": {"$lt": generation}},
-        {"_generation": generation, "_position": {"$lte": position}},
-    ]
-    return {"_id": document["_id"], "$or": older}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -12,25 +11,20 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
+from api.graphql.fields.commits import COMMIT, commit_row
 from api.graphql.fields.queries import page_size
 from api.graphql.points import as_of_argument, point
-from api.graphql.scalars import JSON, Position
+from api.graphql.scalars import JSON
 from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
 from eventstore.reading.diff import Operation, to_json
 from eventstore.reading.history import History, Version
-from subscriptions.messages import Place
 
 _VERSION = {
     "version": (int, "The version that the entity came to."),
     "types": (list[str], "What happened, such as `document.renamed`."),
-    "position": (Position, "The place in the log."),
-    "time": (datetime, "When it happened."),
-    "recorded_at": (datetime, "When it was recorded."),
-    "actor": (str | None, "On whose behalf it happened."),
-    "command": (str, "The command that caused it."),
-    "command_id": (strawberry.ID, "The id of that command."),
+    **COMMIT,
 }
 _STATE = {
     "id": (strawberry.ID, "The entity."),
@@ -102,16 +96,10 @@ async def _versions(
 
 
 def _version(one: Version, context: RequestContext) -> dict[str, Any]:
-    commit = one.commit
     return {
         "version": one.version,
         "types": one.types,
-        "position": context.seal(Place(commit.position)),
-        "time": commit.occurred or commit.at,
-        "recorded_at": commit.at,
-        "actor": commit.actor,
-        "command": commit.command,
-        "command_id": commit.command_id,
+        **commit_row(one.commit, context),
     }
 
 

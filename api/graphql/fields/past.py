@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -14,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, enumeration, listed, output_field
+from api.graphql.fields.commits import COMMIT, commit_row
 from api.graphql.fields.events import event_row, event_type
 from api.graphql.fields.live import Messages
 from api.graphql.fields.queries import connection, page_size
@@ -23,17 +23,6 @@ from api.graphql.types import TypeMap
 from projections.past.changes import Change
 from projections.past.reader import AS_OF, PastView
 from projections.view import View
-from subscriptions.messages import Place
-
-_COMMIT = {
-    "position": (Position, "The place in the log."),
-    "time": (datetime, "When it happened."),
-    "recorded_at": (datetime, "When it was recorded."),
-    "actor": (str | None, "On whose behalf it happened."),
-    "command": (str, "The command that caused it."),
-    "command_id": (strawberry.ID, "The id of that command."),
-    "correlation_id": (strawberry.ID, "Shared by all that was caused by one request."),
-}
 
 
 def past_fields(
@@ -71,7 +60,7 @@ def past_fields(
 
 def _entry(view: View[Any], row: Any, field: Any, event: Any) -> Any:
     """``TaskHistoryEntry``."""
-    fields = [output_field(name, shape, text) for name, (shape, text) in _COMMIT.items()]
+    fields = [output_field(name, shape, text) for name, (shape, text) in COMMIT.items()]
     fields += [
         output_field("changed_fields", listed(field), "Whose value is another than before."),
         output_field("before", row | None, "The row before; null where it was not there."),
@@ -128,13 +117,7 @@ async def _history(
 def _told(change: Change, context: RequestContext) -> dict[str, Any]:
     commit = change.commit
     return {
-        "position": context.seal(Place(commit.position)),
-        "time": commit.occurred or commit.at,
-        "recorded_at": commit.at,
-        "actor": commit.actor,
-        "command": commit.command,
-        "command_id": commit.command_id,
-        "correlation_id": commit.correlation,
+        **commit_row(commit, context),
         "changed_fields": change.fields,
         "before": change.before and {**change.before, AS_OF: commit.position - 1},
         "after": change.after and {**change.after, AS_OF: commit.position},
