@@ -1,0 +1,46 @@
+"""What a live stream and the one who takes its results know of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+
+class Chunk:
+    """Encoded results in their order, shared by all to whom they are delivered at once."""
+
+    __slots__ = ("_framed", "results")
+
+    def __init__(self, results: Sequence[bytes]) -> None:
+        self.results = results
+        self._framed: dict[str, bytes] = {}
+
+    def framed(self, key: str, frame: Callable[[bytes], bytes]) -> bytes:
+        """All of them as one piece of a wire; who gives the same `key` frames alike, and it is made once."""
+        found = self._framed.get(key)
+        if found is None:
+            found = self._framed[key] = b"".join(map(frame, self.results))
+        return found
+
+
+class Sink(Protocol):
+    """Where one subscriber's results go. Neither method waits or raises."""
+
+    def deliver(self, chunk: Chunk) -> None:
+        """Take these; who has taken enough pauses its subscription."""
+
+    def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
+        """Nothing follows: the stream is complete, or was refused or broke off with these errors."""
+
+
+class Subscription(Protocol):
+    """A running subscription, in the hand of whoever opened it. None of its methods waits or raises."""
+
+    def pause(self) -> None:
+        """Deliver nothing until `resume`: the sink has enough outstanding."""
+
+    def resume(self) -> None:
+        """Go on where it was."""
+
+    def close(self) -> None:
+        """The subscriber is gone; nothing more is delivered."""
