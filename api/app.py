@@ -1,4 +1,7 @@
-"""The ASGI application: GraphQL over HTTP and WebSocket, the console, health and metrics."""
+"""The ASGI application: GraphQL over HTTP, the console, health and metrics.
+
+A WebSocket is no part of it: its protocol is served beside it (see `api.servers.web`).
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,18 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.routing import Route
 
 from api import console
 from api.composition import Nerve, open_nerve
 from api.graphql.running.execution import Executor
+from api.graphql.running.subscribing import Subscriptions
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
 from api.settings import Settings
 from api.transports.http import serve_http
 from api.transports.requests import Endpoint
-from api.transports.ws import serve_ws
+from api.transports.sockets.sockets import SocketLimits, Sockets
 
 GRAPHQL = "/graphql"
 
@@ -33,16 +36,15 @@ def create_app(settings: Settings) -> Starlette:
         async with open_nerve(settings) as nerve:
             executor = Executor(build_schema(nerve.catalog, nerve.views))
             app.state.nerve = nerve
-            app.state.endpoint = Endpoint(
-                executor, nerve.services, settings.max_body_bytes, settings.init_timeout
-            )
+            endpoint = Endpoint(executor, Subscriptions(executor), nerve.services, settings.max_body_bytes)
+            app.state.endpoint = endpoint
+            app.state.sockets = Sockets(endpoint, _limits(settings), GRAPHQL)
             yield
 
     return Starlette(
         lifespan=lifespan,
         routes=[
             Route(GRAPHQL, _http, methods=["GET", "POST"]),
-            WebSocketRoute(GRAPHQL, _ws),
             Route("/", lambda _request: RedirectResponse("/graphiql")),
             Route("/healthz", lambda _request: JSONResponse({"alive": True})),
             Route("/readyz", _readyz),
@@ -52,12 +54,19 @@ def create_app(settings: Settings) -> Starlette:
     )
 
 
+def _limits(settings: Settings) -> SocketLimits:
+    return SocketLimits(
+        max_message=settings.max_body_bytes,
+        max_outstanding=settings.max_outstanding_bytes,
+        max_operations=settings.max_operations,
+        max_sockets=settings.max_sockets,
+        init_timeout=settings.init_timeout,
+        ping_interval=settings.ping_interval,
+    )
+
+
 async def _http(request: Request) -> Response:
     return await serve_http(request, request.app.state.endpoint)
-
-
-async def _ws(socket: WebSocket) -> None:
-    await serve_ws(socket, socket.app.state.endpoint)
 
 
 async def _readyz(request: Request) -> Response:

@@ -16,9 +16,9 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from api.app import create_app
 from api.composition import open_nerve
 from api.servers.address import listen
+from api.servers.web import opened
 from api.settings import Settings
 from tests.support import eventually
 
@@ -73,10 +73,12 @@ class Served:
         ]
 
     @asynccontextmanager
-    async def socket(self, subprotocol: str | None = "graphql-transport-ws") -> AsyncIterator[Client]:
+    async def socket(
+        self, subprotocol: str | None = "graphql-transport-ws", path: str = "/graphql"
+    ) -> AsyncIterator[Client]:
         """A WebSocket to the API that has said nothing yet."""
         offered = [Subprotocol(subprotocol)] if subprotocol else None
-        address = f"ws://127.0.0.1:{self.port}/graphql"
+        address = f"ws://127.0.0.1:{self.port}{path}"
         async with connect(address, subprotocols=offered, compression=None) as connection:
             yield Client(connection)
 
@@ -121,37 +123,45 @@ class Client:
         return self.connection.close_code, self.connection.close_reason
 
 
+class _Thread(threading.Thread):
+    """Serves until it is stopped."""
+
+    def __init__(self, listener: socket, settings: Settings, worker: bool) -> None:
+        super().__init__()
+        self._parts = (listener, settings, worker)
+        self._server: uvicorn.Server | None = None
+
+    @property
+    def serving(self) -> bool:
+        return self._server is not None and self._server.started
+
+    def run(self) -> None:
+        asyncio.run(self._serve(*self._parts))
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+        self.join(PATIENCE)
+
+    async def _serve(self, listener: socket, settings: Settings, worker: bool) -> None:
+        async with AsyncExitStack() as stack:
+            if worker:
+                await stack.enter_async_context(open_nerve(settings, project=True))
+            self._server = await stack.enter_async_context(opened(settings))
+            await self._server.serve(sockets=[listener])
+
+
 @contextmanager
 def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
-    """Serve the API with these settings, and with a worker beside it or not."""
-    chosen = Settings(**{"poll_interval": 0.2, **settings})
+    """Serve the API with these settings as in production, and with a worker beside it or not."""
     with listen("127.0.0.1", 0) as listener:
-        # As in production: the same protocols, and no compression of messages.
-        config = uvicorn.Config(
-            create_app(chosen),
-            http="httptools",
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_max_size=chosen.max_body_bytes,
-            log_config=None,
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=lambda: asyncio.run(_run(server, listener, chosen, worker)))
+        port = listener.getsockname()[1]
+        thread = _Thread(listener, Settings(**{"poll_interval": 0.2, **settings}), worker)
         thread.start()
         try:
-            eventually(lambda: server.started or not thread.is_alive())
-            assert server.started, "the API did not start"
-            port = listener.getsockname()[1]
+            eventually(lambda: thread.serving or not thread.is_alive())
+            assert thread.serving, "the API did not start"
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
                 yield Served(port, http)
         finally:
-            server.should_exit = True
-            thread.join(PATIENCE)
-
-
-async def _run(server: uvicorn.Server, listener: socket, settings: Settings, worker: bool) -> None:
-    async with AsyncExitStack() as stack:
-        if worker:
-            await stack.enter_async_context(open_nerve(settings, project=True))
-        await server.serve(sockets=[listener])
+            thread.stop()

@@ -62,7 +62,8 @@ def _settings() -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-    for library in ("pymongo", "uvicorn", "websockets"):
+    quiet = {"pymongo": logging.INFO, "uvicorn": logging.INFO, "websockets": logging.WARNING}
+    for library, least in quiet.items():
         # At debug they write whole documents and messages, and with them personal data.
-        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLogger().level))
+        logging.getLogger(library).setLevel(max(least, logging.getLogger().level))
     return settings

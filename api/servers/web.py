@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import uvicorn
 
 from api.app import create_app
 from api.settings import Settings
+from api.transports.sockets.protocol import protocol
 
 DRAIN = 5
 """Seconds that open requests and sockets get to end when the process is asked to stop."""
 
 
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[uvicorn.Server]:
+    """The server of an API that is open, to be run inside; raises what opening nerve raises."""
+    app = create_app(settings)
+    # uvicorn would only log what goes wrong in there, with its traceback.
+    async with app.router.lifespan_context(app):
+        yield uvicorn.Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                http="httptools",
+                ws=protocol(app.state.sockets),
+                timeout_graceful_shutdown=DRAIN,
+                access_log=False,
+                server_header=False,
+                log_config=None,
+                log_level="warning",
+            )
+        )
+
+
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve the API on `listener` until SIGINT or SIGTERM; raises what opening nerve raises."""
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="websockets-sansio",
-        # Compressing each message for each socket cuts a broadcast to a third.
-        ws_per_message_deflate=False,
-        ws_max_size=settings.max_body_bytes,
-        timeout_graceful_shutdown=DRAIN,
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        log_level="warning",
-        # uvicorn would only log what goes wrong in there, with its traceback.
-        lifespan="off",
-    )
-    async with app.router.lifespan_context(app):
+    async with opened(settings) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal again when it has served, and nerve is still to be closed then.
             signal.signal(number, lambda _number, _frame: None)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await server.serve(sockets=[listener])

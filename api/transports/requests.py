@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.graphql.context import RequestContext, Services
 from api.graphql.running.execution import Executor
+from api.graphql.running.subscribing import Subscriptions
 from domain.kernel import Scope
 from domain.kernel.middleware import trace
 
@@ -17,12 +18,12 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is served at one GraphQL address. `max_body` is in bytes, `init_timeout` in seconds."""
+    """What is served at one GraphQL address. `max_body` is in bytes."""
 
     executor: Executor
+    subscriptions: Subscriptions
     services: Services
     max_body: int
-    init_timeout: float
 
     def context(self, headers: Mapping[str, str]) -> RequestContext:
         """The context of a request with these headers, their names in lower case."""

@@ -129,6 +129,12 @@ class Overloaded(NerveError):
     code = "OVERLOADED"
 
 
+class RateLimited(NerveError):
+    """A client asks for more at a time than one may have; it waits, or ends something first."""
+
+    code = "RATE_LIMITED"
+
+
 class Unavailable(NerveError):
     """A server nerve needs did not answer in time. Sending the same command id again is safe."""
 

@@ -1,0 +1,201 @@
+"""graphql-transport-ws: any number of operations over one socket.
+
+The protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import orjson
+from graphql import OperationType
+
+from api.graphql.context import RequestContext
+from api.graphql.errors import refusal
+from api.graphql.fields.inputs import read_input
+from api.graphql.running.execution import Operation, Prepared, Refused
+from api.transports.requests import Endpoint, traced
+from api.transports.sockets.frames import message_frame
+from api.transports.sockets.operations import Live, Once, refused
+from api.transports.sockets.outbox import Outbox
+from domain.kernel.errors import RateLimited, ValidationFailed
+
+SUBPROTOCOL = "graphql-transport-ws"
+
+INVALID_TEXT = 1007
+SERVICE_RESTART = 1012
+BAD_REQUEST = 4400
+UNAUTHORIZED = 4401
+SUBPROTOCOL_NOT_ACCEPTABLE = 4406
+INIT_TIMEOUT = 4408
+SUBSCRIBER_EXISTS = 4409
+TOO_MANY_INITS = 4429
+
+
+class Violation(Exception):
+    """The client broke the protocol; the socket is closed with this code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Closing(Protocol):
+    """The socket as its connection sees it."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close it once all that was written is out."""
+
+
+class Connection:
+    """One accepted socket, what its client may do on it, and its running operations."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        max_operations: int,
+        headers: Mapping[str, str],
+        outbox: Outbox,
+        socket: Closing,
+    ) -> None:
+        self._endpoint = endpoint
+        self._max_operations = max_operations
+        self._headers = headers
+        self._outbox = outbox
+        self._socket = socket
+        self._context: RequestContext | None = None
+        self._operations: dict[str, Live | Once] = {}
+        self._paused = False
+        self._draining = False
+
+    @property
+    def initialised(self) -> bool:
+        """Whether the client has said `connection_init`."""
+        return self._context is not None
+
+    @property
+    def operations(self) -> int:
+        """How many run."""
+        return len(self._operations)
+
+    def receive(self, text: bytes | bytearray) -> None:
+        """Take one message of the client; raises Violation."""
+        message = _read(text)
+        match message:
+            case {"type": "connection_init"}:
+                self._initialise(message.get("payload"))
+            case {"type": "ping"}:
+                self._send({"type": "pong"} | {k: v for k, v in message.items() if k == "payload"})
+            case {"type": "pong"}:
+                pass
+            case {"type": "subscribe", "id": str(id), "payload": dict(payload)} if id:
+                self._start(id, payload)
+            case {"type": "complete", "id": str(id)}:
+                if operation := self._operations.pop(id, None):
+                    operation.close()
+                self._close_if_drained()
+            case _:
+                raise Violation(BAD_REQUEST, "Invalid message: unknown type, or id or payload missing")
+
+    def pause(self) -> None:
+        """Nothing is delivered until `resume`: enough is outstanding."""
+        self._paused = True
+        for operation in self._operations.values():
+            if isinstance(operation, Live):
+                operation.subscription.pause()
+
+    def resume(self) -> None:
+        """Deliver again; who is resumed may at once have so much that it pauses all again."""
+        self._paused = False
+        for key, operation in list(self._operations.items()):
+            if self._paused:
+                return
+            if isinstance(operation, Live) and key in self._operations:
+                # Next time those come first that had no turn now.
+                self._operations[key] = self._operations.pop(key)
+                operation.subscription.resume()
+
+    def drain(self) -> None:
+        """Begin nothing any more, and close once what runs and will end by itself is done."""
+        self._draining = True
+        for key, operation in list(self._operations.items()):
+            if isinstance(operation, Live):
+                del self._operations[key]
+                operation.close()
+        self._close_if_drained()
+
+    def end(self) -> None:
+        """The socket is gone, and with it all that runs over it."""
+        operations, self._operations = self._operations, {}
+        for operation in operations.values():
+            operation.close()
+
+    def _initialise(self, payload: Any) -> None:
+        if self._context is not None:
+            raise Violation(TOO_MANY_INITS, "Too many initialisation requests")
+        if not isinstance(payload, dict | None):
+            raise Violation(BAD_REQUEST, "Invalid message: the payload of connection_init is not an object")
+        said = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
+        self._context = self._endpoint.context({**self._headers, **said})
+        self._send({"type": "connection_ack"})
+
+    def _start(self, id: str, payload: dict[str, Any]) -> None:
+        if self._context is None:
+            raise Violation(UNAUTHORIZED, "Unauthorized")
+        if id in self._operations:
+            raise Violation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
+        if self._draining:
+            return
+        try:
+            if len(self._operations) >= self._max_operations:
+                raise RateLimited(f"a socket runs {self._max_operations} operations at most")
+            prepared = self._endpoint.executor.prepare(read_input(Operation, payload, "payload"))
+        except Refused as error:
+            self._outbox.write(refused(id, error.result["errors"]))
+        except (RateLimited, ValidationFailed) as error:
+            self._outbox.write(refused(id, refusal(error)["errors"]))
+        else:
+            with traced(self._context.headers):
+                self._run(id, prepared, self._context)
+
+    def _run(self, id: str, prepared: Prepared, context: RequestContext) -> None:
+        if prepared.kind is not OperationType.SUBSCRIPTION:
+            result = self._endpoint.executor.execute(prepared, context)
+            self._operations[id] = Once(id, result, self._outbox, self._ended)
+            return
+        live = self._operations[id] = Live(id, self._outbox, self._ended)
+        live.subscription = self._endpoint.subscriptions.open(prepared, context, live)
+        if self._paused:
+            live.subscription.pause()
+
+    def _ended(self, id: str) -> None:
+        self._operations.pop(id, None)
+        self._close_if_drained()
+
+    def _close_if_drained(self) -> None:
+        if self._draining and not self._operations:
+            self._socket.close(SERVICE_RESTART, "reconnect and resume")
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._outbox.write(message_frame(message))
+
+
+def _read(text: bytes | bytearray) -> dict[str, Any]:
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        _check_encoding(text)
+        raise Violation(BAD_REQUEST, "Invalid message: not JSON") from None
+    if not isinstance(message, dict):
+        raise Violation(BAD_REQUEST, "Invalid message: not an object")
+    return message
+
+
+def _check_encoding(text: bytes | bytearray) -> None:
+    # RFC 6455, section 8.1, has a code of its own for text that is none.
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        raise Violation(INVALID_TEXT, "Invalid message: not UTF-8") from None

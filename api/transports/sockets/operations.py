@@ -1,0 +1,83 @@
+"""The operations that run over one socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from api.encoding import encode
+from api.graphql.errors import failure
+from api.graphql.running.execution import Result
+from api.transports.sockets.frames import message_frame, next_frames
+from api.transports.sockets.outbox import Outbox
+from subscriptions.hub.sinks import Chunk, Subscription
+
+Ended = Callable[[str], None]
+"""Told the id of an operation whose last message was written: the id is free again."""
+
+
+class Live:
+    """A subscription: the sink of its results, and the hold on it."""
+
+    __slots__ = ("_ended", "_frame", "_id", "_outbox", "subscription")
+
+    subscription: Subscription
+    """Set by who opened it with this sink, before anything is delivered."""
+
+    def __init__(self, id: str, outbox: Outbox, ended: Ended) -> None:
+        self._id = id
+        self._outbox = outbox
+        self._ended = ended
+        self._frame = next_frames(id)
+
+    def deliver(self, chunk: Chunk) -> None:
+        self._outbox.write(chunk.framed(self._id, self._frame))
+
+    def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
+        self._outbox.write(completed(self._id) if errors is None else refused(self._id, errors))
+        self._ended(self._id)
+
+    def close(self) -> None:
+        """Nothing more is sent of it."""
+        self.subscription.close()
+
+
+class Once:
+    """A query or mutation, in a task of its own until it has its result."""
+
+    __slots__ = ("_ended", "_id", "_outbox", "_task")
+
+    def __init__(self, id: str, result: Coroutine[Any, Any, Result], outbox: Outbox, ended: Ended) -> None:
+        self._id = id
+        self._outbox = outbox
+        self._ended = ended
+        self._task = asyncio.create_task(self._run(result))
+
+    def close(self) -> None:
+        """Nothing is sent of it; what it does is broken off."""
+        self._task.cancel()
+
+    async def _run(self, running: Coroutine[Any, Any, Result]) -> None:
+        try:
+            result = await running
+        except Exception as error:
+            result = {"errors": [failure(GraphQLError(str(error), original_error=error))]}
+        if "data" in result:
+            self._outbox.write(next_frames(self._id)(encode(result)))
+            self._outbox.write(completed(self._id))
+        else:
+            self._outbox.write(refused(self._id, result["errors"]))
+        self._ended(self._id)
+
+
+def completed(id: str) -> bytes:
+    """The frame that says that nothing follows."""
+    return message_frame({"id": id, "type": "complete"})
+
+
+def refused(id: str, errors: Sequence[dict[str, Any]]) -> bytes:
+    """The frame that ends an operation with errors."""
+    return message_frame({"id": id, "type": "error", "payload": errors})

@@ -1,0 +1,87 @@
+"""All sockets of a process: their limits, and what they have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.transports.requests import Endpoint
+from api.transports.sockets.outbox import Joint
+from api.transports.sockets.sweep import Pinged, Sweep
+
+COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, *range(4400, 4430)})
+"""Close codes that are counted each. A client may send any other: those are counted as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """`max_message` and `max_outstanding` are in bytes for each socket, the times in seconds."""
+
+    max_message: int
+    max_outstanding: int
+    max_operations: int
+    max_sockets: int
+    init_timeout: float
+    ping_interval: float
+
+
+class Socket(Pinged, Protocol):
+    """One of them, as it is counted."""
+
+    @property
+    def operations(self) -> int: ...
+
+    @property
+    def outstanding(self) -> int: ...
+
+    @property
+    def code(self) -> int: ...
+
+
+class Sockets:
+    """The open sockets of a process; made in the loop that serves them."""
+
+    def __init__(self, endpoint: Endpoint, limits: SocketLimits, path: str) -> None:
+        self.endpoint = endpoint
+        self.limits = limits
+        self.path = path
+        self.loop = asyncio.get_running_loop()
+        self.joint = Joint(self.loop)
+        self.closes: Counter[str] = Counter()
+        self.draining = False
+        self._open: set[Socket] = set()
+        self._sweep = Sweep(self.loop, limits.ping_interval)
+
+    @property
+    def full(self) -> bool:
+        """Whether no socket more is served."""
+        return self.draining or len(self._open) >= self.limits.max_sockets
+
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
+    def operations(self) -> int:
+        """How many operations run over them."""
+        return sum(socket.operations for socket in self._open)
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that wait in this process until a client takes them."""
+        return sum(socket.outstanding for socket in self._open)
+
+    def add(self, socket: Socket) -> None:
+        """It was accepted."""
+        self._open.add(socket)
+        self._sweep.add(socket)
+
+    def remove(self, socket: Socket) -> None:
+        """It is gone."""
+        if socket in self._open:
+            self._open.discard(socket)
+            self._sweep.discard(socket)
+            self.closes[str(socket.code) if socket.code in COUNTED_CODES else "other"] += 1

@@ -1,0 +1,51 @@
+"""Pings for all sockets of a process, and the end of those whose other side is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+SLICES = 20
+"""Parts of an interval. The sockets are spread over them: 20,000 at once would hold up everything else."""
+
+
+class Pinged(Protocol):
+    """Someone who is asked now and then for a sign of life."""
+
+    def check(self) -> None:
+        """Its time has come: it pings the other side, or ends where that was silent too long."""
+
+
+class Sweep:
+    """Checks each member once an interval, with one timer for all; without members there is none."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float) -> None:
+        self._loop = loop
+        self._pause = interval / SLICES
+        self._slices: list[set[Pinged]] = [set() for _ in range(SLICES)]
+        self._at: dict[Pinged, set[Pinged]] = {}
+        self._next = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, member: Pinged) -> None:
+        """Check it from now on; for the first time within one interval."""
+        least = min(self._slices, key=len)
+        least.add(member)
+        self._at[member] = least
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._pause, self._turn)
+
+    def discard(self, member: Pinged) -> None:
+        """Leave it alone from now on."""
+        if found := self._at.pop(member, None):
+            found.discard(member)
+        if not self._at and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _turn(self) -> None:
+        self._timer = self._loop.call_later(self._pause, self._turn)
+        due = self._slices[self._next]
+        self._next = (self._next + 1) % SLICES
+        for member in tuple(due):
+            member.check()
