@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -75,11 +75,11 @@ class SocketProtocol(asyncio.Protocol):
         return self._parser.close_sent.code if self._parser.close_sent else 1006
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         most = self.sockets.limits.max_outstanding
-        transport.set_write_buffer_limits(high=most, low=most // 4)
-        self._transport = transport
-        self._outbox = Outbox(transport, self.sockets.joint)
+        self._transport.set_write_buffer_limits(high=most, low=most // 4)
+        self._outbox = Outbox(self._transport, self.sockets.joint)
         self._peers.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
