@@ -11,7 +11,8 @@ from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.progress import Progress
 from subscriptions.consuming.standing import Standing
-from subscriptions.wakeups import Listener, Wakeups
+from subscriptions.listeners import Listener
+from subscriptions.wakeups import Wakeups
 
 
 def consumer_name(view: View[Any]) -> str:

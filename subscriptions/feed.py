@@ -9,7 +9,7 @@ from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_in
 from subscriptions.pages import PAGE, PageCursor, Pages
 from subscriptions.tail import Tail
-from subscriptions.wakeups import Wakeups
+from subscriptions.wakeups import BEAT_EVERY, Wakeups
 
 TOPIC = "log"
 """What is announced under this topic is the log's highest position."""
@@ -65,8 +65,21 @@ class Feed(Tail[Commit]):
 
     def __init__(self, log: EventLog, wakeups: Wakeups, poll_interval: float) -> None:
         self.log = log
+        self._wakeups = wakeups
+        self._beats = False
         self._pages = (source := _Log(log)).pages
         super().__init__(source, wakeups.listen(TOPIC), poll_interval)
+
+    def beat(self) -> None:
+        """Look by itself from now on, whoever else does, and tell all processes how far the log is."""
+        self._beats = True
+
+    async def _rest(self, position: int) -> None:
+        if not self._beats:
+            await super()._rest(position)
+        else:
+            self._wakeups.beat(TOPIC, position)
+            await self._listener.wait(BEAT_EVERY * self._poll_interval, beyond=position)
 
     def _forget(self) -> None:
         super()._forget()

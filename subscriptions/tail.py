@@ -1,7 +1,8 @@
 """One live tail for each process: a ring of what came last, and any number of cursors into it.
 
-The tail looks for news when it is woken and at each poll, and no cursor ever depends on a message: what it
-has not had is in the ring, or it reads it from MongoDB itself. A slow cursor costs no memory.
+The tail looks for news when it is woken, and at each poll where nobody else is heard to look. No cursor
+ever depends on a message: what it has not had is in the ring, or it reads it from MongoDB itself. A slow
+cursor costs no memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from subscriptions.backoff import Backoff
-from subscriptions.wakeups import Listener
+from subscriptions.listeners import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +239,11 @@ class Tail(Generic[T]):
             self._ring.push(items, end)
             self._tell()
         if len(items) < BATCH:
-            await self._listener.wait(self._poll_interval, beyond=self._ring.end)
+            await self._rest(self._ring.end)
+
+    async def _rest(self, position: int) -> None:
+        """Until it is time to look again for what is beyond `position`, where the source ended just now."""
+        await self._listener.rest(self._poll_interval, beyond=position)
 
     def _tell(self) -> None:
         self._news.set()

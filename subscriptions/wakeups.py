@@ -1,16 +1,19 @@
 """Wake-ups over Redis pub/sub: a hint that something is new, and never more than that.
 
-Every message may be lost, doubled or reordered, and Redis may be down: who listens polls as well, and
-takes all it believes from MongoDB. One channel for each database; a message is ``<topic> <position>``.
+Every message may be lost, doubled or reordered, and Redis may be down: who listens takes all it believes from
+MongoDB, and polls it wherever it has heard no *beat* for a poll interval. A worker looks at MongoDB twice in
+that time, always, and beats: it tells what it found, whether that is new or not. So one process that looks is
+enough, and a message that was lost comes again with the next beat.
+
+One channel for each database; a message is ``<topic> <position>``, or ``beat`` and, for each topic,
+``<topic> <position> <edition>``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -19,6 +22,7 @@ from redis.exceptions import RedisError
 
 from domain.kernel.errors import ConfigurationError
 from subscriptions.backoff import Backoff
+from subscriptions.listeners import MISSED, Calls, Listener
 
 logger = logging.getLogger(__name__)
 
@@ -29,62 +33,11 @@ MAX_DIGITS = 20
 """More than any position has."""
 
 
-class Listener:
-    """What one topic tells: its highest position since the last look."""
+BEAT = "beat"
+"""The first word of a message that tells what somebody found who has looked."""
 
-    def __init__(self) -> None:
-        self._woken = asyncio.Event()
-        self._hint = 0
-
-    def notify(self, position: int) -> None:
-        """Somebody says that the topic has reached `position`."""
-        self._hint = max(self._hint, position)
-        self._woken.set()
-
-    def take(self) -> int:
-        """The highest position that was told since the last look, 0 for none, without waiting."""
-        hint, self._hint = self._hint, 0
-        return hint
-
-    async def wait(self, within: float, beyond: int) -> None:
-        """Until a position beyond `beyond` is told, messages may have been missed, or `within` seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                hint = 0
-                while hint <= beyond:
-                    await self._woken.wait()
-                    self._woken.clear()
-                    # A hint is used once: one that was wrong may cost a look, not a loop.
-                    hint = self.take()
-
-
-class Calls:
-    """Any number of tasks, each of which waits to be told of a position of its own.
-
-    `highest` is the highest position that was told so far.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: set[tuple[int, asyncio.Event]] = set()
-        self.highest = 0
-
-    def notify(self, position: int) -> None:
-        """Somebody says that the topic has reached `position`."""
-        if position < sys.maxsize:
-            self.highest = max(self.highest, position)
-        for wanted, told in self._waiting:
-            if wanted <= position:
-                told.set()
-
-    @contextmanager
-    def told(self, position: int) -> Iterator[asyncio.Event]:
-        """Set each time that the topic is said to have reached `position`, inside the context."""
-        waiting = (position, asyncio.Event())
-        self._waiting.add(waiting)
-        try:
-            yield waiting[1]
-        finally:
-            self._waiting.discard(waiting)
+BEAT_EVERY = 0.5
+"""The part of a poll interval after which a worker looks and beats again."""
 
 
 class Wakeups:
@@ -105,6 +58,7 @@ class Wakeups:
         self._channel = f"nerve:{database}"
         self._listeners: dict[str, list[Listener | Calls]] = {}
         self._pending: dict[str, int] = {}
+        self._beats: dict[str, tuple[int, int]] = {}
         self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -148,6 +102,16 @@ class Wakeups:
         self._pending[topic] = max(position, self._pending.get(topic, 0))
         self._ready.set()
 
+    def beat(self, topic: str, position: int, edition: int = 0) -> None:
+        """As `announce`, from who has just looked: the topic is at `position`, in this `edition`."""
+        self._deliver_beat(topic, position, edition)
+        self._beats[topic] = (position, edition)
+        self._ready.set()
+
+    def _deliver_beat(self, topic: str, position: int, edition: int) -> None:
+        for listener in self._listeners.get(topic, ()):
+            listener.beat(position, edition)
+
     def _deliver(self, topic: str, position: int) -> None:
         for listener in self._listeners.get(topic, ()):
             listener.notify(position)
@@ -165,15 +129,25 @@ class Wakeups:
             await asyncio.sleep(backoff.pause())
 
     async def _publish(self, backoff: Backoff) -> None:
+        # What was looked at before Redis went away is no news of now.
+        self._beats.clear()
         while True:
             await self._ready.wait()
             self._ready.clear()
-            pending, self._pending = self._pending, {}
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for topic, position in pending.items():
-                    pipeline.publish(self._channel, f"{topic} {position}")
+                for message in self._messages():
+                    pipeline.publish(self._channel, message)
                 await pipeline.execute()
             backoff.reset()
+
+    def _messages(self) -> Iterable[str]:
+        """What is to be told, which is then no more to be told."""
+        pending, self._pending = self._pending, {}
+        beats, self._beats = self._beats, {}
+        yield from (f"{topic} {position}" for topic, position in pending.items())
+        if beats:
+            told = (f"{topic} {position} {edition}" for topic, (position, edition) in beats.items())
+            yield " ".join([BEAT, *told])
 
     async def _receive(self, backoff: Backoff) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
@@ -188,10 +162,18 @@ class Wakeups:
     def _wake_all(self) -> None:
         """After a gap in the connection anything may have been missed."""
         for topic in self._listeners:
-            self._deliver(topic, sys.maxsize)
+            self._deliver(topic, MISSED)
 
     def _accept(self, message: bytes) -> None:
         """Anybody may write to the channel: what is no message is passed over."""
-        topic, _, position = message.rpartition(b" ")
-        if position.isdigit() and len(position) < MAX_DIGITS:
-            self._deliver(topic.decode(errors="replace"), int(position))
+        words = message.decode(errors="replace").split(" ")
+        if len(words) == 2 and _is_number(words[1]):
+            self._deliver(words[0], int(words[1]))
+        elif words[0] == BEAT:
+            for topic, position, edition in zip(words[1::3], words[2::3], words[3::3], strict=False):
+                if _is_number(position) and _is_number(edition):
+                    self._deliver_beat(topic, int(position), int(edition))
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < MAX_DIGITS

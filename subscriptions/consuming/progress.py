@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from domain.kernel.errors import Unavailable
-from subscriptions.wakeups import Listener
+from subscriptions.listeners import Listener
 
 
 class Progress:
     """How far a consumer is, as `read` tells. `listener` is told of its checkpoints.
 
-    `poll_interval`, in seconds, is how late one is noticed at most where it is not.
+    `poll_interval`, in seconds, is how late one is noticed at most where it is not, and nobody else looks.
     """
 
     def __init__(self, read: Callable[[], Awaitable[int]], listener: Listener, poll_interval: float) -> None:
@@ -64,4 +64,4 @@ class Progress:
                 self._failure = error
             self._looked.set()
             self._looked = asyncio.Event()
-            await self._listener.wait(self._poll_interval, beyond=self._reached)
+            await self._listener.rest(self._poll_interval, beyond=self._reached)

@@ -1,0 +1,179 @@
+"""While a worker looks at MongoDB and tells what it found, no other process needs to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+from redis.asyncio import Redis
+
+from projections.standing import consumer_name
+from subscriptions.consuming.generations import Generations
+from subscriptions.listeners import MISSED
+from subscriptions.messages import CaughtUp
+from subscriptions.wakeups import Wakeups
+from tests.notes import Rig, Scored, open_rig, view
+
+DEADLINE = 30
+NOWHERE = "redis://127.0.0.1:1/"
+NEVER = 600.0
+"""A poll interval beyond the deadline."""
+
+BEYOND_ALL = MISSED - 1
+"""No position is: who waits for one is woken where it is to look."""
+
+
+async def until(reached: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not await reached():
+            await asyncio.sleep(0.02)
+
+
+async def silence(redis_url: str, database: str, seconds: float) -> float:
+    """The longest time without a beat, on each topic of a worker of the notes, within so many seconds."""
+    begun = time.monotonic()
+    heard = {b"log": [begun], consumer_name(view).encode(): [begun]}
+    async with Redis.from_url(redis_url) as redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe(f"nerve:{database}")
+        while (left := begun + seconds - time.monotonic()) > 0:
+            message = await channel.get_message(timeout=left)
+            words = message["data"].split() if message is not None else []
+            for topic in words[1::3] if words[:1] == [b"beat"] else ():
+                heard[topic].append(time.monotonic())
+    ends = [[*times, begun + seconds] for times in heard.values()]
+    return max(after - before for times in ends for before, after in pairwise(times))
+
+
+@asynccontextmanager
+async def watched(rig: Rig) -> AsyncIterator[list[Any]]:
+    """What a live view and an event feed are told from here on; both are live when it begins."""
+    told: list[Any] = []
+
+    async def follow() -> None:
+        async with aclosing(rig.feed.follow(await rig.log.head())) as batches:
+            async for batch in batches:
+                told.append(batch)
+
+    async def watch() -> None:
+        async with aclosing(rig.live.watch_many("default")) as messages:
+            async for message in messages:
+                told.append(message)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(follow()), group.create_task(watch())]
+        async with asyncio.timeout(DEADLINE):
+            while not (told and any(isinstance(one, CaughtUp) for one in told) and rig.changes.cursors):
+                await asyncio.sleep(0.01)
+        yield told
+        for task in tasks:
+            task.cancel()
+
+
+async def test_i6_an_idle_process_asks_nothing_of_mongodb_while_a_worker_beats(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    interval = 1.0
+    async with (
+        open_rig(mongo_url, redis_url, database, poll_interval=interval / 5, work=True) as worker,
+        open_rig(f"{mongo_url}&appName=idle", redis_url, database, poll_interval=interval) as rig,
+        asyncio.timeout(DEADLINE),
+    ):
+        await worker.append("note-1", Scored(by=1))
+        await worker.projected()
+        async with watched(rig):
+            # The first beat that it hears may be of another edition than it has read.
+            await silence(redis_url, database, interval)
+            longest = interval
+            while longest >= interval:  # On a machine that stood still meanwhile it looked with good reason.
+                await worker.database.command({"profile": 0})
+                await worker.database["system.profile"].drop()
+                await worker.database.command({"profile": 2})
+                longest = await silence(redis_url, database, 2 * interval)
+            asked = await worker.database["system.profile"].find({"appName": "idle"}).to_list(None)
+            assert [one["command"] for one in asked] == []
+            assert await worker.database["system.profile"].find_one({}), "the worker did ask"
+
+
+async def test_i6_a_message_that_was_lost_comes_with_the_next_beat(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with (
+        open_rig(mongo_url, NOWHERE, database) as writer,
+        open_rig(mongo_url, redis_url, database, poll_interval=0.1, work=True) as worker,
+        open_rig(mongo_url, redis_url, database, poll_interval=NEVER) as rig,
+        asyncio.timeout(DEADLINE),
+    ):
+        await worker.projected()
+        async with watched(rig):
+            await writer.write("a")
+            await until(lambda: _reached(rig, 1))
+
+
+async def test_i6_a_process_looks_by_itself_once_no_worker_beats(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    async with (
+        open_rig(mongo_url, NOWHERE, database) as writer,
+        open_rig(mongo_url, redis_url, database, poll_interval=0.2) as rig,
+        asyncio.timeout(DEADLINE),
+    ):
+        async with open_rig(mongo_url, redis_url, database, poll_interval=0.1, work=True) as worker:
+            await worker.projected()
+            async with watched(rig):
+                await silence(redis_url, database, 0.3)
+        async with watched(rig):
+            await writer.write("a")
+            await until(lambda: _reached_log(rig, 1))
+
+
+async def test_a_beat_wakes_who_rests_where_the_topic_is_of_another_edition(
+    redis_url: str, database: str
+) -> None:
+    """Rows of a view may be others without a position that is new."""
+    tells, hears = Wakeups(redis_url, database), Wakeups(redis_url, database)
+    listener = hears.listen("topic")
+    await tells.start()
+    await hears.start()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await listener.wait(NEVER, beyond=0)  # It is connected.
+            tells.beat("topic", 7, 1)
+            await listener.rest(NEVER, beyond=7)
+            tells.beat("topic", 7, 1)
+            tells.beat("topic", 7, 2)
+            await listener.rest(NEVER, beyond=7)
+            resting = asyncio.create_task(listener.rest(NEVER, beyond=7))
+            tells.beat("topic", 7, 2)
+            tells.announce("other", 1)
+            await hears.listen("other").wait(NEVER, beyond=0)
+            assert not resting.done()
+            resting.cancel()
+    finally:
+        await tells.stop()
+        await hears.stop()
+
+
+async def test_a_beat_says_which_generations_there_are(mongo_url: str, database: str) -> None:
+    """Whoever rests is to look at the view again, where there is no other message of it."""
+    async with (
+        open_rig(mongo_url, NOWHERE, database, poll_interval=0.1, work=True) as worker,
+        asyncio.timeout(DEADLINE),
+    ):
+        await worker.write("a")
+        await worker.projected()
+        listener = worker.standing.listen()
+        await listener.rest(NEVER, beyond=BEYOND_ALL)
+        await Generations(worker.database).begin(consumer_name(view), "")
+        await listener.rest(NEVER, beyond=BEYOND_ALL)
+
+
+async def _reached(rig: Rig, position: int) -> bool:
+    return rig.feed.reached >= position and rig.changes.reached >= position
+
+
+async def _reached_log(rig: Rig, position: int) -> bool:
+    return rig.feed.reached >= position
