@@ -24,6 +24,7 @@ from api.settings import Settings
 from api.transports.http import serve_http
 from api.transports.requests import Endpoint
 from api.transports.sockets.sockets import SocketLimits, Sockets
+from api.transports.streams import Streams
 
 GRAPHQL = "/graphql"
 
@@ -36,7 +37,13 @@ def create_app(settings: Settings) -> Starlette:
         async with open_nerve(settings) as nerve:
             executor = Executor(build_schema(nerve.catalog, nerve.views))
             app.state.nerve = nerve
-            endpoint = Endpoint(executor, Subscriptions(executor), nerve.services, settings.max_body_bytes)
+            endpoint = Endpoint(
+                executor,
+                Subscriptions(executor),
+                nerve.services,
+                Streams(settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets),
+                settings.max_body_bytes,
+            )
             app.state.endpoint = endpoint
             app.state.sockets = Sockets(endpoint, _limits(settings), GRAPHQL)
             yield

@@ -85,12 +85,16 @@ class Settings(BaseSettings):
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")
-    ping_interval: float = Field(20.0, gt=0, description="Seconds between pings; silent for two: cut.")
+    ping_interval: float = Field(
+        20.0, gt=0, description="Seconds between signs of life; a socket silent for two is cut."
+    )
     max_outstanding_bytes: int = Field(
         1_000_000, ge=1_000, description="Bytes that may wait for a client that reads slowly."
     )
     max_operations: int = Field(1_000, gt=0, description="Operations at a time over one socket.")
-    max_sockets: int = Field(20_000, gt=0, description="Sockets that a process holds open.")
+    max_sockets: int = Field(
+        20_000, gt=0, description="Sockets that a process holds open, and as many streams."
+    )
     metrics_port: int | None = Field(None, ge=1, le=65535, description="Where a worker serves /metrics.")
     unindexed_queries: Literal["refuse", "warn"] = Field(
         "refuse", description="What becomes of a query that no index serves; `nerve dev` warns."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from socket import socket
@@ -31,6 +31,8 @@ class Served:
 
     port: int
     http: httpx.Client
+    stop: Callable[[], None] = lambda: None
+    """Asks it to end, as a signal does, where it runs in this process."""
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.http.get(path, headers=headers)
@@ -141,7 +143,6 @@ class _Thread(threading.Thread):
     def stop(self) -> None:
         if self._server is not None:
             self._server.should_exit = True
-        self.join(PATIENCE)
 
     async def _serve(self, listener: socket, settings: Settings, worker: bool) -> None:
         async with AsyncExitStack() as stack:
@@ -162,6 +163,7 @@ def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
             eventually(lambda: thread.serving or not thread.is_alive())
             assert thread.serving, "the API did not start"
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
-                yield Served(port, http)
+                yield Served(port, http, thread.stop)
         finally:
             thread.stop()
+            thread.join(PATIENCE)

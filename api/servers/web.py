@@ -12,9 +12,23 @@ import uvicorn
 from api.app import create_app
 from api.settings import Settings
 from api.transports.sockets.protocol import protocol
+from api.transports.streams import Streams
 
 DRAIN = 5
 """Seconds that open requests and sockets get to end when the process is asked to stop."""
+
+
+class Server(uvicorn.Server):
+    """Ends the streams over HTTP before it waits for what is still open."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close all connections, those that are in use last."""
+        self._streams.drain()
+        await super().shutdown(sockets)
 
 
 @asynccontextmanager
@@ -23,7 +37,7 @@ async def opened(settings: Settings) -> AsyncIterator[uvicorn.Server]:
     app = create_app(settings)
     # uvicorn would only log what goes wrong in there, with its traceback.
     async with app.router.lifespan_context(app):
-        yield uvicorn.Server(
+        yield Server(
             uvicorn.Config(
                 app,
                 lifespan="off",
@@ -34,7 +48,8 @@ async def opened(settings: Settings) -> AsyncIterator[uvicorn.Server]:
                 server_header=False,
                 log_config=None,
                 log_level="warning",
-            )
+            ),
+            app.state.endpoint.streams,
         )
 
 

@@ -1,4 +1,8 @@
-"""GraphQL over HTTP: POST with JSON, and GET for queries (https://graphql.github.io/graphql-over-http/draft)."""
+"""GraphQL over HTTP: POST with JSON, and GET for what changes nothing.
+
+One result is answered in JSON (https://graphql.github.io/graphql-over-http/draft), a subscription with a
+response that goes on: server-sent events or multipart.
+"""
 
 from __future__ import annotations
 
@@ -12,60 +16,65 @@ from starlette.responses import Response
 from api.encoding import encode
 from api.graphql.errors import refusal
 from api.graphql.fields.inputs import read_input
-from api.graphql.running.execution import Executor, Operation, Prepared, Refused, Result
+from api.graphql.running.execution import Operation, Prepared, Refused, Result
+from api.transports.media import GRAPHQL, JSON, Media, choose, types
 from api.transports.requests import Endpoint, traced
-from domain.kernel.errors import ValidationFailed
-
-JSON = "application/json"
-GRAPHQL = "application/graphql-response+json"
+from api.transports.streams import SoleSink, StreamResponse
+from domain.kernel.errors import NerveError, Unavailable, ValidationFailed
 
 
 class Rejected(Exception):
     """The request is answered with this HTTP status before GraphQL sees it."""
 
-    def __init__(self, status: int, message: str, *path: str, **headers: str) -> None:
-        super().__init__(message)
+    def __init__(self, status: int, error: NerveError, **headers: str) -> None:
+        super().__init__(str(error))
         self.status = status
-        self.result = refusal(ValidationFailed(message, path))
+        self.result = refusal(error)
         self.headers = headers
 
 
 async def serve_http(request: Request, endpoint: Endpoint) -> Response:
     """The response to one GraphQL request."""
-    media = JSON
+    media = choose(request.headers.get("accept"), streams=False)
+    if media is None:
+        return _reject(Rejected(406, ValidationFailed(f"nerve answers in {types()}", ("accept",))), JSON)
     try:
-        media = _negotiate(request.headers.get("accept"))
-        operation = _read_query(request) if request.method == "GET" else await _read_body(request, endpoint)
-        prepared = endpoint.executor.prepare(operation)
-        _check_method(request.method, prepared)
+        prepared = endpoint.executor.prepare(await _read(request, endpoint))
+        if prepared.kind is OperationType.SUBSCRIPTION:
+            return _stream(prepared, request, endpoint)
+        if prepared.kind is OperationType.MUTATION and request.method != "POST":
+            wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
+            raise Rejected(405, wrong, allow="POST")
+        with traced(request.headers):
+            result = await endpoint.executor.execute(prepared, endpoint.context(request.headers))
     except ClientDisconnect:
         return Response(status_code=400)
     except Rejected as rejected:
-        return _respond(rejected.result, media, rejected.status, rejected.headers)
+        return _reject(rejected, media)
     except ValidationFailed as error:
-        return _respond(refusal(error), media, 400)
+        return _reject(Rejected(400, error), media)
     except Refused as refused:
-        return _respond(refused.result, media, _status(refused.result, media))
-    result = await _run(endpoint.executor, prepared, request, endpoint)
-    return _respond(result, media, _status(result, media))
+        result = refused.result
+    return _respond(result, media)
 
 
-async def _run(executor: Executor, prepared: Prepared, request: Request, endpoint: Endpoint) -> Result:
+def _stream(prepared: Prepared, request: Request, endpoint: Endpoint) -> Response:
+    media = choose(request.headers.get("accept"), streams=True)
+    if media is None:
+        told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
+        raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
+    try:
+        stream = endpoint.streams.open(media)
+    except Unavailable as error:
+        raise Rejected(503, error) from None
     with traced(request.headers):
-        return await executor.execute(prepared, endpoint.context(request.headers))
+        opened = endpoint.subscriptions.open(prepared, endpoint.context(request.headers), SoleSink(stream))
+    stream.add("", opened)
+    return StreamResponse(stream, endpoint.streams)
 
 
-def _negotiate(accept: str | None) -> str:
-    """The media type to answer in; a client that does not say gets plain JSON."""
-    for entry in (accept or "*/*").split(","):
-        media, *parameters = (part.strip().lower() for part in entry.split(";"))
-        if "q=0" in parameters:
-            continue
-        if media == GRAPHQL:
-            return GRAPHQL
-        if media in (JSON, "application/*", "*/*"):
-            return JSON
-    raise Rejected(406, f"nerve answers in {GRAPHQL} or {JSON}", "accept")
+async def _read(request: Request, endpoint: Endpoint) -> Operation:
+    return await _read_body(request, endpoint) if request.method == "POST" else _read_query(request)
 
 
 def _read_query(request: Request) -> Operation:
@@ -78,15 +87,15 @@ def _read_query(request: Request) -> Operation:
 
 async def _read_body(request: Request, endpoint: Endpoint) -> Operation:
     content, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    if content.strip() != JSON or ("charset" in parameters and "utf-8" not in parameters):
-        raise Rejected(415, f"the body must be {JSON} in UTF-8", "content-type")
+    if content.strip() != JSON.type or ("charset" in parameters and "utf-8" not in parameters):
+        wrong = ValidationFailed(f"the body must be {JSON.type} in UTF-8", ("content-type",))
+        raise Rejected(415, wrong)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > endpoint.max_body:
-            raise Rejected(
-                413, f"the body may have {endpoint.max_body} bytes at most", "body", connection="close"
-            )
+            too_large = f"the body may have {endpoint.max_body} bytes at most"
+            raise Rejected(413, ValidationFailed(too_large, ("body",)), connection="close")
     return read_input(Operation, _parse(body, "body"))
 
 
@@ -97,17 +106,13 @@ def _parse(text: bytes | bytearray, name: str) -> Any:
         raise ValidationFailed(f"{name} is not JSON: {error.msg} at character {error.pos}", (name,)) from None
 
 
-def _check_method(method: str, prepared: Prepared) -> None:
-    if prepared.kind is OperationType.SUBSCRIPTION:
-        raise Rejected(400, "a subscription needs a WebSocket, subprotocol graphql-transport-ws", "query")
-    if method == "GET" and prepared.kind is not OperationType.QUERY:
-        raise Rejected(405, "GET is for queries; send a mutation by POST", "query", allow="POST")
+def _respond(result: Result, media: Media) -> Response:
+    """What was refused is a client error only in the type that was made for it; see the specification."""
+    status = 400 if media is GRAPHQL and "data" not in result else 200
+    return Response(media.whole(encode(result)), status, media_type=media.content_type)
 
 
-def _status(result: Result, media: str) -> int:
-    """What was refused is a client error, except for clients of the time when all was plain JSON."""
-    return 400 if "data" not in result and media == GRAPHQL else 200
-
-
-def _respond(result: Result, media: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(encode(result), status, headers, media_type=f"{media}; charset=utf-8")
+def _reject(rejected: Rejected, media: Media) -> Response:
+    """In JSON also to a client that would have results streamed: there are none."""
+    told = (JSON if media.streams else media).content_type
+    return Response(encode(rejected.result), rejected.status, rejected.headers, media_type=told)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from api.graphql.context import RequestContext, Services
 from api.graphql.running.execution import Executor
 from api.graphql.running.subscribing import Subscriptions
+from api.transports.streams import Streams
 from domain.kernel import Scope
 from domain.kernel.middleware import trace
 
@@ -23,6 +24,7 @@ class Endpoint:
     executor: Executor
     subscriptions: Subscriptions
     services: Services
+    streams: Streams
     max_body: int
 
     def context(self, headers: Mapping[str, str]) -> RequestContext:

@@ -67,12 +67,6 @@ def test_one_of_several_operations_is_chosen_by_its_name(served: Served) -> None
     assert served.post({"query": document}).json()["errors"][0]["extensions"]["path"] == ["operationName"]
 
 
-def test_a_subscription_is_sent_to_the_socket(served: Served) -> None:
-    response = served.post({"query": "subscription { events { __typename } }"})
-    assert response.status_code == 400
-    assert "graphql-transport-ws" in response.json()["errors"][0]["message"]
-
-
 def test_moments_are_written_in_utc_with_milliseconds_inside_json_too(served: Served) -> None:
     agent = served.do("registerAgent", name="one")["stream"]
     task = served.do("createTask", title="x", agentId=agent)["stream"]

@@ -1,4 +1,4 @@
-"""Pings for all sockets of a process, and the end of those whose other side is gone."""
+"""Signs of life to and from all clients of a process that stay connected."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from typing import Protocol
 
 SLICES = 20
-"""Parts of an interval. The sockets are spread over them: 20,000 at once would hold up everything else."""
+"""Parts of an interval. The members are spread over them: 20,000 at once would hold up everything else."""
 
 
 class Pinged(Protocol):
-    """Someone who is asked now and then for a sign of life."""
+    """A connection that is looked at now and then."""
 
     def check(self) -> None:
-        """Its time has come: it pings the other side, or ends where that was silent too long."""
+        """Its time has come: it gives a sign of life, or ends where the other side gave none."""
 
 
 class Sweep:

@@ -1,0 +1,174 @@
+"""Responses that go on: results are written when they come, and sent as the client takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from api.transports.media import Media
+from api.transports.sweep import Sweep
+from domain.kernel.errors import Unavailable
+from subscriptions.hub.sinks import Chunk, Subscription
+
+HEADERS = {
+    "cache-control": "no-cache",
+    # nginx keeps what it passes on until it has a bufferful.
+    "x-accel-buffering": "no",
+}
+
+
+class Stream:
+    """What one such response tells. Its subscriptions wait while more than `limit` bytes are not yet sent."""
+
+    def __init__(self, media: Media, limit: int) -> None:
+        self.media = media
+        self.subscriptions: dict[str, Subscription] = {}
+        self._limit = limit
+        self._pieces: list[bytes] = [media.opening]
+        self._outstanding = 0
+        self._paused = False
+        self._ended = False
+        self._written = asyncio.Event()
+        self._written.set()
+
+    def add(self, id: str, subscription: Subscription) -> None:
+        """It writes here from now on."""
+        self.subscriptions[id] = subscription
+        if self._paused:
+            subscription.pause()
+
+    def write(self, piece: bytes) -> None:
+        """Send this as soon as the client takes it; what follows an end is dropped."""
+        if self._ended:
+            return
+        self._pieces.append(piece)
+        self._outstanding += len(piece)
+        self._written.set()
+        if self._outstanding > self._limit and not self._paused:
+            self._paused = True
+            for subscription in self.subscriptions.values():
+                subscription.pause()
+
+    def end(self, last: bytes) -> None:
+        """The response ends with this."""
+        self.write(last)
+        self._ended = True
+        self._close_subscriptions()
+
+    def interrupt(self) -> None:
+        """The response ends here, and the client resumes on another server."""
+        self.end(self.media.interrupted)
+
+    def check(self) -> None:
+        """Give a sign of life, unless the client has enough to take already."""
+        if not self._outstanding:
+            self.write(self.media.heartbeat)
+
+    def abandon(self) -> None:
+        """The client is gone."""
+        self._pieces.clear()
+        self._ended = True
+        self._written.set()
+        self._close_subscriptions()
+
+    async def send_all(self, send: Send) -> None:
+        """Send what is written until the response has ended."""
+        while not self._ended or self._pieces:
+            await self._written.wait()
+            self._written.clear()
+            body, taken = b"".join(self._pieces), self._outstanding
+            self._pieces.clear()
+            # It returns when the transport has room again.
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            self._outstanding -= taken
+            if self._paused and self._outstanding <= self._limit // 2:
+                self._paused = False
+                for subscription in self.subscriptions.values():
+                    subscription.resume()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _close_subscriptions(self) -> None:
+        for subscription in self.subscriptions.values():
+            subscription.close()
+        self.subscriptions.clear()
+
+
+class SoleSink:
+    """Where the results of the one subscription of a stream go; the stream ends with it."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def deliver(self, chunk: Chunk) -> None:
+        media = self._stream.media
+        self._stream.write(chunk.framed(media.content_type, media.frame))
+
+    def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
+        media = self._stream.media
+        self._stream.end((media.refused(errors) if errors else b"") + media.complete)
+
+
+class Streams:
+    """The open streams of a process, `most` of them; each gives a sign of life every `interval` seconds.
+
+    It is for those who stand between and cut what seems unused, and finds clients that are gone.
+    """
+
+    def __init__(self, interval: float, limit: int, most: int) -> None:
+        self._limit = limit
+        self._most = most
+        self._open: set[Stream] = set()
+        self._sweep = Sweep(asyncio.get_running_loop(), interval)
+        self._draining = False
+
+    def open(self, media: Media) -> Stream:
+        """A new stream, for a `StreamResponse`; raises Unavailable where there may be no more."""
+        if self._draining or len(self._open) >= self._most:
+            raise Unavailable("no more streams are opened here; try another server")
+        stream = Stream(media, self._limit)
+        self._open.add(stream)
+        self._sweep.add(stream)
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """Its response is over."""
+        self._open.discard(stream)
+        self._sweep.discard(stream)
+        stream.abandon()
+
+    def drain(self) -> None:
+        """The server goes: all streams are interrupted, and no new ones opened."""
+        self._draining = True
+        for stream in self._open:
+            stream.interrupt()
+
+
+class StreamResponse(Response):
+    """The response that a stream is sent with; it ends with the stream, and the stream with its client."""
+
+    def __init__(self, stream: Stream, streams: Streams) -> None:
+        super().__init__(None, headers=HEADERS, media_type=stream.media.content_type)
+        # It is not known how long it will be.
+        del self.headers["content-length"]
+        self._stream = stream
+        self._streams = streams
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, as ASGI wants it done."""
+        listening = asyncio.create_task(self._listen(receive))
+        try:
+            start: Message = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(start)
+            await self._stream.send_all(send)
+        finally:
+            listening.cancel()
+            self._streams.close(self._stream)
+
+    async def _listen(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._stream.abandon()

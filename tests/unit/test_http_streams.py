@@ -1,0 +1,178 @@
+"""A response that goes on: what it sends, when its subscription waits, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.types import Message
+
+from api.transports.media import GRAPHQL, JSON, SSE, Media, choose
+from api.transports.streams import SoleSink, Stream, StreamResponse, Streams
+from domain.kernel.errors import Unavailable
+from subscriptions.hub.sinks import Chunk
+
+LIMIT = 1_000
+
+
+class Recorded:
+    """A subscription that records what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def pause(self) -> None:
+        self.asked.append("pause")
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+class Client:
+    """One side of an ASGI connection, which takes what is sent while it `reads`."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.left = asyncio.Event()
+        self.taken = b""
+        self.over = False
+        self.offered = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            self.offered += 1
+            await self.reads.wait()
+            self.taken += message["body"]
+            self.over = not message["more_body"]
+
+    async def receive(self) -> Message:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+
+@asynccontextmanager
+async def responding() -> AsyncIterator[tuple[Stream, Client, Recorded, Streams]]:
+    streams = Streams(60, LIMIT, most=1)
+    stream, client, subscription = streams.open(SSE), Client(), Recorded()
+    stream.add("", subscription)
+    task = asyncio.create_task(StreamResponse(stream, streams)({}, client.receive, client.send))
+    try:
+        yield stream, client, subscription, streams
+    finally:
+        client.reads.set()
+        client.left.set()
+        await task
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_what_is_written_meanwhile_is_sent_at_once() -> None:
+    async with responding() as (stream, client, _, _):
+        client.reads.set()
+        await until(lambda: client.taken == b":\n\n")
+        sink = SoleSink(stream)
+        sink.deliver(Chunk((b"1", b"2")))
+        sink.deliver(Chunk((b"3",)))
+        sink.end()
+        sink.deliver(Chunk((b"4",)))
+        await until(lambda: client.over)
+    said = b"".join(b"event: next\ndata: %d\n\n" % number for number in (1, 2, 3))
+    assert client.taken == b":\n\n" + said + b"event: complete\ndata:\n\n"
+    assert client.offered == 3
+
+
+async def test_a_subscription_waits_while_its_client_takes_nothing() -> None:
+    async with responding() as (stream, client, subscription, _):
+        await until(lambda: client.offered == 1)
+        sink = SoleSink(stream)
+        sink.deliver(Chunk((b"x" * LIMIT,)))
+        assert subscription.asked == ["pause"]
+        # One result may be on its way when it is paused; it is not lost, and not asked for again.
+        sink.deliver(Chunk((b"y",)))
+        assert subscription.asked == ["pause"]
+        client.reads.set()
+        await until(lambda: subscription.asked == ["pause", "resume"])
+        assert client.taken.count(b"event") == 2
+        sink.deliver(Chunk((b"x" * LIMIT,)))
+        assert subscription.asked[-1] == "pause"
+
+
+async def test_a_subscription_that_is_added_to_a_full_stream_waits_at_once() -> None:
+    async with responding() as (stream, client, _, _):
+        await until(lambda: client.offered == 1)
+        stream.write(b"x" * 2 * LIMIT)
+        late = Recorded()
+        stream.add("late", late)
+        assert late.asked == ["pause"]
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_client_that_leaves_closes_its_subscription(reads: bool) -> None:
+    async with responding() as (stream, client, subscription, streams):
+        await until(lambda: client.offered == 1)
+        stream.write(b"x")
+        if reads:
+            client.reads.set()
+            await until(lambda: client.taken.endswith(b"x"))
+        client.left.set()
+        await until(lambda: subscription.asked == ["close"])
+    streams.drain()
+    assert subscription.asked == ["close"]
+
+
+async def test_who_takes_nothing_gets_no_signs_of_life_either() -> None:
+    async with responding() as (stream, client, _, _):
+        await until(lambda: client.offered == 1)
+        stream.write(b"x")
+        for _ in range(5):
+            stream.check()
+        client.reads.set()
+        await until(lambda: client.taken == b":\n\nx")
+        stream.check()
+        await until(lambda: client.taken == b":\n\nx:\n\n")
+
+
+async def test_no_stream_is_opened_by_a_server_that_goes() -> None:
+    async with responding() as (_, client, subscription, streams):
+        client.reads.set()
+        streams.drain()
+        assert subscription.asked == ["close"]
+        await until(lambda: client.over)
+    with pytest.raises(Unavailable):
+        streams.open(SSE)
+
+
+async def test_there_is_a_limit_to_open_streams() -> None:
+    async with responding() as (_, _, _, streams):
+        with pytest.raises(Unavailable):
+            streams.open(SSE)
+    streams.close(streams.open(SSE))
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("application/json;q=0.1, application/graphql-response+json;q=0.9", GRAPHQL),
+        ("application/graphql-response+json;q=0.1, application/json;q=0.9", JSON),
+        ("application/json;q=0, application/*", GRAPHQL),
+        ("application/json;charset=latin-1, application/graphql-response+json", GRAPHQL),
+        ("application/json; charset=UTF-8", JSON),
+        ("*/*;q=nonsense", JSON),
+        ("*/*;q=0", None),
+        ("", JSON),
+        (",;=,", None),
+        ("text/event-stream, application/json", JSON),
+        ("text/event-stream, application/json;q=0.9", SSE),
+    ],
+)
+def test_the_type_that_a_client_likes_best_is_chosen(accept: str, wanted: Media | None) -> None:
+    assert choose(accept, streams=False) is wanted
