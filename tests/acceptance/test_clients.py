@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.acceptance.clients.followers import Follower, GqlFollower, GraphqlWsFollower, Message
+from tests.acceptance.clients.followers import Clients, Follower, GqlClients, Message, NpmClients
 from tests.acceptance.clients.programs import node_with_clients
 from tests.acceptance.clients.proxy import CuttingProxy
 
 STATUSES = ["CREATED", "ASSIGNED", "STARTED", "COMPLETED"]
+NPM = ["graphql-ws", "urql", "apollo"]
 CUTS = 3
 TASKS_BETWEEN_CUTS = 8
 
-TASK = "fragment T on Task { id title status priority agentId durationSeconds }"
+TASK = "fragment T on Task { __typename id title status priority agentId durationSeconds }"
 FOLLOW_EVENTS = """
 subscription ($after: Position) {
-  events(after: $after) { __typename ... on Message { position } ... on Event { id } }
+  events(after: $after) { __typename ... on Message { position } ... on Event { id stream } }
 }"""
 FOLLOW_TASKS = f"""
 subscription ($after: Position) {{
@@ -35,6 +35,10 @@ subscription ($after: Position) {{
   }}
 }}
 {TASK}"""
+CREATE_TASK = """
+mutation ($title: String!) {
+  createTask(input: {title: $title}, await: PROJECTED) { receipt { stream } }
+}"""
 READ_EVENTS = """
 query ($after: Position) {
   events(after: $after, first: 200) { nodes { id } pageInfo { hasNextPage endCursor } }
@@ -102,76 +106,89 @@ async def proxy(nerve_url: str) -> AsyncIterator[CuttingProxy]:
         yield running
 
 
-@pytest.fixture(params=[GqlFollower, pytest.param(GraphqlWsFollower, marks=pytest.mark.node)])
-def client(request: pytest.FixtureRequest) -> type[Follower]:
-    """The client that follows: the Python package gql, or the npm package graphql-ws."""
-    if request.param is GraphqlWsFollower:
-        node_with_clients()
-    kind: type[Follower] = request.param
-    return kind
+@pytest.fixture(params=["gql", pytest.param("npm", marks=pytest.mark.node)])
+def open_clients(request: pytest.FixtureRequest) -> Callable[[str], Clients]:
+    """Opens the clients that follow: the Python package gql, or packages of npm, all at once."""
+    documents = [FOLLOW_EVENTS, FOLLOW_TASKS]
+    if request.param == "gql":
+        return lambda url: GqlClients(url, documents)
+    node_with_clients()
+    return lambda url: NpmClients(url, documents, NPM)
 
 
-async def test_i10_events_are_told_once_and_in_order_over_lost_connections(
-    client: type[Follower], api: Api, proxy: CuttingProxy
+async def test_i10_clients_miss_and_repeat_nothing_over_lost_connections(
+    open_clients: Callable[[str], Clients], api: Api, proxy: CuttingProxy
 ) -> None:
-    async with client(_socket(proxy), FOLLOW_EVENTS) as follower:
-        await _work_while_cutting(api, proxy, follower)
-        start = follower.messages[0]["position"]
-        stored = [event["id"] for event in await api.all_of(READ_EVENTS, after=start)]
-        await follower.until(lambda told: stored[-1] in _events(told))
-    assert follower.messages[0]["__typename"] == "CaughtUp"
-    assert _events(follower) == stored
-    assert len(stored) > CUTS * TASKS_BETWEEN_CUTS * len(STATUSES)
+    """Each subscribes to events and to a view, runs mutations, is cut off and resumes."""
+    async with open_clients(f"http://127.0.0.1:{proxy.port}/graphql") as clients:
+        await clients.until(partial(_has_caught_up, 1))
+        await _mutate_with_each(clients)
+        last = await _work_while_cutting(api, proxy, clients)
+        await _mutate_with_each(clients)
+        await clients.until(lambda told: last in _fold(told.told["tasks"]))
+        stored = await api.all_of(READ_EVENTS)
+        await clients.until(lambda told: stored[-1]["id"] in _events(told))
+    rows = {task["id"]: task for task in await api.all_of(READ_TASKS)}
+    for follower in clients.followers.values():
+        _check_events(follower, [event["id"] for event in stored])
+        _check_tasks(follower, rows)
 
 
-async def test_i10_a_live_view_is_what_the_view_holds_over_lost_connections(
-    client: type[Follower], api: Api, proxy: CuttingProxy
-) -> None:
-    async with client(_socket(proxy), FOLLOW_TASKS) as follower:
-        last = await _work_while_cutting(api, proxy, follower)
-        await follower.until(lambda told: last in _fold(told.messages))
-    changes = [message for message in follower.messages if message["__typename"] == "TaskChanged"]
-    assert [message["__typename"] for message in follower.messages].count("TasksSnapshot") == 1
-    assert _fold(follower.messages) == {task["id"]: task for task in await api.all_of(READ_TASKS)}
+def _check_events(follower: Follower, stored: list[str]) -> None:
+    """It was told every event since it began to listen, once and in order."""
+    told = _events(follower)
+    assert told == stored[stored.index(told[0]) :], follower.name
+    assert len(told) > CUTS * TASKS_BETWEEN_CUTS * len(STATUSES), follower.name
+
+
+def _check_tasks(follower: Follower, rows: dict[str, Message]) -> None:
+    """It holds what the view holds, and no task went back in what it was told."""
+    messages = follower.told["tasks"]
+    assert follower.count("tasks", "TasksSnapshot") == 1, follower.name
+    assert _fold(messages) == rows, follower.name
+    changes = [message for message in messages if message["__typename"] == "TaskChanged"]
     for told in _by_task(changes).values():
         steps = [STATUSES.index(change["task"]["status"]) for change in told]
-        assert all(earlier < later for earlier, later in pairwise(steps)), told
+        assert steps == sorted(steps), (follower.name, told)
 
 
-def _has_messages(count: int, told: Follower) -> bool:
-    return len(told.messages) >= count
+async def _mutate_with_each(clients: Clients) -> None:
+    """Each client creates a task, and is told of it by both of its subscriptions."""
+    tasks = {}
+    for name in clients.followers:
+        created = await clients.mutate(name, CREATE_TASK, {"title": f"by {name}"})
+        tasks[name] = created["createTask"]["receipt"]["stream"]
+    await clients.until(lambda told: tasks[told.name] in _fold(told.told["tasks"]))
+    await clients.until(
+        lambda told: any(one.get("stream") == tasks[told.name] for one in told.told["events"])
+    )
 
 
-def _has_caught_up(times: int, told: Follower) -> bool:
-    return _caught_up(told) == times
-
-
-async def _work_while_cutting(api: Api, proxy: CuttingProxy, follower: Follower) -> str:
-    """Change tasks all the while, cut the follower off in the middle; returns the id of a last, new task."""
-    await follower.until(lambda told: _caught_up(told) == 1)
+async def _work_while_cutting(api: Api, proxy: CuttingProxy, clients: Clients) -> str:
+    """Change tasks all the while, cut the clients off in the middle; returns the id of a last, new task."""
     agent = await api.do("registerAgent", name="Worker")
     for cut in range(CUTS):
-        seen = len(follower.messages)
+        seen = {name: len(one.told["events"]) for name, one in clients.followers.items()}
         work = asyncio.create_task(api.work(agent, TASKS_BETWEEN_CUTS))
-        await follower.until(partial(_has_messages, seen + 5))
+        await clients.until(partial(_has_more_events, seen))
         async with proxy.cut_off():
             await work
-        await follower.until(partial(_has_caught_up, cut + 2))
-    assert follower.cuts == CUTS
+        await clients.until(partial(_has_caught_up, cut + 2))
     await api.work(agent, 1)
     return await api.do("createTask", wait="PROJECTED", title="the last one")
 
 
-def _socket(proxy: CuttingProxy) -> str:
-    return f"ws://127.0.0.1:{proxy.port}/graphql"
+def _has_more_events(seen: dict[str, int], follower: Follower) -> bool:
+    return len(follower.told["events"]) >= seen[follower.name] + 5
+
+
+def _has_caught_up(times: int, follower: Follower) -> bool:
+    """Each subscription says it once: so often was it opened."""
+    return all(follower.count(field, "CaughtUp") == times for field in ("events", "tasks"))
 
 
 def _events(follower: Follower) -> list[str]:
-    return [message["id"] for message in follower.messages if message["__typename"] == "Event"]
-
-
-def _caught_up(follower: Follower) -> int:
-    return [message["__typename"] for message in follower.messages].count("CaughtUp")
+    return [message["id"] for message in follower.told["events"] if message["__typename"] == "Event"]
 
 
 def _fold(messages: list[Message]) -> dict[str, Message]:
