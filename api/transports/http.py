@@ -79,6 +79,9 @@ async def _read(request: Request, endpoint: Endpoint) -> Operation:
 
 def _read_query(request: Request) -> Operation:
     parameters: dict[str, Any] = dict(request.query_params)
+    if not parameters.get("operationName", "x"):
+        # In a URL an empty name is none.
+        del parameters["operationName"]
     for name in ("variables", "extensions"):
         if name in parameters:
             parameters[name] = _parse(parameters[name].encode(), name)

@@ -55,6 +55,32 @@ def test_a_query_may_come_by_get(served: Served) -> None:
     assert (response.status_code, response.json()) == (200, ANSWER)
 
 
+def test_what_a_url_leaves_empty_is_not_there(served: Served) -> None:
+    query = f"/graphql?query={quote(COUNT)}"
+    assert served.get(f"{query}&operationName=&extensions=null&variables=null").json() == ANSWER
+    assert served.post({"query": COUNT, "operationName": ""}, accept=GRAPHQL).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
+def test_what_is_no_object_in_a_url_is_refused(served: Served, name: str, text: str) -> None:
+    response = served.get(f"/graphql?query={quote(COUNT)}&{name}={quote(text)}")
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["path"]) == (400, [name])
+
+
+def test_the_head_of_an_answer_may_be_asked_for_alone(served: Served) -> None:
+    response = served.http.head(f"/graphql?query={quote(COUNT)}")
+    assert (response.status_code, response.content) == (200, b"")
+    assert int(response.headers["content-length"]) == len(orjson.dumps(ANSWER))
+
+
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE"])
+def test_other_methods_are_not_allowed(served: Served, method: str) -> None:
+    response = served.http.request(method, "/graphql")
+    assert response.status_code == 405
+    assert "POST" in response.headers["allow"]
+
+
 def test_a_mutation_may_not_come_by_get(served: Served) -> None:
     response = served.get(f"/graphql?query={quote(MUTATION)}")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
