@@ -5,18 +5,19 @@
 // Usage: node follow.mjs HTTP_URL CLIENTS DOCUMENT...
 import { createInterface } from "node:readline";
 import { inspect } from "node:util";
-import { openOverMultipart, openOverSocket } from "./npm/apollo.mjs";
-import { openDistinct, openSingle } from "./npm/graphql-sse.mjs";
-import { open as openGraphqlWs } from "./npm/graphql-ws.mjs";
-import { open as openUrql } from "./npm/urql.mjs";
+import * as apollo from "./npm/apollo.mjs";
+import * as graphqlSse from "./npm/graphql-sse.mjs";
+import * as graphqlWs from "./npm/graphql-ws.mjs";
+import * as urql from "./npm/urql.mjs";
 
 const OPEN = {
-  "graphql-ws": openGraphqlWs,
-  urql: openUrql,
-  apollo: openOverSocket,
-  "apollo-multipart": openOverMultipart,
-  "graphql-sse": openDistinct,
-  "graphql-sse-single": openSingle,
+  "graphql-ws": graphqlWs.open,
+  urql: urql.openOverSocket,
+  "urql-fetch": urql.openOverFetch,
+  apollo: apollo.openOverSocket,
+  "apollo-multipart": apollo.openOverMultipart,
+  "graphql-sse": graphqlSse.openDistinct,
+  "graphql-sse-single": graphqlSse.openSingle,
 };
 
 const [http, names, ...documents] = process.argv.slice(2);

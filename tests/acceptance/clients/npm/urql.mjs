@@ -1,10 +1,10 @@
-// The package @urql/core: subscriptions over graphql-ws, mutations by HTTP.
+// The package @urql/core: subscriptions over graphql-ws or by HTTP, mutations by HTTP.
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { pause, remember, resumable } from "./positions.mjs";
 
-export function open({ socket, http }) {
+export function openOverSocket({ socket, http }) {
   const wsClient = createClient({
     url: socket,
     webSocketImpl: WebSocket,
@@ -20,15 +20,34 @@ export function open({ socket, http }) {
       return { unsubscribe: wsClient.subscribe({ query, variables }, { ...sink, next }) };
     },
   });
-  const exchanges = [cacheExchange, fetchExchange, subscriptionExchange({ forwardSubscription })];
-  const client = new Client({ url: http, preferGetMethod: false, exchanges });
+  return clientOf(http, [cacheExchange, fetchExchange, subscriptionExchange({ forwardSubscription })]);
+}
+
+/** Without a socket: subscriptions by HTTP too, as server-sent events. */
+export function openOverFetch({ http }) {
+  return clientOf(http, [cacheExchange, fetchExchange], { fetchSubscriptions: true });
+}
+
+function clientOf(url, exchanges, options) {
+  const client = new Client({ url, preferGetMethod: false, exchanges, ...options });
+
+  function follow(query, sink, variables = resumable()) {
+    client.subscription(query, variables).subscribe(async ({ data, error }) => {
+      if (error?.networkError && options?.fetchSubscriptions) {
+        // By HTTP urql leaves it to the application to subscribe again.
+        await pause();
+        follow(query, sink, { ...variables });
+      } else if (error) {
+        sink.error(error);
+      } else {
+        remember(variables, { data });
+        sink.next({ data });
+      }
+    });
+  }
+
   return {
-    follow(query, sink) {
-      client.subscription(query, resumable()).subscribe(({ data, error }) => {
-        if (error) sink.error(error);
-        else sink.next({ data });
-      });
-    },
+    follow,
     async mutate(query, variables) {
       const { data, error } = await client.mutation(query, variables).toPromise();
       if (error) throw error;
