@@ -120,7 +120,8 @@ async def open_nerve(
             open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver)
         )
         database = client[settings.database]
-        wakeups = Wakeups(settings.redis_url.get_secret_value(), settings.database)
+        redis_url, cluster = settings.redis_url.get_secret_value(), settings.redis_cluster
+        wakeups = Wakeups(redis_url, settings.database, cluster=cluster)
         with refused_if_forbidden("mongo_url"):
             await check_rights(database, views)
             nerve = await _assemble(settings, catalog, views, database, wakeups)

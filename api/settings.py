@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".nerve"), description="Where embedded servers keep their data.")
     mongo_url: SecretStr | None = Field(None, description="MongoDB; none: an embedded mongod.")
     redis_url: SecretStr | None = Field(None, description="Redis; none: an embedded redis-server.")
+    redis_cluster: bool = Field(False, description="redis_url is a node of a Redis Cluster (7.0 or later).")
     database: str = Field("nerve", description="The database that is the log and its views.")
     admin_url: SecretStr | None = Field(
         None, description="MongoDB, for a user who may make users; for `nerve secure` alone."

@@ -14,24 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
-from domain.kernel.errors import ConfigurationError
 from subscriptions.backoff import Backoff
+from subscriptions.channels import OUT_OF_REACH, ShardedChannel, SingleChannel
 from subscriptions.listeners import MISSED, Calls, Listener
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 5.0
-"""Seconds Redis may take to answer before the connection counts as lost."""
-
 MAX_DIGITS = 20
 """More than any position has."""
-
 
 BEAT = "beat"
 """The first word of a message that tells what somebody found who has looked."""
@@ -41,21 +33,14 @@ BEAT_EVERY = 0.5
 
 
 class Wakeups:
-    """This process's end of the Redis channel. While Redis is down, announcements are dropped."""
+    """This process's end of the Redis channel. While Redis is down, announcements are dropped.
 
-    def __init__(self, redis_url: str, database: str) -> None:
-        try:
-            self._redis = Redis.from_url(
-                redis_url,
-                retry=Retry(NoBackoff(), 0),
-                socket_timeout=TIMEOUT,
-                socket_connect_timeout=TIMEOUT,
-                health_check_interval=TIMEOUT,
-            )
-        except ValueError:
-            # The driver's message may hold the URL, and with it the password.
-            raise ConfigurationError("the Redis URL is not one: expected redis://host:port/") from None
-        self._channel = f"nerve:{database}"
+    With `cluster` the URL is that of any node of a Redis Cluster.
+    """
+
+    def __init__(self, redis_url: str, database: str, *, cluster: bool = False) -> None:
+        kind = ShardedChannel if cluster else SingleChannel
+        self._channel = kind(redis_url, f"nerve:{database}")
         self._listeners: dict[str, list[Listener | Calls]] = {}
         self._pending: dict[str, int] = {}
         self._beats: dict[str, tuple[int, int]] = {}
@@ -75,14 +60,11 @@ class Wakeups:
             for task in running:
                 task.cancel()
             _, running = await asyncio.wait(running, timeout=0.1)
-        await self._redis.aclose()
+        await self._channel.close()
 
     async def reachable(self) -> bool:
         """Whether Redis answers."""
-        try:
-            return bool(await self._redis.ping())
-        except (RedisError, OSError):
-            return False
+        return await self._channel.reachable()
 
     def listen(self, topic: str) -> Listener:
         """A listener to `topic` that lives as long as this object."""
@@ -121,7 +103,7 @@ class Wakeups:
         while True:
             try:
                 await work(backoff)
-            except (RedisError, OSError) as error:
+            except OUT_OF_REACH as error:
                 if backoff.failures == 0:
                     logger.warning("Redis is out of reach (%s: %s); polling", name, type(error).__name__)
             except Exception:
@@ -134,10 +116,7 @@ class Wakeups:
         while True:
             await self._ready.wait()
             self._ready.clear()
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for message in self._messages():
-                    pipeline.publish(self._channel, message)
-                await pipeline.execute()
+            await self._channel.publish(self._messages())
             backoff.reset()
 
     def _messages(self) -> Iterable[str]:
@@ -150,14 +129,13 @@ class Wakeups:
             yield " ".join([BEAT, *told])
 
     async def _receive(self, backoff: Backoff) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(self._channel)
-            backoff.reset()
-            self._wake_all()
-            while True:
-                message = await subscription.get_message(timeout=TIMEOUT)
-                if message is not None:
-                    self._accept(message["data"])
+        async with aclosing(self._channel.receive()) as messages:
+            async for message in messages:
+                if message is None:
+                    backoff.reset()
+                    self._wake_all()
+                else:
+                    self._accept(message)
 
     def _wake_all(self) -> None:
         """After a gap in the connection anything may have been missed."""

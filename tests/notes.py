@@ -181,9 +181,10 @@ class Rig:
     masters: MasterKeys | None = None
     lease_time: float = 3.0
     partitions: int = 1
+    cluster: bool = False
 
     def __post_init__(self) -> None:
-        self.wakeups = Wakeups(self.redis_url, self.database.name)
+        self.wakeups = Wakeups(self.redis_url, self.database.name, cluster=self.cluster)
         self.log = EventLog(
             self.database,
             Catalog([self.view.context, subjects.context, deadletters.context]),
