@@ -45,7 +45,9 @@ def create_app(settings: Settings) -> Starlette:
                 settings.max_body_bytes,
             )
             app.state.endpoint = endpoint
-            app.state.sockets = Sockets(endpoint, _limits(settings), GRAPHQL)
+            sockets = Sockets(endpoint, _limits(settings), GRAPHQL, nerve.metrics.socket_closed)
+            nerve.metrics.watch_sockets(sockets)
+            app.state.sockets = sockets
             yield
 
     return Starlette(

@@ -6,6 +6,7 @@ import collections
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from time import perf_counter
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 
@@ -18,6 +19,19 @@ from subscriptions.consuming.consumer import Handler
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
+
+
+class SocketFigures(Protocol):
+    """The sockets of a process, as they are counted."""
+
+    @property
+    def open(self) -> int: ...
+
+    @property
+    def operations(self) -> int: ...
+
+    @property
+    def outstanding(self) -> int: ...
 
 
 class Metrics:
@@ -53,6 +67,8 @@ class Metrics:
             "nerve_dead_letters": "Events that wait in a view because it could not fold them.",
         }
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
+        closes = Counter("nerve_socket_closes", "Sockets gone, by close code.", ["code"], registry=registry)
+        self._closes = cache(closes.labels)
         self._held = Gauge(
             "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
         )
@@ -82,6 +98,23 @@ class Metrics:
     def holding(self, held: Callable[[], int]) -> None:
         """From now on `held` tells how many partitions of views this process works on."""
         self._held.set_function(held)
+
+    def watch_sockets(self, sockets: SocketFigures) -> None:
+        """From now on these are the sockets of this process."""
+        gauges: dict[str, tuple[str, Callable[[], int]]] = {
+            "nerve_sockets": ("Open sockets.", lambda: sockets.open),
+            "nerve_socket_operations": ("Operations over sockets.", lambda: sockets.operations),
+            "nerve_socket_outstanding_bytes": (
+                "Bytes that clients are to take.",
+                lambda: sockets.outstanding,
+            ),
+        }
+        for name, (text, figure) in gauges.items():
+            Gauge(name, text, registry=self._registry).set_function(figure)
+
+    def socket_closed(self, code: str) -> None:
+        """A socket is gone."""
+        self._closes(code).inc()
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """Serve the metrics on a port of their own; call the result to stop.

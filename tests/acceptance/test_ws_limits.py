@@ -1,8 +1,10 @@
-"""What one socket, and all of a process, may take: operations, sockets, bytes outstanding, time to answer."""
+"""What one socket may hold, and all of a process; and what /metrics says of them."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,6 +12,7 @@ from pymongo import MongoClient
 from websockets.exceptions import InvalidStatus
 
 from tests.served import Served, serve
+from tests.support import eventually
 
 EVENTS = "subscription { events { __typename ... on Event { stream } } }"
 
@@ -17,10 +20,8 @@ EVENTS = "subscription { events { __typename ... on Event { stream } } }"
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     database = f"test_{uuid4().hex}"
-    with serve(
-        mongo_url=mongo_url, redis_url=redis_url, database=database,
-        max_operations=2, max_sockets=2, ping_interval=0.4, max_outstanding_bytes=20_000,
-    ) as running_api:  # fmt: skip
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(**own, max_operations=2, max_sockets=2) as running_api:
         yield running_api
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
@@ -56,3 +57,23 @@ async def test_there_is_a_socket_at_the_address_of_graphql_alone(served: Served)
         async with served.socket(path="/elsewhere"):
             pass
     assert refused.value.response.status_code == 404
+
+
+async def test_metrics_count_sockets_their_operations_and_how_they_closed(served: Served) -> None:
+    def figures() -> dict[str, float]:
+        lines = served.get("/metrics").text.splitlines()
+        return {
+            name.removeprefix("nerve_"): float(figure)
+            for name, _, figure in (line.rpartition(" ") for line in lines)
+            if name.startswith("nerve_socket")
+        }
+
+    async with served.client() as client, served.client() as other:
+        await client.subscribe("1", EVENTS)
+        assert await client.next() == {"__typename": "CaughtUp"}
+        found = await asyncio.to_thread(figures)
+        assert (found["sockets"], found["socket_operations"], found["socket_outstanding_bytes"]) == (2, 1, 0)
+        await other.send(type="nope")
+        await other.closed()
+        await asyncio.to_thread(eventually, lambda: figures()["sockets"] == 1)
+        assert (await asyncio.to_thread(figures))['socket_closes_total{code="4400"}'] == 1

@@ -19,11 +19,13 @@ from api.transports.requests import Endpoint, traced
 from api.transports.sockets.frames import message_frame
 from api.transports.sockets.operations import Live, Once, refused
 from api.transports.sockets.outbox import Outbox
+from api.transports.sockets.turns import Turns
 from domain.kernel.errors import RateLimited, ValidationFailed
 
 SUBPROTOCOL = "graphql-transport-ws"
 
 INVALID_TEXT = 1007
+INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
 BAD_REQUEST = 4400
 UNAUTHORIZED = 4401
@@ -67,6 +69,7 @@ class Connection:
         self._socket = socket
         self._context: RequestContext | None = None
         self._operations: dict[str, Live | Once] = {}
+        self._turns = Turns()
         self._paused = False
         self._draining = False
 
@@ -87,21 +90,22 @@ class Connection:
             case {"type": "connection_init"}:
                 self._initialise(message.get("payload"))
             case {"type": "ping"}:
-                self._send({"type": "pong"} | {k: v for k, v in message.items() if k == "payload"})
+                self._answer(message)
             case {"type": "pong"}:
                 pass
             case {"type": "subscribe", "id": str(id), "payload": dict(payload)} if id:
                 self._start(id, payload)
             case {"type": "complete", "id": str(id)}:
-                if operation := self._operations.pop(id, None):
+                if operation := self._operations.get(id):
                     operation.close()
-                self._close_if_drained()
+                    self._ended(id)
             case _:
                 raise Violation(BAD_REQUEST, "Invalid message: unknown type, or id or payload missing")
 
     def pause(self) -> None:
         """Nothing is delivered until `resume`: enough is outstanding."""
         self._paused = True
+        self._turns.hold()
         for operation in self._operations.values():
             if isinstance(operation, Live):
                 operation.subscription.pause()
@@ -116,6 +120,7 @@ class Connection:
                 # Next time those come first that had no turn now.
                 self._operations[key] = self._operations.pop(key)
                 operation.subscription.resume()
+        self._turns.release()
 
     def drain(self) -> None:
         """Begin nothing any more, and close once what runs and will end by itself is done."""
@@ -129,6 +134,7 @@ class Connection:
     def end(self) -> None:
         """The socket is gone, and with it all that runs over it."""
         operations, self._operations = self._operations, {}
+        self._turns.hold()
         for operation in operations.values():
             operation.close()
 
@@ -140,6 +146,14 @@ class Connection:
         said = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
         self._context = self._endpoint.context({**self._headers, **said})
         self._send({"type": "connection_ack"})
+
+    def _answer(self, ping: dict[str, Any]) -> None:
+        pong = {"type": "pong"} | {k: v for k, v in ping.items() if k == "payload"}
+        try:
+            self._send(pong)
+        except TypeError:
+            # What can be read is written again, except for what is nested very deep.
+            raise Violation(BAD_REQUEST, "Invalid message: the payload is nested too deep") from None
 
     def _start(self, id: str, payload: dict[str, Any]) -> None:
         if self._context is None:
@@ -157,21 +171,25 @@ class Connection:
         except (RateLimited, ValidationFailed) as error:
             self._outbox.write(refused(id, refusal(error)["errors"]))
         else:
-            with traced(self._context.headers):
-                self._run(id, prepared, self._context)
+            self._run(id, prepared, self._context)
 
     def _run(self, id: str, prepared: Prepared, context: RequestContext) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            result = self._endpoint.executor.execute(prepared, context)
-            self._operations[id] = Once(id, result, self._outbox, self._ended)
+            once = Once(id, self._endpoint.executor, prepared, context, self._outbox, self._ended)
+            self._operations[id] = once
+            self._turns.add(once)
             return
-        live = self._operations[id] = Live(id, self._outbox, self._ended)
-        live.subscription = self._endpoint.subscriptions.open(prepared, context, live)
+        live = Live(id, self._outbox, self._ended)
+        with traced(context.headers):
+            live.subscription = self._endpoint.subscriptions.open(prepared, context, live)
+        self._operations[id] = live
         if self._paused:
             live.subscription.pause()
 
     def _ended(self, id: str) -> None:
-        self._operations.pop(id, None)
+        operation = self._operations.pop(id, None)
+        if isinstance(operation, Once):
+            self._turns.remove(operation)
         self._close_if_drained()
 
     def _close_if_drained(self) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphql import GraphQLError
 
 from api.encoding import encode
+from api.graphql.context import RequestContext
 from api.graphql.errors import failure
-from api.graphql.running.execution import Result
+from api.graphql.running.execution import Executor, Prepared, Result
+from api.transports.requests import traced
 from api.transports.sockets.frames import message_frame, next_frames
 from api.transports.sockets.outbox import Outbox
 from subscriptions.hub.sinks import Chunk, Subscription
@@ -46,31 +48,50 @@ class Live:
 
 
 class Once:
-    """A query or mutation, in a task of its own until it has its result."""
+    """A query or mutation: in a task of its own, from when its turn comes until it has its result."""
 
-    __slots__ = ("_ended", "_id", "_outbox", "_task")
+    __slots__ = ("_context", "_ended", "_executor", "_id", "_outbox", "_prepared", "_task")
 
-    def __init__(self, id: str, result: Coroutine[Any, Any, Result], outbox: Outbox, ended: Ended) -> None:
+    def __init__(
+        self,
+        id: str,
+        executor: Executor,
+        prepared: Prepared,
+        context: RequestContext,
+        outbox: Outbox,
+        ended: Ended,
+    ) -> None:
         self._id = id
+        self._executor = executor
+        self._prepared = prepared
+        self._context = context
         self._outbox = outbox
         self._ended = ended
-        self._task = asyncio.create_task(self._run(result))
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        with traced(self._context.headers):
+            self._task = asyncio.create_task(self._run())
 
     def close(self) -> None:
         """Nothing is sent of it; what it does is broken off."""
-        self._task.cancel()
+        if self._task:
+            self._task.cancel()
 
-    async def _run(self, running: Coroutine[Any, Any, Result]) -> None:
+    async def _run(self) -> None:
         try:
-            result = await running
+            result = await self._executor.execute(self._prepared, self._context)
+            self._send(result)
         except Exception as error:
-            result = {"errors": [failure(GraphQLError(str(error), original_error=error))]}
+            self._send({"errors": [failure(GraphQLError(str(error), original_error=error))]})
+        self._ended(self._id)
+
+    def _send(self, result: Result) -> None:
         if "data" in result:
             self._outbox.write(next_frames(self._id)(encode(result)))
             self._outbox.write(completed(self._id))
         else:
             self._outbox.write(refused(self._id, result["errors"]))
-        self._ended(self._id)
 
 
 def completed(id: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -18,20 +19,18 @@ from websockets.typing import Subprotocol
 from api.transports.sockets.connection import (
     BAD_REQUEST,
     INIT_TIMEOUT,
+    INTERNAL_ERROR,
     SUBPROTOCOL,
     SUBPROTOCOL_NOT_ACCEPTABLE,
     Connection,
     Violation,
 )
 from api.transports.sockets.frames import PING
+from api.transports.sockets.life import Life
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.sockets import Sockets
 
-PARTING = 4.0
-"""Seconds for what is queued to get out and for an answer to the close, before the socket is cut."""
-
-SILENT = 2
-"""Pings in a row that may stay without any sign of life."""
+logger = logging.getLogger(__name__)
 
 _REASON = 123
 """Bytes that a close frame has room for."""
@@ -54,10 +53,7 @@ class SocketProtocol(asyncio.Protocol):
         self._fragments = bytearray()
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
-        self._heard = True
-        self._silent = 0
-        self._taken = 0
-        self._stuck = False
+        self._life = Life()
 
     @property
     def operations(self) -> int:
@@ -90,7 +86,7 @@ class SocketProtocol(asyncio.Protocol):
         self.sockets.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = True
+        self._life.heard = True
         self._parser.receive_data(data)
         for event in self._parser.events_received():
             if isinstance(event, Request):
@@ -125,18 +121,11 @@ class SocketProtocol(asyncio.Protocol):
             self._write()
 
     def check(self) -> None:
-        """Ping the other side; cut the socket where it has given no sign of life for too long.
-
-        That the kernel could send on some of what was stuck is one too: behind a long queue a ping may
-        wait for its turn.
-        """
-        taken, moved = self._outbox.taken, self._outbox.taken > self._taken
-        self._silent = 0 if self._heard or (self._stuck and moved) else self._silent + 1
-        if self._silent >= SILENT:
+        """Ping the other side; cut the socket where that has shown no sign of life for too long."""
+        if self._life.over(self._outbox.taken, self._outbox.outstanding):
             self._transport.abort()
-            return
-        self._heard, self._taken, self._stuck = False, taken, self._outbox.outstanding > 0
-        self._outbox.write(PING)
+        else:
+            self._outbox.write(PING)
 
     def _shake_hands(self, request: Request) -> None:
         parser, sockets = self._parser, self.sockets
@@ -175,6 +164,9 @@ class SocketProtocol(asyncio.Protocol):
                     self._receive(text)
         except Violation as violation:
             self.close(violation.code, violation.reason)
+        except Exception:
+            logger.exception("a message could not be handled")
+            self.close(INTERNAL_ERROR, "Something went wrong inside")
 
     def _receive(self, text: bytearray) -> None:
         connection = self._connection
@@ -212,7 +204,7 @@ class SocketProtocol(asyncio.Protocol):
             self._transport.resume_reading()
         if self._timer:
             self._timer.cancel()
-        self._timer = self.sockets.loop.call_later(PARTING, self._transport.abort)
+        self._timer = self.sockets.loop.call_later(self.sockets.limits.parting, self._transport.abort)
 
 
 def protocol(sockets: Sockets) -> type[asyncio.Protocol]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,8 @@ class SocketLimits:
     max_sockets: int
     init_timeout: float
     ping_interval: float
+    parting: float = 4.0
+    """For what is queued to get out and for an answer to the close, before a socket is cut."""
 
 
 class Socket(Pinged, Protocol):
@@ -41,15 +43,20 @@ class Socket(Pinged, Protocol):
 
 
 class Sockets:
-    """The open sockets of a process; made in the loop that serves them."""
+    """The open sockets of a process; made in the loop that serves them.
 
-    def __init__(self, endpoint: Endpoint, limits: SocketLimits, path: str) -> None:
+    `closed` is told the close code of each that is gone.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, limits: SocketLimits, path: str, closed: Callable[[str], None]
+    ) -> None:
         self.endpoint = endpoint
         self.limits = limits
         self.path = path
         self.loop = asyncio.get_running_loop()
         self.joint = Joint(self.loop)
-        self.closes: Counter[str] = Counter()
+        self._closed = closed
         self.draining = False
         self._open: set[Socket] = set()
         self._sweep = Sweep(self.loop, limits.ping_interval)
@@ -84,4 +91,4 @@ class Sockets:
         if socket in self._open:
             self._open.discard(socket)
             self._sweep.discard(socket)
-            self.closes[str(socket.code) if socket.code in COUNTED_CODES else "other"] += 1
+            self._closed(str(socket.code) if socket.code in COUNTED_CODES else "other")

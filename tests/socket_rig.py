@@ -1,0 +1,135 @@
+"""Sockets as the API serves them, over subscriptions whose results a test itself delivers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from api.composition import load_views
+from api.graphql.context import RequestContext
+from api.graphql.running.execution import Executor, Prepared, Result
+from api.graphql.running.subscribing import Subscriptions
+from api.graphql.schema import build_schema
+from api.servers.address import listen
+from api.settings import Settings
+from api.transports.requests import Endpoint
+from api.transports.sockets.protocol import protocol
+from api.transports.sockets.sockets import SocketLimits, Sockets
+from subscriptions.hub.sinks import Chunk, Sink
+
+PATIENCE = 10.0
+
+EVENTS = {"query": "subscription { events { __typename } }"}
+
+
+@dataclass
+class Stream:
+    """A subscription that was opened; the test delivers into its sink."""
+
+    sink: Sink
+    paused: bool = False
+    closed: bool = False
+    resumed: Callable[[], None] = lambda: None
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        self.resumed()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def deliver(self, *results: bytes) -> None:
+        self.sink.deliver(Chunk(results))
+
+
+class Opened(Subscriptions):
+    """Keeps what is opened."""
+
+    streams: list[Stream]
+
+    def open(self, prepared: Prepared, context: RequestContext, sink: Sink) -> Stream:
+        self.streams.append(Stream(sink))
+        return self.streams[-1]
+
+
+class Held(Executor):
+    """Executes nothing until it is let."""
+
+    let: asyncio.Event
+
+    async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
+        await self.let.wait()
+        return await super().execute(prepared, context)
+
+
+@dataclass
+class Rig:
+    """Served sockets, and what was opened over them."""
+
+    port: int
+    sockets: Sockets
+    streams: list[Stream]
+    let: asyncio.Event
+    closes: Counter[str] = field(default_factory=Counter)
+    stop: Callable[[], None] = lambda: None
+
+    async def stream(self, number: int = 0) -> Stream:
+        """The subscription that was opened as this one, once it is."""
+        await until(lambda: len(self.streams) > number)
+        return self.streams[number]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def socket_rig(**limits: Any) -> AsyncIterator[Rig]:
+    """Serve sockets with these limits in the running loop."""
+    schema = build_schema(*load_views(Settings()))
+    executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
+    executor.let, opened.streams = asyncio.Event(), []
+    executor.let.set()
+    nothing = cast(Any, None)
+    endpoint = Endpoint(executor, opened, services=nothing, streams=nothing, max_body=1_000_000)
+    chosen = SocketLimits(
+        **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,
+           "init_timeout": 10.0, "ping_interval": 30.0, **limits}
+    )  # fmt: skip
+    sockets = Sockets(endpoint, chosen, "/graphql", lambda code: closes.update([code]))
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            _nothing, lifespan="off", http="httptools", ws=protocol(sockets), log_config=None,
+            timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+
+        def stop() -> None:
+            server.should_exit = True
+
+        serving = asyncio.create_task(server.serve([listener]))
+        await until(lambda: server.started)
+        try:
+            yield Rig(port, sockets, opened.streams, executor.let, closes, stop)
+        finally:
+            executor.let.set()
+            stop()
+            await serving
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError("a socket is no part of the application")
