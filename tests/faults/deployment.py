@@ -31,7 +31,7 @@ class Deployment:
         self.mongod = self._servers.mongod()
         self.redis = self._servers.redis()
         self.database = "deployed"
-        self._children: list[Child] = []
+        self.children: list[Child] = []
         self.environment = {
             "NERVE_MONGO_URL": self.mongod.url,
             "NERVE_REDIS_URL": self.redis.url,
@@ -56,10 +56,10 @@ class Deployment:
 
     def start(self, *arguments: str, **environment: str) -> Child:
         """Start ``python -m`` with these arguments and the deployment's settings."""
-        output = self.folder / f"{arguments[0]}-{len(self._children)}.out"
+        output = self.folder / f"{arguments[0]}-{len(self.children)}.out"
         command = [sys.executable, "-m", *arguments]
         child = Child(output.stem, command, output=output, environment={**self.environment, **environment})
-        self._children.append(child)
+        self.children.append(child)
         return child
 
     def worker(self) -> Child:
@@ -70,6 +70,11 @@ class Deployment:
         port = free_port()
         child = self.start("api.cli", "serve", NERVE_PORT=str(port), NERVE_HOST=LOOPBACK)
         url = f"http://{LOOPBACK}:{port}"
+        self.serving(url, child)
+        return url
+
+    def serving(self, url: str, child: Child) -> None:
+        """Wait until an API process serves."""
 
         def serves() -> bool:
             assert child.exit_code is None, self.said(child)
@@ -78,7 +83,6 @@ class Deployment:
             return False
 
         eventually(serves, PATIENCE)
-        return url
 
     def said(self, child: Child) -> str:
         """All that a process has printed."""
@@ -86,6 +90,6 @@ class Deployment:
 
     def end(self) -> None:
         """Kill whatever runs."""
-        for child in self._children:
+        for child in self.children:
             child.kill()
         self._servers.kill_all()

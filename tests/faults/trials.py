@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.faults.live import hostile, resumes
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
@@ -52,7 +53,32 @@ def _rebuild(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _resumed(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """subscribers who resume anywhere, while Redis, API processes and workers are killed: all, once"""
+    size = resumes.Size(
+        apis=5,
+        workers=2,
+        subscribers=200,
+        changes=500 * times,
+        kills={"redis": 5, "api": 12, "worker": 5},
+        stay=30.0,
+        pause=0.03,
+    )
+    outcome = resumes.LiveResumes(folder, size).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
+def _hostile(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """a listener reads once a second, one not at all, 500 vanish without a word: the others notice nothing"""
+    size = hostile.Size(good=200, vanishing=500, rounds=times, paced=75, burst=500)
+    outcome = hostile.LiveHostile(folder, size).run(step)
+    late = [] if outcome.ratio <= hostile.RATIO else [f"the others' p99 is {outcome.ratio:.2f} times as long"]
+    return Found(outcome.table(), [*outcome.wrongs, *late])
+
+
 TRIALS = (
+    Trial("live.resumed", 100, _resumed),
+    Trial("live.hostile", 3, _hostile),
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),
     Trial("views.rebuilt", 20, _rebuild),

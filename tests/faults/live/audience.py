@@ -1,0 +1,170 @@
+"""Many subscribers, each on a socket of its own, that are cut off, or leave, and resume somewhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import inf
+from random import Random
+from typing import Any
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from tests.faults.live.told import Told
+from tests.faults.live.wishes import Wish
+
+AGAIN = 0.1
+"""Seconds before another server is tried."""
+
+ANSWER = 30.0
+"""Seconds that a server may take to answer on a machine that does much else."""
+
+GONE = (1000, 1001, 1005, 1006, 1012)
+"""Codes of a close that is no fault of the client."""
+
+
+class Watcher:
+    """One subscriber. `outages` are the seconds from each end of a connection to being caught up again.
+
+    It stays connected for `stay` seconds on average, and may stop reading for a while before it goes.
+    """
+
+    def __init__(self, wish: Wish, seed: int, urls: Callable[[], Sequence[str]], stay: float) -> None:
+        self.told = Told(wish)
+        self.outages: list[float] = []
+        self.cuts = 0
+        self.stay = stay
+        self._urls = urls
+        self._chance = Random(seed)
+        self._lost: float | None = None
+        self._connection: ClientConnection | None = None
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self._connected(self._chance.choice(self._urls()))
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code not in GONE:
+                    self.told.wrongs.append(f"{self.told.wish.filter}: closed with {closed.rcvd}")
+            except (OSError, InvalidHandshake, TimeoutError):
+                await asyncio.sleep(AGAIN)
+            if self._lost is None:
+                self._lost = time.monotonic()
+                self.cuts += 1
+
+    def cut(self) -> None:
+        """End the connection that there is, without a close."""
+        if self._connection is not None:
+            self._connection.transport.abort()
+
+    async def _connected(self, url: str) -> None:
+        protocol = Subprotocol("graphql-transport-ws")
+        async with connect(
+            f"{url.replace('http', 'ws', 1)}/graphql",
+            subprotocols=[protocol],
+            compression=None,
+            max_size=None,
+            open_timeout=ANSWER,
+        ) as connection:
+            self._connection = connection
+            await _send(connection, {"type": "connection_init"})
+            payload = {"query": self.told.wish.text, "variables": self.told.connect()}
+            await _send(connection, {"type": "subscribe", "id": "1", "payload": payload})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._chance.expovariate(1.0) * self.stay):
+                    await self._listen(connection)
+            await self._leave(connection)
+
+    async def _listen(self, connection: ClientConnection) -> None:
+        while True:
+            message = orjson.loads(await connection.recv())
+            if message["type"] == "next" and "errors" not in message["payload"]:
+                [data] = message["payload"]["data"].values()
+                self._take(data)
+            elif message["type"] == "ping":
+                await _send(connection, {"type": "pong"})
+            elif message["type"] == "complete" and self.told.lagged:
+                return
+            elif message["type"] not in ("connection_ack", "pong"):
+                self.told.wrongs.append(f"{self.told.wish.filter}: was told {message}")
+                await asyncio.sleep(AGAIN)
+                return
+
+    def _take(self, data: dict[str, Any]) -> None:
+        self.told.take(data, time.time())
+        if self.told.live and self._lost is not None:
+            self.outages.append(time.monotonic() - self._lost)
+            self._lost = None
+
+    async def _leave(self, connection: ClientConnection) -> None:
+        """In one of the ways in which clients go."""
+        if self._chance.random() < 0.3:
+            # What comes now waits in the server, or in the kernel.
+            await asyncio.sleep(self._chance.uniform(0, 3))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._listen(connection)
+        if self._chance.random() < 0.5:
+            connection.transport.abort()
+
+
+async def _send(connection: ClientConnection, message: dict[str, Any]) -> None:
+    await connection.send(orjson.dumps(message).decode())
+
+
+class Audience(threading.Thread):
+    """The subscribers, in a thread with a loop of its own. `urls` are the servers that they may go to."""
+
+    def __init__(self, wishes: Sequence[Wish], urls: Sequence[str], stay: float) -> None:
+        super().__init__(daemon=True)
+        self.urls = urls
+        self.watchers = [Watcher(wish, seed, lambda: self.urls, stay) for seed, wish in enumerate(wishes)]
+        self.failure: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._work: asyncio.Future[Any] | None = None
+
+    def run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            try:
+                runner.run(self._run())
+            except asyncio.CancelledError:
+                pass
+            except BaseException as error:
+                self.failure = error
+
+    async def _run(self) -> None:
+        self._work = asyncio.gather(*(watcher.run() for watcher in self.watchers))
+        await self._work
+
+    @property
+    def live(self) -> bool:
+        """Whether every subscriber is caught up."""
+        assert self.failure is None, repr(self.failure)
+        return all(watcher.told.live for watcher in self.watchers)
+
+    def settle(self) -> None:
+        """From now on nobody leaves by itself: cut everybody off a last time, each of whom resumes."""
+        done = threading.Event()
+
+        def cut() -> None:
+            for watcher in self.watchers:
+                watcher.stay = inf
+                watcher.told.live = False
+                watcher.cut()
+            done.set()
+
+        self._loop.call_soon_threadsafe(cut)
+        done.wait()
+
+    def end(self) -> None:
+        """Send everybody home."""
+        if self._work is not None:
+            self._loop.call_soon_threadsafe(self._work.cancel)
+        self.join()

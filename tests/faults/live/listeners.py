@@ -1,0 +1,96 @@
+"""Raw clients of graphql-transport-ws: many that only count, and such as a server should not have."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from api.servers.embedded import LOOPBACK
+
+SMALL = 4_096
+"""Bytes of the buffer of a client that will stop reading: what it does not take stays with the server."""
+
+
+class Listener(asyncio.Protocol):
+    """One socket with one subscription. `told` is called with the time of each of its results.
+
+    The first result, which says that it is caught up, is not told; `ready` is set with it.
+    """
+
+    def __init__(self, url: str, query: str, told: Callable[[float], None]) -> None:
+        self._protocol = ClientProtocol(
+            parse_uri(url), subprotocols=[Subprotocol("graphql-transport-ws")], max_size=None
+        )
+        self._query = query
+        self._told = told
+        self.ready = asyncio.get_running_loop().create_future()
+        self.transport: Any = None
+        self._once = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        now = time.perf_counter()
+        if self._once:
+            self._once = False
+            self.transport.pause_reading()
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._frame(event, now)
+            else:
+                self._say(type="connection_init")
+                self._say(type="subscribe", id="1", payload={"query": self._query})
+        self._flush()
+
+    def read_once(self) -> None:
+        """Read what there is now in the kernel's buffer, and stop again."""
+        self._once = True
+        self.transport.resume_reading()
+
+    def _frame(self, frame: Frame, now: float) -> None:
+        if frame.opcode is not Opcode.TEXT or b'"next"' not in frame.data[:60]:
+            return
+        if self.ready.done():
+            self._told(now)
+        else:
+            self.ready.set_result(None)
+
+    def _say(self, **message: Any) -> None:
+        self._protocol.send_text(orjson.dumps(message))
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self.transport.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError(f"cut off at the beginning: {exc}"))
+
+
+async def listen(
+    url: str, query: str, told: Callable[[float], None] = lambda _now: None, *, small: bool = False
+) -> Listener:
+    """A listener that is caught up; with `small` one that will stop reading."""
+    loop = asyncio.get_running_loop()
+    connection = socket.socket()
+    connection.setblocking(False)
+    if small:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    await loop.sock_connect(connection, (LOOPBACK, parse_uri(url).port))
+    _, listener = await loop.create_connection(lambda: Listener(url, query, told), sock=connection)
+    await listener.ready
+    return listener

@@ -1,0 +1,296 @@
+"""Subscribers over many API processes, under all that may happen to those, to workers and to Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any, Literal
+
+import httpx
+from rich.table import Table
+
+from api.composition import Nerve, load_views, open_nerve
+from api.servers.child import Child
+from api.servers.embedded import LOOPBACK, free_port
+from domain.kernel import Commit
+from tests.faults.deployment import PATIENCE, Deployment
+from tests.faults.live.audience import Audience
+from tests.faults.live.judge import Truth
+from tests.faults.live.told import Told
+from tests.faults.live.wishes import ALL, SELECTIONS, Wish, wish
+from tests.faults.live.writer import furnish
+from tests.faults.programs import Program
+from tests.support import eventually
+
+Victim = Literal["redis", "api", "worker"]
+
+CONTEXTS = ("agents", "tasks", "documents", "workflows", "task_days")
+"""The last two are there because the first link to them."""
+
+SETTLED = 2 * PATIENCE
+"""Seconds in which everybody must have been told all, once nothing happens any more."""
+
+LOOKS = 300
+"""Moments at which what subscribers of views held is compared."""
+
+DOWN = 2.0
+"""Seconds that Redis is away at most."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything. `stay` is in seconds, as is `pause`, between two commands of a caller."""
+
+    apis: int
+    workers: int
+    subscribers: int
+    changes: int
+    kills: dict[Victim, int]
+    stay: float
+    pause: float
+
+
+@dataclass
+class Outcome:
+    """What came of it; `outages` and `delays` are in seconds."""
+
+    kills: Counter[Victim] = field(default_factory=Counter)
+    changes: int = 0
+    subscribers: int = 0
+    cuts: int = 0
+    lagged: int = 0
+    expired: int = 0
+    events: int = 0
+    looks: int = 0
+    seconds: float = 0.0
+    outages: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+    wrongs: list[str] = field(default_factory=list)
+
+    def table(self) -> Table:
+        """For a person to read."""
+        struck = ", ".join(f"{count} of {victim}" for victim, count in sorted(self.kills.items()))
+        table = Table(
+            "",
+            title=f"{self.changes:,} changes to {self.subscribers:,} subscribers in {self.seconds:.0f} s; "
+            f"kills -9: {struck}",
+            caption=f"{self.cuts:,} times cut off, {self.lagged:,} times told Lagged, {self.expired:,} times "
+            f"CursorExpired; {self.events:,} events told; {self.looks:,} looks at what views' subscribers "
+            f"held; {len(self.wrongs):,} wrongs",
+        )
+        for column in ("median", "99 of 100", "longest"):
+            table.add_column(f"{column}, s", justify="right")
+        for name, found in (
+            ("without updates, from a cut to caught up", self.outages),
+            ("from an event's record to its subscriber", self.delays),
+        ):
+            ordered = sorted(found) or [0.0]
+            high = ordered[int(len(ordered) * 0.99)]
+            table.add_row(name, f"{median(ordered):.3f}", f"{high:.2f}", f"{ordered[-1]:.2f}")
+        return table
+
+
+class _Writer(Program):
+    """The process that changes things, and how often it has."""
+
+    changes = 0
+
+    def _take(self, _entry: object) -> None:
+        self.changes += 1
+
+
+class LiveResumes:
+    """API processes, workers, a writer, subscribers, and somebody who kills."""
+
+    def __init__(self, folder: Path, size: Size) -> None:
+        self._deployment = Deployment(folder)
+        self._size = size
+        self._chance = Random(5)
+        self._noise = free_port()
+        self._deployment.environment |= {
+            "NERVE_CONTEXTS": ",".join(f"projections.{name}" for name in CONTEXTS),
+            "NERVE_REDIS_URL": f"redis://{LOOPBACK}:{self._noise}",
+            "NERVE_MAX_PAGE": str(ALL),
+            "NERVE_MAX_ROWS": str(10 * ALL),
+            "NERVE_UNINDEXED_QUERIES": "warn",
+            "NERVE_INIT_TIMEOUT": str(PATIENCE),
+        }
+        self._ports = [free_port() for _ in range(size.apis)]
+        self._apis: dict[int, Child] = {}
+        self._workers: list[Child] = []
+        self._writer: _Writer | None = None
+        self._audience: Audience | None = None
+        self.outcome = Outcome()
+
+    def run(self, step: Callable[[], None] = lambda: None) -> Outcome:
+        """All changes; `step` is called after each hundredth of them."""
+        began = time.monotonic()
+        try:
+            self._begin()
+            self._strike(step)
+            self._end()
+            self.outcome.seconds = time.monotonic() - began
+            return self.outcome
+        finally:
+            if self._audience is not None:
+                self._audience.end()
+            if self._writer is not None:
+                self._writer.kill()
+            self._deployment.end()
+
+    def _begin(self) -> None:
+        arguments = (str(self._noise), str(self._deployment.redis.port), "7")
+        self._deployment.start("tests.faults.live.noise", *arguments)
+        self._workers = [self._deployment.worker() for _ in range(self._size.workers)]
+        for port in self._ports:
+            self._serve(port)
+        asyncio.run(self._furnish())
+        for port in self._ports:
+            self._deployment.serving(self._url(port), self._apis[port])
+        self._audience = Audience(list(self._wishes()), [*map(self._url, self._ports)], self._size.stay)
+        self._audience.start()
+        eventually(self._listening, PATIENCE)
+
+    def _listening(self) -> bool:
+        """Whether everybody has been told at least once that it has all."""
+        for watcher in self._heard.watchers:
+            assert not watcher.told.wrongs, watcher.told.wrongs
+        return all(watcher.told.caught for watcher in self._heard.watchers)
+
+    def _wishes(self) -> Iterator[Wish]:
+        for number in range(self._size.subscribers):
+            yield wish(self._chance, "events" if number % 2 else "view")
+
+    async def _furnish(self) -> None:
+        async with open_nerve(self._deployment.settings()) as nerve:
+            await furnish(nerve.bus)
+
+    def _url(self, port: int) -> str:
+        return f"http://{LOOPBACK}:{port}"
+
+    def _serve(self, port: int) -> None:
+        environment = {"NERVE_PORT": str(port), "NERVE_HOST": LOOPBACK}
+        self._apis[port] = self._deployment.start("api.cli", "serve", **environment)
+
+    @property
+    def _heard(self) -> Audience:
+        assert self._audience is not None
+        return self._audience
+
+    def _strike(self, step: Callable[[], None]) -> None:
+        """Write, and kill at even distances; whatever is killed comes again."""
+        folder, size = self._deployment.folder, self._size
+        journal = folder / "writer.journal"
+        arguments = ["tests.faults.live.writer", str(size.changes), str(size.pause), str(journal)]
+        self._writer = writer = _Writer(arguments, journal, self._deployment.environment)
+        victims = [victim for victim, count in size.kills.items() for _ in range(count)]
+        self._chance.shuffle(victims)
+        due = [size.changes * number // (len(victims) + 1) for number in range(1, len(victims) + 1)]
+        stepped = 0
+        while writer.exit_code is None:
+            writer.look()
+            if due and writer.changes >= due[0]:
+                due.pop(0)
+                self._kill(victims.pop())
+            while stepped < 100 * writer.changes // size.changes:
+                stepped += 1
+                step()
+            time.sleep(0.05)
+        assert writer.exit_code == 0, writer.complaint()
+        writer.look()
+        self.outcome.changes = writer.changes
+
+    def _kill(self, victim: Victim) -> None:
+        self.outcome.kills[victim] += 1
+        if victim == "redis":
+            self._deployment.redis.kill()
+            time.sleep(self._chance.uniform(0, DOWN))
+            self._deployment.redis.start()
+        elif victim == "api":
+            port = self._chance.choice(self._ports)
+            self._apis[port].kill()
+            self._heard.urls = [self._url(other) for other in self._ports if other != port]
+            self._serve(port)
+            # As behind a load balancer: nobody is sent to a server that does not serve yet.
+            self._deployment.serving(self._url(port), self._apis[port])
+            self._heard.urls = [*map(self._url, self._ports)]
+        else:
+            self._workers.pop(0).kill()
+            self._workers.append(self._deployment.worker())
+
+    def _end(self) -> None:
+        """Compare what everybody was told, and again after a last cut: nothing may be told then."""
+        truth, views = asyncio.run(self._truth())
+        told = [watcher.told for watcher in self._heard.watchers]
+        self._await(lambda: all(one.caught and truth.complete(one) for one in told))
+        self._heard.settle()
+        self._await(lambda: self._heard.live)
+        self._judge(truth, views, told)
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        try:
+            eventually(condition, SETTLED)
+        except AssertionError:
+            # The judgement says of whom, and what.
+            self.outcome.wrongs.append(f"nothing happened any more, and {SETTLED:.0f} s were not enough")
+
+    def _judge(self, truth: Truth, views: Sequence[dict[str, Any]], told: Sequence[Told]) -> None:
+        outcome = self.outcome
+        looks = [(one, caught) for one in told for caught in one.caught if _whole(one.wish)]
+        sample = self._chance.sample(looks, min(LOOKS, len(looks)))
+        for one, rows in zip(told, views, strict=True):
+            outcome.wrongs += one.wrongs
+            if one.caught:
+                outcome.wrongs += truth.judge(one, [caught for owner, caught in sample if owner is one])
+                outcome.delays += truth.delays(one) if one.wish.single is None else ()
+            if _whole(one.wish) and one.held != rows:
+                outcome.wrongs.append(f"{one.wish.single} {one.wish.filter}: holds other rows than the view")
+        outcome.subscribers, outcome.looks = len(told), len(sample)
+        outcome.lagged = sum(one.lagged for one in told)
+        outcome.expired = sum(one.expired for one in told)
+        outcome.events = sum(len(one.ids) for one in told)
+        outcome.cuts = sum(watcher.cuts for watcher in self._heard.watchers)
+        outcome.outages = [s for watcher in self._heard.watchers for s in watcher.outages]
+
+    async def _truth(self) -> tuple[Truth, list[dict[str, Any]]]:
+        settings = self._deployment.settings()
+        async with open_nerve(settings) as nerve:
+            head = await nerve.log.head()
+            await asyncio.gather(*(one.wait_for(head, SETTLED) for one in nerve.readers.values()))
+            log = await _everything(nerve, head)
+            views = [view for view in load_views(settings)[1] if view.single in SELECTIONS]
+            truth = Truth(log, views, nerve.services.seal)
+        async with httpx.AsyncClient(base_url=self._url(self._ports[0]), timeout=SETTLED) as http:
+            wishes = [watcher.told.wish for watcher in self._heard.watchers]
+            return truth, [await _rows(http, one) if _whole(one) else {} for one in wishes]
+
+
+def _whole(wish: Wish) -> bool:
+    return wish.single is not None and not wish.partly
+
+
+async def _rows(http: httpx.AsyncClient, wish: Wish) -> dict[str, Any]:
+    """What the view holds, as a query tells it."""
+    assert wish.single is not None
+    kind = f"{wish.single.capitalize()}Filter"
+    query = f"""query ($filter: {kind}) {{ {wish.single}s(filter: $filter, first: {ALL}) {{
+        nodes {{ {SELECTIONS[wish.single]} }} }} }}"""
+    variables = {"filter": wish.variables.get("filter", wish.filter)}
+    answer = (await http.post("/graphql", json={"query": query, "variables": variables})).json()
+    assert "errors" not in answer, answer
+    return {row["id"]: row for row in answer["data"][f"{wish.single}s"]["nodes"]}
+
+
+async def _everything(nerve: Nerve, head: int) -> list[Commit]:
+    found: list[Commit] = []
+    reader = nerve.log.reader()
+    while len(found) < head:
+        found += await reader.read(len(found))
+        await asyncio.sleep(0)
+    return found

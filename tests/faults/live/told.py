@@ -1,0 +1,112 @@
+"""What one subscriber was told, over all its connections, and what of it must not have been. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.faults.live.wishes import Wish, changes
+
+Message = Mapping[str, Any]
+
+
+class Caught(NamedTuple):
+    """A subscriber was told at a moment that it has all up to `position`: these rows, so often changed."""
+
+    position: str
+    at: float
+    held: Mapping[str, int]
+
+
+@dataclass
+class Told:
+    """`position` is where to resume, None at first. Times are in seconds since the epoch.
+
+    Of events: `ids` of all and the `times` when they came. Of a view: the rows that it holds, `started` where
+    its snapshot was, and every time that it was caught up.
+    """
+
+    wish: Wish
+    position: str | None = None
+    live: bool = False
+    ids: list[str] = field(default_factory=list)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    held: dict[str, Message] = field(default_factory=dict)
+    started: str | None = None
+    caught: list[Caught] = field(default_factory=list)
+    lagged: int = 0
+    expired: int = 0
+    wrongs: list[str] = field(default_factory=list)
+    _changes: dict[str, int] = field(default_factory=dict)
+
+    def connect(self) -> dict[str, Any]:
+        """The variables of the next subscription, which resumes."""
+        self.live = False
+        return {**self.wish.variables, "after": self.position}
+
+    def take(self, message: Message, now: float) -> None:
+        """The next message."""
+        kind = message["__typename"]
+        if kind == "Event":
+            self.ids.append(message["id"])
+            self.times.append(now)
+        elif kind.endswith("Snapshot"):
+            self._snapshot(message)
+        elif kind.endswith("Changed"):
+            self._changed(message)
+        elif kind == "CaughtUp":
+            self._caught_up(message, now)
+        elif kind == "Lagged":
+            self.lagged += 1
+        elif kind == "CursorExpired" and self.wish.single is not None:
+            self.expired += 1
+            self.position = None
+        else:
+            self._blame(f"was told {message}")
+        self.position = message["position"] if kind != "CursorExpired" else None
+
+    def _snapshot(self, message: Message) -> None:
+        if self.position is not None:
+            self._blame("was told a snapshot, and has resumed")
+        assert self.wish.single is not None
+        one = message.get(self.wish.single)
+        rows = message.get(f"{self.wish.single}s", [one] if one else [])
+        self.held = {row["id"]: row for row in rows}
+        self._changes = {key: changes(self.wish.single, row) for key, row in self.held.items()}
+        self.started = message["position"]
+
+    def _changed(self, message: Message) -> None:
+        assert self.wish.single is not None
+        key, kind, row = message["id"], message["kind"], message[self.wish.single]
+        count = -1 if row is None else changes(self.wish.single, row)
+        if count <= self._changes.get(key, -1):
+            self._blame(f"was told {kind} {key}, changed {count} times, after {self._changes[key]} times")
+        if not self._expected(kind, key in self.held):
+            self._blame(f"was told {kind} {key}, and {'holds' if key in self.held else 'does not hold'} it")
+        self._changes[key] = count
+        if kind == "REMOVED":
+            self.held.pop(key, None)
+        else:
+            self.held[key] = row
+
+    def _expected(self, kind: str, held: bool) -> bool:
+        """Whether the kind is right.
+
+        Who resumes is told of what it may hold, also where it came and went while it was away; who began with
+        a part of the rows is so at any time.
+        """
+        if not self.wish.steady or self.wish.partly:
+            return True
+        return (kind != "ADDED") == held if self.live else kind != "ADDED" or not held
+
+    def _caught_up(self, message: Message, now: float) -> None:
+        if self.live:
+            self._blame("was told twice that it is caught up")
+        self.live = True
+        held = {key: self._changes[key] for key in self.held}
+        self.caught.append(Caught(message["position"], now, held))
+
+    def _blame(self, what: str) -> None:
+        self.wrongs.append(f"{self.wish.single or 'events'} {self.wish.filter}: {what}")

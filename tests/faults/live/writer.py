@@ -1,0 +1,134 @@
+"""A process that changes tasks, agents and documents for those who follow them live.
+
+``python -m tests.faults.live.writer CHANGES PAUSE JOURNAL``, with the settings in the environment. It notes
+each receipt and ends after so many commands, `CALLERS` at a time, `PAUSE` seconds apart each on average.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from api.composition import open_nerve
+from api.settings import load_settings
+from domain.agents.commands import RegisterAgent
+from domain.documents.commands import (
+    ArchiveDocument,
+    CreateDocument,
+    PatchDocument,
+    RenameDocument,
+    RestoreDocument,
+)
+from domain.kernel import Command, CommandBus, Envelope, Receipt, Scope
+from domain.tasks.commands import CancelTask, CompleteTask, CreateTask, FailTask, StartTask
+from domain.tasks.events import Priority
+from tests.faults.journal import Journal
+
+CALLERS = 16
+
+AGENTS = [f"agent-{number}" for number in range(12)]
+DOCUMENTS = [f"document-{number}" for number in range(30)]
+"""Those that are there from the beginning, and change all the time."""
+
+CORRELATIONS = [f"request-{number}" for number in range(20)]
+TAGS = [f"tag-{number}" for number in range(8)]
+TITLES = ("Draft", "Minutes", "Report", "Plan")
+
+OTHER = Scope("other")
+"""Nobody listens in this tenant, and nobody may hear of it."""
+
+
+async def furnish(bus: CommandBus) -> None:
+    """Make what is there from the beginning, in both tenants."""
+    for scope in (Scope(), OTHER):
+        for agent in AGENTS:
+            await bus.dispatch(Envelope(RegisterAgent(id=agent, name=f"The {agent}"), scope))
+        for document in DOCUMENTS:
+            made = CreateDocument(id=document, title=f"Plan {document}", content={}, tags=["hot"])
+            await bus.dispatch(Envelope(made, scope))
+
+
+class Writer:
+    """Callers that carry out plays of a few commands each, until all have sent so many."""
+
+    def __init__(self, bus: CommandBus, journal: Journal, changes: int, pause: float) -> None:
+        self._bus = bus
+        self._journal = journal
+        self._left = changes
+        self._pause = pause
+        self._numbers = count(1)
+
+    async def work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for seed in range(CALLERS):
+                group.create_task(self._call(Random(seed), DOCUMENTS[seed::CALLERS]))
+
+    async def _call(self, chance: Random, own: list[str]) -> None:
+        """One caller; nobody else changes its `own` documents, so that none of its commands is refused."""
+        while self._left > 0:
+            scope = OTHER if chance.random() < 0.1 else Scope()
+            number = next(self._numbers)
+            play = _task(chance, number) if chance.random() < 0.6 else _document(chance, number, own)
+            for command in play:
+                if self._left <= 0:
+                    return
+                self._left -= 1
+                await asyncio.sleep(chance.uniform(0, 2 * self._pause))
+                correlation = chance.choice(CORRELATIONS) if chance.random() < 0.5 else None
+                await self._send(Envelope(command, scope, correlation=correlation))
+
+    async def _send(self, envelope: Envelope) -> Receipt:
+        receipt = await self._bus.dispatch(envelope)
+        self._journal.note("stored", receipt.command_id, receipt.stream, receipt.version, receipt.position)
+        return receipt
+
+
+def _task(chance: Random, number: int) -> Iterator[Command]:
+    """A task from its beginning to its end, or to where it is left."""
+    key, agent = f"task-{number}", chance.choice(AGENTS)
+    yield CreateTask(
+        id=key,
+        title=f"{chance.choice(TITLES)} {number}",
+        priority=chance.choice(list(Priority)),
+        agent_id=agent,
+    )
+    yield StartTask(id=key)
+    end = chance.choice(["done", "done", "done", "failed", "cancelled", "left"])
+    if end == "done":
+        yield CompleteTask(id=key, result={"number": number})
+    elif end == "failed":
+        yield FailTask(id=key, error="the source did not answer")
+    elif end == "cancelled":
+        yield CancelTask(id=key)
+
+
+def _document(chance: Random, number: int, own: list[str]) -> Iterator[Command]:
+    """A document of its own, or one of those that change all the time."""
+    if chance.random() < 0.3:
+        key = chance.choice(own)
+    else:
+        key = f"document-n{number}"
+        tags = chance.sample(TAGS, chance.randrange(3))
+        yield CreateDocument(id=key, title=f"{chance.choice(TITLES)} {number}", content={}, tags=tags)
+    for edit in range(chance.randrange(4)):
+        if chance.random() < 0.5:
+            yield PatchDocument(id=key, patch={f"edit-{edit}": number})
+        else:
+            yield RenameDocument(id=key, title=f"{chance.choice(TITLES)} {number}, {edit}")
+    if chance.random() < 0.2:
+        yield ArchiveDocument(id=key)
+        yield RestoreDocument(id=key, version=1)
+
+
+async def main(changes: int, pause: float, journal: Path) -> None:
+    """Send so many commands."""
+    async with open_nerve(load_settings()) as nerve:
+        await Writer(nerve.bus, Journal(journal), changes, pause).work()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])))
