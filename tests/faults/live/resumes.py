@@ -185,26 +185,33 @@ class LiveResumes:
 
     def _strike(self, step: Callable[[], None]) -> None:
         """Write, and kill at even distances; whatever is killed comes again."""
-        folder, size = self._deployment.folder, self._size
-        journal = folder / "writer.journal"
-        arguments = ["tests.faults.live.writer", str(size.changes), str(size.pause), str(journal)]
+        journal, size = self._deployment.folder / "writer.journal", self._size
+        arguments = ["tests.faults.live.writer", str(size.pause), str(journal)]
         self._writer = writer = _Writer(arguments, journal, self._deployment.environment)
         victims = [victim for victim, count in size.kills.items() for _ in range(count)]
         self._chance.shuffle(victims)
-        due = [size.changes * number // (len(victims) + 1) for number in range(1, len(victims) + 1)]
-        stepped = 0
-        while writer.exit_code is None:
-            writer.look()
-            if due and writer.changes >= due[0]:
-                due.pop(0)
-                self._kill(victims.pop())
-            while stepped < 100 * writer.changes // size.changes:
-                stepped += 1
-                step()
-            time.sleep(0.05)
+        distance = size.changes / (len(victims) + 1)
+        for number, victim in enumerate(victims, 1):
+            self._written(round(number * distance), step)
+            self._kill(victim)
+        self._written(size.changes, step)
+        writer.ask_to_stop()
+        eventually(lambda: writer.exit_code is not None, PATIENCE)
         assert writer.exit_code == 0, writer.complaint()
         writer.look()
         self.outcome.changes = writer.changes
+
+    def _written(self, changes: int, step: Callable[[], None]) -> None:
+        """Wait until so much has changed; the writer goes on."""
+        writer = self._writer
+        assert writer is not None
+        while writer.changes < changes:
+            assert writer.exit_code is None, writer.complaint()
+            time.sleep(0.05)
+            before = 100 * writer.changes // self._size.changes
+            writer.look()
+            for _ in range(before, min(100, 100 * writer.changes // self._size.changes)):
+                step()
 
     def _kill(self, victim: Victim) -> None:
         self.outcome.kills[victim] += 1

@@ -1,12 +1,13 @@
 """A process that changes tasks, agents and documents for those who follow them live.
 
-``python -m tests.faults.live.writer CHANGES PAUSE JOURNAL``, with the settings in the environment. It notes
-each receipt and ends after so many commands, `CALLERS` at a time, `PAUSE` seconds apart each on average.
+``python -m tests.faults.live.writer PAUSE JOURNAL``, with the settings in the environment. `CALLERS` send
+commands, each `PAUSE` seconds after its last one on average, until SIGTERM; each receipt is noted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -53,14 +54,18 @@ async def furnish(bus: CommandBus) -> None:
 
 
 class Writer:
-    """Callers that carry out plays of a few commands each, until all have sent so many."""
+    """Callers that carry out plays of a few commands each, until they are to `stop`."""
 
-    def __init__(self, bus: CommandBus, journal: Journal, changes: int, pause: float) -> None:
+    def __init__(self, bus: CommandBus, journal: Journal, pause: float) -> None:
         self._bus = bus
         self._journal = journal
-        self._left = changes
         self._pause = pause
+        self._stopped = False
         self._numbers = count(1)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped = True
 
     async def work(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -69,15 +74,14 @@ class Writer:
 
     async def _call(self, chance: Random, own: list[str]) -> None:
         """One caller; nobody else changes its `own` documents, so that none of its commands is refused."""
-        while self._left > 0:
+        while not self._stopped:
             scope = OTHER if chance.random() < 0.1 else Scope()
             number = next(self._numbers)
             play = _task(chance, number) if chance.random() < 0.6 else _document(chance, number, own)
             for command in play:
-                if self._left <= 0:
-                    return
-                self._left -= 1
                 await asyncio.sleep(chance.uniform(0, 2 * self._pause))
+                if self._stopped:
+                    return
                 correlation = chance.choice(CORRELATIONS) if chance.random() < 0.5 else None
                 await self._send(Envelope(command, scope, correlation=correlation))
 
@@ -124,11 +128,13 @@ def _document(chance: Random, number: int, own: list[str]) -> Iterator[Command]:
         yield RestoreDocument(id=key, version=1)
 
 
-async def main(changes: int, pause: float, journal: Path) -> None:
-    """Send so many commands."""
+async def main(pause: float, journal: Path) -> None:
+    """Send commands until SIGTERM."""
     async with open_nerve(load_settings()) as nerve:
-        await Writer(nerve.bus, Journal(journal), changes, pause).work()
+        writer = Writer(nerve.bus, Journal(journal), pause)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, writer.stop)
+        await writer.work()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])))
+    asyncio.run(main(float(sys.argv[1]), Path(sys.argv[2])))
