@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from statistics import median
 
+import httpx
 from rich.table import Table
 
 from api.composition import Nerve, open_nerve
@@ -37,24 +38,32 @@ SPACING = 0.2
 
 @dataclass(frozen=True)
 class Size:
-    """How many listen on, and how many vanish; events that are measured, and such that come at once."""
+    """How many listen on, and how many vanish; events that are measured, and such that come at once.
+
+    `ping_interval` is the server's, in seconds: the others are to be looked at while it keeps the dead.
+    """
 
     good: int
     vanishing: int
     rounds: int
     paced: int
     burst: int
+    ping_interval: float
 
 
 @dataclass
 class Outcome:
-    """One entry for each round: seconds of p99 before and with hostile ones, and bytes of growth."""
+    """One entry for each round: seconds of p99 before and with hostile ones, and bytes of growth.
+
+    `found` are the seconds until the server had let go of those who vanished.
+    """
 
     good: int = 0
     vanishing: int = 0
     before: list[float] = field(default_factory=list)
     during: list[float] = field(default_factory=list)
     growth: list[int] = field(default_factory=list)
+    found: list[float] = field(default_factory=list)
     wrongs: list[str] = field(default_factory=list)
 
     @property
@@ -68,12 +77,12 @@ class Outcome:
             f"and {self.vanishing} vanish"
         )
         table = Table("round", title=title, caption=f"the others' p99: {self.ratio:.2f} times, in the median")
-        for column in ("p99 before, ms", "p99 with them, ms", "the server's memory grew by, MB"):
+        for column in ("p99 before, ms", "p99 with them, ms", "memory grew by, MB", "dead found after, s"):
             table.add_column(column, justify="right")
-        for number, (early, late, grown) in enumerate(
-            zip(self.before, self.during, self.growth, strict=True), 1
-        ):
-            table.add_row(str(number), f"{early * 1e3:.1f}", f"{late * 1e3:.1f}", f"{grown / 1e6:.1f}")
+        rounds = zip(self.before, self.during, self.growth, self.found, strict=True)
+        for number, (early, late, grown, found) in enumerate(rounds, 1):
+            figures = (f"{early * 1e3:.1f}", f"{late * 1e3:.1f}", f"{grown / 1e6:.1f}", f"{found:.0f}")
+            table.add_row(str(number), *figures)
         return table
 
 
@@ -108,17 +117,19 @@ class LiveHostile:
 
     def __init__(self, folder: Path, size: Size) -> None:
         self._deployment = Deployment(folder)
+        self._deployment.environment["NERVE_PING_INTERVAL"] = str(size.ping_interval)
         self._size = size
         self._numbers = count(1)
         self._crowd = _Crowd()
         self._peak = 0
+        self._server = ""
         self.outcome = Outcome(size.good, size.vanishing)
 
     def run(self, step: Callable[[], None] = lambda: None) -> Outcome:
         """All rounds; `step` is called after each."""
         try:
-            url = self._deployment.api().replace("http", "ws", 1)
-            asyncio.run(self._run(f"{url}/graphql", step))
+            self._server = self._deployment.api()
+            asyncio.run(self._run(f"{self._server.replace('http', 'ws', 1)}/graphql", step))
         finally:
             self._deployment.end()
         if max(self.outcome.growth) > GROWTH:
@@ -145,12 +156,15 @@ class LiveHostile:
         await self._send(nerve, self._size.burst, 0)
         self.outcome.before.append(await self._send(nerve, self._size.paced, SPACING))
         before = self._peak = self._memory()
+        vanished = time.monotonic()
         for one in bad:
             # A client that is gone without a word is one that takes nothing and says nothing.
             one.transport.pause_reading()
         slow = asyncio.create_task(_read_slowly(bad[0]))
         await self._send(nerve, self._size.burst, 0)
         self.outcome.during.append(await self._send(nerve, self._size.paced, SPACING))
+        await self._found()
+        self.outcome.found.append(time.monotonic() - vanished)
         self.outcome.growth.append(self._peak - before)
         slow.cancel()
         for one in bad:
@@ -169,6 +183,15 @@ class LiveHostile:
         await self._crowd.up_to_date()
         return _p99(self._crowd.delays)
 
+    async def _found(self) -> None:
+        """Until the server has only those who read, however slowly."""
+        async with (
+            httpx.AsyncClient(base_url=self._server, timeout=PATIENCE) as http,
+            asyncio.timeout(PATIENCE + 3 * self._size.ping_interval),
+        ):
+            while _open_sockets((await http.get("/metrics")).text) > self._size.good + 1:
+                await asyncio.sleep(0.2)
+
     async def _watch(self) -> None:
         while True:
             self._peak = max(self._peak, self._memory())
@@ -186,6 +209,11 @@ async def _read_slowly(listener: Listener) -> None:
     while True:
         await asyncio.sleep(1)
         listener.read_once()
+
+
+def _open_sockets(metrics: str) -> float:
+    [line] = [line for line in metrics.splitlines() if line.startswith("nerve_sockets ")]
+    return float(line.split()[1])
 
 
 def _p99(delays: Sequence[float]) -> float:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 import httpx
-from rich.table import Table
 
 from api.composition import Nerve, load_views, open_nerve
 from api.servers.child import Child
@@ -22,13 +19,12 @@ from domain.kernel import Commit
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.live.audience import Audience
 from tests.faults.live.judge import Truth
+from tests.faults.live.outcome import Outcome, Victim
 from tests.faults.live.told import Told
 from tests.faults.live.wishes import ALL, SELECTIONS, Wish, wish
 from tests.faults.live.writer import furnish
 from tests.faults.programs import Program
 from tests.support import eventually
-
-Victim = Literal["redis", "api", "worker"]
 
 CONTEXTS = ("agents", "tasks", "documents", "workflows", "task_days")
 """The last two are there because the first link to them."""
@@ -54,46 +50,6 @@ class Size:
     kills: dict[Victim, int]
     stay: float
     pause: float
-
-
-@dataclass
-class Outcome:
-    """What came of it; `outages` and `delays` are in seconds."""
-
-    kills: Counter[Victim] = field(default_factory=Counter)
-    changes: int = 0
-    subscribers: int = 0
-    cuts: int = 0
-    lagged: int = 0
-    expired: int = 0
-    events: int = 0
-    looks: int = 0
-    seconds: float = 0.0
-    outages: list[float] = field(default_factory=list)
-    delays: list[float] = field(default_factory=list)
-    wrongs: list[str] = field(default_factory=list)
-
-    def table(self) -> Table:
-        """For a person to read."""
-        struck = ", ".join(f"{count} of {victim}" for victim, count in sorted(self.kills.items()))
-        table = Table(
-            "",
-            title=f"{self.changes:,} changes to {self.subscribers:,} subscribers in {self.seconds:.0f} s; "
-            f"kills -9: {struck}",
-            caption=f"{self.cuts:,} times cut off, {self.lagged:,} times told Lagged, {self.expired:,} times "
-            f"CursorExpired; {self.events:,} events told; {self.looks:,} looks at what views' subscribers "
-            f"held; {len(self.wrongs):,} wrongs",
-        )
-        for column in ("median", "99 of 100", "longest"):
-            table.add_column(f"{column}, s", justify="right")
-        for name, found in (
-            ("without updates, from a cut to caught up", self.outages),
-            ("from an event's record to its subscriber", self.delays),
-        ):
-            ordered = sorted(found) or [0.0]
-            high = ordered[int(len(ordered) * 0.99)]
-            table.add_row(name, f"{median(ordered):.3f}", f"{high:.2f}", f"{ordered[-1]:.2f}")
-        return table
 
 
 class _Writer(Program):
@@ -219,17 +175,22 @@ class LiveResumes:
             self._deployment.redis.kill()
             time.sleep(self._chance.uniform(0, DOWN))
             self._deployment.redis.start()
-        elif victim == "api":
-            port = self._chance.choice(self._ports)
-            self._apis[port].kill()
-            self._heard.urls = [self._url(other) for other in self._ports if other != port]
-            self._serve(port)
-            # As behind a load balancer: nobody is sent to a server that does not serve yet.
-            self._deployment.serving(self._url(port), self._apis[port])
-            self._heard.urls = [*map(self._url, self._ports)]
-        else:
+        elif victim == "worker":
             self._workers.pop(0).kill()
             self._workers.append(self._deployment.worker())
+        else:
+            self._restart(self._chance.choice(self._ports), killed=victim == "api")
+
+    def _restart(self, port: int, *, killed: bool) -> None:
+        """As behind a load balancer: nobody is sent to a server that does not serve."""
+        self._heard.urls = [self._url(other) for other in self._ports if other != port]
+        if killed:
+            self._apis[port].kill()
+        elif not self._apis[port].stop(PATIENCE):
+            self.outcome.wrongs.append("an API process did not stop by itself")
+        self._serve(port)
+        self._deployment.serving(self._url(port), self._apis[port])
+        self._heard.urls = [*map(self._url, self._ports)]
 
     def _end(self) -> None:
         """Compare what everybody was told, and again after a last cut: nothing may be told then."""
