@@ -21,8 +21,9 @@ from api.graphql.running.subscribing import Subscriptions
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
 from api.settings import Settings
-from api.transports.http import serve_http
+from api.transports.http import METHODS, serve_http
 from api.transports.requests import Endpoint
+from api.transports.single import Reservations
 from api.transports.sockets.sockets import SocketLimits, Sockets
 from api.transports.streams import Streams
 
@@ -37,11 +38,13 @@ def create_app(settings: Settings) -> Starlette:
         async with open_nerve(settings) as nerve:
             executor = Executor(build_schema(nerve.catalog, nerve.views))
             app.state.nerve = nerve
+            streams = Streams(settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets)
             endpoint = Endpoint(
                 executor,
                 Subscriptions(executor),
                 nerve.services,
-                Streams(settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets),
+                streams,
+                Reservations(streams, settings.max_operations),
                 settings.max_body_bytes,
             )
             app.state.endpoint = endpoint
@@ -53,7 +56,7 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         lifespan=lifespan,
         routes=[
-            Route(GRAPHQL, _http, methods=["GET", "POST"]),
+            Route(GRAPHQL, _http, methods=METHODS),
             Route("/", lambda _request: RedirectResponse("/graphiql")),
             Route("/healthz", lambda _request: JSONResponse({"alive": True})),
             Route("/readyz", _readyz),

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     max_outstanding_bytes: int = Field(
         1_000_000, ge=1_000, description="Bytes that may wait for a client that reads slowly."
     )
-    max_operations: int = Field(1_000, gt=0, description="Operations at a time over one socket.")
+    max_operations: int = Field(1_000, gt=0, description="Operations at a time over one socket or stream.")
     max_sockets: int = Field(
         20_000, gt=0, description="Sockets that a process holds open, and as many streams."
     )

@@ -36,8 +36,8 @@ def failure(error: GraphQLError) -> dict[str, Any]:
     return _located(body, error)
 
 
-def refusal(error: NerveError) -> dict[str, Any]:
-    """A whole response that says why a request was not even looked at."""
+def refusal(error: Exception) -> dict[str, Any]:
+    """A whole response without data, which says what was wrong."""
     return {"errors": [failure(GraphQLError(str(error), original_error=error))]}
 
 

@@ -1,61 +1,101 @@
 """GraphQL over HTTP: POST with JSON, and GET for what changes nothing.
 
 One result is answered in JSON (https://graphql.github.io/graphql-over-http/draft), a subscription with a
-response that goes on: server-sent events or multipart.
+response that goes on: server-sent events or multipart. Requests with a token, and those that ask for one, are
+about a stream that is shared by many operations.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-import orjson
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.encoding import encode
+from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
-from api.graphql.fields.inputs import read_input
-from api.graphql.running.execution import Operation, Prepared, Refused, Result
-from api.transports.media import GRAPHQL, JSON, Media, choose, types
+from api.graphql.running.execution import Prepared, Refused, Result
+from api.transports.media import GRAPHQL, JSON, SSE, Media, choose, types
+from api.transports.reading import Rejected, read_operation
 from api.transports.requests import Endpoint, traced
-from api.transports.streams import SoleSink, StreamResponse
-from domain.kernel.errors import NerveError, Unavailable, ValidationFailed
+from api.transports.single import Once, check_id, find_token
+from api.transports.streams import SoleSink, Stream, StreamResponse
+from domain.kernel.errors import (
+    AlreadyExists,
+    NerveError,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    ValidationFailed,
+)
 
-
-class Rejected(Exception):
-    """The request is answered with this HTTP status before GraphQL sees it."""
-
-    def __init__(self, status: int, error: NerveError, **headers: str) -> None:
-        super().__init__(str(error))
-        self.status = status
-        self.result = refusal(error)
-        self.headers = headers
+METHODS = ("GET", "POST", "PUT", "DELETE")
+STATUSES: dict[type[NerveError], int] = {
+    ValidationFailed: 400,
+    NotFound: 404,
+    AlreadyExists: 409,
+    RateLimited: 429,
+    Unavailable: 503,
+}
+"""Of errors that are told before anything is run."""
 
 
 async def serve_http(request: Request, endpoint: Endpoint) -> Response:
-    """The response to one GraphQL request."""
+    """The response to one request."""
     media = choose(request.headers.get("accept"), streams=False)
-    if media is None:
-        return _reject(Rejected(406, ValidationFailed(f"nerve answers in {types()}", ("accept",))), JSON)
     try:
-        prepared = endpoint.executor.prepare(await _read(request, endpoint))
-        if prepared.kind is OperationType.SUBSCRIPTION:
-            return _stream(prepared, request, endpoint)
-        if prepared.kind is OperationType.MUTATION and request.method != "POST":
-            wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
-            raise Rejected(405, wrong, allow="POST")
-        with traced(request.headers):
-            result = await endpoint.executor.execute(prepared, endpoint.context(request.headers))
+        return await _serve(request, endpoint, media)
     except ClientDisconnect:
         return Response(status_code=400)
     except Rejected as rejected:
         return _reject(rejected, media)
-    except ValidationFailed as error:
-        return _reject(Rejected(400, error), media)
+    except tuple(STATUSES) as error:
+        return _reject(Rejected(STATUSES[type(error)], error), media)
     except Refused as refused:
-        result = refused.result
+        return _respond(refused.result, media or JSON)
+
+
+async def _serve(request: Request, endpoint: Endpoint, media: Media | None) -> Response:
+    reservations, token = endpoint.reservations, find_token(request)
+    if request.method == "PUT":
+        return Response(reservations.make(), 201, media_type="text/plain; charset=utf-8")
+    if request.method == "DELETE":
+        return _end(request, reservations.find(token or ""))
+    if media is None:
+        raise Rejected(406, ValidationFailed(f"nerve answers in {types()}", ("accept",)))
+    if token is not None and media is SSE and request.method == "GET":
+        return reservations.open(token)
+    shared = None if token is None else reservations.find(token)
+    prepared = endpoint.executor.prepare(await read_operation(request, endpoint.max_body))
+    if prepared.kind is OperationType.MUTATION and request.method != "POST":
+        wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
+        raise Rejected(405, wrong, allow="POST")
+    with traced(request.headers):
+        if shared is not None:
+            return _begin(prepared, endpoint.context(request.headers), endpoint, shared)
+        if prepared.kind is OperationType.SUBSCRIPTION:
+            return _stream(prepared, request, endpoint)
+        result = await endpoint.executor.execute(prepared, endpoint.context(request.headers))
     return _respond(result, media)
+
+
+def _begin(prepared: Prepared, context: RequestContext, endpoint: Endpoint, stream: Stream) -> Response:
+    name = check_id((prepared.operation.extensions or {}).get("operationId"))
+    sink = endpoint.reservations.begin(stream, name)
+    if prepared.kind is OperationType.SUBSCRIPTION:
+        stream.add(name, endpoint.subscriptions.open(prepared, context, sink))
+    else:
+        stream.add(name, Once(partial(endpoint.executor.execute, prepared, context), sink))
+    return Response(status_code=202)
+
+
+def _end(request: Request, stream: Stream) -> Response:
+    name = check_id(request.query_params.get("operationId"))
+    if subscription := stream.subscriptions.pop(name, None):
+        subscription.close()
+    return Response(status_code=200)
 
 
 def _stream(prepared: Prepared, request: Request, endpoint: Endpoint) -> Response:
@@ -63,50 +103,10 @@ def _stream(prepared: Prepared, request: Request, endpoint: Endpoint) -> Respons
     if media is None:
         told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
         raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
-    try:
-        stream = endpoint.streams.open(media)
-    except Unavailable as error:
-        raise Rejected(503, error) from None
-    with traced(request.headers):
-        opened = endpoint.subscriptions.open(prepared, endpoint.context(request.headers), SoleSink(stream))
-    stream.add("", opened)
-    return StreamResponse(stream, endpoint.streams)
-
-
-async def _read(request: Request, endpoint: Endpoint) -> Operation:
-    return await _read_body(request, endpoint) if request.method == "POST" else _read_query(request)
-
-
-def _read_query(request: Request) -> Operation:
-    parameters: dict[str, Any] = dict(request.query_params)
-    if not parameters.get("operationName", "x"):
-        # In a URL an empty name is none.
-        del parameters["operationName"]
-    for name in ("variables", "extensions"):
-        if name in parameters:
-            parameters[name] = _parse(parameters[name].encode(), name)
-    return read_input(Operation, parameters)
-
-
-async def _read_body(request: Request, endpoint: Endpoint) -> Operation:
-    content, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    if content.strip() != JSON.type or ("charset" in parameters and "utf-8" not in parameters):
-        wrong = ValidationFailed(f"the body must be {JSON.type} in UTF-8", ("content-type",))
-        raise Rejected(415, wrong)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > endpoint.max_body:
-            too_large = f"the body may have {endpoint.max_body} bytes at most"
-            raise Rejected(413, ValidationFailed(too_large, ("body",)), connection="close")
-    return read_input(Operation, _parse(body, "body"))
-
-
-def _parse(text: bytes | bytearray, name: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ValidationFailed(f"{name} is not JSON: {error.msg} at character {error.pos}", (name,)) from None
+    stream = endpoint.streams.open(media)
+    context, sink = endpoint.context(request.headers), SoleSink(stream)
+    stream.add("", endpoint.subscriptions.open(prepared, context, sink))
+    return StreamResponse(stream, partial(endpoint.streams.close, stream))
 
 
 def _respond(result: Result, media: Media) -> Response:
@@ -115,7 +115,8 @@ def _respond(result: Result, media: Media) -> Response:
     return Response(media.whole(encode(result)), status, media_type=media.content_type)
 
 
-def _reject(rejected: Rejected, media: Media) -> Response:
+def _reject(rejected: Rejected, media: Media | None) -> Response:
     """In JSON also to a client that would have results streamed: there are none."""
-    told = (JSON if media.streams else media).content_type
-    return Response(encode(rejected.result), rejected.status, rejected.headers, media_type=told)
+    told = (JSON if media is None or media.streams else media).content_type
+    body = encode(refusal(rejected.error))
+    return Response(body, rejected.status, rejected.headers, media_type=told)

@@ -20,7 +20,7 @@ from api.graphql.errors import refusal
 from domain.kernel.errors import Unavailable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Media:
     """How results are written. `type` and the parameters it `needs` are what a client accepts it by.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from api.graphql.context import RequestContext, Services
 from api.graphql.running.execution import Executor
 from api.graphql.running.subscribing import Subscriptions
+from api.transports.single import Reservations
 from api.transports.streams import Streams
 from domain.kernel import Scope
 from domain.kernel.middleware import trace
@@ -25,6 +26,7 @@ class Endpoint:
     subscriptions: Subscriptions
     services: Services
     streams: Streams
+    reservations: Reservations
     max_body: int
 
     def context(self, headers: Mapping[str, str]) -> RequestContext:

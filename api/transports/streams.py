@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -22,7 +22,10 @@ HEADERS = {
 
 
 class Stream:
-    """What one such response tells. Its subscriptions wait while more than `limit` bytes are not yet sent."""
+    """What one such response tells. Its subscriptions wait while more than `limit` bytes are not yet sent.
+
+    It is `paused` while they wait, and `ended` when nothing can be written any more.
+    """
 
     def __init__(self, media: Media, limit: int) -> None:
         self.media = media
@@ -30,33 +33,33 @@ class Stream:
         self._limit = limit
         self._pieces: list[bytes] = [media.opening]
         self._outstanding = 0
-        self._paused = False
-        self._ended = False
+        self.paused = False
+        self.ended = False
         self._written = asyncio.Event()
         self._written.set()
 
     def add(self, id: str, subscription: Subscription) -> None:
         """It writes here from now on."""
         self.subscriptions[id] = subscription
-        if self._paused:
+        if self.paused:
             subscription.pause()
 
     def write(self, piece: bytes) -> None:
         """Send this as soon as the client takes it; what follows an end is dropped."""
-        if self._ended:
+        if self.ended:
             return
         self._pieces.append(piece)
         self._outstanding += len(piece)
         self._written.set()
-        if self._outstanding > self._limit and not self._paused:
-            self._paused = True
-            for subscription in self.subscriptions.values():
+        if self._outstanding > self._limit and not self.paused:
+            self.paused = True
+            for subscription in tuple(self.subscriptions.values()):
                 subscription.pause()
 
     def end(self, last: bytes) -> None:
         """The response ends with this."""
         self.write(last)
-        self._ended = True
+        self.ended = True
         self._close_subscriptions()
 
     def interrupt(self) -> None:
@@ -71,13 +74,13 @@ class Stream:
     def abandon(self) -> None:
         """The client is gone."""
         self._pieces.clear()
-        self._ended = True
+        self.ended = True
         self._written.set()
         self._close_subscriptions()
 
     async def send_all(self, send: Send) -> None:
         """Send what is written until the response has ended."""
-        while not self._ended or self._pieces:
+        while not self.ended or self._pieces:
             await self._written.wait()
             self._written.clear()
             body, taken = b"".join(self._pieces), self._outstanding
@@ -85,16 +88,25 @@ class Stream:
             # It returns when the transport has room again.
             await send({"type": "http.response.body", "body": body, "more_body": True})
             self._outstanding -= taken
-            if self._paused and self._outstanding <= self._limit // 2:
-                self._paused = False
-                for subscription in self.subscriptions.values():
-                    subscription.resume()
+            if self.paused and self._outstanding <= self._limit // 2:
+                self._resume()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def _resume(self) -> None:
+        self.paused = False
+        for name, subscription in tuple(self.subscriptions.items()):
+            if self.paused:
+                # What was told meanwhile is enough.
+                return
+            if self.subscriptions.pop(name, None):
+                # Next time those come first that had no turn now.
+                self.subscriptions[name] = subscription
+                subscription.resume()
+
     def _close_subscriptions(self) -> None:
-        for subscription in self.subscriptions.values():
+        subscriptions, self.subscriptions = self.subscriptions, {}
+        for subscription in subscriptions.values():
             subscription.close()
-        self.subscriptions.clear()
 
 
 class SoleSink:
@@ -105,10 +117,12 @@ class SoleSink:
 
     def deliver(self, chunk: Chunk) -> None:
         media = self._stream.media
-        self._stream.write(chunk.framed(media.content_type, media.frame))
+        self._stream.write(chunk.framed(media, media.frame))
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         media = self._stream.media
+        # It has ended by itself, and is not to be closed.
+        self._stream.subscriptions.clear()
         self._stream.end((media.refused(errors) if errors else b"") + media.complete)
 
 
@@ -148,14 +162,14 @@ class Streams:
 
 
 class StreamResponse(Response):
-    """The response that a stream is sent with; it ends with the stream, and the stream with its client."""
+    """What a stream is sent with. It ends with the stream or its client, and calls `close` then."""
 
-    def __init__(self, stream: Stream, streams: Streams) -> None:
+    def __init__(self, stream: Stream, close: Callable[[], None]) -> None:
         super().__init__(None, headers=HEADERS, media_type=stream.media.content_type)
         # It is not known how long it will be.
         del self.headers["content-length"]
         self._stream = stream
-        self._streams = streams
+        self._close = close
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, as ASGI wants it done."""
@@ -166,7 +180,7 @@ class StreamResponse(Response):
             await self._stream.send_all(send)
         finally:
             listening.cancel()
-            self._streams.close(self._stream)
+            self._close()
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 
@@ -13,9 +13,9 @@ class Chunk:
 
     def __init__(self, results: Sequence[bytes]) -> None:
         self.results = results
-        self._framed: dict[str, bytes] = {}
+        self._framed: dict[Hashable, bytes] = {}
 
-    def framed(self, key: str, frame: Callable[[bytes], bytes]) -> bytes:
+    def framed(self, key: Hashable, frame: Callable[[bytes], bytes]) -> bytes:
         """All of them as one piece of a wire; who gives the same `key` frames alike, and it is made once."""
         found = self._framed.get(key)
         if found is None:

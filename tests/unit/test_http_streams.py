@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from starlette.types import Message
 
 from api.transports.media import GRAPHQL, JSON, SSE, Media, choose
+from api.transports.single import Reservations
 from api.transports.streams import SoleSink, Stream, StreamResponse, Streams
-from domain.kernel.errors import Unavailable
+from domain.kernel.errors import NotFound, RateLimited, Unavailable
 from subscriptions.hub.sinks import Chunk
 
 LIMIT = 1_000
@@ -22,12 +24,14 @@ class Recorded:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.when_resumed: Callable[[], object] = list
 
     def pause(self) -> None:
         self.asked.append("pause")
 
     def resume(self) -> None:
         self.asked.append("resume")
+        self.when_resumed()
 
     def close(self) -> None:
         self.asked.append("close")
@@ -60,7 +64,9 @@ async def responding() -> AsyncIterator[tuple[Stream, Client, Recorded, Streams]
     streams = Streams(60, LIMIT, most=1)
     stream, client, subscription = streams.open(SSE), Client(), Recorded()
     stream.add("", subscription)
-    task = asyncio.create_task(StreamResponse(stream, streams)({}, client.receive, client.send))
+    task = asyncio.create_task(
+        StreamResponse(stream, lambda: streams.close(stream))({}, client.receive, client.send)
+    )
     try:
         yield stream, client, subscription, streams
     finally:
@@ -156,6 +162,50 @@ async def test_there_is_a_limit_to_open_streams() -> None:
         with pytest.raises(Unavailable):
             streams.open(SSE)
     streams.close(streams.open(SSE))
+
+
+async def test_who_is_resumed_may_fill_the_stream_and_another_has_the_next_turn() -> None:
+    turns: list[str] = []
+
+    def resume(name: str) -> None:
+        turns.append(name)
+        if len(turns) == 1:
+            stream.write(b"y" * 2 * LIMIT)
+
+    async with responding() as (stream, client, first, _):
+        second = Recorded()
+        stream.add("second", second)
+        first.when_resumed, second.when_resumed = partial(resume, "first"), partial(resume, "second")
+        await until(lambda: client.offered == 1)
+        stream.write(b"x" * 2 * LIMIT)
+        client.reads.set()
+        await until(lambda: len(turns) == 3)
+    assert turns == ["first", "second", "first"]
+
+
+async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
+    streams = Streams(60, LIMIT, most=1)
+    reservations, subscription = Reservations(streams, most=1, patience=0.01), Recorded()
+    token = reservations.make()
+    stream = reservations.find(token)
+    stream.add("1", subscription)
+    await until(lambda: subscription.asked == ["close"])
+    with pytest.raises(NotFound):
+        reservations.open(token)
+    reservations.make()
+
+
+async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
+    streams = Streams(60, LIMIT, most=1)
+    reservations = Reservations(streams, most=1)
+    stream = reservations.find(reservations.make())
+    reservations.begin(stream, "1")
+    stream.write(b"x" * 2 * LIMIT)
+    with pytest.raises(RateLimited):
+        reservations.begin(stream, "1")
+    streams.drain()
+    with pytest.raises(NotFound):
+        reservations.begin(stream, "1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""What an HTTP request asks for: https://graphql.github.io/graphql-over-http/draft/#sec-Request"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from api.graphql.fields.inputs import read_input
+from api.graphql.running.execution import Operation
+from api.transports.media import JSON
+from domain.kernel.errors import NerveError, ValidationFailed
+
+
+class Rejected(Exception):
+    """The request is answered with this HTTP status before GraphQL sees it."""
+
+    def __init__(self, status: int, error: NerveError, **headers: str) -> None:
+        super().__init__(str(error))
+        self.status = status
+        self.error = error
+        self.headers = headers
+
+
+async def read_operation(request: Request, max_body: int) -> Operation:
+    """The operation in the body, of at most `max_body` bytes, or in the URL of a request that has none.
+
+    Raises Rejected or ValidationFailed where there is none, ClientDisconnect where the client goes meanwhile.
+    """
+    return await _read_body(request, max_body) if request.method == "POST" else _read_url(request)
+
+
+def _read_url(request: Request) -> Operation:
+    parameters: dict[str, Any] = dict(request.query_params)
+    if not parameters.get("operationName", "x"):
+        # In a URL an empty name is none.
+        del parameters["operationName"]
+    for name in ("variables", "extensions"):
+        if name in parameters:
+            parameters[name] = _parse(parameters[name].encode(), name)
+    return read_input(Operation, parameters)
+
+
+async def _read_body(request: Request, max_body: int) -> Operation:
+    content, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    if content.strip() != JSON.type or ("charset" in parameters and "utf-8" not in parameters):
+        wrong = ValidationFailed(f"the body must be {JSON.type} in UTF-8", ("content-type",))
+        raise Rejected(415, wrong)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_body:
+            too_large = ValidationFailed(f"the body may have {max_body} bytes at most", ("body",))
+            raise Rejected(413, too_large, connection="close")
+    return read_input(Operation, _parse(body, "body"))
+
+
+def _parse(text: bytes | bytearray, name: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValidationFailed(f"{name} is not JSON: {error.msg} at character {error.pos}", (name,)) from None

@@ -1,0 +1,137 @@
+"""Single connection mode of GraphQL over server-sent events: the results of many operations in one stream.
+
+A client reserves the stream (PUT, answered with a token), opens it (GET), begins operations by requests of
+their own (answered with 202), and ends them (DELETE). Each of these shows the token. A stream lives in the
+process where it was reserved: in front of several, requests with one token must reach one of them.
+
+The protocol: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#single-connection-mode
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from secrets import token_urlsafe
+from typing import Any
+
+from starlette.requests import Request
+
+from api.encoding import encode
+from api.graphql.errors import refusal
+from api.graphql.running.execution import Result
+from api.transports.media import SSE
+from api.transports.streams import Stream, StreamResponse, Streams
+from domain.kernel.errors import AlreadyExists, NotFound, RateLimited, ValidationFailed
+from subscriptions.hub.sinks import Chunk
+
+PATIENCE = 10.0
+"""Seconds for which a reservation is kept that no stream was opened on."""
+
+
+class Reservations:
+    """The streams of a process that have a token, each with `most` operations at a time."""
+
+    def __init__(self, streams: Streams, most: int, patience: float = PATIENCE) -> None:
+        self._streams = streams
+        self._most = most
+        self._patience = patience
+        self._reserved: dict[str, Stream] = {}
+        self._unopened: dict[str, asyncio.TimerHandle] = {}
+
+    def make(self) -> str:
+        """The token of a new stream; raises Unavailable where there may be no more."""
+        token = token_urlsafe(24)
+        self._reserved[token] = self._streams.open(SSE)
+        loop = asyncio.get_running_loop()
+        self._unopened[token] = loop.call_later(self._patience, self._close, token)
+        return token
+
+    def find(self, token: str) -> Stream:
+        """The stream with this token; raises NotFound."""
+        stream = self._reserved.get(token)
+        if stream is None:
+            raise NotFound("there is no stream with this token here; reserve a new one")
+        return stream
+
+    def open(self, token: str) -> StreamResponse:
+        """The response that the stream is; raises NotFound, and AlreadyExists where it was opened before."""
+        stream, timer = self.find(token), self._unopened.pop(token, None)
+        if timer is None:
+            raise AlreadyExists("the stream with this token is open already")
+        timer.cancel()
+        return StreamResponse(stream, partial(self._close, token))
+
+    def begin(self, stream: Stream, id: str) -> OperationSink:
+        """The sink of a new operation in the stream; raises NotFound, AlreadyExists or RateLimited."""
+        if stream.ended:
+            raise NotFound("the stream with this token has ended; reserve a new one")
+        if id in stream.subscriptions:
+            raise AlreadyExists(f"there is an operation {id} already")
+        if len(stream.subscriptions) >= self._most:
+            raise RateLimited(f"a stream has {self._most} operations at most")
+        if stream.paused:
+            raise RateLimited("there is too much in the stream that was not read")
+        return OperationSink(stream, id)
+
+    def _close(self, token: str) -> None:
+        self._unopened.pop(token, None)
+        self._streams.close(self._reserved.pop(token))
+
+
+class OperationSink:
+    """Where the results of one of a stream's operations go; its id is free again when they end."""
+
+    def __init__(self, stream: Stream, id: str) -> None:
+        self._stream = stream
+        self._id = id
+        self._said = encode(id)
+
+    def deliver(self, chunk: Chunk) -> None:
+        # Ids are each client's own, and so are these frames: no use in sharing them.
+        self._stream.write(b"".join(map(self._frame, chunk.results)))
+
+    def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
+        last = self._frame(encode({"errors": errors})) if errors else b""
+        self._stream.write(last + b'event: complete\ndata: {"id":%b}\n\n' % self._said)
+        self._stream.subscriptions.pop(self._id, None)
+
+    def _frame(self, result: bytes) -> bytes:
+        return SSE.frame(b'{"id":%b,"payload":%b}' % (self._said, result))
+
+
+class Once:
+    """A query or mutation that runs, and tells its result in a stream."""
+
+    def __init__(self, run: Callable[[], Awaitable[Result]], sink: OperationSink) -> None:
+        self._task = asyncio.create_task(self._run(run, sink))
+
+    def pause(self) -> None:
+        """It has one result, for which there is always room."""
+
+    def resume(self) -> None:
+        """See `pause`."""
+
+    def close(self) -> None:
+        """What it does is broken off."""
+        self._task.cancel()
+
+    async def _run(self, run: Callable[[], Awaitable[Result]], sink: OperationSink) -> None:
+        try:
+            result = await run()
+        except Exception as error:
+            result = refusal(error)
+        sink.deliver(Chunk((encode(result),)))
+        sink.end()
+
+
+def find_token(request: Request) -> str | None:
+    """The token that the request shows."""
+    return request.headers.get("x-graphql-event-stream-token") or request.query_params.get("token")
+
+
+def check_id(id: object) -> str:
+    """The id of an operation; raises ValidationFailed where it is none."""
+    if isinstance(id, str) and id:
+        return id
+    raise ValidationFailed("operationId must be a text that identifies the operation", ("operationId",))
