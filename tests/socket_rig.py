@@ -104,7 +104,9 @@ async def socket_rig(**limits: Any) -> AsyncIterator[Rig]:
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()
     nothing = cast(Any, None)
-    endpoint = Endpoint(executor, opened, services=nothing, streams=nothing, max_body=1_000_000)
+    endpoint = Endpoint(
+        executor, opened, services=nothing, streams=nothing, reservations=nothing, max_body=1_000_000
+    )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,
            "init_timeout": 10.0, "ping_interval": 30.0, **limits}
