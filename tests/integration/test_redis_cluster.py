@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+from redis import exceptions
 
+from subscriptions import channels
+from subscriptions.channels import ShardedChannel
 from tests.notes import Rig, Scored, open_rig
 from tests.redis_cluster import RedisCluster
 
@@ -92,6 +97,23 @@ async def test_i6_the_node_of_a_channel_is_killed_and_comes_back(
         await until(lambda: reader.feed.reached == 1)
         await until(lambda: sum(cluster.listeners(f"nerve:{database}")) == 2)
         await wakes(writer, reader)
+
+
+async def test_i6_a_node_that_hangs_is_out_of_reach(
+    cluster: RedisCluster, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = ShardedChannel(cluster.url, database)
+    async with asyncio.timeout(DEADLINE), aclosing(channel.receive()) as messages:
+        assert await anext(messages) is None
+        node = cluster.nodes[cluster.listeners(database).index(1)]
+        monkeypatch.setattr(channels, "TIMEOUT", 0.2)
+        os.kill(node.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(exceptions.ConnectionError):
+                await anext(messages)
+        finally:
+            os.kill(node.pid, signal.SIGCONT)
+    await channel.close()
 
 
 async def test_a_cluster_that_is_not_there_is_out_of_reach(mongo_url: str, database: str) -> None:
