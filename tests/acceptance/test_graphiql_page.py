@@ -14,7 +14,10 @@ import api.console
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "api/console/web/examples").glob("*.graphql"))
-LOCKS = [ROOT / folder / "package-lock.json" for folder in ("api/console/web", "tests/acceptance/clients")]
+LOCKS = [
+    ROOT / folder / "package-lock.json"
+    for folder in ("api/console/web", "tests/acceptance/clients", "tests/bench/fanout")
+]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import uvloop
 from rich.console import Console
 
 from tests.bench import aggregates, append, commands, poison, queries, readyourwrite, views
+from tests.bench.fanout import contests
 from tests.bench.harness import ROUNDS, Benchmark, run
 from tests.bench.machine import Machine
 from tests.bench.report import Result, print_table, write_json
@@ -23,6 +24,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *readyourwrite.BENCHMARKS,
     *poison.BENCHMARKS,
     *views.BENCHMARKS,
+    *contests.BENCHMARKS,
 )
 
 OUTPUT = Path("bench.json")

@@ -1,0 +1,129 @@
+"""A server of the subject's core with subscribers on the other one, each side a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from api.servers.child import Child
+from api.servers.embedded import LOOPBACK
+from tests.bench.fanout.event import FIRST, POSITION
+from tests.bench.machine import STOP_GRACE, on_subject_core
+
+FOLDER = Path(__file__).parent
+SETTINGS = {"NODE_ENV": "production", "NERVE_PING_INTERVAL": "86400"}
+"""Nobody is pinged, since a ping would be counted."""
+
+LINE = 1 << 24
+"""Bytes that the report of a turn may have."""
+
+
+class Server(NamedTuple):
+    """Who is measured, and its command.
+
+    `on` is the type that its clients must name to ask for an event, where they must; one that is `bare` sends
+    the same whatever they ask.
+    """
+
+    name: str
+    command: Sequence[str]
+    on: str | None = None
+    bare: bool = False
+
+
+def python(name: str, factory: str, on: str | None = None, bare: bool = False) -> Server:
+    """One of `tests.bench.fanout.serve`."""
+    command = (sys.executable, "-m", "tests.bench.fanout.serve", f"tests.bench.fanout.{factory}")
+    return Server(name, command, on, bare)
+
+
+def node(name: str) -> Server | None:
+    """The one on Node, whose packages are installed at the first time; None where Node is missing."""
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if found is None or npm is None:
+        return None
+    locked, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
+        subprocess.run(
+            [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=FOLDER,
+            check=True,
+            stdout=sys.stderr,
+        )
+    return Server(name, (found, str(FOLDER / "graphql_ws.mjs"), str(FIRST), str(POSITION)))
+
+
+class Turn(NamedTuple):
+    """What a turn came to. Times are in seconds; `reached` and `behind` have one for each push.
+
+    `used` is how long the load client was at work. `reached` is from the push to the last subscriber,
+    `behind` from when the server said that the event was stored, if it does.
+    """
+
+    messages: int
+    elapsed: float
+    used: float
+    reached: list[float]
+    behind: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """So many subscribers of one server."""
+
+    process: asyncio.subprocess.Process
+
+    async def turn(self, size: int, seconds: float, acknowledged: bool = False) -> Turn:
+        """For so many seconds push `size` events at once, and again when all subscribers have the last."""
+        order = {"size": size, "seconds": seconds, "acknowledged": acknowledged}
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        return Turn(**json.loads(await self.line()))
+
+    async def line(self) -> bytes:
+        assert self.process.stdout is not None
+        if line := await self.process.stdout.readline():
+            return line
+        raise RuntimeError("the load client has failed")
+
+
+@asynccontextmanager
+async def audience(
+    server: Server, environment: Mapping[str, str], many: int, distinct: bool
+) -> AsyncIterator[Audience]:
+    """Start the server, and subscribe; events reach them all once this is entered."""
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        listener.listen(512)
+        ours, theirs = socket.socketpair()
+        port, inherited = listener.getsockname()[1], (listener.fileno(), theirs.fileno())
+        command = [*server.command, *map(str, inherited)]
+        with on_subject_core(), theirs:
+            child = Child(server.name, command, environment={**SETTINGS, **environment}, keep=inherited)
+    options: dict[str, Any] = {"port": port, "control": ours.fileno(), "many": many, "on": server.on}
+    order = json.dumps({**options, "distinct": distinct and not server.bare})
+    try:
+        with ours:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.bench.fanout.client", order),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=(ours.fileno(),),
+                limit=LINE,
+            )  # fmt: skip
+        subscribed = Audience(process)
+        try:
+            await subscribed.line()
+            yield subscribed
+        finally:
+            process.kill()
+            await process.wait()
+    finally:
+        child.stop(STOP_GRACE)
