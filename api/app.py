@@ -17,6 +17,7 @@ from starlette.routing import Route
 from api import console
 from api.composition import Nerve, open_nerve
 from api.graphql.running.execution import Executor
+from api.graphql.running.persisted import PersistedDocuments, read_documents
 from api.graphql.running.subscribing import Subscriptions
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_nerve(settings) as nerve:
-            executor = Executor(build_schema(nerve.catalog, nerve.views))
+            executor = Executor(build_schema(nerve.catalog, nerve.views), _documents(settings))
             app.state.nerve = nerve
             streams = Streams(settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets)
             endpoint = Endpoint(
@@ -64,6 +65,11 @@ def create_app(settings: Settings) -> Starlette:
             *console.routes(GRAPHQL),
         ],
     )
+
+
+def _documents(settings: Settings) -> PersistedDocuments:
+    path = settings.trusted_documents
+    return PersistedDocuments(read_documents(path) if path else {}, settings.only_trusted_documents)
 
 
 def _limits(settings: Settings) -> SocketLimits:

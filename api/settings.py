@@ -6,9 +6,9 @@ from base64 import b64decode
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     rebuilds_at_once: int = Field(4, ge=1, description="Views that are built anew at a time; others wait.")
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
+    trusted_documents: Path | None = Field(
+        None, description="JSON file of documents by name, or an Apollo manifest; clients may name them."
+    )
+    only_trusted_documents: bool = Field(False, description="Run no other documents than those.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")
     ping_interval: float = Field(
         20.0, gt=0, description="Seconds between signs of life; a socket silent for two is cut."
@@ -125,6 +129,12 @@ class Settings(BaseSettings):
             if len(_decoded(key)) != KEY_BYTES:
                 raise ValueError(f"a key is {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` prints")
         return value
+
+    @model_validator(mode="after")
+    def _has_list(self) -> Self:
+        if self.only_trusted_documents and self.trusted_documents is None:
+            raise ValueError("only_trusted_documents needs trusted_documents, the file that lists them")
+        return self
 
     @property
     def masters(self) -> MasterKeys | None:

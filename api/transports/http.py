@@ -82,7 +82,8 @@ async def _serve(request: Request, endpoint: Endpoint, media: Media | None) -> R
 
 
 def _begin(prepared: Prepared, context: RequestContext, endpoint: Endpoint, stream: Stream) -> Response:
-    name = check_id((prepared.operation.extensions or {}).get("operationId"))
+    extensions = prepared.operation.extensions
+    name = check_id(extensions and extensions.operation_id)
     sink = endpoint.reservations.begin(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
         stream.add(name, endpoint.subscriptions.open(prepared, context, sink))

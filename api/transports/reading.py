@@ -32,10 +32,9 @@ async def read_operation(request: Request, max_body: int) -> Operation:
 
 
 def _read_url(request: Request) -> Operation:
-    parameters: dict[str, Any] = dict(request.query_params)
-    if not parameters.get("operationName", "x"):
-        # In a URL an empty name is none.
-        del parameters["operationName"]
+    sent = request.query_params
+    # What is empty there, and may be left out, is not there.
+    parameters: dict[str, Any] = {name: value for name, value in sent.items() if value or name == "query"}
     for name in ("variables", "extensions"):
         if name in parameters:
             parameters[name] = _parse(parameters[name].encode(), name)

@@ -46,6 +46,22 @@ class NotFound(NerveError):
     code = "NOT_FOUND"
 
 
+class PersistedQueryNotFound(NotFound):
+    """A document is named that was not sent yet; send it, with its name."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        # Clients look for this very text.
+        super().__init__("PersistedQueryNotFound")
+
+
+class NotTrusted(NerveError):
+    """An operation is not on the list of those that are run."""
+
+    code = "FORBIDDEN"
+
+
 class OutsideLog(NotFound):
     """The log does not hold the point in time that is asked for: it is before its beginning, or to come."""
 

@@ -57,12 +57,12 @@ def test_a_query_may_come_by_get(served: Served) -> None:
 
 def test_what_a_url_leaves_empty_is_not_there(served: Served) -> None:
     query = f"/graphql?query={quote(COUNT)}"
-    assert served.get(f"{query}&operationName=&extensions=null&variables=null").json() == ANSWER
+    assert served.get(f"{query}&operationName=&extensions=null&variables=").json() == ANSWER
     assert served.post({"query": COUNT, "operationName": ""}, accept=GRAPHQL).status_code == 400
 
 
 @pytest.mark.parametrize("name", ["variables", "extensions"])
-@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
+@pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_what_is_no_object_in_a_url_is_refused(served: Served, name: str, text: str) -> None:
     response = served.get(f"/graphql?query={quote(COUNT)}&{name}={quote(text)}")
     assert (response.status_code, response.json()["errors"][0]["extensions"]["path"]) == (400, [name])

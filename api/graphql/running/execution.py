@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import CoroutineType
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from graphql import (
     DocumentNode,
@@ -22,15 +22,23 @@ from graphql import (
     validate,
 )
 from graphql import Executor as CoreExecutor
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure, refusal, request_error
 from api.graphql.running.complexity import check_links
 from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.running.persisted import PersistedDocuments
 from api.graphql.running.places import places
 from api.graphql.running.selections import Selections
-from domain.kernel.errors import TooComplex, TooManyRows
+from domain.kernel.errors import (
+    NotTrusted,
+    PersistedQueryNotFound,
+    TooComplex,
+    TooManyRows,
+    ValidationFailed,
+)
 from eventstore.lru import Lru
 
 Result = dict[str, Any]
@@ -41,15 +49,50 @@ CACHED_LENGTH = 20_000
 """Characters; a longer text is run and not kept, which bounds the cache in memory too."""
 
 
+class PersistedQuery(BaseModel):
+    """A hash in place of a text."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    version: Literal[1]
+    sha256_hash: str = Field(alias="sha256Hash")
+
+
+class Extensions(BaseModel):
+    """What a client adds to an operation: to nerve, or to who else is on the way."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    persisted_query: PersistedQuery | None = Field(None, alias="persistedQuery")
+    operation_id: Any = Field(None, alias="operationId")
+
+
 class Operation(BaseModel):
     """What a client asks for, as every transport carries it."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    query: str
     variables: dict[str, Any] | None = None
     operation_name: str | None = Field(None, alias="operationName")
-    extensions: dict[str, Any] | None = None
+    extensions: Extensions | None = None
+    document_id: str | None = Field(None, alias="documentId")
+    query: str | None = Field(None, validate_default=True)
+
+    @property
+    def name(self) -> str | None:
+        """What names the document, where something does."""
+        persisted = self.extensions and self.extensions.persisted_query
+        return persisted.sha256_hash if persisted else self.document_id
+
+    @field_validator("query")
+    @classmethod
+    def _is_there(cls, query: str | None, info: ValidationInfo) -> str | None:
+        """There is a text, or something that names one; both may be wrong, which is told elsewhere."""
+        extensions = info.data.get("extensions")
+        persisted = extensions and extensions.persisted_query
+        if query is None and persisted is None and info.data.get("document_id") is None:
+            raise PydanticCustomError("missing", "Field required")
+        return query
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +108,7 @@ class Prepared:
     """An operation that may be run."""
 
     operation: Operation
+    text: str
     document: Document
     kind: OperationType
 
@@ -83,21 +127,24 @@ class Executor:
     A text is parsed and validated once; the valid documents used last are kept.
     """
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, persisted: PersistedDocuments | None = None) -> None:
         self.schema = schema
+        self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
         self._documents: Lru[str, Document] = Lru(CACHED_DOCUMENTS)
 
     def prepare(self, operation: Operation) -> Prepared:
         """Parse and validate the operation; raises Refused."""
-        document = self._documents.get(operation.query)
+        text = self._find(operation)
+        document = self._documents.get(text)
         if document is None:
-            document = self._parse(operation.query)
+            document = self._parse(text)
+        self._persisted.keep(text, operation.name)
         chosen = get_operation_ast(document.node, operation.operation_name)
         if chosen is None:
             error = GraphQLError("operationName must say which operation of the document to run")
             raise Refused([request_error(error, ["operationName"])])
-        return Prepared(operation, document, chosen.operation)
+        return Prepared(operation, text, document, chosen.operation)
 
     async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
         """The result of a query or mutation."""
@@ -126,6 +173,12 @@ class Executor:
                     yield _completed(result)
             except Exception as error:
                 yield {"errors": [failure(GraphQLError(str(error), original_error=error))]}
+
+    def _find(self, operation: Operation) -> str:
+        try:
+            return self._persisted.find(operation.query, operation.name)
+        except (PersistedQueryNotFound, NotTrusted, ValidationFailed) as error:
+            raise Refused(refusal(error)["errors"]) from None
 
     def _parse(self, text: str) -> Document:
         try:
