@@ -145,6 +145,18 @@ class Overloaded(NerveError):
     code = "OVERLOADED"
 
 
+class Unauthenticated(NerveError):
+    """Nobody knows who asks: credentials are missing, wrong or have expired."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(NerveError):
+    """Who asks may not have this, or not any more."""
+
+    code = "FORBIDDEN"
+
+
 class RateLimited(NerveError):
     """A client asks for more at a time than one may have; it waits, or ends something first."""
 

@@ -1,0 +1,1 @@
+"""Who may come in, and when that ends for those who are in."""

@@ -1,0 +1,72 @@
+"""The port of access: on whose behalf a request or a connection speaks, and whose access has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from domain.kernel import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a request or a connection speaks.
+
+    `subject` is who that is, and `credential` the token or key that shows it: None where nobody asks. Access
+    ends by itself at `expires_at`, if that is given.
+    """
+
+    scope: Scope = field(default_factory=Scope)
+    subject: str | None = None
+    roles: frozenset[str] = frozenset()
+    credential: str | None = None
+    expires_at: datetime | None = None
+
+
+ANYONE = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Access ended for all callers of whom all holds that is given; `reason` is told to them."""
+
+    reason: str
+    tenant: str | None = None
+    subject: str | None = None
+    role: str | None = None
+    credential: str | None = None
+
+    def concerns(self, caller: Caller) -> bool:
+        """Whether it is one of those callers."""
+        return (
+            self.tenant in (None, caller.scope.tenant)
+            and self.subject in (None, caller.subject)
+            and self.credential in (None, caller.credential)
+            and (self.role is None or self.role in caller.roles)
+        )
+
+
+class Access(Protocol):
+    """Decides who comes in."""
+
+    async def admit(self, headers: Mapping[str, str]) -> Caller:
+        """Who sends these headers, their names in lower case; raises Unauthenticated or Forbidden.
+
+        Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
+        """
+
+    def following(self, end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
+        """Entered for as long as the API serves: call `end` in its loop for each access that ends early."""
+
+
+class OpenAccess:
+    """Asks nobody who they are: everyone may do everything."""
+
+    async def admit(self, _headers: Mapping[str, str]) -> Caller:
+        return ANYONE
+
+    def following(self, _end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()

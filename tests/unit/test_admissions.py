@@ -1,0 +1,135 @@
+"""What is let in, and how the access of its caller ends: early, by itself, and while it is still decided."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.access.admissions import Admission, Admissions
+from api.access.callers import Caller, Ended, OpenAccess
+from domain.kernel import Scope
+from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+ADA = Caller(Scope("acme", "ada"), "ada", frozenset({"editor"}), "key-1")
+
+names = st.sampled_from(["a", "b"])
+callers = st.builds(
+    Caller, st.builds(Scope, names), names | st.none(), st.frozensets(names), names | st.none()
+)
+clauses = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("tenant", "subject", "role", "credential"), names)
+)
+
+
+class Decider:
+    """Lets the caller in once it is told to."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.asked, self.decide = asyncio.Event(), asyncio.Event()
+
+    async def admit(self, _headers: Mapping[str, str]) -> Caller:
+        self.asked.set()
+        await self.decide.wait()
+        return self.caller
+
+    def following(self, _end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
+async def let_in(caller: Caller, most: int = 10) -> tuple[Admissions, Admission]:
+    decider = Decider(caller)
+    decider.decide.set()
+    admissions = Admissions(decider, lambda: NOW, most)
+    return admissions, await admissions.admit({})
+
+
+@given(caller=callers, clauses=clauses)
+def test_an_end_concerns_whom_all_that_is_given_is_true_of(caller: Caller, clauses: dict[str, str]) -> None:
+    have: dict[str, Collection[str | None]] = {
+        "tenant": {caller.scope.tenant},
+        "subject": {caller.subject},
+        "role": caller.roles,
+        "credential": {caller.credential},
+    }
+    expected = all(value in have[name] for name, value in clauses.items())
+    assert Ended("", **clauses).concerns(caller) is expected
+
+
+async def test_a_connection_is_told_once_that_access_has_ended() -> None:
+    admissions, admission = await let_in(ADA)
+    told: list[NerveError] = []
+    admissions.hold(admission, told.append)
+    assert admissions.end(Ended("another's", subject="bob")) == 0
+    assert admissions.end(Ended("the key was revoked", credential="key-1")) == 1
+    assert admissions.end(Ended("all", tenant="acme")) == 0
+    assert [(type(error), str(error)) for error in told] == [
+        (Forbidden, "access has ended: the key was revoked")
+    ]
+
+
+async def test_one_that_is_over_is_told_nothing() -> None:
+    admissions, admission = await let_in(ADA)
+    told: list[NerveError] = []
+    admissions.hold(admission, told.append)
+    admissions.release(admission)
+    admissions.release(admission)
+    assert admissions.end(Ended("all")) == 0
+    assert told == []
+
+
+async def test_what_ended_before_it_was_a_connection_keeps_it_from_being_one() -> None:
+    admissions, admission = await let_in(ADA)
+    assert admissions.end(Ended("locked out", subject="ada")) == 0
+    with pytest.raises(Forbidden, match="locked out"):
+        admissions.hold(admission, lambda _error: None)
+
+
+async def test_what_ends_while_it_is_decided_counts() -> None:
+    decider = Decider(ADA)
+    admissions = Admissions(decider, lambda: NOW, 10)
+    deciding = asyncio.create_task(admissions.admit({}))
+    await decider.asked.wait()
+    admissions.end(Ended("another's", subject="bob"))
+    admissions.end(Ended("locked out", role="editor"))
+    later = asyncio.create_task(admissions.admit({}))
+    decider.decide.set()
+    with pytest.raises(Forbidden, match="locked out"):
+        await deciding
+    # Who came after the end is let in: the decision knew of it.
+    await later
+
+
+async def test_access_expires_by_itself() -> None:
+    expiring = Caller(subject="ada", expires_at=NOW + timedelta(milliseconds=1))
+    admissions, admission = await let_in(expiring, most=1)
+    told = asyncio.get_running_loop().create_future()
+    admissions.hold(admission, told.set_result)
+    async with asyncio.timeout(30):
+        assert isinstance(await told, Unauthenticated)
+    admissions.hold(await admissions.admit({}), lambda _error: None)
+
+
+async def test_a_subject_has_so_many_connections_at_a_time() -> None:
+    admissions, first = await let_in(ADA, most=1)
+    admissions.hold(first, lambda _error: None)
+    second = await admissions.admit({})
+    with pytest.raises(RateLimited, match="1 open connection"):
+        admissions.hold(second, lambda _error: None)
+    admissions.release(first)
+    admissions.hold(second, lambda _error: None)
+    admissions.end(Ended("all"))
+    admissions.hold(await admissions.admit({}), lambda _error: None)
+
+
+async def test_who_is_not_known_may_have_any_number() -> None:
+    admissions = Admissions(OpenAccess(), lambda: NOW, 1)
+    for _ in range(3):
+        admissions.hold(await admissions.admit({}), lambda _error: None)
