@@ -15,12 +15,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api import console
+from api.access.admissions import Admissions
+from api.access.callers import OPEN, Access
 from api.composition import Nerve, open_nerve
 from api.graphql.running.execution import Executor
 from api.graphql.running.persisted import PersistedDocuments, read_documents
 from api.graphql.running.subscribing import Subscriptions
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
+from api.ids import now
 from api.settings import Settings
 from api.transports.http import METHODS, serve_http
 from api.transports.requests import Endpoint
@@ -31,12 +34,16 @@ from api.transports.streams import Streams
 GRAPHQL = "/graphql"
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application; it opens its nerve when the server starts it, and closes it at the end."""
+def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
+    """The application; it opens its nerve when the server starts it, and closes it at the end.
+
+    `access` decides who comes in.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_nerve(settings) as nerve:
+            admissions = Admissions(access, now, settings.max_sockets_per_subject)
             executor = Executor(build_schema(nerve.catalog, nerve.views), _documents(settings))
             app.state.nerve = nerve
             streams = Streams(settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets)
@@ -46,13 +53,15 @@ def create_app(settings: Settings) -> Starlette:
                 nerve.services,
                 streams,
                 Reservations(streams, settings.max_operations),
+                admissions,
                 settings.max_body_bytes,
             )
             app.state.endpoint = endpoint
             sockets = Sockets(endpoint, _limits(settings), GRAPHQL, nerve.metrics.socket_closed)
             nerve.metrics.watch_sockets(sockets)
             app.state.sockets = sockets
-            yield
+            async with access.following(admissions.end):
+                yield
 
     return Starlette(
         lifespan=lifespan,

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     max_sockets: int = Field(
         20_000, gt=0, description="Sockets that a process holds open, and as many streams."
     )
+    max_sockets_per_subject: int = Field(
+        100, gt=0, description="Sockets and streams that one subject has open in a process."
+    )
     metrics_port: int | None = Field(None, ge=1, le=65535, description="Where a worker serves /metrics.")
     unindexed_queries: Literal["refuse", "warn"] = Field(
         "refuse", description="What becomes of a query that no index serves; `nerve dev` warns."

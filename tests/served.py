@@ -16,6 +16,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from api.access.callers import OPEN, Access
 from api.composition import open_nerve
 from api.servers.address import listen
 from api.servers.web import opened
@@ -128,9 +129,9 @@ class Client:
 class _Thread(threading.Thread):
     """Serves until it is stopped."""
 
-    def __init__(self, listener: socket, settings: Settings, worker: bool) -> None:
+    def __init__(self, listener: socket, settings: Settings, worker: bool, access: Access) -> None:
         super().__init__()
-        self._parts = (listener, settings, worker)
+        self._parts = (listener, settings, worker, access)
         self._server: uvicorn.Server | None = None
 
     @property
@@ -144,20 +145,20 @@ class _Thread(threading.Thread):
         if self._server is not None:
             self._server.should_exit = True
 
-    async def _serve(self, listener: socket, settings: Settings, worker: bool) -> None:
+    async def _serve(self, listener: socket, settings: Settings, worker: bool, access: Access) -> None:
         async with AsyncExitStack() as stack:
             if worker:
                 await stack.enter_async_context(open_nerve(settings, project=True))
-            self._server = await stack.enter_async_context(opened(settings))
+            self._server = await stack.enter_async_context(opened(settings, access))
             await self._server.serve(sockets=[listener])
 
 
 @contextmanager
-def serve(*, worker: bool = True, **settings: Any) -> Iterator[Served]:
+def serve(access: Access = OPEN, /, *, worker: bool = True, **settings: Any) -> Iterator[Served]:
     """Serve the API with these settings as in production, and with a worker beside it or not."""
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        thread = _Thread(listener, Settings(**{"poll_interval": 0.2, **settings}), worker)
+        thread = _Thread(listener, Settings(**{"poll_interval": 0.2, **settings}), worker, access)
         thread.start()
         try:
             eventually(lambda: thread.serving or not thread.is_alive())

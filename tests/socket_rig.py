@@ -12,11 +12,14 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from api.access.admissions import Admissions
+from api.access.callers import OPEN, Access
 from api.composition import load_views
 from api.graphql.context import RequestContext
 from api.graphql.running.execution import Executor, Prepared, Result
 from api.graphql.running.subscribing import Subscriptions
 from api.graphql.schema import build_schema
+from api.ids import now
 from api.servers.address import listen
 from api.settings import Settings
 from api.transports.requests import Endpoint
@@ -97,7 +100,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def socket_rig(**limits: Any) -> AsyncIterator[Rig]:
+async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
     """Serve sockets with these limits in the running loop."""
     schema = build_schema(*load_views(Settings()))
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
@@ -105,7 +108,13 @@ async def socket_rig(**limits: Any) -> AsyncIterator[Rig]:
     executor.let.set()
     nothing = cast(Any, None)
     endpoint = Endpoint(
-        executor, opened, services=nothing, streams=nothing, reservations=nothing, max_body=1_000_000
+        executor,
+        opened,
+        services=nothing,
+        streams=nothing,
+        reservations=nothing,
+        admissions=Admissions(access, now, most=100),
+        max_body=1_000_000,
     )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 
 from api.access.callers import Access, Caller, Ended
@@ -38,22 +38,13 @@ class Admissions:
         self._deciding = 0
         self._meanwhile: list[Ended] = []
 
-    async def admit(self, headers: Mapping[str, str]) -> Admission:
-        """Let in who sends these headers, until `release`; raises Unauthenticated or Forbidden."""
-        known = len(self._meanwhile)
-        self._deciding += 1
-        try:
-            caller = await self._access.admit(headers)
-            for ended in self._meanwhile[known:]:
-                if ended.concerns(caller):
-                    raise _forbidden(ended)
-        finally:
-            self._deciding -= 1
-            if not self._deciding:
-                self._meanwhile.clear()
-        admission = Admission(caller)
-        self._open.add(admission)
-        return admission
+    def admit(self, headers: Mapping[str, str]) -> Admission | Coroutine[None, None, Admission]:
+        """Let in who sends these headers, until `release`; at once where that can be decided at once.
+
+        Raises Unauthenticated or Forbidden, and whatever else the decision does.
+        """
+        decided = self._access.admit(headers)
+        return self._let_in(decided) if isinstance(decided, Caller) else self._decide(decided)
 
     def hold(self, admission: Admission, on_end: OnEnd) -> None:
         """It is a connection that stays open: when access ends, it is released and `on_end` is called.
@@ -92,6 +83,25 @@ class Admissions:
             self._meanwhile.append(ended)
         concerned = [one for one in self._open if ended.concerns(one.caller)]
         return sum(self._finish(admission, _forbidden(ended)) for admission in concerned)
+
+    async def _decide(self, deciding: Awaitable[Caller]) -> Admission:
+        known = len(self._meanwhile)
+        self._deciding += 1
+        try:
+            caller = await deciding
+            for ended in self._meanwhile[known:]:
+                if ended.concerns(caller):
+                    raise _forbidden(ended)
+        finally:
+            self._deciding -= 1
+            if not self._deciding:
+                self._meanwhile.clear()
+        return self._let_in(caller)
+
+    def _let_in(self, caller: Caller) -> Admission:
+        admission = Admission(caller)
+        self._open.add(admission)
+        return admission
 
     def _finish(self, admission: Admission, error: NerveError) -> bool:
         """Whether it was a connection; a request that is no such is left to end by itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,21 +52,25 @@ class Ended:
 class Access(Protocol):
     """Decides who comes in."""
 
-    async def admit(self, headers: Mapping[str, str]) -> Caller:
+    def admit(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
         """Who sends these headers, their names in lower case; raises Unauthenticated or Forbidden.
 
         Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
+        An implementation may be a coroutine function; where it has to wait for nothing it need not be one.
         """
 
     def following(self, end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
-        """Entered for as long as the API serves: call `end` in its loop for each access that ends early."""
+        """Entered for as long as the API serves: call `end`, in its loop, when access ends early."""
 
 
 class OpenAccess:
     """Asks nobody who they are: everyone may do everything."""
 
-    async def admit(self, _headers: Mapping[str, str]) -> Caller:
+    def admit(self, _headers: Mapping[str, str]) -> Caller:
         return ANYONE
 
     def following(self, _end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
         return nullcontext()
+
+
+OPEN = OpenAccess()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphql import GraphQLResolveInfo
 
+from api.access.callers import Caller
 from api.graphql.positions import PositionSeal
 from api.graphql.running.reads import Reads
 from api.graphql.running.selections import Selections
@@ -46,21 +47,25 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request: its services, its scope, and its headers under lower-case names.
+    """One request: its services, on whose behalf it is, and its headers under lower-case names.
 
     Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
     `selections` are those of the document that is run, `reads` what one execution of it has read.
     """
 
     services: Services
-    scope: Scope
+    caller: Caller
     headers: Mapping[str, str]
     selections: Selections = field(default_factory=Selections)
     reads: Reads = field(default_factory=Reads)
 
+    @property
+    def scope(self) -> Scope:
+        return self.caller.scope
+
     def running(self, selections: Selections) -> RequestContext:
         """The same request for one execution of the document with these selections."""
-        return RequestContext(self.services, self.scope, self.headers, selections)
+        return RequestContext(self.services, self.caller, self.headers, selections)
 
     def seal(self, place: Place) -> str:
         """The place as this tenant's clients see it."""

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
+from api.access.callers import OPEN, Access
 from api.app import create_app
 from api.settings import Settings
 from api.transports.sockets.protocol import protocol
@@ -32,9 +33,12 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[uvicorn.Server]:
-    """The server of an API that is open, to be run inside; raises what opening nerve raises."""
-    app = create_app(settings)
+async def opened(settings: Settings, access: Access = OPEN) -> AsyncIterator[uvicorn.Server]:
+    """The server of an API that is open, to be run inside; raises what opening nerve raises.
+
+    `access` decides who comes in.
+    """
+    app = create_app(settings, access)
     # uvicorn would only log what goes wrong in there, with its traceback.
     async with app.router.lifespan_context(app):
         yield Server(

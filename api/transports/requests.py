@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from api.access.admissions import Admissions
+from api.access.callers import ANYONE, Caller
 from api.graphql.context import RequestContext, Services
 from api.graphql.running.execution import Executor
 from api.graphql.running.subscribing import Subscriptions
 from api.transports.single import Reservations
 from api.transports.streams import Streams
-from domain.kernel import Scope
 from domain.kernel.middleware import trace
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -27,11 +28,12 @@ class Endpoint:
     services: Services
     streams: Streams
     reservations: Reservations
+    admissions: Admissions
     max_body: int
 
-    def context(self, headers: Mapping[str, str]) -> RequestContext:
+    def context(self, headers: Mapping[str, str], caller: Caller = ANYONE) -> RequestContext:
         """The context of a request with these headers, their names in lower case."""
-        return RequestContext(self.services, Scope(), headers)
+        return RequestContext(self.services, caller, headers)
 
 
 @contextmanager

@@ -44,11 +44,16 @@ class Decider:
         return nullcontext()
 
 
+async def admit(admissions: Admissions) -> Admission:
+    admitted = admissions.admit({})
+    return admitted if isinstance(admitted, Admission) else await admitted
+
+
 async def let_in(caller: Caller, most: int = 10) -> tuple[Admissions, Admission]:
     decider = Decider(caller)
     decider.decide.set()
     admissions = Admissions(decider, lambda: NOW, most)
-    return admissions, await admissions.admit({})
+    return admissions, await admit(admissions)
 
 
 @given(caller=callers, clauses=clauses)
@@ -95,11 +100,11 @@ async def test_what_ended_before_it_was_a_connection_keeps_it_from_being_one() -
 async def test_what_ends_while_it_is_decided_counts() -> None:
     decider = Decider(ADA)
     admissions = Admissions(decider, lambda: NOW, 10)
-    deciding = asyncio.create_task(admissions.admit({}))
+    deciding = asyncio.create_task(admit(admissions))
     await decider.asked.wait()
     admissions.end(Ended("another's", subject="bob"))
     admissions.end(Ended("locked out", role="editor"))
-    later = asyncio.create_task(admissions.admit({}))
+    later = asyncio.create_task(admit(admissions))
     decider.decide.set()
     with pytest.raises(Forbidden, match="locked out"):
         await deciding
@@ -114,22 +119,22 @@ async def test_access_expires_by_itself() -> None:
     admissions.hold(admission, told.set_result)
     async with asyncio.timeout(30):
         assert isinstance(await told, Unauthenticated)
-    admissions.hold(await admissions.admit({}), lambda _error: None)
+    admissions.hold(await admit(admissions), lambda _error: None)
 
 
 async def test_a_subject_has_so_many_connections_at_a_time() -> None:
     admissions, first = await let_in(ADA, most=1)
     admissions.hold(first, lambda _error: None)
-    second = await admissions.admit({})
+    second = await admit(admissions)
     with pytest.raises(RateLimited, match="1 open connection"):
         admissions.hold(second, lambda _error: None)
     admissions.release(first)
     admissions.hold(second, lambda _error: None)
     admissions.end(Ended("all"))
-    admissions.hold(await admissions.admit({}), lambda _error: None)
+    admissions.hold(await admit(admissions), lambda _error: None)
 
 
 async def test_who_is_not_known_may_have_any_number() -> None:
     admissions = Admissions(OpenAccess(), lambda: NOW, 1)
     for _ in range(3):
-        admissions.hold(await admissions.admit({}), lambda _error: None)
+        admissions.hold(await admit(admissions), lambda _error: None)

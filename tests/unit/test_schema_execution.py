@@ -12,6 +12,7 @@ from graphql import DocumentNode, ExecutionResult, GraphQLObjectType, execute, p
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.access.callers import ANYONE
 from api.composition import load_views
 from api.graphql.context import RequestContext, Services
 from api.graphql.running import execution
@@ -19,12 +20,11 @@ from api.graphql.running.execution import Executor, Operation, Refused
 from api.graphql.running.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from api.settings import Settings
-from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 
 SCHEMA = build_schema(*load_views(Settings()))
 LEAVES = find_leaves(SCHEMA)
-NOTHING = RequestContext(cast(Services, None), Scope(), {})
+NOTHING = RequestContext(cast(Services, None), ANYONE, {})
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 ROW = {

@@ -5,12 +5,15 @@ The protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 import orjson
 from graphql import OperationType
 
+from api.access.admissions import Admission
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
 from api.graphql.fields.inputs import read_input
@@ -20,15 +23,19 @@ from api.transports.sockets.frames import message_frame
 from api.transports.sockets.operations import Live, Once, refused
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.turns import Turns
-from domain.kernel.errors import RateLimited, ValidationFailed
+from domain.kernel.errors import NerveError, RateLimited, Unavailable, ValidationFailed
+
+logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "graphql-transport-ws"
 
 INVALID_TEXT = 1007
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
 BAD_REQUEST = 4400
 UNAUTHORIZED = 4401
+FORBIDDEN = 4403
 SUBPROTOCOL_NOT_ACCEPTABLE = 4406
 INIT_TIMEOUT = 4408
 SUBSCRIBER_EXISTS = 4409
@@ -67,6 +74,8 @@ class Connection:
         self._headers = headers
         self._outbox = outbox
         self._socket = socket
+        self._deciding: asyncio.Task[None] | None = None
+        self._admission: Admission | None = None
         self._context: RequestContext | None = None
         self._operations: dict[str, Live | Once] = {}
         self._turns = Turns()
@@ -75,7 +84,7 @@ class Connection:
 
     @property
     def initialised(self) -> bool:
-        """Whether the client has said `connection_init`."""
+        """Whether the client has said `connection_init` and was let in."""
         return self._context is not None
 
     @property
@@ -133,19 +142,49 @@ class Connection:
 
     def end(self) -> None:
         """The socket is gone, and with it all that runs over it."""
+        if self._deciding:
+            self._deciding.cancel()
+        if self._admission:
+            self._endpoint.admissions.release(self._admission)
         operations, self._operations = self._operations, {}
         self._turns.hold()
         for operation in operations.values():
             operation.close()
 
     def _initialise(self, payload: Any) -> None:
-        if self._context is not None:
+        if self._deciding or self._context:
             raise Violation(TOO_MANY_INITS, "Too many initialisation requests")
         if not isinstance(payload, dict | None):
             raise Violation(BAD_REQUEST, "Invalid message: the payload of connection_init is not an object")
         said = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
-        self._context = self._endpoint.context({**self._headers, **said})
+        headers = {**self._headers, **said}
+        try:
+            admitted = self._endpoint.admissions.admit(headers)
+            if isinstance(admitted, Admission):
+                self._acknowledge(admitted, headers)
+            else:
+                self._deciding = asyncio.create_task(self._decide(admitted, headers))
+        except NerveError as error:
+            raise _violation(error) from None
+
+    async def _decide(self, deciding: Awaitable[Admission], headers: Mapping[str, str]) -> None:
+        try:
+            self._acknowledge(await deciding, headers)
+        except NerveError as error:
+            violation = _violation(error)
+            self._socket.close(violation.code, violation.reason)
+        except Exception:
+            logger.exception("it could not be decided whether a socket is let in")
+            self._socket.close(INTERNAL_ERROR, "Something went wrong inside")
+
+    def _acknowledge(self, admission: Admission, headers: Mapping[str, str]) -> None:
+        self._admission = admission
+        self._endpoint.admissions.hold(admission, self._shut_out)
+        self._context = self._endpoint.context(headers, admission.caller)
         self._send({"type": "connection_ack"})
+
+    def _shut_out(self, error: NerveError) -> None:
+        self._socket.close(FORBIDDEN, str(error))
 
     def _answer(self, ping: dict[str, Any]) -> None:
         pong = {"type": "pong"} | {k: v for k, v in ping.items() if k == "payload"}
@@ -198,6 +237,12 @@ class Connection:
 
     def _send(self, message: dict[str, Any]) -> None:
         self._outbox.write(message_frame(message))
+
+
+def _violation(error: NerveError) -> Violation:
+    """How a socket that is not let in is closed: for good, or until there is room or an answer again."""
+    again = isinstance(error, RateLimited | Unavailable)
+    return Violation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
 
 
 def _read(text: bytes | bytearray) -> dict[str, Any]:

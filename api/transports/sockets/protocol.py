@@ -151,7 +151,8 @@ class SocketProtocol(asyncio.Protocol):
         self._timer = sockets.loop.call_later(sockets.limits.init_timeout, self._time_out)
 
     def _time_out(self) -> None:
-        self.close(INIT_TIMEOUT, "Connection initialisation timeout")
+        if self._connection and not self._connection.initialised:
+            self.close(INIT_TIMEOUT, "Connection initialisation timeout")
 
     def _take(self, frame: Frame) -> None:
         try:

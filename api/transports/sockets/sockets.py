@@ -11,7 +11,7 @@ from api.transports.requests import Endpoint
 from api.transports.sockets.outbox import Joint
 from api.transports.sweep import Pinged, Sweep
 
-COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, *range(4400, 4430)})
+COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, 1013, *range(4400, 4430)})
 """Close codes that are counted each. A client may send any other: those are counted as one."""
 
 

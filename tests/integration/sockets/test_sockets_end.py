@@ -6,6 +6,7 @@ import asyncio
 
 from websockets.frames import Frame, Opcode
 
+from tests.access import Tokens
 from tests.raw_sockets import RawSocket, raw_socket
 from tests.socket_rig import EVENTS, Rig, socket_rig, until
 
@@ -138,3 +139,12 @@ async def test_queries_of_one_socket_run_a_few_at_a_time_and_all_are_answered(ri
         rig.let.set()
         answers = [await socket.receive() for _ in range(2 * 98)]
     assert {answer["id"] for answer in answers} == {str(number) for number in range(1, 99)}
+
+
+async def test_no_longer_is_waited_for_who_it_is_than_for_an_init() -> None:
+    tokens = Tokens()
+    tokens.hold_back("slow")
+    async with socket_rig(tokens, init_timeout=0.1) as rig, raw_socket(rig.port, init=False) as socket:
+        socket.send({"type": "connection_init", "payload": {"authorization": "Bearer slow"}})
+        assert await socket.closed() == 4408
+        assert tokens.deciding == ["slow"]

@@ -1,0 +1,165 @@
+"""Who is let in, for whom what they do is done, and how that ends while they are there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from api.access.callers import Caller, Ended
+from api.ids import now
+from domain.kernel import Scope
+from tests.access import Tokens
+from tests.served import Client, Served, serve
+from tests.support import eventually
+
+MOST = 2
+EVENTS = "subscription { events { __typename ... on Event { actor data } } }"
+CREATE = 'mutation { registerAgent(input: {name: "%s"}) { receipt { stream } } }'
+
+
+@pytest.fixture(scope="module")
+def tokens() -> Tokens:
+    return Tokens()
+
+
+@pytest.fixture(scope="module")
+def served(mongo_url: str, redis_url: str, tokens: Tokens) -> Iterator[Served]:
+    database = f"test_{uuid4().hex}"
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(tokens, worker=False, max_sockets_per_subject=MOST, init_timeout=30, **own) as running_api:
+        yield running_api
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
+
+
+@pytest.fixture
+def ada() -> Caller:
+    """Somebody of a tenant of the test's own."""
+    tenant = uuid4().hex
+    return Caller(Scope(tenant, "ada"), f"ada@{tenant}", frozenset({"editor"}), credential=uuid4().hex)
+
+
+@pytest.fixture
+def shown(tokens: Tokens, ada: Caller) -> str:
+    """What Ada shows."""
+    return tokens.grant(str(ada.credential), ada)
+
+
+async def listen(client: Client) -> None:
+    await client.subscribe("1", EVENTS)
+    assert await client.next() == {"__typename": "CaughtUp"}
+
+
+async def test_what_is_done_over_a_socket_is_done_for_who_opened_it(
+    served: Served, tokens: Tokens, shown: str
+) -> None:
+    other = tokens.grant("other", Caller(Scope("another tenant", "bob")))
+    async with served.client(Authorization=shown) as mine, served.client(authorization=other) as another:
+        for client in (mine, another):
+            await listen(client)
+        await another.subscribe("2", CREATE % "Bob's")
+        await mine.subscribe("2", CREATE % "Ada's")
+        for client, actor in ((mine, "ada"), (another, "bob")):
+            messages = [await client.receive() for _ in range(3)]
+            [event] = [one["payload"]["data"]["events"] for one in messages if one["id"] == "1"]
+            assert event["actor"] == actor
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [({}, "show a token"), ({"authorization": "Bearer made-up"}, "this token is not known")],
+)
+async def test_a_socket_that_is_not_let_in_is_closed(
+    served: Served, payload: dict[str, str], reason: str
+) -> None:
+    async with served.socket() as client:
+        await client.send(type="connection_init", payload=payload)
+        assert await client.closed() == (4403, reason)
+
+
+@pytest.mark.parametrize("clause", ["tenant", "subject", "role", "credential"])
+async def test_an_open_socket_is_closed_when_access_ends_and_others_go_on(
+    served: Served, tokens: Tokens, ada: Caller, shown: str, clause: str
+) -> None:
+    bob = tokens.grant("bob", Caller(Scope("elsewhere"), "bob", frozenset({"reader"})))
+    role = uuid4().hex
+    tokens.grant(str(ada.credential), Caller(ada.scope, ada.subject, ada.roles | {role}, ada.credential))
+    of_ada = {"tenant": ada.scope.tenant, "subject": ada.subject, "role": role, "credential": ada.credential}
+    async with served.client(authorization=shown) as client, served.client(authorization=bob) as other:
+        await listen(client)
+        await listen(other)
+        tokens.end(Ended("locked out", **{clause: of_ada[clause]}))
+        assert await client.closed() == (4403, "access has ended: locked out")
+        await other.subscribe("2", CREATE % "for Bob")
+        assert {(await other.receive())["type"] for _ in range(3)} == {"next", "complete"}
+
+
+async def test_a_socket_is_closed_when_what_was_shown_expires(
+    served: Served, tokens: Tokens, ada: Caller, shown: str
+) -> None:
+    soon = Caller(ada.scope, ada.subject, expires_at=now() + timedelta(seconds=0.3))
+    tokens.grant(str(ada.credential), soon)
+    async with served.client(authorization=shown) as client:
+        code, reason = await client.closed()
+    assert (code, reason) == (4403, "access has expired; come again with new credentials")
+
+
+async def test_one_subject_has_so_many_sockets_and_those_in_excess_may_try_again(
+    served: Served, shown: str
+) -> None:
+    async with served.client(authorization=shown):
+        async with served.client(authorization=shown), served.socket() as third:
+            await third.send(type="connection_init", payload={"authorization": shown})
+            assert await third.closed() == (1013, f"{MOST} open connections are all that one may have")
+        async with served.socket() as third:
+            await third.send(type="connection_init", payload={"authorization": shown})
+            assert await third.receive() == {"type": "connection_ack"}
+
+
+class TestWhileItIsDecided:
+    """The decision on a socket is held back."""
+
+    @pytest.fixture(autouse=True)
+    def _held_back(self, tokens: Tokens, ada: Caller) -> None:
+        self.ada, self.token = ada, str(ada.credential)
+        self.go_on = tokens.hold_back(self.token)
+
+    async def init(self, client: Client, tokens: Tokens, shown: str) -> None:
+        await client.send(type="connection_init", payload={"authorization": shown})
+        await asyncio.to_thread(eventually, lambda: self.token in tokens.deciding)
+
+    async def test_a_ping_is_answered_and_then_the_init(
+        self, served: Served, tokens: Tokens, shown: str
+    ) -> None:
+        async with served.socket() as client:
+            await self.init(client, tokens, shown)
+            await client.send(type="ping")
+            assert await client.receive() == {"type": "pong"}
+            self.go_on()
+            assert await client.receive() == {"type": "connection_ack"}
+            await listen(client)
+
+    async def test_an_operation_is_too_early(self, served: Served, tokens: Tokens, shown: str) -> None:
+        async with served.socket() as client:
+            await self.init(client, tokens, shown)
+            await client.subscribe("1", EVENTS)
+            assert await client.closed() == (4401, "Unauthorized")
+
+    async def test_a_second_init_is_one_too_many(self, served: Served, tokens: Tokens, shown: str) -> None:
+        async with served.socket() as client:
+            await self.init(client, tokens, shown)
+            await client.send(type="connection_init")
+            assert await client.closed() == (4429, "Too many initialisation requests")
+
+    async def test_an_end_counts(self, served: Served, tokens: Tokens, shown: str) -> None:
+        async with served.socket() as client:
+            await self.init(client, tokens, shown)
+            tokens.end(Ended("locked out", subject=self.ada.subject))
+            self.go_on()
+            assert await client.closed() == (4403, "access has ended: locked out")
