@@ -11,22 +11,12 @@ from math import inf
 from random import Random
 from typing import Any
 
-import orjson
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.typing import Subprotocol
-
+from tests.faults.live.lines import Broken, Line, dialled
 from tests.faults.live.told import Told
 from tests.faults.live.wishes import Wish
 
 AGAIN = 0.1
 """Seconds before another server is tried."""
-
-ANSWER = 30.0
-"""Seconds that a server may take to answer on a machine that does much else."""
-
-GONE = (1000, 1001, 1005, 1006, 1012)
-"""Codes of a close that is no fault of the client."""
 
 
 class Watcher:
@@ -41,19 +31,19 @@ class Watcher:
         self.cuts = 0
         self.stay = stay
         self._urls = urls
+        self._streams = seed % 5 == 4
         self._chance = Random(seed)
         self._lost: float | None = None
-        self._connection: ClientConnection | None = None
+        self._line: Line | None = None
 
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
             try:
                 await self._connected(self._chance.choice(self._urls()))
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code not in GONE:
-                    self.told.wrongs.append(f"{self.told.wish.filter}: closed with {closed.rcvd}")
-            except (OSError, InvalidHandshake, TimeoutError):
+            except Broken as broken:
+                if broken.wrong:
+                    self.told.wrongs.append(f"{self.told.wish.filter}: {broken.wrong}")
                 await asyncio.sleep(AGAIN)
             if self._lost is None:
                 self._lost = time.monotonic()
@@ -61,41 +51,26 @@ class Watcher:
 
     def cut(self) -> None:
         """End the connection that there is, without a close."""
-        if self._connection is not None:
-            self._connection.transport.abort()
+        if self._line is not None:
+            self._line.cut()
 
     async def _connected(self, url: str) -> None:
-        protocol = Subprotocol("graphql-transport-ws")
-        async with connect(
-            f"{url.replace('http', 'ws', 1)}/graphql",
-            subprotocols=[protocol],
-            compression=None,
-            max_size=None,
-            open_timeout=ANSWER,
-        ) as connection:
-            self._connection = connection
-            await _send(connection, {"type": "connection_init"})
-            payload = {"query": self.told.wish.text, "variables": self.told.connect()}
-            await _send(connection, {"type": "subscribe", "id": "1", "payload": payload})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._chance.expovariate(1.0) * self.stay):
-                    await self._listen(connection)
-            await self._leave(connection)
+        payload = {"query": self.told.wish.text, "variables": self.told.connect()}
+        async with dialled(url, payload, streams=self._streams) as line:
+            self._line = line
+            await self._listen(line, self._chance.expovariate(1.0) * self.stay)
+            await self._leave(line)
 
-    async def _listen(self, connection: ClientConnection) -> None:
-        while True:
-            message = orjson.loads(await connection.recv())
-            if message["type"] == "next" and "errors" not in message["payload"]:
-                [data] = message["payload"]["data"].values()
-                self._take(data)
-            elif message["type"] == "ping":
-                await _send(connection, {"type": "pong"})
-            elif message["type"] == "complete" and self.told.lagged:
-                return
-            elif message["type"] not in ("connection_ack", "pong"):
-                self.told.wrongs.append(f"{self.told.wish.filter}: was told {message}")
-                await asyncio.sleep(AGAIN)
-                return
+    async def _listen(self, line: Line, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (result := await line.next()) is not None:
+                    if "errors" in result:
+                        raise Broken(f"was told {result}")
+                    [data] = result["data"].values()
+                    self._take(data)
+                if not self.told.ended:
+                    raise Broken("was told that it is complete")
 
     def _take(self, data: dict[str, Any]) -> None:
         self.told.take(data, time.time())
@@ -103,20 +78,14 @@ class Watcher:
             self.outages.append(time.monotonic() - self._lost)
             self._lost = None
 
-    async def _leave(self, connection: ClientConnection) -> None:
+    async def _leave(self, line: Line) -> None:
         """In one of the ways in which clients go."""
         if self._chance.random() < 0.3:
             # What comes now waits in the server, or in the kernel.
             await asyncio.sleep(self._chance.uniform(0, 3))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._listen(connection)
+            await self._listen(line, 1)
         if self._chance.random() < 0.5:
-            connection.transport.abort()
-
-
-async def _send(connection: ClientConnection, message: dict[str, Any]) -> None:
-    await connection.send(orjson.dumps(message).decode())
+            line.cut()
 
 
 class Audience(threading.Thread):

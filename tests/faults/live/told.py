@@ -24,6 +24,8 @@ class Caught(NamedTuple):
 class Told:
     """`position` is where to resume, None at first. Times are in seconds since the epoch.
 
+    It has `ended` where nothing more may come on this connection.
+
     Of events: `ids` of all and the `times` when they came. Of a view: the rows that it holds, `started` where
     its snapshot was, and every time that it was caught up.
     """
@@ -36,6 +38,7 @@ class Told:
     held: dict[str, Message] = field(default_factory=dict)
     started: str | None = None
     caught: list[Caught] = field(default_factory=list)
+    ended: bool = False
     lagged: int = 0
     expired: int = 0
     wrongs: list[str] = field(default_factory=list)
@@ -43,7 +46,7 @@ class Told:
 
     def connect(self) -> dict[str, Any]:
         """The variables of the next subscription, which resumes."""
-        self.live = False
+        self.live = self.ended = False
         return {**self.wish.variables, "after": self.position}
 
     def take(self, message: Message, now: float) -> None:
@@ -60,6 +63,7 @@ class Told:
             self._caught_up(message, now)
         elif kind == "Lagged":
             self.lagged += 1
+            self.ended = True
         elif kind == "CursorExpired" and self.wish.single is not None:
             self.expired += 1
             self.position = None
