@@ -55,6 +55,7 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
                 Reservations(streams, settings.max_operations),
                 admissions,
                 settings.max_body_bytes,
+                settings.max_batch,
             )
             app.state.endpoint = endpoint
             sockets = Sockets(endpoint, _limits(settings), GRAPHQL, nerve.metrics.socket_closed)

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     rebuilds_at_once: int = Field(4, ge=1, description="Views that are built anew at a time; others wait.")
     wait_timeout: float = Field(10.0, gt=0, description="Seconds `await` and `atLeast` wait at most.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body or socket message.")
+    max_batch: int = Field(1, ge=1, description="Operations in one HTTP request; 1: no batches.")
     trusted_documents: Path | None = Field(
         None, description="JSON file of documents by name, or an Apollo manifest; clients may name them."
     )

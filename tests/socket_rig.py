@@ -115,6 +115,7 @@ async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[R
         reservations=nothing,
         admissions=Admissions(access, now, most=100),
         max_body=1_000_000,
+        max_batch=1,
     )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,

@@ -16,9 +16,10 @@ from starlette.responses import Response
 from api.encoding import encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
-from api.graphql.running.execution import Prepared, Refused, Result
+from api.graphql.running.execution import Operation, Prepared, Refused, Result
+from api.transports.batches import run_batch
 from api.transports.media import GRAPHQL, JSON, SSE, Media, choose, types
-from api.transports.reading import Rejected, read_operation
+from api.transports.reading import Rejected, read_request
 from api.transports.requests import Endpoint, traced
 from api.transports.single import Once, check_id, find_token
 from api.transports.streams import SoleSink, Stream, StreamResponse
@@ -68,17 +69,29 @@ async def _serve(request: Request, endpoint: Endpoint, media: Media | None) -> R
     if token is not None and media is SSE and request.method == "GET":
         return reservations.open(token)
     shared = None if token is None else reservations.find(token)
-    prepared = endpoint.executor.prepare(await read_operation(request, endpoint.max_body))
+    asked = await read_request(request, endpoint.max_body, endpoint.max_batch)
+    with traced(request.headers):
+        if isinstance(asked, list):
+            if shared is not None or media.streams:
+                raise ValidationFailed("a batch is not streamed; send each operation by itself", ("body",))
+            results = await run_batch(asked, endpoint.executor, endpoint.context(request.headers))
+            return Response(encode(results), media_type=media.content_type)
+        return await _operate(asked, request, endpoint, media, shared)
+
+
+async def _operate(
+    operation: Operation, request: Request, endpoint: Endpoint, media: Media, shared: Stream | None
+) -> Response:
+    prepared = endpoint.executor.prepare(operation)
     if prepared.kind is OperationType.MUTATION and request.method != "POST":
         wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
         raise Rejected(405, wrong, allow="POST")
-    with traced(request.headers):
-        if shared is not None:
-            return _begin(prepared, endpoint.context(request.headers), endpoint, shared)
-        if prepared.kind is OperationType.SUBSCRIPTION:
-            return _stream(prepared, request, endpoint)
-        result = await endpoint.executor.execute(prepared, endpoint.context(request.headers))
-    return _respond(result, media)
+    context = endpoint.context(request.headers)
+    if shared is not None:
+        return _begin(prepared, context, endpoint, shared)
+    if prepared.kind is OperationType.SUBSCRIPTION:
+        return _stream(prepared, context, endpoint, choose(request.headers.get("accept"), streams=True))
+    return _respond(await endpoint.executor.execute(prepared, context), media)
 
 
 def _begin(prepared: Prepared, context: RequestContext, endpoint: Endpoint, stream: Stream) -> Response:
@@ -99,14 +112,12 @@ def _end(request: Request, stream: Stream) -> Response:
     return Response(status_code=200)
 
 
-def _stream(prepared: Prepared, request: Request, endpoint: Endpoint) -> Response:
-    media = choose(request.headers.get("accept"), streams=True)
+def _stream(prepared: Prepared, context: RequestContext, endpoint: Endpoint, media: Media | None) -> Response:
     if media is None:
         told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
         raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
     stream = endpoint.streams.open(media)
-    context, sink = endpoint.context(request.headers), SoleSink(stream)
-    stream.add("", endpoint.subscriptions.open(prepared, context, sink))
+    stream.add("", endpoint.subscriptions.open(prepared, context, SoleSink(stream)))
     return StreamResponse(stream, partial(endpoint.streams.close, stream))
 
 

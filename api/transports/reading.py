@@ -23,12 +23,21 @@ class Rejected(Exception):
         self.headers = headers
 
 
-async def read_operation(request: Request, max_body: int) -> Operation:
+async def read_request(request: Request, max_body: int, max_batch: int) -> Operation | list[Any]:
     """The operation in the body, of at most `max_body` bytes, or in the URL of a request that has none.
+
+    Where the body is a list, and `max_batch` is more than 1, it is a batch of as many, not looked into yet.
 
     Raises Rejected or ValidationFailed where there is none, ClientDisconnect where the client goes meanwhile.
     """
-    return await _read_body(request, max_body) if request.method == "POST" else _read_url(request)
+    if request.method != "POST":
+        return _read_url(request)
+    body = await _read_body(request, max_body)
+    if max_batch == 1 or not isinstance(body, list):
+        return read_input(Operation, body)
+    if 0 < len(body) <= max_batch and all(isinstance(one, dict) for one in body):
+        return body
+    raise ValidationFailed(f"a batch is a list of 1 to {max_batch} objects", ("body",))
 
 
 def _read_url(request: Request) -> Operation:
@@ -41,7 +50,7 @@ def _read_url(request: Request) -> Operation:
     return read_input(Operation, parameters)
 
 
-async def _read_body(request: Request, max_body: int) -> Operation:
+async def _read_body(request: Request, max_body: int) -> Any:
     content, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     if content.strip() != JSON.type or ("charset" in parameters and "utf-8" not in parameters):
         wrong = ValidationFailed(f"the body must be {JSON.type} in UTF-8", ("content-type",))
@@ -52,7 +61,7 @@ async def _read_body(request: Request, max_body: int) -> Operation:
         if len(body) > max_body:
             too_large = ValidationFailed(f"the body may have {max_body} bytes at most", ("body",))
             raise Rejected(413, too_large, connection="close")
-    return read_input(Operation, _parse(body, "body"))
+    return _parse(body, "body")
 
 
 def _parse(text: bytes | bytearray, name: str) -> Any:

@@ -21,7 +21,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is served at one GraphQL address. `max_body` is in bytes."""
+    """What is served at one GraphQL address. `max_body` is in bytes, `max_batch` in operations a request."""
 
     executor: Executor
     subscriptions: Subscriptions
@@ -30,6 +30,7 @@ class Endpoint:
     reservations: Reservations
     admissions: Admissions
     max_body: int
+    max_batch: int
 
     def context(self, headers: Mapping[str, str], caller: Caller = ANYONE) -> RequestContext:
         """The context of a request with these headers, their names in lower case."""
