@@ -16,6 +16,10 @@ class Place:
     position: int
     index: int = 0xFFFF
 
+    def before(self) -> Place:
+        """The place after which this one comes next."""
+        return Place(self.position, self.index - 1) if self.index else Place(self.position - 1)
+
 
 class CaughtUp(NamedTuple):
     """All that was there when the stream was opened has been told; what follows is live."""
@@ -28,6 +32,15 @@ class Lagged(NamedTuple):
 
     resume_after: Place
 
+
+class CursorExpired(NamedTuple):
+    """The stream cannot be resumed where it was asked to: it never came there, or is too far from it."""
+
+    place: Place
+
+
+Common = CaughtUp | Lagged | CursorExpired
+"""What every stream may say."""
 
 MAX_LAG = 10_000
 """Positions that a live subscriber may fall behind before it is told `Lagged`."""

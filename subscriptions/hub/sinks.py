@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
+
+from typing_extensions import TypeVar
+
+R = TypeVar("R", default=bytes)
+"""What a message becomes: bytes for clients; who watches inside the process takes it as it is."""
 
 
-class Chunk:
-    """Encoded results in their order, shared by all to whom they are delivered at once."""
+class Chunk(Generic[R]):
+    """Results in their order, shared by all to whom they are delivered at once."""
 
     __slots__ = ("_framed", "results")
 
-    def __init__(self, results: Sequence[bytes]) -> None:
+    def __init__(self, results: Sequence[R]) -> None:
         self.results = results
         self._framed: dict[Hashable, bytes] = {}
 
-    def framed(self, key: Hashable, frame: Callable[[bytes], bytes]) -> bytes:
+    def framed(self, key: Hashable, frame: Callable[[R], bytes]) -> bytes:
         """All of them as one piece of a wire; who gives the same `key` frames alike, and it is made once."""
         found = self._framed.get(key)
         if found is None:
@@ -23,10 +28,10 @@ class Chunk:
         return found
 
 
-class Sink(Protocol):
+class Sink(Protocol[R]):
     """Where one subscriber's results go. Neither method waits or raises."""
 
-    def deliver(self, chunk: Chunk) -> None:
+    def deliver(self, chunk: Chunk[R]) -> None:
         """Take these; who has taken enough pauses its subscription."""
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:

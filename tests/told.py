@@ -1,0 +1,194 @@
+"""A hub without a log: numbered messages, told to groups whose subscribers come, pause and go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from subscriptions.hub.group import Group
+from subscriptions.hub.member import Member
+from subscriptions.hub.origins import Choice, Complete, Tally
+from subscriptions.hub.ring import RingLimits
+from subscriptions.hub.sinks import Chunk
+from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+
+
+class Note(NamedTuple):
+    """A message; `read` is the last erasure when it was read, `form` how it is seen."""
+
+    place: Place
+    read: int
+    form: str = "note"
+
+
+class Told(NamedTuple):
+    """What a message became."""
+
+    message: Note | Common
+
+
+@dataclass
+class Past:
+    """The log as an origin: places in order, of which all up to `position` have been told."""
+
+    max_lag: int = 1_000
+    position: int = 0
+    erasure: int = 0
+    places: list[Place] = field(default_factory=list)
+    own: Callable[[], Any] | None = None
+    page: int = 3
+    gone: bool = False
+
+    async def ready(self, member: Member[Note, Told]) -> None:
+        await asyncio.sleep(0)
+        if member.place is not None and member.place.position > self.position:
+            raise Complete(CursorExpired(Place(self.position)))
+
+    async def catch_up(
+        self, member: Member[Note, Told], upto: int
+    ) -> AsyncGenerator[Sequence[Note | CursorExpired], None]:
+        own = None if self.own is None else self.own()
+        member.own = own
+        after = Place(upto) if member.place is None else member.place
+        while True:
+            found = [place for place in self.places if after < place <= Place(upto)][: self.page]
+            erasure = self.erasure
+            await asyncio.sleep(0)
+            if not found:
+                return
+            yield seen(own, [Note(place, erasure) for place in found])
+            after = found[-1]
+
+    def left(self) -> None:
+        self.gone = True
+
+    def happen(self, counts: Sequence[int]) -> list[Note]:
+        """For each next position so many messages."""
+        first = self.position + 1
+        places = [Place(first + n, index) for n, count in enumerate(counts) for index in range(count)]
+        self.places += places
+        return [Note(place, self.erasure) for place in places]
+
+
+class Odd:
+    """Sees each third message in another form, and each third not at all."""
+
+    def choose(self, message: Note) -> Choice:
+        return (Choice.SAME, Choice.OTHER, Choice.NOTHING)[message.place.position % 3]
+
+
+def other(message: Note) -> Note:
+    return message._replace(form="other")
+
+
+def seen(own: Any, notes: Sequence[Note]) -> list[Note]:
+    """What one who sees so sees of these, but for the last, which says how far it is."""
+    choices = [(note, Choice.SAME if own is None else own.choose(note)) for note in notes]
+    return [other(note) if choice is Choice.OTHER else note for note, choice in choices]
+
+
+class AtOnce:
+    """Renders without waiting."""
+
+    def render(self, message: Note | Common) -> Told | Awaitable[Told]:
+        return Told(message)
+
+    def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
+        return [{"message": str(error)}]
+
+
+class Later(AtOnce):
+    """Renders some messages later than others; where that goes wrong, so does the stream."""
+
+    def render(self, message: Note | Common) -> Told | Awaitable[Told]:
+        return (
+            self._later(message)
+            if isinstance(message, Note) and message.place.position % 2
+            else Told(message)
+        )
+
+    async def _later(self, message: Note | Common) -> Told:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return Told(message)
+
+
+class Reader:
+    """A sink that knows whether what it is handed may be told, and pauses by itself where it is told to."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        self.results: list[Note | Common] = []
+        self.ended: Sequence[dict[str, Any]] | bool = False
+        self.pausing = False
+        self.chunks: list[Chunk[Told]] = []
+        self.member: Member[Note, Told] | None = None
+
+    def deliver(self, chunk: Chunk[Told]) -> None:
+        assert not self.ended
+        self.chunks.append(chunk)
+        for told in chunk.results:
+            assert not isinstance(told.message, Note) or told.message.read == self._past.erasure
+            self.results.append(told.message)
+        if self.pausing and self.member is not None:
+            self.member.pause()
+
+    def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
+        self.ended = errors or True
+
+    @property
+    def notes(self) -> list[Note]:
+        return [message for message in self.results if isinstance(message, Note)]
+
+    @property
+    def places(self) -> list[Place]:
+        return [note.place for note in self.notes]
+
+    @property
+    def began(self) -> Place:
+        """Where it was said to have caught up, which is said once."""
+        [place] = [message.place for message in self.results if isinstance(message, CaughtUp)]
+        return place
+
+    @property
+    def lagged(self) -> Place | None:
+        """Where to resume, where it was said to have lagged, which is last then."""
+        found = [message.resume_after for message in self.results if isinstance(message, Lagged)]
+        assert not found or (isinstance(self.results[-1], Lagged) and self.ended is True)
+        return found[0] if found else None
+
+
+class Hub:
+    """One group, and all who ever joined it."""
+
+    def __init__(self, telling: AtOnce, limits: RingLimits, past: Past, **options: Any) -> None:
+        self.past = past
+        self.tally = Tally()
+        self.limits = limits
+        self.readers: list[tuple[Reader, Place | None]] = []
+        self.group: Group[Note, Told] = Group(
+            past, telling, self.tally, limits, weigh=lambda _told: 10, other=other, **options
+        )
+
+    def join(self, after: Place | None) -> Reader:
+        reader = Reader(self.past)
+        reader.member = self.group.join(reader, after)
+        self.readers.append((reader, after))
+        return reader
+
+    def tell(self, counts: Sequence[int]) -> None:
+        """What a dispatcher does with what has happened."""
+        notes = self.past.happen(counts)
+        self.group.tell(notes)
+        self.past.position += len(counts)
+
+    def erase(self) -> None:
+        """An erasure is met; who dispatches lets the group know."""
+        self.past.erasure += 1
+
+    async def settle(self) -> None:
+        """Go on until nothing moves any more."""
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
