@@ -15,16 +15,15 @@ from subscriptions.hub.sinks import Chunk
 from subscriptions.messages import CaughtUp, CursorExpired, Place
 from tests.told import AtOnce, Hub, Later, Note, Odd, Past, Reader, Told, other
 
+TELL = st.tuples(st.just("tell"), st.lists(st.integers(0, 3), min_size=1, max_size=4))
+WAIT = st.tuples(st.just("wait"), st.integers(1, 12))
+ACT = st.tuples(st.sampled_from(["pause", "resume", "pausing", "resume"]), st.integers(0, 5))
+JOIN = st.tuples(st.just("join"), st.none() | st.integers(0, 30))
+RARE = st.sampled_from([("erase", None), ("close", 0), ("close", 1)])
+ROUND = st.tuples(JOIN, TELL, ACT, WAIT, TELL, ACT, TELL, RARE | WAIT, ACT)
 STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("tell"), st.lists(st.integers(0, 3), min_size=1, max_size=4)),
-        st.tuples(st.just("join"), st.none() | st.integers(0, 30)),
-        st.tuples(st.sampled_from(["pause", "resume", "pausing", "close"]), st.integers(0, 5)),
-        st.tuples(st.just("erase"), st.none()),
-        st.tuples(st.just("wait"), st.integers(1, 12)),
-    ),
-    max_size=40,
-)
+    ROUND | st.permutations([("tell", [1]), ("tell", [2]), ("wait", 2), ("erase", None)]), max_size=8
+).map(lambda rounds: [step for steps in rounds for step in steps])
 LIMITS = st.builds(RingLimits, st.integers(0, 12), st.integers(0, 100), st.integers(0, 150))
 TELLING = st.sampled_from([AtOnce, Later])
 
@@ -50,6 +49,7 @@ async def play(hub: Hub, steps: Sequence[tuple[str, Any]]) -> None:
                 for reader in chosen:
                     act(reader, step)
     await go_on(hub)
+    assert not any(reader.wrong for reader, _ in hub.readers)
 
 
 async def go_on(hub: Hub) -> None:
