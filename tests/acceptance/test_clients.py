@@ -16,7 +16,7 @@ from tests.acceptance.clients.programs import node_with_clients
 from tests.acceptance.clients.proxy import CuttingProxy
 
 STATUSES = ["CREATED", "ASSIGNED", "STARTED", "COMPLETED"]
-NPM = ["graphql-ws", "urql", "urql-fetch", "apollo", "apollo-multipart", "graphql-sse"]
+NPM = ["graphql-ws", "urql", "urql-fetch", "apollo", "apollo-multipart", "graphql-sse", "graphql-sse-single"]
 CUTS = 3
 TASKS_BETWEEN_CUTS = 8
 
