@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from struct import pack
 
 import orjson
@@ -32,6 +33,7 @@ def message_frame(message: dict[str, object]) -> bytes:
     return text_frame(encode(message))
 
 
+@lru_cache(maxsize=10_000)
 def next_frames(id: str) -> Callable[[bytes], bytes]:
     """What makes frames of ``next`` messages of the operation `id` from encoded results."""
     head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id)

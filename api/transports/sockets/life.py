@@ -9,22 +9,21 @@ SILENT = 2
 class Life:
     """The signs of life of one other side, between one look at it and the next."""
 
-    __slots__ = ("_silent", "_stuck", "_taken", "heard")
+    __slots__ = ("_silent", "_stuck", "seen")
 
     def __init__(self) -> None:
-        self.heard = True
-        """Whether anything came from it since it was looked at."""
+        self.seen = True
+        """Whether there was one since the last look: something came, or all was taken that was stuck."""
         self._silent = 0
-        self._taken = 0
-        self._stuck = False
+        self._stuck = 0
 
-    def over(self, taken: int, outstanding: int) -> bool:
-        """Whether it has shown none for too long.
+    def over(self, stuck: int) -> bool:
+        """Look at it: whether it has shown none for too long.
 
-        `taken` are the bytes that the kernel has taken for it so far, `outstanding` those that it has not.
-        That it took more of what was stuck is a sign too: behind a long queue a ping waits for its turn.
+        `stuck` are the bytes that the kernel cannot take now because the other side does not. That it took
+        some of them is a sign as well: behind a long queue a ping waits for its turn.
         """
-        alive = self.heard or (self._stuck and taken > self._taken)
+        alive = self.seen or stuck < self._stuck
         self._silent = 0 if alive else self._silent + 1
-        self.heard, self._taken, self._stuck = False, taken, outstanding > 0
+        self.seen, self._stuck = False, stuck
         return self._silent >= SILENT

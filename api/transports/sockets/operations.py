@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from sys import intern
 from typing import Any
 
 from graphql import GraphQLError
@@ -30,7 +31,8 @@ class Live:
     """Set by who opened it with this sink, before anything is delivered."""
 
     def __init__(self, id: str, outbox: Outbox, ended: Ended) -> None:
-        self._id = id
+        # Many clients number alike: what they have in common is looked up faster where it is one object.
+        self._id = intern(id)
         self._outbox = outbox
         self._ended = ended
         self._frame = next_frames(id)

@@ -73,9 +73,10 @@ class SocketProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        most = self.sockets.limits.max_outstanding
-        self._transport.set_write_buffer_limits(high=most, low=most // 4)
-        self._outbox = Outbox(self._transport, self.sockets.joint)
+        self._transport.set_write_buffer_limits(high=0)
+        self._outbox = Outbox(self._transport, self.sockets.joint, self.sockets.limits.max_outstanding)
+        self._outbox.overflowing = self._pause
+        self._outbox.relieved = self._resume
         self._peers.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -86,7 +87,7 @@ class SocketProtocol(asyncio.Protocol):
         self.sockets.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        self._life.heard = True
+        self._life.seen = True
         self._parser.receive_data(data)
         for event in self._parser.events_received():
             if isinstance(event, Request):
@@ -96,17 +97,15 @@ class SocketProtocol(asyncio.Protocol):
         self._write()
 
     def pause_writing(self) -> None:
-        if not self._ending:
-            # Who does not read is not read from: answers to its pings and queries would pile up.
-            self._transport.pause_reading()
-            if self._connection:
-                self._connection.pause()
+        self._outbox.pause()
 
     def resume_writing(self) -> None:
-        if not self._ending:
-            self._transport.resume_reading()
-            if self._connection:
-                self._connection.resume()
+        self._life.seen = True
+        self._outbox.resume()
+
+    def eof_received(self) -> None:
+        # Who does not listen any more is gone; the loop closes what returns nothing here.
+        self._end()
 
     def shutdown(self) -> None:
         """The process stops: end what does not end by itself, then ask the client to come back."""
@@ -122,7 +121,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def check(self) -> None:
         """Ping the other side; cut the socket where that has shown no sign of life for too long."""
-        if self._life.over(self._outbox.taken, self._outbox.outstanding):
+        if self._life.over(self._outbox.stuck):
             self._transport.abort()
         else:
             self._outbox.write(PING)
@@ -177,6 +176,17 @@ class SocketProtocol(asyncio.Protocol):
         if self._timer and connection.initialised and not self._ending:
             self._timer.cancel()
             self._timer = None
+
+    def _pause(self) -> None:
+        # Who does not read is not read from: answers to its pings and queries would pile up.
+        self._transport.pause_reading()
+        if self._connection:
+            self._connection.pause()
+
+    def _resume(self) -> None:
+        self._transport.resume_reading()
+        if self._connection:
+            self._connection.resume()
 
     def _write(self) -> None:
         """Send what the parser has to say, behind what was written; its last word ends the socket."""
