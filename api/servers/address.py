@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 from domain.kernel.errors import ConfigurationError
 
+GONE_AFTER = 60
+"""Seconds after which a connection is cut whose other side answers nothing, or takes nothing."""
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises ConfigurationError where the address cannot be had."""
+
+def listen(host: str, port: int, gone_after: int = GONE_AFTER) -> socket.socket:
+    """A listening socket; raises ConfigurationError where the address cannot be had.
+
+    The kernel watches over its connections: a client may vanish without a word.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -17,6 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            _watch_over(listener, gone_after)
             listener.bind(address)
             listener.listen()
         except OSError:
@@ -30,6 +38,16 @@ def listen(host: str, port: int) -> socket.socket:
             ) from None
         raise ConfigurationError(f"nerve cannot listen on {host} port {port}: {error.strerror}") from None
     return listener
+
+
+def _watch_over(listener: socket.socket, gone_after: int) -> None:
+    # What is accepted has the options of the listener.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(gone_after // 2, 1))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(gone_after // 6, 1))
+        # It ends keep-alive probes too, and those to a window that stays shut.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, gone_after * 1_000)
 
 
 def reachable(host: str) -> str:
