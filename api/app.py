@@ -59,7 +59,8 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
             )
             app.state.endpoint = endpoint
             sockets = Sockets(endpoint, _limits(settings), GRAPHQL, nerve.metrics.socket_closed)
-            nerve.metrics.watch_sockets(sockets)
+            nerve.metrics.watch("socket", sockets)
+            nerve.metrics.watch("stream", streams)
             app.state.sockets = sockets
             async with access.following(admissions.end):
                 yield

@@ -21,8 +21,8 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 
 
-class SocketFigures(Protocol):
-    """The sockets of a process, as they are counted."""
+class Connections(Protocol):
+    """The sockets of a process, or its streams over HTTP, as they are counted."""
 
     @property
     def open(self) -> int: ...
@@ -99,14 +99,14 @@ class Metrics:
         """From now on `held` tells how many partitions of views this process works on."""
         self._held.set_function(held)
 
-    def watch_sockets(self, sockets: SocketFigures) -> None:
-        """From now on these are the sockets of this process."""
+    def watch(self, kind: str, connections: Connections) -> None:
+        """From now on these are the connections of this kind: ``socket`` or ``stream``."""
         gauges: dict[str, tuple[str, Callable[[], int]]] = {
-            "nerve_sockets": ("Open sockets.", lambda: sockets.open),
-            "nerve_socket_operations": ("Operations over sockets.", lambda: sockets.operations),
-            "nerve_socket_outstanding_bytes": (
-                "Bytes that clients are to take.",
-                lambda: sockets.outstanding,
+            f"nerve_{kind}s": (f"Open {kind}s.", lambda: connections.open),
+            f"nerve_{kind}_operations": (f"Operations over {kind}s.", lambda: connections.operations),
+            f"nerve_{kind}_outstanding_bytes": (
+                f"Bytes that clients of {kind}s are to take.",
+                lambda: connections.outstanding,
             ),
         }
         for name, (text, figure) in gauges.items():

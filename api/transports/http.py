@@ -116,7 +116,7 @@ def _stream(prepared: Prepared, context: RequestContext, endpoint: Endpoint, med
     if media is None:
         told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
         raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
-    stream = endpoint.streams.open(media)
+    stream = endpoint.streams.make(media)
     stream.add("", endpoint.subscriptions.open(prepared, context, SoleSink(stream)))
     return StreamResponse(stream, partial(endpoint.streams.close, stream))
 

@@ -42,7 +42,7 @@ class Reservations:
     def make(self) -> str:
         """The token of a new stream; raises Unavailable where there may be no more."""
         token = token_urlsafe(24)
-        self._reserved[token] = self._streams.open(SSE)
+        self._reserved[token] = self._streams.make(SSE)
         loop = asyncio.get_running_loop()
         self._unopened[token] = loop.call_later(self._patience, self._close, token)
         return token

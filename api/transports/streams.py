@@ -32,7 +32,7 @@ class Stream:
         self.subscriptions: dict[str, Subscription] = {}
         self._limit = limit
         self._pieces: list[bytes] = [media.opening]
-        self._outstanding = 0
+        self.outstanding = 0
         self.paused = False
         self.ended = False
         self._written = asyncio.Event()
@@ -49,9 +49,9 @@ class Stream:
         if self.ended:
             return
         self._pieces.append(piece)
-        self._outstanding += len(piece)
+        self.outstanding += len(piece)
         self._written.set()
-        if self._outstanding > self._limit and not self.paused:
+        if self.outstanding > self._limit and not self.paused:
             self.paused = True
             for subscription in tuple(self.subscriptions.values()):
                 subscription.pause()
@@ -68,7 +68,7 @@ class Stream:
 
     def check(self) -> None:
         """Give a sign of life, unless the client has enough to take already."""
-        if not self._outstanding:
+        if not self.outstanding:
             self.write(self.media.heartbeat)
 
     def abandon(self) -> None:
@@ -83,12 +83,12 @@ class Stream:
         while not self.ended or self._pieces:
             await self._written.wait()
             self._written.clear()
-            body, taken = b"".join(self._pieces), self._outstanding
+            body, taken = b"".join(self._pieces), self.outstanding
             self._pieces.clear()
             # It returns when the transport has room again.
             await send({"type": "http.response.body", "body": body, "more_body": True})
-            self._outstanding -= taken
-            if self.paused and self._outstanding <= self._limit // 2:
+            self.outstanding -= taken
+            if self.paused and self.outstanding <= self._limit // 2:
                 self._resume()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -139,7 +139,22 @@ class Streams:
         self._sweep = Sweep(asyncio.get_running_loop(), interval)
         self._draining = False
 
-    def open(self, media: Media) -> Stream:
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
+    def operations(self) -> int:
+        """How many operations run over them."""
+        return sum(len(stream.subscriptions) for stream in self._open)
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that are not yet handed to the transports of their clients."""
+        return sum(stream.outstanding for stream in self._open)
+
+    def make(self, media: Media) -> Stream:
         """A new stream, for a `StreamResponse`; raises Unavailable where there may be no more."""
         if self._draining or len(self._open) >= self._most:
             raise Unavailable("no more streams are opened here; try another server")

@@ -62,7 +62,7 @@ class Client:
 @asynccontextmanager
 async def responding() -> AsyncIterator[tuple[Stream, Client, Recorded, Streams]]:
     streams = Streams(60, LIMIT, most=1)
-    stream, client, subscription = streams.open(SSE), Client(), Recorded()
+    stream, client, subscription = streams.make(SSE), Client(), Recorded()
     stream.add("", subscription)
     task = asyncio.create_task(
         StreamResponse(stream, lambda: streams.close(stream))({}, client.receive, client.send)
@@ -154,14 +154,14 @@ async def test_no_stream_is_opened_by_a_server_that_goes() -> None:
         assert subscription.asked == ["close"]
         await until(lambda: client.over)
     with pytest.raises(Unavailable):
-        streams.open(SSE)
+        streams.make(SSE)
 
 
 async def test_there_is_a_limit_to_open_streams() -> None:
     async with responding() as (_, _, _, streams):
         with pytest.raises(Unavailable):
-            streams.open(SSE)
-    streams.close(streams.open(SSE))
+            streams.make(SSE)
+    streams.close(streams.make(SSE))
 
 
 async def test_who_is_resumed_may_fill_the_stream_and_another_has_the_next_turn() -> None:
