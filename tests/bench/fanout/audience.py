@@ -31,19 +31,21 @@ class Server(NamedTuple):
     """Who is measured, and its command.
 
     `on` is the type that its clients must name to ask for an event, where they must; one that is `bare` sends
-    the same whatever they ask.
+    the same whatever they ask. With `own_ids` each client's operation has an id of its own, as those of
+    graphql-ws have, else all have the same.
     """
 
     name: str
     command: Sequence[str]
     on: str | None = None
     bare: bool = False
+    own_ids: bool = False
 
 
-def python(name: str, factory: str, on: str | None = None, bare: bool = False) -> Server:
+def python(name: str, factory: str, **options: Any) -> Server:
     """One of `tests.bench.fanout.serve`."""
     command = (sys.executable, "-m", "tests.bench.fanout.serve", f"tests.bench.fanout.{factory}")
-    return Server(name, command, on, bare)
+    return Server(name, command, **options)
 
 
 def node(name: str) -> Server | None:
@@ -110,7 +112,8 @@ async def audience(
         with on_subject_core(), theirs:
             child = Child(server.name, command, environment={**SETTINGS, **environment}, keep=inherited)
     options: dict[str, Any] = {"port": port, "control": ours.fileno(), "many": many, "on": server.on}
-    order = json.dumps({**options, "distinct": distinct and not server.bare})
+    distinct = distinct and not server.bare
+    order = json.dumps({**options, "distinct": distinct, "own_ids": server.own_ids})
     try:
         with ours:
             process = await asyncio.create_subprocess_exec(

@@ -15,7 +15,9 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from tests.bench.fanout.event import FIRST, OPERATION, alias, number_of, question
 from tests.bench.fanout.frames import frames, masked_frame
@@ -41,11 +43,17 @@ UPGRADE = (
 
 
 class Subscribers:
-    """Sockets that each have subscribed. With `distinct` each asks by a text of its own."""
+    """Sockets that each have subscribed.
 
-    def __init__(self, port: int, control: int, many: int, distinct: bool, on: str | None) -> None:
+    With `distinct` each asks by a text of its own, with `own_ids` under an id of its own.
+    """
+
+    def __init__(
+        self, port: int, control: int, many: int, on: str | None, distinct: bool, own_ids: bool
+    ) -> None:
         self._control = socket.socket(fileno=control)
         self._distinct = distinct
+        self._own_ids = own_ids
         self._epoll = select.epoll()
         self._sockets: list[socket.socket] = []
         for start in range(0, many, HANDSHAKES):
@@ -74,7 +82,8 @@ class Subscribers:
             if json.loads(whole[0][0])["type"] != "connection_ack":
                 raise RuntimeError(f"the server answers {answer!r}")
             payload = {"query": question(self._alias(number), on)}
-            one.sendall(_message({"id": OPERATION, "type": "subscribe", "payload": payload}))
+            operation = str(uuid4()) if self._own_ids else OPERATION
+            one.sendall(_message({"id": operation, "type": "subscribe", "payload": payload}))
             one.setblocking(False)
             self._epoll.register(one.fileno(), select.EPOLLIN)
         self._sockets += opened
@@ -92,6 +101,7 @@ class Subscribers:
                 if len(lengths) != 1:
                     raise RuntimeError(f"messages of one event are {sorted(lengths)} bytes long")
                 self._length = lengths.pop()
+                self._forget_acknowledgements()
                 return self._length
         raise RuntimeError(f"no event reached all: the first socket got {found[0]}")
 
@@ -105,6 +115,12 @@ class Subscribers:
             _events(bytes(data[one.fileno()]), self._alias(number))
             for number, one in enumerate(self._sockets)
         ]
+
+    def _forget_acknowledgements(self) -> None:
+        self._control.setblocking(False)
+        with suppress(BlockingIOError):
+            self._control.recv(BUFFER)
+        self._control.setblocking(True)
 
     def _push(self, events: int) -> None:
         self._control.sendall(b"%d\n" % events)

@@ -19,6 +19,7 @@ FEW, MANY = 500, 5_000
 """Subscribers."""
 
 NERVE = python("events handed to its feed", "subject:handed", on="Event")
+OWN_IDS = python("nerve, each operation under a UUID", "subject:handed", on="Event", own_ids=True)
 APPENDING = python("from append to the last", "subject:appending", on="Event")
 BARE = python("ready frames on the same sockets", "bare:written", on="Event", bare=True)
 THROUGH_ASGI = python("ready bytes through ASGI, uvicorn's websockets-sansio", "bare:sent", bare=True)
@@ -55,7 +56,7 @@ class Broadcast:
                 return _contender(server.name, told, self.size, _per_second)
 
             nerve, limit = await contender(NERVE), await contender(BARE)
-            peers = [await contender(server) for server in _peers()]
+            peers = [await contender(server) for server in (OWN_IDS, *_peers())]
             yield Contest(nerve, limit, tuple(peers))
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ POSITION = 35
 """The length of a sealed position."""
 
 OPERATION = "1"
-"""The id that each client gives its operation."""
+"""The id that clients give their operations, where they all give the same."""
 
 
 def event(number: int) -> dict[str, Any]:
