@@ -39,6 +39,10 @@ class Media:
     streams: bool = True
     needs: Mapping[str, str] = field(default_factory=dict)
 
+    def frames(self, results: Sequence[bytes]) -> bytes:
+        """So many results."""
+        return b"".join(map(self.frame, results))
+
     def refused(self, errors: Sequence[dict[str, Any]]) -> bytes:
         """A result that has errors and nothing else."""
         return self.frame(encode({"errors": errors}))

@@ -116,8 +116,7 @@ class SoleSink:
         self._stream = stream
 
     def deliver(self, chunk: Chunk) -> None:
-        media = self._stream.media
-        self._stream.write(chunk.framed(media, media.frame))
+        self._stream.write(chunk.made(self._stream.media.frames))
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         media = self._stream.media

@@ -11,20 +11,23 @@ R = TypeVar("R", default=bytes)
 """What a message becomes: bytes for clients; who watches inside the process takes it as it is."""
 
 
+T = TypeVar("T")
+
+
 class Chunk(Generic[R]):
     """Results in their order, shared by all to whom they are delivered at once."""
 
-    __slots__ = ("_framed", "results")
+    __slots__ = ("_made", "results")
 
     def __init__(self, results: Sequence[R]) -> None:
         self.results = results
-        self._framed: dict[Hashable, bytes] = {}
+        self._made: dict[Hashable, Any] = {}
 
-    def framed(self, key: Hashable, frame: Callable[[R], bytes]) -> bytes:
-        """All of them as one piece of a wire; who gives the same `key` frames alike, and it is made once."""
-        found = self._framed.get(key)
+    def made(self, make: Callable[[Sequence[R]], T]) -> T:
+        """What a wire makes of all of them; all who make it by the same, which is hashable, share it."""
+        found: T | None = self._made.get(make)
         if found is None:
-            found = self._framed[key] = b"".join(map(frame, self.results))
+            found = self._made[make] = make(self.results)
         return found
 
 

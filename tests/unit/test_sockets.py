@@ -15,7 +15,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from api.transports.sockets.frames import PING, message_frame, next_frames, text_frame
+from api.encoding import encode
+from api.transports.sockets.frames import PING, message_frame, next_frame, next_frames, text_frame
 from api.transports.sockets.life import Life
 from api.transports.sockets.outbox import JOINED, Joint, Outbox
 from api.transports.sockets.turns import AT_ONCE, Turns
@@ -212,20 +213,24 @@ SIZES = (0, 1, 50, 75, 80, 126, 1_000, 65_450, 65_500, 66_000)
 
 
 @given(
-    st.text(min_size=1),
+    st.lists(st.text(min_size=1) | st.sampled_from("12"), max_size=4),
     st.lists(st.sampled_from(SIZES).map(lambda size: b'"%b"' % (b"x" * size)), max_size=3),
 )
-def test_results_are_framed_as_next_messages(id: str, results: list[bytes]) -> None:
-    frames = read(Chunk(results).framed(id, next_frames(id)))
-    assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
-    assert [orjson.loads(frame.data) for frame in frames] == [
-        {"id": id, "type": "next", "payload": orjson.loads(result)} for result in results
-    ]
+def test_results_are_framed_as_next_messages_of_each_operation(ids: list[str], results: list[bytes]) -> None:
+    chunk = Chunk(results)
+    for name in ids:
+        encoded = encode(name)
+        frames = read(chunk.made(next_frames(len(encoded))).of(encoded))
+        assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
+        assert [orjson.loads(frame.data) for frame in frames] == [
+            {"id": name, "type": "next", "payload": orjson.loads(result)} for result in results
+        ]
+        assert read(b"".join(next_frame(name, result) for result in results)) == frames
 
 
-@given(st.dictionaries(st.text(), st.text() | st.integers(0, 9)), st.lists(st.binary(), max_size=3))
-def test_other_frames_are_what_they_say(message: dict[str, object], parts: list[bytes]) -> None:
-    first, second, third = read(message_frame(message) + PING + text_frame(*parts))
+@given(st.dictionaries(st.text(), st.text() | st.integers(0, 9)), st.binary())
+def test_other_frames_are_what_they_say(message: dict[str, object], text: bytes) -> None:
+    first, second, third = read(message_frame(message) + PING + text_frame(text))
     assert (first.opcode, orjson.loads(first.data)) == (Opcode.TEXT, message)
     assert (second.opcode, second.data) == (Opcode.PING, b"")
-    assert (third.opcode, third.data) == (Opcode.TEXT, b"".join(parts))
+    assert (third.opcode, third.data) == (Opcode.TEXT, text)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from struct import pack
-
-import orjson
 
 from api.encoding import encode
 
@@ -15,17 +13,44 @@ PING = b"\x89\x00"
 
 _TEXT = 0x81
 
+_BEGIN, _MIDDLE, _END = b'{"id":', b',"type":"next","payload":', b"}"
+"""Around the id and the result of a ``next`` message."""
 
-def text_frame(*parts: bytes) -> bytes:
-    """One unmasked text frame, as a server sends it, around the joined parts of its text."""
-    length = sum(map(len, parts))
-    if length < 126:
-        head = pack("!BB", _TEXT, length)
-    elif length < 65_536:
-        head = pack("!BBH", _TEXT, 126, length)
-    else:
-        head = pack("!BBQ", _TEXT, 127, length)
-    return b"".join((head, *parts))
+
+class NextFrames:
+    """The frames of ``next`` messages with these results, for operations whose ids are equally long.
+
+    They are made but for the ids: what stands between those is shared, however many ids there are.
+    """
+
+    __slots__ = ("_data", "_id", "_pieces")
+
+    def __init__(self, size: int, results: Sequence[bytes]) -> None:
+        self._pieces: list[bytes] = []
+        self._id = self._data = b""
+        end = b""
+        for result in results:
+            length = len(_BEGIN) + size + len(_MIDDLE) + len(result) + len(_END)
+            self._pieces.append(end + _head(length) + _BEGIN)
+            end = _MIDDLE + result + _END
+        self._pieces.append(end)
+
+    def of(self, id: bytes) -> bytes:
+        """Those of the operation with this id, which is encoded. The last are kept: many ids are alike."""
+        if id != self._id:
+            self._id, self._data = id, id.join(self._pieces)
+        return self._data
+
+
+@lru_cache
+def next_frames(size: int) -> Callable[[Sequence[bytes]], NextFrames]:
+    """What makes them for ids of so many bytes, always the same for one size."""
+    return partial(NextFrames, size)
+
+
+def text_frame(text: bytes) -> bytes:
+    """One unmasked text frame, as a server sends it."""
+    return _head(len(text)) + text
 
 
 def message_frame(message: dict[str, object]) -> bytes:
@@ -33,8 +58,16 @@ def message_frame(message: dict[str, object]) -> bytes:
     return text_frame(encode(message))
 
 
-@lru_cache(maxsize=10_000)
-def next_frames(id: str) -> Callable[[bytes], bytes]:
-    """What makes frames of ``next`` messages of the operation `id` from encoded results."""
-    head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id)
-    return lambda result: text_frame(head, result, b"}")
+def next_frame(id: str, result: bytes) -> bytes:
+    """A ``next`` message of the operation, with an encoded result."""
+    encoded = encode(id)
+    return NextFrames(len(encoded), (result,)).of(encoded)
+
+
+def _head(length: int) -> bytes:
+    """What precedes a text of so many bytes."""
+    if length < 126:
+        return pack("!BB", _TEXT, length)
+    if length < 65_536:
+        return pack("!BBH", _TEXT, 126, length)
+    return pack("!BBQ", _TEXT, 127, length)

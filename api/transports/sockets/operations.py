@@ -14,7 +14,7 @@ from api.graphql.context import RequestContext
 from api.graphql.errors import failure
 from api.graphql.running.execution import Executor, Prepared, Result
 from api.transports.requests import traced
-from api.transports.sockets.frames import message_frame, next_frames
+from api.transports.sockets.frames import message_frame, next_frame, next_frames
 from api.transports.sockets.outbox import Outbox
 from subscriptions.hub.sinks import Chunk, Subscription
 
@@ -25,7 +25,7 @@ Ended = Callable[[str], None]
 class Live:
     """A subscription: the sink of its results, and the hold on it."""
 
-    __slots__ = ("_ended", "_frame", "_id", "_outbox", "subscription")
+    __slots__ = ("_encoded", "_ended", "_frames", "_id", "_outbox", "subscription")
 
     subscription: Subscription
     """Set by who opened it with this sink, before anything is delivered."""
@@ -35,10 +35,11 @@ class Live:
         self._id = intern(id)
         self._outbox = outbox
         self._ended = ended
-        self._frame = next_frames(id)
+        self._encoded = encode(id)
+        self._frames = next_frames(len(self._encoded))
 
     def deliver(self, chunk: Chunk) -> None:
-        self._outbox.write(chunk.framed(self._id, self._frame))
+        self._outbox.write(chunk.made(self._frames).of(self._encoded))
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         self._outbox.write(completed(self._id) if errors is None else refused(self._id, errors))
@@ -90,7 +91,7 @@ class Once:
 
     def _send(self, result: Result) -> None:
         if "data" in result:
-            self._outbox.write(next_frames(self._id)(encode(result)))
+            self._outbox.write(next_frame(self._id, encode(result)))
             self._outbox.write(completed(self._id))
         else:
             self._outbox.write(refused(self._id, result["errors"]))
