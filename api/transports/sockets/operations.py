@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from sys import intern
 from typing import Any
 
 from graphql import GraphQLError
@@ -31,8 +30,7 @@ class Live:
     """Set by who opened it with this sink, before anything is delivered."""
 
     def __init__(self, id: str, outbox: Outbox, ended: Ended) -> None:
-        # Many clients number alike: what they have in common is looked up faster where it is one object.
-        self._id = intern(id)
+        self._id = id
         self._outbox = outbox
         self._ended = ended
         self._encoded = encode(id)
