@@ -83,15 +83,22 @@ async def _operate(
     operation: Operation, request: Request, endpoint: Endpoint, media: Media, shared: Stream | None
 ) -> Response:
     prepared = endpoint.executor.prepare(operation)
-    if prepared.kind is OperationType.MUTATION and request.method != "POST":
-        wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
-        raise Rejected(405, wrong, allow="POST")
+    _check_method(request.method, prepared.kind)
     context = endpoint.context(request.headers)
     if shared is not None:
         return _begin(prepared, context, endpoint, shared)
     if prepared.kind is OperationType.SUBSCRIPTION:
         return _stream(prepared, context, endpoint, choose(request.headers.get("accept"), streams=True))
     return _respond(await endpoint.executor.execute(prepared, context), media)
+
+
+def _check_method(method: str, kind: OperationType) -> None:
+    if kind is OperationType.MUTATION and method != "POST":
+        wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
+        raise Rejected(405, wrong, allow="POST")
+    if kind is OperationType.SUBSCRIPTION and method == "HEAD":
+        # Nobody would read what it tells, and it would never end.
+        raise Rejected(405, ValidationFailed("a subscription has no head", ("query",)), allow="GET, POST")
 
 
 def _begin(prepared: Prepared, context: RequestContext, endpoint: Endpoint, stream: Stream) -> Response:

@@ -88,6 +88,11 @@ def test_a_browser_subscribes_by_get(served: Served) -> None:
         assert next(results(response))["__typename"] == "CaughtUp"
 
 
+def test_a_subscription_has_no_head(served: Served) -> None:
+    response = served.http.head(f"/graphql?query={quote(FOLLOW)}", headers={"accept": SSE})
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+
+
 @pytest.mark.parametrize(("accept", "wrapped"), [(APOLLO, True), ("multipart/mixed", False)])
 def test_a_live_view_over_multipart_tells_each_change_in_a_part(
     served: Served, accept: str, wrapped: bool
