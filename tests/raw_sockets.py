@@ -46,19 +46,27 @@ class RawSocket:
             return None
         return Frame(Opcode(first & 15), data, bool(first & 128))
 
-    async def receive(self) -> Any:
-        """The next message; frames that are no messages are passed over."""
+    async def next(self) -> Any:
+        """The next message, or the code of the close, or None where the connection was only cut."""
         while frame := await self.frame():
             if frame.opcode is Opcode.TEXT:
                 return orjson.loads(frame.data)
-        raise AssertionError("the server has closed the connection")
-
-    async def closed(self) -> int | None:
-        """The code that the server closes with, None where it only cut the connection."""
-        while frame := await self.frame():
             if frame.opcode is Opcode.CLOSE:
                 return Close.parse(frame.data).code
         return None
+
+    async def receive(self) -> Any:
+        """The next message; the server is not to close before it."""
+        message = await self.next()
+        assert isinstance(message, dict), message
+        return message
+
+    async def closed(self) -> int | None:
+        """The code that the server closes with, None where it only cut the connection."""
+        while isinstance(message := await self.next(), dict):
+            pass
+        code: int | None = message
+        return code
 
 
 def text(message: object) -> bytes:

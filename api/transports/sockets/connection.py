@@ -152,10 +152,10 @@ class Connection:
             operation.close()
 
     def _initialise(self, payload: Any) -> None:
-        if self._deciding or self._context:
-            raise Violation(TOO_MANY_INITS, "Too many initialisation requests")
         if not isinstance(payload, dict | None):
             raise Violation(BAD_REQUEST, "Invalid message: the payload of connection_init is not an object")
+        if self._deciding or self._context:
+            raise Violation(TOO_MANY_INITS, "Too many initialisation requests")
         said = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
         headers = {**self._headers, **said}
         try:
