@@ -41,8 +41,11 @@ from projections.rebuilding.site import Site
 from projections.standing import ViewStanding
 from projections.view import View
 from projections.watching.changes import LiveChanges
+from projections.watching.commands import CommandStatus
 from projections.watching.live import LiveView
 from subscriptions.block_sealing import BlockSealing
+from subscriptions.commands.hints import CommandHints
+from subscriptions.commands.watch import CommandWatch
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.generations import Generations
 from subscriptions.feed import TOPIC, Feed
@@ -154,7 +157,8 @@ async def _assemble(
     feed = Feed(log, wakeups, settings.poll_interval)
     rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
     letters = DeadLetterReader(database, checkpoints, views)
-    bus = _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics)
+    hints = CommandHints(wakeups)
+    bus = _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics, hints)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     standings = {view.name: ViewStanding(view, *parts) for view in views}
     scan_limit = settings.scan_limit if settings.unindexed_queries == "refuse" else None
@@ -170,7 +174,9 @@ async def _assemble(
     rebuilds = Rebuilds(views, site, settings.view_partitions)
     related = {name: RelatedRows(standing, scan_limit) for name, standing in standings.items()}
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
-    services = Services(bus, log, feed, readers, related, live, past, letters, rebuilds, seal, *limits)
+    commands = CommandStatus(CommandWatch(log, feed, hints), readers)
+    served = (related, live, past, letters, rebuilds, commands)
+    services = Services(bus, log, feed, readers, *served, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
@@ -215,12 +221,14 @@ def _bus(
     aggregates: AggregateRepository,
     letters: DeadLetterReader,
     metrics: Metrics,
+    hints: CommandHints,
 ) -> CommandBus:
     middleware = (
         metered(metrics, perf_counter),
         logged(logging.getLogger("nerve.commands")),
         correlated,
         validated,
+        hints,
         destroying(log.keys),
         refusing_unparked(letters, log),
     )

@@ -6,13 +6,14 @@ that time, always, and beats: it tells what it found, whether that is new or not
 enough, and a message that was lost comes again with the next beat.
 
 One channel for each database; a message is ``<topic> <position>``, or ``beat`` and, for each topic,
-``<topic> <position> <edition>``.
+``<topic> <position> <edition>``, or ``tell <topic> <text>``: a text for whoever hears that topic.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 
@@ -27,6 +28,12 @@ MAX_DIGITS = 20
 
 BEAT = "beat"
 """The first word of a message that tells what somebody found who has looked."""
+
+TELL = "tell"
+"""The first word of a message that is a text."""
+
+MAX_TEXTS = 1_000
+"""Texts that wait to be sent; while Redis is down, older ones are dropped."""
 
 BEAT_EVERY = 0.5
 """The part of a poll interval after which a worker looks and beats again."""
@@ -44,6 +51,8 @@ class Wakeups:
         self._listeners: dict[str, list[Listener | Calls]] = {}
         self._pending: dict[str, int] = {}
         self._beats: dict[str, tuple[int, int]] = {}
+        self._ears: dict[str, Callable[[str], None]] = {}
+        self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
         self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -77,6 +86,15 @@ class Wakeups:
         calls = Calls()
         self._listeners.setdefault(topic, []).append(calls)
         return calls
+
+    def hear(self, topic: str, ear: Callable[[str], None]) -> None:
+        """Have `ear` called with each text that any process, this one too, tells under `topic`."""
+        self._ears[topic] = ear
+
+    def tell(self, topic: str, text: str) -> None:
+        """Send a text to every process that Redis reaches, as a hint; never blocks or fails."""
+        self._texts.append(f"{TELL} {topic} {text}")
+        self._ready.set()
 
     def announce(self, topic: str, position: int) -> None:
         """Tell every process, this one too, that `topic` has reached `position`; never blocks or fails."""
@@ -123,6 +141,9 @@ class Wakeups:
         """What is to be told, which is then no more to be told."""
         pending, self._pending = self._pending, {}
         beats, self._beats = self._beats, {}
+        texts = list(self._texts)
+        self._texts.clear()
+        yield from texts
         yield from (f"{topic} {position}" for topic, position in pending.items())
         if beats:
             told = (f"{topic} {position} {edition}" for topic, (position, edition) in beats.items())
@@ -144,8 +165,11 @@ class Wakeups:
 
     def _accept(self, message: bytes) -> None:
         """Anybody may write to the channel: what is no message is passed over."""
-        words = message.decode(errors="replace").split(" ")
-        if len(words) == 2 and _is_number(words[1]):
+        text = message.decode(errors="replace")
+        words = text.split(" ")
+        if words[0] == TELL and len(words) > 2 and words[1] in self._ears:
+            self._ears[words[1]](text.split(" ", 2)[2])
+        elif len(words) == 2 and _is_number(words[1]):
             self._deliver(words[0], int(words[1]))
         elif words[0] == BEAT:
             for topic, position, edition in zip(words[1::3], words[2::3], words[3::3], strict=False):

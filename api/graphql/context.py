@@ -18,6 +18,7 @@ from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
 from projections.rebuilding.rebuilds import Rebuilds
+from projections.watching.commands import CommandStatus
 from projections.watching.live import LiveView
 from subscriptions.feed import Feed
 from subscriptions.messages import Place
@@ -39,6 +40,7 @@ class Services:
     past: Mapping[str, PastReader]
     letters: DeadLetterReader
     rebuilds: Rebuilds
+    commands: CommandStatus
     seal: PositionSeal
     wait_timeout: float
     max_page: int

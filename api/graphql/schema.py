@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, output_field, use_plain_values
+from api.graphql.fields.command_status import command_field
 from api.graphql.fields.commands import mutations
 from api.graphql.fields.dead_letters import dead_letters
 from api.graphql.fields.events import event_fields
@@ -67,6 +68,7 @@ class SchemaBuilder:
         for root, field in rebuild_fields():
             self._add(root, field)
         self._add("Subscription", subscription)
+        self._add("Subscription", command_field(self._types, self._messages))
         return self._schema(list(rows.values()))
 
     def _row(self, view: View[Any]) -> Any:

@@ -159,7 +159,7 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     queries = {"lamp", "lamps", "lampHistory", "lampWhy", "events", "node", "versions", "stateAt", "diff"}
     queries |= {"deadLetters", "viewStatus"}
     assert queries == set(fields(schema, "Query"))
-    assert {"lamp", "lamps", "events", "viewStatus"} == set(fields(schema, "Subscription"))
+    assert {"lamp", "lamps", "events", "viewStatus", "command"} == set(fields(schema, "Subscription"))
     assert printed(schema, "LampFilter").splitlines()[1:-1] == [
         "  id: IDFilter",
         "  colour: ColourFilter",

@@ -66,12 +66,16 @@ def _mutation(command: type[Command], entity: View[Any] | None, row: Any, types:
 
 
 def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
-    receipt = types.claim("Receipt", Receipt, _declare_receipt)
-    fields = [output_field("receipt", receipt, "Where the events are.")]
+    fields = [output_field("receipt", receipt_type(types), "Where the events are.")]
     if entity is not None:
         text = "As the command left it; null unless `await: PROJECTED` was asked for."
         fields.insert(0, output_field(entity.single, row | None, text))
     return declare(name, fields)
+
+
+def receipt_type(types: TypeMap) -> Any:
+    """``Receipt``."""
+    return types.claim("Receipt", Receipt, _declare_receipt)
 
 
 def _declare_receipt() -> Any:
@@ -107,7 +111,7 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
             source="graphql",
         )
         receipt = await context.services.bus.dispatch(envelope)
-        payload = {"receipt": _receipt(receipt, context)}
+        payload = {"receipt": receipt_row(receipt, context)}
         if entity is not None and rest["await"] == Await.PROJECTED.value:
             payload[entity.single] = await _projected(entity, receipt, info)
         return payload
@@ -129,7 +133,8 @@ async def _projected(entity: View[Any], receipt: Receipt, info: Info) -> Any:
         return stale
 
 
-def _receipt(receipt: Receipt, context: RequestContext) -> dict[str, Any]:
+def receipt_row(receipt: Receipt, context: RequestContext) -> dict[str, Any]:
+    """The receipt, as the fields of ``Receipt`` read it."""
     return {
         "command_id": receipt.command_id,
         "stream": receipt.stream,

@@ -1,0 +1,87 @@
+"""The subscription `command`: what becomes of a command, whichever process runs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any, Union
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.context import Info, RequestContext
+from api.graphql.declare import argument, declare, output_field
+from api.graphql.fields.commands import receipt_row, receipt_type
+from api.graphql.fields.live import Messages
+from api.graphql.types import TypeMap
+from domain.kernel.errors import ValidationFailed
+from domain.kernel.middleware import MAX_COMMAND_ID
+from projections.watching.commands import CommandMessage, Projected
+from subscriptions.commands.hints import Accepted, Refused
+from subscriptions.commands.watch import Stored
+
+
+def command_field(types: TypeMap, messages: Messages) -> StrawberryField:
+    """``command(id)``."""
+    return output_field(
+        "command",
+        Annotated[Union[*_messages(types, messages)], strawberry.union("CommandMessage")],
+        "What becomes of the command of this id: whether it was sent or will be, and to whichever server. It "
+        "ends once all is told.",
+        resolver=_follow,
+        arguments=[argument("id", strawberry.ID, "The `commandId` that the mutation is sent with.")],
+        subscription=True,
+    )
+
+
+def _messages(types: TypeMap, messages: Messages) -> list[Any]:
+    own = output_field("command_id", strawberry.ID, "The command's id.")
+    placed = (messages.interface,)
+    return [
+        declare("CommandAccepted", [own], "A server runs the command. A hint: it may be missing."),
+        declare(
+            "CommandStored",
+            [output_field("receipt", receipt_type(types), "As the mutation answers it.")],
+            "The command's events are stored, or it had nothing to change.",
+            interfaces=placed,
+        ),
+        declare(
+            "CommandProjected",
+            [output_field("view", str, "The view, by the name of its list.")],
+            "A view that the command's events are for has them.",
+            interfaces=placed,
+        ),
+        declare(
+            "CommandRefused",
+            [
+                own,
+                output_field("code", str, "As in the error's `extensions.code`."),
+                output_field("message", str, "Why."),
+            ],
+            "A run of the command stored nothing. A hint: it may be missing.",
+        ),
+    ]
+
+
+async def _follow(_root: object, info: Info, *, id: str) -> AsyncIterator[dict[str, Any]]:
+    context = info.context
+    if not 0 < len(id) <= MAX_COMMAND_ID:
+        raise ValidationFailed(f"a command id has 1 to {MAX_COMMAND_ID} characters", ("id",))
+    return _told(context.services.commands.follow(context.scope.tenant, id), id, context)
+
+
+async def _told(
+    messages: AsyncGenerator[CommandMessage, None], id: str, context: RequestContext
+) -> AsyncIterator[dict[str, Any]]:
+    async with aclosing(messages):
+        async for message in messages:
+            match message:
+                case Accepted():
+                    yield {"__typename": "CommandAccepted", "command_id": id}
+                case Stored(receipt):
+                    row = receipt_row(receipt, context)
+                    yield {"__typename": "CommandStored", "receipt": row, "position": row["position"]}
+                case Projected(view, place):
+                    yield {"__typename": "CommandProjected", "view": view, "position": context.seal(place)}
+                case Refused(code, text):
+                    yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}

@@ -1,0 +1,1 @@
+"""What becomes of a command, for whoever watches it by its id."""
