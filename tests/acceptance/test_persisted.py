@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +18,7 @@ from pymongo import MongoClient
 from api.graphql.running.persisted import read_documents
 from api.settings import load_settings
 from domain.kernel.errors import ConfigurationError
+from tests.acceptance.clients.programs import PACKAGE, node_with_clients
 from tests.served import Served, serve
 from tests.streamed import SSE, events, streaming
 
@@ -65,6 +68,16 @@ def test_a_text_may_be_named_in_a_url(served: Served) -> None:
     assert served.get(f"{url}&query={quote(text)}").json() == ANSWER
     assert served.get(url).json() == ANSWER
     assert served.get(f"/graphql?documentId=sha256:{hashed(text)}").json() == ANSWER
+
+
+@pytest.mark.node
+def test_apollo_client_sends_a_text_once(served: Served) -> None:
+    program = [node_with_clients(), str(PACKAGE / "persisted.mjs"), f"http://127.0.0.1:{served.port}/graphql"]
+    printed = subprocess.run(program, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    unknown, *answered = [json.loads(line) for line in printed.splitlines()]
+    assert unknown == ["GET", False, {"errors": [UNKNOWN]}]
+    assert [request[:2] for request in answered] == [["POST", True], ["GET", False]]
+    assert all("errors" not in request[2] for request in answered)
 
 
 def test_a_mutation_may_not_be_named_in_a_url(served: Served) -> None:
