@@ -46,7 +46,9 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
             admissions = Admissions(access, now, settings.max_sockets_per_subject)
             executor = Executor(build_schema(nerve.catalog, nerve.views), _documents(settings))
             app.state.nerve = nerve
-            streams = Streams(settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets)
+            streams = Streams(
+                admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
+            )
             endpoint = Endpoint(
                 executor,
                 Subscriptions(executor),

@@ -11,14 +11,17 @@ from domain.kernel.errors import Forbidden, Unauthenticated
 
 
 class Tokens:
-    """Lets in who shows a token, as ``authorization: Bearer TOKEN``. It serves one API, from any thread."""
+    """Lets in who shows a token, as ``authorization: Bearer TOKEN``. It serves one API, from any thread.
+
+    `asked` are the tokens that were shown, in their order.
+    """
 
     def __init__(self) -> None:
         self._callers: dict[str, Caller] = {}
         self._held_back: dict[str, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: Callable[[Ended], object] | None = None
-        self.deciding: list[str] = []
+        self.asked: list[str] = []
 
     def grant(self, token: str, caller: Caller) -> str:
         """Whoever shows the token is this caller; returns what that is shown as."""
@@ -38,8 +41,8 @@ class Tokens:
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind != "Bearer":
             raise Unauthenticated("show a token")
+        self.asked.append(token)
         if waiting := self._held_back.get(token):
-            self.deciding.append(token)
             await waiting.wait()
         if token not in self._callers:
             raise Forbidden("this token is not known")

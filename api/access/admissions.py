@@ -25,6 +25,11 @@ class Admission:
         self.on_end: OnEnd | None = None
         self.timer: asyncio.TimerHandle | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether it is a connection that stays open."""
+        return self.on_end is not None
+
 
 class Admissions:
     """What is let in at one endpoint; each subject may have `most` connections open at a time."""
@@ -72,7 +77,7 @@ class Admissions:
         if admission.timer:
             admission.timer.cancel()
         subject = admission.caller.subject
-        if admission.on_end and subject is not None:
+        if admission.held and subject is not None:
             self._connections[subject] -= 1
             if not self._connections[subject]:
                 del self._connections[subject]

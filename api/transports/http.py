@@ -13,6 +13,7 @@ from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api.access.admissions import Admission
 from api.encoding import encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
@@ -25,9 +26,11 @@ from api.transports.single import Once, check_id, find_token
 from api.transports.streams import SoleSink, Stream, StreamResponse
 from domain.kernel.errors import (
     AlreadyExists,
+    Forbidden,
     NerveError,
     NotFound,
     RateLimited,
+    Unauthenticated,
     Unavailable,
     ValidationFailed,
 )
@@ -35,6 +38,7 @@ from domain.kernel.errors import (
 METHODS = ("GET", "POST", "PUT", "DELETE")
 STATUSES: dict[type[NerveError], int] = {
     ValidationFailed: 400,
+    Forbidden: 403,
     NotFound: 404,
     AlreadyExists: 409,
     RateLimited: 429,
@@ -47,48 +51,67 @@ async def serve_http(request: Request, endpoint: Endpoint) -> Response:
     """The response to one request."""
     media = choose(request.headers.get("accept"), streams=False)
     try:
-        return await _serve(request, endpoint, media)
+        return await _admit(request, endpoint, media)
     except ClientDisconnect:
         return Response(status_code=400)
     except Rejected as rejected:
         return _reject(rejected, media)
+    except Unauthenticated as error:
+        return _reject(Rejected(401, error, **{"www-authenticate": "Bearer"}), media)
     except tuple(STATUSES) as error:
         return _reject(Rejected(STATUSES[type(error)], error), media)
     except Refused as refused:
         return _respond(refused.result, media or JSON)
 
 
-async def _serve(request: Request, endpoint: Endpoint, media: Media | None) -> Response:
-    reservations, token = endpoint.reservations, find_token(request)
+async def _admit(request: Request, endpoint: Endpoint, media: Media | None) -> Response:
+    admitted = endpoint.admissions.admit(request.headers)
+    admission = admitted if isinstance(admitted, Admission) else await admitted
+    try:
+        return await _serve(request, endpoint, media, admission)
+    finally:
+        if not admission.held:
+            endpoint.admissions.release(admission)
+
+
+async def _serve(request: Request, endpoint: Endpoint, media: Media | None, admission: Admission) -> Response:
+    reservations, token, caller = endpoint.reservations, find_token(request), admission.caller
     if request.method == "PUT":
-        return Response(reservations.make(), 201, media_type="text/plain; charset=utf-8")
+        return Response(reservations.make(admission), 201, media_type="text/plain; charset=utf-8")
     if request.method == "DELETE":
-        return _end(request, reservations.find(token or ""))
+        return _end(request, reservations.find(token or "", caller))
     if media is None:
         raise Rejected(406, ValidationFailed(f"nerve answers in {types()}", ("accept",)))
     if token is not None and media is SSE and request.method == "GET":
-        return reservations.open(token)
-    shared = None if token is None else reservations.find(token)
+        return reservations.open(token, caller)
+    shared = None if token is None else reservations.find(token, caller)
     asked = await read_request(request, endpoint.max_body, endpoint.max_batch)
     with traced(request.headers):
         if isinstance(asked, list):
             if shared is not None or media.streams:
                 raise ValidationFailed("a batch is not streamed; send each operation by itself", ("body",))
-            results = await run_batch(asked, endpoint.executor, endpoint.context(request.headers))
+            results = await run_batch(asked, endpoint.executor, endpoint.context(request.headers, caller))
             return Response(encode(results), media_type=media.content_type)
-        return await _operate(asked, request, endpoint, media, shared)
+        return await _operate(asked, request, endpoint, media, admission, shared)
 
 
 async def _operate(
-    operation: Operation, request: Request, endpoint: Endpoint, media: Media, shared: Stream | None
+    operation: Operation,
+    request: Request,
+    endpoint: Endpoint,
+    media: Media,
+    admission: Admission,
+    shared: Stream | None,
 ) -> Response:
     prepared = endpoint.executor.prepare(operation)
     _check_method(request.method, prepared.kind)
-    context = endpoint.context(request.headers)
     if shared is not None:
+        # What runs in a stream is done by who opened it, and ends with that one's access.
+        context = endpoint.context(request.headers, shared.admission.caller)
         return _begin(prepared, context, endpoint, shared)
+    context = endpoint.context(request.headers, admission.caller)
     if prepared.kind is OperationType.SUBSCRIPTION:
-        return _stream(prepared, context, endpoint, choose(request.headers.get("accept"), streams=True))
+        return _stream(prepared, context, endpoint, admission)
     return _respond(await endpoint.executor.execute(prepared, context), media)
 
 
@@ -119,11 +142,14 @@ def _end(request: Request, stream: Stream) -> Response:
     return Response(status_code=200)
 
 
-def _stream(prepared: Prepared, context: RequestContext, endpoint: Endpoint, media: Media | None) -> Response:
+def _stream(
+    prepared: Prepared, context: RequestContext, endpoint: Endpoint, admission: Admission
+) -> Response:
+    media = choose(context.headers.get("accept"), streams=True)
     if media is None:
         told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
         raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
-    stream = endpoint.streams.make(media)
+    stream = endpoint.streams.make(media, admission)
     stream.add("", endpoint.subscriptions.open(prepared, context, SoleSink(stream)))
     return StreamResponse(stream, partial(endpoint.streams.close, stream))
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from api.access.admissions import Admissions
-from api.access.callers import ANYONE, Caller
+from api.access.callers import Caller
 from api.graphql.context import RequestContext, Services
 from api.graphql.running.execution import Executor
 from api.graphql.running.subscribing import Subscriptions
@@ -32,8 +32,8 @@ class Endpoint:
     max_body: int
     max_batch: int
 
-    def context(self, headers: Mapping[str, str], caller: Caller = ANYONE) -> RequestContext:
-        """The context of a request with these headers, their names in lower case."""
+    def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
+        """The context of a request of this caller with these headers, their names in lower case."""
         return RequestContext(self.services, caller, headers)
 
 

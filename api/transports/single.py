@@ -17,6 +17,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+from api.access.admissions import Admission
+from api.access.callers import Caller
 from api.encoding import encode
 from api.graphql.errors import refusal
 from api.graphql.running.execution import Result
@@ -39,24 +41,27 @@ class Reservations:
         self._reserved: dict[str, Stream] = {}
         self._unopened: dict[str, asyncio.TimerHandle] = {}
 
-    def make(self) -> str:
-        """The token of a new stream; raises Unavailable where there may be no more."""
+    def make(self, admission: Admission) -> str:
+        """The token of a new stream, which takes over the admission.
+
+        Raises Unavailable where there may be no more, and what keeps the admission from being a connection.
+        """
         token = token_urlsafe(24)
-        self._reserved[token] = self._streams.make(SSE)
+        self._reserved[token] = self._streams.make(SSE, admission, _ended)
         loop = asyncio.get_running_loop()
         self._unopened[token] = loop.call_later(self._patience, self._close, token)
         return token
 
-    def find(self, token: str) -> Stream:
-        """The stream with this token; raises NotFound."""
+    def find(self, token: str, caller: Caller) -> Stream:
+        """The stream of this caller's with this token; raises NotFound."""
         stream = self._reserved.get(token)
-        if stream is None:
+        if stream is None or not _is_same(stream.admission.caller, caller):
             raise NotFound("there is no stream with this token here; reserve a new one")
         return stream
 
-    def open(self, token: str) -> StreamResponse:
+    def open(self, token: str, caller: Caller) -> StreamResponse:
         """The response that the stream is; raises NotFound, and AlreadyExists where it was opened before."""
-        stream, timer = self.find(token), self._unopened.pop(token, None)
+        stream, timer = self.find(token, caller), self._unopened.pop(token, None)
         if timer is None:
             raise AlreadyExists("the stream with this token is open already")
         timer.cancel()
@@ -85,19 +90,15 @@ class OperationSink:
     def __init__(self, stream: Stream, id: str) -> None:
         self._stream = stream
         self._id = id
-        self._said = encode(id)
+        self._frame = partial(_next, encode(id))
 
     def deliver(self, chunk: Chunk) -> None:
         # Ids are each client's own, and so are these frames: no use in sharing them.
         self._stream.write(b"".join(map(self._frame, chunk.results)))
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
-        last = self._frame(encode({"errors": errors})) if errors else b""
-        self._stream.write(last + b'event: complete\ndata: {"id":%b}\n\n' % self._said)
+        self._stream.write(_ended(self._id, errors))
         self._stream.subscriptions.pop(self._id, None)
-
-    def _frame(self, result: bytes) -> bytes:
-        return SSE.frame(b'{"id":%b,"payload":%b}' % (self._said, result))
 
 
 class Once:
@@ -123,6 +124,22 @@ class Once:
             result = refusal(error)
         sink.deliver(Chunk((encode(result),)))
         sink.end()
+
+
+def _next(id: bytes, result: bytes) -> bytes:
+    """A result of the operation with this id, which is encoded."""
+    return SSE.frame(b'{"id":%b,"payload":%b}' % (id, result))
+
+
+def _ended(id: str, errors: Sequence[dict[str, Any]] | None) -> bytes:
+    said = encode(id)
+    last = _next(said, encode({"errors": errors})) if errors else b""
+    return last + b'event: complete\ndata: {"id":%b}\n\n' % said
+
+
+def _is_same(owner: Caller, caller: Caller) -> bool:
+    """Credentials may be others by now; who shows them is the same."""
+    return (owner.scope, owner.subject) == (caller.scope, caller.subject)
 
 
 def find_token(request: Request) -> str | None:

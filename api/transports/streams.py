@@ -9,9 +9,11 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from api.access.admissions import Admission, Admissions
+from api.graphql.errors import refusal
 from api.transports.media import Media
 from api.transports.sweep import Sweep
-from domain.kernel.errors import Unavailable
+from domain.kernel.errors import NerveError, Unavailable
 from subscriptions.hub.sinks import Chunk, Subscription
 
 HEADERS = {
@@ -21,14 +23,20 @@ HEADERS = {
 }
 
 
+Refused = Callable[[str, Sequence[dict[str, Any]]], bytes]
+"""What is written last of an operation, of which this is the id, where it ends with these errors."""
+
+
 class Stream:
     """What one such response tells. Its subscriptions wait while more than `limit` bytes are not yet sent.
 
     It is `paused` while they wait, and `ended` when nothing can be written any more.
     """
 
-    def __init__(self, media: Media, limit: int) -> None:
+    def __init__(self, media: Media, limit: int, admission: Admission, refused: Refused) -> None:
         self.media = media
+        self.admission = admission
+        self.refused = refused
         self.subscriptions: dict[str, Subscription] = {}
         self._limit = limit
         self._pieces: list[bytes] = [media.opening]
@@ -65,6 +73,11 @@ class Stream:
     def interrupt(self) -> None:
         """The response ends here, and the client resumes on another server."""
         self.end(self.media.interrupted)
+
+    def shut_out(self, error: NerveError) -> None:
+        """Access has ended: so does all that runs, with this error, and then the response."""
+        errors = refusal(error)["errors"]
+        self.end(b"".join(self.refused(name, errors) for name in self.subscriptions))
 
     def check(self) -> None:
         """Give a sign of life, unless the client has enough to take already."""
@@ -122,7 +135,7 @@ class SoleSink:
         media = self._stream.media
         # It has ended by itself, and is not to be closed.
         self._stream.subscriptions.clear()
-        self._stream.end((media.refused(errors) if errors else b"") + media.complete)
+        self._stream.end(self._stream.refused("", errors) if errors else media.complete)
 
 
 class Streams:
@@ -131,7 +144,8 @@ class Streams:
     It is for those who stand between and cut what seems unused, and finds clients that are gone.
     """
 
-    def __init__(self, interval: float, limit: int, most: int) -> None:
+    def __init__(self, admissions: Admissions, interval: float, limit: int, most: int) -> None:
+        self._admissions = admissions
         self._limit = limit
         self._most = most
         self._open: set[Stream] = set()
@@ -153,11 +167,15 @@ class Streams:
         """Bytes that are not yet handed to the transports of their clients."""
         return sum(stream.outstanding for stream in self._open)
 
-    def make(self, media: Media) -> Stream:
-        """A new stream, for a `StreamResponse`; raises Unavailable where there may be no more."""
+    def make(self, media: Media, admission: Admission, refused: Refused | None = None) -> Stream:
+        """A new stream, for a `StreamResponse`; raises Unavailable where there may be no more.
+
+        It takes over the admission, or raises what keeps that from being a connection.
+        """
         if self._draining or len(self._open) >= self._most:
             raise Unavailable("no more streams are opened here; try another server")
-        stream = Stream(media, self._limit)
+        stream = Stream(media, self._limit, admission, refused or _sole(media))
+        self._admissions.hold(admission, stream.shut_out)
         self._open.add(stream)
         self._sweep.add(stream)
         return stream
@@ -166,6 +184,7 @@ class Streams:
         """Its response is over."""
         self._open.discard(stream)
         self._sweep.discard(stream)
+        self._admissions.release(stream.admission)
         stream.abandon()
 
     def drain(self) -> None:
@@ -173,6 +192,11 @@ class Streams:
         self._draining = True
         for stream in self._open:
             stream.interrupt()
+
+
+def _sole(media: Media) -> Refused:
+    """The stream has one operation, whose end is its own."""
+    return lambda _id, errors: media.refused(errors) + media.complete
 
 
 class StreamResponse(Response):

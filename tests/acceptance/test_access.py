@@ -132,7 +132,7 @@ class TestWhileItIsDecided:
 
     async def init(self, client: Client, tokens: Tokens, shown: str) -> None:
         await client.send(type="connection_init", payload={"authorization": shown})
-        await asyncio.to_thread(eventually, lambda: self.token in tokens.deciding)
+        await asyncio.to_thread(eventually, lambda: self.token in tokens.asked)
 
     async def test_a_ping_is_answered_and_then_the_init(
         self, served: Served, tokens: Tokens, shown: str

@@ -10,6 +10,9 @@ from functools import partial
 import pytest
 from starlette.types import Message
 
+from api.access.admissions import Admission, Admissions
+from api.access.callers import ANYONE, OPEN
+from api.ids import now
 from api.transports.media import GRAPHQL, JSON, SSE, Media, choose
 from api.transports.single import Reservations
 from api.transports.streams import SoleSink, Stream, StreamResponse, Streams
@@ -17,6 +20,10 @@ from domain.kernel.errors import NotFound, RateLimited, Unavailable
 from subscriptions.hub.sinks import Chunk
 
 LIMIT = 1_000
+
+
+ADMISSIONS = Admissions(OPEN, now, most=1)
+ADMISSION = Admission(ANYONE)
 
 
 class Recorded:
@@ -61,8 +68,8 @@ class Client:
 
 @asynccontextmanager
 async def responding() -> AsyncIterator[tuple[Stream, Client, Recorded, Streams]]:
-    streams = Streams(60, LIMIT, most=1)
-    stream, client, subscription = streams.make(SSE), Client(), Recorded()
+    streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
+    stream, client, subscription = streams.make(SSE, ADMISSION), Client(), Recorded()
     stream.add("", subscription)
     task = asyncio.create_task(
         StreamResponse(stream, lambda: streams.close(stream))({}, client.receive, client.send)
@@ -154,14 +161,14 @@ async def test_no_stream_is_opened_by_a_server_that_goes() -> None:
         assert subscription.asked == ["close"]
         await until(lambda: client.over)
     with pytest.raises(Unavailable):
-        streams.make(SSE)
+        streams.make(SSE, ADMISSION)
 
 
 async def test_there_is_a_limit_to_open_streams() -> None:
     async with responding() as (_, _, _, streams):
         with pytest.raises(Unavailable):
-            streams.make(SSE)
-    streams.close(streams.make(SSE))
+            streams.make(SSE, ADMISSION)
+    streams.close(streams.make(SSE, ADMISSION))
 
 
 async def test_who_is_resumed_may_fill_the_stream_and_another_has_the_next_turn() -> None:
@@ -184,21 +191,21 @@ async def test_who_is_resumed_may_fill_the_stream_and_another_has_the_next_turn(
 
 
 async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
-    streams = Streams(60, LIMIT, most=1)
+    streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
     reservations, subscription = Reservations(streams, most=1, patience=0.01), Recorded()
-    token = reservations.make()
-    stream = reservations.find(token)
+    token = reservations.make(ADMISSION)
+    stream = reservations.find(token, ANYONE)
     stream.add("1", subscription)
     await until(lambda: subscription.asked == ["close"])
     with pytest.raises(NotFound):
-        reservations.open(token)
-    reservations.make()
+        reservations.open(token, ANYONE)
+    reservations.make(ADMISSION)
 
 
 async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
-    streams = Streams(60, LIMIT, most=1)
+    streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
     reservations = Reservations(streams, most=1)
-    stream = reservations.find(reservations.make())
+    stream = reservations.find(reservations.make(ADMISSION), ANYONE)
     reservations.begin(stream, "1")
     stream.write(b"x" * 2 * LIMIT)
     with pytest.raises(RateLimited):

@@ -147,4 +147,4 @@ async def test_no_longer_is_waited_for_who_it_is_than_for_an_init() -> None:
     async with socket_rig(tokens, init_timeout=0.1) as rig, raw_socket(rig.port, init=False) as socket:
         socket.send({"type": "connection_init", "payload": {"authorization": "Bearer slow"}})
         assert await socket.closed() == 4408
-        assert tokens.deciding == ["slow"]
+        assert tokens.asked == ["slow"]
