@@ -48,6 +48,7 @@ from subscriptions.commands.hints import CommandHints
 from subscriptions.commands.watch import CommandWatch
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.generations import Generations
+from subscriptions.events import EventHub
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.restored import refuse_shortfall
 from subscriptions.wakeups import Wakeups
@@ -176,7 +177,7 @@ async def _assemble(
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
     commands = CommandStatus(CommandWatch(log, feed, hints), readers)
     served = (related, live, past, letters, rebuilds, commands)
-    services = Services(bus, log, feed, readers, *served, seal, *limits)
+    services = Services(bus, log, feed, EventHub(log, feed), readers, *served, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,

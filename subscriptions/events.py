@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from domain.kernel import Commit, CommitInfo, RecordedEvent
 from eventstore.log import EventLog
 from eventstore.reading.query import EventQuery
 from subscriptions.feed import Feed
-from subscriptions.messages import MAX_LAG, CaughtUp, Lagged, Place
+from subscriptions.hub.dispatcher import Dispatcher
+from subscriptions.hub.group import Group
+from subscriptions.hub.index import EventIndex
+from subscriptions.hub.member import Member
+from subscriptions.hub.origins import Complete, Tally, Telling
+from subscriptions.hub.pulling import Puller, pull
+from subscriptions.hub.ring import RingLimits
+from subscriptions.hub.sinks import Sink, Subscription
+from subscriptions.messages import MAX_LAG, Common, CursorExpired, Place
 
 PAGE = 200
 """Events read at once while catching up."""
+
+R = TypeVar("R")
 
 
 class Happened(NamedTuple):
@@ -23,86 +32,154 @@ class Happened(NamedTuple):
     place: Place
 
 
-EventMessage = Happened | CaughtUp | Lagged
+EventMessage = Happened | Common
 
 
-async def watch_events(
-    log: EventLog,
-    feed: Feed,
-    tenant: str,
-    query: EventQuery,
-    after: Place | None = None,
-    *,
-    max_lag: int = MAX_LAG,
-) -> AsyncGenerator[EventMessage, None]:
-    """The tenant's events that meet the query: those behind `after`, then `CaughtUp`, then live.
+class EventHub:
+    """Tells all subscribers of this process what happens.
 
-    Without `after` it begins with what comes next. Who falls more than `max_lag` positions behind, once live,
-    is told `Lagged`, and the stream ends. Raises Unavailable where MongoDB cannot be read.
+    Who falls more than `max_lag` positions behind, once live, and is no longer in the ring, is told `Lagged`.
     """
-    teller = _Teller(log, feed, tenant, query)
-    start = await log.settled()
-    if after is not None and after.position <= start:
-        async for happened in teller.history(after, start):
-            yield happened
-    elif after is not None:
-        start = after.position - 1
-    live = False
-    async with aclosing(feed.follow(start)) as batches:
-        async for batch in batches:
-            for happened in _wanted(batch.items, tenant, query, after):
-                yield await teller.current(happened, batch.erasure)
-            if batch.caught_up and not live:
-                live = True
-                yield CaughtUp(Place(batch.position))
-            if live and feed.reached - batch.position > max_lag:
-                yield Lagged(Place(batch.position))
-                return
+
+    def __init__(
+        self, log: EventLog, feed: Feed, *, max_lag: int = MAX_LAG, limits: RingLimits | None = None
+    ) -> None:
+        self.log = log
+        self.feed = feed
+        self.max_lag = max_lag
+        self.tally = Tally()
+        self.dispatcher = Dispatcher(feed, log.settled, self._tell)
+        self._limits = limits or RingLimits()
+        self._index: EventIndex[_Asked] = EventIndex()
+        self._groups: dict[Hashable, Group[Happened, Any]] = {}
+        self._erasure = feed.erasure
+
+    def open(
+        self,
+        tenant: str,
+        query: EventQuery,
+        after: Place | None,
+        sink: Sink[R],
+        *,
+        key: Hashable,
+        telling: Callable[[], Telling[Happened, R]],
+        weigh: Callable[[R], int],
+    ) -> Subscription:
+        """Tell the sink the tenant's events that meet the query: those behind `after`, `CaughtUp`, then live.
+
+        Without `after` it begins with what comes next; with one that is beyond the log it is told
+        `CursorExpired`, and that is all. Who gives the same `key` asks for the same in the same form.
+        """
+        found = self._groups.get(key)
+        if found is None:
+            found = self._groups[key] = self._group(
+                tenant, query, telling(), weigh, lambda: self._groups.pop(key)
+            )
+        return found.join(sink, after)
+
+    def watch(
+        self, tenant: str, query: EventQuery, after: Place | None = None
+    ) -> AsyncGenerator[EventMessage, None]:
+        """The same, for those inside the process. Raises Unavailable where MongoDB cannot be read."""
+
+        def found(puller: Puller[Happened]) -> Group[Happened, EventMessage]:
+            return self._group(tenant, query, puller, lambda _message: 0, lambda: None)
+
+        return pull(found, after)
+
+    def _group(
+        self,
+        tenant: str,
+        query: EventQuery,
+        telling: Telling[Happened, R],
+        weigh: Callable[[R], int],
+        left: Callable[[], object],
+    ) -> Group[Happened, R]:
+        asked = _Asked(self, tenant, query, left)
+        group = asked.group = Group(asked, telling, self.tally, self._limits, weigh=weigh)
+        self._index.add(asked, tenant, query)
+        self.dispatcher.enter()
+        return group
+
+    def forget(self, asked: _Asked) -> None:
+        """Nobody asks for this any more."""
+        self._index.remove(asked, asked.tenant, asked.query)
+        self.dispatcher.leave()
+
+    def _tell(self, commits: Sequence[Commit]) -> None:
+        if self.feed.erasure != self._erasure:
+            self._erasure = self.feed.erasure
+            for asked in self._index.all():
+                asked.group.check()
+        news: dict[_Asked, list[Happened]] = {}
+        for commit in commits:
+            happened = [_happened(event) for event in commit.events]
+            for asked in self._index.find(commit):
+                if wanted := asked.wanted(commit.info, happened):
+                    news.setdefault(asked, []).extend(wanted)
+        for asked, messages in news.items():
+            asked.group.tell(messages)
 
 
-class _Teller:
-    """Tells one subscriber what the log holds by now, however long ago it was read."""
+class _Asked:
+    """What one group asked for: its origin."""
 
-    def __init__(self, log: EventLog, feed: Feed, tenant: str, query: EventQuery) -> None:
-        self._log = log
-        self._feed = feed
-        self._tenant = tenant
-        self._query = query
+    group: Group[Happened, Any]
 
-    async def history(self, after: Place, upto: int) -> AsyncGenerator[Happened, None]:
-        """The events behind `after`, up to the position `upto`."""
+    def __init__(self, hub: EventHub, tenant: str, query: EventQuery, left: Callable[[], object]) -> None:
+        self._hub = hub
+        self._left = left
+        self.tenant = tenant
+        self.query = query
+
+    @property
+    def position(self) -> int:
+        return self._hub.dispatcher.position
+
+    @property
+    def erasure(self) -> int:
+        return self._hub.feed.erasure
+
+    @property
+    def max_lag(self) -> int:
+        return self._hub.max_lag
+
+    def left(self) -> None:
+        self._hub.forget(self)
+        self._left()
+
+    async def ready(self, member: Member[Happened, Any]) -> None:
+        """What is there before somebody subscribes is not news: nobody begins before it."""
+        hub, place = self._hub, member.place
+        head = await hub.dispatcher.head()
+        if place is not None and place.position > head:
+            if place.position > await hub.log.head():
+                raise Complete(CursorExpired(Place(head)))
+            head = place.position
+        await hub.dispatcher.reach(head)
+
+    async def catch_up(
+        self, member: Member[Happened, Any], upto: int
+    ) -> AsyncGenerator[Sequence[Happened | CursorExpired], None]:
+        """The events behind the member's place."""
+        after = member.place
+        if after is None or after >= Place(upto):
+            return
         position = after.position - 1
-        with self._feed.live():
-            while True:
-                erasure = self._feed.erasure
-                events = await self._search(position, PAGE, upto)
-                for happened in map(_happened, events):
-                    if happened.place > after:
-                        yield await self.current(happened, erasure)
-                if len(events) < PAGE:
-                    return
-                position = events[-1].position
+        while True:
+            events = await self._hub.log.search(self.tenant, self.query, position, PAGE, before=upto + 1)
+            if happened := [one for one in map(_happened, events) if one.place > after]:
+                yield happened
+            if len(events) < PAGE:
+                return
+            position = events[-1].position
 
-    async def current(self, happened: Happened, erasure: int) -> Happened:
-        """The event as it may be told now: what was read before the feed met an erasure is read again."""
-        event = happened.event
-        if not event.subjects or self._feed.erasure == erasure:
-            return happened
-        found = await self._search(event.position - 1, 1, event.position)
-        return next(_happened(one) for one in found if one.place == event.place)
-
-    async def _search(self, after: int, limit: int, upto: int) -> list[RecordedEvent]:
-        return await self._log.search(self._tenant, self._query, after, limit, before=upto + 1)
-
-
-def _wanted(
-    commits: Sequence[Commit], tenant: str, query: EventQuery, after: Place | None
-) -> Iterator[Happened]:
-    for commit in commits:
-        if commit.info is not None and commit.info.tenant == tenant and _meets(commit.info, query):
-            for happened in map(_happened, filter(query.wants, commit.events)):
-                if after is None or happened.place > after:
-                    yield happened
+    def wanted(self, info: CommitInfo | None, happened: Sequence[Happened]) -> Sequence[Happened]:
+        """What of a commit's events is asked for."""
+        query = self.query
+        if info is None or not _meets(info, query):
+            return ()
+        return happened if query.types is None else [one for one in happened if query.wants(one.event)]
 
 
 def _meets(info: CommitInfo, query: EventQuery) -> bool:

@@ -134,6 +134,14 @@ class Tail(Generic[T]):
         """How far the tail has read by now; 0 while it has no cursor."""
         return self._ring.end if self._ring is not None else 0
 
+    def position(self, item: T) -> int:
+        """Where the item is."""
+        return self._source.position(item)
+
+    def notify(self, position: int) -> None:
+        """Somebody has seen that the source has reached this position."""
+        self._listener.notify(position)
+
     @contextmanager
     def live(self) -> Iterator[None]:
         """Keep the tail running, so that `erasure` is up to date."""

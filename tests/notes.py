@@ -38,6 +38,7 @@ from projections.watching.changes import LiveChanges
 from projections.watching.live import LiveView
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.generations import Generations
+from subscriptions.events import EventHub
 from subscriptions.feed import TOPIC, Feed
 from subscriptions.wakeups import Wakeups
 from tests.support import chosen_driver
@@ -196,6 +197,7 @@ class Rig:
         )
         self.checkpoints = Checkpoints(self.database)
         self.feed = Feed(self.log, self.wakeups, self.poll_interval)
+        self.events = EventHub(self.log, self.feed)
         parts = (self.database, self.checkpoints, self.wakeups, self.poll_interval)
         self.standing = ViewStanding(self.view, *parts)
         self.reader = ViewReader(self.standing)

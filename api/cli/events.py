@@ -20,7 +20,7 @@ from eventstore.reading.as_of import AsOf
 from eventstore.reading.diff import Change, Operation
 from eventstore.reading.history import History
 from eventstore.reading.query import EventQuery
-from subscriptions.events import Happened, watch_events
+from subscriptions.events import Happened
 from subscriptions.messages import Lagged, Place
 
 app = typer.Typer(help="Look at the log.", no_args_is_help=True)
@@ -124,7 +124,7 @@ async def _tail(query: EventQuery, after: int | None) -> None:
     async with running_nerve() as nerve:
         place = None if after is None else Place(after)
         while True:
-            async for message in watch_events(nerve.log, nerve.feed, Scope().tenant, query, place):
+            async for message in nerve.services.events.watch(Scope().tenant, query, place):
                 if isinstance(message, Happened):
                     print_line(message.event)
                 elif isinstance(message, Lagged):

@@ -20,6 +20,7 @@ from projections.querying.related import RelatedRows
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.watching.commands import CommandStatus
 from projections.watching.live import LiveView
+from subscriptions.events import EventHub
 from subscriptions.feed import Feed
 from subscriptions.messages import Place
 
@@ -34,6 +35,7 @@ class Services:
     bus: CommandBus
     log: EventLog
     feed: Feed
+    events: EventHub
     readers: Mapping[str, ViewReader]
     related: Mapping[str, RelatedRows]
     live: Mapping[str, LiveView]

@@ -14,7 +14,7 @@ from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.query import EventQuery
 from projections.watching.held import Changed
-from subscriptions.events import Happened, watch_events
+from subscriptions.events import Happened
 from subscriptions.messages import CaughtUp, Place
 from subscriptions.tail import Tail
 from tests import people
@@ -51,7 +51,7 @@ async def rename(rig: Rig) -> None:
 
 
 async def test_a_slow_subscriber_of_events_gets_null_for_what_was_read_for_it_before(rig: Rig) -> None:
-    async with aclosing(watch_events(rig.log, rig.feed, "default", EVERYTHING, Place(0))) as told:
+    async with aclosing(rig.events.watch("default", EVERYTHING, Place(0))) as told:
         assert isinstance(await anext(told), CaughtUp)
         await rename(rig)
         first = await anext(told)
@@ -66,7 +66,7 @@ async def test_so_does_a_slow_subscriber_that_is_still_told_the_past(rig: Rig) -
     await rename(rig)
     async with (
         aclosing(rig.feed.follow(0)) as running,
-        aclosing(watch_events(rig.log, rig.feed, "default", EVERYTHING, Place(0))) as told,
+        aclosing(rig.events.watch("default", EVERYTHING, Place(0))) as told,
     ):
         await anext(running)
         first = await anext(told)

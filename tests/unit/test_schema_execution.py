@@ -165,8 +165,10 @@ async def test_a_subscription_that_fails_on_its_way_ends_with_the_error() -> Non
     executor = Executor(SCHEMA)
     prepared = executor.prepare(operation("subscription { events { __typename } }"))
     with resolving("Subscription", "events", lambda *_, **__: messages(), "subscribe"):
-        results = [result async for result in executor.subscribe(prepared, NOTHING)]
-    assert results == [
-        {"data": {"events": {"__typename": "CaughtUp"}}},
-        {"errors": [{"message": "it is gone", "extensions": {"code": "NOT_FOUND"}}]},
-    ]
+        results = executor.subscribe(prepared, NOTHING).results()
+        assert await anext(results) == {"data": {"events": {"__typename": "CaughtUp"}}}
+        with pytest.raises(Refused) as refused:
+            await anext(results)
+    assert refused.value.result == {
+        "errors": [{"message": "it is gone", "extensions": {"code": "NOT_FOUND"}}]
+    }

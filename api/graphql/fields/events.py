@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -14,12 +15,13 @@ from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, input_field, output_field
 from api.graphql.fields.live import Messages, status
 from api.graphql.fields.queries import connection, page_size
+from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent
 from eventstore.reading.query import EventQuery
-from subscriptions.events import EventMessage, Happened, watch_events
-from subscriptions.messages import CaughtUp, Lagged, Place
+from subscriptions.events import EventMessage, Happened
+from subscriptions.messages import Place
 
 _FILTER = {
     "streams": (list[strawberry.ID], "Of these entities."),
@@ -80,7 +82,7 @@ def event_fields(types: TypeMap, messages: Messages) -> tuple[StrawberryField, S
         "events",
         messages.union("EventMessage", event),
         "Each event once, in the order of the log: from `after` on, or from now on.",
-        resolver=_follow,
+        resolver=_Follow(),
         arguments=[chosen, argument("after", Position | None, "Resume behind this position.")],
         subscription=True,
     )
@@ -119,29 +121,37 @@ async def _behind(
     return begun + await search(tenant, query, place.position, limit)
 
 
-async def _follow(
-    _root: object,
-    info: Info,
-    *,
-    filter: Mapping[str, Any] | None = None,
-    after: str | None = None,
-) -> AsyncIterator[dict[str, Any]]:
-    context = info.context
-    place = None if after is None else context.open(after, "after")
-    services, query = context.services, EventQuery(**filter or {})
-    return _told(watch_events(services.log, services.feed, context.scope.tenant, query, place), context)
+class _Follow:
+    """The subscription's resolver, and the rows of the events that are being told."""
 
+    def __init__(self) -> None:
+        self._rows: dict[int, tuple[Happened, Mapping[str, Any]]] = {}
 
-async def _told(
-    messages: AsyncGenerator[EventMessage, None], context: RequestContext
-) -> AsyncIterator[dict[str, Any]]:
-    async with aclosing(messages):
-        async for message in messages:
-            match message:
-                case Happened(event):
-                    yield {"__typename": "Event", **event_row(event, context)}
-                case CaughtUp() | Lagged():
-                    yield status(message, context)
+    def __call__(
+        self,
+        _root: object,
+        info: Info,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        after: str | None = None,
+    ) -> SharedSource[Happened]:
+        context, query = info.context, EventQuery(**filter or {})
+        place = None if after is None else context.open(after, "after")
+        begin = partial(context.services.events.open, context.scope.tenant, query, place)
+        return SharedSource(begin, partial(self._told, context))
+
+    def _told(self, context: RequestContext, message: EventMessage) -> Mapping[str, Any]:
+        """The message as the fields of its type read it; an event's row is made once for all groups."""
+        if not isinstance(message, Happened):
+            return status(message, context)
+        known = self._rows.get(id(message))
+        if known is None:
+            if not self._rows:
+                # All groups are told before anything else has its turn.
+                asyncio.get_running_loop().call_soon(self._rows.clear)
+            known = message, {"__typename": "Event", **event_row(message.event, context)}
+            self._rows[id(message)] = known
+        return known[1]
 
 
 def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:

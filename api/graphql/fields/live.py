@@ -18,7 +18,7 @@ from api.graphql.types import TypeMap
 from projections.view import View
 from projections.watching.held import Changed, ChangeKind, Snapshot
 from projections.watching.live import ViewMessage
-from subscriptions.messages import CaughtUp, Lagged, Place
+from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
 
 _AFTER = argument(
     "after",
@@ -28,7 +28,7 @@ _AFTER = argument(
 
 
 class Messages:
-    """What every subscription may say: its own messages, `CaughtUp` and `Lagged`, each with a position."""
+    """What every subscription may say, each with a position: its own messages, and the common ones."""
 
     def __init__(self, types: TypeMap) -> None:
         self.change_kind = types.of(ChangeKind, "kind", "ChangeKind")
@@ -47,10 +47,16 @@ class Messages:
             "The subscriber was too slow and the subscription ends here.",
             interfaces=(self.interface,),
         )
+        self._expired = declare(
+            "CursorExpired",
+            [],
+            "It cannot be resumed where it was asked to: nerve never came there, or has gone too far since.",
+            interfaces=(self.interface,),
+        )
 
     def union(self, name: str, *own: Any) -> Any:
         """The union of a subscription's own messages and the common ones."""
-        return Annotated[Union[(*own, self._caught_up, self._lagged)], strawberry.union(name)]
+        return Annotated[Union[(*own, self._caught_up, self._lagged, self._expired)], strawberry.union(name)]
 
     def changed(self, view: View[Any], row: Any) -> Any:
         """``TaskChanged``."""
@@ -172,11 +178,11 @@ def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict
     }
 
 
-def status(message: CaughtUp | Lagged, context: RequestContext) -> dict[str, Any]:
+def status(message: Common, context: RequestContext) -> dict[str, Any]:
     """One of the common messages, for the client."""
     match message:
-        case CaughtUp(place):
-            return {"__typename": "CaughtUp", "position": context.seal(place)}
+        case CaughtUp(place) | CursorExpired(place):
+            return {"__typename": type(message).__name__, "position": context.seal(place)}
         case Lagged(place):
             position = context.seal(place)
             return {"__typename": "Lagged", "position": position, "resume_after": position}

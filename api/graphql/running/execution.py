@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import CoroutineType
@@ -16,6 +16,7 @@ from graphql import (
     OperationType,
     create_source_event_stream,
     execute_root_selection_set,
+    execute_subscription_event,
     get_operation_ast,
     map_source_to_response_event,
     parse,
@@ -121,6 +122,31 @@ class Refused(Exception):
         self.result: Result = {"errors": errors}
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A running subscription: what its resolver returned, and how that becomes results."""
+
+    bound: CoreExecutor[Any]
+    source: Any
+
+    def result(self, source: Mapping[str, Any]) -> Result | Awaitable[Result]:
+        """The result for what the source says; a coroutine where something must be waited for."""
+        outcome: Any = execute_subscription_event(self.bound.build_per_event_executor(source))
+        return _awaited(outcome) if _is_coroutine(outcome) else _completed(outcome)
+
+    async def results(self) -> AsyncGenerator[Result, None]:
+        """All results of one that is pulled; raises Refused where it breaks off."""
+        source = await self.source if _is_coroutine(self.source) else self.source
+        if isinstance(source, ExecutionResult):
+            raise _broken(source)
+        async with aclosing(map_source_to_response_event(self.bound, source)) as results:
+            try:
+                async for result in results:
+                    yield _completed(result)
+            except Exception as error:
+                raise Refused([failure(GraphQLError(str(error), original_error=error))]) from None
+
+
 class Executor:
     """Prepares and runs operations.
 
@@ -154,25 +180,13 @@ class Executor:
             return refused.result
         return _completed(await outcome if _is_coroutine(outcome) else outcome)
 
-    async def subscribe(self, prepared: Prepared, context: RequestContext) -> AsyncGenerator[Result, None]:
-        """The results of a subscription; one without ``data`` is the last."""
-        try:
-            bound = self._bind(prepared, context)
-        except Refused as refused:
-            yield refused.result
-            return
-        source: Any = create_source_event_stream(bound)
-        if _is_coroutine(source):
-            source = await source
+    def subscribe(self, prepared: Prepared, context: RequestContext) -> Stream:
+        """A subscription that begins; raises Refused where it cannot."""
+        bound = self._bind(prepared, context)
+        source = create_source_event_stream(bound)
         if isinstance(source, ExecutionResult):
-            yield {"errors": [failure(error) for error in source.errors or ()]}
-            return
-        async with aclosing(map_source_to_response_event(bound, source)) as results:
-            try:
-                async for result in results:
-                    yield _completed(result)
-            except Exception as error:
-                yield {"errors": [failure(GraphQLError(str(error), original_error=error))]}
+            raise _broken(source)
+        return Stream(bound, source)
 
     def _find(self, operation: Operation) -> str:
         try:
@@ -218,6 +232,14 @@ class Executor:
     ) -> Refused:
         paths = places(errors, self.schema, document, variables)
         return Refused([request_error(error, path) for error, path in zip(errors, paths, strict=True)])
+
+
+def _broken(outcome: ExecutionResult) -> Refused:
+    return Refused([failure(error) for error in outcome.errors or ()])
+
+
+async def _awaited(outcome: Awaitable[ExecutionResult]) -> Result:
+    return _completed(await outcome)
 
 
 def _completed(outcome: ExecutionResult) -> Result:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
+from typing import Any
 
+import orjson
 from graphql import GraphQLError
 
 from api.encoding import encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure
-from api.graphql.running.execution import Executor, Prepared
+from api.graphql.running.execution import CACHED_DOCUMENTS, Executor, Prepared, Refused, Stream
+from api.graphql.running.sharing import SharedSource, own_variable
+from eventstore.lru import Lru
 from subscriptions.hub.sinks import Chunk, Sink, Subscription
 
 logger = logging.getLogger(__name__)
@@ -22,20 +28,82 @@ class Subscriptions:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self._own: Lru[tuple[str, str | None], str] = Lru(CACHED_DOCUMENTS)
 
     def open(self, prepared: Prepared, context: RequestContext, sink: Sink) -> Subscription:
         """Run the subscription: what comes of it goes into the sink, the first after this has returned."""
-        return _Pulled(self._executor, prepared, context, sink)
+        try:
+            stream = self._executor.subscribe(prepared, context)
+        except Refused as refused:
+            return _Refused(sink, refused)
+        source = stream.source
+        if not isinstance(source, SharedSource):
+            return _Pulled(stream, sink)
+        telling = partial(_Rendered, stream, source.told)
+        return source.open(sink, key=self._key(prepared, context), telling=telling, weigh=len)
+
+    def _key(self, prepared: Prepared, context: RequestContext) -> Hashable:
+        """Who gives the same asks for the same, wherever each of them begins."""
+        operation, caller = prepared.operation, context.caller
+        variables = dict(operation.variables or {})
+        if variables:
+            variables.pop(self._own_variable(prepared), None)
+        values = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
+        return prepared.text, operation.operation_name, values, caller.scope, caller.roles
+
+    def _own_variable(self, prepared: Prepared) -> str:
+        """The name of the variable that says where the subscriber begins; empty where there is none."""
+        name = prepared.operation.operation_name
+        own = self._own.get((prepared.text, name))
+        if own is None:
+            own = own_variable(prepared.document.node, name) or ""
+            self._own.put((prepared.text, name), own)
+        return own
+
+
+class _Rendered:
+    """Messages as bytes: executed and encoded once for all who share them."""
+
+    def __init__(self, stream: Stream, told: Callable[[Any], Mapping[str, Any]]) -> None:
+        self._result = stream.result
+        self._told = told
+
+    def render(self, message: Any) -> bytes | Awaitable[bytes]:
+        result = self._result(self._told(message))
+        return encode(result) if isinstance(result, dict) else _encoded(result)
+
+    def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
+        return [failure(GraphQLError(str(error), original_error=error))]
+
+
+async def _encoded(result: Awaitable[dict[str, Any]]) -> bytes:
+    return encode(await result)
+
+
+class _Refused:
+    """A subscription that cannot begin: its sink is told so."""
+
+    def __init__(self, sink: Sink, refused: Refused) -> None:
+        self._handle = asyncio.get_running_loop().call_soon(sink.end, refused.result["errors"])
+
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._handle.cancel()
 
 
 class _Pulled:
     """A subscription of its own: a task that pulls its results while the sink takes them."""
 
-    def __init__(self, executor: Executor, prepared: Prepared, context: RequestContext, sink: Sink) -> None:
+    def __init__(self, stream: Stream, sink: Sink) -> None:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._sink = sink
-        self._task = asyncio.create_task(self._run(executor, prepared, context))
+        self._task = asyncio.create_task(self._run(stream))
 
     def pause(self) -> None:
         self._flowing.clear()
@@ -46,16 +114,15 @@ class _Pulled:
     def close(self) -> None:
         self._task.cancel()
 
-    async def _run(self, executor: Executor, prepared: Prepared, context: RequestContext) -> None:
+    async def _run(self, stream: Stream) -> None:
         try:
-            async with aclosing(executor.subscribe(prepared, context)) as results:
+            async with aclosing(stream.results()) as results:
                 async for result in results:
                     await self._flowing.wait()
-                    if "data" not in result:
-                        self._sink.end(result["errors"])
-                        return
                     self._sink.deliver(Chunk((encode(result),)))
             self._sink.end()
+        except Refused as refused:
+            self._sink.end(refused.result["errors"])
         except Exception as error:
             logger.exception("a subscription broke off")
             self._sink.end([failure(GraphQLError(str(error), original_error=error))])

@@ -1,0 +1,82 @@
+"""Subscriptions whose subscribers share executions: what resolvers return, and who asks for the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Hashable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from graphql import (
+    SKIP,
+    DocumentNode,
+    FieldNode,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    VisitorAction,
+    get_operation_ast,
+    visit,
+)
+
+from subscriptions.hub.origins import Telling
+from subscriptions.hub.sinks import Sink, Subscription
+from subscriptions.messages import Common
+
+M = TypeVar("M")
+
+AFTER = "after"
+"""The argument that says where one subscriber begins, and nothing of what it is told from there on."""
+
+
+class Open(Protocol):
+    """Begins what one subscriber asked for."""
+
+    def __call__(
+        self,
+        sink: Sink,
+        *,
+        key: Hashable,
+        telling: Callable[[], Telling[Any, bytes]],
+        weigh: Callable[[bytes], int],
+    ) -> Subscription: ...
+
+
+class SharedSource(Generic[M]):
+    """What a resolver returns where all who give the same key share what they are told.
+
+    `open` begins it for one of them; `told` is a message as the fields of its type read it.
+    """
+
+    def __init__(self, open: Open, told: Callable[[M | Common], Mapping[str, Any]]) -> None:
+        self.open = open
+        self.told = told
+
+
+# graphql-core asks this of what a subscription's resolver returns; nobody iterates over it.
+AsyncIterable.register(SharedSource)
+
+
+def own_variable(node: DocumentNode, name: str | None) -> str | None:
+    """The variable of the operation that says where its subscriber begins, where it says nothing else."""
+    operation = get_operation_ast(node, name)
+    uses = _Uses()
+    visit(node, uses)
+    for field in operation.selection_set.selections if operation else ():
+        for argument in (field.arguments or ()) if isinstance(field, FieldNode) else ():
+            value = argument.value
+            if argument.name.value == AFTER and isinstance(value, VariableNode):
+                return value.name.value if uses.found.count(value.name.value) == 1 else None
+    return None
+
+
+class _Uses(Visitor):
+    """Where the variables of a document are used: a name for each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def enter_variable_definition(self, _node: VariableDefinitionNode, *_: Any) -> VisitorAction:
+        return SKIP
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.found.append(node.name.value)
