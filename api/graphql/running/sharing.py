@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Hashable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from graphql import (
     SKIP,
@@ -50,9 +50,9 @@ class SharedSource(Generic[M]):
         self.open = open
         self.told = told
 
-
-# graphql-core asks this of what a subscription's resolver returns; nobody iterates over it.
-AsyncIterable.register(SharedSource)
+    def __aiter__(self) -> NoReturn:
+        """graphql-core asks for it in what a resolver returns; results are pushed to who opened it."""
+        raise TypeError("a shared source is opened, and not iterated over")
 
 
 def own_variable(node: DocumentNode, name: str | None) -> str | None:
