@@ -175,9 +175,11 @@ async def _assemble(
     rebuilds = Rebuilds(views, site, settings.view_partitions)
     related = {name: RelatedRows(standing, scan_limit) for name, standing in standings.items()}
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
+    events = EventHub(log, feed)
+    metrics.watch_hub("log", events.tally)
     commands = CommandStatus(CommandWatch(log, feed, hints), readers)
     served = (related, live, past, letters, rebuilds, commands)
-    services = Services(bus, log, feed, EventHub(log, feed), readers, *served, seal, *limits)
+    services = Services(bus, log, feed, events, readers, *served, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,

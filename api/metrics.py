@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from time import perf_counter
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from api.encoding import encode
 from domain.kernel import Commit, Receipt
@@ -16,6 +18,7 @@ from domain.kernel.errors import ConfigurationError
 from domain.kernel.ports import CommandLog, NewCommit
 from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.consuming.consumer import Handler
+from subscriptions.hub.origins import Tally
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
@@ -69,6 +72,8 @@ class Metrics:
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
         closes = Counter("nerve_socket_closes", "Sockets gone, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
+        self._hubs: dict[str, Tally] = {}
+        registry.register(HubCollector(self._hubs))
         self._held = Gauge(
             "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
         )
@@ -112,6 +117,10 @@ class Metrics:
         for name, (text, figure) in gauges.items():
             Gauge(name, text, registry=self._registry).set_function(figure)
 
+    def watch_hub(self, source: str, tally: Tally) -> None:
+        """From now on this is what the hub of the subscriptions of a source counts."""
+        self._hubs[source] = tally
+
     def socket_closed(self, code: str) -> None:
         """A socket is gone."""
         self._closes(code).inc()
@@ -144,6 +153,38 @@ class Metrics:
             for gauge, figure in zip(self._views, figures, strict=True):
                 gauge.labels(view).set(figure)
         return generate_latest(self._registry)
+
+
+class HubCollector(Collector):
+    """What the hubs of a process have counted, by what their subscriptions follow."""
+
+    def __init__(self, hubs: Mapping[str, Tally]) -> None:
+        self._hubs = hubs
+
+    def collect(self) -> Iterator[Metric]:
+        gauges = {
+            "subscriptions": "Subscriptions that share what they are told.",
+            "groups": "Groups of subscriptions that ask for the same.",
+        }
+        counters = {
+            "executions": "Results that were made for subscriptions.",
+            "deliveries": "Results that were handed to subscriptions.",
+            "lagged": "Subscriptions that fell too far behind.",
+        }
+        families: list[tuple[str, GaugeMetricFamily | CounterMetricFamily]] = [
+            *(
+                (name, GaugeMetricFamily(f"nerve_live_{name}", text, labels=["source"]))
+                for name, text in gauges.items()
+            ),
+            *(
+                (name, CounterMetricFamily(f"nerve_live_{name}", text, labels=["source"]))
+                for name, text in counters.items()
+            ),
+        ]
+        for name, family in families:
+            for source, tally in self._hubs.items():
+                family.add_metric([source], getattr(tally, name))
+            yield family
 
 
 class MeteredLog:

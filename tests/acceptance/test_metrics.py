@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -82,3 +83,28 @@ def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str
         assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["mongodb", "redis"]})
         assert running.get("/healthz").status_code == 200
         assert running.get("/metrics").status_code == 200
+
+
+async def test_subscriptions_their_groups_and_what_they_share_are_counted(served: Served) -> None:
+    """Two ask for the same events, and one for others."""
+
+    def figures() -> dict[str, float]:
+        lines = served.get("/metrics").text.splitlines()
+        told = [line.split() for line in lines if line.startswith("nerve_live_") and 'source="log"' in line]
+        return {name.partition("{")[0].removeprefix("nerve_live_"): float(value) for name, value in told}
+
+    same = 'subscription { events(filter: {types: ["agent.registered"]}) { __typename } }'
+    other = 'subscription { events(filter: {types: ["agent.retired"]}) { __typename } }'
+    async with served.client() as client:
+        for name, document in (("1", same), ("2", same), ("3", other)):
+            await client.subscribe(name, document)
+            assert (await client.receive())["type"] == "next"
+        before = figures()
+        assert (before["subscriptions"], before["groups"]) == (3, 2)
+        await asyncio.to_thread(served.do, "registerAgent", name="counted")
+        assert {(await client.receive())["id"] for _ in range(2)} == {"1", "2"}
+        after = figures()
+    assert after["executions_total"] - before["executions_total"] == 1
+    assert after["deliveries_total"] - before["deliveries_total"] == 2
+    assert after["lagged_total"] == 0
+    await asyncio.to_thread(eventually, lambda: figures()["subscriptions"] == figures()["groups"] == 0)
