@@ -26,6 +26,7 @@ from api.health import check_readiness, view_health
 from api.ids import now
 from api.settings import Settings
 from api.transports.http import METHODS, serve_http
+from api.transports.reading import RequestLimits
 from api.transports.requests import Endpoint
 from api.transports.single import Reservations
 from api.transports.sockets.sockets import SocketLimits, Sockets
@@ -56,8 +57,7 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
                 streams,
                 Reservations(streams, settings.max_operations),
                 admissions,
-                settings.max_body_bytes,
-                settings.max_batch,
+                RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
             )
             app.state.endpoint = endpoint
             sockets = Sockets(endpoint, _limits(settings), GRAPHQL, nerve.metrics.socket_closed)

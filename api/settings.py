@@ -90,6 +90,7 @@ class Settings(BaseSettings):
         None, description="JSON file of documents by name, or an Apollo manifest; clients may name them."
     )
     only_trusted_documents: bool = Field(False, description="Run no other documents than those.")
+    request_timeout: float = Field(30.0, gt=0, description="Seconds an HTTP request may take to come in.")
     init_timeout: float = Field(3.0, gt=0, description="Seconds a socket has for `connection_init`.")
     ping_interval: float = Field(
         20.0, gt=0, description="Seconds between signs of life; a socket silent for two is cut."

@@ -114,8 +114,7 @@ async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[R
         streams=nothing,
         reservations=nothing,
         admissions=Admissions(access, now, most=100),
-        max_body=1_000_000,
-        max_batch=1,
+        limits=nothing,
     )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,

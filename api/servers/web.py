@@ -11,6 +11,7 @@ import uvicorn
 
 from api.access.callers import OPEN, Access
 from api.app import create_app
+from api.servers.http import bounded
 from api.settings import Settings
 from api.transports.sockets.protocol import protocol
 from api.transports.streams import Streams
@@ -45,7 +46,7 @@ async def opened(settings: Settings, access: Access = OPEN) -> AsyncIterator[uvi
             uvicorn.Config(
                 app,
                 lifespan="off",
-                http="httptools",
+                http=bounded(settings.request_timeout),
                 ws=protocol(app.state.sockets),
                 timeout_graceful_shutdown=DRAIN,
                 access_log=False,

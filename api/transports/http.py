@@ -85,7 +85,7 @@ async def _serve(request: Request, endpoint: Endpoint, media: Media | None, admi
     if token is not None and media is SSE and request.method == "GET":
         return reservations.open(token, caller)
     shared = None if token is None else reservations.find(token, caller)
-    asked = await read_request(request, endpoint.max_body, endpoint.max_batch)
+    asked = await read_request(request, endpoint.limits)
     with traced(request.headers):
         if isinstance(asked, list):
             if shared is not None or media.streams:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -23,21 +25,30 @@ class Rejected(Exception):
         self.headers = headers
 
 
-async def read_request(request: Request, max_body: int, max_batch: int) -> Operation | list[Any]:
-    """The operation in the body, of at most `max_body` bytes, or in the URL of a request that has none.
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """Bytes of a body, operations in a batch (1: there are none), and seconds for a body to come."""
 
-    Where the body is a list, and `max_batch` is more than 1, it is a batch of as many, not looked into yet.
+    max_body: int
+    max_batch: int
+    timeout: float
+
+
+async def read_request(request: Request, limits: RequestLimits) -> Operation | list[Any]:
+    """The operation in the body, or in the URL of a request that has none.
+
+    Where the body is a list, and there may be batches, it is one, whose operations are not looked into yet.
 
     Raises Rejected or ValidationFailed where there is none, ClientDisconnect where the client goes meanwhile.
     """
     if request.method != "POST":
         return _read_url(request)
-    body = await _read_body(request, max_body)
-    if max_batch == 1 or not isinstance(body, list):
+    body = await _read_body(request, limits)
+    if limits.max_batch == 1 or not isinstance(body, list):
         return read_input(Operation, body)
-    if 0 < len(body) <= max_batch and all(isinstance(one, dict) for one in body):
+    if 0 < len(body) <= limits.max_batch and all(isinstance(one, dict) for one in body):
         return body
-    raise ValidationFailed(f"a batch is a list of 1 to {max_batch} objects", ("body",))
+    raise ValidationFailed(f"a batch is a list of 1 to {limits.max_batch} objects", ("body",))
 
 
 def _read_url(request: Request) -> Operation:
@@ -50,18 +61,28 @@ def _read_url(request: Request) -> Operation:
     return read_input(Operation, parameters)
 
 
-async def _read_body(request: Request, max_body: int) -> Any:
+async def _read_body(request: Request, limits: RequestLimits) -> Any:
     content, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     if content.strip() != JSON.type or ("charset" in parameters and "utf-8" not in parameters):
         wrong = ValidationFailed(f"the body must be {JSON.type} in UTF-8", ("content-type",))
         raise Rejected(415, wrong)
+    try:
+        async with asyncio.timeout(limits.timeout):
+            body = await _receive(request, limits.max_body)
+    except TimeoutError:
+        too_slow = ValidationFailed(f"the body did not come within {limits.timeout} seconds", ("body",))
+        raise Rejected(408, too_slow, connection="close") from None
+    return _parse(body, "body")
+
+
+async def _receive(request: Request, max_body: int) -> bytearray:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_body:
             too_large = ValidationFailed(f"the body may have {max_body} bytes at most", ("body",))
             raise Rejected(413, too_large, connection="close")
-    return _parse(body, "body")
+    return body
 
 
 def _parse(text: bytes | bytearray, name: str) -> Any:

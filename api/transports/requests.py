@@ -12,6 +12,7 @@ from api.access.callers import Caller
 from api.graphql.context import RequestContext, Services
 from api.graphql.running.execution import Executor
 from api.graphql.running.subscribing import Subscriptions
+from api.transports.reading import RequestLimits
 from api.transports.single import Reservations
 from api.transports.streams import Streams
 from domain.kernel.middleware import trace
@@ -21,7 +22,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is served at one GraphQL address. `max_body` is in bytes, `max_batch` in operations a request."""
+    """What is served at one GraphQL address; `limits` are those of requests over HTTP."""
 
     executor: Executor
     subscriptions: Subscriptions
@@ -29,8 +30,7 @@ class Endpoint:
     streams: Streams
     reservations: Reservations
     admissions: Admissions
-    max_body: int
-    max_batch: int
+    limits: RequestLimits
 
     def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
         """The context of a request of this caller with these headers, their names in lower case."""
