@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import Any, Literal, TypeGuard
 
@@ -32,6 +32,7 @@ from api.graphql.running.complexity import check_links
 from api.graphql.running.leaves import LeafExecutor, find_leaves
 from api.graphql.running.persisted import PersistedDocuments
 from api.graphql.running.places import places
+from api.graphql.running.plans import Plan, plan
 from api.graphql.running.selections import Selections
 from domain.kernel.errors import (
     NotTrusted,
@@ -128,9 +129,17 @@ class Stream:
 
     bound: CoreExecutor[Any]
     source: Any
+    _plans: dict[str, Plan] = field(default_factory=dict)
 
     def result(self, source: Mapping[str, Any]) -> Result | Awaitable[Result]:
         """The result for what the source says; a coroutine where something must be waited for."""
+        typename = source["__typename"]
+        planned = self._plans.get(typename)
+        if planned is None:
+            planned = self._plans[typename] = plan(self.bound, typename)
+        data = planned(source)
+        if data is not None:
+            return {"data": data}
         outcome: Any = execute_subscription_event(self.bound.build_per_event_executor(source))
         return _awaited(outcome) if _is_coroutine(outcome) else _completed(outcome)
 
