@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -17,16 +18,19 @@ from tests.support import eventually
 
 
 @pytest.fixture(scope="module")
-def nerve_url(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running API with a worker beside it, on a database of the module's own."""
-    folder, database = tmp_path_factory.mktemp("nerve"), f"test_{uuid4().hex}"
-    own = {
-        "NERVE_PORT": "0",
-        "NERVE_DATA_DIR": str(folder),
-        "NERVE_DATABASE": database,
-        "NERVE_MONGO_URL": mongo_url,
-        "NERVE_REDIS_URL": redis_url,
-    }
+def nerve_settings(mongo_url: str, redis_url: str) -> dict[str, str]:
+    """What all processes of one nerve share, with a database of the module's own."""
+    key = b64encode(os.urandom(32)).decode()
+    database = f"test_{uuid4().hex}"
+    return {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "master_key": key}
+
+
+@pytest.fixture(scope="module")
+def nerve_url(nerve_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running API with a worker beside it."""
+    folder = tmp_path_factory.mktemp("nerve")
+    shared = {f"NERVE_{name.upper()}": value for name, value in nerve_settings.items()}
+    own = {**shared, "NERVE_PORT": "0", "NERVE_DATA_DIR": str(folder)}
     nerve = subprocess.Popen([sys.executable, "-m", "api.cli", "dev"], env={**os.environ, **own})
     try:
         eventually(lambda: nerve.poll() is not None or running(folder) is not None, 60.0)
@@ -36,8 +40,8 @@ def nerve_url(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathF
     finally:
         nerve.terminate()
         nerve.wait(30)
-        with MongoClient[dict[str, object]](mongo_url) as client:
-            client.drop_database(database)
+        with MongoClient[dict[str, object]](nerve_settings["mongo_url"]) as client:
+            client.drop_database(nerve_settings["database"])
 
 
 @pytest.fixture(scope="module")

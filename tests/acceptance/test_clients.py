@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +15,12 @@ import pytest
 from tests.acceptance.clients.followers import Clients, Follower, GqlClients, Message, NpmClients
 from tests.acceptance.clients.programs import node_with_clients
 from tests.acceptance.clients.proxy import CuttingProxy
+from tests.served import Served, serve
 
 STATUSES = ["CREATED", "ASSIGNED", "STARTED", "COMPLETED"]
 NPM = ["graphql-ws", "urql", "urql-fetch", "apollo", "apollo-multipart", "graphql-sse", "graphql-sse-single"]
-CUTS = 3
 TASKS_BETWEEN_CUTS = 8
+Interruption = AbstractAsyncContextManager[Any]
 
 TASK = "fragment T on Task { __typename id title status priority agentId durationSeconds }"
 FOLLOW_EVENTS = """
@@ -101,7 +103,15 @@ async def api(nerve_url: str) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def proxy(nerve_url: str) -> AsyncIterator[CuttingProxy]:
+def other(nerve_settings: dict[str, Any]) -> Iterator[Served]:
+    """A second API of the same nerve."""
+    with serve(worker=False, **nerve_settings) as served:
+        yield served
+
+
+@pytest.fixture
+async def proxy(nerve_url: str, other: Served) -> AsyncIterator[CuttingProxy]:
+    """In front of the first API, to be turned to the other."""
     async with CuttingProxy(urlsplit(nerve_url).port or 80).running() as running:
         yield running
 
@@ -117,13 +127,14 @@ def open_clients(request: pytest.FixtureRequest) -> Callable[[str], Clients]:
 
 
 async def test_i10_clients_miss_and_repeat_nothing_over_lost_connections(
-    open_clients: Callable[[str], Clients], api: Api, proxy: CuttingProxy
+    open_clients: Callable[[str], Clients], api: Api, proxy: CuttingProxy, other: Served
 ) -> None:
-    """Each subscribes to events and to a view, runs mutations, is cut off and resumes."""
+    """Each subscribes to events and to a view, runs mutations, is cut off and resumes, also elsewhere."""
+    interruptions = (proxy.cut_off(), _moved(proxy, other.port), _stopped(proxy, proxy.target, other))
     async with open_clients(f"http://127.0.0.1:{proxy.port}/graphql") as clients:
         await clients.until(partial(_has_caught_up, 1))
         await _mutate_with_each(clients)
-        last = await _work_while_cutting(api, proxy, clients)
+        last = await _work_while(interruptions, api, clients)
         await _mutate_with_each(clients)
         await clients.until(lambda told: last in _fold(told.told["tasks"]))
         stored = await api.all_of(READ_EVENTS)
@@ -138,7 +149,7 @@ def _check_events(follower: Follower, stored: list[str]) -> None:
     """It was told every event since it began to listen, once and in order."""
     told = _events(follower)
     assert told == stored[stored.index(told[0]) :], follower.name
-    assert len(told) > CUTS * TASKS_BETWEEN_CUTS * len(STATUSES), follower.name
+    assert len(told) > 3 * TASKS_BETWEEN_CUTS * len(STATUSES), follower.name
 
 
 def _check_tasks(follower: Follower, rows: dict[str, Message]) -> None:
@@ -164,16 +175,32 @@ async def _mutate_with_each(clients: Clients) -> None:
     )
 
 
-async def _work_while_cutting(api: Api, proxy: CuttingProxy, clients: Clients) -> str:
-    """Change tasks all the while, cut the clients off in the middle; returns the id of a last, new task."""
+@asynccontextmanager
+async def _moved(proxy: CuttingProxy, target: int) -> AsyncIterator[None]:
+    """The clients are cut off, and come back to another API."""
+    async with proxy.cut_off():
+        proxy.target = target
+        yield
+
+
+@asynccontextmanager
+async def _stopped(proxy: CuttingProxy, target: int, other: Served) -> AsyncIterator[None]:
+    """The other API says that it goes, and the clients come to this one."""
+    proxy.target = target
+    other.stop()
+    yield
+
+
+async def _work_while(interruptions: Iterable[Interruption], api: Api, clients: Clients) -> str:
+    """Change tasks, and more while the clients are interrupted; returns the id of a last, new task."""
     agent = await api.do("registerAgent", name="Worker")
-    for cut in range(CUTS):
+    for number, interruption in enumerate(interruptions):
         seen = {name: len(one.told["events"]) for name, one in clients.followers.items()}
         work = asyncio.create_task(api.work(agent, TASKS_BETWEEN_CUTS))
         await clients.until(partial(_has_more_events, seen))
-        async with proxy.cut_off():
+        async with interruption:
             await work
-        await clients.until(partial(_has_caught_up, cut + 2))
+        await clients.until(partial(_has_caught_up, number + 2))
     await api.work(agent, 1)
     return await api.do("createTask", wait="PROJECTED", title="the last one")
 

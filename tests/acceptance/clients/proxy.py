@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager, suppress
 
 
 class CuttingProxy:
-    """Passes TCP connections on to `target`, a port of this machine, until `cut_off` resets them."""
+    """Passes TCP connections on to `target`, a port of this machine, until `cut_off` resets them.
+
+    Another `target` counts for connections from then on.
+    """
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._open: set[asyncio.StreamWriter] = set()
         self._passable = asyncio.Event()
         self._passable.set()
@@ -41,7 +44,7 @@ class CuttingProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._passable.wait()
-        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
         ends = {writer, upstream_writer}
         self._open |= ends
         await asyncio.gather(_pump(reader, upstream_writer), _pump(upstream_reader, writer))

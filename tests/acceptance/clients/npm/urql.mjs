@@ -32,9 +32,9 @@ function clientOf(url, exchanges, options) {
   const client = new Client({ url, preferGetMethod: false, exchanges, ...options });
 
   function follow(query, sink, variables = resumable()) {
-    client.subscription(query, variables).subscribe(async ({ data, error }) => {
-      if (error?.networkError && options?.fetchSubscriptions) {
-        // By HTTP urql leaves it to the application to subscribe again.
+    client.subscription(query, variables).subscribe(async ({ data, error, hasNext }) => {
+      if (options?.fetchSubscriptions && (error?.networkError || !hasNext)) {
+        // By HTTP urql leaves it to the application to subscribe again, also where a server went in order.
         await pause();
         follow(query, sink, { ...variables });
       } else if (error) {
