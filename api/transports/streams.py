@@ -103,6 +103,8 @@ class Stream:
             self.outstanding -= taken
             if self.paused and self.outstanding <= self._limit // 2:
                 self._resume()
+                # A transport with room takes all at once, and who is far behind may tell the next at once.
+                await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _resume(self) -> None:

@@ -190,6 +190,15 @@ async def test_who_is_resumed_may_fill_the_stream_and_another_has_the_next_turn(
     assert turns == ["first", "second", "first"]
 
 
+async def test_who_is_far_behind_leaves_room_for_others() -> None:
+    async with responding() as (stream, client, subscription, _):
+        subscription.when_resumed = lambda: stream.write(b"y" * 2 * LIMIT)
+        await until(lambda: client.offered == 1)
+        client.reads.set()
+        stream.write(b"x" * 2 * LIMIT)
+        await until(lambda: subscription.asked.count("resume") > 10)
+
+
 async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
     streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
     reservations, subscription = Reservations(streams, most=1, patience=0.01), Recorded()
