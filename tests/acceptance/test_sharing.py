@@ -1,0 +1,94 @@
+"""Who asks for the same shares executions, wherever it begins; who asks for something else does not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from graphql import parse
+
+from api.graphql.running.sharing import own_variable
+from tests.served import Served
+from tests.support import eventually
+
+
+def figures(served: Served) -> dict[str, float]:
+    """What the hub of events counts."""
+    lines = served.get("/metrics").text.splitlines()
+    told = [line.split() for line in lines if line.startswith("nerve_live_") and 'source="log"' in line]
+    return {name.partition("{")[0].removeprefix("nerve_live_"): float(value) for name, value in told}
+
+
+async def test_who_resumes_elsewhere_shares_what_comes_next(served: Served) -> None:
+    """One from now on, one from the beginning, one from the middle: one group, each with its own past."""
+    document = """subscription ($types: [String!], $from: Position) {
+      events(filter: {types: $types}, after: $from) { ... on Event { stream } ... on Message { position } }
+    }"""
+    types = ["agent.registered"]
+    made = [await asyncio.to_thread(served.do, "registerAgent", name=str(n)) for n in range(3)]
+    async with served.client() as client:
+        begun: dict[str, dict[str, Any]] = {
+            "now": {"types": types},
+            "middle": {"from": made[1]["position"], "types": types},
+            "first": {"types": types, "from": made[0]["position"]},
+        }
+        heard: dict[str, list[str]] = {name: [] for name in begun}
+        for name, variables in begun.items():
+            await client.subscribe(name, document, **variables)
+            while "stream" in (message := await client.next(name)):
+                heard[name].append(message["stream"])
+        before = figures(served)
+        assert (before["subscriptions"], before["groups"]) == (3, 1)
+        new = await asyncio.to_thread(served.do, "registerAgent", name="new")
+        for _ in begun:
+            message = await client.receive()
+            heard[message["id"]].append(message["payload"]["data"]["events"]["stream"])
+        assert figures(served)["executions_total"] == before["executions_total"] + 1
+    streams = [one["stream"] for one in (*made, new)]
+    assert heard == {"now": streams[3:], "middle": streams[2:], "first": streams[1:]}
+
+
+async def test_others_have_executions_of_their_own(served: Served) -> None:
+    """Another document, another variable, another operation of the same document."""
+    both = "subscription One { events { __typename } } subscription Two { events { ... on Event { id } } }"
+    filtered = "subscription ($c: ID) { events(filter: {correlation: $c}) { __typename } }"
+    asked: list[dict[str, Any]] = [
+        {"query": both, "operationName": "One"},
+        {"query": both, "operationName": "Two"},
+        {"query": filtered, "variables": {"c": "a"}},
+        {"query": filtered, "variables": {"c": "b"}},
+    ]
+    async with served.client() as client:
+        for name in range(8):
+            await client.send(type="subscribe", id=str(name), payload=asked[name % 4])
+            await client.next(str(name))
+        found = figures(served)
+    assert (found["subscriptions"], found["groups"]) == (8, 4)
+    await asyncio.to_thread(eventually, lambda: figures(served)["subscriptions"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("document", "name", "own"),
+    [
+        ("subscription ($a: Position) { events(after: $a) { __typename } }", None, "a"),
+        ("subscription ($a: Position = null) { x: events(after: $a, filter: {}) { __typename } }", None, "a"),
+        ("subscription ($a: Position) { events { __typename } }", None, None),
+        ("subscription { events(after: null) { __typename } }", None, None),
+        ("subscription ($a: Position, $b: ID) { task(id: $b, after: $a) { __typename } }", None, "a"),
+        ("subscription ($a: Position) { events(after: $a) { __typename @skip(if: $a) } }", None, None),
+        (
+            "subscription A($a: ID) { events(after: $a) { id } } query B($b: ID) { task(id: $b) { id } }",
+            "A",
+            "a",
+        ),
+        (
+            "subscription A($a: ID) { events(after: $a) { id } } query B($a: ID) { task(id: $a) { id } }",
+            "A",
+            None,
+        ),
+    ],
+)
+def test_the_variable_that_says_only_where_to_begin(document: str, name: str | None, own: str | None) -> None:
+    """What may be used for anything else keeps those apart who give it other values."""
+    assert own_variable(parse(document), name) == own
