@@ -152,14 +152,13 @@ class LiveHostile:
                 one.transport.abort()
 
     async def _round(self, nerve: Nerve, url: str) -> None:
-        bad = await asyncio.gather(*(listen(url, QUERY, small=True) for _ in range(self._size.vanishing + 2)))
+        bad = await asyncio.gather(*(listen(url, QUERY) for _ in range(self._size.vanishing + 2)))
         await self._send(nerve, self._size.burst, 0)
         self.outcome.before.append(await self._send(nerve, self._size.paced, SPACING))
         before = self._peak = self._memory()
         vanished = time.monotonic()
         for one in bad:
-            # A client that is gone without a word is one that takes nothing and says nothing.
-            one.transport.pause_reading()
+            one.stop_reading()
         slow = asyncio.create_task(_read_slowly(bad[0]))
         await self._send(nerve, self._size.burst, 0)
         self.outcome.during.append(await self._send(nerve, self._size.paced, SPACING))

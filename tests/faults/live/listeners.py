@@ -16,8 +16,11 @@ from websockets.uri import parse_uri
 
 from api.servers.embedded import LOOPBACK
 
+SEGMENT = 1_400
+"""Bytes of a packet, as between machines: with those of loopback the kernel holds megabytes of a socket."""
+
 SMALL = 4_096
-"""Bytes of the buffer of a client that will stop reading: what it does not take stays with the server."""
+"""Bytes of the buffer of a client that stops reading: what it does not take stays with the server."""
 
 
 class Listener(asyncio.Protocol):
@@ -55,6 +58,11 @@ class Listener(asyncio.Protocol):
                 self._say(type="subscribe", id="1", payload={"query": self._query})
         self._flush()
 
+    def stop_reading(self) -> None:
+        """Take nothing more, and say nothing more, without a word."""
+        self.transport.pause_reading()
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+
     def read_once(self) -> None:
         """Read what there is now in the kernel's buffer, and stop again."""
         self._once = True
@@ -81,15 +89,12 @@ class Listener(asyncio.Protocol):
             self.ready.set_exception(ConnectionError(f"cut off at the beginning: {exc}"))
 
 
-async def listen(
-    url: str, query: str, told: Callable[[float], None] = lambda _now: None, *, small: bool = False
-) -> Listener:
-    """A listener that is caught up; with `small` one that will stop reading."""
+async def listen(url: str, query: str, told: Callable[[float], None] = lambda _now: None) -> Listener:
+    """A listener that is caught up."""
     loop = asyncio.get_running_loop()
     connection = socket.socket()
     connection.setblocking(False)
-    if small:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
     await loop.sock_connect(connection, (LOOPBACK, parse_uri(url).port))
     _, listener = await loop.create_connection(lambda: Listener(url, query, told), sock=connection)
     await listener.ready
