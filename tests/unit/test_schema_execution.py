@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from graphql import DocumentNode, ExecutionResult, GraphQLObjectType, execute, parse
+from graphql.execution.collect_fields import CollectedFields
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,3 +174,22 @@ async def test_a_subscription_that_fails_on_its_way_ends_with_the_error() -> Non
     assert refused.value.result == {
         "errors": [{"message": "it is gone", "extensions": {"code": "NOT_FOUND"}}]
     }
+
+
+async def test_what_a_subscription_keeps_does_not_grow_with_what_it_has_told() -> None:
+    async def messages() -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield {"__typename": "TaskChanged", "id": "task-1", "task": ROW}
+
+    executor = Executor(SCHEMA)
+    text = "subscription { tasks { ... on TaskChanged { id task { id result } } } }"
+    prepared = executor.prepare(operation(text))
+    with resolving("Subscription", "tasks", lambda *_, **__: messages(), "subscribe"):
+        results = executor.subscribe(prepared, NOTHING).results()
+        kept = [_selections_kept() for _ in range(6) if "errors" not in await anext(results)]
+    assert len(set(kept[3:])) == 1, kept
+
+
+def _selections_kept() -> int:
+    gc.collect()
+    return sum(isinstance(one, CollectedFields) for one in gc.get_objects())

@@ -62,6 +62,8 @@ class LeafExecutor(Executor[Any]):
         """A subscription's events are executions of their own: each reads anew."""
         executor = super().build_per_event_executor(payload)
         executor.context_value = self.context_value.running(self.context_value.selections)
+        # graphql-core 3.3 shares it with all events; each adds what no other finds, and it would only grow.
+        executor._relevant_sub_fields = {}
         return executor
 
     def execute_field(
