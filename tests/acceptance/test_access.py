@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -69,6 +70,30 @@ async def test_what_is_done_over_a_socket_is_done_for_who_opened_it(
             messages = [await client.receive() for _ in range(3)]
             [event] = [one["payload"]["data"]["events"] for one in messages if one["id"] == "1"]
             assert event["actor"] == actor
+
+
+async def test_who_may_see_the_same_shares_what_is_told(
+    served: Served, tokens: Tokens, ada: Caller, shown: str
+) -> None:
+    """Whoever it is: one execution for all of a tenant who have the same roles."""
+    others = (
+        Caller(Scope(ada.scope.tenant, "bob"), "bob", ada.roles),
+        Caller(Scope(ada.scope.tenant, "eve"), "eve", frozenset({"reader"})),
+        Caller(Scope(uuid4().hex, "bob"), "bob", ada.roles),
+    )
+    await asyncio.to_thread(eventually, lambda: _groups(served) == 0)
+    groups = []
+    async with AsyncExitStack() as stack:
+        for who in (shown, *(tokens.grant(uuid4().hex, other) for other in others)):
+            await listen(await stack.enter_async_context(served.client(authorization=who)))
+            groups.append(_groups(served))
+    assert groups == [1, 1, 2, 3]
+
+
+def _groups(served: Served) -> int:
+    lines = served.get("/metrics").text.splitlines()
+    [line] = [line for line in lines if line.startswith('nerve_live_groups{source="log"}')]
+    return int(float(line.split()[-1]))
 
 
 @pytest.mark.parametrize(

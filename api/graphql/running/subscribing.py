@@ -43,13 +43,16 @@ class Subscriptions:
         return source.open(sink, key=self._key(prepared, context), telling=telling, weigh=len)
 
     def _key(self, prepared: Prepared, context: RequestContext) -> Hashable:
-        """Who gives the same asks for the same, wherever each of them begins."""
+        """Who gives the same asks for the same, wherever each of them begins.
+
+        What one may see depends on tenant and roles, and not on who of them it is.
+        """
         operation, caller = prepared.operation, context.caller
         variables = dict(operation.variables or {})
         if variables:
             variables.pop(self._own_variable(prepared), None)
         values = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-        return prepared.text, operation.operation_name, values, caller.scope, caller.roles
+        return prepared.text, operation.operation_name, values, caller.scope.tenant, caller.roles
 
     def _own_variable(self, prepared: Prepared) -> str:
         """The name of the variable that says where the subscriber begins; empty where there is none."""
