@@ -92,8 +92,8 @@ class SocketProtocol(asyncio.Protocol):
         for event in self._parser.events_received():
             if isinstance(event, Request):
                 self._shake_hands(event)
-            elif isinstance(event, Frame) and not self._ending:
-                self._take(event)
+            elif isinstance(event, Frame) and self._connection:
+                self._take(event, self._connection)
         self._write()
 
     def pause_writing(self) -> None:
@@ -153,7 +153,7 @@ class SocketProtocol(asyncio.Protocol):
         if self._connection and not self._connection.initialised:
             self.close(INIT_TIMEOUT, "Connection initialisation timeout")
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame, connection: Connection) -> None:
         try:
             if frame.opcode is Opcode.BINARY:
                 raise Violation(BAD_REQUEST, "Invalid message: not text")
@@ -161,21 +161,12 @@ class SocketProtocol(asyncio.Protocol):
                 self._fragments += frame.data
                 if frame.fin:
                     text, self._fragments = self._fragments, bytearray()
-                    self._receive(text)
+                    connection.receive(text)
         except Violation as violation:
             self.close(violation.code, violation.reason)
         except Exception:
             logger.exception("a message could not be handled")
             self.close(INTERNAL_ERROR, "Something went wrong inside")
-
-    def _receive(self, text: bytearray) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        connection.receive(text)
-        if self._timer and connection.initialised and not self._ending:
-            self._timer.cancel()
-            self._timer = None
 
     def _pause(self) -> None:
         # Who does not read is not read from: answers to its pings and queries would pile up.

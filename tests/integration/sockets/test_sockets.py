@@ -63,7 +63,7 @@ async def test_I11_who_stops_reading_pauses_its_own_subscriptions_alone(rig: Rig
 
 async def test_I11_who_stops_reading_is_not_read_from(rig: Rig) -> None:
     """Else answers to its pings and queries would pile up."""
-    async with raw_socket(rig.port) as socket:
+    async with raw_socket(rig.port) as socket, raw_socket(rig.port) as other:
         subscribe(socket)
         stream = await rig.stream()
         for number in count():
@@ -73,6 +73,9 @@ async def test_I11_who_stops_reading_is_not_read_from(rig: Rig) -> None:
             await asyncio.sleep(0)
         socket.send({"type": "ping"})
         subscribe(socket, "2")
+        other.send({"type": "ping"})
+        assert await other.receive() == {"type": "pong"}
+        assert len(rig.streams) == 1
         assert await numbers(socket, number - 1) == list(range(number))
         assert await socket.receive() == {"type": "pong"}
         assert not (await rig.stream(1)).paused
