@@ -50,6 +50,7 @@ from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.generations import Generations
 from subscriptions.events import EventHub
 from subscriptions.feed import TOPIC, Feed
+from subscriptions.hub.ring import RingLimits
 from subscriptions.restored import refuse_shortfall
 from subscriptions.wakeups import Wakeups
 
@@ -165,7 +166,8 @@ async def _assemble(
     scan_limit = settings.scan_limit if settings.unindexed_queries == "refuse" else None
     readers = {name: ViewReader(standing, scan_limit) for name, standing in standings.items()}
     changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
-    live = {view.name: LiveView(readers[view.name], changes[view.name]) for view in views}
+    rings = RingLimits()
+    live = {name: LiveView(reader, changes[name], log.head, limits=rings) for name, reader in readers.items()}
     past = {
         name: PastReader(reader, log, settings.max_past_events, settings.wait_timeout)
         for name, reader in readers.items()
@@ -176,7 +178,8 @@ async def _assemble(
     related = {name: RelatedRows(standing, scan_limit) for name, standing in standings.items()}
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
     events = EventHub(log, feed)
-    metrics.watch_hub("log", events.tally)
+    for name, tally in {"log": events.tally, **{name: one.tally for name, one in live.items()}}.items():
+        metrics.watch_hub(name, tally)
     commands = CommandStatus(CommandWatch(log, feed, hints), readers)
     served = (related, live, past, letters, rebuilds, commands)
     services = Services(bus, log, feed, events, readers, *served, seal, *limits)

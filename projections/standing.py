@@ -57,6 +57,8 @@ class ViewStanding:
         self._read_at = 0.0
         self.edition = 0
         """The generation with which rows came to be others, when the view was looked at last."""
+        self.edition_since = 0
+        """The position that was reached then: whoever was told no more may hold rows as they were before."""
 
     def listen(self) -> Listener:
         """A listener of its own to the view's progress."""
@@ -90,7 +92,8 @@ class ViewStanding:
         known = (standing.revision, _readable(standing))
         # Never back: of two reads at once, the one that began first may end last.
         if self._known is None or known >= self._known:
-            self._known, self.edition = known, _edition(standing)
+            self._known = known
+            self.edition, self.edition_since = edition(standing)
         self._read_at = time.monotonic() if standing.active is not None else 0.0
         return standing
 
@@ -99,9 +102,10 @@ def _readable(standing: Standing) -> int:
     return standing.last + 1 if standing.active is None else standing.active
 
 
-def _edition(standing: Standing) -> int:
-    """What was noted when the active generation took its place, or its own number."""
+def edition(standing: Standing) -> tuple[int, int]:
+    """What was noted when the active generation took its place, or its own number; and where that was."""
     if standing.active is None:
-        return 0
-    edition: int = standing.generations[standing.active].notes.get("edition", standing.active)
-    return edition
+        return 0, 0
+    active = standing.generations[standing.active]
+    number = active.notes.get("edition", active.number)
+    return number, active.switched if number == active.number else active.notes.get("since", 0)

@@ -13,7 +13,7 @@ from subscriptions.hub.dispatcher import Dispatcher
 from subscriptions.hub.group import Group
 from subscriptions.hub.index import EventIndex
 from subscriptions.hub.member import Member
-from subscriptions.hub.origins import Complete, Tally, Telling
+from subscriptions.hub.origins import Complete, Page, Tally, Telling
 from subscriptions.hub.pulling import Puller, pull
 from subscriptions.hub.ring import RingLimits
 from subscriptions.hub.sinks import Sink, Subscription
@@ -160,7 +160,7 @@ class _Asked:
 
     async def catch_up(
         self, member: Member[Happened, Any], upto: int
-    ) -> AsyncGenerator[Sequence[Happened | CursorExpired], None]:
+    ) -> AsyncGenerator[Page[Happened], None]:
         """The events behind the member's place."""
         after = member.place
         if after is None or after >= Place(upto):
@@ -169,7 +169,7 @@ class _Asked:
         while True:
             events = await self._hub.log.search(self.tenant, self.query, position, PAGE, before=upto + 1)
             if happened := [one for one in map(_happened, events) if one.place > after]:
-                yield happened
+                yield Page(happened, last=len(events) < PAGE)
             if len(events) < PAGE:
                 return
             position = events[-1].position

@@ -202,7 +202,7 @@ class Rig:
         self.standing = ViewStanding(self.view, *parts)
         self.reader = ViewReader(self.standing)
         self.changes = LiveChanges(self.standing, self.poll_interval)
-        self.live = LiveView(self.reader, self.changes)
+        self.live = LiveView(self.reader, self.changes, self.log.head)
         site = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
         self.rebuilds = Rebuilds([self.view], Site(*site, self.poll_interval), self.partitions)
         self._minutes = count()

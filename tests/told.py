@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from subscriptions.hub.group import Group
 from subscriptions.hub.member import Member
-from subscriptions.hub.origins import Choice, Complete, Tally
+from subscriptions.hub.origins import Choice, Complete, Page, Tally
 from subscriptions.hub.ring import RingLimits
 from subscriptions.hub.sinks import Chunk
 from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
@@ -46,9 +46,7 @@ class Past:
         if member.place is not None and member.place.position > self.position:
             raise Complete(CursorExpired(Place(self.position)))
 
-    async def catch_up(
-        self, member: Member[Note, Told], upto: int
-    ) -> AsyncGenerator[Sequence[Note | CursorExpired], None]:
+    async def catch_up(self, member: Member[Note, Told], upto: int) -> AsyncGenerator[Page[Note], None]:
         own = None if self.own is None else self.own()
         member.own = own
         after = Place(upto) if member.place is None else member.place
@@ -58,7 +56,7 @@ class Past:
             await asyncio.sleep(0)
             if not found:
                 return
-            yield seen(own, [Note(place, erasure) for place in found])
+            yield Page(seen(own, [Note(place, erasure) for place in found]), last=len(found) < self.page)
             after = found[-1]
 
     def left(self) -> None:

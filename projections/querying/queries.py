@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,9 @@ from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.querying.searching import parse_search
-from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, row_key
+from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
 from projections.standing import ViewStanding
+from subscriptions.messages import Place
 
 PROMPT = 0.02
 """Seconds in which a view that is kept up to date has what was just written, on a machine at rest."""
@@ -99,12 +100,6 @@ class ViewReader:
         with unavailable_if_down():
             return await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone", "_position"))
 
-    async def stored(self, key: str) -> Row | None:
-        """The row of this key, even if it is gone."""
-        stored = await self._standing.rows()
-        with unavailable_if_down():
-            return await stored.find_one({"_id": key})
-
     async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, even if they are gone."""
         stored = await self._standing.rows()
@@ -159,36 +154,39 @@ class ViewReader:
             return await stored.find_one(wanted, {"_id": 1}) is not None
 
     async def matching(
-        self, tenant: str, filter: Filter, position: int, limit: int | None = None
+        self, tenant: str, filter: Filter, position: int | None = None, limit: int | None = None
     ) -> list[Row]:
-        """The tenant's rows for which `filter` holds and that came to be up to `position`; at most `limit`.
+        """The tenant's rows for which `filter` holds, at most `limit`, and that came to be up to `position`.
 
         What changed last comes first. A row may be further on than `position`. Raises NotIndexed.
         """
-        wanted = {**_live(tenant), "_created": {"$lte": position}, **to_mongo(filter)}
+        wanted = {**_live(tenant), **to_mongo(filter)}
+        if position is not None:
+            wanted["_created"] = {"$lte": position}
         stored = await self._standing.rows()
         await self._guard.check(stored, tenant, filter)
         found = stored.find(wanted).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return list(await found.limit(limit or 0).to_list(None))
 
-    async def written(self) -> int:
-        """The position of the row that changed last: the view may be on its way there."""
-        stored = await self._standing.rows()
-        with unavailable_if_down():
-            last = await stored.find_one({}, {"_position": 1}, sort=LAST_CHANGED_FIRST)
-        return last["_position"] if last else 0
+    async def places(self, tenant: str, filter: Filter) -> list[tuple[str, Place]]:
+        """The id and the last change of each row for which `filter` holds, the latest first.
 
-    async def changed_since(self, tenant: str, position: int) -> AsyncGenerator[Row, None]:
-        """The tenant's rows that changed at `position` or later, gone ones too, by their last change.
-
-        A row that changes while this goes on may come again.
+        Raises NotIndexed.
         """
         stored = await self._standing.rows()
+        await self._guard.check(stored, tenant, filter)
+        wanted = {**_live(tenant), **to_mongo(filter)}
+        found = stored.find(wanted, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
-            wanted = {"_tenant": tenant, "_position": {"$gte": position}}
-            async for row in stored.find(wanted).sort(BY_CHANGE):
-                yield row
+            return [(row["id"], place(row)) for row in await found.to_list(None)]
+
+    async def changed_since(self, tenant: str, position: int, limit: int) -> list[Row]:
+        """The tenant's rows that changed at `position` or later, gone ones too, by their last change."""
+        stored = await self._standing.rows()
+        found = stored.find({"_tenant": tenant, "_position": {"$gte": position}}).sort(BY_CHANGE)
+        with unavailable_if_down():
+            return list(await found.limit(limit).to_list(None))
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
@@ -236,6 +234,11 @@ class ViewReader:
     def edition(self) -> int:
         """Of the rows, when the position was read last: see `ViewStanding.edition`."""
         return self._standing.edition
+
+    @property
+    def edition_since(self) -> int:
+        """See `ViewStanding.edition_since`."""
+        return self._standing.edition_since
 
     async def position(self) -> int:
         """The position up to which the view holds every change."""

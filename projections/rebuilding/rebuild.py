@@ -20,7 +20,7 @@ from projections.rebuilding.pace import Pace
 from projections.rebuilding.site import Site
 from projections.rebuilding.switching import Switch
 from projections.rows import collection
-from projections.standing import consumer_name
+from projections.standing import consumer_name, edition
 from projections.view import View
 from subscriptions.consuming.leases import Lease
 from subscriptions.consuming.standing import Generation, Standing, State
@@ -110,8 +110,8 @@ class Rebuild:
         assert standing.active is not None
         old = standing.generations[standing.active]
         same = old.code == new.code and comparison.equal and not comparison.moving
-        edition = (Notes.of(old.notes).edition or old.number) if same else new.number
-        self._notes = replace(self._notes, edition=edition)
+        number, since = edition(standing) if same else (new.number, 0)
+        self._notes = replace(self._notes, edition=number, since=since)
         await self._tell(Phase.SWITCHING)
         return await Switch(self._view, self._leader, self._site).run(standing)
 

@@ -159,7 +159,10 @@ class Generations:
         guard[f"generations.{new.number}.state"] = State.BUILDING.value
         kept = [one.number for one in seen.generations.values() if one.state is State.KEPT]
         states = {new.number: State.ACTIVE, old: State.KEPT}
-        set_ = {f"generations.{number}.state": state.value for number, state in states.items()}
+        set_: dict[str, Any] = {
+            f"generations.{number}.state": state.value for number, state in states.items()
+        }
+        set_ |= {f"generations.{new.number}.switched": reached}
         change = Change({"active": new.number, **set_}, unset=_places(kept))
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, _update(change))

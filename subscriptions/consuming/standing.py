@@ -1,7 +1,7 @@
 """How a durable consumer stands: its generations, and how far each is. One document holds it.
 
     {_id: "view.tasks", revision, last: 4, active: 3,
-     generations: {"3": {state, code, begun_at, notes,
+     generations: {"3": {state, code, begun_at, notes, switched,
                          partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
                    "4": {…}}}
 
@@ -85,7 +85,10 @@ class PartitionStanding:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it."""
+    """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it.
+
+    `switched` is how far all was when it took the place of another one, 0 where it did not.
+    """
 
     number: int
     state: State
@@ -93,6 +96,7 @@ class Generation:
     begun_at: datetime
     partitions: tuple[PartitionStanding, ...]
     notes: Mapping[str, Any]
+    switched: int = 0
 
     @property
     def position(self) -> int:
@@ -166,6 +170,7 @@ def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Genera
         stored["begun_at"],
         partitions,
         stored.get("notes", {}),
+        stored.get("switched", 0),
     )
 
 

@@ -32,6 +32,7 @@ class Member(Generic[M, R]):
     """
 
     __slots__ = (
+        "__weakref__",
         "_flows",
         "_group",
         "_own",
@@ -147,7 +148,7 @@ class Member(Generic[M, R]):
         if self._task is not None or self._paused:
             return
         self._group.check()
-        behind = self.cursor is None or self.cursor > self._group.told
+        behind = not self.begun or self.cursor is None or self.cursor > self._group.told
         if self._task is None and (behind or self._own is not None or self._group.condense is not None):
             self._task = asyncio.create_task(self._run())
         elif self._task is None:
@@ -159,7 +160,7 @@ class Member(Generic[M, R]):
                 if end is not None:
                     raise end
                 while not self._paused and not self._flows and self.open:
-                    await (self._catch_up() if self.cursor is None else self._follow_ring())
+                    await self._step()
             except Complete as complete:
                 await self._complete(complete.message)
         except Exception as error:
@@ -167,6 +168,14 @@ class Member(Generic[M, R]):
                 logger.exception("a subscription broke off")
             self.fail(error)
         self._task = None
+
+    async def _step(self) -> None:
+        if self.cursor is None:
+            await self._catch_up()
+        elif not self.begun:
+            await self._begin()
+        else:
+            await self._follow_ring()
 
     async def _complete(self, message: Common) -> None:
         """Tell this, and end the stream."""
@@ -180,10 +189,10 @@ class Member(Generic[M, R]):
     async def _catch_up(self) -> None:
         """Tell what is behind its place up to where the group is, which keeps what follows meanwhile."""
         group, origin = self._group, self._group.origin
-        if not self.begun:
-            await origin.ready(self)
-        elif self.place is not None and origin.position - self.place.position > origin.max_lag:
+        late = 0 if self.place is None else origin.position - self.place.position
+        if self.begun and self.place is not None and late > origin.max_lag:
             raise Complete(Lagged(self.place))
+        await origin.ready(self)
         if self._paused or not self.open:
             return
         group.check()
@@ -194,8 +203,12 @@ class Member(Generic[M, R]):
         self._telling = False
         if not complete:
             group.release(self)
-        elif not self.begun and self.cursor is not None:
-            result = await group.render(group.caught_up(upto))
+
+    async def _begin(self) -> None:
+        """Say that it has caught up, which it has up to its place."""
+        assert self.place is not None
+        result = await self._group.render(self._group.caught_up(self.place.position))
+        if not self._paused and self.cursor is not None:
             self.begun = True
             self._deliver([result])
 
@@ -204,13 +217,13 @@ class Member(Generic[M, R]):
         group, origin = self._group, self._group.origin
         erasure = origin.erasure
         async with aclosing(origin.catch_up(self, upto)) as pages:
-            async for messages in pages:
-                results = [await group.render(message) for message in messages]
+            async for page in pages:
+                results = [await group.render(message) for message in page.messages]
                 if self._paused or origin.erasure != erasure:
                     return False
-                self.place = messages[-1].place
+                self.place = page.messages[-1].place
                 self._deliver(results)
-                if self._paused:
+                if self._paused and not page.last:
                     return False
         self.place = Place(upto)
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from subscriptions.messages import Common, CursorExpired, Place
 
@@ -24,6 +24,13 @@ class Placed(Protocol):
 
 M = TypeVar("M", bound=Placed)
 M_contra = TypeVar("M_contra", bound=Placed, contravariant=True)
+
+
+class Page(NamedTuple, Generic[M]):
+    """Messages that are told at once to one that catches up; `last`: there is nothing behind them."""
+
+    messages: Sequence[M | CursorExpired]
+    last: bool = False
 
 
 class Telling(Protocol[M_contra, R_co]):
@@ -51,14 +58,12 @@ class Origin(Protocol[M]):
     def max_lag(self) -> int: ...
 
     async def ready(self, member: Member[M, Any]) -> None:
-        """Wait until one that begins, at its place or at none, can be told up to `position`.
+        """Wait until one can be told all from its place, or from none, up to `position`.
 
         Raises Complete where it cannot be begun there.
         """
 
-    def catch_up(
-        self, member: Member[M, Any], upto: int
-    ) -> AsyncGenerator[Sequence[M | CursorExpired], None]:
+    def catch_up(self, member: Member[M, Any], upto: int) -> AsyncGenerator[Page[M], None]:
         """What to tell it before what the group tells after position `upto`, in the order of places."""
 
     def left(self) -> None:

@@ -10,11 +10,13 @@ import pytest
 
 from domain.kernel.errors import ValidationFailed
 from projections.projecting.projector import Projector
+from projections.watching import reading
 from projections.watching.held import Changed, ChangeKind, Snapshot
 from projections.watching.live import LiveView, ViewMessage
 from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.consuming.leases import Lease
-from subscriptions.messages import CaughtUp, Lagged, Place
+from subscriptions.hub.ring import RingLimits
+from subscriptions.messages import CaughtUp, CursorExpired, Lagged, Place
 from tests.consumed import hold
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers
@@ -45,6 +47,8 @@ def short(message: ViewMessage) -> tuple[object, ...]:
             return ("CAUGHT UP",)
         case Lagged():
             return ("LAGGED",)
+        case CursorExpired():
+            return ("EXPIRED",)
 
 
 async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
@@ -153,8 +157,10 @@ async def ahead_of_its_checkpoint(rig: Rig) -> Lease:
 
 
 async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
-    mongo_url: str, redis_url: str, database: str
+    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Who comes then is told what is there after a while, as the checkpoint does not follow."""
+    monkeypatch.setattr(reading, "SETTLING", 0.3)
     async with open_rig(mongo_url, redis_url, database) as rig:
         lease = await ahead_of_its_checkpoint(rig)
         async with (
@@ -193,7 +199,7 @@ async def test_a_tenant_is_told_nothing_of_another(rig: Rig) -> None:
 
 
 async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig) -> None:
-    live = LiveView(rig.reader, rig.changes, max_lag=5)
+    live = LiveView(rig.reader, rig.changes, rig.log.head, max_lag=5, limits=RingLimits(entries=5))
     async with aclosing(live.watch_many("default")) as told:
         await hear(told, 2)
         await rig.append("note-0", Written(text="a"))
@@ -229,7 +235,7 @@ async def test_many_subscribers_cost_one_read_for_each_batch(
             await hear(told, 2)
         waiting = [asyncio.create_task(hear(told, 10)) for told in subscribers]
         async with asyncio.timeout(DEADLINE):
-            while rig.changes.cursors < 40:
+            while rig.live.tally.subscriptions < 40:
                 await asyncio.sleep(0)
         await rig.write(["warm"])
         await rig.projected()

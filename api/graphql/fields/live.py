@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Union
 
 import strawberry
@@ -13,17 +13,26 @@ from strawberry.utils.str_converters import to_camel_case
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
 from api.graphql.fields.queries import page_size
+from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
+from projections.querying.filters import Filter
+from projections.rows import Row
 from projections.view import View
-from projections.watching.held import Changed, ChangeKind, Snapshot
-from projections.watching.live import ViewMessage
-from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+from projections.watching.held import Changed, ChangeKind, Snapshot, Told
+from projections.watching.watchers import News
+from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged
 
 _AFTER = argument(
     "after",
     Position | None,
     "Resume behind this position: what changed since is told once, instead of a snapshot.",
+)
+_LATEST_ONLY = argument(
+    "latest_only",
+    bool,
+    "Who is slow is told the last state of each row that changed meanwhile, and not each change.",
+    default=False,
 )
 
 
@@ -78,7 +87,7 @@ class Messages:
 
 
 def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -> list[StrawberryField]:
-    """``task(id, after)`` and ``tasks(filter, first, after)``."""
+    """``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
     changed = messages.changed(view, row)
     one = messages.snapshot(
         view.type_name, output_field(view.single, row | None, "Null where there is none.")
@@ -90,7 +99,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
             messages.union(f"{view.type_name}Message", one, changed),
             "The row as it is, then each change of it after the view has it.",
             resolver=_watch_one(view),
-            arguments=[argument("id", strawberry.ID, "The id of the row."), _AFTER],
+            arguments=[argument("id", strawberry.ID, "The id of the row."), _AFTER, _LATEST_ONLY],
             subscription=True,
         ),
         output_field(
@@ -102,6 +111,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
                 argument("filter", filters | None, "Which rows."),
                 argument("first", int | None, "How many rows the snapshot has."),
                 _AFTER,
+                _LATEST_ONLY,
             ],
             subscription=True,
         ),
@@ -109,61 +119,61 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
 
 
 def _watch_one(view: View[Any]) -> Resolver:
-    async def subscribe(
-        _root: object, info: Info, *, id: str, after: str | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        context = info.context
-        live = context.services.live[view.name]
-        messages = live.watch_one(context.scope.tenant, id, after=_place(after, context))
+    def snapshot(rows: Sequence[Row]) -> dict[str, Any]:
+        return {"__typename": f"{view.type_name}Snapshot", view.single: rows[0] if rows else None}
 
-        def snapshot(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-            return {"__typename": f"{view.type_name}Snapshot", view.single: rows[0] if rows else None}
-
-        return _told(view, messages, snapshot, context)
+    def subscribe(
+        _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
+    ) -> SharedSource[News]:
+        wanted = info.context.services.live[view.name].one(id)
+        return _shared(view, info.context, wanted, 1, after, latest_only, snapshot)
 
     return subscribe
 
 
 def _watch_many(view: View[Any]) -> Resolver:
-    typename = f"{view.list_type_name}Snapshot"
+    def snapshot(rows: Sequence[Row]) -> dict[str, Any]:
+        return {"__typename": f"{view.list_type_name}Snapshot", view.name: rows}
 
-    async def subscribe(
+    def subscribe(
         _root: object,
         info: Info,
         *,
         filter: Mapping[str, Any] | None = None,
         first: int | None = None,
         after: str | None = None,
-    ) -> AsyncIterator[dict[str, Any]]:
-        context = info.context
-        live = context.services.live[view.name]
-        size = page_size(first, None, context.services.max_page)
-        messages = live.watch_many(context.scope.tenant, filter, first=size, after=_place(after, context))
-        return _told(view, messages, lambda rows: {"__typename": typename, view.name: rows}, context)
+        latest_only: bool = False,
+    ) -> SharedSource[News]:
+        services = info.context.services
+        wanted = services.live[view.name].many(filter)
+        size = page_size(first, None, services.max_page)
+        return _shared(view, info.context, wanted, size, after, latest_only, snapshot)
 
     return subscribe
 
 
-def _place(after: str | None, context: RequestContext) -> Place | None:
-    return None if after is None else context.open(after, "after")
-
-
-async def _told(
+def _shared(
     view: View[Any],
-    messages: AsyncGenerator[ViewMessage, None],
-    snapshot: Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]],
     context: RequestContext,
-) -> AsyncIterator[dict[str, Any]]:
-    """Each message as the client's selection reads it."""
-    async with aclosing(messages):
-        async for message in messages:
-            match message:
-                case Snapshot(rows, place):
-                    yield {**snapshot(rows), "position": context.seal(place)}
-                case Changed():
-                    yield _changed(view, message, context)
-                case CaughtUp() | Lagged():
-                    yield status(message, context)
+    wanted: Filter,
+    first: int,
+    after: str | None,
+    latest_only: bool,
+    snapshot: Callable[[Sequence[Row]], dict[str, Any]],
+) -> SharedSource[News]:
+    def told(message: News | Common) -> dict[str, Any]:
+        """The message as the client's selection reads it."""
+        match message:
+            case Snapshot(rows, place):
+                return {**snapshot(rows), "position": context.seal(place)}
+            case Told(changed):
+                return _changed(view, changed, context)
+            case _:
+                return status(message, context)
+
+    place = None if after is None else context.open(after, "after")
+    live, tenant = context.services.live[view.name], context.scope.tenant
+    return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
 
 
 def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict[str, Any]:

@@ -1,0 +1,213 @@
+"""Live views that are shared: whoever is in a group holds what is right, whenever it came, however slow."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from projections.rows import fields
+from projections.watching import watched
+from projections.watching.live import LiveView
+from projections.watching.watched import Watched
+from subscriptions.hub.member import Member
+from subscriptions.hub.ring import RingLimits
+from subscriptions.messages import Place
+from tests.integration.test_live_clients import churn
+from tests.notes import Rig, Scored, Written, open_rig
+from tests.watchers import AsTheyAre, Shared, Subscriber, until
+
+FILTERS: list[dict[str, Any]] = [{}, {"score": {"gt": 0}}, {"text": {"in": ["x", "y"]}}]
+
+
+@pytest.mark.parametrize(("later", "latest_only"), [(False, False), (True, False), (False, True)])
+async def test_i10_subscribers_of_one_group_hold_what_the_view_holds_whenever_they_came(
+    mongo_url: str, redis_url: str, database: str, later: bool, latest_only: bool
+) -> None:
+    """They are told fewer rows at first than there are, and pause and go on while rows change."""
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True) as writer,
+        open_rig(mongo_url, redis_url, database) as server,
+    ):
+        dice, subscribers = random.Random(3), list[Subscriber]()
+        groups = [
+            Shared(server.live, wanted, 2, AsTheyAre(later=later), latest_only=latest_only)
+            for wanted in FILTERS
+        ]
+        first = [group.join(Subscriber()) for group in groups]
+        for seed in range(12):
+            for group in groups:
+                subscribers.append(group.join(Subscriber()))
+                subscribers[-1].pausing = dice.randint(0, 3)
+            await churn(writer, 8, seed)
+            for one in dice.sample(subscribers, len(subscribers) // 2):
+                if one.member is not None:
+                    dice.choice([one.member.pause, one.member.resume])()
+        await writer.projected()
+        for one in subscribers:
+            assert one.member is not None
+            one.pausing = 0
+            one.member.resume()
+        await writer.append("note-end", Written(text="x"))
+        await writer.append("note-end", Scored(by=1))
+        head = await writer.projected()
+        await until(lambda: all(one.place and one.place.position >= head for one in (*first, *subscribers)))
+        for at, one in enumerate((*first, *subscribers)):
+            page = await server.reader.page("default", FILTERS[at % 3], first=100)
+            stored = {row["id"]: fields(row) for row in page.rows}
+            assert not one.wrong, one.wrong
+            assert one.snapshots == 1
+            assert one.rows.items() <= stored.items()
+        # Of these nothing is missing: all was told them.
+        for at, one in enumerate(first):
+            page = await server.reader.page("default", FILTERS[at], first=100)
+            assert one.rows == {row["id"]: fields(row) for row in page.rows}
+            assert one.member is not None
+            one.member.close()
+        for one in subscribers:
+            assert one.member is not None
+            one.member.close()
+        await until(lambda: not server.changes.cursors)
+
+
+async def settled_group(
+    rig: Rig, filter: dict[str, Any], first: int, **options: Any
+) -> tuple[Shared, AsTheyAre, Subscriber]:
+    telling = AsTheyAre()
+    group = Shared(rig.live, filter, first, telling, **options)
+    one = group.join(Subscriber())
+    await until(lambda: one.live)
+    return group, telling, one
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> Any:
+    async with open_rig(mongo_url, redis_url, database, work=True) as rig:
+        yield rig
+
+
+async def test_what_changes_is_rendered_once_and_who_joins_between_two_changes_shares_a_snapshot(
+    rig: Rig,
+) -> None:
+    await rig.write("ab")
+    await rig.projected()
+    group, telling, one = await settled_group(rig, {}, 5)
+    others = [group.join(Subscriber()) for _ in range(20)]
+    await until(lambda: all(other.live for other in others))
+    assert telling.rendered == 2, "a snapshot, and that it is all"
+    await rig.append("note-a", Scored(by=1))
+    await until(lambda: all(other.kinds == [("UPDATED", "note-a")] for other in (one, *others)))
+    assert telling.rendered == 3
+
+
+async def test_who_was_told_fewer_rows_is_told_of_the_others_as_they_come(rig: Rig) -> None:
+    await rig.write("abc")
+    await rig.projected()
+    group, _, one = await settled_group(rig, {"score": {"gte": 0}}, 2)
+    assert set(one.rows) == {"note-b", "note-c"}
+    await rig.append("note-a", Scored(by=1))
+    await until(lambda: one.kinds == [("ADDED", "note-a")])
+    other = group.join(Subscriber())
+    await until(lambda: other.live)
+    assert set(other.rows) == {"note-a", "note-c"}
+    await rig.append("note-b", Scored(by=-1))  # One holds it, and the other does not.
+    await until(lambda: one.kinds[1:] == [("REMOVED", "note-b")])
+    await rig.append("note-b", Scored(by=2))
+    await until(lambda: other.kinds == [("ADDED", "note-b")])
+    assert one.kinds[2:] == [("ADDED", "note-b")]
+    assert (one.wrong, other.wrong) == ([], [])
+    await until(lambda: isinstance(other.member, Member) and other.member.own is None)
+
+
+async def test_one_that_comes_back_does_not_change_what_the_others_hold(rig: Rig) -> None:
+    """For it the group learns of rows that the others were never told."""
+    await rig.write("abcd")
+    await rig.projected()
+    group, _, one = await settled_group(rig, {"score": {"gte": 0}}, 2)
+    back = group.join(Subscriber(exact=False), Place(4))
+    await until(lambda: back.live)
+    await rig.append("note-a", Scored(by=-1))
+    await until(lambda: back.kinds == [("REMOVED", "note-a")])
+    await rig.append("note-b", Scored(by=1))
+    await until(lambda: back.kinds[1:] == [("UPDATED", "note-b")])
+    assert one.kinds == [("ADDED", "note-b")]
+    assert not one.wrong
+
+
+async def test_one_that_is_slow_is_told_the_last_state_of_each_row_where_it_asks_for_that(rig: Rig) -> None:
+    await rig.write("a")
+    await rig.projected()
+    _, _, one = await settled_group(rig, {}, 5, latest_only=True)
+    assert one.member is not None
+    one.member.pause()
+    for _ in range(5):
+        await rig.append("note-a", Scored(by=1))
+    await rig.write("b")
+    await rig.append("note-b", Scored(by=1))
+    head = await rig.projected()
+    await until(lambda: rig.changes.reached >= head)
+    one.member.resume()
+    await until(lambda: one.place is not None and one.place.position >= head)
+    assert one.kinds == [("UPDATED", "note-a"), ("ADDED", "note-b")]
+    assert one.rows["note-a"]["score"] == 5
+
+
+async def test_one_that_the_ring_has_passed_reads_again_what_it_missed(rig: Rig) -> None:
+    live = LiveView(rig.reader, rig.changes, rig.log.head, limits=RingLimits(entries=2))
+    await rig.write("ab")
+    await rig.projected()
+    group = Shared(live, {}, 5, AsTheyAre())
+    one = group.join(Subscriber(exact=False))
+    await until(lambda: one.live)
+    assert one.member is not None
+    one.member.pause()
+    for name in "abab":
+        await rig.append(f"note-{name}", Scored(by=1))
+        await rig.projected()
+    await rig.write("c")
+    head = await rig.projected()
+    await until(lambda: rig.changes.reached >= head)
+    one.member.resume()
+    await until(lambda: len(one.kinds) >= 3)
+    assert one.kinds == [("UPDATED", "note-a"), ("UPDATED", "note-b"), ("ADDED", "note-c")]
+    await rig.append("note-a", Scored(by=1))
+    await until(lambda: one.kinds[3:] == [("UPDATED", "note-a")])
+    assert (one.snapshots, one.wrong) == (1, [])
+
+
+async def test_a_place_beyond_the_log_has_expired_and_one_that_too_much_changed_since(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "MAX_MISSED", 2)
+    await rig.write("abc")
+    await rig.projected()
+    for after, expired in ((Place(1_000), 1), (Place(0), 1), (Place(2), 0)):
+        one = Shared(rig.live, {}, 5, AsTheyAre()).join(Subscriber(), after)
+        await until(lambda one=one: one.live)
+        assert one.member is not None
+        assert (one.expired, one.snapshots, len(one.rows)) == (expired, expired, 3 if expired else 1)
+        one.member.close()
+
+
+async def test_ten_thousand_groups_of_as_many_rows_cost_a_change_no_more_than_one(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.write("a")
+    await rig.projected()
+    telling = AsTheyAre()
+    for i in range(10_000):
+        rig.live._group("default", rig.live.one(f"note-{i}"), 1, telling, lambda _message: 1)
+    _, _, one = await settled_group(rig, {"id": {"eq": "note-a"}}, 1)
+    took: list[Any] = []
+    take = Watched.take
+
+    def noted(self: Watched, row: Any) -> Any:
+        took.append(row)
+        return take(self, row)
+
+    monkeypatch.setattr(Watched, "take", noted)
+    await rig.append("note-a", Scored(by=1))
+    await until(lambda: one.kinds == [("UPDATED", "note-a")])
+    assert len(took) == 1
+    assert telling.rendered == 0

@@ -1,0 +1,118 @@
+"""Subscribers of live views that share what they are told, without a transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from projections.rows import fields
+from projections.watching.held import Changed, ChangeKind, Snapshot, Told
+from projections.watching.live import LiveView, ViewMessage
+from projections.watching.watchers import News
+from subscriptions.hub.sinks import Chunk, Subscription
+from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+
+DEADLINE = 30
+
+
+class AsTheyAre:
+    """Tells messages as they are, and counts how many it was given to render."""
+
+    def __init__(self, *, later: bool = False) -> None:
+        self._later = later
+        self.rendered = 0
+
+    def render(self, message: News | Common) -> Any:
+        self.rendered += 1
+        told = message.changed if isinstance(message, Told) else message
+        return self._told(told) if self._later else told
+
+    async def _told(self, message: ViewMessage) -> ViewMessage:
+        await asyncio.sleep(0)
+        return message
+
+    def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
+        return [{"message": str(error)}]
+
+
+class Subscriber:
+    """Holds what it is told, and notes what cannot be: of exact kinds, where it was never stranded."""
+
+    def __init__(self, *, exact: bool = True) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.kinds: list[tuple[str, str]] = []
+        self.place: Place | None = None
+        self.live = self.ended = False
+        self.wrong: list[Any] = []
+        self._exact = exact
+        self.snapshots = 0
+        self.expired = 0
+        self.pausing = 0
+        self.member: Subscription | None = None
+
+    def deliver(self, chunk: Chunk[Any]) -> None:
+        for message in chunk.results:
+            self._hear(message)
+        if self.pausing:
+            self.pausing -= 1
+            assert self.member is not None
+            self.member.pause()
+
+    def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
+        self.ended = True
+        if errors:
+            self.wrong.append(errors)
+
+    def _hear(self, message: ViewMessage) -> None:
+        match message:
+            case Snapshot(rows, _):
+                self.rows = {row["id"]: fields(row) for row in rows}
+                self.snapshots += 1
+            case Changed():
+                self._change(message)
+            case CaughtUp():
+                self.live = True
+            case CursorExpired():
+                self.live, self.expired = False, self.expired + 1
+            case Lagged():
+                pass
+        if not isinstance(message, Lagged):
+            if self.place is not None and message.place < self.place:
+                self.wrong.append((message, self.place))
+            self.place = message.place
+
+    def _change(self, change: Changed) -> None:
+        before = self.rows.get(change.id)
+        self.kinds.append((change.kind.value, change.id))
+        told = None if change.row is None else fields(change.row)
+        if change.kind is ChangeKind.REMOVED:
+            if self.live and self._exact and before is None:
+                self.wrong.append(change)
+            self.rows.pop(change.id, None)
+            return
+        assert told is not None
+        if self._exact and ((before is None) != (change.kind is ChangeKind.ADDED) or told == before):
+            self.wrong.append((before, change))
+        self.rows[change.id] = told
+
+
+async def until(what: Any) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not what():
+            await asyncio.sleep(0.005)
+
+
+class Shared:
+    """Who joins it asks for the same."""
+
+    def __init__(
+        self, live: LiveView, filter: dict[str, Any], first: int, telling: AsTheyAre, **options: Any
+    ) -> None:
+        parts = {"key": object(), "telling": lambda: telling, "weigh": lambda _message: 100, **options}
+        self._open: Any = partial(live.open, "default", live.many(filter), first, **parts)
+
+    def join(self, one: Subscriber, after: Place | None = None) -> Subscriber:
+        one.member = self._open(after, one)
+        return one
