@@ -65,10 +65,10 @@ class Deployment:
     def worker(self) -> Child:
         return self.start("api.cli", "worker")
 
-    def api(self) -> str:
+    def api(self, **environment: str) -> str:
         """Start an API process; its address once it serves."""
         port = free_port()
-        child = self.start("api.cli", "serve", NERVE_PORT=str(port), NERVE_HOST=LOOPBACK)
+        child = self.start("api.cli", "serve", NERVE_PORT=str(port), NERVE_HOST=LOOPBACK, **environment)
         url = f"http://{LOOPBACK}:{port}"
         self.serving(url, child)
         return url

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from tests.faults.live import hostile, resumes
+from tests.faults.live import hostile, idle, resumes
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
@@ -76,9 +76,19 @@ def _hostile(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), [*outcome.wrongs, *late])
 
 
+def _idle(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """10,000 subscriptions that are told nothing: no query, less than 2% of a core above an idle server"""
+    size = idle.Size(sockets=1_000, operations=10, rounds=times, seconds=20)
+    outcome = idle.LiveIdle(folder, size).run(step)
+    above = 100 * outcome.above
+    busy = [] if above < idle.MOST else [f"{above:.2f}% of a core above an idle server"]
+    return Found(outcome.table(), [*outcome.wrongs, *busy])
+
+
 TRIALS = (
     Trial("live.resumed", 100, _resumed),
     Trial("live.hostile", 3, _hostile),
+    Trial("live.idle", 5, _idle),
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),
     Trial("views.rebuilt", 20, _rebuild),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -55,13 +55,16 @@ class Listener(asyncio.Protocol):
                 self._frame(event, now)
             else:
                 self._say(type="connection_init")
-                self._say(type="subscribe", id="1", payload={"query": self._query})
+                self._subscribe()
         self._flush()
 
     def stop_reading(self) -> None:
         """Take nothing more, and say nothing more, without a word."""
         self.transport.pause_reading()
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+
+    def _subscribe(self) -> None:
+        self._say(type="subscribe", id="1", payload={"query": self._query})
 
     def read_once(self) -> None:
         """Read what there is now in the kernel's buffer, and stop again."""
@@ -87,6 +90,33 @@ class Listener(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(ConnectionError(f"cut off at the beginning: {exc}"))
+
+
+class Crowded(Listener):
+    """One socket with a subscription for each query; `ready` is set once all are caught up."""
+
+    def __init__(self, url: str, queries: Sequence[str]) -> None:
+        super().__init__(url, "", lambda _now: None)
+        self._queries = queries
+        self._behind = len(queries)
+
+    def _subscribe(self) -> None:
+        for number, query in enumerate(self._queries):
+            self._say(type="subscribe", id=str(number), payload={"query": query})
+
+    def _frame(self, frame: Frame, now: float) -> None:
+        if frame.opcode is Opcode.TEXT and b'"CaughtUp"' in frame.data:
+            self._behind -= 1
+            if not self._behind:
+                self.ready.set_result(None)
+
+
+async def crowd(url: str, queries: Sequence[str]) -> Crowded:
+    """A socket whose subscriptions are all caught up."""
+    loop = asyncio.get_running_loop()
+    _, crowded = await loop.create_connection(lambda: Crowded(url, queries), LOOPBACK, parse_uri(url).port)
+    await crowded.ready
+    return crowded
 
 
 async def listen(url: str, query: str, told: Callable[[float], None] = lambda _now: None) -> Listener:
