@@ -113,8 +113,9 @@ class EventHub:
                 asked.group.check()
         news: dict[_Asked, list[Happened]] = {}
         for commit in commits:
-            happened = [_happened(event) for event in commit.events]
+            happened: list[Happened] = []
             for asked in self._index.find(commit):
+                happened = happened or [_happened(event) for event in commit.events]
                 if wanted := asked.wanted(commit.info, happened):
                     news.setdefault(asked, []).extend(wanted)
         for asked, messages in news.items():

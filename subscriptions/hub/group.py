@@ -23,7 +23,7 @@ INBOX = 10_000
 """Messages that may wait to be rendered; with more its subscribers have lagged, all of them."""
 
 SHARED = 4
-"""Renderings that are kept for who joins next."""
+"""Renderings that are kept, until more is told, for who joins next."""
 
 
 class Group(Generic[M, R]):
@@ -260,6 +260,7 @@ class Group(Generic[M, R]):
         if not entries:
             return
         number, self.told = self.told, self.told + len(entries)
+        self._shared.clear()
         if self._cursors:
             self._keep(number, entries)
         if self._flowing:
@@ -267,7 +268,12 @@ class Group(Generic[M, R]):
             self.tally.deliveries += len(entries) * len(self._flowing)
             for member in list(self._flowing):
                 if member.open:
-                    member.deliver(chunk)
+                    try:
+                        member.deliver(chunk)
+                    except Exception:
+                        # A sink must not raise; where one does, the others are told all the same.
+                        logger.exception("a subscriber could not be told, and is let go")
+                        member.close()
         for member in list(self._choosing):
             member.take(entries)
         self._announce()

@@ -221,6 +221,24 @@ async def test_what_cannot_be_rendered_ends_the_streams_of_its_group(
     assert "could not be rendered" in caplog.text
 
 
+async def test_a_sink_that_breaks_changes_nothing_for_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    """I11"""
+
+    class Breaking(list[Any]):
+        def append(self, chunk: Any) -> None:
+            raise RuntimeError("its transport is gone")
+
+    hub = Hub(AtOnce(), RingLimits(), Past())
+    readers = [hub.join(None) for _ in range(3)]
+    await hub.settle()
+    readers[1].chunks = Breaking()
+    hub.tell([1])
+    hub.tell([1])
+    assert [len(reader.places) for reader in readers] == [2, 0, 2]
+    assert hub.tally.subscriptions == 2
+    assert "could not be told" in caplog.text
+
+
 async def test_a_group_that_cannot_keep_up_says_so_to_its_subscribers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
