@@ -50,17 +50,27 @@ class BoundedHeads(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _wait(self) -> None:
-        self._timer = self.loop.call_later(self.patience, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
+        self._timer = self.loop.call_later(self.patience, self._time_out)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _time_out(self) -> None:
+        if self._answering:
+            # The next request began early; the one before is served first.
+            self._wait()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer with this status, unless nothing was asked or another answer is under way; then close."""
-        idle = self.cycle is None or self.cycle.response_complete
-        if self._size is not None and idle and not self.transport.is_closing():
+        if self._size is not None and not self._answering and not self.transport.is_closing():
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
@@ -14,6 +15,7 @@ from pymongo import MongoClient
 from api.servers.http import MAX_HEAD
 from tests.served import PATIENCE, Served, serve
 
+MUTATION = 'mutation { registerAgent(input: {name: "x"}) { receipt { version } } }'
 ASK = b"GET /healthz HTTP/1.1\r\nhost: nerve\r\n"
 
 
@@ -59,6 +61,21 @@ def test_that_holds_for_a_second_request_too(impatient: Served) -> None:
         first, second = rest(client).split(b"HTTP/1.1 ")[1:]
         assert first.startswith(b"200")
         assert second.startswith(b"408")
+
+
+def test_a_request_that_is_begun_early_does_not_end_the_answer_before(impatient: Served) -> None:
+    query = "subscription { events { __typename } }"
+    ask = f"GET /graphql?query={quote(query)} HTTP/1.1\r\nhost: nerve\r\naccept: text/event-stream\r\n\r\n"
+    with connected(impatient) as client:
+        client.sendall(ask.encode() + ASK)
+        read = b""
+        while b"CaughtUp" not in read:
+            read += client.recv(65_536)
+        with connected(impatient) as other:
+            assert rest(other) == b""
+        impatient.http.post("/graphql", json={"query": MUTATION})
+        while b'"Event"' not in read:
+            read += client.recv(65_536)
 
 
 def test_a_body_that_does_not_come_is_timed_out(impatient: Served) -> None:
