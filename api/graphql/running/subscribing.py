@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from api.encoding import encode
+from api.encoding import encode, encode_to_keep
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure
 from api.graphql.running.execution import CACHED_DOCUMENTS, Executor, Prepared, Refused, Stream
@@ -73,14 +73,14 @@ class _Rendered:
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
         result = self._result(self._told(message))
-        return encode(result) if isinstance(result, dict) else _encoded(result)
+        return encode_to_keep(result) if isinstance(result, dict) else _encoded(result)
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
         return [failure(GraphQLError(str(error), original_error=error))]
 
 
 async def _encoded(result: Awaitable[dict[str, Any]]) -> bytes:
-    return encode(await result)
+    return encode_to_keep(await result)
 
 
 class _Refused:

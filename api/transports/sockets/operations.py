@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from api.encoding import encode
+from api.encoding import encode, encode_to_keep
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure
 from api.graphql.running.execution import Executor, Prepared, Result
@@ -33,7 +33,7 @@ class Live:
         self._id = id
         self._outbox = outbox
         self._ended = ended
-        self._encoded = encode(id)
+        self._encoded = encode_to_keep(id)
         self._frames = next_frames(len(self._encoded))
 
     def deliver(self, chunk: Chunk) -> None:
