@@ -48,6 +48,14 @@ def test_who_says_nothing_is_let_go(impatient: Served) -> None:
         assert rest(client) == b""
 
 
+def read_until(client: socket.socket, wanted: bytes) -> None:
+    read = b""
+    while wanted not in read:
+        more = client.recv(65_536)
+        assert more, "the server has closed"
+        read += more
+
+
 @pytest.mark.parametrize("begun", [b"G", ASK, ASK + b"x-half: "])
 def test_a_head_that_does_not_come_to_its_end_is_timed_out(impatient: Served, begun: bytes) -> None:
     with connected(impatient) as client:
@@ -68,14 +76,11 @@ def test_a_request_that_is_begun_early_does_not_end_the_answer_before(impatient:
     ask = f"GET /graphql?query={quote(query)} HTTP/1.1\r\nhost: nerve\r\naccept: text/event-stream\r\n\r\n"
     with connected(impatient) as client:
         client.sendall(ask.encode() + ASK)
-        read = b""
-        while b"CaughtUp" not in read:
-            read += client.recv(65_536)
+        read_until(client, b"CaughtUp")
         with connected(impatient) as other:
             assert rest(other) == b""
         impatient.http.post("/graphql", json={"query": MUTATION})
-        while b'"Event"' not in read:
-            read += client.recv(65_536)
+        read_until(client, b'"Event"')
 
 
 def test_a_body_that_does_not_come_is_timed_out(impatient: Served) -> None:
