@@ -15,12 +15,17 @@ T = TypeVar("T")
 
 
 class Chunk(Generic[R]):
-    """Results in their order, shared by all to whom they are delivered at once."""
+    """Results in their order, shared by all to whom they are delivered at once.
 
-    __slots__ = ("_made", "results")
+    `piece` is what the last sink wrote of them, under a `key` by which the next one knows it as its own.
+    """
+
+    __slots__ = ("_made", "key", "piece", "results")
 
     def __init__(self, results: Sequence[R]) -> None:
         self.results = results
+        self.key: object = None
+        self.piece = b""
         self._made: dict[Hashable, Any] = {}
 
     def made(self, make: Callable[[Sequence[R]], T]) -> T:

@@ -15,9 +15,9 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from api.encoding import encode
-from api.transports.sockets.frames import PING, message_frame, next_frame, next_frames, text_frame
+from api.transports.sockets.frames import PING, message_frame, next_frame, text_frame
 from api.transports.sockets.life import Life
+from api.transports.sockets.operations import Live
 from api.transports.sockets.outbox import JOINED, Joint, Outbox
 from api.transports.sockets.turns import AT_ONCE, Turns
 from subscriptions.hub.sinks import Chunk
@@ -216,11 +216,13 @@ SIZES = (0, 1, 50, 75, 80, 126, 1_000, 65_450, 65_500, 66_000)
     st.lists(st.text(min_size=1) | st.sampled_from("12"), max_size=4),
     st.lists(st.sampled_from(SIZES).map(lambda size: b'"%b"' % (b"x" * size)), max_size=3),
 )
-def test_results_are_framed_as_next_messages_of_each_operation(ids: list[str], results: list[bytes]) -> None:
-    chunk = Chunk(results)
-    for name in ids:
-        encoded = encode(name)
-        frames = read(chunk.made(next_frames(len(encoded))).of(encoded))
+async def test_results_are_framed_as_next_messages_of_each_operation(
+    ids: list[str], results: list[bytes]
+) -> None:
+    chunk, pipes = Chunk(results), [Pipe() for _ in ids]
+    for name, pipe, outbox in zip(ids, pipes, outboxes(*pipes), strict=True):
+        Live(name, outbox, lambda _id: None).deliver(chunk)
+        frames = read(b"".join(pipe.written))
         assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
         assert [orjson.loads(frame.data) for frame in frames] == [
             {"id": name, "type": "next", "payload": orjson.loads(result)} for result in results

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from struct import pack
 
-from api.encoding import encode
+from api.encoding import encode, encode_to_keep
 
 PING = b"\x89\x00"
 """A ping without a payload: a pong needs none to show that somebody is there."""
@@ -23,11 +23,10 @@ class NextFrames:
     They are made but for the ids: what stands between those is shared, however many ids there are.
     """
 
-    __slots__ = ("_data", "_id", "_pieces")
+    __slots__ = ("_pieces",)
 
     def __init__(self, size: int, results: Sequence[bytes]) -> None:
         self._pieces: list[bytes] = []
-        self._id = self._data = b""
         end = b""
         for result in results:
             length = len(_BEGIN) + size + len(_MIDDLE) + len(result) + len(_END)
@@ -36,10 +35,14 @@ class NextFrames:
         self._pieces.append(end)
 
     def of(self, id: bytes) -> bytes:
-        """Those of the operation with this id, which is encoded. The last are kept: many ids are alike."""
-        if id != self._id:
-            self._id, self._data = id, id.join(self._pieces)
-        return self._data
+        """Those of the operation with this id, which is encoded."""
+        return id.join(self._pieces)
+
+
+@lru_cache(maxsize=1_000)
+def encoded_id(id: str) -> bytes:
+    """The id of an operation as JSON; ids that many clients use are the same object."""
+    return encode_to_keep(id)
 
 
 @lru_cache
@@ -60,7 +63,7 @@ def message_frame(message: dict[str, object]) -> bytes:
 
 def next_frame(id: str, result: bytes) -> bytes:
     """A ``next`` message of the operation, with an encoded result."""
-    encoded = encode(id)
+    encoded = encoded_id(id)
     return NextFrames(len(encoded), (result,)).of(encoded)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from api.encoding import encode, encode_to_keep
+from api.encoding import encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure
 from api.graphql.running.execution import Executor, Prepared, Result
 from api.transports.requests import traced
-from api.transports.sockets.frames import message_frame, next_frame, next_frames
+from api.transports.sockets.frames import encoded_id, message_frame, next_frame, next_frames
 from api.transports.sockets.outbox import Outbox
 from subscriptions.hub.sinks import Chunk, Subscription
 
@@ -33,11 +33,13 @@ class Live:
         self._id = id
         self._outbox = outbox
         self._ended = ended
-        self._encoded = encode_to_keep(id)
+        self._encoded = encoded_id(id)
         self._frames = next_frames(len(self._encoded))
 
     def deliver(self, chunk: Chunk) -> None:
-        self._outbox.write(chunk.made(self._frames).of(self._encoded))
+        if chunk.key is not self._encoded:
+            chunk.key, chunk.piece = self._encoded, chunk.made(self._frames).of(self._encoded)
+        self._outbox.write(chunk.piece)
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         self._outbox.write(completed(self._id) if errors is None else refused(self._id, errors))
