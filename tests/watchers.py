@@ -60,6 +60,14 @@ class Subscriber:
             assert self.member is not None
             self.member.pause()
 
+    def back(self) -> Subscriber:
+        """The same one, which was cut off; told what it missed, its kinds are not as exact."""
+        assert self.member is not None
+        self.member.close()
+        one = Subscriber(exact=False)
+        one.rows, one.place, one.wrong = dict(self.rows), self.place, self.wrong
+        return one
+
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         self.ended = True
         if errors:

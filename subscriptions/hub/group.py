@@ -10,7 +10,7 @@ from types import CoroutineType
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from subscriptions.hub.member import Member
-from subscriptions.hub.origins import M, Origin, Tally, Telling
+from subscriptions.hub.origins import Choice, M, Origin, Tally, Telling
 from subscriptions.hub.ring import Entry, Ring, RingLimits
 from subscriptions.hub.sinks import Chunk, Sink
 from subscriptions.messages import CaughtUp, Common, Place
@@ -274,8 +274,9 @@ class Group(Generic[M, R]):
                         # A sink must not raise; where one does, the others are told all the same.
                         logger.exception("a subscriber could not be told, and is let go")
                         member.close()
+        chunks: dict[tuple[Choice, ...], Chunk[R]] = {}
         for member in list(self._choosing):
-            member.take(entries)
+            member.take(entries, chunks)
         self._announce()
 
     def _keep(self, number: int, entries: Sequence[Entry[M, R]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -102,17 +102,16 @@ class Member(Generic[M, R]):
         self._group.release(self)
         self.place, self.begun = after, begun
 
-    def take(self, entries: Sequence[Entry[M, R]]) -> None:
-        """Hand it what it sees of these, in its own way; what it needs is rendered."""
+    def take(self, entries: Sequence[Entry[M, R]], chunks: dict[tuple[Choice, ...], Chunk[R]]) -> None:
+        """Hand it what it sees of these, in its own way; `chunks` are what others see who see it alike."""
         own = self._own
-        results: list[R] = []
-        for entry in entries:
-            choice = Choice.SAME if own is None else own.choose(entry.message)
-            if choice is Choice.SAME:
-                results.append(entry.result)
-            elif choice is Choice.OTHER and entry.other is not None:
-                results.append(entry.other)
-        self._deliver(results)
+        choices = tuple(Choice.SAME if own is None else own.choose(entry.message) for entry in entries)
+        chunk = chunks.get(choices)
+        if chunk is None:
+            chunk = chunks[choices] = Chunk([*_seen(entries, choices)])
+        if chunk.results and self.open:
+            self._group.tally.deliveries += len(chunk.results)
+            self.deliver(chunk)
 
     def passed(self, place: Place) -> None:
         """The ring holds no longer what comes after `place`, which is next for it."""
@@ -290,3 +289,11 @@ class Member(Generic[M, R]):
             self._group.leave(self)
             if self._task is not None and self._task is not asyncio.current_task():
                 self._task.cancel()
+
+
+def _seen(entries: Sequence[Entry[M, R]], choices: Sequence[Choice]) -> Iterator[R]:
+    for entry, choice in zip(entries, choices, strict=True):
+        if choice is Choice.SAME:
+            yield entry.result
+        elif choice is Choice.OTHER and entry.other is not None:
+            yield entry.other

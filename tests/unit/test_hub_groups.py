@@ -262,3 +262,12 @@ async def test_who_joins_at_the_same_place_shares_the_rendering_of_what_it_is_to
     assert hub.tally.executions == 1
     assert [reader.results for reader in readers] == [[CaughtUp(Place(0))]] * 10
     assert other(Note(Place(1), 0)).form == "other"
+
+
+async def test_who_sees_its_group_otherwise_but_as_others_do_is_handed_the_same_chunk() -> None:
+    hub = Hub(AtOnce(), RingLimits(), Past(own=Odd))
+    one, other = hub.join(None), hub.join(None)
+    await hub.settle()
+    hub.tell([1, 1, 1])
+    assert one.chunks[-1] is other.chunks[-1]
+    assert [note.form for note in one.notes] == [note.form for note in other.notes] == ["other", "note"]
