@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from redis.asyncio import Redis
 from rich.table import Table
 
-from tests.faults.deployment import Deployment
+from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.live.listeners import Crowded, crowd
 
 POLL_INTERVAL = 1.0
@@ -29,7 +29,10 @@ MOST = 2.0
 APP = "subscribed"
 """What the server with subscriptions is called in MongoDB's profile."""
 
-AT_ONCE = 50
+TOPICS = ("log", "view.tasks")
+"""What the subscriptions are about, as beats name it."""
+
+AT_ONCE = 20
 """Sockets that are opened at a time."""
 
 EVENTS = """subscription { events(filter: { streams: ["task-%d"] }) {
@@ -96,6 +99,8 @@ class LiveIdle:
     def __init__(self, folder: Path, size: Size) -> None:
         self._deployment = Deployment(folder)
         self._deployment.environment["NERVE_POLL_INTERVAL"] = str(POLL_INTERVAL)
+        # All of them come at once: whoever comes last waits.
+        self._deployment.environment["NERVE_INIT_TIMEOUT"] = str(PATIENCE)
         self._size = size
         self.outcome = Outcome(size)
 
@@ -158,16 +163,19 @@ def asked(mongo_url: str, database: str) -> Iterator[Callable[[], list[Any]]]:
 
 
 async def silence(redis_url: str, database: str, seconds: float) -> float:
-    """The longest time without a beat of the log within so many seconds."""
+    """The longest time without a beat of the log, or of the view, within so many seconds."""
     begun = time.monotonic()
-    heard = [begun]
+    heard = {topic: [begun] for topic in TOPICS}
     async with Redis.from_url(redis_url) as redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe(f"nerve:{database}")
         while (left := begun + seconds - time.monotonic()) > 0:
             message = await channel.get_message(timeout=left)
-            if message is not None and b"beat log " in message["data"]:
-                heard.append(time.monotonic())
-    return max(late - early for early, late in pairwise([*heard, begun + seconds]))
+            words = message["data"].decode().split(" ") if message is not None else [""]
+            for topic in TOPICS if words[0] == "beat" else ():
+                if topic in words:
+                    heard[topic].append(time.monotonic())
+    ends = [[*times, begun + seconds] for times in heard.values()]
+    return max(late - early for times in ends for early, late in pairwise(times))
 
 
 def query(number: int) -> str:
