@@ -177,7 +177,7 @@ async def _assemble(
     rebuilds = Rebuilds(views, site, settings.view_partitions)
     related = {name: RelatedRows(standing, scan_limit) for name, standing in standings.items()}
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
-    events = EventHub(log, feed)
+    events = EventHub(log, feed, limits=rings)
     for name, tally in {"log": events.tally, **{name: one.tally for name, one in live.items()}}.items():
         metrics.watch_hub(name, tally)
     commands = CommandStatus(CommandWatch(log, feed, hints), readers)
