@@ -112,6 +112,24 @@ async def test_nothing_goes_out_of_a_sealed_outbox_but_what_was_in_it() -> None:
     assert pipe.written == [b"in ", b"time"]
 
 
+async def test_what_the_kernel_does_not_take_waits_here_and_producers_go_on_when_most_of_it_is_out() -> None:
+    pipe, told = Pipe(0), list[str]()
+    [outbox] = outboxes(pipe, limit=399_999)
+    outbox.overflowing, outbox.relieved = (lambda: told.append("over")), (lambda: told.append("less"))
+    for _ in range(4):
+        outbox.write(b"x" * 100_000)
+    assert (len(pipe.written), outbox.outstanding, told) == (1, 400_000, [])
+    for _ in range(2):
+        outbox.write(b"x" * 100_000)
+        assert told == ["over"]
+    pipe.let(450_000)
+    assert (outbox.outstanding, told) == (150_000, ["over"])
+    pipe.let(100_000)
+    assert (outbox.outstanding, told) == (50_000, ["over", "less"])
+    pipe.let(100_000)
+    assert (len(b"".join(pipe.written)), told) == (600_000, ["over", "less"])
+
+
 MOVES = st.lists(
     st.tuples(st.just("write"), st.integers(0, 60_000))
     | st.tuples(st.just("let"), st.integers(1, 150_000))
@@ -188,6 +206,7 @@ def test_turns_start_each_once_in_order_and_never_too_many(moves: list[str], fir
     turns, started, added, gone = Turns(), list[Job](), list[Job](), set[Job]()
     held = False
     for move in ["add"] * first + moves:
+        before = list(started) if held and move != "release" else None
         running = [job for job in started if job not in gone]
         waiting = [job for job in added if job not in gone and job not in started]
         if move == "add":
@@ -205,6 +224,7 @@ def test_turns_start_each_once_in_order_and_never_too_many(moves: list[str], fir
         running = [job for job in started if job not in gone]
         waiting = [job for job in added if job not in gone and job not in started]
         assert len(running) <= AT_ONCE
+        assert before is None or started == before
         assert started == [job for job in added if job in started]
         assert held or not waiting or len(running) == AT_ONCE
 

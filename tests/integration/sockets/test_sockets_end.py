@@ -125,6 +125,26 @@ async def test_a_stopping_server_does_not_wait_for_who_does_not_read() -> None:
         assert rig.closes == {"1012": 1}
 
 
+async def test_I11_queries_of_who_stops_reading_wait_until_it_reads_again(rig: Rig) -> None:
+    rig.let.clear()
+    async with raw_socket(rig.port) as socket:
+        subscribe(socket, "live", EVENTS)
+        for number in range(40):
+            subscribe(socket, str(number), NAME)
+        stream = await rig.stream()
+        await until(lambda: rig.sockets.operations == 41)
+        told = 0
+        while not stream.paused:
+            stream.deliver(b'"%b"' % (b"x" * 50_000))
+            told += 1
+            await asyncio.sleep(0)
+        rig.let.set()
+        # Those whose turn it was are done, and the others have none.
+        await until(lambda: rig.sockets.operations == 9)
+        answers = [await socket.receive() for _ in range(told + 2 * 40)]
+    assert {answer["id"] for answer in answers} == {"live", *map(str, range(40))}
+
+
 async def test_queries_of_one_socket_run_a_few_at_a_time_and_all_are_answered(rig: Rig) -> None:
     rig.let.clear()
     async with raw_socket(rig.port) as socket:
