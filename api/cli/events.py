@@ -15,13 +15,13 @@ from api.cli.points import as_of
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
 from domain.kernel import RecordedEvent, Scope
-from domain.kernel.errors import NotFound
+from domain.kernel.errors import NotFound, OutsideLog
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.diff import Change, Operation
 from eventstore.reading.history import History
 from eventstore.reading.query import EventQuery
 from subscriptions.events import Happened
-from subscriptions.messages import Lagged, Place
+from subscriptions.messages import CursorExpired, Lagged, Place
 
 app = typer.Typer(help="Look at the log.", no_args_is_help=True)
 
@@ -129,6 +129,8 @@ async def _tail(query: EventQuery, after: int | None) -> None:
                     print_line(message.event)
                 elif isinstance(message, Lagged):
                     place = message.resume_after
+                elif isinstance(message, CursorExpired):
+                    raise OutsideLog(f"the log ends at {message.place.position}; begin behind that or before")
 
 
 def print_line(event: RecordedEvent) -> None:

@@ -201,9 +201,8 @@ def test_the_tail_prints_events_as_they_happen_until_ctrl_c(
     nerve: CliRunner, environment: dict[str, str]
 ) -> None:
     command = [NERVE, "events", "tail", "--after", "0", "--type", "agent.retired"]
-    with subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
-    ) as tail:
+    own = {**os.environ, **environment}
+    with subprocess.Popen(command, env=own, stdout=subprocess.PIPE, text=True) as tail:
         try:
             assert tail.stdout
             assert nerve.invoke(app, ["demo", "--duration", "0", "--agents", "2"]).exit_code == 0
@@ -261,6 +260,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "events replay --since 2026-01-31T12:00:00", 1, "has no time zone; write it as"),
     ({}, "events replay --since 9 --until 3", 1, "since is after until"),
     ({}, "events replay --stream task-none", 1, "there is no stream 'task-none'"),
+    ({}, "events tail --after 99999999", 1, "the log ends at "),
     ({}, "import log.txt", 1, "log.txt is of no known kind: "),
     ({}, "import log.csv", 1, "log.csv cannot be read: "),
 ]
