@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 from domain.kernel.errors import Unavailable
@@ -156,11 +156,13 @@ class Dispatcher:
         for row in rows:
             self.recent.add(row)
             for watched in self._index.concerned(row):
-                change = watched.take(row)
-                if change is not None:
-                    told.setdefault(watched, []).append(change)
+                with _apart(watched):
+                    change = watched.take(row)
+                    if change is not None:
+                        told.setdefault(watched, []).append(change)
         for watched, changes in told.items():
-            self.let_know(watched, changes)
+            with _apart(watched):
+                self.let_know(watched, changes)
         self.position = max(position, self.position)
         for wanted, told_of in self._waiting:
             if wanted <= self.position:
@@ -174,3 +176,13 @@ class Dispatcher:
             elif change.changed.id not in watched.held:
                 self._index.let_go(watched, watched.tenant, change.changed.id)
         watched.tell(changes)
+
+
+@contextmanager
+def _apart(watched: Watched) -> Iterator[None]:
+    """What goes wrong with one group, as a row that its filter cannot compare, is nothing to the others."""
+    try:
+        yield
+    except Exception as error:
+        logger.exception("a group of subscribers is let go")
+        watched.fail(error)

@@ -8,6 +8,7 @@ place, and nobody is told a state twice.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -25,6 +26,8 @@ from subscriptions.backoff import Backoff
 from subscriptions.hub.group import Group
 from subscriptions.hub.origins import Page
 from subscriptions.messages import CursorExpired, Place
+
+logger = logging.getLogger(__name__)
 
 PAGE = 200
 """Changes that are handed out at once to one that was away."""
@@ -100,6 +103,11 @@ class Watched:
             self._snapshot = None
             self.last = changes[-1]
             self._group.tell(changes)
+
+    def fail(self, error: Exception) -> None:
+        """It cannot be told what changes: their streams end."""
+        for member in list(self._present):
+            member.fail(error)
 
     def renew(self) -> None:
         """The view was made anew: tell where rows are others now."""
@@ -251,7 +259,9 @@ class Watched:
             try:
                 async with self._lock:
                     await self._refresh()
-            except Unavailable:
+            except Exception as error:
+                if not isinstance(error, Unavailable):
+                    logger.exception("subscribers cannot be told of rows that were made anew for now")
                 await asyncio.sleep(backoff.pause())
 
     async def _refresh(self) -> None:

@@ -131,3 +131,22 @@ async def test_I10_a_resumed_live_list_is_told_once_of_each_row_that_changed(ser
         assert told == {changed: ("UPDATED", "STARTED"), added: ("ADDED", "CREATED")}
         served.do("cancelTask", id=kept)
         assert (await client.next())["id"] == kept
+
+
+LATEST = TASKS.replace("after: $after)", "after: $after, latestOnly: true)")
+
+
+async def test_sockets_that_ask_for_the_same_are_told_the_same_bytes(served: Served) -> None:
+    """Also one that is told last states alone, as long as it is not slow, and one that comes back."""
+    wanted = {"title": {"eq": "shared"}}
+    async with served.client() as one, served.client() as other, served.client() as latest:
+        first, second = await start(one, TASKS, filter=wanted), await start(other, TASKS, filter=wanted)
+        assert first[0]["tasks"] == second[0]["tasks"] == []
+        await start(latest, LATEST, filter=wanted)
+        task = served.do("createTask", title="shared")["stream"]
+        told = [await client.next() for client in (one, other, latest)]
+    assert told[0] == told[1] == told[2]
+    assert (told[0]["kind"], told[0]["id"]) == ("ADDED", task)
+    async with served.client() as back:
+        *changes, _ = await start(back, TASKS, filter=wanted, after=second[-1]["position"])
+        assert [(change["kind"], change["id"]) for change in changes] == [("ADDED", task)]

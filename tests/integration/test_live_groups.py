@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from projections.querying.filters import Condition
 from projections.rows import fields
 from projections.watching import watched
 from projections.watching.live import LiveView
@@ -246,3 +247,20 @@ async def test_one_that_comes_back_begins_anew_where_changed_code_has_made_rows_
             await until(lambda: back.kinds == [("UPDATED", "note-a")])
             later = await caught_up(group.join(back.back(), back.place))
             assert (later.expired, later.kinds) == (0, [])
+
+
+async def test_a_filter_that_a_row_breaks_ends_its_own_streams_and_no_others(rig: Rig) -> None:
+    """No client can ask so: rows are made by code, which may put anything into a field."""
+    group, _, one = await settled_group(rig, {}, 5)
+    broken = Subscriber()
+    wanted = Condition("text", "lt", 5)
+    broken.member = rig.live.open(
+        "default", wanted, 5, None, broken, key="broken", telling=AsTheyAre, weigh=lambda _message: 1
+    )
+    await caught_up(broken)
+    await rig.write("a")
+    await until(lambda: one.kinds == [("ADDED", "note-a")])
+    assert broken.ended
+    await rig.write("b")
+    await until(lambda: len(one.rows) == 2)
+    assert (await caught_up(group.join(Subscriber()))).rows == one.rows
