@@ -70,7 +70,16 @@ def _resumed(folder: Path, times: int, step: Callable[[], None]) -> Found:
 
 def _hostile(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """a listener reads once a second, one not at all, 500 vanish without a word: the others notice nothing"""
-    size = hostile.Size(good=200, vanishing=500, rounds=times, paced=75, burst=500, ping_interval=20)
+    size = hostile.Size(
+        good=200,
+        vanishing=500,
+        rounds=times,
+        paced=75,
+        burst=500,
+        ping_interval=20.0,
+        max_outstanding=1_000_000,
+        own=False,
+    )
     outcome = hostile.LiveHostile(folder, size).run(step)
     late = [] if outcome.ratio <= hostile.RATIO else [f"the others' p99 is {outcome.ratio:.2f} times as long"]
     return Found(outcome.table(), [*outcome.wrongs, *late])

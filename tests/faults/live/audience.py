@@ -30,6 +30,7 @@ class Watcher:
         self.outages: list[float] = []
         self.cuts = 0
         self.stay = stay
+        self.over = False
         self._urls = urls
         self._streams = seed % 5 == 4
         self._chance = Random(seed)
@@ -37,8 +38,8 @@ class Watcher:
         self._line: Line | None = None
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        while True:
+        """Until it is over."""
+        while not self.over:
             try:
                 await self._connected(self._chance.choice(self._urls()))
             except Broken as broken:
@@ -97,20 +98,16 @@ class Audience(threading.Thread):
         self.watchers = [Watcher(wish, seed, lambda: self.urls, stay) for seed, wish in enumerate(wishes)]
         self.failure: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._work: asyncio.Future[Any] | None = None
 
     def run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             try:
                 runner.run(self._run())
-            except asyncio.CancelledError:
-                pass
             except BaseException as error:
                 self.failure = error
 
     async def _run(self) -> None:
-        self._work = asyncio.gather(*(watcher.run() for watcher in self.watchers))
-        await self._work
+        await asyncio.gather(*(watcher.run() for watcher in self.watchers))
 
     @property
     def live(self) -> bool:
@@ -120,20 +117,29 @@ class Audience(threading.Thread):
 
     def settle(self) -> None:
         """From now on nobody leaves by itself: cut everybody off a last time, each of whom resumes."""
-        done = threading.Event()
-
-        def cut() -> None:
-            for watcher in self.watchers:
-                watcher.stay = inf
-                watcher.told.live = False
-                watcher.cut()
-            done.set()
-
-        self._loop.call_soon_threadsafe(cut)
-        done.wait()
+        self._call(self._cut)
 
     def end(self) -> None:
         """Send everybody home."""
-        if self._work is not None:
-            self._loop.call_soon_threadsafe(self._work.cancel)
-        self.join()
+        for watcher in self.watchers:
+            watcher.over = True
+        if self.is_alive():
+            self._call(self._cut)
+            self.join()
+
+    def _cut(self) -> None:
+        for watcher in self.watchers:
+            watcher.stay = inf
+            watcher.told.live = False
+            watcher.cut()
+
+    def _call(self, what: Callable[[], None]) -> None:
+        """Do it in the loop's thread; returns when it is done."""
+        done = threading.Event()
+
+        def call() -> None:
+            what()
+            done.set()
+
+        self._loop.call_soon_threadsafe(call)
+        done.wait()

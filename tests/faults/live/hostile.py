@@ -21,7 +21,7 @@ from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.live.listeners import Listener, listen
 
 QUERY = """subscription { events(filter: {categories: ["document"]}) {
-  __typename ... on Message { position } ... on Event { id data } } }"""
+  __typename ... on Message { position } ... on Event { own: id data } } }"""
 
 PAYLOAD = 4_000
 """Bytes of an event's data."""
@@ -40,7 +40,9 @@ SPACING = 0.2
 class Size:
     """How many listen on, and how many vanish; events that are measured, and such that come at once.
 
-    `ping_interval` is the server's, in seconds: the others are to be looked at while it keeps the dead.
+    `ping_interval` is the server's, in seconds: the others are to be looked at while it keeps the dead;
+    `max_outstanding` are the bytes that it may hold for a socket. Where those who vanish ask for something of
+    their `own` each, none of those is shared.
     """
 
     good: int
@@ -49,6 +51,8 @@ class Size:
     paced: int
     burst: int
     ping_interval: float
+    max_outstanding: int
+    own: bool
 
 
 @dataclass
@@ -117,7 +121,10 @@ class LiveHostile:
 
     def __init__(self, folder: Path, size: Size) -> None:
         self._deployment = Deployment(folder)
-        self._deployment.environment["NERVE_PING_INTERVAL"] = str(size.ping_interval)
+        self._deployment.environment |= {
+            "NERVE_PING_INTERVAL": str(size.ping_interval),
+            "NERVE_MAX_OUTSTANDING_BYTES": str(size.max_outstanding),
+        }
         self._size = size
         self._numbers = count(1)
         self._crowd = _Crowd()
@@ -142,6 +149,8 @@ class LiveHostile:
                 *(listen(url, QUERY, self._crowd.member()) for _ in range(self._size.good))
             )
             watching = asyncio.create_task(self._watch())
+            # Not for those who will vanish: what the kernel keeps for them grows with what they have taken.
+            await self._send(nerve, self._size.burst, 0)
             for _ in range(self._size.rounds):
                 await self._round(nerve, url)
                 step()
@@ -152,8 +161,9 @@ class LiveHostile:
                 one.transport.abort()
 
     async def _round(self, nerve: Nerve, url: str) -> None:
-        bad = await asyncio.gather(*(listen(url, QUERY) for _ in range(self._size.vanishing + 2)))
-        await self._send(nerve, self._size.burst, 0)
+        numbers = range(self._size.vanishing + 2)
+        queries = [QUERY.replace("own", f"own{number}") if self._size.own else QUERY for number in numbers]
+        bad = await asyncio.gather(*(listen(url, query) for query in queries))
         self.outcome.before.append(await self._send(nerve, self._size.paced, SPACING))
         before = self._peak = self._memory()
         vanished = time.monotonic()

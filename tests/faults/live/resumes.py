@@ -115,6 +115,7 @@ class LiveResumes:
 
     def _listening(self) -> bool:
         """Whether everybody has been told at least once that it has all."""
+        assert self._heard.failure is None, repr(self._heard.failure)
         for watcher in self._heard.watchers:
             assert not watcher.told.wrongs, watcher.told.wrongs
         return all(watcher.told.caught for watcher in self._heard.watchers)
