@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import CoroutineType
 from typing import Any, Generic, TypeGuard, TypeVar
 
+from subscriptions.hub.flow import Flow
 from subscriptions.hub.member import Member
 from subscriptions.hub.origins import Choice, M, Origin, Tally, Telling
 from subscriptions.hub.ring import Entry, Ring, RingLimits
@@ -52,7 +53,7 @@ class Group(Generic[M, R]):
         self._telling = telling
         self._weigh = weigh
         self._members: set[Member[M, R]] = set()
-        self._flowing: dict[Member[M, R], None] = {}
+        self._flowing: Flow[R] = Flow()
         self._choosing: dict[Member[M, R], None] = {}
         self._cursors: dict[int, dict[Member[M, R], None]] = {}
         self._ring: Ring[M, R] = Ring(limits)
@@ -80,6 +81,7 @@ class Group(Generic[M, R]):
     def leave(self, member: Member[M, R]) -> None:
         """It is told nothing more."""
         self.stop_flow(member)
+        self._flowing.leave(member)
         self.release(member)
         self._members.discard(member)
         self.tally.subscriptions -= 1
@@ -166,12 +168,14 @@ class Group(Generic[M, R]):
 
     def flow(self, member: Member[M, R]) -> None:
         """From now on it is told what the group is told, at once."""
-        (self._flowing if member.own is None else self._choosing)[member] = None
+        if member.own is None:
+            self._flowing.add(member)
+        else:
+            self._choosing[member] = None
 
     def stop_flow(self, member: Member[M, R]) -> bool:
         """The opposite; whether it flowed."""
-        flowing = self._flowing if member in self._flowing else self._choosing
-        return flowing.pop(member, self) is None
+        return self._flowing.remove(member) or self._choosing.pop(member, self) is None
 
     async def render(self, message: M | Common) -> R:
         """What one subscriber, or some, are told alone; the latest is rendered once for all who need it."""
@@ -266,14 +270,7 @@ class Group(Generic[M, R]):
         if self._flowing:
             chunk = Chunk([entry.result for entry in entries])
             self.tally.deliveries += len(entries) * len(self._flowing)
-            for member in list(self._flowing):
-                if member.open:
-                    try:
-                        member.deliver(chunk)
-                    except Exception:
-                        # A sink must not raise; where one does, the others are told all the same.
-                        logger.exception("a subscriber could not be told, and is let go")
-                        member.close()
+            self._flowing.hand_out(chunk)
         chunks: dict[tuple[Choice, ...], Chunk[R]] = {}
         for member in list(self._choosing):
             member.take(entries, chunks)

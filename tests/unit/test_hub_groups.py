@@ -239,6 +239,22 @@ async def test_a_sink_that_breaks_changes_nothing_for_the_others(caplog: pytest.
     assert "could not be told" in caplog.text
 
 
+async def test_who_leaves_while_others_are_told_is_told_nothing() -> None:
+    class Closing(list[Any]):
+        def append(self, chunk: Any) -> None:
+            super().append(chunk)
+            assert readers[2].member is not None
+            readers[2].member.close()
+
+    hub = Hub(AtOnce(), RingLimits(), Past())
+    readers = [hub.join(None) for _ in range(4)]
+    await hub.settle()
+    readers[1].chunks = Closing(readers[1].chunks)
+    hub.tell([1])
+    hub.tell([1])
+    assert [len(reader.places) for reader in readers] == [2, 2, 0, 2]
+
+
 async def test_a_group_that_cannot_keep_up_says_so_to_its_subscribers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
