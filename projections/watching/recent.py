@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from weakref import WeakSet
 
-from projections.rows import Row
+from projections.rows import Row, place
 
 
 class Mark:
@@ -42,6 +42,11 @@ class Recent:
     def since(self, mark: Mark, tenant: str) -> dict[str, Row]:
         """The tenant's rows that changed after the mark, by id, as they are."""
         return {row["id"]: row for row in self._after(mark) if row["_tenant"] == tenant}
+
+    def unsurpassed(self, rows: Iterable[Row], mark: Mark, tenant: str) -> list[Row]:
+        """Of the rows, which were read after the mark, those of which no such or later state was told."""
+        told = self.since(mark, tenant)
+        return [row for row in rows if row["id"] not in told or place(told[row["id"]]) < place(row)]
 
     def _after(self, mark: Mark) -> Iterator[Row]:
         for number, row in reversed(self._rows.values()):

@@ -174,7 +174,7 @@ class Watched:
                 back.expired = True
             else:
                 await self._reading.settled(position, map(place, rows))
-                self._take_read(rows)
+                self._take_read(self._dispatcher.recent.unsurpassed(rows, mark, self.tenant))
             if not self._stale and self._reader.edition == edition:
                 back.missed = Missed(mark, rows)
         return back.expired
@@ -244,7 +244,10 @@ class Watched:
         self._take_read([one.row for one in unchanged if one.row is not None and one.place > known])
 
     def _take_read(self, rows: Iterable[Row]) -> None:
-        """Tell of states that were read and not told: who comes is told them, and all hold the same."""
+        """Tell of states that were read and not told: who comes is told them, and all hold the same.
+
+        None of them is older than what was told of the row: it might be taken for the one that comes next.
+        """
         known = Place(self.position)
         changes = [change for row in rows if (change := self.held.take(row, known)) is not None]
         self._dispatcher.let_know(self, changes)
@@ -275,11 +278,7 @@ class Watched:
         known = Place(self.position)
         rows = [row for row in (*others, *rows) if row["_created"] <= known.position]
         changed = self._dispatcher.recent.since(mark, self.tenant)
-        now = {
-            row["id"]: row
-            for row in rows
-            if row["id"] not in changed or place(changed[row["id"]]) < place(row)
-        }
+        now = {row["id"]: row for row in self._dispatcher.recent.unsurpassed(rows, mark, self.tenant)}
         complete = self._first is None or len(others) < self._first
         lost = [one for one in held if one not in changed and one not in now]
         changes = list(self.held.refresh(now.values(), lost, known, complete=complete))
