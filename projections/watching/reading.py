@@ -16,6 +16,9 @@ from subscriptions.messages import Place
 SETTLING = 2.0
 """Seconds that what was read waits for a checkpoint that is to follow rows which are written already."""
 
+RETURNING = 30.0
+"""And for one that comes back: what it is told of such rows it is told again, should it be cut off then."""
+
 PATIENCE = 60.0
 """Seconds of one wait for a view that is behind the place a subscriber resumes at."""
 
@@ -47,10 +50,11 @@ class Reading:
         rows = await self._reader.stored_rows([row_key(self._asked.tenant, one) for one in ids])
         return [row for row in rows if place(row) > after]
 
-    async def settled(self, position: int, places: Iterable[Place]) -> bool:
+    async def settled(self, position: int, places: Iterable[Place], *, returning: bool = False) -> bool:
         """Wait until all that was read has been told too; False where the view stands still before that."""
+        within = RETURNING if returning else SETTLING
         goal = max((one.position for one in places), default=0)
-        return await self._dispatcher.reach(max(goal, position), SETTLING)
+        return await self._dispatcher.reach(max(goal, position), within)
 
     async def view_there(self, position: int) -> int:
         """Wait until the view is where it was told to be: it may be built anew. Its position."""

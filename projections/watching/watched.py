@@ -173,7 +173,7 @@ class Watched:
             if len(rows) > MAX_MISSED:
                 back.expired = True
             else:
-                await self._reading.settled(position, map(place, rows))
+                await self._reading.settled(position, map(place, rows), returning=True)
                 self._take_read(self._dispatcher.recent.unsurpassed(rows, mark, self.tenant))
             if not self._stale and self._reader.edition == edition:
                 back.missed = Missed(mark, rows)
@@ -222,7 +222,8 @@ class Watched:
             position = await self._reading.view_there(0)
             places = await self._reader.places(self.tenant, self.filter)
             found = [Found(key, where, None) for key, where in places]
-            if not await self._reading.settled(position, (where for _, where in places)):
+            told = (where for _, where in places)
+            if not await self._reading.settled(position, told, returning=True):
                 ahead = [row_key(self.tenant, one.id) for one in found if one.place.position > self.position]
                 rows = {row["id"]: Found.whole(row) for row in await self._reader.stored_rows(ahead)}
                 found = [rows.get(one.id, one) for one in found]

@@ -161,6 +161,7 @@ async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
 ) -> None:
     """Who comes then is told what is there after a while, as the checkpoint does not follow."""
     monkeypatch.setattr(reading, "SETTLING", 0.3)
+    monkeypatch.setattr(reading, "RETURNING", 0.3)
     async with open_rig(mongo_url, redis_url, database) as rig:
         lease = await ahead_of_its_checkpoint(rig)
         async with (
