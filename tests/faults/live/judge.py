@@ -112,7 +112,7 @@ class Truth:
             if held is not None:
                 meant = last.changes if holds(last.row) else None
                 if changes(single, held) != meant:
-                    yield f"holds {key}, changed {changes(single, held)} times, and not {meant} times"
+                    yield f"holds {key}, told {told.story(key)}, and not {meant}"
             elif holds(last.row) and (last.position > started or not told.wish.partly):
                 yield f"does not hold {key}, changed {last.changes} times, last at position {last.position}"
 

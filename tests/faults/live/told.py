@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ class Told:
     expired: int = 0
     wrongs: list[str] = field(default_factory=list)
     _changes: dict[str, int] = field(default_factory=dict)
+    _story: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def connect(self) -> dict[str, Any]:
         """The variables of the next subscription, which resumes."""
@@ -85,8 +87,9 @@ class Told:
         assert self.wish.single is not None
         key, kind, row = message["id"], message["kind"], message[self.wish.single]
         count = -1 if row is None else changes(self.wish.single, row)
+        self._story[key].append(f"{kind} {count}{'' if self.live else ' coming back'}")
         if count <= self._changes.get(key, -1):
-            self._blame(f"was told {kind} {key}, changed {count} times, after {self._changes[key]} times")
+            self._blame(f"was told {kind} {key}, changed {count} times, after {self.story(key)}")
         if not self._expected(kind, key in self.held):
             self._blame(f"was told {kind} {key}, and {'holds' if key in self.held else 'does not hold'} it")
         self._changes[key] = count
@@ -111,6 +114,10 @@ class Told:
         self.live = True
         held = {key: self._changes[key] for key in self.held}
         self.caught.append(Caught(message["position"], now, held))
+
+    def story(self, key: str) -> str:
+        """All that was told of the row."""
+        return ", ".join(self._story[key])
 
     def _blame(self, what: str) -> None:
         self.wrongs.append(f"{self.wish.single or 'events'} {self.wish.filter}: {what}")
