@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         20.0, gt=0, description="Seconds between signs of life; a socket silent for two is cut."
     )
     max_outstanding_bytes: int = Field(
-        1_000_000, ge=1_000, description="Bytes that may wait for a client that reads slowly."
+        65_536, ge=1_000, description="Bytes that may wait for a client that reads slowly."
     )
     max_operations: int = Field(1_000, gt=0, description="Operations at a time over one socket or stream.")
     max_sockets: int = Field(

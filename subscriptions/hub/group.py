@@ -6,15 +6,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from types import CoroutineType
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Generic, TypeVar
 
 from subscriptions.hub.flow import Flow
 from subscriptions.hub.member import Member
 from subscriptions.hub.origins import Choice, M, Origin, Tally, Telling
+from subscriptions.hub.rendering import Rendering
 from subscriptions.hub.ring import Entry, Ring, RingLimits
 from subscriptions.hub.sinks import Chunk, Sink
-from subscriptions.messages import CaughtUp, Common, Place
+from subscriptions.messages import Place
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +23,12 @@ R = TypeVar("R")
 INBOX = 10_000
 """Messages that may wait to be rendered; with more its subscribers have lagged, all of them."""
 
-SHARED = 4
-"""Renderings that are kept, until more is told, for who joins next."""
-
 
 class Group(Generic[M, R]):
     """The subscribers of one source, in one form.
 
-    `other` is a message as those with an own view of it are told it, None where there is no such form.
-    `condense` makes of what a subscriber missed what it is told when it goes on. `weigh` tells the bytes of a
-    result.
+    `condense` makes of what a subscriber missed what it is told when it goes on; `weigh` and `other` are as
+    for its `rendering`.
     """
 
     def __init__(
@@ -49,18 +45,16 @@ class Group(Generic[M, R]):
         self.origin = origin
         self.tally = tally
         self.condense = condense
-        self._other = other
-        self._telling = telling
-        self._weigh = weigh
+        self.rendering = Rendering(telling, tally, weigh, other)
         self._members: set[Member[M, R]] = set()
         self._flowing: Flow[R] = Flow()
         self._choosing: dict[Member[M, R], None] = {}
         self._cursors: dict[int, dict[Member[M, R], None]] = {}
         self._ring: Ring[M, R] = Ring(limits)
+        self._chunk = limits.chunk
         self._inbox: deque[M] = deque()
         self._drain: asyncio.Task[None] | None = None
         self._published: asyncio.Event | None = None
-        self._shared: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=SHARED)
         self._erasure = origin.erasure
         self.told = 0
         self.owners = 0
@@ -105,7 +99,7 @@ class Group(Generic[M, R]):
             self._fail(error)
 
     def _tell_at_once(self, messages: Sequence[M]) -> None:
-        entries: list[Entry[M, R]] = []
+        entries, weight = list[Entry[M, R]](), 0
         for at, message in enumerate(messages):
             entry = self._entry(message)
             if not isinstance(entry, Entry):
@@ -114,13 +108,18 @@ class Group(Generic[M, R]):
                 self._drain = asyncio.create_task(self._drained(self._inbox, entry))
                 return
             entries.append(entry)
+            weight += entry.weight
+            if weight >= self._chunk:
+                # Who has enough with this pauses, and the rest does not wait in memory for it.
+                self._publish(entries)
+                entries, weight = [], 0
         self._publish(entries)
 
     def check(self) -> None:
         """Let go of what was rendered before an erasure: who has not had it reads it again."""
         if self._erasure != self.origin.erasure:
             self._erasure = self.origin.erasure
-            self._shared.clear()
+            self.rendering.forget()
             for member, place in self._let_go():
                 member.strand(place)
 
@@ -177,40 +176,6 @@ class Group(Generic[M, R]):
         """The opposite; whether it flowed."""
         return self._flowing.remove(member) or self._choosing.pop(member, self) is None
 
-    async def render(self, message: M | Common) -> R:
-        """What one subscriber, or some, are told alone; the latest is rendered once for all who need it."""
-        for known, rendered in self._shared:
-            if known is message:
-                return await asyncio.shield(rendered) if isinstance(rendered, asyncio.Future) else rendered
-        self.tally.executions += 1
-        result: Any = self._telling.render(message)
-        if not _is_coroutine(result):
-            self._shared.append((message, result))
-            return result  # type: ignore[no-any-return]
-        running: asyncio.Future[R] = asyncio.ensure_future(result)
-        self._shared.append((message, running))
-        return await asyncio.shield(running)
-
-    def caught_up(self, position: int) -> CaughtUp:
-        """The message, the same for all who are told it at this position."""
-        for known, _ in self._shared:
-            if isinstance(known, CaughtUp) and known.place.position == position:
-                return known
-        return CaughtUp(Place(position))
-
-    async def other(self, entry: Entry[M, R]) -> R | None:
-        """The entry in its other form, for one that began to see it so after it was rendered."""
-        message = self._other(entry.message) if entry.other is None else None
-        return entry.other if message is None else await self.render(message)
-
-    def other_message(self, message: M) -> M:
-        """The message in its other form."""
-        return self._other(message) or message
-
-    def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
-        """The errors with which streams end because of this."""
-        return self._telling.failed(error)
-
     async def until(self, number: int) -> None:
         """Wait until more was told; at once where that is so of what is before this number."""
         if self.told < number:
@@ -219,18 +184,7 @@ class Group(Generic[M, R]):
             await self._published.wait()
 
     def _entry(self, message: M) -> Entry[M, R] | Awaitable[Entry[M, R]]:
-        self.tally.executions += 1
-        result = self._telling.render(message)
-        second = self._other(message) if self.owners else None
-        other = None if second is None else self._telling.render(second)
-        if _is_coroutine(result) or _is_coroutine(other):
-            return self._rendered(message, result, other)
-        return Entry(message, result, other, self._weigh(result))  # type: ignore[arg-type]
-
-    async def _rendered(self, message: M, first: Any, second: Any) -> Entry[M, R]:
-        result = await first if _is_coroutine(first) else first
-        other = await second if _is_coroutine(second) else second
-        return Entry(message, result, other, self._weigh(result))
+        return self.rendering.entry(message, both=self.owners > 0)
 
     def _wait(self, messages: Sequence[M]) -> None:
         """Tell these after what is in the inbox, unless that has more than it may."""
@@ -264,7 +218,7 @@ class Group(Generic[M, R]):
         if not entries:
             return
         number, self.told = self.told, self.told + len(entries)
-        self._shared.clear()
+        self.rendering.forget()
         if self._cursors:
             self._keep(number, entries)
         if self._flowing:
@@ -290,7 +244,3 @@ class Group(Generic[M, R]):
         if self._published is not None:
             self._published.set()
             self._published = None
-
-
-def _is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
-    return type(value) is CoroutineType

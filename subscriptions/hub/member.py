@@ -141,7 +141,7 @@ class Member(Generic[M, R]):
         """End its stream with this error."""
         if self.open:
             self._leave()
-            self._sink.end(self._group.failed(error))
+            self._sink.end(self._group.rendering.failed(error))
 
     def _go_on(self) -> None:
         if self._task is not None or self._paused:
@@ -178,7 +178,7 @@ class Member(Generic[M, R]):
 
     async def _complete(self, message: Common) -> None:
         """Tell this, and end the stream."""
-        result = await self._group.render(message)
+        result = await self._group.rendering.alone(message)
         self._group.tally.lagged += isinstance(message, Lagged)
         if self.open:
             self._leave()
@@ -206,7 +206,7 @@ class Member(Generic[M, R]):
     async def _begin(self) -> None:
         """Say that it has caught up, which it has up to its place."""
         assert self.place is not None
-        result = await self._group.render(self._group.caught_up(self.place.position))
+        result = await self._group.rendering.alone(self._group.rendering.caught_up(self.place.position))
         if not self._paused and self.cursor is not None:
             self.begun = True
             self._deliver([result])
@@ -217,7 +217,7 @@ class Member(Generic[M, R]):
         erasure = origin.erasure
         async with aclosing(origin.catch_up(self, upto)) as pages:
             async for page in pages:
-                results = [await group.render(message) for message in page.messages]
+                results = [await group.rendering.alone(message) for message in page.messages]
                 if self._paused or origin.erasure != erasure:
                     return False
                 self.place = page.messages[-1].place
@@ -260,12 +260,13 @@ class Member(Generic[M, R]):
         chosen = [(entry, choice) for entry, choice in chosen if choice is not Choice.NOTHING]
         if group.condense is not None:
             messages = [
-                entry.message if choice is Choice.SAME else group.other_message(entry.message)
+                entry.message if choice is Choice.SAME else group.rendering.other_message(entry.message)
                 for entry, choice in chosen
             ]
-            return [await group.render(message) for message in group.condense(messages)]
+            return [await group.rendering.alone(message) for message in group.condense(messages)]
         results = [
-            entry.result if choice is Choice.SAME else await group.other(entry) for entry, choice in chosen
+            entry.result if choice is Choice.SAME else await group.rendering.other(entry)
+            for entry, choice in chosen
         ]
         return [result for result in results if result is not None]
 

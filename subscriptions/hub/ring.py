@@ -25,12 +25,13 @@ class Entry(NamedTuple, Generic[M, R]):
 class RingLimits:
     """What a ring holds at most, in entries and bytes, and in `total` bytes all rings that share this.
 
-    `used` is what all of them hold by now.
+    `chunk` are the bytes that are worth a chunk of their own. `used` is what all rings hold by now.
     """
 
     entries: int = 1_000
     weight: int = 1_000_000
     total: int = 16_000_000
+    chunk: int = 65_536
     used: int = 0
 
 

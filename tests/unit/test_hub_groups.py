@@ -24,7 +24,9 @@ ROUND = st.tuples(JOIN, TELL, ACT, WAIT, TELL, ACT, TELL, RARE | WAIT, ACT)
 STEPS = st.lists(
     ROUND | st.permutations([("tell", [1]), ("tell", [2]), ("wait", 2), ("erase", None)]), max_size=8
 ).map(lambda rounds: [step for steps in rounds for step in steps])
-LIMITS = st.builds(RingLimits, st.integers(0, 12), st.integers(0, 100), st.integers(0, 150))
+LIMITS = st.builds(
+    RingLimits, st.integers(0, 12), st.integers(0, 100), st.integers(0, 150), st.sampled_from([1, 20, 1_000])
+)
 TELLING = st.sampled_from([AtOnce, Later])
 
 
