@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from uuid import uuid4
+
+from pymongo import MongoClient
 
 from api.access.callers import Caller, Ended
+from domain.kernel import Scope
 from domain.kernel.errors import Forbidden, Unauthenticated
+from tests.served import Served, serve
 
 
 class Tokens:
@@ -56,3 +62,20 @@ class Tokens:
     def _run(self, function: Callable[[], object]) -> None:
         assert self._loop is not None, "no API is served with these tokens"
         self._loop.call_soon_threadsafe(function)
+
+
+@contextmanager
+def serve_with(tokens: Tokens, mongo_url: str, redis_url: str, **own: Any) -> Iterator[Served]:
+    """An API with a database of its own, for who shows one of the tokens."""
+    database = f"test_{uuid4().hex}"
+    servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(tokens, worker=False, **servers, **own) as served:
+        yield served
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
+
+
+def somebody() -> Caller:
+    """Somebody of a tenant of the test's own."""
+    tenant = uuid4().hex
+    return Caller(Scope(tenant, "ada"), f"ada@{tenant}", frozenset({"editor"}), credential=uuid4().hex)

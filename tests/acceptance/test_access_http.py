@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import orjson
 import pytest
-from pymongo import MongoClient
 
 from api.access.callers import Caller, Ended
 from api.ids import now
 from domain.kernel import Scope
-from tests.access import Tokens
-from tests.served import Served, serve
+from tests.access import Tokens, serve_with, somebody
+from tests.served import Served
 from tests.streamed import APOLLO, SSE, events, parts
 from tests.support import eventually
 
@@ -37,19 +35,13 @@ def tokens() -> Tokens:
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str, tokens: Tokens) -> Iterator[Served]:
-    database = f"test_{uuid4().hex}"
-    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    with serve(tokens, worker=False, max_sockets_per_subject=MOST, ping_interval=0.5, **own) as running_api:
-        yield running_api
-    with MongoClient[dict[str, object]](mongo_url) as client:
-        client.drop_database(database)
+    with serve_with(tokens, mongo_url, redis_url, max_sockets_per_subject=MOST, ping_interval=0.5) as served:
+        yield served
 
 
 @pytest.fixture
 def ada() -> Caller:
-    """Somebody of a tenant of the test's own."""
-    tenant = uuid4().hex
-    return Caller(Scope(tenant, "ada"), f"ada@{tenant}", credential=uuid4().hex)
+    return somebody()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ SIZE = Size(
     paced=5,
     burst=500,
     ping_interval=1.0,
-    max_outstanding=65_536,
     own=True,
 )
 

@@ -40,9 +40,8 @@ SPACING = 0.2
 class Size:
     """How many listen on, and how many vanish; events that are measured, and such that come at once.
 
-    `ping_interval` is the server's, in seconds: the others are to be looked at while it keeps the dead;
-    `max_outstanding` are the bytes that it may hold for a socket. Where those who vanish ask for something of
-    their `own` each, none of those is shared.
+    `ping_interval` is the server's, in seconds: the others are to be looked at while it keeps the dead. Where
+    those who vanish ask for something of their `own` each, nothing of what waits for them is shared.
     """
 
     good: int
@@ -51,7 +50,6 @@ class Size:
     paced: int
     burst: int
     ping_interval: float
-    max_outstanding: int
     own: bool
 
 
@@ -123,7 +121,6 @@ class LiveHostile:
         self._deployment = Deployment(folder)
         self._deployment.environment |= {
             "NERVE_PING_INTERVAL": str(size.ping_interval),
-            "NERVE_MAX_OUTSTANDING_BYTES": str(size.max_outstanding),
         }
         self._size = size
         self._numbers = count(1)
