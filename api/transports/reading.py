@@ -44,8 +44,10 @@ async def read_request(request: Request, limits: RequestLimits) -> Operation | l
     if request.method != "POST":
         return _read_url(request)
     body = await _read_body(request, limits)
-    if limits.max_batch == 1 or not isinstance(body, list):
+    if not isinstance(body, list):
         return read_input(Operation, body)
+    if limits.max_batch == 1:
+        raise ValidationFailed("there are no batches here; send each operation by itself", ("body",))
     if 0 < len(body) <= limits.max_batch and all(isinstance(one, dict) for one in body):
         return body
     raise ValidationFailed(f"a batch is a list of 1 to {limits.max_batch} objects", ("body",))

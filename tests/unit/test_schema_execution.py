@@ -192,4 +192,4 @@ async def test_what_a_subscription_keeps_does_not_grow_with_what_it_has_told() -
 
 def _selections_kept() -> int:
     gc.collect()
-    return sum(isinstance(one, CollectedFields) for one in gc.get_objects())
+    return sum(type(one) is CollectedFields for one in gc.get_objects())
