@@ -27,8 +27,10 @@ async def hold(rig: Rig, generation: int = 1, owner: str = "the test", code: str
 
 async def switch(rig: Rig, leader: Lease, reached: int) -> None:
     """Make the generation of `leader` the active one, which must be at `reached`; nobody is told."""
-    standing = await opened(rig)
-    assert standing.active is not None
-    held = await Leases(rig.database, "switching", TERM).take_over(standing, standing.active)
-    assert held is not None
+    held = None
+    while held is None:
+        # Somebody may take it between the look and the taking.
+        standing = await opened(rig)
+        assert standing.active is not None
+        held = await Leases(rig.database, "switching", TERM).take_over(standing, standing.active)
     assert await Generations(rig.database).switch(leader, held, reached)
