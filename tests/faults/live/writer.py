@@ -112,7 +112,8 @@ def _task(chance: Random, number: int) -> Iterator[Command]:
 
 def _document(chance: Random, number: int, own: list[str]) -> Iterator[Command]:
     """A document of its own, or one of those that change all the time."""
-    if chance.random() < 0.3:
+    lasting = chance.random() < 0.3
+    if lasting:
         key = chance.choice(own)
     else:
         key = f"document-n{number}"
@@ -123,7 +124,8 @@ def _document(chance: Random, number: int, own: list[str]) -> Iterator[Command]:
             yield PatchDocument(id=key, patch={f"edit-{edit}": number})
         else:
             yield RenameDocument(id=key, title=f"{chance.choice(TITLES)} {number}, {edit}")
-    if chance.random() < 0.2:
+    if not lasting and chance.random() < 0.3:
+        # The first version of one that changes all the time is too long ago to go back to.
         yield ArchiveDocument(id=key)
         yield RestoreDocument(id=key, version=1)
 
