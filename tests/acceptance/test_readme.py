@@ -117,6 +117,13 @@ async def test_the_operations_show_what_readme_says(session: AsyncClientSession)
     assert shown["kind"] == "ADDED"
     assert shown["task"] == {key: task[key] for key in ("id", "title", "status")}
     await live.aclose()
+    command = GraphQLRequest(
+        _graphql("Follow"), variable_values={"id": created["receipt"]["commandId"]}, operation_name="Follow"
+    )
+    followed = [result["command"] async for result in session.subscribe(command)]
+    stored = [message["receipt"] for message in followed if message["__typename"] == "CommandStored"]
+    assert [receipt["version"] for receipt in stored] == [1]
+    assert "tasks" in [message.get("view") for message in followed]
     agents = await session.execute(GraphQLRequest(_graphql("Busiest")))
     assert agents["agents"]["totalCount"] >= 0
     then = {"id": task["id"], "then": created["receipt"]["position"]}
