@@ -145,16 +145,7 @@ async def _assemble(
     settings: Settings, catalog: Catalog, views: Sequence[View[Any]], database: Database, wakeups: Wakeups
 ) -> Nerve:
     metrics = Metrics()
-    log = EventLog(
-        database,
-        catalog,
-        clock=now,
-        announce=partial(wakeups.announce, TOPIC),
-        fence_after=settings.fence_after,
-        masters=settings.masters,
-        archive=open_archive(settings),
-    )
-    await log.open()
+    log = await _open_log(settings, catalog, database, wakeups)
     checkpoints = Checkpoints(database)
     feed = Feed(log, wakeups, settings.poll_interval)
     rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
@@ -188,6 +179,20 @@ async def _assemble(
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
         letters=letters, changes=changes, rebuilds=rebuilds, services=services, metrics=metrics,
     )  # fmt: skip
+
+
+async def _open_log(settings: Settings, catalog: Catalog, database: Database, wakeups: Wakeups) -> EventLog:
+    log = EventLog(
+        database,
+        catalog,
+        clock=now,
+        announce=partial(wakeups.announce, TOPIC),
+        fence_after=settings.fence_after,
+        masters=settings.masters,
+        archive=open_archive(settings),
+    )
+    await log.open()
+    return log
 
 
 async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from projections.watching.held import Changed, ChangeKind, Snapshot
 from subscriptions import channels
 from subscriptions.channels import SingleChannel
+from tests.faults.test_feed_redis import follow as positions
 from tests.notes import Rig, Scored, open_rig
 from tests.support import Servers
 
@@ -64,17 +65,6 @@ async def scores(rig: Rig, upto: int, live: asyncio.Event) -> tuple[dict[str, li
             if sum(held.values()) == upto:
                 break
     return told, held
-
-
-async def positions(rig: Rig, upto: int) -> list[int]:
-    """Every position that a live follower from the beginning is handed."""
-    found: list[int] = []
-    async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0)) as batches:
-        async for batch in batches:
-            found += [commit.position for commit in batch.items]
-            if batch.position >= upto:
-                break
-    return found
 
 
 async def test_i6_messages_and_beats_that_are_lost_doubled_and_shuffled_change_nothing(
