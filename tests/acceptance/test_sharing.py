@@ -50,7 +50,7 @@ async def test_who_resumes_elsewhere_shares_what_comes_next(served: Served) -> N
 
 
 async def test_others_have_executions_of_their_own(served: Served) -> None:
-    """Another document, another variable, another operation of the same document."""
+    """Another document, another variable, another operation of the same document; not another socket."""
     both = "subscription One { events { __typename } } subscription Two { events { ... on Event { id } } }"
     filtered = "subscription ($c: ID) { events(filter: {correlation: $c}) { __typename } }"
     asked: list[dict[str, Any]] = [
@@ -59,8 +59,9 @@ async def test_others_have_executions_of_their_own(served: Served) -> None:
         {"query": filtered, "variables": {"c": "a"}},
         {"query": filtered, "variables": {"c": "b"}},
     ]
-    async with served.client() as client:
+    async with served.client() as one, served.client() as another:
         for name in range(8):
+            client = one if name < 4 else another
             await client.send(type="subscribe", id=str(name), payload=asked[name % 4])
             await client.next(str(name))
         found = figures(served)
