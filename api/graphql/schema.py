@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import strawberry
-from graphql import GraphQLSchema, print_schema
+from graphql import GraphQLSchema, get_nullable_type, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
@@ -103,7 +103,15 @@ class SchemaBuilder:
         )
         schema: GraphQLSchema = made._schema
         use_plain_values(schema)
+        _isolate_root_fields(schema)
         return schema
+
+
+def _isolate_root_fields(schema: GraphQLSchema) -> None:
+    """Make the fields of queries and mutations nullable, so that an error of one leaves the others alone."""
+    for root in (schema.query_type, schema.mutation_type):
+        for field in root.fields.values() if root else ():
+            field.type = get_nullable_type(field.type)
 
 
 def build_schema(catalog: Catalog, views: Sequence[View[Any]]) -> GraphQLSchema:

@@ -208,7 +208,7 @@ def test_links_are_fields_of_the_types_that_they_lead_from() -> None:
     )
     assert str(fields(schema, "Hook")["lamp"].type) == "Lamp"
     hooks = fields(schema, "Lamp")["hooks"]
-    assert str(hooks.type) == "HookConnection!" == str(fields(schema, "Query")["hooks"].type)
+    assert str(hooks.type) == "HookConnection" == str(fields(schema, "Query")["hooks"].type)
     assert {name: str(taken.type) for name, taken in hooks.args.items()} == {
         "filter": "HookFilter",
         "first": "Int",

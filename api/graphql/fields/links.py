@@ -76,7 +76,7 @@ def _add_many(shape: Shape, link: ToMany, target: Shape, types: TypeMap) -> None
         arguments.insert(1, order)
     field = output_field(
         link.name,
-        list_connection(target.view, target.row, types),
+        list_connection(target.view, target.row, types) | None,
         f"The {_words(target.view.name)} whose `{to_camel_case(link.by)}` names this.",
         resolver=LinkedRows("id", target.view, link.by),
         arguments=arguments,

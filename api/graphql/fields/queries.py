@@ -133,7 +133,7 @@ def _listing(fields: Sequence[str]) -> str:
 
 def list_connection(view: View[Any], row: Any, types: TypeMap) -> Any:
     """``TaskConnection``, for all lists of the view's rows."""
-    total = output_field("total_count", int, "How many rows the filter lets through.", resolver=_total)
+    total = output_field("total_count", int | None, "How many rows the filter matches.", resolver=_total)
     name = view.type_name
     return types.claim(f"{name}Connection", view.name, lambda: connection(name, row, types, total))
 

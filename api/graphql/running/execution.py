@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import CoroutineType
@@ -187,7 +187,8 @@ class Executor:
             outcome: Any = execute_root_selection_set(self._bind(prepared, context))
         except Refused as refused:
             return refused.result
-        return _completed(await outcome if _is_coroutine(outcome) else outcome)
+        done = await outcome if _is_coroutine(outcome) else outcome
+        return _completed(done, keep_data=prepared.kind is OperationType.MUTATION)
 
     def subscribe(self, prepared: Prepared, context: RequestContext) -> Stream:
         """A subscription that begins; raises Refused where it cannot."""
@@ -251,15 +252,32 @@ async def _awaited(outcome: Awaitable[ExecutionResult]) -> Result:
     return _completed(await outcome)
 
 
-def _completed(outcome: ExecutionResult) -> Result:
+def _completed(outcome: ExecutionResult, *, keep_data: bool = False) -> Result:
+    """Return the response to an execution.
+
+    Too many rows take the data of the whole response: which rows there are is arbitrary. With `keep_data`
+    they take only the fields they were selected in, as the receipts of a mutation must reach the client.
+    """
     result: Result = {"data": outcome.data}
     if outcome.errors:
-        for error in outcome.errors:
-            if isinstance(error.original_error, TooManyRows):
-                # Once is enough, and what there is of the response is all but arbitrary.
-                return {"data": None, "errors": [failure(error)]}
-        result["errors"] = [failure(error) for error in outcome.errors]
+        errors = list(_without_repeats(outcome.errors))
+        if not keep_data:
+            for error in errors:
+                if isinstance(error.original_error, TooManyRows):
+                    return {"data": None, "errors": [failure(error)]}
+        result["errors"] = [failure(error) for error in errors]
     return result
+
+
+def _without_repeats(errors: Sequence[GraphQLError]) -> Iterator[GraphQLError]:
+    """All errors, but of those about too many rows only the first of each root field."""
+    reported: set[str | int] = set()
+    for error in errors:
+        if isinstance(error.original_error, TooManyRows) and error.path:
+            if error.path[0] in reported:
+                continue
+            reported.add(error.path[0])
+        yield error
 
 
 def _is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:
