@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from api.graphql.scalars import write_moment
+from domain.kernel.rfc3339 import write_moment
 
 
 def encode(message: object) -> bytes:

@@ -19,10 +19,10 @@ from typing import Any
 from urllib.parse import quote
 
 from api.encoding import encode
-from api.graphql.scalars import write_moment
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.personal import personal_fields
+from domain.kernel.rfc3339 import write_moment
 
 
 def to_lines(commit: Commit, *, personal: bool) -> bytes:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from functools import partial
+from types import NoneType
+from typing import Any, Union, get_args, get_origin
 
 import strawberry
 from graphql import (
@@ -20,6 +22,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
+    Undefined,
 )
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -30,14 +33,24 @@ Resolver = Callable[..., Any]
 """As graphql-core calls it: ``(source, info, **arguments)``, arguments under their Python names."""
 
 _RESOLVER = "resolver"
+_NULL_IS_ABSENT = "null is absent"
 
 
 def argument(
     name: str, annotation: Any, description: str, *, default: object = strawberry.UNSET
 ) -> StrawberryArgument:
-    """An argument of a field; a trailing underscore keeps its name off Python's keywords."""
+    """An argument of a field; a trailing underscore keeps its name off Python's keywords.
+
+    One with a default may be null too, which is then the same as leaving it out.
+    """
+    optional = default is not strawberry.UNSET and not _is_optional(annotation)
     return StrawberryArgument(
-        name, _graphql_name(name), StrawberryAnnotation(annotation), description=description, default=default
+        name,
+        _graphql_name(name),
+        StrawberryAnnotation(annotation | None if optional else annotation),
+        description=description,
+        default=default,
+        metadata={_NULL_IS_ABSENT: optional},
     )
 
 
@@ -64,18 +77,34 @@ def output_field(
 
 
 def input_field(
-    name: str, annotation: Any, description: str | None = None, *, default: object = strawberry.UNSET
+    name: str,
+    annotation: Any,
+    description: str | None = None,
+    *,
+    required: bool = True,
+    default: object = strawberry.UNSET,
 ) -> StrawberryField:
-    """A field of an input type; a default is given as it is stored."""
+    """A field of an input type; a default is given as it is stored.
+
+    One that has a default, or is not `required`, may be null too. Unless its own type has null as a value,
+    that is the same as leaving it out.
+    """
+    may_be_absent = default is not strawberry.UNSET or not required
+    optional = may_be_absent and not _is_optional(annotation)
     field = StrawberryField(
         python_name=name,
         graphql_name=_graphql_name(name),
-        type_annotation=StrawberryAnnotation(annotation),
+        type_annotation=StrawberryAnnotation(annotation | None if optional else annotation),
         description=description,
         default=strawberry.UNSET,
+        metadata={_NULL_IS_ABSENT: optional},
     )
     field.default_value = default
     return field
+
+
+def _is_optional(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType) and NoneType in get_args(annotation)
 
 
 def _graphql_name(name: str) -> str | None:
@@ -131,25 +160,63 @@ def use_plain_values(schema: GraphQLSchema) -> None:
             case GraphQLInterfaceType() | GraphQLUnionType():
                 declared.resolve_type = _typename
             case GraphQLInputObjectType():
-                for name, taken in declared.fields.items():
-                    taken.out_name = _python_name(taken, name)
+                _read_plainly(declared)
             case GraphQLEnumType() if _definition(declared) is not None:
                 _store_plainly(declared)
             case _:
                 pass
 
 
+def _read_plainly(declared: GraphQLInputObjectType) -> None:
+    """Let the input arrive as a dict under Python names, without what is null in place of being absent."""
+    absent: dict[str, object] = {}
+    for name, taken in declared.fields.items():
+        taken.out_name = _python_name(taken, name)
+        if _null_is_absent(taken):
+            absent[taken.out_name] = taken.default_value
+    if absent:
+        declared.out_type = partial(_without_nulls, absent)  # type: ignore[method-assign]
+
+
+def _without_nulls(defaults: Mapping[str, object], values: dict[str, Any]) -> dict[str, Any]:
+    for name, default in defaults.items():
+        if name in values and values[name] is None:
+            del values[name]
+            if default is not Undefined:
+                values[name] = default
+    return values
+
+
+def _null_is_absent(declared: Any) -> bool:
+    definition = _definition(declared)
+    return definition is not None and bool(definition.metadata.get(_NULL_IS_ABSENT))
+
+
 def _resolve_directly(field: GraphQLField) -> None:
     definition = _definition(field)
     if definition is None or definition.base_resolver is not None:
         return
+    absent: dict[str, object] = {}
     for name, taken in field.args.items():
         taken.out_name = _python_name(taken, name)
+        if _null_is_absent(taken):
+            absent[taken.out_name] = taken.default_value
     resolver = definition.metadata[_RESOLVER]
+    if absent:
+        resolver = _with_defaults(resolver, absent)
     if definition.is_subscription:
         field.subscribe = resolver
     else:
         field.resolve = resolver or ItemLookUp(definition.python_name)
+
+
+def _with_defaults(resolver: Resolver, defaults: Mapping[str, object]) -> Resolver:
+    """Give the resolver the default of an argument in place of null."""
+
+    def resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        return resolver(source, info, **_without_nulls(defaults, arguments))
+
+    return resolve
 
 
 class ItemLookUp:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
+from api.graphql.wording import client_words
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError, ValidationFailed
 from domain.kernel.middleware import trace
 
@@ -30,7 +31,7 @@ def failure(error: GraphQLError) -> dict[str, Any]:
     elif isinstance(cause, NerveError) and not isinstance(cause, _OWN):
         body = _body(str(cause), cause.code, **cause.details())
     elif isinstance(cause, GraphQLError):
-        body = _body(cause.message, ValidationFailed.code)
+        body = _body(client_words(cause.message), ValidationFailed.code)
     else:
         body = _masked(cause)
     return _located(body, error)
@@ -43,7 +44,7 @@ def refusal(error: Exception) -> dict[str, Any]:
 
 def request_error(error: GraphQLError, path: list[str | int]) -> dict[str, Any]:
     """An error of an operation that cannot be run, with the path to what must be corrected in the request."""
-    return _located(_body(error.message, ValidationFailed.code, path=path), error)
+    return _located(_body(client_words(error.message), ValidationFailed.code, path=path), error)
 
 
 def _body(message: str, code: str, **details: Any) -> dict[str, Any]:

@@ -90,7 +90,11 @@ class TypeMap:
         fields = []
         for field, info in model.model_fields.items():
             shape = self.of(info.annotation, field, model.__name__)
-            fields.append(input_field(field, shape, info.description, default=_default(info)))
+            fields.append(
+                input_field(
+                    field, shape, info.description, required=info.is_required(), default=_default(info)
+                )
+            )
         return declare(name, fields, _first_paragraph(model), is_input=True)
 
 

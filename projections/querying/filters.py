@@ -1,8 +1,9 @@
 """Typed filters over a view's rows: one tree, as a MongoDB filter and as a predicate that agrees with it.
 
 The plain shape is ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``; all that is given
-must hold. A field without a value is null: `eq`, `ne`, `in` and `isNull` know null, all else never
-matches it. Texts compare by code point and case counts. On a list of texts, `contains` asks for an element.
+must hold, and None in place of any part is the same as leaving that part out. A field without a value is
+null: `eq` and `ne` compare with null, `in` and `isNull` match it, all else never does. Texts compare by code
+point and case counts. On a list of texts, `contains` asks for an element.
 """
 
 from __future__ import annotations
@@ -89,6 +90,9 @@ _OPERATORS: Mapping[str, _Operator] = {
         lambda found, value: (found is None) is value,
     ),
 }
+COMPARED_WITH_NULL = frozenset({"eq", "ne"})
+"""Operators for which null is a value to compare with, and not the absence of the condition."""
+
 _EQUALITY = frozenset({"eq", "ne", "in", "isNull"})
 _RANGE = _EQUALITY | {"lt", "lte", "gt", "gte"}
 _ALLOWED: Mapping[Kind, frozenset[str]] = {
@@ -120,6 +124,8 @@ def _parts(view: View[Any], data: Any, path: Path, depth: int) -> Iterator[Filte
         raise ValidationFailed(f"a filter may be {MAX_DEPTH} levels deep, not more", path)
     for name, value in data.items():
         here = (*path, name)
+        if value is None and name in ("and", "or", "not"):
+            continue
         if name == "not":
             yield Not(AllOf(tuple(_parts(view, value, here, depth - 1))))
         elif name in ("and", "or"):
@@ -136,12 +142,16 @@ def _parts(view: View[Any], data: Any, path: Path, depth: int) -> Iterator[Filte
 def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[Condition]:
     if field not in view.filters and field != "id":
         raise ValidationFailed(f"{view.name} cannot be filtered by {field!r}", path)
+    if data is None:
+        return
     if not isinstance(data, Mapping):
         raise ValidationFailed(f"conditions on {field!r} map operators to values", path)
     kind = kinds(view)[field]
     for name, value in data.items():
         if name not in _ALLOWED[kind]:
             raise ValidationFailed(f"{field!r} is {kind} and has no operator {name!r}", (*path, name))
+        if value is None and name not in COMPARED_WITH_NULL:
+            continue
         operand = checked(kind, name, value, (*path, name))
         yield Condition(field, "element" if kind is Kind.LIST and name == "contains" else name, operand)
 

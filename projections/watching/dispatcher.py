@@ -106,12 +106,12 @@ class Dispatcher:
         while True:
             try:
                 await self._follow(backoff)
-            except Exception as error:
-                if not isinstance(error, Unavailable):
-                    logger.exception("%s is not followed for now", self._reader.view.name)
-                elif not backoff.failures:
+            except Unavailable as error:
+                if not backoff.failures:
                     logger.warning("%s is not followed for now: %s", self._reader.view.name, error)
-                await asyncio.sleep(backoff.pause(error))
+            except Exception:
+                logger.exception("%s is not followed for now", self._reader.view.name)
+            await asyncio.sleep(backoff.pause())
 
     async def _follow(self, backoff: Backoff) -> None:
         async with aclosing(self._changes.follow(self.position)) as batches:

@@ -103,9 +103,9 @@ class CommandWatch:
                         self._deliver(batch.items)
                         place = batch.position
                         backoff.reset()
-            except Exception as error:
+            except Exception:
                 logger.exception("commands are not followed for now")
-                await asyncio.sleep(backoff.pause(error))
+                await asyncio.sleep(backoff.pause())
 
     def _deliver(self, commits: Sequence[Commit]) -> None:
         for commit in commits:

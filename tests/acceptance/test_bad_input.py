@@ -69,7 +69,7 @@ def test_a_wrong_field_in_the_document_is_named(served: Served, document: str, p
         ('{ events(after: "nonsense") { nodes { id } } }', ["after"]),
         ("{ events(after: 7) { nodes { id } } }", ["after"]),
         ("{ tasks(filter: {status: {contains: CREATED}}) { totalCount } }", ["filter", "status", "contains"]),
-        ("{ tasks(filter: {status: null}) { totalCount } }", ["filter", "status"]),
+        ("{ tasks(filter: {status: 1}) { totalCount } }", ["filter", "status"]),
         ('{ tasks(filter: {createdAt: {lt: "now"}}) { totalCount } }', ["filter", "createdAt", "lt"]),
         ('{ tasks(filter: {createdAt: {lt: "2026-01-01"}}) { totalCount } }', ["filter", "createdAt", "lt"]),
         ("{ tasks(orderBy: [{field: TITLE}, {field: TITLE}]) { totalCount } }", ["orderBy", 1]),
@@ -81,6 +81,33 @@ def test_a_wrong_field_in_the_document_is_named(served: Served, document: str, p
 )
 def test_a_wrong_query_is_refused_with_the_place(served: Served, query: str, path: list[Any]) -> None:
     assert served.refused(query)["extensions"] == {"code": "VALIDATION_FAILED", "path": path}
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        "title: null",
+        "title: {eq: $none}",
+        "title: {in: null, contains: null}",
+        "and: null",
+        "or: null, not: null",
+    ],
+)
+def test_c6_a_null_in_a_filter_is_the_same_as_leaving_it_out(served: Served, filter: str) -> None:
+    declared = "($none: String)" if "$none" in filter else ""
+    others = "orderBy: null, first: null, after: null, atLeast: null, asOf: null, search: null"
+    served.do("createTask", title="x")
+    everything = served.ask("{ tasks { totalCount } }")
+    query = f"query {declared} {{ tasks(filter: {{{filter}}}, {others}) {{ totalCount }} }}"
+    assert served.ask(query) == everything
+
+
+def test_c6_a_null_argument_is_the_same_as_leaving_it_out(served: Served) -> None:
+    call = (
+        'createTask(input: {title: "x", priority: null}, await: null, commandId: null, expectedVersion: null)'
+    )
+    created = served.ask(f"mutation {{ {call} {{ task {{ id }} receipt {{ version }} }} }}")["createTask"]
+    assert created == {"task": None, "receipt": {"version": 1}}
 
 
 @pytest.mark.parametrize(

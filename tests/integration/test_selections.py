@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from api.graphql.scalars import write_moment
+from domain.kernel.rfc3339 import write_moment
 from tests.served import Served, serve
 
 STEP = {"name": "name", "taskId": "task_id", "agentId": "agent_id", "completedAt": "completed_at"}

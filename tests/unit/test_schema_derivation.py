@@ -122,8 +122,8 @@ def test_a_command_becomes_an_input_and_a_mutation_with_its_description() -> Non
         "input HangLampInput {",
         "  id: ID",
         "  name: String!",
-        "  colour: Colour! = GREEN",
-        "  bulbs: [BulbInput!]! = []",
+        "  colour: Colour = GREEN",
+        "  bulbs: [BulbInput!] = []",
         "  roomId: ID",
         "  notes: JSON",
         "}",
@@ -135,7 +135,7 @@ def test_a_command_becomes_an_input_and_a_mutation_with_its_description() -> Non
         "input": "HangLampInput!",
         "commandId": "ID",
         "expectedVersion": "Int",
-        "await": "Await!",
+        "await": "Await",
     }
     assert printed(schema, "HangLampPayload").splitlines()[1:3] == ["  lamp: Lamp", "  receipt: Receipt!"]
 
@@ -172,7 +172,7 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     ]
     assert printed(schema, "LampOrder").splitlines()[1:-1] == [
         "  field: LampOrderField!",
-        "  direction: Direction! = ASC",
+        "  direction: Direction = ASC",
     ]
 
 

@@ -1,8 +1,7 @@
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  // The server puts the path of its folder before it, relative to the page.
-  base: "./",
+  base: "/graphiql/",
   logLevel: "warn",
   build: {
     outDir: "../static",

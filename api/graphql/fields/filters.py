@@ -19,7 +19,10 @@ from api.graphql.types import TypeMap
 from domain.kernel.errors import DeclarationError
 from projections.view import View
 
-_EQUALITY = {"eq": "Equal to this.", "ne": "Not equal to this."}
+_EQUALITY = {
+    "eq": "Equal to this; null matches rows without a value.",
+    "ne": "Not equal to this; null matches rows with a value.",
+}
 _RANGE = {
     "lt": "Less than this.",
     "lte": "At most this.",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from api.access.origins import OriginPolicy
-from api.transports.guard import RefusalReports
 from api.transports.requests import Endpoint
 from api.transports.sockets.outbox import Joint
 from api.transports.sweep import Pinged, Sweep
@@ -47,23 +45,15 @@ class Socket(Pinged, Protocol):
 class Sockets:
     """The open sockets of a process; made in the loop that serves them.
 
-    Handshakes are accepted at `paths`, the first of which is named to clients, and from pages that `policy`
-    lets in. `closed` is called with the close code of each socket that is gone.
+    `closed` is told the close code of each that is gone.
     """
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        limits: SocketLimits,
-        paths: Sequence[str],
-        policy: OriginPolicy,
-        closed: Callable[[str], None],
+        self, endpoint: Endpoint, limits: SocketLimits, path: str, closed: Callable[[str], None]
     ) -> None:
         self.endpoint = endpoint
         self.limits = limits
-        self.paths = paths
-        self.policy = policy
-        self.refusals = RefusalReports()
+        self.path = path
         self.loop = asyncio.get_running_loop()
         self.joint = Joint(self.loop)
         self._closed = closed
