@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from api import console
 from api.access.admissions import Admissions
@@ -25,6 +26,7 @@ from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
 from api.ids import now
 from api.settings import Settings
+from api.transports.guard import OriginGuard
 from api.transports.http import METHODS, serve_http
 from api.transports.reading import RequestLimits
 from api.transports.requests import Endpoint
@@ -33,6 +35,8 @@ from api.transports.sockets.sockets import SocketLimits, Sockets
 from api.transports.streams import Streams
 
 GRAPHQL = "/graphql"
+PAGES = ("/", "/graphiql", "/graphiql/")
+HEALTH = ("/healthz", "/readyz")
 
 
 def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
@@ -40,6 +44,9 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
 
     `access` decides who comes in.
     """
+
+    prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
+    policy = settings.origin_policy
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -60,24 +67,39 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
                 RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
             )
             app.state.endpoint = endpoint
-            sockets = Sockets(endpoint, _limits(settings), GRAPHQL, nerve.metrics.socket_closed)
+            paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
+            sockets = Sockets(endpoint, _limits(settings), paths, policy, nerve.metrics.socket_closed)
             nerve.metrics.watch("socket", sockets)
             nerve.metrics.watch("stream", streams)
             app.state.sockets = sockets
             async with access.following(admissions.end):
                 yield
 
+    routes = _routes()
+    guard = Middleware(
+        OriginGuard,
+        policy=policy,
+        pages=[prefix + path for prefix in prefixes for path in PAGES],
+        open_hosts=[prefix + path for prefix in prefixes for path in HEALTH],
+    )
     return Starlette(
         lifespan=lifespan,
-        routes=[
-            Route(GRAPHQL, _http, methods=METHODS),
-            Route("/", lambda _request: RedirectResponse("/graphiql")),
-            Route("/healthz", lambda _request: JSONResponse({"alive": True})),
-            Route("/readyz", _readyz),
-            Route("/metrics", _metrics),
-            *console.routes(GRAPHQL),
-        ],
+        middleware=[guard],
+        routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
+
+
+def _routes() -> list[BaseRoute]:
+    return [
+        # A redirect to the one without a slash would break preflights, and clients that follow none.
+        *(Route(path, _http, methods=METHODS) for path in (GRAPHQL, f"{GRAPHQL}/")),
+        # Relative, because a proxy may serve all of it behind a prefix that is not seen here.
+        Route("/", lambda _request: RedirectResponse("graphiql")),
+        Route("/healthz", lambda _request: JSONResponse({"alive": True})),
+        Route("/readyz", _readyz),
+        Route("/metrics", _metrics),
+        *console.routes(GRAPHQL),
+    ]
 
 
 def _documents(settings: Settings) -> PersistedDocuments:

@@ -223,7 +223,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         stack.push_async_callback(retention.stop)
     if settings.metrics_port is not None:
         check_exposure(settings)
-        stack.callback(metrics.serve(settings.host, settings.metrics_port))
+        stack.callback(metrics.serve(settings.host, settings.metrics_port, settings.origin_policy))
 
 
 def _bus(

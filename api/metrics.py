@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    make_wsgi_app,
+    start_http_server,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.access.origins import OriginPolicy
 from api.encoding import encode
 from domain.kernel import Commit, Receipt
-from domain.kernel.errors import ConfigurationError
+from domain.kernel.errors import ConfigurationError, Forbidden
 from domain.kernel.ports import CommandLog, NewCommit
 from subscriptions.consuming.checkpoints import Checkpoint
 from subscriptions.consuming.consumer import Handler
 from subscriptions.hub.origins import Tally
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
@@ -125,8 +137,8 @@ class Metrics:
         """A socket is gone."""
         self._closes(code).inc()
 
-    def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Serve the metrics on a port of their own; call the result to stop.
+    def serve(self, host: str, port: int, policy: OriginPolicy) -> Callable[[], None]:
+        """Serve the metrics on a port of their own, to what the policy lets in; call the result to stop.
 
         Raises ConfigurationError where the port is taken.
         """
@@ -134,6 +146,7 @@ class Metrics:
             server, thread = start_http_server(port, host, self._registry)
         except OSError as error:
             raise ConfigurationError(f"metrics_port {port} on {host}: {error.strerror}") from None
+        server.set_app(_guarded(make_wsgi_app(self._registry), policy))
 
         def stop() -> None:
             server.shutdown()
@@ -153,6 +166,21 @@ class Metrics:
             for gauge, figure in zip(self._views, figures, strict=True):
                 gauge.labels(view).set(figure)
         return generate_latest(self._registry)
+
+
+def _guarded(app: WSGIApplication, policy: OriginPolicy) -> WSGIApplication:
+    """The application, for requests that are not a web page's of another origin."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        get = environ.get
+        try:
+            policy.check(get("HTTP_HOST"), get("HTTP_ORIGIN"), get("HTTP_SEC_FETCH_SITE"))
+        except Forbidden as error:
+            start_response("403 Forbidden", [("content-type", "text/plain; charset=utf-8")])
+            return [f"{error}\n".encode()]
+        return app(environ, start_response)
+
+    return answer
 
 
 class HubCollector(Collector):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
+from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,9 +19,12 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from api.access.origins import ANY, OriginPolicy, read_host, read_origin
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
 from subscriptions.consuming.group import LEASE_TIME
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
 class Settings(BaseSettings):
@@ -31,6 +36,14 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8321, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names of this server beside localhost, addresses and `host`; *: any, also strangers'.",
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of other web pages that may use the API, as https://app.example; *: all."
+    )
+    path_prefix: str = Field("", description="Path at which a proxy serves all of this, as /nerve.")
     data_dir: Path = Field(Path(".nerve"), description="Where embedded servers keep their data.")
     mongo_url: SecretStr | None = Field(None, description="MongoDB; none: an embedded mongod.")
     redis_url: SecretStr | None = Field(None, description="Redis; none: an embedded redis-server.")
@@ -117,10 +130,32 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("contexts", "old_master_keys", mode="before")
+    @field_validator("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_normalised(text, read_host, "a name without scheme and port") for text in value)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            _normalised(text.rstrip("/"), read_origin, "scheme://host or scheme://host:port, without a path")
+            for text in value
+        )
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _is_prefix(cls, value: str) -> str:
+        if value and not _PREFIX.fullmatch(value):
+            raise ValueError(
+                "a prefix is a path such as /nerve, with a slash before each part and none behind"
+            )
+        return value
 
     @field_validator("master_key", mode="before")
     @classmethod
@@ -148,6 +183,11 @@ class Settings(BaseSettings):
             return None
         return MasterKeys(_decoded(self.master_key), [_decoded(key) for key in self.old_master_keys])
 
+    @property
+    def origin_policy(self) -> OriginPolicy:
+        """Which web pages may use what this process serves, and under which host names."""
+        return OriginPolicy((read_host(self.host) or "", *self.allowed_hosts), self.allowed_origins)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -159,6 +199,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file."""
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+
+def _normalised(text: str, read: Callable[[str], str | None], form: str) -> str:
+    known = text if text == ANY else read(text)
+    if known is None:
+        raise ValueError(f"{text!r} is not {form}, nor {ANY} for all")
+    return known
 
 
 def _decoded(key: SecretStr) -> bytes:

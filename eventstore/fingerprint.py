@@ -7,14 +7,19 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.util import find_spec, resolve_name
-from pathlib import Path
+from importlib.util import resolve_name
 from typing import Any, NamedTuple
 
 from domain.kernel import Context
+from eventstore.sources import file_of, published
 
 KERNEL = "domain"
 """The package that every context builds on."""
+
+KERNEL_MODULES = "domain.kernel."
+
+MACHINERY = frozenset({"api", "eventstore", "projections", "subscriptions"})
+"""nerve's other packages: they find and show rows, and make none, except for modules of a view in them."""
 
 Argument = tuple[str, str]
 """What is called, by its last name, and a keyword that is given to it."""
@@ -23,8 +28,10 @@ Argument = tuple[str, str]
 def code_fingerprint(made: str, modules: Iterable[str], aside: frozenset[Argument] = frozenset()) -> str:
     """The fingerprint of what is `made` by these modules and by all that these import.
 
-    Followed are imports within the packages of the modules and within nerve's own domain: any of it may take
-    part. Layout, comments and docstrings do not count, nor what is given as one of the arguments `aside`.
+    Imports are followed into all code of the user, in whatever package it is, and into nerve's own domain:
+    any of it may take part. Packages that somebody else publishes count by their name and version, the
+    standard library and nerve's machinery not at all. Layout, comments and docstrings do not count, nor what
+    is given as one of the arguments `aside`.
     """
     digest = hashlib.sha256(made.encode())
     for name, code in sorted(_codes(set(modules), aside).items()):
@@ -41,17 +48,35 @@ def modules_of(contexts: Iterable[Context], *declared: Any) -> set[str]:
 
 
 def _codes(roots: set[str], aside: frozenset[Argument]) -> dict[str, str]:
-    packages = {KERNEL, *(name.partition(".")[0] for name in roots)}
+    """What counts of each module, by its name, and of each published distribution nothing but its name."""
+    own = {KERNEL, *map(_package, roots)}
     found: dict[str, str] = {}
+    seen: set[str] = set()
     to_do = set(roots)
     while to_do:
         name = to_do.pop()
-        module = _module(name, aside)
-        if name not in found and module is not None:
+        seen.add(name)
+        if _package(name) not in own and (distribution := published(_package(name))) is not None:
+            found[distribution] = ""
+        elif (module := _module(name, aside)) is not None:
             found[name] = module.code
             parents = {name.rpartition(".")[0]} - {""}
-            to_do |= parents | {one for one in module.imports if one.partition(".")[0] in packages}
+            imports = {one for one in module.imports if _counts(one, name, own)}
+            to_do |= (parents | imports) - seen
     return found
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _counts(imported: str, by: str, own: set[str]) -> bool:
+    """Whether what this module imports may take part."""
+    package = _package(imported)
+    if package in own:
+        return True
+    # What the kernel itself imports is checked with each release of nerve.
+    return package not in MACHINERY | sys.stdlib_module_names and not f"{by}.".startswith(KERNEL_MODULES)
 
 
 class _Module(NamedTuple):
@@ -63,17 +88,14 @@ class _Module(NamedTuple):
 
 @cache
 def _module(name: str, aside: frozenset[Argument]) -> _Module | None:
-    """What counts of a module; None for what is no module, or has no source."""
-    loaded = sys.modules.get(name)
-    try:
-        spec = None if loaded else find_spec(name)
-    except (ImportError, ValueError):
+    """What counts of a module; None for what is no module. Of a compiled one, every byte counts."""
+    path = file_of(name)
+    if path is None:
         return None
-    origin = getattr(loaded, "__file__", None) if loaded else spec and spec.origin
-    if not origin or not origin.endswith(".py"):
-        return None
-    tree = ast.parse(Path(origin).read_bytes())
-    package = name if Path(origin).stem == "__init__" else name.rpartition(".")[0]
+    if path.suffix != ".py":
+        return _Module(hashlib.sha256(path.read_bytes()).hexdigest(), frozenset())
+    tree = ast.parse(path.read_bytes())
+    package = name if path.stem == "__init__" else name.rpartition(".")[0]
     imports = frozenset(_imports(package, tree))
     return _Module(ast.unparse(_Counting(aside).visit(tree)), imports)
 

@@ -6,7 +6,15 @@
 `_created` is the position where the row first came to be. A row that is gone keeps these, so that an older
 write cannot bring it back.
 
-Beside these, where events with personal data touched the row:
+Where events of the row's own stream, the one that its id names, are folded into it:
+
+    {_version: the stream's version after the last of them}
+
+A row that was written before this was recorded lacks it. Where events wait in the row:
+
+    {_parked: the first of each stream, see `parking`}
+
+Where events with personal data touched the row:
 
     {_subjects: whose it was, _open: of whom it could be read, _scrubbed: where one of them was erased last}
 """

@@ -144,6 +144,7 @@ view = View(
 def folded(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
     """The documents that the view must hold after these commits, told one event after the other."""
     rows: dict[str, NoteRow | None] = {}
+    versions: dict[str, int] = {}
     documents: dict[str, dict[str, Any]] = {}
     for commit in commits:
         places: dict[str, int] = {}
@@ -152,14 +153,18 @@ def folded(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
                 place = places.setdefault(note, len(places))
                 key = f"{event.commit.tenant}/{note}"
                 row = _apply(note, rows.get(key), event)
-                if row == rows.get(key):
+                own_event = note == event.stream and row is not None
+                if row == rows.get(key) and not own_event:
                     continue
                 rows[key] = row
+                if own_event:
+                    versions[key] = event.version
                 created = documents.get(key, {"_created": commit.position})["_created"]
                 where = {"_position": commit.position, "_place": place, "_created": created}
                 own = {"id": note} if row is None else dict(row)
+                version = {"_version": versions[key]} if key in versions else {}
                 tenancy = {"_id": key, "_tenant": event.commit.tenant, "_gone": row is None}
-                documents[key] = {**own, **where, **tenancy}
+                documents[key] = {**own, **where, **version, **tenancy}
     return documents
 
 

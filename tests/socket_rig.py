@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Access
+from api.access.origins import OriginPolicy
 from api.composition import load_views
 from api.graphql.context import RequestContext
 from api.graphql.running.execution import Executor, Prepared, Result
@@ -120,7 +121,7 @@ async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[R
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,
            "init_timeout": 10.0, "ping_interval": 30.0, **limits}
     )  # fmt: skip
-    sockets = Sockets(endpoint, chosen, "/graphql", lambda code: closes.update([code]))
+    sockets = Sockets(endpoint, chosen, ["/graphql"], OriginPolicy(), lambda code: closes.update([code]))
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         config = uvicorn.Config(

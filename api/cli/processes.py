@@ -13,7 +13,7 @@ from api.composition import open_nerve
 from api.servers import web
 from api.servers.address import listen
 from api.servers.folder import Instance, connected
-from api.servers.supervisor import Supervisor
+from api.servers.supervisor import DEV_ORIGINS, Supervisor
 from api.settings import Settings, check_exposure, load_settings
 
 
@@ -27,13 +27,19 @@ def dev() -> None:
             f"\n  [bold]nerve is running[/]\n\n"
             f"  GraphQL    {instance.url}/graphql\n"
             f"  GraphiQL   {instance.url}/graphiql\n"
-            f"  data       {settings.data_dir.resolve()}\n\n"
+            f"  data       {settings.data_dir.resolve()}\n"
+            f"  web pages  its own, and {_listed(settings)} (allowed_origins)\n\n"
             f"  Ctrl-C stops it.\n",
             highlight=False,
             soft_wrap=True,
         )
 
     Supervisor(settings, lambda text: errors.print(text, highlight=False)).run(ready)
+
+
+def _listed(settings: Settings) -> str:
+    origins = settings.allowed_origins if "allowed_origins" in settings.model_fields_set else DEV_ORIGINS
+    return ", ".join(origins) or "no others"
 
 
 def serve() -> None:

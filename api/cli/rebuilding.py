@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -16,6 +17,9 @@ from subscriptions.consuming.standing import State
 
 LOOK = 0.25
 """Seconds between two looks."""
+
+PATIENCE = 2.0
+"""Seconds in which a worker takes up what was begun, before it is said what is missing."""
 
 SHOWN = 5
 """How many of the rows that differ are named."""
@@ -33,6 +37,8 @@ COLUMNS = (
 def described(found: GenerationStatus) -> str:
     """One line about a generation that is not read."""
     text = f"{found.number} {found.state.lower()}"
+    if found.waiting_for is not None:
+        return f"{text}: waits for {found.waiting_for}"
     if found.phase is None:
         return text
     done = f"{found.events} of {found.total} events, {found.rate:.0f}/s"
@@ -64,9 +70,21 @@ class Follower:
         self._rebuilds = rebuilds
         self._numbers = numbers
         self._ends: dict[str, bool] = {}
+        self._waits: dict[str, str | None] = {}
 
-    async def run(self) -> bool:
-        """Whether all of them are read now."""
+    async def run(self, within: float | None = None) -> bool:
+        """Whether all of them are read now; False also after `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await self._follow()
+        except TimeoutError:
+            left = ", ".join(name for name in self._numbers if name not in self._ends)
+            _warn(f"not done after {within:g} s: {left}; it goes on, and `nerve views` shows how far it is")
+            return False
+        return all(self._ends.values())
+
+    async def _follow(self) -> None:
+        began = time.monotonic()
         with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bars = {
                 name: progress.add_task(name, total=0.0, rate=0.0, left="", phase="")
@@ -77,8 +95,15 @@ class Follower:
                     number = self._numbers[view.name]
                     found = next((one for one in view.generations if one.number == number), None)
                     self._show(view.name, found, progress, bars[view.name])
+                    if found is not None and time.monotonic() > began + PATIENCE:
+                        self._explain(view.name, found)
                 await asyncio.sleep(LOOK)
-        return all(self._ends.values())
+
+    def _explain(self, name: str, found: GenerationStatus) -> None:
+        """Say what it waits for, each time that this is something else."""
+        if found.waiting_for != self._waits.get(name) and found.waiting_for is not None:
+            _warn(f"{name}: generation {found.number} waits for {found.waiting_for}")
+        self._waits[name] = found.waiting_for
 
     def _show(self, name: str, found: GenerationStatus | None, progress: Progress, bar: TaskID) -> None:
         if found is not None and found.state is State.BUILDING:
@@ -106,6 +131,10 @@ def _tell(found: Comparison) -> None:
     for one in found.examples[:SHOWN]:
         names = f": {', '.join(one.fields)}" if one.fields else ""
         _say(f"  {one.verdict.lower()} {one.tenant}/{one.id}{names}")
+
+
+def _warn(text: str) -> None:
+    errors.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _say(text: str) -> None:

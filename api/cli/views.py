@@ -11,7 +11,7 @@ from rich.table import Table
 
 from api.cli.rebuilding import Follower, described, holders
 from api.cli.terminal import errors, output, running_nerve
-from domain.kernel.errors import ValidationFailed
+from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import ViewStatus
 from subscriptions.consuming.failing import Failing
@@ -62,32 +62,60 @@ def rebuild(
     names: Names = None,
     all: All = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show how it goes, until it is done.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds to wait at most; the rebuild goes on after that.")
+    ] = None,
 ) -> None:
     """Build views anew beside the rows that are read, compare them, and switch to the new ones.
 
-    Workers do that; who reads or follows the views does not notice. Exit code 1 where one that was waited for
-    was cancelled.
+    Workers do that; who reads or follows the views does not notice. With --all, a view that is being built
+    already is left to that. Exit code 1 where a rebuild could not begin, or did not end while it was waited
+    for.
     """
-    done = asyncio.run(_rebuild(_chosen(names, "rebuild", every=all), wait=wait))
+    chosen = _chosen(names, "rebuild", every=all)
+    done = asyncio.run(_rebuild(chosen, wait=wait or timeout is not None, within=timeout))
     if not done:
         raise typer.Exit(1)
 
 
-async def _rebuild(names: list[str] | None, *, wait: bool) -> bool:
+async def _rebuild(names: list[str] | None, *, wait: bool, within: float | None) -> bool:
     async with running_nerve() as nerve:
-        rebuilds = nerve.rebuilds
-        numbers = {view.name: await rebuilds.begin(view.name) for view in await rebuilds.status(names)}
-        if not wait:
-            for name, number in numbers.items():
-                _say(
-                    f"{name}: generation {number} is built by the workers; `nerve views` shows how far it is"
-                )
-            return True
+        numbers, begun = await _begin(nerve.rebuilds, names, wait=wait)
+        if not wait or not numbers:
+            return begun
         try:
-            return await Follower(rebuilds, numbers).run()
+            return await Follower(nerve.rebuilds, numbers).run(within) and begun
         except asyncio.CancelledError:
             errors.print("the rebuild goes on; `nerve views` shows how far it is", highlight=False)
             raise
+
+
+async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> tuple[dict[str, int], bool]:
+    """Begin a rebuild of each of these views, or of all: their generations, and whether all could begin.
+
+    Of all views, those that are being built already are among them.
+    """
+    numbers: dict[str, int] = {}
+    begun = True
+    for view in await rebuilds.status(names):
+        building = view.of_state(State.BUILDING)
+        if names is None and building is not None:
+            numbers[view.name] = building.number
+            _say(f"{view.name}: generation {building.number} is being built already")
+            continue
+        try:
+            numbers[view.name] = await rebuilds.begin(view.name)
+        except (InvariantViolated, NotFound) as error:
+            errors.print(f"nerve: {error}", highlight=False, markup=False, soft_wrap=True)
+            begun = False
+        else:
+            if not wait:
+                number = numbers[view.name]
+                _say(
+                    f"{view.name}: generation {number} is built by the workers;"
+                    " `nerve views` shows how far it is"
+                )
+    return numbers, begun
 
 
 @app.command()

@@ -40,20 +40,26 @@ NOT_BUILT = """
 
 
 def routes(graphql_path: str) -> list[BaseRoute]:
-    """GraphiQL at ``/graphiql`` for the GraphQL API at `graphql_path` of the same origin.
+    """GraphiQL at ``/graphiql`` for the GraphQL API at `graphql_path` beside it.
 
+    All addresses in the page are relative, so that it works behind any prefix that a proxy puts before both.
     Where it has not been built, the page says how, above Strawberry's own.
     """
 
     def graphiql(request: Request) -> Response:
+        # With a slash at its end the page's address is a folder, one deeper.
+        here, there = ("./", "..") if request.url.path.endswith("/") else ("./graphiql/", ".")
+        endpoint = there + graphql_path
         index = STATIC / "index.html"
         if not index.is_file():
-            return HTMLResponse(_strawberry_page(graphql_path))
-        page = index.read_text("utf-8").replace("__GRAPHQL_PATH__", escape(graphql_path))
+            return HTMLResponse(_strawberry_page(endpoint))
+        page = index.read_text("utf-8").replace("__GRAPHQL_PATH__", escape(endpoint))
+        page = page.replace('"./assets/', f'"{here}assets/')
         return HTMLResponse(page, headers={**SEALED, "cache-control": "no-cache"})
 
     return [
         Route("/graphiql", graphiql),
+        Route("/graphiql/", graphiql),
         Mount("/graphiql/assets", _Assets(directory=STATIC / "assets", check_dir=False)),
     ]
 
@@ -70,9 +76,9 @@ class _Assets(StaticFiles):
         return response
 
 
-def _strawberry_page(graphql_path: str) -> str:
-    """Strawberry's page, made to ask `graphql_path` where it would ask its own address."""
-    url = f"new URL({json.dumps(graphql_path)}, window.location).href"
+def _strawberry_page(endpoint: str) -> str:
+    """Strawberry's page, made to use `endpoint` instead of its own address."""
+    url = f"new URL({json.dumps(endpoint)}, window.location).href"
     page = STRAWBERRY_PAGE.read_text("utf-8")
     page = page.replace('window.location.href.split("?")[0]', url)
     return page.replace("<body>", f"<body>{NOT_BUILT}", 1)

@@ -20,6 +20,9 @@ from domain.kernel.errors import Unavailable
 LOOK_EVERY = 0.1
 """Seconds between two looks at whether all children are alive."""
 
+DEV_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000))
+"""Pages that may use the API in development: those of Vite and Next on this machine, at their usual ports."""
+
 Say = Callable[[str], None]
 
 
@@ -89,6 +92,8 @@ class Supervisor:
             environment["NERVE_MASTER_KEY"] = own_master_key(settings.data_dir).get_secret_value()
         if "unindexed_queries" not in settings.model_fields_set:
             environment["NERVE_UNINDEXED_QUERIES"] = "warn"
+        if "allowed_origins" not in settings.model_fields_set:
+            environment["NERVE_ALLOWED_ORIGINS"] = ",".join(DEV_ORIGINS)
         self._say("starting the API and a worker")
         for name, command in (("the API", "serve"), ("the worker", "worker")):
             program = [sys.executable, "-m", "api.cli", command]

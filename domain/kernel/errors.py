@@ -175,3 +175,30 @@ class SegmentUnreadable(Unavailable):
     def __init__(self, segment: int, name: str, reason: str) -> None:
         super().__init__(f"segment {segment} of the archive ({name}) cannot be read: {reason}")
         self.segment = segment
+
+
+class UnfitValue(NerveError):
+    """A value is not of its declared type, or is one that cannot be stored. `path` leads to it from `owner`.
+
+    The message never holds the value, which may be personal.
+    """
+
+    def __init__(self, reason: str, path: tuple[str | int, ...] = (), owner: str = "") -> None:
+        super().__init__(reason, path, owner)
+        self.reason = reason
+        self.path = path
+        self.owner = owner
+
+    def at(self, *steps: str | int) -> UnfitValue:
+        """The same error, seen from further outside."""
+        return UnfitValue(self.reason, (*steps, *self.path), self.owner)
+
+    def of(self, owner: str) -> UnfitValue:
+        """The same error with the class that declares the first field of the path."""
+        return UnfitValue(self.reason, self.path, owner)
+
+    def __str__(self) -> str:
+        place = self.owner
+        for step in self.path:
+            place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
+        return f"{place}: {self.reason}" if place else self.reason

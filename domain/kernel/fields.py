@@ -64,7 +64,7 @@ def elapsed(since: datetime | None, until: datetime) -> float | None:
 MAX_JSON_DEPTH = 50
 
 
-def _storable(value: JsonValue) -> JsonValue:
+def check_storable(value: JsonValue) -> JsonValue:
     """Refuses what JSON may say and BSON cannot: large integers, NUL in keys, links, too deep a nesting."""
     _check_storable(value, 0)
     return value
@@ -92,5 +92,5 @@ def _check_storable(value: JsonValue, depth: int) -> None:
         _check_storable(item, depth + 1)
 
 
-Json = Annotated[JsonValue, AfterValidator(_storable)]
+Json = Annotated[JsonValue, AfterValidator(check_storable)]
 """Any JSON value that the log can store."""

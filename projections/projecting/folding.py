@@ -85,6 +85,7 @@ class RowFold:
         "_row",
         "_scrubbed",
         "_subjects",
+        "_version",
         "_view",
         "failures",
     )
@@ -102,6 +103,7 @@ class RowFold:
         known: Document = stored or {}
         self._row = None if known.get("_gone", True) else fields(known)
         self._created: int = known.get("_created", 0)
+        self._version: int | None = known.get("_version")
         self._subjects: set[str] = set(known.get("_subjects", ()))
         self._open: set[str] = set(known.get("_open", ()))
         self._scrubbed: int = known.get("_scrubbed", 0)
@@ -124,8 +126,10 @@ class RowFold:
 
         Raises Unavailable where this process lacks the key for it.
         """
-        if (self._parked or self._dropped) and self._leaves_out(event):
+        if event.stream in self._parked:
             return False
+        if (event.stream, event.version) in self._dropped:
+            return self._advance(id, event)
         if event.payload is None and (failure := unreadable(self._view, event)) is not None:
             return self.park(event, failure)
         before = self._row
@@ -136,7 +140,7 @@ class RowFold:
         if self._careful and (failure := unstorable(after)) is not None:
             return self.park(event, failure)
         self._row = after
-        changed = bool(self._row != before)
+        changed = self._advance(id, event) or bool(self._row != before)
         if event.subjects or event.erased:
             # Also what changes nothing is to be found, should it read otherwise once its subject is erased.
             changed = self._concern(event) or changed
@@ -153,8 +157,15 @@ class RowFold:
         self._created = self._created or event.position
         return True
 
-    def _leaves_out(self, event: RecordedEvent) -> bool:
-        return event.stream in self._parked or (event.stream, event.version) in self._dropped
+    def _advance(self, id: str, event: RecordedEvent) -> bool:
+        """Record the version of an event of the row's own stream, even if it left the fields alone.
+
+        So the row's version is the one to expect when a command is decided on the row. Return whether it is.
+        """
+        if event.stream != id or self._row is None:
+            return False
+        self._version = event.version
+        return True
 
     def _concern(self, event: RecordedEvent) -> bool:
         about, readable = {*event.subjects, *event.erased}, set(event.subjects)
@@ -184,6 +195,8 @@ class RowFold:
             "_created": self._created,
             "_generation": generation,
         }
+        if self._version is not None:
+            document["_version"] = self._version
         if self._subjects:
             document |= {"_subjects": sorted(self._subjects), "_open": sorted(self._open)}
         if self._parked:

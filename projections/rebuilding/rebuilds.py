@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from domain.kernel.errors import NotFound
+from domain.kernel.errors import InvariantViolated, NotFound
 from eventstore.driver import time_limit, unavailable_if_down
 from projections.indexes import BUILD_LIMIT
 from projections.rebuilding.fingerprint import view_fingerprint
@@ -42,9 +42,14 @@ class Rebuilds:
     async def begin(self, name: str) -> int:
         """Build the view anew beside the rows that are read; the number of the generation.
 
-        Raises InvariantViolated where it is being built already.
+        Raises InvariantViolated where it is being built already, NotFound also where no worker has ever run.
         """
         view = self._view(name)
+        standing = await self._site.checkpoints.standing(consumer_name(view))
+        if standing.active is None:
+            raise NotFound(f"the view {name!r} has no rows yet; `nerve worker` builds them, and none has run")
+        if building := standing.of_state(State.BUILDING):
+            raise InvariantViolated(f"generation {building.number} of {name} is being built already")
         code = view_fingerprint(view)
         number = await self._site.generations.begin(consumer_name(view), code, self._partitions)
         self._site.wakeups.announce(TOPIC, 1)

@@ -19,7 +19,8 @@ class GenerationStatus:
     """One build of a view's rows.
 
     `events` of about `total` are folded in, `rate` a second, and the rest takes `left` seconds; None where
-    that cannot be told. `phase` is None for what is not being built. `holders` says how many of its
+    that cannot be told. `phase` is None for what is not being built. `waiting_for` says to a person why
+    nobody works on it; None where somebody does, or nothing is to be done. `holders` says how many of its
     partitions each process works on; None stands for nobody.
     """
 
@@ -33,6 +34,7 @@ class GenerationStatus:
     left: float | None
     comparison: Comparison | None
     holders: Mapping[str | None, int]
+    waiting_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def to_status(name: str, standing: Standing, head: int) -> ViewStatus:
     """How a view is that stands so, where `head` is the end of the log."""
     total = _total(standing, head)
     found = (standing.generations[number] for number in sorted(standing.generations))
-    generations = [_generation(one, total) for one in found]
+    generations = [_generation(one, total, standing) for one in found]
     failing = None if standing.active is None else standing.generations[standing.active].failing
     return ViewStatus(name, standing.position, max(0, head - standing.position), failing, generations)
 
@@ -70,7 +72,7 @@ def _total(standing: Standing, head: int) -> int:
     return furthest.events + round(max(0, head - furthest.position) * furthest.events / furthest.position)
 
 
-def _generation(found: Generation, total: int) -> GenerationStatus:
+def _generation(found: Generation, total: int, standing: Standing) -> GenerationStatus:
     notes = Notes.of(found.notes)
     building = found.state is State.BUILDING
     return GenerationStatus(
@@ -84,10 +86,26 @@ def _generation(found: Generation, total: int) -> GenerationStatus:
         left=time_left(total - found.events, notes.rate) if building else None,
         comparison=notes.comparison,
         holders=Counter(partition.owner for partition in found.partitions),
+        waiting_for=_waiting_for(found, standing) if building else None,
     )
 
 
 def _phase(found: Generation, notes: Notes) -> Phase:
     """What was noted is of the past where nobody works on it."""
-    worked_on = any(partition.owner is not None for partition in found.partitions)
-    return notes.phase if worked_on else Phase.WAITING
+    return notes.phase if _is_worked_on(found) else Phase.WAITING
+
+
+def _is_worked_on(found: Generation) -> bool:
+    return any(partition.owner is not None for partition in found.partitions)
+
+
+def _waiting_for(found: Generation, standing: Standing) -> str | None:
+    if _is_worked_on(found):
+        return None
+    partitions = [one for generation in standing.generations.values() for one in generation.partitions]
+    codes = {one.owner_code for one in partitions} - {None}
+    if not codes:
+        return "a worker: none is running; start one with `nerve worker`"
+    if found.code not in codes:
+        return "a worker with its code: those that are running have another version"
+    return "its turn: workers build rebuilds_at_once views at a time"

@@ -39,7 +39,9 @@ class Switch:
         """Whether it was done; otherwise all is as before, and it can be tried again. Raises Unavailable."""
         assert seen.active is not None
         leases = Leases(self._site.database, f"switch:{uuid4().hex[:8]}", 2 * WITHIN)
-        if not await self._reach_head() or (held := await leases.take_over(seen, seen.active)) is None:
+        if await self._reach_head() is None:
+            return False
+        if (held := await leases.take_over(seen, seen.active)) is None:
             return False
         done = False
         try:
@@ -53,7 +55,7 @@ class Switch:
     async def _change_over(self, held: Sequence[Lease]) -> bool:
         # Who has lost the lease may still write the batch that it had in hand; by the second time it has read
         # nothing that the new generation has not.
-        if not await self._reach_head() or (reached := await self._reach_head()) is None:
+        if await self._reach_head() is None or (reached := await self._reach_head()) is None:
             return False
         if not await self._site.generations.switch(self._leader, held, reached):
             return False

@@ -106,12 +106,12 @@ class Dispatcher:
         while True:
             try:
                 await self._follow(backoff)
-            except Unavailable as error:
-                if not backoff.failures:
+            except Exception as error:
+                if not isinstance(error, Unavailable):
+                    logger.exception("%s is not followed for now", self._reader.view.name)
+                elif not backoff.failures:
                     logger.warning("%s is not followed for now: %s", self._reader.view.name, error)
-            except Exception:
-                logger.exception("%s is not followed for now", self._reader.view.name)
-            await asyncio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause(error))
 
     async def _follow(self, backoff: Backoff) -> None:
         async with aclosing(self._changes.follow(self.position)) as batches:

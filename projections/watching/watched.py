@@ -266,7 +266,7 @@ class Watched:
             except Exception as error:
                 if not isinstance(error, Unavailable):
                     logger.exception("subscribers cannot be told of rows that were made anew for now")
-                await asyncio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause(error))
 
     async def _refresh(self) -> None:
         """Tell what is otherwise in the rows that are held, and of others that meet the filter now."""

@@ -103,9 +103,9 @@ class CommandWatch:
                         self._deliver(batch.items)
                         place = batch.position
                         backoff.reset()
-            except Exception:
+            except Exception as error:
                 logger.exception("commands are not followed for now")
-                await asyncio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.pause(error))
 
     def _deliver(self, commits: Sequence[Commit]) -> None:
         for commit in commits:

@@ -107,7 +107,7 @@ class Consumer:
             try:
                 await self._consume()
             except Exception as error:
-                pause, failure = self._backoff.pause(), told(error)
+                pause, failure = self._backoff.pause(error), told(error)
                 # What is out of reach says it in its text, and will be so for many tries.
                 trace = None if isinstance(error, Unavailable) else error
                 logger.error(

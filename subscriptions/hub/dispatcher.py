@@ -81,9 +81,9 @@ class Dispatcher(Generic[T]):
                         self._moved(await self._read_head())
                     await self._follow()
                     backoff.reset()
-                except Exception:
+                except Exception as error:
                     logger.exception("subscribers of %s wait", type(self._tail).__name__)
-                    await asyncio.sleep(backoff.pause())
+                    await asyncio.sleep(backoff.pause(error))
 
     async def _follow(self) -> None:
         """Until something was read before an erasure: it is to be read again."""

@@ -28,9 +28,11 @@ def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_the_built_page_is_told_where_the_api_is_and_may_reach_nothing_else(static: Path) -> None:
-    (static / "index.html").write_text('<meta name="graphql-path" content="__GRAPHQL_PATH__">')
+    (static / "index.html").write_text('<meta content="__GRAPHQL_PATH__"><script src="./assets/index.js">')
     page = await _get("/graphiql")
-    assert page.text == '<meta name="graphql-path" content="/graphql">'
+    assert page.text == '<meta content="./graphql"><script src="./graphiql/assets/index.js">'
+    slash = await _get("/graphiql/")
+    assert slash.text == '<meta content="../graphql"><script src="./assets/index.js">'
     assert page.headers["cache-control"] == "no-cache"
     policy = page.headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "connect-src 'self'", "script-src 'self'"} <= set(policy)
@@ -53,7 +55,7 @@ async def test_where_it_has_not_been_built_the_page_says_how_above_strawberrys()
     assert "<code>make console</code>" in page
     assert "loads its scripts from a CDN" in page
     assert "Strawberry GraphiQL" in page
-    assert 'fetchURL = new URL("/graphql", window.location).href' in page
+    assert 'fetchURL = new URL("./graphql", window.location).href' in page
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -106,4 +106,4 @@ def test_moments_are_written_in_utc_with_milliseconds_inside_json_too(served: Se
 
 def test_the_front_page_leads_to_the_console(served: Served) -> None:
     response = served.get("/")
-    assert (response.status_code, response.headers["location"]) == (307, "/graphiql")
+    assert (response.status_code, response.headers["location"]) == (307, "graphiql")

@@ -69,7 +69,7 @@ def _run(fault: Fault, survived: Callable[[], None]) -> Outcome:
                 strike(fault, scene)
                 outcome = replace(outcome, survived=outcome.survived + 1)
                 survived()
-            outcome = replace(outcome, verdict=verdict_on(scene))
+            outcome = replace(outcome, verdict=verdict_on(scene), recoveries=scene.recoveries)
     except Exception as error:
         outcome = replace(outcome, failure=f"{type(error).__name__}: {error}")
     finally:

@@ -25,8 +25,8 @@ class Verdict:
     `lost`: acknowledged and not there. `doubled`: a command or a version that is there twice. `torn`: a
     commit that is not what was sent, or that nobody sent. `reordered`: versions of a stream, or what a reader
     saw, out of order, or a commit without the one that it builds on. `holes`: positions with nothing, in the
-    log or in what a reader saw. `changed`: what somebody was told or saw is otherwise in the log. `outage`:
-    seconds in which no command was acknowledged, at the longest.
+    log or in what a reader saw. `changed`: what somebody was told or saw is otherwise in the log. `receipts`:
+    the moments at which commands were acknowledged, in order, in seconds of the monotonic clock.
     """
 
     commands: int = 0
@@ -38,8 +38,13 @@ class Verdict:
     reordered: int = 0
     holes: int = 0
     changed: int = 0
-    outage: float = 0.0
+    receipts: list[float] = field(default_factory=list, repr=False)
     told: list[str] = field(default_factory=list)
+
+    @property
+    def outage(self) -> float:
+        """Seconds without a receipt, at the longest."""
+        return max((later - earlier for earlier, later in pairwise(self.receipts)), default=0.0)
 
     @property
     def wrongs(self) -> dict[str, int]:
@@ -146,8 +151,7 @@ def _check_told(landed: Mapping[str, Landed], told: Sequence[Entry], verdict: Ve
             if command in landed:
                 verdict.blame("changed", f"command {command} was refused, and landed")
     verdict.acknowledged, verdict.refused = len(acknowledged), len(refused)
-    pauses = (later - earlier for earlier, later in pairwise(moments))
-    verdict.outage = max(pauses, default=0.0)
+    verdict.receipts = moments
 
 
 def _check_seen(digests: Mapping[int, str], journal: Iterable[Entry], verdict: Verdict) -> None:

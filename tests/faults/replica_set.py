@@ -92,7 +92,8 @@ class ReplicaSet:
 
     def primary(self) -> Member | None:
         """The member that takes writes; a resumed one may think that it is, so the newest election counts."""
-        found = [(hello["electionId"], member) for member in self.members if _writes(hello := member.hello())]
+        running = [member for member in self.members if member.exit_code is None]
+        found = [(hello["electionId"], member) for member in running if _writes(hello := member.hello())]
         return max(found, key=lambda one: one[0])[1] if found else None
 
     def await_primary(self, *, other_than: Member | None = None) -> Member:
@@ -106,10 +107,30 @@ class ReplicaSet:
         eventually(elected)
         return found[0]
 
+    def await_write(self, primary: Member, confirmed_by: int | str) -> None:
+        """Wait until a write of this primary is confirmed by so many members, or by a "majority"."""
+        concern = WriteConcern(w=confirmed_by, wtimeout=ANSWER)
+
+        def confirmed() -> bool:
+            try:
+                with primary.client() as client:
+                    probe = client.get_database("started", write_concern=concern)["confirmed"]
+                    return probe.insert_one({}).acknowledged
+            except PyMongoError:
+                return False
+
+        eventually(confirmed, 120)
+
     def await_whole(self) -> Member:
-        """Wait until one member is the primary and all others follow it; the primary."""
+        """Wait until one member is the primary and all others have what it writes; the primary.
+
+        A member that comes back may say that it follows and only then roll back what it had alone, for half
+        a minute in which it does not vote: without it and the primary there is no majority.
+        """
         eventually(self._is_whole, 60)
-        return self.await_primary()
+        primary = self.await_primary()
+        self.await_write(primary, len(self.members))
+        return primary
 
     def _is_whole(self) -> bool:
         hellos = [member.hello() for member in self.members]

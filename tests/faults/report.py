@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.faults.judge import WRONGS, Verdict
+from tests.faults.recovery import Recovery, parts, parts_table
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Outcome:
     survived: int
     verdict: Verdict
     failure: str = ""
+    recoveries: Sequence[Recovery] = ()
 
     @property
     def clean(self) -> bool:
@@ -40,5 +43,8 @@ def print_table(outcomes: list[Outcome], console: Console) -> None:
         table.add_row(outcome.name, *row, style=style)
     console.print(table)
     for outcome in outcomes:
+        if outcome.recoveries and outcome.verdict.receipts:
+            receipts = outcome.verdict.receipts
+            console.print(parts_table([parts(recovery, receipts) for recovery in outcome.recoveries]))
         for told in (*outcome.verdict.told, *([outcome.failure] if outcome.failure else [])):
             console.print(f"{outcome.name}: {told}", markup=False, style="red")

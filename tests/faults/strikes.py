@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.faults.journal import entries
 from tests.faults.load import FENCE_AFTER, Load
 from tests.faults.programs import WriterProcess
 from tests.faults.proxy import Proxy, commits, counting, documents, tombstones
+from tests.faults.recovery import Recovery
 from tests.faults.replica_set import Member, ReplicaSet
 from tests.support import eventually
 
@@ -38,12 +39,16 @@ SETTLE = 0.1
 
 @dataclass(frozen=True)
 class Scene:
-    """A load on a database of a replica set. With `long`, nothing is cut short."""
+    """A load on a database of a replica set. With `long`, nothing is cut short.
+
+    `recoveries` are the moments of each outage that a strike measured.
+    """
 
     servers: ReplicaSet
     load: Load
     database: str
     long: bool
+    recoveries: list[Recovery] = field(default_factory=list)
 
 
 def kill_writer(scene: Scene) -> None:
@@ -67,7 +72,12 @@ def freeze_writer(scene: Scene) -> None:
 def kill_primary(scene: Scene) -> None:
     """kill -9 of the primary; it comes back as a secondary"""
     primary = scene.servers.await_primary()
+    killed = time.monotonic()
     primary.kill()
+    successor = scene.servers.await_primary(other_than=primary)
+    elected = time.monotonic()
+    scene.servers.await_write(successor, "majority")
+    scene.recoveries.append(Recovery(killed, elected, time.monotonic()))
     scene.load.goes_on()
     primary.start()
     scene.servers.await_whole()

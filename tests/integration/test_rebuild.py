@@ -89,6 +89,21 @@ async def test_a_view_is_built_anew_and_read_from_then_on(
         assert indexes.keys() == (await rig.rows(1).index_information()).keys()
 
 
+async def test_b4_a_view_of_an_empty_log_is_built_anew(mongo_url: str, redis_url: str, database: str) -> None:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+
+        async def begun() -> bool:
+            return bool((await status(rig)).generations)
+
+        await until(begun)
+        assert await rig.rebuilds.begin("notes") == 2
+        found = await in_use(rig, 2)
+        assert (found.events, found.total) == (0, 0)
+        assert await rig.write(["first"]) == 1
+        await rig.projected()
+        assert await rig.documents() == folded(await rig.commits())
+
+
 async def test_changed_code_begins_a_rebuild_by_itself_and_says_so(
     mongo_url: str, redis_url: str, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

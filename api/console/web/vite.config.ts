@@ -1,7 +1,8 @@
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  base: "/graphiql/",
+  // The server puts the path of its folder before it, relative to the page.
+  base: "./",
   logLevel: "warn",
   build: {
     outDir: "../static",

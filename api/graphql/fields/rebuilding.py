@@ -36,6 +36,7 @@ _GENERATION = {
     "total": (int, "About how many there are by now."),
     "rate": (float, "Events folded in a second; 0 where it is not being built."),
     "seconds_left": (float | None, "Until it has caught up at this rate, where that can be told."),
+    "waiting_for": (str | None, "What it waits for while nobody works on it, in words."),
 }
 _VIEW = {
     "name": (str, "The view."),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
 from uvicorn import Config
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from api.encoding import encode
+from api.graphql.errors import refusal
+from api.transports.media import JSON
 from api.transports.sockets.connection import (
     BAD_REQUEST,
     INIT_TIMEOUT,
@@ -29,6 +32,7 @@ from api.transports.sockets.frames import PING
 from api.transports.sockets.life import Life
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.sockets import Sockets
+from domain.kernel.errors import Forbidden
 
 logger = logging.getLogger(__name__)
 
@@ -128,23 +132,37 @@ class SocketProtocol(asyncio.Protocol):
 
     def _shake_hands(self, request: Request) -> None:
         parser, sockets = self._parser, self.sockets
-        if request.path.partition("?")[0] != sockets.path:
-            response = parser.reject(HTTPStatus.NOT_FOUND, f"Sockets are served at {sockets.path} alone.\n")
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        if request.path.partition("?")[0] not in sockets.paths:
+            place = sockets.paths[0]
+            response = parser.reject(HTTPStatus.NOT_FOUND, f"Sockets are served at {place} alone.\n")
         elif sockets.full:
             response = parser.reject(HTTPStatus.SERVICE_UNAVAILABLE, "No more sockets; try another server.\n")
         else:
-            response = parser.accept(request)
+            response = self._refuse_page(headers) or parser.accept(request)
         parser.send_response(response)
         if parser.state is State.OPEN:
-            self._open(request)
+            self._open(headers)
 
-    def _open(self, request: Request) -> None:
+    def _refuse_page(self, headers: Mapping[str, str]) -> Response | None:
+        """The response to a handshake of a page that may not use the API; None for any other."""
+        get = headers.get
+        try:
+            self.sockets.policy.check(get("host"), get("origin"), get("sec-fetch-site"))
+        except Forbidden as error:
+            self.sockets.refusals.add(error)
+            response = self._parser.reject(HTTPStatus.FORBIDDEN, encode(refusal(error)).decode())
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = JSON.content_type
+            return response
+        return None
+
+    def _open(self, headers: Mapping[str, str]) -> None:
         sockets = self.sockets
         sockets.add(self)
         if self._parser.subprotocol is None:
             self.close(SUBPROTOCOL_NOT_ACCEPTABLE, f"Use the subprotocol {SUBPROTOCOL}")
             return
-        headers = {name.lower(): value for name, value in request.headers.raw_items()}
         most = sockets.limits.max_operations
         self._connection = Connection(sockets.endpoint, most, headers, self._outbox, self)
         self._timer = sockets.loop.call_later(sockets.limits.init_timeout, self._time_out)

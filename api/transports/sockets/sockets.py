@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.access.origins import OriginPolicy
+from api.transports.guard import RefusalReports
 from api.transports.requests import Endpoint
 from api.transports.sockets.outbox import Joint
 from api.transports.sweep import Pinged, Sweep
@@ -45,15 +47,23 @@ class Socket(Pinged, Protocol):
 class Sockets:
     """The open sockets of a process; made in the loop that serves them.
 
-    `closed` is told the close code of each that is gone.
+    Handshakes are accepted at `paths`, the first of which is named to clients, and from pages that `policy`
+    lets in. `closed` is called with the close code of each socket that is gone.
     """
 
     def __init__(
-        self, endpoint: Endpoint, limits: SocketLimits, path: str, closed: Callable[[str], None]
+        self,
+        endpoint: Endpoint,
+        limits: SocketLimits,
+        paths: Sequence[str],
+        policy: OriginPolicy,
+        closed: Callable[[str], None],
     ) -> None:
         self.endpoint = endpoint
         self.limits = limits
-        self.path = path
+        self.paths = paths
+        self.policy = policy
+        self.refusals = RefusalReports()
         self.loop = asyncio.get_running_loop()
         self.joint = Joint(self.loop)
         self._closed = closed

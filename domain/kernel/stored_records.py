@@ -1,0 +1,169 @@
+"""Models, dataclasses, TypedDicts and NamedTuples as BSON documents, and back.
+
+A field that is None is left out where None is its default, and stored as null where it is not. What is
+missing in a document reads as the default of its field. Where there is none and the field allows None, it
+reads None: null was not always stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from typing_extensions import is_typeddict
+
+from domain.kernel.errors import UnfitValue
+from domain.kernel.field_types import FieldType, Kind, OptionalOf, RecordField, RecordOf, Scalar
+from domain.kernel.stored_scalars import Convert
+
+
+def allows_none(type: FieldType) -> bool:
+    """Whether None is a value of the type."""
+    return isinstance(type, OptionalOf) or (isinstance(type, Scalar) and type.kind is Kind.JSON)
+
+
+class _Field(NamedTuple):
+    """One field of a record that is encoded. `plain`: a value of this very class needs no conversion."""
+
+    name: str
+    plain: type | None
+    encode: Convert | None
+    none: bool
+    stores_none: bool
+    optional: bool
+
+
+class RecordEncoder:
+    """Encodes values of one record, and checks all of it: nothing has validated the inside of a dataclass."""
+
+    def __init__(self, record: RecordOf, encoder: Callable[[FieldType], Convert | None]) -> None:
+        self._record = record
+        self._encoder = encoder
+        self._fields: list[_Field] = []
+        self._is_dict = is_typeddict(record.python)
+
+    def __call__(self, value: Any) -> dict[str, Any]:
+        """The document. Raises UnfitValue with the path of the field that does not fit."""
+        record = self._record
+        if self._is_dict:
+            if not isinstance(value, Mapping):
+                raise self._another_class(value)
+            values = value
+        elif isinstance(value, record.python):
+            values = _values(value, record)
+        else:
+            raise self._another_class(value)
+        return self._document(values)
+
+    def _document(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        fields = self._fields or self._compile()
+        for name, plain, encode, none, stores_none, optional in fields:
+            try:
+                value = values[name]
+            except KeyError:
+                if optional:
+                    continue
+                raise UnfitValue("the field is missing", (name,)) from None
+            if type(value) is plain:
+                document[name] = value
+            elif value is None and none:
+                if stores_none:
+                    document[name] = None
+            elif encode is not None:
+                try:
+                    document[name] = encode(value)
+                except UnfitValue as error:
+                    raise error.at(name) from None
+        if self._is_dict and len(values) > len(document):
+            self._check_names(values)
+        return document
+
+    def _compile(self) -> list[_Field]:
+        # Not before the first value: a record's fields may lead back to the record.
+        self._fields = [self._field(name, field) for name, field in self._record.fields.items()]
+        return self._fields
+
+    def _field(self, name: str, field: RecordField) -> _Field:
+        stores_none = not field.is_none_by_default
+        inner = field.type.inner if isinstance(field.type, OptionalOf) else field.type
+        plain = bool if isinstance(inner, Scalar) and inner == Scalar(Kind.BOOLEAN, bool) else None
+        encode = self._encoder(field.type)
+        return _Field(name, plain, encode, allows_none(field.type), stores_none, field.may_be_absent)
+
+    def _check_names(self, values: Mapping[str, Any]) -> None:
+        unknown = [name for name in values if name not in self._record.fields]
+        if unknown:
+            raise UnfitValue(f"{self._record.python.__name__} has no such field", (str(unknown[0]),))
+
+    def _another_class(self, value: Any) -> UnfitValue:
+        name = self._record.python.__name__
+        return UnfitValue(f"expected a {name}, not a value of class {type(value).__name__}")
+
+
+def _values(value: Any, record: RecordOf) -> Mapping[str, Any]:
+    if isinstance(value, tuple):
+        return dict(zip(record.fields, value, strict=True))
+    if isinstance(value, BaseModel):
+        return value.__dict__
+    return {name: getattr(value, name) for name in record.fields if hasattr(value, name)}
+
+
+class RecordDecoder:
+    """Decodes documents of one record."""
+
+    def __init__(self, record: RecordOf, decoder: Callable[[FieldType], Convert | None]) -> None:
+        self._record = record
+        self._decoder = decoder
+        self._decoders: dict[str, Convert | None] = {}
+        self._make = _maker(record)
+        self._is_dict = is_typeddict(record.python)
+
+    def __call__(self, stored: Any) -> Any:
+        """The value. Raises UnfitValue with the path of the field that does not fit."""
+        python = self._record.python
+        if not self._is_dict and isinstance(stored, python):
+            return stored
+        if not isinstance(stored, Mapping):
+            raise UnfitValue(f"what is stored is no {python.__name__}, but of class {type(stored).__name__}")
+        values: dict[str, Any] = {}
+        for name, decode in (self._decoders or self._compile()).items():
+            if name in stored:
+                try:
+                    values[name] = stored[name] if decode is None else decode(stored[name])
+                except UnfitValue as error:
+                    raise error.at(name) from None
+            else:
+                self._add_missing(name, values)
+        return self._make(values)
+
+    def _compile(self) -> dict[str, Convert | None]:
+        self._decoders = {name: self._decoder(field.type) for name, field in self._record.fields.items()}
+        return self._decoders
+
+    def _add_missing(self, name: str, values: dict[str, Any]) -> None:
+        field = self._record.fields[name]
+        if field.may_be_absent or not field.required:
+            return
+        if not allows_none(field.type):
+            raise UnfitValue("what is stored lacks the field", (name,))
+        values[name] = None
+
+
+def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:
+    """What makes a value of its fields. What is stored was validated once and is not validated again."""
+    python: Any = record.python
+    if is_typeddict(python):
+        return lambda values: values
+    if issubclass(python, BaseModel):
+        return lambda values: python.model_construct(**values)
+
+    def make(values: dict[str, Any]) -> Any:
+        try:
+            return python(**values)
+        except Exception as error:
+            # Its text may hold the data.
+            raise UnfitValue(f"{python.__name__} raises {type(error).__name__} for what is stored") from None
+
+    return make

@@ -1,0 +1,150 @@
+"""The nodes of which declared types are made; `domain.kernel.field_types` makes them from annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """The kinds of values that are stored as one BSON value."""
+
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DECIMAL = "decimal"
+    DATETIME = "datetime"
+    DATE = "date"
+    TIME = "time"
+    DURATION = "duration"
+    UUID = "uuid"
+    BYTES = "bytes"
+    JSON = "json"
+
+
+class Absent(Enum):
+    """The default of a field that has none."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value. `choices` are the stored values of an Enum or a Literal; `python` is the class in Python.
+
+    For JSON `python` is `Json` where pydantic checks that the value can be stored, else `JsonValue`.
+    """
+
+    kind: Kind
+    python: Any
+    choices: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalOf:
+    """A value or None."""
+
+    inner: FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """Any number of items in a `container`: list, tuple, set or frozenset."""
+
+    item: FieldType
+    container: type
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """A tuple of fixed length, with a type for each place."""
+
+    items: tuple[FieldType, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A dict. `key` is a text, a Literal of texts or an Enum of texts."""
+
+    key: Scalar
+    value: FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class RecordField:
+    """A field of a record.
+
+    A field that is not `required` has a `default`, or a `default_factory`, or may be absent (the key of a
+    TypedDict).
+    """
+
+    type: FieldType
+    required: bool
+    default: Any = ABSENT
+    default_factory: Callable[..., Any] | None = None
+
+    @property
+    def is_none_by_default(self) -> bool:
+        """Whether None is the default, and so is left out when it is stored."""
+        return not self.required and self.default is None and self.default_factory is None
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether the key of a TypedDict may be missing."""
+        return not self.required and self.default is ABSENT and self.default_factory is None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOf:
+    """A pydantic model, dataclass, TypedDict or NamedTuple. `fields` may lead back to the record itself."""
+
+    python: type
+    fields: Mapping[str, RecordField] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of several records, told apart by the Literal values of the field `discriminator`."""
+
+    discriminator: str
+    members: tuple[RecordOf, ...]
+
+    @property
+    def by_value(self) -> Mapping[Any, RecordOf]:
+        """The member for each stored value of the discriminator."""
+        return {
+            choice: member
+            for member in self.members
+            for choice in choices_of(member.fields[self.discriminator].type)
+        }
+
+
+FieldType = Scalar | OptionalOf | ListOf | TupleOf | MapOf | RecordOf | OneOf
+
+
+def choices_of(type: FieldType) -> tuple[Any, ...]:
+    """The stored values of a Literal or an Enum; empty for every other type."""
+    return (type.choices or ()) if isinstance(type, Scalar) else ()
+
+
+def inner_types(type: FieldType) -> Iterator[FieldType]:
+    """The types that a type is made of, without those of a record's fields."""
+    match type:
+        case OptionalOf(inner):
+            yield inner
+        case ListOf(item, _):
+            yield item
+        case TupleOf(items):
+            yield from items
+        case MapOf(key, value):
+            yield from (key, value)
+        case OneOf(_, members):
+            yield from members
+        case _:
+            return

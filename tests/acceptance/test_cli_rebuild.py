@@ -1,0 +1,78 @@
+"""`nerve views rebuild` where no worker runs, has ever run, or builds the view already (B5)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import rebuilding
+from api.cli.app import app
+from api.composition import open_nerve
+from api.settings import Settings
+
+VIEWS = len(Settings().contexts)
+
+
+@pytest.fixture
+def nerve(mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """The command line of a database whose views a worker has begun, which runs no more."""
+    settings = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rebuilding, "PATIENCE", 0.0)
+    return CliRunner()
+
+
+@pytest.fixture
+def begun(nerve: CliRunner) -> CliRunner:
+    """A worker has begun all views, and runs no more."""
+
+    async def begin() -> None:
+        async with open_nerve(Settings(), project=True) as opened, asyncio.timeout(30):
+            while any(not view.generations for view in await opened.rebuilds.status()):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(begin())
+    return nerve
+
+
+def test_b5_without_a_worker_it_says_what_it_waits_for_and_ends_in_time(begun: CliRunner) -> None:
+    ended = begun.invoke(app, ["views", "rebuild", "tasks", "--wait", "--timeout", "0.6"])
+    assert ended.exit_code == 1
+    waits = "tasks: generation 2 waits for a worker: none is running; start one with `nerve worker`"
+    assert ended.output.count(waits) == 1
+    assert "not done after 0.6 s: tasks; it goes on, and `nerve views` shows how far it is" in ended.output
+    shown = begun.invoke(app, ["views"]).output
+    assert "waits for" in shown
+
+
+def test_b5_of_all_views_one_that_is_being_built_is_left_to_that(begun: CliRunner) -> None:
+    assert begun.invoke(app, ["views", "rebuild", "tasks"]).exit_code == 0
+    rest = begun.invoke(app, ["views", "rebuild", "--all"])
+    assert rest.exit_code == 0, rest.output
+    assert "tasks: generation 2 is being built already" in rest.output
+    assert rest.output.count("generation 2 is built by the workers") == VIEWS - 1
+    named = begun.invoke(app, ["views", "rebuild", "tasks", "agents"])
+    assert named.exit_code == 1
+    for name in ("tasks", "agents"):
+        assert f"nerve: generation 2 of {name} is being built already" in named.output
+
+
+def test_b5_of_views_that_are_named_one_that_cannot_begin_does_not_hold_up_the_others(
+    begun: CliRunner,
+) -> None:
+    assert begun.invoke(app, ["views", "rebuild", "tasks"]).exit_code == 0
+    both = begun.invoke(app, ["views", "rebuild", "tasks", "agents"])
+    assert both.exit_code == 1
+    assert "agents: generation 2 is built by the workers" in both.output
+
+
+@pytest.mark.parametrize("names", [["tasks"], ["--all"]])
+def test_b5_a_database_that_no_worker_has_seen(nerve: CliRunner, names: list[str]) -> None:
+    refused = nerve.invoke(app, ["views", "rebuild", *names, "--wait"])
+    assert refused.exit_code == 1
+    said = "nerve: the view 'tasks' has no rows yet; `nerve worker` builds them, and none has run\n"
+    assert said in refused.output
+    assert "view." not in refused.output
