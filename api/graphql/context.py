@@ -79,6 +79,10 @@ class RequestContext:
         """What a client's position says; raises ValidationFailed at `path` where it is malformed."""
         return self.services.seal.open(self.scope.tenant, sealed, path)
 
+    def opened(self, sealed: str) -> Place | None:
+        """The place that a text seals for this tenant; None where it seals none."""
+        return self.services.seal.opened(self.scope.tenant, sealed)
+
 
 Info = GraphQLResolveInfo[RequestContext]
 """What graphql-core gives a resolver beside its source."""

@@ -230,6 +230,10 @@ class ItemLookUp:
     def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
         return source.get(self.key)
 
+    def writer(self, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """What writes the field from the item itself, where `write` writes the field's value."""
+        return write
+
 
 def _store_plainly(enum: GraphQLEnumType) -> None:
     enum.coerce_output_value = types.MethodType(GraphQLEnumType.coerce_output_value, enum)  # type: ignore[method-assign]

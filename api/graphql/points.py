@@ -43,3 +43,14 @@ def point(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
 async def position_of(as_of: Mapping[str, Any], context: RequestContext) -> int:
     """The settled position that a point stands for. Raises OutsideLog, and as `point`."""
     return await context.services.log.position_at(context.scope.tenant, point(as_of, context))
+
+
+async def same_position(then: int | None, as_of: Mapping[str, Any], context: RequestContext) -> int:
+    """The position that `asOf` stands for, where the id of a past state does not name another one.
+
+    Raises ValidationFailed where it does, and as `position_of`.
+    """
+    position = await position_of(as_of, context)
+    if then not in (None, position):
+        raise ValidationFailed("the id is of a past state as of another position; leave out asOf", ("as_of",))
+    return position

@@ -19,31 +19,38 @@ from api.graphql.fields.filters import filter_input, order_input
 from api.graphql.fields.history import history_fields
 from api.graphql.fields.links import Shape, add_links
 from api.graphql.fields.live import Messages, subscriptions
+from api.graphql.fields.nodes import node
 from api.graphql.fields.past import past_fields
-from api.graphql.fields.queries import many, node, single
+from api.graphql.fields.queries import many, single
 from api.graphql.fields.rebuilding import rebuild_fields
+from api.graphql.identity import check_ids, id_look_up, is_entity
 from api.graphql.scalars import SCALARS
 from api.graphql.types import TypeMap
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError
 from projections.view import View
 
+ID = (
+    "Unique among all rows, those of the past included: a row as of a point in the past has an id of its "
+    "own, with that point in it, and so have the rows that its links lead to."
+)
+
 
 class SchemaBuilder:
     """Collects the root fields of all views and commands.
 
-    The view that is named after its context's category is the context's entity: it implements `Node`,
-    and mutations of the context give it back.
+    The view that is named after its context's category is the context's entity: mutations of the context
+    give it back.
     """
 
     def __init__(self, catalog: Catalog, views: Sequence[View[Any]]) -> None:
         self._types = TypeMap()
         self._catalog = catalog
         self._views = views
-        self._entities = {view.single: view for view in views if view.single == view.context.category}
+        self._entities = {view.single: view for view in views if is_entity(view)}
         self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
         self._interface = declare(
-            "Node", [output_field("id", strawberry.ID)], "An entity with an id of its own.", is_interface=True
+            "Node", [output_field("id", strawberry.ID, ID)], "A row of a view.", is_interface=True
         )
         self._messages = Messages(self._types)
 
@@ -52,7 +59,7 @@ class SchemaBuilder:
         rows = {view.name: self._row(view) for view in self._views}
         shapes = {view.name: self._shape(view, rows[view.name]) for view in self._views}
         add_links(shapes, self._types)
-        self._add("Query", node(self._entities, self._interface))
+        self._add("Query", node(self._views, self._interface))
         for shape in shapes.values():
             self._add_view(shape)
         for context in self._catalog.contexts:
@@ -72,9 +79,11 @@ class SchemaBuilder:
         return self._schema(list(rows.values()))
 
     def _row(self, view: View[Any]) -> Any:
-        interfaces = (self._interface,) if view in self._entities.values() else ()
-        fields = self._types.row_fields(view.row)
-        return declare(view.type_name, fields, view.description or None, interfaces=interfaces)
+        the_id = output_field("id", strawberry.ID, resolver=id_look_up(view))
+        fields = [
+            the_id if field.python_name == "id" else field for field in self._types.row_fields(view.row)
+        ]
+        return declare(view.type_name, fields, view.description or None, interfaces=(self._interface,))
 
     def _shape(self, view: View[Any], row: Any) -> Shape:
         return Shape(view, row, filter_input(view, self._types), order_input(view, self._types))
@@ -104,6 +113,7 @@ class SchemaBuilder:
         schema: GraphQLSchema = made._schema
         use_plain_values(schema)
         _isolate_root_fields(schema)
+        check_ids(schema)
         return schema
 
 

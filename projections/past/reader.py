@@ -26,9 +26,6 @@ from projections.querying.queries import Page, ViewReader
 from projections.row_events import Budget
 from projections.rows import Row, row_key
 
-AS_OF = "_as_of"
-"""Under this name a row of the past says of which position it is, for what it links to."""
-
 
 class PastReader:
     """Gives one view as of any position. A question that takes more than `most` events raises TooComplex.
@@ -79,7 +76,7 @@ class PastView:
             found = [row for row in stored if row["_position"] <= self.position]
             changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
         folded = await self.past.folds.rows(tenant, changed, self.position, self.past.budget())
-        return {row["id"]: self._marked(row) for row in (*found, *folded.values()) if not row["_gone"]}
+        return {row["id"]: row for row in (*found, *folded.values()) if not row["_gone"]}
 
     async def page(
         self,
@@ -112,8 +109,7 @@ class PastView:
             fields=fields,
             unchanged_since=self.position,
         )
-        page = _with(page, await self._changed(tenant, filter), first, after, last, before)
-        return replace(page, rows=list(map(self._marked, page.rows)))
+        return _with(page, await self._changed(tenant, filter), first, after, last, before)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
@@ -154,9 +150,6 @@ class PastView:
         before = None if setting.before is None else setting.before.get(field)
         causes = await causes_of(self.past.log, tenant, setting.event, budget)
         return Reason(setting.event, before, row.get(field), causes)
-
-    def _marked(self, row: Row) -> Row:
-        return {**row, AS_OF: self.position}
 
     async def _changed(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
         """The rows that have changed since and met the filter then."""

@@ -34,7 +34,7 @@ subscription ($after: Position) {{
     __typename
     ... on Message {{ position }}
     ... on TasksSnapshot {{ tasks {{ ...T }} }}
-    ... on TaskChanged {{ kind id task {{ ...T }} }}
+    ... on TaskChanged {{ kind rowId task {{ ...T }} }}
   }}
 }}
 {TASK}"""
@@ -226,7 +226,7 @@ def _fold(messages: list[Message]) -> dict[str, Message]:
         match message:
             case {"__typename": "TasksSnapshot"}:
                 rows = {row["id"]: row for row in message["tasks"]}
-            case {"__typename": "TaskChanged", "kind": "REMOVED", "id": gone}:
+            case {"__typename": "TaskChanged", "kind": "REMOVED", "rowId": gone}:
                 del rows[gone]
             case {"__typename": "TaskChanged", "task": row}:
                 rows[row["id"]] = row
@@ -236,5 +236,5 @@ def _fold(messages: list[Message]) -> dict[str, Message]:
 def _by_task(changes: list[Message]) -> dict[str, list[Message]]:
     found: dict[str, list[Message]] = {}
     for change in changes:
-        found.setdefault(change["id"], []).append(change)
+        found.setdefault(change["rowId"], []).append(change)
     return found

@@ -35,7 +35,7 @@ KEPT = "plain-text-of-who-stays"
 EVENTS = """subscription ($after: Position) { events(filter: {categories: ["person"]}, after: $after) {
   __typename ... on Message { position } ... on Event { type stream data } } }"""
 PEOPLE = """subscription { people { __typename ... on PeopleSnapshot { people { id name said } }
-  ... on PersonChanged { kind id changedFields person { id name former said city } } } }"""
+  ... on PersonChanged { kind rowId changedFields person { id name former said city } } } }"""
 
 
 @dataclass
@@ -138,7 +138,7 @@ async def _until(client: Client, found: Any) -> list[dict[str, Any]]:
 
 def _is_change(message: dict[str, Any], id: str) -> bool:
     told = message["payload"].get("data", {}).get("people", {})
-    return bool(told.get("__typename") == "PersonChanged" and told["id"] == id)
+    return bool(told.get("__typename") == "PersonChanged" and told["rowId"] == id)
 
 
 def test_no_plaintext_of_an_erased_person_is_left_anywhere_and_an_open_socket_sees_it_go(
@@ -215,7 +215,7 @@ def _check_told(heard: list[dict[str, Any]]) -> None:
     assert changes["person-a"] == {
         "__typename": "PersonChanged",
         "kind": "UPDATED",
-        "id": "person-a",
+        "rowId": "person-a",
         "changedFields": ["former", "name"],
         "person": {"id": "person-a", "name": None, "former": [None], "said": [], "city": "Graz"},
     }

@@ -11,12 +11,12 @@ EVENTS = """subscription ($filter: EventFilter, $after: Position) { events(filte
 TASK = """subscription ($id: ID!, $after: Position) { task(id: $id, after: $after) {
   __typename ... on Message { position }
   ... on TaskSnapshot { task { id status } }
-  ... on TaskChanged { kind id changedFields task { id status } } } }"""
+  ... on TaskChanged { kind rowId changedFields task { id status } } } }"""
 TASKS = """subscription ($filter: TaskFilter, $first: Int, $after: Position) {
   tasks(filter: $filter, first: $first, after: $after) {
     __typename ... on Message { position }
     ... on TasksSnapshot { tasks { id title } }
-    ... on TaskChanged { kind id changedFields task { id title status } } } }"""
+    ... on TaskChanged { kind rowId changedFields task { id title status } } } }"""
 
 
 async def start(client: Client, query: str, /, **variables: Any) -> list[Any]:
@@ -99,7 +99,7 @@ async def test_a_live_row_may_be_awaited_before_it_exists(served: Served) -> Non
         assert snapshot["task"] is None
         served.do("createTask", id="task-to-come", title="x")
         change = await client.next()
-    assert (change["kind"], change["id"]) == ("ADDED", "task-to-come")
+    assert (change["kind"], change["rowId"]) == ("ADDED", "task-to-come")
 
 
 async def test_a_live_list_tells_what_comes_changes_and_leaves(served: Served) -> None:
@@ -112,7 +112,10 @@ async def test_a_live_list_tells_what_comes_changes_and_leaves(served: Served) -
         second = served.do("createTask", title="live 2")["stream"]
         served.do("cancelTask", id=first)
         changes = [await client.next() for _ in range(2)]
-    assert [(change["kind"], change["id"]) for change in changes] == [("ADDED", second), ("REMOVED", first)]
+    assert [(change["kind"], change["rowId"]) for change in changes] == [
+        ("ADDED", second),
+        ("REMOVED", first),
+    ]
 
 
 async def test_I10_a_resumed_live_list_is_told_once_of_each_row_that_changed(served: Served) -> None:
@@ -126,11 +129,11 @@ async def test_I10_a_resumed_live_list_is_told_once_of_each_row_that_changed(ser
     added = served.do("createTask", title="resumed")["stream"]
     async with served.client() as client:
         *changes, _ = await start(client, TASKS, filter=wanted, after=caught_up["position"])
-        told = {change["id"]: (change["kind"], change["task"]["status"]) for change in changes}
+        told = {change["rowId"]: (change["kind"], change["task"]["status"]) for change in changes}
         assert len(changes) == 2
         assert told == {changed: ("UPDATED", "STARTED"), added: ("ADDED", "CREATED")}
         served.do("cancelTask", id=kept)
-        assert (await client.next())["id"] == kept
+        assert (await client.next())["rowId"] == kept
 
 
 LATEST = TASKS.replace("after: $after)", "after: $after, latestOnly: true)")
@@ -146,7 +149,7 @@ async def test_sockets_that_ask_for_the_same_are_told_the_same_bytes(served: Ser
         task = served.do("createTask", title="shared")["stream"]
         told = [await client.next() for client in (one, other, latest)]
     assert told[0] == told[1] == told[2]
-    assert (told[0]["kind"], told[0]["id"]) == ("ADDED", task)
+    assert (told[0]["kind"], told[0]["rowId"]) == ("ADDED", task)
     async with served.client() as back:
         *changes, _ = await start(back, TASKS, filter=wanted, after=second[-1]["position"])
-        assert [(change["kind"], change["id"]) for change in changes] == [("ADDED", task)]
+        assert [(change["kind"], change["rowId"]) for change in changes] == [("ADDED", task)]

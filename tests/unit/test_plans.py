@@ -32,7 +32,7 @@ TASK = {
 SOURCES: dict[str, dict[str, Any]] = {
     "TaskChanged": {
         "kind": "ADDED",
-        "id": "task-1",
+        "row_id": "task-1",
         "task": TASK,
         "changed_fields": ["title"],
         "position": "p",
@@ -42,7 +42,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 QUERY = """subscription ($no: Boolean = false) { told: tasks { __typename
   ... on Message { position }
-  ... on TaskChanged { kind id changedFields task { ...T } }
+  ... on TaskChanged { kind rowId changedFields task { ...T } }
   ... on TasksSnapshot { tasks { ...T hidden: id @include(if: $no) } }
 } }
 fragment T on Task { id title status tags createdAt at: createdAt durationSeconds result __typename ...U }
@@ -75,7 +75,7 @@ values = st.one_of(
 @given(
     typename=st.sampled_from(sorted(SOURCES)),
     odd=st.dictionaries(
-        st.sampled_from(["kind", "id", "task", "tasks", "changed_fields", "position"]), values
+        st.sampled_from(["kind", "row_id", "task", "tasks", "changed_fields", "position"]), values
     ),
     row=st.dictionaries(st.sampled_from(sorted(TASK)), values, max_size=2),
     no=st.booleans(),
@@ -102,7 +102,7 @@ def test_what_is_as_it_should_be_is_planned(typename: str) -> None:
 
 
 def test_what_follows_a_link_is_left_to_graphql_core() -> None:
-    query = "subscription { tasks { ... on TaskChanged { id task { id agent { name } } } } }"
+    query = "subscription { tasks { ... on TaskChanged { rowId task { id agent { name } } } } }"
     source = {"__typename": "TaskChanged", **SOURCES["TaskChanged"]}
     assert plan(bind(query), "TaskChanged")(source) is None
     assert plan(bind(query), "CaughtUp")({"__typename": "CaughtUp"}) == {"tasks": {}}

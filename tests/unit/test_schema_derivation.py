@@ -176,9 +176,9 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     ]
 
 
-def test_a_view_that_is_not_the_entity_is_no_node_and_no_payload() -> None:
+def test_a_view_that_is_not_the_entity_is_a_node_and_no_payload() -> None:
     schema = derive(replace(VIEW, name="brightLamps", single="brightLamp"))
-    assert "implements" not in printed(schema, "BrightLamp")
+    assert printed(schema, "BrightLamp").splitlines()[0] == "type BrightLamp implements Node {"
     assert printed(schema, "HangLampPayload").splitlines()[1:] == ["  receipt: Receipt!", "}"]
 
 

@@ -179,10 +179,10 @@ async def test_a_subscription_that_fails_on_its_way_ends_with_the_error() -> Non
 async def test_what_a_subscription_keeps_does_not_grow_with_what_it_has_told() -> None:
     async def messages() -> AsyncIterator[dict[str, Any]]:
         while True:
-            yield {"__typename": "TaskChanged", "id": "task-1", "task": ROW}
+            yield {"__typename": "TaskChanged", "row_id": "task-1", "task": ROW}
 
     executor = Executor(SCHEMA)
-    text = "subscription { tasks { ... on TaskChanged { id task { id result } } } }"
+    text = "subscription { tasks { ... on TaskChanged { rowId task { id result } } } }"
     prepared = executor.prepare(operation(text))
     with resolving("Subscription", "tasks", lambda *_, **__: messages(), "subscribe"):
         results = executor.subscribe(prepared, NOTHING).results()

@@ -27,7 +27,7 @@ _VERSION = {
     **COMMIT,
 }
 _STATE = {
-    "id": (strawberry.ID, "The entity."),
+    "stream": (strawberry.ID, "The entity."),
     "version": (int, "The version it was at; 0: it was not there yet."),
     "state": (JSON | None, "What its rules knew of it; null where it was not there yet."),
 }
@@ -121,7 +121,7 @@ async def _state_at(
     else:
         loaded = await history.state(tenant, id, kind, point(as_of or {}, context))
     state = to_json(loaded.state) if loaded.version else None
-    return {"id": id, "version": loaded.version, "state": state}
+    return {"stream": id, "version": loaded.version, "state": state}
 
 
 async def _diff(

@@ -10,9 +10,9 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.fields.queries import connection_value, page_size
+from api.graphql.fields.queries import connection_value, page_size, past_connection
+from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from api.graphql.running.selections import Linked
-from projections.past.reader import AS_OF
 from projections.querying.fields import Fields
 from projections.querying.queries import Page
 from projections.querying.related import Wanted
@@ -24,7 +24,7 @@ class LinkedRow(Linked):
     """The row whose id is the item `key` of the source; null where there is none. Of the past, as of then."""
 
     def __call__(self, source: Mapping[str, Any], info: Info) -> Coroutine[Any, Any, Row | None] | None:
-        key = source.get(self.key)
+        key = row_key(source, self.key)
         return None if key is None else self._read(key, source.get(AS_OF), info)
 
     async def _read(self, id: str, as_of: int | None, info: Info) -> Row | None:
@@ -33,7 +33,7 @@ class LinkedRow(Linked):
         load = partial(_rows, context, self.view, fields, as_of)
         row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
         context.reads.tell(1, context.services.max_rows)
-        return row
+        return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
 
 
 class LinkedRows(Linked):
@@ -57,13 +57,13 @@ class LinkedRows(Linked):
         wanted = Wanted(
             self._by,
             page_size(first, None, context.services.max_page),
-            filter,
+            read_filter(self.view, filter, context),
             [(by["field"], by["direction"]) for by in order_by or ()],
             after,
             context.selections.fields(info, self.view),
         )
         if AS_OF in source:
-            return await _past_page(context, self.view, wanted, source[self.key], source[AS_OF])
+            return await _past_page(context, self.view, wanted, row_key(source, self.key), source[AS_OF])
         # At one place of a document the arguments are the same for every row.
         place = (self.view.name, *map(id, info.field_nodes))
         pages = context.reads.loader(("pages", *place), partial(_pages, context, self.view, wanted))
@@ -93,7 +93,7 @@ async def _past_page(
         )
         context.reads.read(len(page.rows), most)
     context.reads.tell(len(page.rows), most)
-    return connection_value(page, partial(then.count, tenant, own))
+    return past_connection(view, page, as_of, partial(then.count, tenant, own), context)
 
 
 async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:

@@ -13,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
 from api.graphql.fields.queries import page_size
+from api.graphql.identity import id_look_up, present_key, read_filter
 from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
@@ -71,7 +72,9 @@ class Messages:
         """``TaskChanged``."""
         fields = [
             output_field("kind", self.change_kind),
-            output_field("id", strawberry.ID, "Of the row that changed."),
+            output_field(
+                "row_id", strawberry.ID, "The `id` of the row.", resolver=id_look_up(view, "row_id")
+            ),
             output_field(view.single, row | None, "The row as it is now; null once it is gone."),
             output_field(
                 "changed_fields", list[str] | None, "Where known: whose value is another than before."
@@ -125,8 +128,9 @@ def _watch_one(view: View[Any]) -> Resolver:
     def subscribe(
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
     ) -> SharedSource[News]:
-        wanted = info.context.services.live[view.name].one(id)
-        return _shared(view, info.context, wanted, 1, after, latest_only, snapshot)
+        context = info.context
+        wanted = context.services.live[view.name].one(present_key(view, id, context, "id"))
+        return _shared(view, context, wanted, 1, after, latest_only, snapshot)
 
     return subscribe
 
@@ -144,10 +148,10 @@ def _watch_many(view: View[Any]) -> Resolver:
         after: str | None = None,
         latest_only: bool = False,
     ) -> SharedSource[News]:
-        services = info.context.services
-        wanted = services.live[view.name].many(filter)
+        context, services = info.context, info.context.services
+        wanted = services.live[view.name].many(read_filter(view, filter, context))
         size = page_size(first, None, services.max_page)
-        return _shared(view, info.context, wanted, size, after, latest_only, snapshot)
+        return _shared(view, context, wanted, size, after, latest_only, snapshot)
 
     return subscribe
 
@@ -181,7 +185,7 @@ def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict
     return {
         "__typename": f"{view.type_name}Changed",
         "kind": message.kind,
-        "id": message.id,
+        "row_id": message.id,
         view.single: message.row,
         "changed_fields": None if names is None else [to_camel_case(name) for name in names],
         "position": context.seal(message.place),

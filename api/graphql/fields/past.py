@@ -17,11 +17,12 @@ from api.graphql.fields.commits import COMMIT, commit_row
 from api.graphql.fields.events import event_row, event_type
 from api.graphql.fields.live import Messages
 from api.graphql.fields.queries import connection, page_size
-from api.graphql.points import as_of_argument, position_of
+from api.graphql.identity import past_row, row_point
+from api.graphql.points import as_of_argument, same_position
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from projections.past.changes import Change
-from projections.past.reader import AS_OF, PastView
+from projections.past.reader import PastView
 from projections.view import View
 
 
@@ -32,7 +33,7 @@ def past_fields(
     names = {name.upper(): name for name in get_type_hints(view.row)}
     field = enumeration(f"{view.type_name}Field", names, "A field of it.")
     event = event_type(types, messages)
-    the_id = argument("id", strawberry.ID, "The id of the row.")
+    the_id = argument("id", strawberry.ID, "The row's `id`; of a past state, looked back at from then.")
     as_of = as_of_argument(types, "Looked back at from this point in the past, not from now.")
     history = output_field(
         f"{view.single}_history",
@@ -98,29 +99,30 @@ async def _history(
 ) -> dict[str, Any]:
     context = info.context
     size = page_size(first, last, context.services.max_page)
-    page = await (await _then(view, as_of, context)).history(
+    key, past = await _row(view, id, as_of, context)
+    page = await past.history(
         context.scope.tenant,
-        id,
+        key,
         first=size if last is None else None,
         after=None if after is None else context.open(after, "after").position,
         last=last,
         before=None if before is None else context.open(before, "before").position,
     )
     return {
-        "rows": [_told(change, context) for change in page.changes],
+        "rows": [_told(view, change, context) for change in page.changes],
         "cursor": lambda row: row["position"],
         "has_next_page": page.has_next,
         "has_previous_page": page.has_previous,
     }
 
 
-def _told(change: Change, context: RequestContext) -> dict[str, Any]:
+def _told(view: View[Any], change: Change, context: RequestContext) -> dict[str, Any]:
     commit = change.commit
     return {
         **commit_row(commit, context),
         "changed_fields": change.fields,
-        "before": change.before and {**change.before, AS_OF: commit.position - 1},
-        "after": change.after and {**change.after, AS_OF: commit.position},
+        "before": change.before and past_row(view, change.before, commit.position - 1, context),
+        "after": change.after and past_row(view, change.after, commit.position, context),
         "events": [event_row(event, context) for event in change.events],
     }
 
@@ -135,7 +137,8 @@ async def _why(
     as_of: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     context = info.context
-    reason = await (await _then(view, as_of, context)).why(context.scope.tenant, id, field)
+    key, past = await _row(view, id, as_of, context)
+    reason = await past.why(context.scope.tenant, key, field)
     if reason is None:
         return None
     declared = get_type_hints(view.row)[field]
@@ -147,11 +150,16 @@ async def _why(
     }
 
 
-async def _then(view: View[Any], as_of: Mapping[str, Any] | None, context: RequestContext) -> PastView:
-    """The view at a point in the past, or as the log has it now."""
-    log = context.services.log
-    position = await log.settled() if as_of is None else await position_of(as_of, context)
-    return context.services.past[view.name].at(position)
+async def _row(
+    view: View[Any], id: str, as_of: Mapping[str, Any] | None, context: RequestContext
+) -> tuple[str, PastView]:
+    """The key of a row, and its view at a point in the past: `asOf`, that of the id, or as the log is now."""
+    key, position = row_point(view, id, context)
+    if as_of is not None:
+        position = await same_position(position, as_of, context)
+    if position is None:
+        position = await context.services.log.settled()
+    return key, context.services.past[view.name].at(position)
 
 
 def _as_json(declared: Any, value: Any) -> Any:

@@ -12,17 +12,21 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from api.graphql.context import Info
+from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
-from api.graphql.points import as_of_argument, position_of
+from api.graphql.fields.nodes import read_past
+from api.graphql.identity import past_row, read_filter, row_key, row_point
+from api.graphql.points import as_of_argument, position_of, same_position
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
-from domain.kernel.errors import NotFound, ValidationFailed
+from domain.kernel.errors import ValidationFailed
 from projections.past.reader import PastView
-from projections.querying.queries import Page, Side
+from projections.querying.queries import Page, Side, ViewReader
 from projections.view import View
 
 DEFAULT_PAGE = 20
+
+ROW_ID = "The row's `id`; of a past state, the row as it was then."
 
 SEARCH = (
     "Only rows with all of these words in {}, at least one of them as a whole word; case and accents do not "
@@ -111,18 +115,21 @@ def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
         as_of: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any] | None:
         context = info.context
+        key, position = row_point(view, id, context)
         if as_of is not None:
+            position = await same_position(position, as_of, context)
+        if position is not None:
             await _reach(view, at_least, info)
-            return await (await _past(view, as_of, info)).get(context.scope.tenant, id)
+            return await read_past(view, key, position, context)
         reader, tenant = context.services.readers[view.name], context.scope.tenant
         fields = context.selections.fields(info, view)
         if at_least is None:
-            return await reader.get(tenant, id, fields=fields)
-        position = context.open(at_least, "atLeast").position
-        within = await reach_links(view, position, info)
-        return await reader.get_at_least(tenant, id, position, within, fields=fields)
+            return await reader.get(tenant, key, fields=fields)
+        reached = context.open(at_least, "atLeast").position
+        within = await reach_links(view, reached, info)
+        return await reader.get_at_least(tenant, key, reached, within, fields=fields)
 
-    arguments = [argument("id", strawberry.ID, "The id of the row."), _AT_LEAST, _as_of(types)]
+    arguments = [argument("id", strawberry.ID, ROW_ID), _AT_LEAST, _as_of(types)]
     return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
 
 
@@ -179,12 +186,16 @@ def _list(view: View[Any]) -> Resolver:
     ) -> dict[str, Any]:
         context = info.context
         size = page_size(first, last, context.services.max_page)
+        wanted = read_filter(view, filter, context)
         await _reach(view, at_least, info)
-        tenant = context.scope.tenant
-        reader = context.services.readers[view.name] if as_of is None else await _past(view, as_of, info)
+        tenant, position = context.scope.tenant, None
+        reader: ViewReader | PastView = context.services.readers[view.name]
+        if as_of is not None:
+            position = await position_of(as_of, context)
+            reader = context.services.past[view.name].at(position)
         page = await reader.page(
             tenant,
-            filter=filter,
+            filter=wanted,
             search=search,
             order=[(by["field"], by["direction"]) for by in order_by or ()],
             first=size if last is None else None,
@@ -194,14 +205,28 @@ def _list(view: View[Any]) -> Resolver:
             fields=context.selections.fields(info, view),
         )
         context.reads.tell(len(page.rows), context.services.max_rows)
-        return connection_value(page, partial(reader.count, tenant, filter, search))
+        count = partial(reader.count, tenant, wanted, search)
+        if position is None:
+            return connection_value(page, count)
+        return past_connection(view, page, position, count, context)
 
     return resolve
 
 
-async def _past(view: View[Any], as_of: Mapping[str, Any], info: Info) -> PastView:
-    """The view at a point in the past. Raises as `position_of`."""
-    return info.context.services.past[view.name].at(await position_of(as_of, info.context))
+def past_connection(
+    view: View[Any],
+    page: Page,
+    position: int,
+    count: Callable[[], Awaitable[int]],
+    context: RequestContext,
+) -> dict[str, Any]:
+    """As `connection_value`, of rows as of a position. Cursors are those of the rows' keys."""
+    rows = [past_row(view, row, position, context) for row in page.rows]
+    return {
+        **connection_value(page, count),
+        "rows": rows,
+        "cursor": lambda row: page.cursor({**row, "id": row_key(row)}),
+    }
 
 
 def connection_value(page: Page, count: Callable[[], Awaitable[int]]) -> dict[str, Any]:
@@ -249,23 +274,3 @@ async def reach_links(view: View[Any], position: int, info: Info) -> float:
     for name in info.context.selections.views(info, view):
         await services.readers[name].wait_for(position, max(0.0, deadline - monotonic()))
     return max(0.0, deadline - monotonic())
-
-
-def node(entities: Mapping[str, View[Any]], interface: Any) -> StrawberryField:
-    """``node(id)``: Relay's way to load any entity by its id, whose prefix says what it is."""
-
-    async def resolve(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
-        context = info.context
-        view = entities.get(id.partition("-")[0])
-        if view is None:
-            raise NotFound(
-                f"no entity has ids like {id!r}; they start with one of {', '.join(sorted(entities))}"
-            )
-        fields = context.selections.fields(info, view)
-        row = await context.services.readers[view.name].get(context.scope.tenant, id, fields=fields)
-        return None if row is None else {**row, "__typename": view.type_name}
-
-    arguments = [argument("id", strawberry.ID, "The id of any entity.")]
-    return output_field(
-        "node", interface | None, "Any entity by its id.", resolver=resolve, arguments=arguments
-    )

@@ -12,7 +12,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.declare import Resolver, argument, declare, enumeration, listed, output_field
+from api.graphql.declare import ItemLookUp, Resolver, argument, declare, enumeration, listed, output_field
 from projections.rebuilding.comparison import Comparison, Verdict
 from projections.rebuilding.notes import Phase
 from projections.rebuilding.rebuilds import Rebuilds
@@ -72,7 +72,7 @@ def _declare_status() -> Any:
     example = declare(
         "DifferingRow",
         [
-            output_field("id", strawberry.ID, "The id of the row."),
+            output_field("row", strawberry.ID, "The row's key in the view.", resolver=ItemLookUp("id")),
             output_field("verdict", _enum("RowVerdict", Verdict)),
             output_field("fields", list[str], "The fields that differ, where both have the row."),
         ],

@@ -44,7 +44,7 @@ def _leaf(field: GraphQLField) -> Leaf | None:
     nullable = not isinstance(field.type, GraphQLNonNull)
     inner: Any = get_nullable_type(field.type)
     if isinstance(field.resolve, ItemLookUp) and is_leaf_type(inner):
-        return Leaf(field.resolve.key, inner.coerce_output_value, nullable)
+        return Leaf(field.resolve.key, field.resolve.writer(inner.coerce_output_value), nullable)
     return None
 
 

@@ -110,7 +110,8 @@ class _Planner:
             field = declared.fields[selected]
             if not isinstance(field.resolve, ItemLookUp):
                 raise _Unplannable
-            members.append(_Member(name, field.resolve.key, self.written(field.type, same)))
+            write = field.resolve.writer(self.written(field.type, same))
+            members.append(_Member(name, field.resolve.key, write))
         return _object(tuple(members))
 
 

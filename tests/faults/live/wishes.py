@@ -39,11 +39,11 @@ SELECTIONS = {
 }
 ONE = """subscription ($id: ID!, $after: Position) {{ {single}(id: $id, after: $after) {{
   __typename ... on Message {{ position }} ... on {type}Snapshot {{ {single} {{ {fields} }} }}
-  ... on {type}Changed {{ kind id {single} {{ {fields} }} }} }} }}"""
+  ... on {type}Changed {{ kind id: rowId {single} {{ {fields} }} }} }} }}"""
 MANY = """subscription ($filter: {type}Filter, $first: Int, $after: Position) {{
   {single}s(filter: $filter, first: $first, after: $after) {{
   __typename ... on Message {{ position }} ... on {type}sSnapshot {{ {single}s {{ {fields} }} }}
-  ... on {type}Changed {{ kind id {single} {{ {fields} }} }} }} }}"""
+  ... on {type}Changed {{ kind id: rowId {single} {{ {fields} }} }} }} }}"""
 
 
 def changes(single: str, row: Fields) -> int:

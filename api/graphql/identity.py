@@ -1,0 +1,203 @@
+"""The ids of rows in the API: one id, one state.
+
+Client caches keep one object for each id (Relay), or for each type and id (Apollo, Graphcache). So an id is
+unique among all rows of a tenant, and the row as of a point in the past has another id than the row itself:
+
+    row                                   now                     as of a position
+    an entity: its id names its stream    task-01J…               task-01J…@<position>
+    any other view                        Meter:cpu               Meter@<position>:cpu
+
+The position is sealed as everywhere in the API. No stream id contains ``@`` and no type name ``@`` or ``:``,
+so an id is read in one way only, whatever keys a view gives its rows. Field values that name rows, such as
+`agentId`, are the plain keys of rows, in the past too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from graphql import GraphQLObjectType, GraphQLSchema
+
+from api.graphql.context import RequestContext
+from api.graphql.declare import ItemLookUp
+from domain.kernel.errors import DeclarationError, ValidationFailed
+from projections.rows import Row
+from projections.view import View
+from subscriptions.messages import Place
+
+AS_OF = "_as_of"
+"""The position that a row of the past is as of, under this name in the row and in objects with links."""
+
+KEY = "_key"
+"""The plain key of a row of the past, which has its id of the past under ``id``."""
+
+
+class RowPoint(NamedTuple):
+    """The row that an id names: its key in its view, and the position it is as of; None is now."""
+
+    key: str
+    position: int | None
+
+
+class PastId(str):
+    """The id of a row of the past, with all that belongs to it."""
+
+    __slots__ = ()
+
+
+class RowIdLookUp(ItemLookUp):
+    """Looks up the id of a row whose view is no entity: its key with the type before it."""
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, key: str, type_name: str) -> None:
+        super().__init__(key)
+        self._prefix = f"{type_name}:"
+
+    def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
+        return self._id(source.get(self.key))
+
+    def writer(self, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda key: write(self._id(key))
+
+    def _id(self, key: Any) -> Any:
+        return self._prefix + key if type(key) is str else key
+
+
+def is_entity(view: View[Any]) -> bool:
+    """Whether the rows of the view are the entities of its context, with the ids of their streams."""
+    return view.single == view.context.category
+
+
+def id_look_up(view: View[Any], key: str = "id") -> ItemLookUp:
+    """The resolver of a field whose value is the id of a row of the view, from the row's key."""
+    return ItemLookUp(key) if is_entity(view) else RowIdLookUp(key, view.type_name)
+
+
+def check_ids(schema: GraphQLSchema) -> None:
+    """Refuse objects that have an ``id`` and are no rows.
+
+    Client caches take two objects with one id for one object. Raises DeclarationError.
+    """
+    for declared in schema.type_map.values():
+        if isinstance(declared, GraphQLObjectType) and "id" in declared.fields and not _is_unique(declared):
+            raise DeclarationError(
+                f"{declared.name} is part of a row and has a field 'id', by which client caches would take "
+                "equal ids in two rows for one object; give the field another name, such as 'number'"
+            )
+
+
+def _is_unique(declared: GraphQLObjectType) -> bool:
+    return declared.name == "Event" or any(one.name == "Node" for one in declared.interfaces)
+
+
+def past_row(view: View[Any], row: Row, position: int, context: RequestContext) -> dict[str, Any]:
+    """The row as of a position, with an id of its own, and with links that lead into the same past."""
+    sealed, key = context.seal(Place(position)), row["id"]
+    past_id = f"{key}@{sealed}" if is_entity(view) else f"{view.type_name}@{sealed}:{key}"
+    marked: dict[str, Any] = {**row, "id": PastId(past_id), KEY: key, AS_OF: position}
+    for link in view.links:
+        *route, _ = link.name.split(".")
+        if route and route[0] in marked:
+            marked[route[0]] = _marked(marked[route[0]], route[1:], position)
+    return marked
+
+
+def _marked(value: Any, route: Sequence[str], position: int) -> Any:
+    """The objects at the end of a route, marked as of a position."""
+    if isinstance(value, Mapping):
+        if not route:
+            return {**value, AS_OF: position}
+        inner = value.get(route[0])
+        return value if inner is None else {**value, route[0]: _marked(inner, route[1:], position)}
+    return [_marked(item, route, position) for item in value] if isinstance(value, Sequence) else value
+
+
+def row_key(source: Mapping[str, Any], name: str = "id") -> Any:
+    """The plain key of a row or, with another name, the value of the field that names a row."""
+    return source[KEY] if name == "id" and KEY in source else source.get(name)
+
+
+def row_point(view: View[Any], id: str, context: RequestContext) -> RowPoint:
+    """The row of the view that a client names by its id, or by its plain key."""
+    return read_id(view, id, context) or RowPoint(id, None)
+
+
+def read_id(view: View[Any], id: str, context: RequestContext) -> RowPoint | None:
+    """The row that an id of the view names; None where the view gives no row such an id."""
+    if is_entity(view):
+        head, at, sealed = id.rpartition("@")
+        key = head if at else id
+    else:
+        head, colon, key = id.partition(":")
+        name, at, sealed = head.partition("@")
+        if not colon or name != view.type_name:
+            return None
+    if not at:
+        return RowPoint(key, None)
+    place = context.opened(sealed)
+    return None if place is None else RowPoint(key, place.position)
+
+
+def present_key(view: View[Any], id: str, context: RequestContext, *path: str | int) -> str:
+    """The key of the row that an id names. Raises ValidationFailed at `path` for the id of a past state."""
+    key, position = row_point(view, id, context)
+    if position is not None:
+        raise past_id_refused(id, key, *path)
+    return key
+
+
+def refuse_past_id(id: str, context: RequestContext, *path: str | int) -> None:
+    """Raise ValidationFailed at `path` where the text is the id of a past state of any row."""
+    if "@" in id:
+        before, colon, key = id.partition(":")
+        if colon and context.opened(before.partition("@")[2]) is not None:
+            raise past_id_refused(id, key, *path)
+        stream, _, sealed = id.rpartition("@")
+        if context.opened(sealed) is not None:
+            raise past_id_refused(id, stream, *path)
+
+
+def past_id_refused(id: str, key: str, *path: str | int) -> ValidationFailed:
+    """The error for an id of the past where only the row itself can be meant."""
+    return ValidationFailed(f"{id!r} is the id of a past state of {key!r}; give {key!r} instead", path)
+
+
+def read_filter(
+    view: View[Any], filter: Mapping[str, Any] | None, context: RequestContext
+) -> Mapping[str, Any] | None:
+    """The filter with the keys of rows where it has their ids.
+
+    Raises ValidationFailed for ids of past states: a filter compares with keys, and would find nothing.
+    """
+    return None if filter is None else _read_filter(view, filter, context, ("filter",))
+
+
+def _read_filter(view: View[Any], data: Any, context: RequestContext, path: tuple[str | int, ...]) -> Any:
+    if isinstance(data, list):
+        return [_read_filter(view, part, context, (*path, place)) for place, part in enumerate(data)]
+    if not isinstance(data, Mapping):
+        return data
+    read = dict(data)
+    for name, value in data.items():
+        here = (*path, name)
+        if name in ("and", "or", "not"):
+            read[name] = _read_filter(view, value, context, here)
+        elif isinstance(value, Mapping) and (name == "id" or name.endswith("_id")):
+            read[name] = {
+                operator: _operand(view if name == "id" else None, operand, context, (*here, operator))
+                for operator, operand in value.items()
+            }
+    return read
+
+
+def _operand(view: View[Any] | None, value: Any, context: RequestContext, path: tuple[str | int, ...]) -> Any:
+    if isinstance(value, list):
+        return [_operand(view, item, context, (*path, place)) for place, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    if view is not None:
+        return present_key(view, value, context, *path)
+    refuse_past_id(value, context, *path)
+    return value
