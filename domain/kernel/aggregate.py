@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from functools import cache
+from types import UnionType
+from typing import Any, ClassVar, Generic, Self, TypeVar, Union, get_args, get_origin
 
+from domain.kernel.checking import evolved
 from domain.kernel.command import Command
-from domain.kernel.errors import NotFound
+from domain.kernel.errors import DeclarationError, NotFound
 from domain.kernel.event import Event
 
 C = TypeVar("C", bound=Command, contravariant=True)
@@ -53,8 +56,27 @@ class Aggregate(ABC, Generic[C, E]):
         """The state after the event. Never refuses: what happened, happened."""
 
     def evolve_all(self, events: Iterable[E]) -> Self:
-        """The state after all of `events`, in order."""
+        """The state after all of `events`, in order; raises ContextFault where `evolve` fails."""
         state = self
         for event in events:
-            state = state.evolve(event)
+            state = evolved(state, event)
         return state
+
+
+def command_classes(aggregate: type[Aggregate[Any, Any]]) -> tuple[type[Command], ...]:
+    """The commands that an aggregate declares; raises DeclarationError where it declares none."""
+    return _members(aggregate, 0)
+
+
+@cache
+def event_classes(aggregate: type[Aggregate[Any, Any]]) -> tuple[type[Event], ...]:
+    """The events that an aggregate declares; raises DeclarationError where it declares none."""
+    return _members(aggregate, 1)
+
+
+def _members(aggregate: type[Aggregate[Any, Any]], place: int) -> tuple[Any, ...]:
+    for base in getattr(aggregate, "__orig_bases__", ()):
+        if get_origin(base) is Aggregate:
+            argument = get_args(base)[place]
+            return get_args(argument) if get_origin(argument) in (Union, UnionType) else (argument,)
+    raise DeclarationError(f"{aggregate.__name__} must derive from Aggregate[its commands, its events]")

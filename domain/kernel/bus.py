@@ -49,9 +49,9 @@ class CommandBus:
     async def dispatch(self, envelope: Envelope) -> Receipt:
         """Decide and store the command.
 
-        Raises ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, Overloaded or Unavailable;
-        after each but the last nothing was stored. Whoever stops waiting has not stopped an append that has
-        begun: only its command id tells what became of it.
+        Raises ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, ContextFault, Overloaded or
+        Unavailable; after each but the last nothing was stored. A caller that stops waiting does not stop an
+        append that has begun: only its command id shows what became of it.
         """
         return await self._pipeline(envelope)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
-from domain.kernel.aggregate import Aggregate
+from domain.kernel.aggregate import Aggregate, command_classes, event_classes
 from domain.kernel.command import Command
+from domain.kernel.declaring import check_aggregate
 from domain.kernel.errors import DeclarationError, NotFound
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.personal import personal_fields
@@ -26,12 +26,16 @@ A plain tuple, since one is made for each event that is read.
 class Context:
     """One part of the domain: an aggregate with its commands and events, which its type arguments name.
 
-    `upcasters` lead from each older revision of its events to the next one.
+    `upcasters` lead from each older revision of its events to the next one. Raises DeclarationError where the
+    aggregate cannot be used.
     """
 
     name: str
     aggregate: type[Aggregate[Any, Any]]
     upcasters: tuple[Upcaster, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_aggregate(self.aggregate)
 
     @property
     def category(self) -> str:
@@ -39,25 +43,17 @@ class Context:
 
     @property
     def commands(self) -> tuple[type[Command], ...]:
-        return _members(self.aggregate, 0)
+        return command_classes(self.aggregate)
 
     @property
     def events(self) -> tuple[type[Event], ...]:
-        return _members(self.aggregate, 1)
+        return event_classes(self.aggregate)
 
 
 @cache
 def holds_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
     """Whether states of this aggregate may hold personal data: an event of it has a personal field."""
-    return any(map(personal_fields, _members(aggregate, 1)))
-
-
-def _members(aggregate: type[Aggregate[Any, Any]], place: int) -> tuple[Any, ...]:
-    for base in getattr(aggregate, "__orig_bases__", ()):
-        if get_origin(base) is Aggregate:
-            argument = get_args(base)[place]
-            return get_args(argument) if get_origin(argument) in (Union, UnionType) else (argument,)
-    raise DeclarationError(f"{aggregate.__name__} must derive from Aggregate[its commands, its events]")
+    return any(map(personal_fields, event_classes(aggregate)))
 
 
 class Catalog:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.kernel.aggregate import Aggregate, Facts
+from domain.kernel.aggregate import Aggregate, Facts, event_classes
+from domain.kernel.checking import decided, fitted, target_of
 from domain.kernel.command import Command, Envelope
 from domain.kernel.conflicts import MOST_SINCE, refuse
 from domain.kernel.context import Catalog
 from domain.kernel.errors import (
     AlreadyExists,
     ConcurrencyConflict,
+    ContextFault,
     InvariantViolated,
     NerveError,
     NotFound,
@@ -25,8 +27,8 @@ from domain.kernel.ports import AggregateStore, Clock, IdSource, Loaded, NewComm
 UnderWay = Callable[[], Sequence[tuple[int, Event]]]
 """Tells the events that lead to a promised state and may not be stored yet, with their versions."""
 
-REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict)
-"""What a state can have against a command. Another state may not: it must be told of one that is stored."""
+REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict, ContextFault)
+"""What a state can have against a command. Another state may not: only a state that is stored counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command comes to in the state `basis`: events, a refusal, or neither where nothing changes."""
+    """What a command comes to in the state `basis`: events, a refusal, or neither where nothing changes.
+
+    `after` is the state that the events lead to.
+    """
 
     basis: Loaded[Any]
+    after: Loaded[Any]
     at: datetime
     events: Sequence[Event] = ()
     refusal: NerveError | None = None
-
-    def after(self) -> Loaded[Any]:
-        """The state that the events lead to."""
-        state = self.basis.state.evolve_all(self.events)
-        return Loaded(state, self.basis.version + len(self.events), fresh=True)
 
 
 class Decider:
@@ -65,9 +66,12 @@ class Decider:
         self._ids = ids
 
     def target(self, envelope: Envelope) -> Target:
-        """Which stream the command is for; raises ValidationFailed where its ids are of another kind."""
+        """Which stream the command is for; raises ValidationFailed where its ids are of another kind.
+
+        Raises ContextFault where the command's `target` is wrong.
+        """
         context = self._catalog.context_of(type(envelope.command))
-        named = envelope.command.target
+        named = target_of(envelope.command)
         stream = named or self._ids(context.category)
         check_prefix("id", context.category, stream)
         command_id = envelope.command_id or self._ids("cmd")
@@ -105,23 +109,30 @@ class Decider:
         now = self._clock()
         try:
             command = await self._fitted(basis, envelope, target, under_way)
-            return Decision(basis, now, await self._events(basis, command, envelope, target, now))
+            events = await self._events(basis, command, envelope, target, now)
+            if not events:
+                return Decision(basis, basis, now)
+            after = Loaded(basis.state.evolve_all(events), basis.version + len(events), fresh=True)
+            return Decision(basis, after, now, events)
         except REFUSALS as refusal:
-            return Decision(basis, now, refusal=refusal)
+            return Decision(basis, basis, now, refusal=refusal)
 
     async def _fitted(
         self, basis: Loaded[Any], envelope: Envelope, target: Target, under_way: UnderWay
     ) -> Command:
-        """The command as it is to be decided; raises ConcurrencyConflict where its rule refuses."""
+        """The command as it is to be decided; raises ConcurrencyConflict where its rule refuses.
+
+        Raises ContextFault where the rule fails.
+        """
         command, expected = envelope.command, envelope.expected_version
         if expected is None or expected == basis.version:
             return command
         rule = type(command).on_conflict
         if rule is not refuse and 0 < expected < basis.version <= expected + MOST_SINCE:
             since = await self._since(basis, target, expected, under_way)
-            fitted: Command | None = rule(command, since) if since is not None else None
-            if fitted is not None:
-                return fitted
+            adapted: Command | None = fitted(command, rule, since) if since is not None else None
+            if adapted is not None:
+                return adapted
         raise ConcurrencyConflict(target.stream, expected, basis.version)
 
     async def _since(
@@ -144,8 +155,7 @@ class Decider:
         if basis.version > 0 and not command.changes:
             raise AlreadyExists(f"{target.stream} exists already; choose another id or leave it out")
         facts = Facts(envelope.occurred or now, await self._others(command, target.tenant))
-        events: Sequence[Event] = basis.state.decide(command, facts)
-        return events
+        return decided(basis.state, event_classes(target.kind), command, facts)
 
     async def _others(self, command: Command, tenant: str) -> dict[str, Aggregate[Any, Any]]:
         others: dict[str, Aggregate[Any, Any]] = {}

@@ -90,7 +90,7 @@ class Dispatch:
         commit = self._decider.commit(
             self._envelope, self._target, decision, None if basis is None else basis.command_id
         )
-        promise = Promise(self._target.command_id, decision.after(), decision.events)
+        promise = Promise(self._target.command_id, decision.after, decision.events)
         self._queue.begin(promise)
         return commit, promise
 

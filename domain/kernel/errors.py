@@ -27,6 +27,14 @@ class ConfigurationError(NerveError):
     """nerve cannot start as configured; the message is the one sentence a user reads."""
 
 
+class ContextFault(NerveError):
+    """The code of a context raised or returned what it must not: its author has to correct it.
+
+    Clients of `nerve serve` see none of it. The message names class and place, and never holds data of a
+    command or an event. What the code raised, if anything, is the `__cause__`.
+    """
+
+
 class ValidationFailed(NerveError):
     """Input has a wrong shape or value. `path` leads to the offending place, outermost first."""
 

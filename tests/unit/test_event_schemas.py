@@ -127,7 +127,7 @@ def catalog_of(*events: type[Event], upcasters: tuple[Upcaster, ...] = ()) -> Ca
     """A context of these events."""
     generic: Any = Aggregate
     base = generic[letters.Send, reduce(or_, events)]
-    aggregate: Any = type("Kind", (), {"__orig_bases__": (base,), "category": "letter"})
+    aggregate: Any = type("Kind", (letters.Letter,), {"__orig_bases__": (base,)})
     return Catalog([Context("kinds", aggregate, upcasters)])
 
 

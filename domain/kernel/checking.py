@@ -1,0 +1,178 @@
+"""Checks of what the code of a context returns, before anything is made of it. Pure.
+
+Whatever is wrong raises `ContextFault`, whose message says which class did what, where that is, and what to
+write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from inspect import isasyncgen, iscoroutine
+from itertools import islice
+from typing import Any
+
+from domain.kernel.command import Command
+from domain.kernel.errors import ContextFault, NerveError, ValidationFailed
+from domain.kernel.event import Event
+from domain.kernel.places import definition_place, user_place
+
+MOST_EVENTS = 100_000
+"""Events of one command that are taken from an iterator, which may have no end."""
+
+_TARGET = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,250}")
+"""What the log can store as the name of a stream."""
+
+
+def raised(called: str, error: Exception, what: str = "") -> ContextFault:
+    """The fault of code that raised what it must not; `what` says what it was called for."""
+    return ContextFault(f"{called} raised {type(error).__name__}{what} at {user_place(error)}")
+
+
+def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts: Any) -> Sequence[Event]:
+    """The events that an aggregate in this state decides on, each of a `declared` class.
+
+    What nerve raises on purpose, such as InvariantViolated, passes. Raises ContextFault for all else that
+    `decide` raises, and where it returns anything but an iterable of declared events.
+    """
+    kind = type(state)
+    try:
+        events = state.decide(command, facts)
+        if type(events) is not list and type(events) is not tuple:
+            events = _gathered(kind, command, events)
+    except (NerveError, MemoryError):
+        raise
+    except Exception as error:
+        raise raised(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
+    for event in events:
+        if type(event) not in declared:
+            raise _wrong_decision(kind, command, _not_declared(kind, declared, event))
+    return tuple(events)
+
+
+def _gathered(kind: type[Any], command: Command, returned: Any) -> Sequence[Event]:
+    """The items of what is neither a list nor a tuple."""
+    if iscoroutine(returned):
+        returned.close()
+    if iscoroutine(returned) or isasyncgen(returned):
+        raise _wrong_decision(kind, command, "returned a coroutine, as `async def` does; write `def`")
+    if isinstance(returned, Event):
+        name = type(returned).__name__
+        raise _wrong_decision(kind, command, f"returned one {name}; put it in a list: [{name}(...)]")
+    if isinstance(returned, str | bytes | Mapping | Set) or not isinstance(returned, Iterable):
+        raise _wrong_decision(kind, command, f"returned {_named(returned)}")
+    events = tuple(islice(returned, MOST_EVENTS + 1))
+    if len(events) > MOST_EVENTS:
+        raise _wrong_decision(kind, command, f"returned an iterator of more than {MOST_EVENTS} events")
+    return events
+
+
+def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) -> str:
+    names = " or ".join(one.__name__ for one in declared)
+    if isinstance(event, Event):
+        return (
+            f"returned a {type(event).__name__}, which {kind.__name__} does not declare in "
+            f"`class {kind.__name__}(Aggregate[...])`; add it there, or return {names}"
+        )
+    if isinstance(event, type):
+        return f"returned the class {event.__name__} and not an event; write {event.__name__}(...)"
+    return f"returned {_named(event)} among its events; each must be {names}"
+
+
+def _wrong_decision(kind: type[Any], command: Command, what: str) -> ContextFault:
+    rule = "it must return a list of events, [] where the command changes nothing"
+    place = definition_place(kind.decide)
+    return ContextFault(f"{kind.__name__}.decide {what} for {type(command).__name__} ({place}); {rule}")
+
+
+def evolved(state: Any, event: Event) -> Any:
+    """The state of the same class that `evolve` returns; raises ContextFault for anything else it does."""
+    kind = type(state)
+    try:
+        after = state.evolve(event)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise raised(f"{kind.__name__}.evolve", error, f" for {_event(event)}") from error
+    if type(after) is not kind:
+        if iscoroutine(after):
+            after.close()
+        raise ContextFault(
+            f"{kind.__name__}.evolve returned {_named(after)} for {_event(event)} "
+            f"({definition_place(kind.evolve)}); it must return the {kind.__name__} after the event: "
+            "replace(self, ...), or self where nothing changes"
+        )
+    return after
+
+
+def _event(event: Event) -> str:
+    return f"the event {event.type!r}"
+
+
+def fitted(command: Command, rule: Callable[[Command, Sequence[Event]], Any], since: Sequence[Event]) -> Any:
+    """What the command's conflict rule makes of it, None where it leaves a conflict.
+
+    Raises ContextFault where the rule fails or returns a command of another class or for another stream, and
+    passes what nerve raises on purpose.
+    """
+    name = type(command).__name__
+    called = f"the conflict rule {getattr(rule, '__qualname__', rule)!s}"
+    try:
+        after = rule(command, since)
+    except (NerveError, MemoryError):
+        raise
+    except Exception as error:
+        raise raised(called, error, f" for {name}") from error
+    if after is None:
+        return None
+    if type(after) is not type(command):
+        if iscoroutine(after):
+            after.close()
+        wrong = _named(after)
+    elif after.target != command.target:
+        wrong = f"a {name} for another stream"
+    else:
+        return after
+    raise ContextFault(
+        f"{called} returned {wrong} for {name} ({definition_place(rule)}); it must return the {name} to "
+        "decide, or None to refuse it"
+    )
+
+
+def target_of(command: Command) -> str | None:
+    """The stream that the command names, None where the server is to make its id.
+
+    Raises ContextFault where its `target` fails or is no text, ValidationFailed for a text that no stream can
+    have as its name.
+    """
+    kind = type(command)
+    if kind.target is Command.target:
+        return command.target
+    called = f"{kind.__name__}.target"
+    try:
+        named = command.target
+    except (NerveError, MemoryError):
+        raise
+    except Exception as error:
+        raise raised(called, error) from error
+    if not isinstance(named, str) or not named:
+        place = definition_place(getattr(kind.target, "fget", None) or kind.target)
+        raise ContextFault(f"{called} is {_named(named)} ({place}); it must be the id of a stream")
+    if not _TARGET.fullmatch(named):
+        raise ValidationFailed(
+            "the stream that this leads to cannot be named so: a name has 1 to 250 characters, none of them "
+            "a control character"
+        )
+    return named
+
+
+def _named(value: Any) -> str:
+    """What a value is, without its content."""
+    if value is None:
+        return "None"
+    if value == "" and isinstance(value, str):
+        return "an empty text"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -1,0 +1,81 @@
+"""Checks of a context when it is declared, so that an author's mistake is found at start-up. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import is_dataclass
+from inspect import isabstract, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any
+
+from domain.kernel.aggregate import Aggregate, command_classes, event_classes
+from domain.kernel.command import ChangeCommand, Command, CreateCommand, PutCommand
+from domain.kernel.errors import DeclarationError
+from domain.kernel.event import Event
+
+_CATEGORY = re.compile(r"[a-z]+")
+
+
+def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
+    """Raise DeclarationError where the aggregate, its commands or its events cannot be used."""
+    name = aggregate.__name__
+    category = getattr(aggregate, "category", None)
+    if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
+        raise DeclarationError(
+            f"{name}: its category begins the ids of its streams, so it must be lower-case letters, as in "
+            f'`category = "note"`, not {category!r}'
+        )
+    _check_state(aggregate)
+    for method in ("decide", "evolve"):
+        check_pure(f"{name}.{method}", getattr(aggregate, method))
+    if isgeneratorfunction(aggregate.evolve):
+        raise DeclarationError(f"{name}.evolve is a generator; it must return the state after the event")
+    _check_classes(name, "command", command_classes(aggregate), Command)
+    _check_classes(name, "event", event_classes(aggregate), Event)
+    for command in command_classes(aggregate):
+        _check_command(command)
+
+
+def check_pure(name: str, function: Any) -> None:
+    """Raise DeclarationError for a function that is asynchronous, or cannot be called."""
+    if not callable(function):
+        raise DeclarationError(f"{name} must be a function, not {function!r}")
+    if iscoroutinefunction(function) or isasyncgenfunction(function):
+        raise DeclarationError(f"{name} is asynchronous; it must be pure, so write `def`, not `async def`")
+
+
+def _check_state(aggregate: type[Aggregate[Any, Any]]) -> None:
+    name = aggregate.__name__
+    if isabstract(aggregate):
+        missing = " and ".join(sorted(aggregate.__abstractmethods__))
+        raise DeclarationError(f"{name} must define {missing}")
+    if not is_dataclass(aggregate) or not aggregate.__dataclass_params__.frozen:
+        raise DeclarationError(
+            f"{name} must be a frozen dataclass, for states are shared: write @dataclass(frozen=True, "
+            "slots=True) above it"
+        )
+    try:
+        aggregate()
+    except Exception as error:
+        raise DeclarationError(
+            f"{name} must have a default for each field, the state before its first event: {error}"
+        ) from error
+
+
+def _check_classes(owner: str, kind: str, classes: Iterable[Any], base: type) -> None:
+    for one in classes:
+        if not isinstance(one, type) or not issubclass(one, base) or one is base:
+            raise DeclarationError(
+                f"{owner} declares the {kind} {one!r}, which is no class derived from {base.__name__}"
+            )
+
+
+def _check_command(command: type[Command]) -> None:
+    if not issubclass(command, CreateCommand | ChangeCommand | PutCommand):
+        raise DeclarationError(
+            f"{command.__name__} must derive from CreateCommand, ChangeCommand or PutCommand, which say "
+            "whether its stream exists"
+        )
+    if isabstract(command):
+        raise DeclarationError(f"{command.__name__} must define `target`, the id of its stream")
+    check_pure(f"the conflict rule of {command.__name__}", command.on_conflict)

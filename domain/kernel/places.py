@@ -1,0 +1,92 @@
+"""Where the code that users write failed: a file and a line of theirs, not of a library or of nerve."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any, NamedTuple
+
+MACHINERY = (
+    "api",
+    "domain.kernel",
+    "eventstore",
+    "projections.indexes",
+    "projections.links",
+    "projections.merging",
+    "projections.past",
+    "projections.projecting",
+    "projections.querying",
+    "projections.rebuilding",
+    "projections.row_events",
+    "projections.rows",
+    "projections.standing",
+    "projections.view",
+    "projections.watching",
+    "subscriptions",
+)
+"""Packages and modules of nerve that run the code of contexts and views."""
+
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+"""Folders of the standard library and of installed packages."""
+
+
+class _Frame(NamedTuple):
+    module: str
+    file: str
+    line: int
+
+    @property
+    def top(self) -> str:
+        """The top-level package of the module."""
+        return self.module.partition(".")[0]
+
+    def __str__(self) -> str:
+        return f"{_short(self.file, self.module)}:{self.line}"
+
+
+def user_place(error: BaseException) -> str:
+    """Return the innermost line of the user's own code that the error passed, as ``notes/fold.py:12``.
+
+    That is the innermost frame outside of nerve's machinery, the standard library and installed packages. A
+    package that the machinery calls directly is the user's wherever it is installed. Where no such frame
+    exists, it is the frame that raised.
+    """
+    frames = list(_frames(error))
+    if not frames:
+        return "an unknown place"
+    called = next((frame for frame in frames if not _is_machinery(frame.module)), frames[-1])
+    own = [frame for frame in frames if _is_own(frame, called.top)]
+    return str((own or frames)[-1])
+
+
+def definition_place(function: Callable[..., Any]) -> str:
+    """Return the file and the first line of a function, as ``notes/fold.py:12``."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return "an unknown place"
+    return f"{_short(code.co_filename, function.__module__)}:{code.co_firstlineno}"
+
+
+def _frames(error: BaseException) -> Iterator[_Frame]:
+    for frame, line in walk_tb(error.__traceback__):
+        yield _Frame(frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
+
+
+def _is_machinery(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
+
+
+def _is_own(frame: _Frame, called: str) -> bool:
+    # Methods that dataclasses and others generate have no file.
+    if frame.file.startswith("<") or _is_machinery(frame.module):
+        return False
+    return frame.top == called or not frame.file.startswith(LIBRARIES)
+
+
+def _short(file: str, module: str) -> str:
+    """The path of a module from the folder that holds its top-level package."""
+    parts = Path(file).parts
+    below = len(module.split(".")) + (Path(file).stem == "__init__")
+    return Path(*parts[-below:]).as_posix()
