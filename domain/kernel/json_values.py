@@ -1,0 +1,105 @@
+"""Stored values as JSON: what exports, `Event.data` and fields of the type JSON show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from domain.kernel.field_types import (
+    FieldType,
+    Kind,
+    ListOf,
+    MapOf,
+    OneOf,
+    OptionalOf,
+    RecordOf,
+    Scalar,
+    TupleOf,
+)
+from domain.kernel.rfc3339 import write_moment
+from domain.kernel.text_forms import write_bytes, write_decimal, write_duration
+
+Write = Callable[[Any], Any]
+Rename = Callable[[str], str]
+
+_WRITERS: Mapping[Kind, Write] = {
+    Kind.DECIMAL: write_decimal,
+    Kind.DATETIME: write_moment,
+    Kind.DURATION: write_duration,
+    Kind.BYTES: write_bytes,
+}
+
+
+@cache
+def json_writer(type: FieldType, rename: Rename | None = None) -> Write | None:
+    """The function from a stored value to JSON; None where they are the same.
+
+    `rename` gives the names of fields of records; keys of a dict and of JSON stay as they are. For a
+    value that is not of the type the function raises what Python raises.
+    """
+    match type:
+        case Scalar(kind, _, _):
+            return _WRITERS.get(kind)
+        case OptionalOf(inner):
+            return _optional(json_writer(inner, rename))
+        case ListOf(item, _):
+            return _list(json_writer(item, rename))
+        case TupleOf(items):
+            return _places([json_writer(item, rename) for item in items])
+        case MapOf(_, value):
+            return _map(json_writer(value, rename))
+        case RecordOf():
+            return _RecordWriter(type, rename)
+        case OneOf():
+            return _one_of(type, rename)
+
+
+class _RecordWriter:
+    """Writes documents of one record, which may hold documents of the same record."""
+
+    def __init__(self, record: RecordOf, rename: Rename | None) -> None:
+        self._record = record
+        self._rename = rename
+        self._fields: dict[str, tuple[str, Write | None]] = {}
+
+    def __call__(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        fields = self._fields or self._compile()
+        written: dict[str, Any] = {}
+        for key, value in stored.items():
+            name, write = fields.get(key, (key, None))
+            written[name] = value if write is None or value is None else write(value)
+        return written
+
+    def _compile(self) -> dict[str, tuple[str, Write | None]]:
+        rename = self._rename or str
+        self._fields = {
+            name: (rename(name), json_writer(field.type, self._rename))
+            for name, field in self._record.fields.items()
+        }
+        return self._fields
+
+
+def _one_of(union: OneOf, rename: Rename | None) -> Write:
+    writers = {value: _RecordWriter(member, rename) for value, member in union.by_value.items()}
+    return lambda stored: writers[stored[union.discriminator]](stored)
+
+
+def _optional(write: Write | None) -> Write | None:
+    return None if write is None else lambda value: None if value is None else write(value)
+
+
+def _list(write: Write | None) -> Write | None:
+    return None if write is None else lambda values: [write(value) for value in values]
+
+
+def _places(writers: list[Write | None]) -> Write | None:
+    if not any(writers):
+        return None
+    return lambda values: [
+        value if write is None else write(value) for write, value in zip(writers, values, strict=True)
+    ]
+
+
+def _map(write: Write | None) -> Write | None:
+    return None if write is None else lambda values: {key: write(value) for key, value in values.items()}
