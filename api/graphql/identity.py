@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graphql import GraphQLObjectType, GraphQLSchema
+from graphql import GraphQLID, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
 
 from api.graphql.context import RequestContext
 from api.graphql.declare import ItemLookUp
@@ -157,6 +157,20 @@ def refuse_past_id(id: str, context: RequestContext, *path: str | int) -> None:
         stream, _, sealed = id.rpartition("@")
         if context.opened(sealed) is not None:
             raise past_id_refused(id, stream, *path)
+
+
+def refuse_past_ids(declared: Any, value: Any, context: RequestContext, *path: str | int) -> None:
+    """As `refuse_past_id`, for all that is an ID in an input of this type."""
+    if isinstance(value, str):
+        if get_named_type(declared) is GraphQLID:
+            refuse_past_id(value, context, *path)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            refuse_past_ids(declared, item, context, *path, place)
+    elif isinstance(value, Mapping) and isinstance(named := get_named_type(declared), GraphQLInputObjectType):
+        for field in named.fields.values():
+            if (item := value.get(field.out_name)) is not None:
+                refuse_past_ids(field.type, item, context, *path, field.out_name)
 
 
 def past_id_refused(id: str, key: str, *path: str | int) -> ValidationFailed:

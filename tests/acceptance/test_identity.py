@@ -173,3 +173,62 @@ def test_c13_a_row_is_found_by_its_id_whatever_its_key_looks_like(served: Served
 def test_c13_node_of_an_unknown_id_is_null(served: Served, agent: str, id: str) -> None:
     _, position = assigned_then_completed(served, agent)
     assert node(served, id.replace("{position}", position)) is None
+
+
+REFUSED = [
+    ("mutation ($id: ID!) { startTask(input: {id: $id}) { receipt { version } } }", ["input", "id"]),
+    (
+        'mutation ($id: ID!) { createTask(input: {title: "x", agentId: $id}) { receipt { version } } }',
+        ["input", "agentId"],
+    ),
+    (
+        "mutation ($id: String!) { eraseSubject(input: {subject: $id}) { receipt { version } } }",
+        ["input", "subject"],
+    ),
+    ("query ($id: ID!) { versions(id: $id) { version } }", ["id"]),
+    ("query ($id: ID!) { stateAt(id: $id, version: 1) { version } }", ["id"]),
+    ("query ($id: ID!) { diff(id: $id, from: 0, to: 1) { path } }", ["id"]),
+    ("query ($id: ID!) { events(filter: {streams: [$id]}) { nodes { id } } }", ["filter", "streams", 0]),
+    ("query ($id: ID!) { tasks(filter: {id: {eq: $id}}) { nodes { id } } }", ["filter", "id", "eq"]),
+    (
+        "query ($id: ID!) { tasks(filter: {not: {agentId: {in: [$id]}}}) { nodes { id } } }",
+        ["filter", "not", "agentId", "in", 0],
+    ),
+    (
+        "query ($id: ID!) { agents { nodes { tasks(filter: {or: [{id: {eq: $id}}]}) { nodes { id } } } } }",
+        ["filter", "or", 0, "id", "eq"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "path"), REFUSED)
+def test_c1_the_id_of_a_past_state_is_refused_where_only_the_row_can_be_meant(
+    served: Served, agent: str, query: str, path: list[Any]
+) -> None:
+    task, position = assigned_then_completed(served, agent)
+    before = served.stored()
+    error = served.run(query, id=f"{task}@{position}")["errors"][0]
+    assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": path}
+    assert (
+        error["message"]
+        == f"'{task}@{position}' is the id of a past state of '{task}'; give '{task}' instead"
+    )
+    assert served.stored() == before
+
+
+async def test_c1_a_past_state_has_no_live_changes(served: Served, agent: str) -> None:
+    task, position = assigned_then_completed(served, agent)
+    async with served.client() as client:
+        await client.subscribe(
+            "1", "subscription ($id: ID!) { task(id: $id) { __typename } }", id=f"{task}@{position}"
+        )
+        message = await client.receive()
+    assert message["type"] == "error"
+    assert "past state" in message["payload"][0]["message"]
+
+
+def test_a_text_that_ends_like_the_id_of_a_past_state_is_stored(served: Served, agent: str) -> None:
+    task, position = assigned_then_completed(served, agent)
+    copied = served.do("createTask", title=f"see {task}@{position}")["stream"]
+    title = served.ask("query ($id: ID!) { task(id: $id) { title } }", id=copied)["task"]["title"]
+    assert title == f"see {task}@{position}"

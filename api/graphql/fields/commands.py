@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import Enum
 from inspect import cleandoc
 from typing import Any
@@ -14,10 +15,11 @@ from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.fields.inputs import read_input
 from api.graphql.fields.queries import reach_links
+from api.graphql.identity import refuse_past_id, refuse_past_ids
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel import Command, Context, Envelope, Receipt
-from domain.kernel.errors import StaleRead
+from domain.kernel.errors import StaleRead, ValidationFailed
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -104,7 +106,7 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
     ) -> dict[str, Any]:
         context = info.context
         envelope = Envelope(
-            read_input(command, input, "input"),
+            _read(command, input, info),
             context.scope,
             command_id,
             expected_version,
@@ -117,6 +119,22 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
         return payload
 
     return resolve
+
+
+def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Command:
+    """The command that the input says. Raises ValidationFailed, in clear words for the id of a past state."""
+    declared = info.parent_type.fields[info.field_name].args["input"].type
+    refuse_past_ids(declared, input, info.context, "input")
+    try:
+        return read_input(command, input, "input")
+    except ValidationFailed as refused:
+        value: Any = {"input": input}
+        for part in refused.path:
+            with suppress(LookupError, TypeError):
+                value = value[part]
+        if isinstance(value, str):
+            refuse_past_id(value, info.context, *refused.path)
+        raise
 
 
 async def _projected(entity: View[Any], receipt: Receipt, info: Info) -> Any:

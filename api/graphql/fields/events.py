@@ -15,6 +15,7 @@ from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, input_field, output_field
 from api.graphql.fields.live import Messages, status
 from api.graphql.fields.queries import connection, page_size
+from api.graphql.identity import refuse_past_id
 from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
@@ -108,11 +109,19 @@ async def _page(
     }
 
 
+def _query(filter: Mapping[str, Any] | None, context: RequestContext) -> EventQuery:
+    """The query that a filter means. Raises ValidationFailed where it names the past state of a row."""
+    query = EventQuery(**filter or {})
+    for place, stream in enumerate(query.streams or ()):
+        refuse_past_id(stream, context, "filter", "streams", place)
+    return query
+
+
 async def _behind(
     context: RequestContext, filter: Mapping[str, Any] | None, after: str | None, limit: int
 ) -> list[RecordedEvent]:
     """At least `limit` events behind the place `after`, which may be in the middle of a commit, or all."""
-    search, tenant, query = context.services.log.search, context.scope.tenant, EventQuery(**filter or {})
+    search, tenant, query = context.services.log.search, context.scope.tenant, _query(filter, context)
     if after is None:
         return await search(tenant, query, 0, limit)
     place = context.open(after, "after")
@@ -135,7 +144,8 @@ class _Follow:
         filter: Mapping[str, Any] | None = None,
         after: str | None = None,
     ) -> SharedSource[Happened]:
-        context, query = info.context, EventQuery(**filter or {})
+        context = info.context
+        query = _query(filter, context)
         place = None if after is None else context.open(after, "after")
         begin = partial(context.services.events.open, context.scope.tenant, query, place)
         return SharedSource(begin, partial(self._told, context))

@@ -13,6 +13,7 @@ from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
 from api.graphql.fields.commits import COMMIT, commit_row
 from api.graphql.fields.queries import page_size
+from api.graphql.identity import refuse_past_id
 from api.graphql.points import as_of_argument, point
 from api.graphql.scalars import JSON
 from api.graphql.types import TypeMap
@@ -89,6 +90,7 @@ async def _versions(
 ) -> list[dict[str, Any]]:
     context = info.context
     size = page_size(first, None, context.services.max_page)
+    refuse_past_id(id, context, "id")
     if after is not None and after < 0:
         raise ValidationFailed(f"{after} is no version; 0 is before the first", ("after",))
     found = await History(context.services.log).versions(context.scope.tenant, id, after or 0, size)
@@ -112,7 +114,9 @@ async def _state_at(
     version: int | None = None,
     as_of: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    context, kind = info.context, _kind(catalog, id)
+    context = info.context
+    refuse_past_id(id, context, "id")
+    kind = _kind(catalog, id)
     history, tenant = History(context.services.log), context.scope.tenant
     if (version is None) == (as_of is None):
         raise ValidationFailed("give either version or asOf", ("version",))
@@ -127,7 +131,9 @@ async def _state_at(
 async def _diff(
     catalog: Catalog, _root: object, info: Info, *, id: str, to: int, **rest: int
 ) -> list[dict[str, Any]]:
-    context, kind = info.context, _kind(catalog, id)
+    context = info.context
+    refuse_past_id(id, context, "id")
+    kind = _kind(catalog, id)
     changes = await History(context.services.log).diff(context.scope.tenant, id, kind, rest["from"], to)
     return [change._asdict() for change in changes]
 
