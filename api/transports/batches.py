@@ -12,8 +12,8 @@ from graphql import OperationType
 
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
-from api.graphql.fields.inputs import read_input
-from api.graphql.running.execution import Executor, Operation, Refused, Result
+from api.graphql.running.execution import Executor, Refused, Result
+from api.graphql.running.operation import read_operation
 from domain.kernel.errors import ValidationFailed
 
 
@@ -24,7 +24,7 @@ async def run_batch(batch: Sequence[Any], executor: Executor, context: RequestCo
 
 async def _run(sent: Any, executor: Executor, context: RequestContext) -> Result:
     try:
-        prepared = executor.prepare(read_input(Operation, sent))
+        prepared = executor.prepare(read_operation(sent))
         if prepared.kind is OperationType.SUBSCRIPTION:
             raise ValidationFailed("a subscription is no part of a batch", ("query",))
     except ValidationFailed as error:

@@ -17,10 +17,12 @@ from api.access.admissions import Admission
 from api.encoding import encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
-from api.graphql.running.execution import Operation, Prepared, Refused, Result
+from api.graphql.running.execution import Prepared, Refused, Result
+from api.graphql.running.operation import Operation
 from api.transports.batches import run_batch
+from api.transports.bodies import Rejected
 from api.transports.media import GRAPHQL, JSON, SSE, Media, choose, types
-from api.transports.reading import Rejected, read_request
+from api.transports.reading import read_request
 from api.transports.requests import Endpoint, traced
 from api.transports.single import Once, check_id, find_token
 from api.transports.streams import SoleSink, Stream, StreamResponse
@@ -125,8 +127,7 @@ def _check_method(method: str, kind: OperationType) -> None:
 
 
 def _begin(prepared: Prepared, context: RequestContext, endpoint: Endpoint, stream: Stream) -> Response:
-    extensions = prepared.operation.extensions
-    name = check_id(extensions and extensions.operation_id)
+    name = check_id(prepared.operation.stream_operation_id)
     sink = endpoint.reservations.begin(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
         stream.add(name, endpoint.subscriptions.open(prepared, context, sink))

@@ -105,6 +105,8 @@ ALL = (JSON, GRAPHQL, SSE, SUBSCRIPTION, MULTIPART)
 MOST_RANGES = 50
 """Entries of an Accept header that are read; no client has so many."""
 
+_UTF8 = frozenset({"utf8", "unicode11utf8", "ascii", "usascii"})
+_NO_LABEL = re.compile(r"[^a-z0-9]")
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
@@ -121,7 +123,7 @@ class _Range:
         """How closely it names the media; 0 where it does not."""
         if any(self.parameters.get(name) != value for name, value in media.needs.items()):
             return 0
-        if self.parameters.get("charset", "utf-8") != "utf-8":
+        if not is_utf8(self.parameters.get("charset", "utf-8")):
             return 0
         family = media.type.partition("/")[0]
         return (self.type == "*/*") + 2 * (self.type == f"{family}/*") + 3 * (self.type == media.type)
@@ -130,6 +132,18 @@ class _Range:
 def types(streams: bool = False) -> str:
     """All types for a client to read, or those that stream."""
     return ", ".join(dict.fromkeys(media.type for media in ALL if media.streams or not streams))
+
+
+def read_parameters(header: str) -> tuple[str, dict[str, str]]:
+    """A media type and its parameters, in lower case and without quotes."""
+    named, *rest = (part.strip() for part in header.lower().split(";"))
+    pairs = (part.partition("=") for part in rest)
+    return named, {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def is_utf8(label: str) -> bool:
+    """Whether the label of a character set means UTF-8, or ASCII, which is a part of it."""
+    return _NO_LABEL.sub("", label.lower()) in _UTF8
 
 
 @lru_cache(100)
@@ -149,8 +163,6 @@ def choose(accept: str | None, streams: bool) -> Media | None:
 
 
 def _read(entry: str, place: int) -> _Range:
-    named, *rest = (part.strip() for part in entry.split(";"))
-    pairs = (part.partition("=") for part in rest)
-    parameters = {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+    named, parameters = read_parameters(entry)
     weight = parameters.get("q", "1")
     return _Range(named, parameters, float(weight) if _WEIGHT.fullmatch(weight) else 1.0, place)

@@ -16,7 +16,7 @@ from api.servers.http import MAX_HEAD
 from tests.served import PATIENCE, Served, serve
 
 MUTATION = 'mutation { registerAgent(input: {name: "x"}) { receipt { version } } }'
-ASK = b"GET /healthz HTTP/1.1\r\nhost: nerve\r\n"
+ASK = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,9 @@ def test_that_holds_for_a_second_request_too(impatient: Served) -> None:
 
 def test_a_request_that_is_begun_early_does_not_end_the_answer_before(impatient: Served) -> None:
     query = "subscription { events { __typename } }"
-    ask = f"GET /graphql?query={quote(query)} HTTP/1.1\r\nhost: nerve\r\naccept: text/event-stream\r\n\r\n"
+    ask = (
+        f"GET /graphql?query={quote(query)} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n"
+    )
     with connected(impatient) as client:
         client.sendall(ask.encode() + ASK)
         read_until(client, b"CaughtUp")
@@ -84,7 +86,9 @@ def test_a_request_that_is_begun_early_does_not_end_the_answer_before(impatient:
 
 
 def test_a_body_that_does_not_come_is_timed_out(impatient: Served) -> None:
-    head = b"POST /graphql HTTP/1.1\r\nhost: nerve\r\ncontent-type: application/json\r\ncontent-length: 100"
+    head = (
+        b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100"
+    )
     with connected(impatient) as client:
         client.sendall(head + b'\r\n\r\n{"query":')
         answer, _, body = rest(client).partition(b"\r\n\r\n")

@@ -39,7 +39,8 @@ def following(served: Served) -> Iterator[socket.socket]:
     """A connection over which events are told, and that reads by itself nothing."""
     body = orjson.dumps({"query": FOLLOW})
     head = (
-        "POST /graphql HTTP/1.1\r\nhost: nerve\r\naccept: text/event-stream\r\ncontent-type: application/json"
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\n"
+        "accept: text/event-stream\r\ncontent-type: application/json"
     )
     with socket.socket() as client:
         client.settimeout(PATIENCE)

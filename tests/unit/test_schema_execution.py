@@ -18,8 +18,9 @@ from api.access.callers import ANYONE
 from api.composition import load_views
 from api.graphql.context import RequestContext, Services
 from api.graphql.running import execution
-from api.graphql.running.execution import Executor, Operation, Refused
+from api.graphql.running.execution import Executor, Refused
 from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.running.operation import Operation, read_operation
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel.errors import NotFound
@@ -98,7 +99,7 @@ def test_introspection_is_answered() -> None:
 
 
 def operation(query: str, **parts: Any) -> Operation:
-    return Operation.model_validate({"query": query, **parts})
+    return read_operation({"query": query, **parts})
 
 
 @pytest.fixture

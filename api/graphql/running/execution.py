@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import CoroutineType
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 from graphql import (
     DocumentNode,
@@ -17,19 +17,17 @@ from graphql import (
     create_source_event_stream,
     execute_root_selection_set,
     execute_subscription_event,
-    get_operation_ast,
     map_source_to_response_event,
     parse,
     validate,
 )
 from graphql import Executor as CoreExecutor
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure, refusal, request_error
 from api.graphql.running.complexity import check_links
 from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.running.operation import Operation, choose_operation
 from api.graphql.running.persisted import PersistedDocuments
 from api.graphql.running.places import places
 from api.graphql.running.plans import Plan, plan
@@ -49,52 +47,6 @@ Result = dict[str, Any]
 CACHED_DOCUMENTS = 1_000
 CACHED_LENGTH = 20_000
 """Characters; a longer text is run and not kept, which bounds the cache in memory too."""
-
-
-class PersistedQuery(BaseModel):
-    """A hash in place of a text."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    version: Literal[1]
-    sha256_hash: str = Field(alias="sha256Hash")
-
-
-class Extensions(BaseModel):
-    """What a client adds to an operation: to nerve, or to who else is on the way."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    persisted_query: PersistedQuery | None = Field(None, alias="persistedQuery")
-    operation_id: Any = Field(None, alias="operationId")
-
-
-class Operation(BaseModel):
-    """What a client asks for, as every transport carries it."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    variables: dict[str, Any] | None = None
-    operation_name: str | None = Field(None, alias="operationName")
-    extensions: Extensions | None = None
-    document_id: str | None = Field(None, alias="documentId")
-    query: str | None = Field(None, validate_default=True)
-
-    @property
-    def name(self) -> str | None:
-        """What names the document, where something does."""
-        persisted = self.extensions and self.extensions.persisted_query
-        return persisted.sha256_hash if persisted else self.document_id
-
-    @field_validator("query")
-    @classmethod
-    def _is_there(cls, query: str | None, info: ValidationInfo) -> str | None:
-        """There is a text, or something that names one; both may be wrong, which is told elsewhere."""
-        extensions = info.data.get("extensions")
-        persisted = extensions and extensions.persisted_query
-        if query is None and persisted is None and info.data.get("document_id") is None:
-            raise PydanticCustomError("missing", "Field required")
-        return query
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +126,11 @@ class Executor:
         document = self._documents.get(text)
         if document is None:
             document = self._parse(text)
-        self._persisted.keep(text, operation.name)
-        chosen = get_operation_ast(document.node, operation.operation_name)
-        if chosen is None:
-            error = GraphQLError("operationName must say which operation of the document to run")
-            raise Refused([request_error(error, ["operationName"])])
+        self._persisted.keep(text, operation.document_name)
+        try:
+            chosen = choose_operation(document.node, operation.operation_name)
+        except ValidationFailed as error:
+            raise Refused(refusal(error)["errors"]) from None
         return Prepared(operation, text, document, chosen.operation)
 
     async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
@@ -200,7 +152,7 @@ class Executor:
 
     def _find(self, operation: Operation) -> str:
         try:
-            return self._persisted.find(operation.query, operation.name)
+            return self._persisted.find(operation.query, operation.document_name)
         except (PersistedQueryNotFound, NotTrusted, ValidationFailed) as error:
             raise Refused(refusal(error)["errors"]) from None
 

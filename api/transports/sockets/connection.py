@@ -16,8 +16,8 @@ from graphql import OperationType
 from api.access.admissions import Admission
 from api.graphql.context import RequestContext
 from api.graphql.errors import refusal
-from api.graphql.fields.inputs import read_input
-from api.graphql.running.execution import Operation, Prepared, Refused
+from api.graphql.running.execution import Prepared, Refused
+from api.graphql.running.operation import read_operation
 from api.transports.requests import Endpoint, traced
 from api.transports.sockets.frames import message_frame
 from api.transports.sockets.operations import Live, Once, refused
@@ -204,7 +204,7 @@ class Connection:
         try:
             if len(self._operations) >= self._max_operations:
                 raise RateLimited(f"a socket runs {self._max_operations} operations at most")
-            prepared = self._endpoint.executor.prepare(read_input(Operation, payload, "payload"))
+            prepared = self._endpoint.executor.prepare(read_operation(payload))
         except Refused as error:
             self._outbox.write(refused(id, error.result["errors"]))
         except (RateLimited, ValidationFailed) as error:

@@ -91,7 +91,7 @@ class StreamLine:
         body = orjson.dumps(payload)
         head = (
             "POST /graphql HTTP/1.1",
-            "host: nerve",
+            "host: localhost",
             "accept: text/event-stream",
             "content-type: application/json",
             f"content-length: {len(body)}",

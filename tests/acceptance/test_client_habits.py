@@ -1,0 +1,305 @@
+"""What clients send besides what the specification asks for: C8, C9, C10, and messages in their words."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+import pytest
+
+from tests.served import Served
+
+COUNT = "{ agents { totalCount } }"
+ANSWER = {"data": {"agents": {"totalCount": 0}}}
+GRAPHQL = "application/graphql-response+json"
+TOKEN = "x-graphql-event-stream-token"
+TWO = "query One { agents { totalCount } } query Two { __typename }"
+INSIDE = re.compile(
+    r"[Pp]ydantic|[Pp]ython|\bdict\b|\bstr\b|\bint\b|NoneType|\bNone\b|Traceback|\bself\b|[a-z]_[a-z]|"
+    r"Input should|Field required|valid dictionary|JSONDecodeError|codec|zlib|[Ee]xception|[Vv]alue error|0x"
+)
+"""Words of the inside that no client knows."""
+
+
+async def everywhere(served: Served, request: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The result of the same request over each transport."""
+    body = orjson.dumps(request)
+    sent = {
+        name: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for name, value in request.items()
+        if value is not None
+    }
+    event = served.post(body, accept="text/event-stream").text
+    part = served.post(body, accept="multipart/mixed").text
+    answers: dict[str, Any] = {
+        "POST": served.post(body).json(),
+        "GET": served.http.get("/graphql", params=sent).json(),
+        "SSE": orjson.loads(_json_in(event)),
+        "multipart": orjson.loads(_json_in(part)),
+    }
+    async with served.client() as client:
+        await client.send(type="subscribe", id="1", payload=request)
+        message = await client.receive()
+        payload = message["payload"]
+        answers["socket"] = {"errors": payload} if message["type"] == "error" else payload
+    return answers
+
+
+def _json_in(text: str) -> str:
+    found = re.search(r"\{.*\}", text)
+    assert found is not None, text
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"query": COUNT, "operationName": ""},
+        {"query": COUNT, "operationName": None},
+        {"query": COUNT, "variables": ""},
+        {"query": COUNT, "variables": None, "extensions": None, "documentId": None},
+        {"query": COUNT, "variables": {}, "extensions": {}, "documentId": ""},
+        {"query": f"query Named {COUNT}", "operationName": "Named"},
+        {"query": TWO, "operationName": "One"},
+        {"query": COUNT, "id": "1", "key": {"unknown": True}},
+    ],
+)
+async def test_c8_what_is_empty_is_absent_on_every_transport(
+    served: Served, request_: dict[str, Any]
+) -> None:
+    for transport, answer in (await everywhere(served, request_)).items():
+        assert answer == ANSWER, transport
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "message"),
+    [
+        (f"query Named {COUNT}", "Nmaed", "the document has no operation 'Nmaed'; it has Named"),
+        (TWO, "Three", "the document has no operation 'Three'; it has One, Two"),
+        (
+            COUNT,
+            "One",
+            "the document has no operation 'One': its operation has no name, so leave operationName out",
+        ),
+        (
+            TWO,
+            "",
+            "the document has several operations (One, Two): say with operationName which one to run",
+        ),
+    ],
+)
+async def test_c8_a_wrong_operation_name_is_named_on_every_transport(
+    served: Served, query: str, name: str, message: str
+) -> None:
+    answers = await everywhere(served, {"query": query, "operationName": name})
+    extensions = {"code": "VALIDATION_FAILED", "path": ["operationName"]}
+    for transport, answer in answers.items():
+        assert answer == {"errors": [{"message": message, "extensions": extensions}]}, transport
+
+
+def test_c8_a_document_without_an_operation_has_a_message_of_its_own(served: Served) -> None:
+    [error, *_] = served.post({"query": "fragment F on Query { __typename }"}).json()["errors"]
+    assert not INSIDE.search(error["message"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "application/json; charset=utf8",
+        "application/json; charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json ; CHARSET = Utf8",
+        "APPLICATION/JSON; charset=utf_8",
+        "application/json; charset=us-ascii",
+        "application/json; profile=x; charset=utf-8",
+        "application/json;",
+    ],
+)
+def test_c9_labels_of_utf8_are_read_as_labels(served: Served, content: str) -> None:
+    assert served.post({"query": COUNT}, content_type=content).json() == ANSWER
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1", "ISO-8859-1", "nonsense", "not-utf-8"])
+def test_c9_another_charset_is_named(served: Served, charset: str) -> None:
+    response = served.post({"query": COUNT}, content_type=f"application/json; charset={charset}")
+    [error] = response.json()["errors"]
+    assert (response.status_code, error["extensions"]["path"]) == (415, ["content-type"])
+    assert charset.lower() in error["message"]
+
+
+@pytest.mark.parametrize("accept", ["application/json;charset=utf8", f"{GRAPHQL}; charset=UTF-8"])
+def test_c9_labels_are_labels_in_what_a_client_accepts(served: Served, accept: str) -> None:
+    assert served.post({"query": COUNT}, accept=accept).json() == ANSWER
+
+
+def _deflated(body: bytes) -> bytes:
+    """Without zlib's header, as some clients send it."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "encode"),
+    [
+        ("gzip", gzip.compress),
+        ("GZip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", _deflated),
+        ("identity", bytes),
+        ("identity, gzip", gzip.compress),
+        ("", bytes),
+    ],
+)
+def test_c10_a_coded_body_is_decoded(served: Served, coding: str, encode: Any) -> None:
+    body = encode(orjson.dumps({"query": COUNT}))
+    for accept in ("application/json", "text/event-stream"):
+        response = served.post(body, content_encoding=coding, accept=accept)
+        assert orjson.loads(_json_in(response.text)) == ANSWER
+
+
+def test_c10_operations_of_a_shared_stream_may_be_coded_too(served: Served) -> None:
+    token = served.http.put("/graphql").text
+    body = gzip.compress(orjson.dumps({"query": COUNT, "extensions": {"operationId": "1"}}))
+    assert served.post(body, content_encoding="gzip", **{TOKEN: token}).status_code == 202
+    with served.http.stream("GET", "/graphql", headers={TOKEN: token, "accept": "text/event-stream"}) as s:
+        seen = ""
+        for line in s.iter_lines():
+            seen += line
+            if "complete" in line:
+                break
+    assert '"payload":{"data"' in seen
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "nonsense"])
+def test_c10_another_coding_is_named_with_those_that_work(served: Served, coding: str) -> None:
+    response = served.post({"query": COUNT}, content_encoding=coding)
+    [error] = response.json()["errors"]
+    assert (response.status_code, error["extensions"]["path"]) == (415, ["content-encoding"])
+    assert coding in error["message"]
+    assert response.headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize(("coding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_c10_a_body_that_grows_too_large_is_refused_early(served: Served, coding: str, encode: Any) -> None:
+    bomb = encode(b" " * 50_000_000)
+    assert len(bomb) < 100_000
+    response = served.post(bomb, content_encoding=coding)
+    assert response.status_code == 413
+    assert "100000 bytes" in response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("cut", [lambda body: body[:-1], lambda body: body + b"x", lambda body: b"{" + body])
+def test_c10_a_broken_coding_is_a_mistake_of_the_client(served: Served, coding: str, cut: Any) -> None:
+    encode: Any = gzip.compress if coding == "gzip" else zlib.compress
+    response = served.post(cut(encode(orjson.dumps({"query": COUNT}))), content_encoding=coding)
+    [error] = response.json()["errors"]
+    assert (response.status_code, error["extensions"]["path"]) == (400, ["body"])
+    assert coding in error["message"]
+    assert not INSIDE.search(error["message"])
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/"])
+def test_c14_a_slash_at_the_end_changes_nothing_over_http(served: Served, path: str) -> None:
+    assert served.http.post(path, json={"query": COUNT}).json() == ANSWER
+    assert served.http.get(path, params={"query": COUNT}).json() == ANSWER
+    assert served.http.head(path, params={"query": COUNT}).status_code == 200
+    assert served.http.put(path).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/", "/graphql/?token=x"])
+async def test_c14_a_slash_at_the_end_changes_nothing_over_sockets(served: Served, path: str) -> None:
+    async with served.socket(path=path) as client:
+        await client.send(type="connection_init")
+        assert await client.receive() == {"type": "connection_ack"}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_body(served: Served) -> None:
+    assert served.post(b"\xef\xbb\xbf" + orjson.dumps({"query": COUNT})).json() == ANSWER
+
+
+def _posted(body: Any) -> dict[str, Any]:
+    return {"method": "POST", "json": body}
+
+
+NO_REQUESTS: tuple[Any, ...] = ("text", 7, None, True, [], [{}], {})
+NO_PARAMETERS: tuple[Any, ...] = ("text", 7, 0, False, [], [1], {"persistedQuery": 1}, {"persistedQuery": {}})
+NO_NUMBERS: tuple[Any, ...] = ("x", 2**40, 1.5, {}, [1], -1)
+BAD_REQUESTS: list[dict[str, Any]] = [
+    {"method": "POST", "content": b""},
+    {"method": "POST", "content": b"\xef\xbb\xbf"},
+    {"method": "POST", "content": b"{"},
+    {"method": "POST", "content": b"\xff\xfe"},
+    {"method": "POST", "content": b'{"query": "\\ud800"}'},
+    {"method": "POST", "content": b'{"query": NaN}'},
+    {"method": "POST", "content": b"[" * 100_000},
+    {"method": "POST", "content": b"{ __typename }"},
+    {"method": "POST", "content": b"query=%7B__typename%7D"},
+    {"method": "POST", "content": b" " * 200_000},
+    *(_posted(body) for body in NO_REQUESTS),
+    *(
+        _posted({"query": COUNT, name: value})
+        for name in ("variables", "extensions", "operationName", "documentId", "query")
+        for value in NO_PARAMETERS
+    ),
+    *(
+        _posted({"query": COUNT, "extensions": {"persistedQuery": persisted}})
+        for persisted in (
+            {"version": True, "sha256Hash": "x"},
+            {"version": 1},
+            {"version": 1, "sha256Hash": ""},
+        )
+    ),
+    *(_posted({"query": query}) for query in ("{", "{ nope }", " ", "mutation { x }")),
+    {"method": "POST", "json": {"query": "query ($n: Int!) { agents(first: $n) { totalCount } }"}},
+    *(
+        _posted({"query": "query ($n: Int) { agents(first: $n) { totalCount } }", "variables": {"n": n}})
+        for n in NO_NUMBERS
+    ),
+    *({"method": "GET", "url": url} for url in ("", "?query=", "?variables=%7B", "?query=%7B&extensions=x")),
+    {"method": "GET", "url": f"?query={quote('mutation { x }')}"},
+    {"method": "GET", "url": "?query=%ff%fe"},
+    {"method": "DELETE", "url": ""},
+    {"method": "DELETE", "url": "?token=unknown"},
+    {"method": "GET", "url": "?token=unknown", "headers": {"accept": "text/event-stream"}},
+    {"method": "POST", "json": {"query": COUNT}, "headers": {"accept": "image/png"}},
+    {
+        "method": "POST",
+        "json": {"query": "subscription { events { __typename } }"},
+        "headers": {"accept": GRAPHQL},
+    },
+    {"method": "POST", "content": b"{}", "headers": {"content-type": "text/plain"}},
+    {"method": "POST", "content": b"{}", "headers": {"content-type": "multipart/form-data; boundary=x"}},
+    {"method": "POST", "content": b"{}", "headers": {"content-encoding": "br"}},
+]
+
+
+@pytest.mark.parametrize("request_", BAD_REQUESTS, ids=lambda request: repr(request)[:80])
+def test_messages_of_bad_requests_are_in_the_words_of_their_clients(
+    served: Served, request_: dict[str, Any]
+) -> None:
+    sent = {**request_}
+    headers = {"content-type": "application/json", **sent.pop("headers", {})}
+    response = served.http.request(
+        sent.pop("method"), "/graphql" + sent.pop("url", ""), headers=headers, **sent
+    )
+    if response.status_code == 200 and "data" in response.json():
+        return
+    _check_words(response)
+
+
+def _check_words(response: httpx.Response) -> None:
+    errors = response.json()["errors"]
+    assert errors
+    for error in errors:
+        assert error["extensions"]["code"] in (
+            "VALIDATION_FAILED", "NOT_FOUND", "PERSISTED_QUERY_NOT_FOUND", "TOO_COMPLEX"
+        ), error  # fmt: skip
+        assert not INSIDE.search(error["message"]), error["message"]
+        assert "__" not in ".".join(map(str, error["extensions"].get("path", ())))
