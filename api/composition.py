@@ -151,7 +151,7 @@ async def _assemble(
     rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
     letters = DeadLetterReader(database, checkpoints, views)
     hints = CommandHints(wakeups)
-    bus = _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics, hints)
+    bus = await _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics, hints)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
     standings = {view.name: ViewStanding(view, *parts) for view in views}
     scan_limit = settings.scan_limit if settings.unindexed_queries == "refuse" else None
@@ -226,7 +226,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         stack.callback(metrics.serve(settings.host, settings.metrics_port, settings.origin_policy))
 
 
-def _bus(
+async def _bus(
     catalog: Catalog,
     log: EventLog,
     aggregates: AggregateRepository,
@@ -243,4 +243,6 @@ def _bus(
         destroying(log.keys),
         refusing_unparked(letters, log),
     )
-    return CommandBus(catalog, MeteredLog(log, metrics), aggregates, now, new_id, middleware)
+    key = await log.digest_key()
+    measured = MeteredLog(log, metrics)
+    return CommandBus(catalog, measured, aggregates, now, new_id, middleware, digest_key=key)

@@ -26,15 +26,15 @@ POSITION_ELEMENT = b"\x12_id\0"
 def encode(commit: NewCommit, sealed: Sealed = NOTHING_SEALED) -> bytes:
     """The document of a commit as BSON, without its position, which `placed` adds.
 
-    `sealed` is what is stored of the events that hold personal data.
+    `sealed` is what is stored of the events that hold personal data, and of the digest with them. The record
+    of a command without events has the form of a tombstone, which older versions of nerve pass over.
 
     Encoded here, by itself, a commit that cannot be stored is refused before it could spoil the group that it
     would travel in. Raises ValidationFailed.
     """
-    if not commit.events:
-        raise ValidationFailed(f"{commit.command} caused no event; only events can be appended")
+    document = _to_document(commit, sealed) if commit.events else _to_record(commit)
     try:
-        encoded = bson.encode(_to_document(commit, sealed))
+        encoded = bson.encode(document)
     except (bson.errors.BSONError, OverflowError, UnicodeEncodeError) as error:
         raise ValidationFailed(f"an event of {commit.command} cannot be stored: {error}") from None
     if len(encoded) > MAX_COMMIT_BYTES:
@@ -58,7 +58,7 @@ def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
         "events": [
             _stored(new, version, sealed) for version, new in enumerate(commit.events, commit.expected + 1)
         ],
-        "command": {"id": commit.command_id, "name": commit.command},
+        "command": _command(commit, sealed.digest or commit.digest),
         "correlation": commit.correlation,
         "at": commit.at,
     }
@@ -72,10 +72,31 @@ def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
     return document
 
 
+def _to_record(commit: NewCommit) -> Document:
+    """A command that changed nothing. It has no `stream`, whose versions it would take part in."""
+    return {
+        "tombstone": True,
+        "tenant": commit.tenant,
+        "command": _command(commit, commit.digest),
+        "unchanged": {
+            "stream": commit.stream,
+            "version": commit.expected,
+            "correlation": commit.correlation,
+            "run": commit.run,
+        },
+        "at": commit.at,
+    }
+
+
+def _command(commit: NewCommit, digest: bytes | Document | None) -> Document:
+    command = {"id": commit.command_id, "name": commit.command}
+    return command if digest is None else {**command, "digest": digest}
+
+
 def _stored(new: NewEvent, version: int, sealed: Sealed) -> Document:
     event = {"id": new.id, "type": new.event.type, "schema": new.event.revision, "version": version}
-    if new.id in sealed:
-        return {**event, "data": sealed[new.id].data, "sealed": sealed[new.id].sealed}
+    if (own := sealed.events.get(new.id)) is not None:
+        return {**event, "data": own.data, "sealed": own.sealed}
     data = new.event.to_data()
     if not data.keys().isdisjoint(personal_fields(type(new.event))):
         raise AssertionError(f"{new.event.type} holds personal data that was not sealed")
@@ -134,13 +155,16 @@ def _opened(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalo
 
 def is_stored_as(commit: NewCommit, stored: Document) -> bool:
     """Whether a stored document is this very commit, not another run of its command."""
+    if not commit.events:
+        return "unchanged" in stored and bool(stored["unchanged"]["run"] == commit.run)
     return "events" in stored and bool(stored["events"][0]["id"] == commit.events[0].id)
 
 
 def new_receipt(commit: NewCommit, position: int) -> Receipt:
     """The receipt of a commit that has just landed at `position`."""
     version = commit.expected + len(commit.events)
-    return Receipt(commit.command_id, commit.stream, version, position, commit.correlation)
+    changed = bool(commit.events)
+    return Receipt(commit.command_id, commit.stream, version, position, commit.correlation, changed=changed)
 
 
 def first_receipt(commit: NewCommit, stored: Document) -> Receipt:
@@ -149,7 +173,17 @@ def first_receipt(commit: NewCommit, stored: Document) -> Receipt:
 
 
 def to_receipt(stored: Document, *, replayed: bool) -> Receipt:
-    """The receipt of a stored commit."""
+    """The receipt of a stored commit, or of the record of a command that changed nothing."""
+    if (unchanged := stored.get("unchanged")) is not None:
+        return Receipt(
+            command_id=stored["command"]["id"],
+            stream=unchanged["stream"],
+            version=unchanged["version"],
+            position=stored["_id"],
+            correlation=unchanged["correlation"],
+            replayed=replayed,
+            changed=False,
+        )
     return Receipt(
         command_id=stored["command"]["id"],
         stream=stored["stream"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection as Container
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -121,3 +122,9 @@ class Collections:
     async def commit_of(self, tenant: str, command_id: str) -> Document | None:
         """The stored commit of a command, None where there is none."""
         return await self.log.find_one({"tenant": tenant, "command.id": command_id})
+
+    async def commits_of(self, tenant: str, command_ids: Container[str]) -> list[Document]:
+        """What is stored of these commands, without the data of their events."""
+        wanted = {"tenant": tenant, "command.id": {"$in": list(command_ids)}}
+        without = {"events.data": 0, "events.sealed": 0}
+        return await self.log.find(wanted, without).to_list(None)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import Clock, NewCommit
+from domain.kernel.ports import Clock, NewCommit, StoredCommand
 from eventstore.appending.appender import Appender
 from eventstore.appending.pending import ChainBroken
 from eventstore.appending.restore import Outcome, Restorer
@@ -92,7 +92,8 @@ class EventLog:
         """
         unsealed = self._vault.prepare(commit)
         try:
-            return await self._appender.submit(commit, encode(commit, blank(unsealed)), unsealed)
+            encoded = encode(commit, blank(unsealed, commit.digest))
+            return await self._appender.submit(commit, encoded, unsealed)
         except ChainBroken as conflict:
             with unavailable_if_down():
                 stored = await self._collections.commit_of(commit.tenant, commit.command_id)
@@ -104,18 +105,24 @@ class EventLog:
         """Store commits of another log as they were there, in their order; see `Restorer.store`."""
         return await self._restorer.store(commits)
 
-    async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
-        """The command's name and its first receipt, None where nothing was stored under that id."""
-        with unavailable_if_down():
-            stored = await self._collections.commit_of(tenant, command_id)
-        return None if stored is None else (stored["command"]["name"], to_receipt(stored, replayed=True))
+    async def stored_command(self, tenant: str, command_id: str) -> StoredCommand | None:
+        """Return what is stored under a command id, with its first receipt; None where that is nothing."""
+        return (await self.stored_commands(tenant, [command_id])).get(command_id)
 
-    async def stored(self, tenant: str, command_ids: Collection[str]) -> set[str]:
-        """Those of the command ids under which something was stored."""
-        wanted = {"tenant": tenant, "command.id": {"$in": list(command_ids)}}
+    async def stored_commands(self, tenant: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
+        """Return what is stored under each of the command ids, without those under which nothing is."""
         with unavailable_if_down():
-            found = await self._collections.log.find(wanted, {"_id": 0, "command.id": 1}).to_list(None)
-        return {document["command"]["id"] for document in found}
+            found = await self._collections.commits_of(tenant, command_ids)
+        return {
+            document["command"]["id"]: StoredCommand(
+                document["command"]["name"], digest, to_receipt(document, replayed=True)
+            )
+            for document, digest in zip(found, await self._vault.digests(found), strict=True)
+        }
+
+    async def position_of(self, tenant: str, stream: str, version: int) -> int:
+        """Return the position of the commit that led to a version of the stream, 0 for version 0."""
+        return await self._streams.position_of(tenant, stream, version)
 
     async def head(self) -> int:
         """The highest position in the log, 0 where it is empty; positions below it may still be open."""
@@ -199,11 +206,19 @@ class EventLog:
         return Replay(self._search, tenant, query, first, last)
 
     async def secret(self) -> bytes:
-        """32 random bytes that belong to this log, made when they are first asked for."""
+        """Return 32 random bytes that belong to this log until its end is adopted."""
+        return await self._secret("secret")
+
+    async def digest_key(self) -> bytes:
+        """Return the 32 bytes that key the digests of this log's commands, always the same."""
+        return await self._secret("digest_key")
+
+    async def _secret(self, name: str) -> bytes:
+        """Random bytes that are made when they are first asked for."""
         fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
         with unavailable_if_down():
-            await self._collections.meta.update_one({"_id": "secret"}, {"$setOnInsert": fresh}, upsert=True)
-            stored = await self._collections.meta.find_one({"_id": "secret"})
+            await self._collections.meta.update_one({"_id": name}, {"$setOnInsert": fresh}, upsert=True)
+            stored = await self._collections.meta.find_one({"_id": name})
         assert stored is not None
         value: bytes = stored["value"]
         return value

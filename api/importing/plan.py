@@ -116,7 +116,7 @@ class ProcessPlan:
             source=self._source,
             occurred=occurred or activity.time,
         )
-        return Step(envelope, ensures)
+        return Step(envelope, ensures, derived=True)
 
 
 def _workflow(activity: Activity) -> str:

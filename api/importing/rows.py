@@ -26,10 +26,15 @@ class Refused(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One command of a row. With `ensures` it is fine that another one has created the stream already."""
+    """One command of a row.
+
+    With `ensures` it is fine that another one has created the stream already. An id that is `derived` names
+    what the row is about, and not its content: another file may tell more of the same.
+    """
 
     envelope: Envelope
     ensures: bool = False
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,8 @@ from api.importing.files import LOGS, kind_of, opened, read_log
 from api.importing.plan import ProcessPlan
 from api.importing.rows import Planned, Refused
 from domain.kernel import AlreadyExists, Catalog, CommandBus, InvariantViolated, NotFound, Scope
-from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
+from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
+from domain.kernel.ports import StoredCommand
 from eventstore.log import EventLog
 
 BATCH = 1000
@@ -26,7 +27,7 @@ CONCURRENCY = 128
 
 Turn = asyncio.Task[None]
 
-REFUSALS = (ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict)
+REFUSALS = (ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused)
 
 
 @dataclass(slots=True)
@@ -92,8 +93,12 @@ class Importer:
     async def _run_batch(self, batch: Sequence[Planned | Refused], report: Report) -> None:
         planned = [row for row in batch if isinstance(row, Planned)]
         ids = {str(step.envelope.command_id) for row in planned for step in row.steps}
-        known = await self.log.stored(self.scope.tenant, ids)
-        report.known += len(known)
+        known = await self.log.stored_commands(self.scope.tenant, ids)
+        reused = self._reused(planned, known)
+        again = {
+            str(step.envelope.command_id) for row in planned if row.line not in reused for step in row.steps
+        }
+        report.known += len(again & known.keys())
         turns = _Turns()
         places = asyncio.Semaphore(CONCURRENCY)
         try:
@@ -101,11 +106,26 @@ class Importer:
                 for row in batch:
                     if isinstance(row, Refused):
                         self._left_out(row, report)
+                    elif row.line in reused:
+                        self._left_out(reused[row.line], report)
                     elif fresh := row.without(known):
                         before = turns.before(fresh)
                         turns.take(fresh, group.create_task(self._run_row(fresh, before, places, report)))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+
+    def _reused(self, rows: Sequence[Planned], known: Mapping[str, StoredCommand]) -> dict[int, Refused]:
+        """The rows that another command was stored for before, under the id of one of theirs, by line."""
+        found = {}
+        for row in rows:
+            for step in row.steps:
+                stored = None if step.derived else known.get(str(step.envelope.command_id))
+                if stored is not None:
+                    try:
+                        self.bus.check_same(step.envelope, stored)
+                    except CommandIdReused as error:
+                        found[row.line] = Refused(row.line, str(error))
+        return found
 
     async def _run_row(
         self, row: Planned, before: set[Turn], places: asyncio.Semaphore, report: Report
@@ -119,11 +139,14 @@ class Importer:
                 except REFUSALS as error:
                     if step.ensures and isinstance(error, AlreadyExists):
                         continue
+                    if step.derived and isinstance(error, CommandIdReused):
+                        report.known += 1
+                        continue
                     self._left_out(Refused(row.line, str(error)), report)
                     return
                 if receipt.replayed:
                     report.known += 1
-                elif receipt.position:
+                elif receipt.changed:
                     report.stored += 1
 
     def _left_out(self, row: Refused, report: Report) -> None:

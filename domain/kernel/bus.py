@@ -14,7 +14,7 @@ from domain.kernel.command import Envelope, Receipt
 from domain.kernel.context import Catalog
 from domain.kernel.deciding import REFUSALS, Decider
 from domain.kernel.dispatch import Dispatch
-from domain.kernel.ports import AggregateStore, Clock, CommandLog, IdSource
+from domain.kernel.ports import AggregateStore, Clock, CommandLog, IdSource, StoredCommand
 from domain.kernel.queues import StreamQueues
 
 Handler = Callable[[Envelope], Awaitable[Receipt]]
@@ -37,10 +37,13 @@ class CommandBus:
         clock: Clock,
         ids: IdSource,
         middleware: Sequence[Middleware] = (),
+        *,
+        digest_key: bytes = b"",
     ) -> None:
+        """`digest_key` keys the digests of commands, by which the same command is recognized."""
         self._log = log
         self._aggregates = aggregates
-        self._decider = Decider(catalog, aggregates, clock, ids)
+        self._decider = Decider(catalog, aggregates, clock, ids, digest_key)
         self._queues = StreamQueues()
         self._pipeline: Handler = self._handle
         for layer in reversed(middleware):
@@ -49,11 +52,15 @@ class CommandBus:
     async def dispatch(self, envelope: Envelope) -> Receipt:
         """Decide and store the command.
 
-        Raises ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, ContextFault, Overloaded or
-        Unavailable; after each but the last nothing was stored. A caller that stops waiting does not stop an
-        append that has begun: only its command id shows what became of it.
+        Raises ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused,
+        ContextFault, Overloaded or Unavailable; after each but the last nothing was stored. A caller that
+        stops waiting does not stop an append that has begun: only its command id shows what became of it.
         """
         return await self._pipeline(envelope)
+
+    def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
+        """Raise CommandIdReused unless the envelope sends the command again that is stored under its id."""
+        self._decider.check_same(envelope, first)
 
     async def _handle(self, envelope: Envelope) -> Receipt:
         target = self._decider.target(envelope)

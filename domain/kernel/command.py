@@ -107,7 +107,12 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof of an append: where its events are. `replayed`: an earlier run of this command id did it."""
+    """Proof of a command: where its events are.
+
+    `replayed`: an earlier run of this command id did it. `changed` is False for a command that caused no
+    events; its `version` is the stream's, and its `position` a place in the log where the stream was at that
+    version.
+    """
 
     command_id: str
     stream: str
@@ -115,3 +120,4 @@ class Receipt:
     position: int
     correlation: str
     replayed: bool = False
+    changed: bool = True

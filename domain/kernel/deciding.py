@@ -11,9 +11,11 @@ from domain.kernel.aggregate import Aggregate, Facts, event_classes
 from domain.kernel.checking import decided, fitted, target_of
 from domain.kernel.command import Command, Envelope
 from domain.kernel.conflicts import MOST_SINCE, refuse
-from domain.kernel.context import Catalog
+from domain.kernel.context import Catalog, holds_personal_data
+from domain.kernel.digest import command_digest
 from domain.kernel.errors import (
     AlreadyExists,
+    CommandIdReused,
     ConcurrencyConflict,
     ContextFault,
     InvariantViolated,
@@ -22,7 +24,8 @@ from domain.kernel.errors import (
     ValidationFailed,
 )
 from domain.kernel.event import Event
-from domain.kernel.ports import AggregateStore, Clock, IdSource, Loaded, NewCommit, NewEvent
+from domain.kernel.personal import holds_personal_values
+from domain.kernel.ports import AggregateStore, Clock, IdSource, Loaded, NewCommit, NewEvent, StoredCommand
 
 UnderWay = Callable[[], Sequence[tuple[int, Event]]]
 """Tells the events that lead to a promised state and may not be stored yet, with their versions."""
@@ -59,11 +62,30 @@ class Decision:
 class Decider:
     """Decides commands against the aggregates of a catalog."""
 
-    def __init__(self, catalog: Catalog, aggregates: AggregateStore, clock: Clock, ids: IdSource) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        aggregates: AggregateStore,
+        clock: Clock,
+        ids: IdSource,
+        digest_key: bytes = b"",
+    ) -> None:
         self._catalog = catalog
         self._aggregates = aggregates
         self._clock = clock
         self._ids = ids
+        self._digest_key = digest_key
+
+    def digest(self, envelope: Envelope) -> bytes | None:
+        """The digest of the command's content; None where no client can send it again."""
+        return None if envelope.command_id is None else command_digest(self._digest_key, envelope.command)
+
+    def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
+        """Raise CommandIdReused unless the envelope sends the command again that is stored under its id."""
+        command, receipt = envelope.command, first.receipt
+        same = first.name == type(command).__name__ and command.target in (None, receipt.stream)
+        if not same or (first.digest is not None and first.digest != self.digest(envelope)):
+            raise CommandIdReused(receipt.command_id, first.name, receipt.stream, receipt.position)
 
     def target(self, envelope: Envelope) -> Target:
         """Which stream the command is for; raises ValidationFailed where its ids are of another kind.
@@ -170,7 +192,7 @@ class Decider:
     def commit(
         self, envelope: Envelope, target: Target, decision: Decision, follows: str | None
     ) -> NewCommit:
-        """The decision's events as they are to be stored."""
+        """The decision's events as they are to be stored, or that there were none."""
         return NewCommit(
             tenant=target.tenant,
             stream=target.stream,
@@ -186,7 +208,18 @@ class Decider:
             at=decision.at,
             occurred=envelope.occurred,
             follows=follows,
+            digest=self._storable_digest(envelope, target, decision),
+            run=None if decision.events else self._ids("run"),
         )
+
+    def _storable_digest(self, envelope: Envelope, target: Target, decision: Decision) -> bytes | None:
+        """The digest, unless it might be of personal data and could not be sealed with that of an event.
+
+        Who has the key could test guesses against it even after the subject's erasure.
+        """
+        if holds_personal_data(target.kind) and not any(map(holds_personal_values, decision.events)):
+            return None
+        return self.digest(envelope)
 
 
 def check_prefix(field: str, category: str, stream: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from domain.kernel.command import Envelope, Receipt
 from domain.kernel.deciding import Decider, Decision, Target
-from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
+from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import AggregateStore, CommandLog, NewCommit
 from domain.kernel.queues import Promise, StreamQueue
 
@@ -123,31 +123,28 @@ class Dispatch:
             return await self.first_receipt()
         if decision.refusal is not None:
             raise decision.refusal
-        correlation = self._envelope.correlation or self._target.command_id
-        unchanged = Receipt(
-            self._target.command_id, self._target.stream, decision.basis.version, 0, correlation
-        )
-        return await self.first_receipt() or unchanged
+        return await self.first_receipt() or await self._unchanged(decision)
+
+    async def _unchanged(self, decision: Decision) -> Receipt:
+        """The receipt of a command that changes nothing, remembered under the id that its client gave it."""
+        target, envelope = self._target, self._envelope
+        if envelope.command_id is None:
+            version = decision.basis.version
+            position = await self._log.position_of(target.tenant, target.stream, version)
+            correlation = envelope.correlation or target.command_id
+            return Receipt(target.command_id, target.stream, version, position, correlation, changed=False)
+        receipt = await self._log.append(self._decider.commit(envelope, target, decision, None))
+        return await self.first_receipt() or receipt if receipt.replayed else receipt
 
     async def first_receipt(self) -> Receipt | None:
         """The receipt of the command's first run, None where there was none.
 
-        Raises ValidationFailed where its command id was first used for something else.
+        Raises CommandIdReused where its command id was first used for something else.
         """
         if self._envelope.command_id is None:
             return None
-        found = await self._log.receipt(self._target.tenant, self._envelope.command_id)
-        if found is None:
+        first = await self._log.stored_command(self._target.tenant, self._envelope.command_id)
+        if first is None:
             return None
-        name, receipt = found
-        self._check(name, receipt)
-        return replace(receipt, replayed=True)
-
-    def _check(self, name: str, receipt: Receipt) -> None:
-        command = self._envelope.command
-        if name != type(command).__name__ or command.target not in (None, receipt.stream):
-            raise ValidationFailed(
-                f"the command id {receipt.command_id!r} was already used for {name} on {receipt.stream}; "
-                "use a new one for each command",
-                ("commandId",),
-            )
+        self._decider.check_same(self._envelope, first)
+        return replace(first.receipt, replayed=True)

@@ -171,6 +171,28 @@ class RateLimited(NerveError):
     code = "RATE_LIMITED"
 
 
+class CommandIdReused(NerveError):
+    """A command id was used before for another command, or for the same command with other content.
+
+    `position` is that of the first one's receipt, for the inside; clients get `sealed_position`.
+    """
+
+    code = "COMMAND_ID_REUSED"
+
+    def __init__(self, command_id: str, name: str, stream: str, position: int) -> None:
+        super().__init__(
+            f"the command id {command_id!r} was used before, by {name} on {stream} with other content; "
+            "nothing was stored now. Use a new id for each command, and the same one only to send it again"
+        )
+        self.command_id = command_id
+        self.stream = stream
+        self.position = position
+        self.sealed_position: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        return {"commandId": self.command_id, "stream": self.stream, "position": self.sealed_position}
+
+
 class Unavailable(NerveError):
     """A server nerve needs did not answer in time. Sending the same command id again is safe."""
 

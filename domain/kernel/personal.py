@@ -37,6 +37,11 @@ def personal_fields(event: type[Event]) -> Mapping[str, str | None]:
     return found
 
 
+def holds_personal_values(event: Event) -> bool:
+    """Return whether a personal field of the event has a value."""
+    return any(getattr(event, name) is not None for name in personal_fields(type(event)))
+
+
 def split_personal(event: Event, stream: str) -> tuple[dict[str, Any], PersonalData]:
     """The stored shape of the event without what is personal, and that by its subjects.
 

@@ -38,8 +38,10 @@ class NewEvent:
 class NewCommit:
     """The events of one command, to be stored all or none after version `expected` (0: a new stream).
 
-    `follows` is the id of the command whose append, still under way, leads to that version; None where it is
-    what is stored.
+    Without events it is the record of a command that changed nothing at that version, so that its id is not
+    used again; `run` tells it from records of the same command by others. `follows` is the id of the command
+    whose append, still under way, leads to that version; None where it is what is stored. `digest` is that of
+    the command's content; None: whatever is sent under the id is taken for the same.
     """
 
     tenant: str
@@ -56,6 +58,17 @@ class NewCommit:
     at: datetime
     occurred: datetime | None
     follows: str | None = None
+    digest: bytes | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCommand:
+    """What is stored under a command id; `digest` is None where its content is not known any more."""
+
+    name: str
+    digest: bytes | None
+    receipt: Receipt
 
 
 class CommandLog(Protocol):
@@ -78,8 +91,11 @@ class CommandLog(Protocol):
         chain may be Unavailable too.
         """
 
-    async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
-        """The command's name and its first receipt, None where nothing was stored under that id."""
+    async def stored_command(self, tenant: str, command_id: str) -> StoredCommand | None:
+        """Return what is stored under the id, with its first receipt; None where that is nothing."""
+
+    async def position_of(self, tenant: str, stream: str, version: int) -> int:
+        """Return the position of the commit that led to a version of the stream, 0 for version 0."""
 
 
 @dataclass(frozen=True, slots=True)

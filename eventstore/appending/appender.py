@@ -88,7 +88,7 @@ class Appender:
         """Start a chain with its first commit, once it is clear that the stream is where that expects it."""
         commit, chain = pending.commit, pending.chain
         known = self._streams.known(commit.tenant, commit.stream)
-        if known.version == commit.expected:
+        if known.version == commit.expected or not commit.events:
             chain.after = known.position
             self._queue.start(chain)
             self._start_soon()

@@ -54,14 +54,16 @@ class Queue:
         """
         if self._count >= QUEUE or self._bytes + len(encoded) > QUEUE_BYTES:
             raise Overloaded(f"{self._count} appends are waiting already; try again with a growing pause")
-        key = (commit.tenant, commit.stream)
+        # A record of a command that changed nothing is no version that others build on.
+        stream = commit.stream if commit.events else f"{commit.stream}\0{commit.command_id}"
+        key = (commit.tenant, stream)
         chain = self._chains.get(key)
         if chain is None or chain.broken or chain.version != commit.expected:
             chain = None
         if commit.follows is not None and (chain is None or chain.last != commit.follows):
             raise ConcurrencyConflict(commit.stream, commit.expected, commit.expected)
         if chain is None:
-            chain = self._chains[key] = Chain(commit.tenant, commit.stream, commit.expected)
+            chain = self._chains[key] = Chain(commit.tenant, stream, commit.expected)
         outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         pending = Pending(chain, commit, encoded, deadline, outcome, unsealed)
         chain.version += len(commit.events)

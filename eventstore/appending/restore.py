@@ -105,11 +105,9 @@ class Restorer:
         commands: dict[str, list[str]] = {}
         for entry in entries:
             commands.setdefault(entry.commit.tenant, []).append(entry.commit.command_id)
-        shape = {"command.id": 1, "stream": 1, "events.id": 1, "events.version": 1}
         found = {}
         for tenant, ids in commands.items():
-            wanted = {"tenant": tenant, "command.id": {"$in": ids}}
-            for document in await self._collections.log.find(wanted, shape).to_list(None):
+            for document in await self._collections.commits_of(tenant, ids):
                 found[tenant, document["command"]["id"]] = document
         return found
 
@@ -204,9 +202,9 @@ def _standing(entries: Sequence[_Entry]) -> list[_Entry]:
 
 def _outcome_of(commit: NewCommit, stored: Document) -> Outcome:
     """Whether what is stored under the command's id is this commit."""
-    events = [(event["id"], event["version"]) for event in stored["events"]]
+    events = [(event["id"], event["version"]) for event in stored.get("events", ())]
     own = [(new.id, version) for version, new in enumerate(commit.events, commit.expected + 1)]
-    if stored["stream"] == commit.stream and events == own:
+    if stored.get("stream") == commit.stream and events == own:
         return False
     return ValidationFailed(
         f"the command {commit.command_id!r} is stored at position {stored['_id']} already, with other events"

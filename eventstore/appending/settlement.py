@@ -80,7 +80,9 @@ class Settlement:
 
     def land(self, pending: Pending, receipt: Receipt) -> None:
         """Tell the caller, and remember how far the stream has come."""
-        self._streams.reached(pending.commit.tenant, receipt.stream, Tip(receipt.version, receipt.position))
+        if receipt.changed:
+            tip = Tip(receipt.version, receipt.position)
+            self._streams.reached(pending.commit.tenant, receipt.stream, tip)
         pending.land(receipt)
 
     async def _judge(self, pending: Pending, why: Refusal, holder: Document | None) -> None:

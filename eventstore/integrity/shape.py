@@ -30,9 +30,15 @@ class _Event(TypedDict):
     sealed: NotRequired[list[_Sealed]]
 
 
+class _SealedDigest(TypedDict):
+    subjects: Annotated[list[Name], MinLen(1)]
+    value: bytes
+
+
 class _Command(TypedDict):
     id: Name
     name: Name
+    digest: NotRequired[bytes | _SealedDigest]
 
 
 class _Commit(TypedDict):
@@ -49,25 +55,49 @@ class _Commit(TypedDict):
     occurred: NotRequired[datetime]
 
 
+class _Unchanged(TypedDict):
+    stream: Name
+    version: Annotated[int, Ge(0)]
+    correlation: Name
+    run: Name
+
+
+class _Record(TypedDict):
+    tenant: Name
+    command: _Command
+    unchanged: _Unchanged
+    at: datetime
+
+
 _COMMIT = TypeAdapter(_Commit)
+_RECORD = TypeAdapter(_Record)
 _TOMBSTONE = {"_id", "tombstone", "at"}
+_RECORDED = _TOMBSTONE | _Record.__annotations__.keys()
 
 
 def misshapen(document: Document) -> str | None:
     """What is wrong with the shape of a stored commit or tombstone; None where nothing is."""
     if "tombstone" in document:
+        if "unchanged" in document and document.keys() == _RECORDED:
+            return _mismatch(_RECORD, document)
         return None if document.keys() == _TOMBSTONE else "a tombstone holds more or less than it should"
-    try:
-        _COMMIT.validate_python(document, strict=True)
-    except ValidationError as error:
-        first, *more = error.errors(include_url=False, include_context=False, include_input=False)
-        place = ".".join(map(str, first["loc"]))
-        return f"{place}: {first['type']}" + (f" and {len(more)} more" if more else "")
+    if (wrong := _mismatch(_COMMIT, document)) is not None:
+        return wrong
     if not document["stream"].startswith(f"{document['category']}-"):
         return "the stream is not of the commit's category"
     versions = [event["version"] for event in document["events"]]
     if versions != list(range(versions[0], versions[0] + len(versions))):
         return "the versions of its events do not follow each other"
+    return None
+
+
+def _mismatch(shape: TypeAdapter[Any], document: Document) -> str | None:
+    try:
+        shape.validate_python(document, strict=True)
+    except ValidationError as error:
+        first, *more = error.errors(include_url=False, include_context=False, include_input=False)
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['type']}" + (f" and {len(more)} more" if more else "")
     return None
 
 

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from eventstore.personal.keys import SubjectKeys, owner_of
-from eventstore.personal.sealing import binding, seal, unseal
+from eventstore.personal.sealing import seal_all, unseal_all
 
 
 class StateSeal:
@@ -25,9 +25,7 @@ class StateSeal:
         keys = await self._ciphers(tenant, subjects)
         if keys is None:
             return None
-        for subject, key in keys:
-            state = seal(key, state, binding("state", tenant, stream, subject))
-        return state
+        return seal_all(keys, state, "state", tenant, stream)
 
     async def open(self, tenant: str, stream: str, subjects: Collection[str], sealed: bytes) -> bytes | None:
         """The state; None where a subject was erased, or it is not what was sealed."""
@@ -35,11 +33,9 @@ class StateSeal:
         if keys is None:
             return None
         try:
-            for subject, key in reversed(keys):
-                sealed = unseal(key, sealed, binding("state", tenant, stream, subject))
+            return unseal_all(keys, sealed, "state", tenant, stream)
         except InvalidTag:
             return None
-        return sealed
 
     async def _ciphers(self, tenant: str, subjects: Collection[str]) -> list[tuple[str, AESGCM]] | None:
         """The key of each subject in order, None where one is not to be had."""

@@ -35,11 +35,21 @@ class SealedEvent(NamedTuple):
 
 
 Unsealed = Mapping[str, UnsealedEvent]
-Sealed = Mapping[str, SealedEvent]
 """By the event's id; events without personal data are not among them."""
 
+
+class Sealed(NamedTuple):
+    """What is stored of the events that hold personal data, by their ids, and of the digest of their command.
+
+    `digest` is ``{"subjects": […], "value": <sealed under the keys of all of them>}``, or None.
+    """
+
+    events: Mapping[str, SealedEvent]
+    digest: Document | None = None
+
+
 NOTHING_UNSEALED: Unsealed = MappingProxyType({})
-NOTHING_SEALED: Sealed = MappingProxyType({})
+NOTHING_SEALED = Sealed(MappingProxyType({}))
 
 
 def new_key() -> bytes:
@@ -56,6 +66,20 @@ def seal(key: AESGCM, plaintext: bytes, about: bytes) -> bytes:
 def unseal(key: AESGCM, sealed: bytes, about: bytes) -> bytes:
     """The plaintext; raises InvalidTag where it was changed, is about something else, or has another key."""
     return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
+
+
+def seal_all(keys: Sequence[tuple[str, AESGCM]], plaintext: bytes, *about: str) -> bytes:
+    """The plaintext sealed under the keys of several subjects: without one of them it cannot be read."""
+    for subject, key in keys:
+        plaintext = seal(key, plaintext, binding(*about, subject))
+    return plaintext
+
+
+def unseal_all(keys: Sequence[tuple[str, AESGCM]], sealed: bytes, *about: str) -> bytes:
+    """What `seal_all` sealed under the same keys in the same order; raises InvalidTag as `unseal`."""
+    for subject, key in reversed(keys):
+        sealed = unseal(key, sealed, binding(*about, subject))
+    return sealed
 
 
 def binding(*parts: str) -> bytes:
@@ -106,9 +130,22 @@ def blob(subject: str, fields: Sequence[str], value: bytes) -> Document:
     return {"subject": subject, "fields": list(fields), "value": value}
 
 
-def blank(unsealed: Unsealed) -> Sealed:
+def subjects_of(unsealed: Unsealed) -> list[str]:
+    """The subjects of the events' personal data, in the order in which their keys seal together."""
+    return sorted({subject for event in unsealed.values() for subject in event.personal})
+
+
+def sealed_digest(subjects: Sequence[str], value: bytes) -> Document:
+    """How the sealed digest of a command is stored."""
+    return {"subjects": list(subjects), "value": value}
+
+
+def blank(unsealed: Unsealed, digest: bytes | None) -> Sealed:
     """What takes as many bytes as it will take sealed."""
-    return {
+    subjects = subjects_of(unsealed)
+    size = len(digest or b"") + len(subjects) * (NONCE_BYTES + TAG_BYTES)
+    stored = sealed_digest(subjects, bytes(size)) if subjects and digest is not None else None
+    events = {
         event: SealedEvent(
             data,
             [
@@ -118,3 +155,4 @@ def blank(unsealed: Unsealed) -> Sealed:
         )
         for event, (data, personal) in unsealed.items()
     }
+    return Sealed(events, stored)

@@ -27,7 +27,11 @@ from eventstore.personal.sealing import (
     binding,
     blob,
     seal,
+    seal_all,
+    sealed_digest,
+    subjects_of,
     unseal,
+    unseal_all,
 )
 
 ERASURES_KNOWN = 50_000
@@ -74,6 +78,17 @@ class Vault:
         }
         keys = await self._keys.obtain(owners)
         return [_sealed(commit, events, keys) for commit, events in unsealed]
+
+    async def digests(self, documents: Sequence[Document]) -> list[bytes | None]:
+        """The digest of each stored command; None where there is none, or a subject of it was erased."""
+        sealed = {
+            owner_of(document["tenant"], subject)
+            for document in documents
+            if isinstance(digest := document["command"].get("digest"), dict)
+            for subject in digest["subjects"]
+        }
+        keys = await self._keys.find(sealed) if sealed else {}
+        return [_opened_digest(document, keys) for document in documents]
 
     async def open(self, documents: Sequence[Document]) -> Sequence[Document]:
         """The documents with what can be opened in the events' data, and None for the fields of the erased.
@@ -132,7 +147,7 @@ def _encoded(commit: NewCommit, values: Mapping[str, Any]) -> tuple[Sequence[str
 def _sealed(
     commit: NewCommit, events: Unsealed, keys: Mapping[str, SubjectKey]
 ) -> Sealed | PersonalDataRefused:
-    sealed = {}
+    sealed: dict[str, SealedEvent] = {}
     for event, (data, personal) in events.items():
         blobs = []
         for subject, (fields, values) in personal.items():
@@ -142,7 +157,31 @@ def _sealed(
             about = binding(commit.tenant, commit.stream, event, subject)
             blobs.append(blob(subject, fields, seal(key, values, about)))
         sealed[event] = SealedEvent(data, blobs)
-    return sealed
+    return Sealed(sealed, _sealed_digest(commit, subjects_of(events), keys))
+
+
+def _sealed_digest(
+    commit: NewCommit, subjects: Sequence[str], keys: Mapping[str, SubjectKey]
+) -> Document | None:
+    """The command's digest, sealed so that nobody can test guesses about a subject that was erased."""
+    if commit.digest is None or not subjects:
+        return None
+    value = seal_all(
+        _ciphers(commit.tenant, subjects, keys), commit.digest, *_about_digest(commit.command_id)
+    )
+    return sealed_digest(subjects, value)
+
+
+def _about_digest(command_id: str) -> tuple[str, str]:
+    return "digest", command_id
+
+
+def _ciphers(
+    tenant: str, subjects: Sequence[str], keys: Mapping[str, SubjectKey]
+) -> list[tuple[str, AESGCM]]:
+    """The keys of those subjects that have one which this process can use."""
+    found = [(subject, keys.get(owner_of(tenant, subject))) for subject in subjects]
+    return [(subject, key) for subject, key in found if isinstance(key, AESGCM)]
 
 
 def _refused(subject: str, key: Locked | Erased) -> PersonalDataRefused:
@@ -151,6 +190,21 @@ def _refused(subject: str, key: Locked | Erased) -> PersonalDataRefused:
     return PersonalDataRefused(
         f"no master key of this nerve unwraps the key of {subject}; add the one that does to old_master_keys"
     )
+
+
+def _opened_digest(document: Document, keys: Mapping[str, SubjectKey]) -> bytes | None:
+    command = document["command"]
+    digest: bytes | Document | None = command.get("digest")
+    if not isinstance(digest, dict):
+        return digest
+    subjects = digest["subjects"]
+    ciphers = _ciphers(document["tenant"], subjects, keys)
+    if len(ciphers) < len(subjects):
+        return None
+    try:
+        return unseal_all(ciphers, digest["value"], *_about_digest(command["id"]))
+    except InvalidTag:
+        return None
 
 
 def _opened(document: Document, keys: Mapping[str, SubjectKey]) -> Document:

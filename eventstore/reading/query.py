@@ -31,6 +31,9 @@ class EventQuery:
         wanted.update((field, {"$in": list(values)}) for field, values in lists.items() if values is not None)
         if self.correlation is not None:
             wanted["correlation"] = self.correlation
+        if len(wanted) == 2:
+            # A command that changed nothing has a place in the log, and nothing that the others are about.
+            wanted["unchanged"] = {"$exists": False}
         times = {"$gte": self.since, "$lt": self.until}
         if bounds := {operator: time for operator, time in times.items() if time is not None}:
             wanted["at"] = bounds

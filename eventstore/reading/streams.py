@@ -113,6 +113,17 @@ class Streams:
                 low, step = last_version(found), step * 2
         return low
 
+    async def position_of(self, tenant: str, stream: str, version: int) -> int:
+        """The position of the commit that led to `version`, 0 for version 0. Raises Unavailable."""
+        known = self.known(tenant, stream)
+        if known.version == version:
+            return known.position
+        with unavailable_if_down():
+            found = await self._log.find_one(
+                _within(tenant, stream, {"$gte": version, "$lte": version}), {"_id": 1}, hint=VERSION_GUARD
+            )
+        return 0 if found is None else int(found["_id"])
+
     def known(self, tenant: str, stream: str) -> Tip:
         """The highest version that this process has seen; the stream may be further by now, never less."""
         return self._known.get((tenant, stream)) or START

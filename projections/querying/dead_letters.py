@@ -91,7 +91,7 @@ def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:
     async def layer(envelope: Envelope, following: Handler) -> Receipt:
         command, tenant = envelope.command, envelope.scope.tenant
         if isinstance(command, RetryDeadLetter | DropDeadLetter):
-            known = envelope.command_id is not None and await log.receipt(tenant, envelope.command_id)
+            known = envelope.command_id is not None and await log.stored_command(tenant, envelope.command_id)
             if not known and not await letters.holds(tenant, command):
                 row = "" if command.row is None else f" in the row {command.row!r}"
                 raise NotFound(

@@ -82,7 +82,7 @@ class CommandHints:
             except NerveError as error:
                 self._end(key, Refused(error.code, str(error)))
                 raise
-        if not receipt.position:
+        if not receipt.changed:
             self._end(key, Unchanged(receipt))
         return receipt
 
@@ -135,8 +135,14 @@ class CommandHints:
             case Refused(code, message):
                 self._send(key, "refused", code=code, message=message)
             case Unchanged(receipt):
-                said = {"stream": receipt.stream, "version": receipt.version}
-                self._send(key, "unchanged", **said, correlation=receipt.correlation)
+                self._send(
+                    key,
+                    "unchanged",
+                    stream=receipt.stream,
+                    version=receipt.version,
+                    position=receipt.position,
+                    correlation=receipt.correlation,
+                )
 
     def _send(self, key: CommandKey, what: str, **more: Any) -> None:
         self._wakeups.tell(TOPIC, json.dumps({"tenant": key.tenant, "id": key.id, "is": what, **more}))
@@ -167,9 +173,11 @@ def _read(text: str) -> tuple[CommandKey, Hint | None] | None:
             return CommandKey(tenant, id), Refused(code, why)
         case {
             "tenant": str(tenant), "id": str(id), "is": "unchanged",
-            "stream": str(stream), "version": int(version), "correlation": str(correlation),
+            "stream": str(stream), "version": int(version), "position": int(position),
+            "correlation": str(correlation),
         }:  # fmt: skip
-            return CommandKey(tenant, id), Unchanged(Receipt(id, stream, version, 0, correlation))
+            receipt = Receipt(id, stream, version, position, correlation, changed=False)
+            return CommandKey(tenant, id), Unchanged(receipt)
     return None
 
 

@@ -70,10 +70,12 @@ class CommandWatch:
             yield found
 
     async def _stored(self, key: CommandKey) -> Stored | None:
-        known = await self._log.receipt(*key)
-        if known is None:
+        stored = await self._log.stored_command(*key)
+        if stored is None:
             return None
-        _, receipt = known
+        receipt = stored.receipt
+        if not receipt.changed:
+            return Stored(replace(receipt, replayed=False), None)
         [commit] = await self._log.reader().read(receipt.position - 1, 1)
         return Stored(replace(receipt, replayed=False), commit)
 

@@ -44,7 +44,37 @@ def test_a_command_id_that_was_used_for_something_else_is_refused(served: Served
         'mutation ($id: ID) { registerAgent(input: {name: "x"}, commandId: $id) { receipt { version } } }'
     )
     error = served.refused(document, id=command_id)
-    assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": ["commandId"]}
+    assert error["extensions"]["code"] == "COMMAND_ID_REUSED"
+
+
+def test_c3_other_content_under_a_used_command_id_is_refused_with_the_first_position(served: Served) -> None:
+    command_id = uuid4().hex
+    first = served.ask(CREATE, input={"title": "A"}, commandId=command_id)["createTask"]["receipt"]
+    before = served.stored()
+    error = served.refused(CREATE, input={"title": "B"}, commandId=command_id)
+    assert error["extensions"] == {
+        "code": "COMMAND_ID_REUSED",
+        "commandId": command_id,
+        "stream": first["stream"],
+        "position": first["position"],
+    }
+    again = served.ask(CREATE, input={"title": "A", "description": ""}, commandId=command_id)["createTask"]
+    assert again["receipt"] == {**first, "replayed": True}
+    assert served.stored() == before
+
+
+def test_c3_a_command_that_changed_nothing_keeps_its_receipt(served: Served) -> None:
+    change = """mutation ($input: ChangeAgentStateInput!, $commandId: ID) {
+      changeAgentState(input: $input, commandId: $commandId) {
+        receipt { version position replayed changed } } }"""
+    agent, command_id = served.do("registerAgent", name="x")["stream"], uuid4().hex
+    idle = {"input": {"id": agent, "state": "IDLE"}, "commandId": command_id}
+    first = served.ask(change, **idle)["changeAgentState"]["receipt"]
+    assert (first["version"], first["replayed"], first["changed"]) == (1, False, False)
+    served.do("changeAgentState", id=agent, state="BUSY")
+    before = served.stored()
+    assert served.ask(change, **idle)["changeAgentState"]["receipt"] == {**first, "replayed": True}
+    assert served.stored() == before
 
 
 def test_the_entity_is_read_after_it_was_projected_and_only_then(served: Served) -> None:

@@ -98,7 +98,8 @@ async def test_the_guards_hold_over_what_is_archived(store, blobs, told, open_an
     assert (receipt.position, receipt.replayed) == (first.position, True)
     with pytest.raises(ConcurrencyConflict):
         await another.log.append(commit("note-1", 0))
-    name, receipt = await another.log.receipt("default", first.info.command_id)
+    stored = await another.log.stored_command("default", first.info.command_id)
+    name, receipt = stored.name, stored.receipt
     assert (name, receipt.position) == (first.info.command, first.position)
     version = (await another.log.stream("default", "note-1"))[-1].version
     assert (await another.log.append(commit("note-1", version))).version == version + 1

@@ -10,6 +10,7 @@ import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
 from domain.kernel.ports import NewCommit
+from eventstore.reading.query import EVERYTHING
 from tests.commits import Store, commit, scores
 from tests.notes import START, Scored, Written
 
@@ -119,9 +120,10 @@ async def test_i3_a_command_id_is_not_used_twice_even_on_another_stream(store):
     found = await outcomes(*((store, commit(f"note-{name}", 0, command_id="cmd-1")) for name in "abcdef"))
     assert len({receipt.stream for receipt in found}) == 1
     assert [receipt.replayed for receipt in found].count(False) == 1
-    name, receipt = await store.log.receipt("default", "cmd-1")
+    stored = await store.log.stored_command("default", "cmd-1")
+    name, receipt = stored.name, stored.receipt
     assert (name, receipt.stream, receipt.replayed) == ("Touch", found[0].stream, True)
-    assert await store.log.receipt("default", "cmd-2") is None
+    assert await store.log.stored_command("default", "cmd-2") is None
 
 
 async def test_i3_the_very_same_commit_sent_again_is_not_a_replay_but_its_own_success(store, open_another):
@@ -147,7 +149,7 @@ async def test_tenants_do_not_share_streams_or_command_ids(store):
     await store.log.append(commit("note-a", 0, tenant="one", command_id="cmd-1"))
     receipt = await store.log.append(commit("note-a", 0, tenant="two", command_id="cmd-1"))
     assert not receipt.replayed
-    assert await store.log.receipt("three", "cmd-1") is None
+    assert await store.log.stored_command("three", "cmd-1") is None
     assert len(await store.log.stream("one", "note-a")) == 1
 
 
@@ -162,6 +164,28 @@ async def test_what_cannot_be_stored_is_refused_and_spoils_nothing_beside_it(sto
     assert stored.position == 1
 
 
-async def test_a_commit_without_events_is_refused(store):
-    with pytest.raises(ValidationFailed, match="no event"):
-        await store.log.append(replace(commit("note-a", 0), events=()))
+async def test_a_command_without_events_takes_a_place_and_no_version(store):
+    await store.log.append(commit("note-a", 0))
+    unchanged = replace(commit("note-a", 1, command_id="cmd-1"), events=(), run="run-1")
+    first, other = await asyncio.gather(
+        store.log.append(unchanged), store.log.append(replace(unchanged, command_id="cmd-2", run="run-2"))
+    )
+    assert {first.position, other.position} == {2, 3}
+    assert (first.stream, first.version, first.changed, first.replayed) == ("note-a", 1, False, False)
+    stored = await store.log.stored_command("default", "cmd-1")
+    assert stored.receipt == replace(first, replayed=True)
+    assert [one.info and one.info.stream for one in await store.everything()] == ["note-a", None, None]
+    assert (await store.log.append(commit("note-a", 1))).version == 2
+    assert await store.log.count("default", EVERYTHING, 4, 100) == 2
+
+
+async def test_a_command_id_that_changed_nothing_is_used_up(store, open_another):
+    """Whichever process comes second: with events or without."""
+    other = await open_another()
+    unchanged = replace(commit("note-a", 0, command_id="cmd-1"), events=(), run="run-1")
+    first = await store.log.append(unchanged)
+    for log in (store.log, other.log):
+        again = await log.append(commit("note-a", 0, command_id="cmd-1"))
+        assert again == replace(first, replayed=True)
+    assert await store.log.stream("default", "note-a") == []
+    assert (await other.log.append(commit("note-a", 0))).version == 1

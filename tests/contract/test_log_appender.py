@@ -90,7 +90,7 @@ async def test_a_caller_that_leaves_while_its_group_is_in_flight_finds_it_by_com
         await asyncio.sleep(0)
     leaving.cancel()
     await store.log.close()
-    _, receipt = await store.log.receipt("default", "cmd-1")
+    receipt = (await store.log.stored_command("default", "cmd-1")).receipt
     assert (receipt.stream, receipt.version) == ("note-a", 1)
 
 

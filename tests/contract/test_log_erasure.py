@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import bson
 import pytest
 
 from api.ids import new_id, now
 from domain import subjects
 from domain.kernel import Catalog, CommandBus, Envelope, RecordedEvent
+from domain.kernel.digest import command_digest
+from domain.kernel.errors import CommandIdReused
 from domain.subjects.commands import EraseSubject
 from domain.subjects.events import SubjectErased
 from eventstore.aggregates.repository import AggregateRepository
@@ -16,7 +20,7 @@ from eventstore.personal.erasure import destroying
 from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.commits import Store, commit
-from tests.people import PersonRegistered, PersonRenamed
+from tests.people import PersonRegistered, PersonRenamed, RegisterPerson
 
 MASTERS = MasterKeys(b"m" * 32)
 CATALOG = Catalog([people.context, subjects.context])
@@ -57,8 +61,32 @@ async def test_the_key_is_gone_before_the_command_has_its_receipt_and_again_chan
     first = await bus(store).dispatch(Envelope(EraseSubject(subject="person-1", reason="asked for it")))
     assert await destroyed(store)
     again = await bus(store).dispatch(Envelope(EraseSubject(subject="person-1")))
-    assert (first.stream, first.version, again.version, again.position) == ("subject-person-1", 1, 1, 0)
+    assert (first.stream, first.version, again.version, again.changed) == ("subject-person-1", 1, 1, False)
     assert await names(store) == [None]
+
+
+async def test_a_digest_of_personal_data_is_sealed_and_ends_with_its_subject(store):
+    """Else who reads the log and its keys could try which name it was."""
+    key, repository = await store.log.digest_key(), AggregateRepository(store.log)
+    dispatch = CommandBus(CATALOG, store.log, repository, now, new_id, digest_key=key).dispatch
+    register, other = (RegisterPerson(id="person-1", city="Graz", name=name) for name in ("Ada", "Eve"))
+    first = await dispatch(Envelope(register, command_id="cmd-1"))
+    stored = await store.documents.find_one({})
+    assert command_digest(key, register) not in bson.encode(stored)
+    assert stored["command"]["digest"]["subjects"] == ["person-1"]
+    assert await dispatch(Envelope(register, command_id="cmd-1")) == replace(first, replayed=True)
+    with pytest.raises(CommandIdReused):
+        await dispatch(Envelope(other, command_id="cmd-1"))
+    await bus(store).dispatch(Envelope(EraseSubject(subject="person-1")))
+    for command in (register, other):
+        assert (await dispatch(Envelope(command, command_id="cmd-1"))).replayed
+
+
+async def test_no_digest_is_stored_of_what_could_be_personal_and_is_not_sealed(store):
+    key, repository = await store.log.digest_key(), AggregateRepository(store.log)
+    dispatch = CommandBus(CATALOG, store.log, repository, now, new_id, digest_key=key).dispatch
+    await dispatch(Envelope(RegisterPerson(id="person-1", city="Graz"), command_id="cmd-1"))
+    assert "digest" not in (await store.documents.find_one({}))["command"]
 
 
 async def test_to_erase_again_destroys_a_key_that_came_back_with_a_backup(store):

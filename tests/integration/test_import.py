@@ -211,6 +211,33 @@ async def test_cloudevents_run_in_the_order_of_the_file_where_they_meet(nerve: W
     assert (again.stored, again.known, [row.line for row in refused]) == (0, 92, [93])
 
 
+async def test_c3_a_line_with_a_used_id_and_other_content_is_left_out(nerve: Wired, tmp_path: Path) -> None:
+    """Whether the id was used by an earlier run or by another line of the file."""
+    path = tmp_path / "commands.jsonl"
+
+    async def run_with(*titles: str) -> tuple[int, int, list[int]]:
+        lines = [
+            event(f"create-{number}", "CreateTask", f"task-{number}", title=title)
+            for number, title in enumerate(titles)
+        ]
+        lines.append(event("create-0", "CreateTask", "task-0", title=titles[0] + "!"))
+        path.write_bytes(b"\n".join(map(orjson.dumps, lines)))
+        report, refused = await run(nerve, path)
+        return report.stored, report.known, [row.line for row in refused]
+
+    assert await run_with("A", "B") == (2, 0, [3])
+    assert await run_with("A", "C", "D") == (1, 1, [2, 4])
+
+
+async def test_another_file_may_name_otherwise_what_was_imported(nerve: Wired, tmp_path: Path) -> None:
+    """An id that follows from a row names what the command is about, not all that is known of it."""
+    path = tmp_path / "log.csv"
+    await run(nerve, write(path, "c1 - t1 draft complete r1 10"))
+    report, refused = await run(nerve, write(path, "c1 - t2 draft complete agent-r1 11"))
+    assert refused == []
+    assert (report.stored, report.known) == (3, 2)
+
+
 async def test_two_imports_of_one_file_at_once_add_what_one_adds(
     nerve: Wired, mongo_url: str, database: str, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from domain.kernel import (
     Refers,
 )
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import Loaded, NewCommit, NewEvent
+from domain.kernel.ports import Loaded, NewCommit, NewEvent, StoredCommand
 from tests.unit.scenario import NOON
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
@@ -130,11 +130,15 @@ class MemoryLog:
         self.under_way.append(append)
         return await append.outcome
 
-    async def receipt(self, tenant: str, command_id: str) -> tuple[str, Receipt] | None:
+    async def stored_command(self, tenant: str, command_id: str) -> StoredCommand | None:
         for position, commit in enumerate(self.stored, 1):
             if commit.command_id == command_id:
-                return commit.command, self._receipt(commit, position)
+                return StoredCommand(commit.command, commit.digest, self._receipt(commit, position))
         return None
+
+    async def position_of(self, tenant: str, stream: str, version: int) -> int:
+        versions = [(commit.stream, commit.expected + len(commit.events)) for commit in self.stored]
+        return versions.index((stream, version)) + 1 if version else 0
 
     def land(self) -> None:
         """The append that was started first has its outcome by what is stored."""
@@ -144,7 +148,7 @@ class MemoryLog:
         if first:
             place = self.stored.index(first[0]) + 1
             self._end(append, replace(self._receipt(first[0], place), replayed=True))
-        elif commit.expected != self.version(commit.stream):
+        elif commit.events and commit.expected != self.version(commit.stream):
             self.fail(self._conflict(commit))
         else:
             self.stored.append(commit)
@@ -192,7 +196,10 @@ class MemoryLog:
 
     def _receipt(self, commit: NewCommit, position: int) -> Receipt:
         version = commit.expected + len(commit.events)
-        return Receipt(commit.command_id, commit.stream, version, position, commit.correlation)
+        changed = bool(commit.events)
+        return Receipt(
+            commit.command_id, commit.stream, version, position, commit.correlation, changed=changed
+        )
 
 
 @dataclass

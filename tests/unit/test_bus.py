@@ -13,7 +13,7 @@ from domain.agents.commands import ChangeAgentState, RegisterAgent, RetireAgent
 from domain.agents.events import AgentState
 from domain.kernel import AlreadyExists, Command, Envelope, InvariantViolated, NotFound, Receipt, Scope
 from domain.kernel.bus import Handler
-from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
+from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
 from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTask
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from tests.wired import Wired, wired
@@ -118,9 +118,9 @@ async def test_a_command_id_is_not_used_for_two_commands(nerve: Wired, other: Co
     await nerve.send(REGISTER)
     await nerve.send(RegisterAgent(id="agent-editor", name="Editor"))
     await nerve.send(ChangeAgentState(id=WRITER, state=AgentState.BUSY), command_id="c-1")
-    with pytest.raises(ValidationFailed) as refusal:
+    with pytest.raises(CommandIdReused) as refusal:
         await nerve.send(other, command_id="c-1")
-    assert refusal.value.path == ("commandId",)
+    assert refusal.value.position == 3
     assert len(await nerve.events()) == 3
 
 
@@ -157,11 +157,12 @@ async def test_what_cannot_be_is_refused_and_nothing_stored(
     assert len(await nerve.events()) == 1
 
 
-async def test_a_command_that_changes_nothing_has_a_receipt_without_a_position(nerve: Wired) -> None:
+async def test_a_command_that_changes_nothing_has_a_receipt_at_the_version_that_is(nerve: Wired) -> None:
     await nerve.send(REGISTER)
-    receipt = await nerve.send(ChangeAgentState(id=WRITER, state=AgentState.IDLE), command_id="c-1")
-    assert receipt == Receipt("c-1", WRITER, version=1, position=0, correlation="c-1")
-    assert await nerve.log.head() == 1
+    await nerve.send(CREATE)
+    receipt = await nerve.send(ChangeAgentState(id=WRITER, state=AgentState.IDLE))
+    assert (receipt.stream, receipt.version, receipt.position, receipt.changed) == (WRITER, 1, 1, False)
+    assert await nerve.log.head() == 2
 
 
 async def test_I2_commands_on_one_stream_take_turns_and_none_is_lost(nerve: Wired, neighbour: Wired) -> None:

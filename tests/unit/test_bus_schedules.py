@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from api.ids import new_id, now
 from domain.kernel import Command, CommandBus, Envelope, Facts, InvariantViolated, Receipt
-from domain.kernel.errors import ConcurrencyConflict, NerveError, NotFound, Unavailable
+from domain.kernel.digest import command_digest
+from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, NerveError, NotFound, Unavailable
 from domain.kernel.ports import NewCommit
 from tests.unit.tallies import CATALOG, Add, Bid, Match, MemoryAggregates, MemoryLog, Moved, Open, Reset, fold
 
@@ -108,12 +109,20 @@ def test_i2_i3_every_schedule_leaves_what_one_command_after_the_other_would(sche
     ids = [commit.command_id for commit in stored]
     assert len(ids) == len(set(ids))
     for sent in run.sent:
-        if isinstance(sent.told, Receipt) and sent.told.position:
+        if isinstance(sent.told, Receipt) and (sent.told.changed or sent.envelope.command_id):
             commit = stored[sent.told.position - 1]
             assert commit.command_id == sent.told.command_id
+            assert bool(commit.events) == sent.told.changed
+            assert commit.digest in (None, command_digest(b"", sent.envelope.command))
             if isinstance(sent.envelope.command, Bid) and not sent.told.replayed:
                 assert fits(stored[: sent.told.position - 1], sent.envelope, commit.expected)
-        elif isinstance(sent.told, InvariantViolated | NotFound | ConcurrencyConflict | Receipt):
+        elif isinstance(sent.told, CommandIdReused):
+            commit = stored[sent.told.position - 1]
+            assert commit.command_id == sent.envelope.command_id
+            assert commit.digest != command_digest(b"", sent.envelope.command)
+        if (
+            isinstance(sent.told, Receipt) and not sent.told.changed and not sent.told.replayed
+        ) or isinstance(sent.told, InvariantViolated | NotFound | ConcurrencyConflict):
             assert any(answers(run, sent, upto) for upto in range(sent.since, sent.until + 1))
 
 

@@ -19,7 +19,7 @@ from api.graphql.identity import refuse_past_id, refuse_past_ids
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel import Command, Context, Envelope, Receipt
-from domain.kernel.errors import StaleRead, ValidationFailed
+from domain.kernel.errors import CommandIdReused, StaleRead, ValidationFailed
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -55,7 +55,8 @@ def _mutation(command: type[Command], entity: View[Any] | None, row: Any, types:
             argument(
                 "command_id",
                 strawberry.ID | None,
-                "Makes the mutation safe to send again: one id has effect at most once.",
+                "Makes the mutation safe to send again: one id has effect at most once. With other content "
+                "than before it is refused as COMMAND_ID_REUSED.",
             ),
             argument(
                 "expected_version",
@@ -89,9 +90,10 @@ def _declare_receipt() -> Any:
         output_field("version", int, "The stream's version after the command."),
         output_field("position", Position, "The place in the log, to read `atLeast`."),
         output_field("correlation_id", strawberry.ID, "Shared by all that was caused by one request."),
-        output_field("replayed", bool, "An earlier run of this command id stored the events."),
+        output_field("replayed", bool, "The receipt is that of an earlier run of this command id."),
+        output_field("changed", bool, "Whether it caused events; false where there was nothing to change."),
     ]
-    return declare("Receipt", fields, "Proof that the events of a command are stored.")
+    return declare("Receipt", fields, "Proof of a command: its events are stored, or it had none.")
 
 
 def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
@@ -112,7 +114,7 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
             expected_version,
             source="graphql",
         )
-        receipt = await context.services.bus.dispatch(envelope)
+        receipt = await _dispatch(envelope, context)
         payload = {"receipt": receipt_row(receipt, context)}
         if entity is not None and rest["await"] == Await.PROJECTED.value:
             payload[entity.single] = await _projected(entity, receipt, info)
@@ -134,6 +136,14 @@ def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Comma
                 value = value[part]
         if isinstance(value, str):
             refuse_past_id(value, info.context, *refused.path)
+        raise
+
+
+async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
+    try:
+        return await context.services.bus.dispatch(envelope)
+    except CommandIdReused as reused:
+        reused.sealed_position = context.seal(Place(reused.position))
         raise
 
 
@@ -160,4 +170,5 @@ def receipt_row(receipt: Receipt, context: RequestContext) -> dict[str, Any]:
         "position": context.seal(Place(receipt.position)),
         "correlation_id": receipt.correlation,
         "replayed": receipt.replayed,
+        "changed": receipt.changed,
     }
