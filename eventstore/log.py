@@ -176,14 +176,22 @@ class EventLog:
         return await self._streams.version_at(tenant, stream, await self.position_at(tenant, as_of))
 
     async def search(
-        self, tenant: str, query: EventQuery, after: int = 0, limit: int = 100, *, before: int | None = None
+        self,
+        tenant: str,
+        query: EventQuery,
+        after: int = 0,
+        limit: int = 100,
+        *,
+        before: int | None = None,
+        backward: bool = False,
     ) -> list[RecordedEvent]:
         """The tenant's events that meet the query, behind position `after` and before `before`, in order.
 
-        Only settled positions are searched, so paging by position misses nothing. A page ends with a whole
-        commit, so it may hold more than `limit` events.
+        They are the first ones, or with `backward` the last ones. Only settled positions are searched, so
+        paging by position misses nothing. A page ends with a whole commit, so it may hold more than `limit`
+        events.
         """
-        return await self._search.find(tenant, query, after, limit, before)
+        return await self._search.find(tenant, query, after, limit, before, backward=backward)
 
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
         """How many of the tenant's commits up to a position meet the query, `limit` at most."""

@@ -140,7 +140,7 @@ async def _letters(nerve: Nerve, view: str | None) -> list[Document]:
     found: list[Document] = []
     while True:
         after = cursor(found[-1]) if found else None
-        page = await nerve.letters.page(Scope().tenant, PAGE, after, view)
+        page = await nerve.letters.page(Scope().tenant, view, first=PAGE, after=after)
         found += page.letters
         if not page.has_next:
             return found

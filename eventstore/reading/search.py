@@ -23,23 +23,36 @@ class Search:
         self._watermark = watermark
 
     async def find(
-        self, tenant: str, query: EventQuery, after: int, limit: int, before: int | None
+        self,
+        tenant: str,
+        query: EventQuery,
+        after: int,
+        limit: int,
+        before: int | None,
+        *,
+        backward: bool = False,
     ) -> list[RecordedEvent]:
-        """The events behind `after` and before `before`, in order; whole commits, so maybe some more."""
+        """The first events behind `after` and before `before`, or with `backward` the last ones, in order.
+
+        They are those of whole commits, so there may be more than `limit`.
+        """
         upto = await self._watermark.advance()
         if before is not None:
             upto = min(upto, before - 1)
         events: list[RecordedEvent] = []
-        for commit in await self.commits(tenant, query, after, limit, upto):
+        for commit in await self.commits(tenant, query, after, limit, upto, backward=backward):
             if len(events) >= limit:
                 break
-            events += filter(query.wants, commit.events)
-        return events
+            events += filter(query.wants, reversed(commit.events) if backward else commit.events)
+        return events[::-1] if backward else events
 
     async def commits(
-        self, tenant: str, query: EventQuery, after: int, limit: int, upto: int
+        self, tenant: str, query: EventQuery, after: int, limit: int, upto: int, *, backward: bool = False
     ) -> list[Commit]:
-        """The first commits with an event that is wanted, whole, behind `after` and up to settled `upto`."""
+        """The first commits with an event that is wanted, whole, behind `after` and up to settled `upto`.
+
+        With `backward` the last ones, the latest first.
+        """
         with unavailable_if_down():
             if query.since is not None:
                 after = max(after, await self._recorded(tenant, "$lt", query.since - CLOCK_SKEW) or 0)
@@ -47,7 +60,9 @@ class Search:
                 first_later = await self._recorded(tenant, "$gte", query.until + CLOCK_SKEW)
                 upto = upto if first_later is None else min(upto, first_later)
             wanted = query.to_filter(tenant, after, upto)
-            found = await self._log.find(wanted).sort([("_id", 1)]).limit(limit).to_list(None)
+            found = (
+                await self._log.find(wanted).sort([("_id", -1 if backward else 1)]).limit(limit).to_list(None)
+            )
         return await self._decoder.commits(found)
 
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:

@@ -23,10 +23,11 @@ BEHIND = ":"
 
 
 class LetterPage(NamedTuple):
-    """Letters in order, as they are stored, and whether there are more."""
+    """Letters in order, as they are stored, and whether there are more on either side of them."""
 
     letters: Sequence[Document]
     has_next: bool
+    has_previous: bool
 
 
 class DeadLetterReader:
@@ -38,18 +39,31 @@ class DeadLetterReader:
         self._consumers = {view.name: consumer_name(view) for view in views}
 
     async def page(
-        self, tenant: str, first: int, after: str | None = None, view: str | None = None
+        self,
+        tenant: str,
+        view: str | None = None,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> LetterPage:
         """The `first` letters of a tenant, of one view or of all, behind the cursor `after`.
 
-        Raises ValidationFailed at ``after`` for what is no cursor, NotFound where there is no such view.
+        With `last` instead they are the last ones before the cursor `before`. Raises ValidationFailed at
+        ``after`` or ``before`` for what is no cursor, NotFound where there is no such view.
         """
-        start = f"{tenant}/" if after is None else f"{tenant}/{_opened(after)}/{BEHIND}"
+        size, way = (first or 0, 1) if last is None else (last, -1)
+        start = f"{tenant}/" if after is None else f"{tenant}/{_opened(after, 'after')}/{BEHIND}"
         # Behind the slash comes the zero.
-        wanted = {"_id": {"$gt": start, "$lt": f"{tenant}0"}, "$or": await self._active(view)}
+        end = f"{tenant}0" if before is None else f"{tenant}/{_opened(before, 'before')}/"
+        wanted = {"_id": {"$gt": start, "$lt": end}, "$or": await self._active(view)}
         with unavailable_if_down():
-            found = await self._letters.find(wanted).sort([("_id", 1)]).limit(first + 1).to_list(None)
-        return LetterPage(found[:first], len(found) > first)
+            found = await self._letters.find(wanted).sort([("_id", way)]).limit(size + 1).to_list(None)
+        more = len(found) > size
+        if last is None:
+            return LetterPage(found[:size], more, after is not None)
+        return LetterPage(found[:size][::-1], before is not None, more)
 
     async def holds(self, tenant: str, command: RetryDeadLetter | DropDeadLetter) -> bool:
         """Whether the event that the command names waits there. Raises NotFound as `page`."""
@@ -78,11 +92,11 @@ def cursor(letter: Mapping[str, Any]) -> str:
     return urlsafe_b64encode(key.encode()).decode()
 
 
-def _opened(text: str) -> str:
+def _opened(text: str, argument: str) -> str:
     try:
         return b64decode(text, b"-_", validate=True).decode()
     except (MalformedBase64, ValueError):
-        raise ValidationFailed("nerve never gave out this cursor; leave it out", ("after",)) from None
+        raise ValidationFailed("nerve never gave out this cursor; leave it out", (argument,)) from None
 
 
 def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:

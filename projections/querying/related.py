@@ -18,18 +18,26 @@ from projections.standing import ViewStanding
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The rows of each owner that meet a filter: the `first` ones behind the cursor `after`, in an order.
+    """A page of each owner's rows that meet a filter, in an order: of `size` rows between two cursors.
 
-    `by` is the field that holds their owner's id. With `fields` they hold no more than these, and what their
+    `by` is the field that holds their owner's id. With `backward` they are the last ones before the cursor
+    `before`, else the first ones behind `after`. With `fields` they hold no more than these, and what their
     cursors are made of.
     """
 
     by: str
-    first: int
+    size: int
     filter: Mapping[str, Any] | None = None
     order: OrderBy | None = None
     after: str | None = None
+    before: str | None = None
+    backward: bool = False
     fields: Fields | None = None
+
+    @property
+    def beginning(self) -> str | None:
+        """The cursor that the page begins at, in the direction in which it is read."""
+        return self.before if self.backward else self.after
 
 
 class RelatedRows:
@@ -54,29 +62,36 @@ class RelatedRows:
     async def pages(self, tenant: str, owners: Sequence[str], wanted: Wanted, limit: int) -> dict[str, Page]:
         """The page of each owner, by its id, of the tenant's rows: up to `limit` rows in all.
 
-        Where there are more, the last pages miss some. Whether rows are before a page, `before` tells. Raises
-        ValidationFailed at ``filter``, ``orderBy`` or ``after``, and NotIndexed.
+        Where there are more, the last pages miss some. Whether rows are beyond the cursor that a page begins
+        at, `beyond` says. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and NotIndexed.
         """
         by, parts = await self._listed(tenant, owners, wanted)
         if wanted.after is not None:
             parts.append(by.behind(wanted.after, ("after",)))
-        # One row more than a page has tells whether there is a next one.
-        pipeline: list[Document] = [{"$sort": dict(by.sort())}, {"$limit": wanted.first + 1}]
+        if wanted.before is not None:
+            parts.append(by.behind(wanted.before, ("before",), backward=True))
+        # One row more than a page has shows whether there is another page.
+        sort, size = dict(by.sort(backward=wanted.backward)), wanted.size
+        pipeline: list[Document] = [{"$sort": sort}, {"$limit": size + 1}]
         if (shown := projection(wanted.fields, *by.names)) is not None:
             pipeline.append({"$project": shown})
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
         pipeline = [*_matching(tenant, parts), *pipeline]
         for owner, row in await self._of_each(owners, wanted.by, pipeline, limit + len(owners)):
             pages[owner].append(row)
-        size = wanted.first
+        if wanted.backward:
+            return {
+                owner: Page(rows[:size][::-1], False, len(rows) > size, by) for owner, rows in pages.items()
+            }
         return {owner: Page(rows[:size], len(rows) > size, False, by) for owner, rows in pages.items()}
 
-    async def before(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
-        """The owners who have rows before their page, or at its cursor. Raises as `pages`."""
+    async def beyond(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
+        """The owners with rows at or beyond the cursor that their page begins at. Raises as `pages`."""
         by, parts = await self._listed(tenant, owners, wanted)
-        if wanted.after is None:
+        if wanted.beginning is None:
             return set()
-        parts.append(by.behind(wanted.after, ("after",), backward=True, at=True))
+        path = ("before" if wanted.backward else "after",)
+        parts.append(by.behind(wanted.beginning, path, backward=not wanted.backward, at=True))
         pipeline = [*_matching(tenant, parts), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
         found = await self._of_each(owners, wanted.by, pipeline, len(owners))
         return {owner for owner, _ in found}
@@ -119,6 +134,11 @@ class RelatedRows:
         with unavailable_if_down():
             found = await aggregate(rows, stages)
         return [(one["owner"], one["row"]) for one in found]
+
+
+def _page(rows: Sequence[Row], wanted: Wanted, by: Order) -> Page:
+    more, rows = len(rows) > wanted.size, rows[: wanted.size]
+    return Page(rows[::-1], False, more, by) if wanted.backward else Page(rows, more, False, by)
 
 
 def _matching(tenant: str, parts: Sequence[Document]) -> list[Document]:

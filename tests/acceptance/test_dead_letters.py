@@ -20,10 +20,10 @@ from domain.kernel.errors import NotFound, ValidationFailed
 from tests.served import Served, serve
 from tests.support import eventually
 
-LETTERS = """query ($view: String, $first: Int, $after: String) {
-  deadLetters(view: $view, first: $first, after: $after) {
+LETTERS = """query ($view: String, $first: Int, $after: String, $last: Int, $before: String) {
+  deadLetters(view: $view, first: $first, after: $after, last: $last, before: $before) {
     nodes { view row stream version type error detail failures }
-    pageInfo { hasNextPage endCursor }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
   }
 }"""
 RETRY = "mutation ($input: RetryDeadLetterInput!) { retryDeadLetter(input: $input) { receipt { position } } }"
@@ -156,11 +156,26 @@ def test_letters_are_paged_in_order_each_once(served: Served) -> None:
     assert len(whole) > 2
 
 
+def test_c12_letters_are_paged_backwards(served: Served) -> None:
+    whole, paged, cursor = letters(served, first=200), list[Any](), None
+    while True:
+        page = served.ask(LETTERS, last=1, before=cursor)["deadLetters"]
+        paged = [*page["nodes"], *paged]
+        cursor = page["pageInfo"]["startCursor"]
+        if not page["pageInfo"]["hasPreviousPage"]:
+            break
+    assert paged == whole
+    none = served.ask(LETTERS, first=0)["deadLetters"]
+    assert (none["nodes"], none["pageInfo"]["hasNextPage"]) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "path"),
     [
         ({"after": "x"}, "VALIDATION_FAILED", ["after"]),
-        ({"first": 0}, "VALIDATION_FAILED", ["first"]),
+        ({"before": "x"}, "VALIDATION_FAILED", ["before"]),
+        ({"first": -1}, "VALIDATION_FAILED", ["first"]),
+        ({"first": 1, "last": 1}, "VALIDATION_FAILED", ["last"]),
         ({"first": 201}, "VALIDATION_FAILED", ["first"]),
         ({"view": "lamps"}, "NOT_FOUND", None),
     ],

@@ -168,7 +168,7 @@ def test_why_writes_a_value_as_a_selection_of_it_would_be_written(served: Served
     ("arguments", "code", "sentence"),
     [
         ("first: 1, last: 1", "VALIDATION_FAILED", "either first or last"),
-        ("first: 0", "VALIDATION_FAILED", "first must be"),
+        ("first: -1", "VALIDATION_FAILED", "first must be"),
         ('after: "nonsense"', "VALIDATION_FAILED", "never gave out"),
         ('last: 1, before: "nonsense"', "VALIDATION_FAILED", "never gave out"),
         ("asOf: {}", "VALIDATION_FAILED", "either position or time"),

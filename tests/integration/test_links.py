@@ -196,7 +196,7 @@ async def test_subscriptions_tell_linked_rows_as_they_are_by_then(site: Site) ->
 
 @pytest.mark.parametrize(
     ("arguments", "path"),
-    [("first: 0", ["first"]), ("first: 201", ["first"]), ('after: "x"', ["after"])],
+    [("first: -1", ["first"]), ("first: 201", ["first"]), ('after: "x"', ["after"])],
 )
 def test_a_page_that_cannot_be_is_refused_where_it_is_wrong(
     site: Site, arguments: str, path: list[str]

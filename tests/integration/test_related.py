@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,12 +55,14 @@ async def followed(related: RelatedRows, tenant: str, wanted: Wanted) -> dict[st
     found: dict[str, list[Row]] = {}
     for owner, page in pages.items():
         found[owner] = list(page.rows)
-        while page.has_next:
-            after = page.cursor(page.rows[-1])
-            next_one = Wanted(wanted.by, wanted.first, wanted.filter, wanted.order, after, wanted.fields)
+        while page.has_previous if wanted.backward else page.has_next:
+            if wanted.backward:
+                next_one = replace(wanted, before=page.cursor(page.rows[0]))
+            else:
+                next_one = replace(wanted, after=page.cursor(page.rows[-1]))
             page = (await related.pages(tenant, [owner], next_one, ENOUGH))[owner]
-            assert await related.before(tenant, [owner, "nobody"], next_one) == {owner}
-            found[owner] += page.rows
+            assert await related.beyond(tenant, [owner, "nobody"], next_one) == {owner}
+            found[owner] = [*page.rows, *found[owner]] if wanted.backward else [*found[owner], *page.rows]
     return found
 
 
@@ -69,6 +72,7 @@ async def followed(related: RelatedRows, tenant: str, wanted: Wanted) -> dict[st
     order=orders,
     filter=filters,
     size=st.integers(1, 4),
+    backward=st.booleans(),
 )
 def test_pages_of_many_owners_are_those_of_each(
     mongo_url: str,
@@ -78,13 +82,15 @@ def test_pages_of_many_owners_are_those_of_each(
     order: OrderBy,
     filter: dict[str, Any] | None,
     size: int,
+    backward: bool,
 ) -> None:
     async def check() -> None:
         async with open_rig(mongo_url, redis_url, database) as rig:
             await fill(rig, rows)
             related = RelatedRows(rig.standing)
             for tenant in TENANTS:
-                wanted = Wanted("text", size, filter, order, fields=frozenset({"id", "score"}))
+                fields = frozenset({"id", "score"})
+                wanted = Wanted("text", size, filter, order, backward=backward, fields=fields)
                 found = await followed(related, tenant, wanted)
                 counts = await related.counts(tenant, OWNERS, wanted)
                 for owner in OWNERS:

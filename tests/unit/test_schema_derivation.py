@@ -213,6 +213,8 @@ def test_links_are_fields_of_the_types_that_they_lead_from() -> None:
         "filter": "HookFilter",
         "first": "Int",
         "after": "String",
+        "last": "Int",
+        "before": "String",
     }
 
 

@@ -11,7 +11,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info
 from api.graphql.declare import argument, declare, output_field
-from api.graphql.fields.queries import DEFAULT_PAGE, connection, page_size
+from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from projections.querying.dead_letters import cursor
@@ -19,7 +19,7 @@ from subscriptions.messages import Place
 
 
 def dead_letters(types: TypeMap) -> StrawberryField:
-    """``deadLetters(view, first, after)``."""
+    """``deadLetters(view, first, after, last, before)``."""
     fields = [
         output_field("view", str, "The view that could not fold the event."),
         output_field("row", strawberry.ID | None, "The row in which it waits; null: which is not known."),
@@ -41,8 +41,7 @@ def dead_letters(types: TypeMap) -> StrawberryField:
         resolver=_dead_letters,
         arguments=[
             argument("view", str | None, "Of this view alone."),
-            argument("first", int | None, f"How many; {DEFAULT_PAGE} by default."),
-            argument("after", str | None, "Read behind this cursor."),
+            *page_arguments(),
         ],
     )
 
@@ -58,13 +57,22 @@ async def _dead_letters(
     view: str | None = None,
     first: int | None = None,
     after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
 ) -> dict[str, Any]:
     context = info.context
-    size = page_size(first, None, context.services.max_page)
-    page = await context.services.letters.page(context.scope.tenant, size, after, view)
+    size = page_size(first, last, context.services.max_page)
+    page = await context.services.letters.page(
+        context.scope.tenant,
+        view,
+        first=size if last is None else None,
+        after=after,
+        last=last,
+        before=before,
+    )
     return {
         "rows": page.letters,
         "cursor": cursor,
         "has_next_page": page.has_next,
-        "has_previous_page": after is not None,
+        "has_previous_page": page.has_previous,
     }

@@ -13,14 +13,16 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, input_field, output_field
+from api.graphql.fields.connections import connection, page_arguments, page_size
+from api.graphql.fields.event_pages import any_event, open_window, read_events
 from api.graphql.fields.live import Messages, status
-from api.graphql.fields.queries import connection, page_size
 from api.graphql.identity import refuse_past_id
 from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent
 from eventstore.reading.query import EventQuery
+from projections.querying.queries import Side
 from subscriptions.events import EventMessage, Happened
 from subscriptions.messages import Place
 
@@ -75,8 +77,7 @@ def event_fields(types: TypeMap, messages: Messages) -> tuple[StrawberryField, S
         resolver=_page,
         arguments=[
             chosen,
-            argument("after", Position | None, "Behind this position or cursor."),
-            argument("first", int | None, "The size of the page."),
+            *page_arguments(Position),
         ],
     )
     subscription = output_field(
@@ -95,17 +96,23 @@ async def _page(
     info: Info,
     *,
     filter: Mapping[str, Any] | None = None,
-    after: str | None = None,
     first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
 ) -> dict[str, Any]:
     context = info.context
-    size = page_size(first, None, context.services.max_page)
-    rows = await _behind(context, filter, after, size + 1)
+    size, backward = page_size(first, last, context.services.max_page), last is not None
+    query, window = _query(filter, context), open_window(after, before, context)
+    events = await read_events(context, query, window, size + 1, backward=backward)
+    more, beyond = len(events) > size, window.beyond(backward=backward)
+    other: Side = False if beyond is None else partial(any_event, context, query, beyond)
+    page = events[len(events) - size :] if backward and more else events[:size]
     return {
-        "rows": [event_row(event, context) for event in rows[:size]],
+        "rows": [event_row(event, context) for event in page],
         "cursor": lambda row: row["position"],
-        "has_next_page": len(rows) > size,
-        "has_previous_page": after is not None,
+        "has_next_page": other if backward else more,
+        "has_previous_page": more if backward else other,
     }
 
 
@@ -115,19 +122,6 @@ def _query(filter: Mapping[str, Any] | None, context: RequestContext) -> EventQu
     for place, stream in enumerate(query.streams or ()):
         refuse_past_id(stream, context, "filter", "streams", place)
     return query
-
-
-async def _behind(
-    context: RequestContext, filter: Mapping[str, Any] | None, after: str | None, limit: int
-) -> list[RecordedEvent]:
-    """At least `limit` events behind the place `after`, which may be in the middle of a commit, or all."""
-    search, tenant, query = context.services.log.search, context.scope.tenant, _query(filter, context)
-    if after is None:
-        return await search(tenant, query, 0, limit)
-    place = context.open(after, "after")
-    rest = await search(tenant, query, place.position - 1, 1, before=place.position + 1)
-    begun = [event for event in rest if event.place > place.index]
-    return begun + await search(tenant, query, place.position, limit)
 
 
 class _Follow:

@@ -12,7 +12,7 @@ from strawberry.types.field import StrawberryField
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
 from api.graphql.fields.commits import COMMIT, commit_row
-from api.graphql.fields.queries import page_size
+from api.graphql.fields.connections import page_size
 from api.graphql.identity import refuse_past_id
 from api.graphql.points import as_of_argument, point
 from api.graphql.scalars import JSON

@@ -10,7 +10,7 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.fields.queries import connection_value, page_size, past_connection
+from api.graphql.fields.connections import connection_value, page_size, past_connection
 from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from api.graphql.running.selections import Linked
 from projections.querying.fields import Fields
@@ -52,14 +52,18 @@ class LinkedRows(Linked):
         order_by: Sequence[Mapping[str, Any]] | None = None,
         first: int | None = None,
         after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> dict[str, Any]:
         context = info.context
         wanted = Wanted(
             self._by,
-            page_size(first, None, context.services.max_page),
+            page_size(first, last, context.services.max_page),
             read_filter(self.view, filter, context),
             [(by["field"], by["direction"]) for by in order_by or ()],
             after,
+            before,
+            last is not None,
             context.selections.fields(info, self.view),
         )
         if AS_OF in source:
@@ -71,9 +75,10 @@ class LinkedRows(Linked):
         owner = source[self.key]
         page: Page = await pages.load(owner)
         context.reads.tell(len(page.rows), context.services.max_rows)
-        if after is not None:
-            before = context.reads.loader(("before", *place), partial(_before, context, self.view, wanted))
-            page = replace(page, has_previous=partial(_loaded, before, owner))
+        if wanted.beginning is not None:
+            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, self.view, wanted))
+            look = partial(_loaded, beyond, owner)
+            page = replace(page, has_next=look) if wanted.backward else replace(page, has_previous=look)
         return connection_value(page, partial(_loaded, counts, owner))
 
 
@@ -89,7 +94,14 @@ async def _past_page(
     own = {"and": [wanted.filter or {}, {wanted.by: {"eq": owner}}]}
     async with context.reads.turn(most):
         page = await then.page(
-            tenant, own, wanted.order, first=wanted.first, after=wanted.after, fields=wanted.fields
+            tenant,
+            own,
+            wanted.order,
+            first=None if wanted.backward else wanted.size,
+            after=wanted.after,
+            last=wanted.size if wanted.backward else None,
+            before=wanted.before,
+            fields=wanted.fields,
         )
         context.reads.read(len(page.rows), most)
     context.reads.tell(len(page.rows), most)
@@ -126,11 +138,11 @@ async def _pages(
     return [pages[owner] for owner in owners]
 
 
-async def _before(
+async def _beyond(
     context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[bool]:
-    before = await context.services.related[view.name].before(context.scope.tenant, owners, wanted)
-    return [owner in before for owner in owners]
+    beyond = await context.services.related[view.name].beyond(context.scope.tenant, owners, wanted)
+    return [owner in beyond for owner in owners]
 
 
 async def _counts(

@@ -11,8 +11,8 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.declare import argument, listed, nest, output_field
+from api.graphql.fields.connections import list_connection, page_arguments
 from api.graphql.fields.linked import LinkedRow, LinkedRows
-from api.graphql.fields.queries import DEFAULT_PAGE, list_connection
 from api.graphql.types import TypeMap
 from domain.kernel.errors import DeclarationError
 from projections.links import Link, ToMany, ToOne
@@ -68,8 +68,7 @@ def _add_many(shape: Shape, link: ToMany, target: Shape, types: TypeMap) -> None
         raise DeclarationError(f"{said}: {link.to!r} does not filter by {link.by!r}, so no index finds them")
     arguments = [
         argument("filter", target.filters | None, "Which of them."),
-        argument("first", int | None, f"The size of a page; {DEFAULT_PAGE} by default."),
-        argument("after", str | None, "Read behind this cursor."),
+        *page_arguments(),
     ]
     if target.orders is not None:
         order = argument("order_by", listed(target.orders) | None, "By what to sort; equals by id.")

@@ -12,7 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
-from api.graphql.fields.queries import page_size
+from api.graphql.fields.connections import page_size
 from api.graphql.identity import id_look_up, present_key, read_filter
 from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import Position

@@ -14,9 +14,9 @@ from strawberry.utils.str_converters import to_camel_case
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, enumeration, listed, output_field
 from api.graphql.fields.commits import COMMIT, commit_row
+from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.fields.events import event_row, event_type
 from api.graphql.fields.live import Messages
-from api.graphql.fields.queries import connection, page_size
 from api.graphql.identity import past_row, row_point
 from api.graphql.points import as_of_argument, same_position
 from api.graphql.scalars import JSON, Position
@@ -42,10 +42,7 @@ def past_fields(
         resolver=partial(_history, view),
         arguments=[
             the_id,
-            argument("first", int | None, "The size of a page read forwards."),
-            argument("after", Position | None, "Behind this position or cursor."),
-            argument("last", int | None, "The size of a page read backwards: the latest changes."),
-            argument("before", Position | None, "Before this position or cursor."),
+            *page_arguments(Position),
             as_of,
         ],
     )

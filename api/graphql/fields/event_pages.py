@@ -1,0 +1,68 @@
+"""Pages of events between two places of the log, read forwards or backwards."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from api.graphql.context import RequestContext
+from domain.kernel import RecordedEvent
+from eventstore.reading.query import EventQuery
+from subscriptions.messages import Place
+
+
+class Window(NamedTuple):
+    """The places behind `low` and before `high`; None where there is no bound."""
+
+    low: Place | None
+    high: Place | None
+
+    def holds(self, event: RecordedEvent) -> bool:
+        """Whether the event is in it."""
+        place = Place(event.position, event.place)
+        return (self.low is None or place > self.low) and (self.high is None or place < self.high)
+
+    def beyond(self, *, backward: bool) -> Window | None:
+        """What lies at and beyond the bound that a page begins at; None without that bound."""
+        if backward:
+            return None if self.high is None else Window(self.high.before(), None)
+        return None if self.low is None else Window(None, Place(self.low.position, self.low.index + 1))
+
+
+def open_window(after: str | None, before: str | None, context: RequestContext) -> Window:
+    """The window between two cursors or positions. Raises ValidationFailed at ``after`` or ``before``.
+
+    A position without an index stands for a whole commit: it is neither behind it nor before it.
+    """
+    low = None if after is None else context.open(after, "after")
+    high = None if before is None else context.open(before, "before")
+    if high is not None and high == Place(high.position):
+        high = Place(high.position, 0)
+    return Window(low, high)
+
+
+async def read_events(
+    context: RequestContext, query: EventQuery, window: Window, limit: int, *, backward: bool = False
+) -> list[RecordedEvent]:
+    """The first events in the window, or with `backward` the last: at least `limit`, or all there are."""
+    search, tenant = context.services.log.search, context.scope.tenant
+    low = 0 if window.low is None else window.low.position - 1
+    high = None if window.high is None else window.high.position + 1
+    # Of the commit at a bound some events are outside; mostly it has one event.
+    asked = limit + (window.low is not None) + (window.high is not None)
+    events: list[RecordedEvent] = []
+    while len(events) < limit:
+        found = await search(tenant, query, low, asked, before=high, backward=backward)
+        inside = filter(window.holds, found)
+        events = [*inside, *events] if backward else [*events, *inside]
+        if len(found) < asked:
+            break
+        if backward:
+            high = found[0].position
+        else:
+            low = found[-1].position
+    return events
+
+
+async def any_event(context: RequestContext, query: EventQuery, window: Window) -> bool:
+    """Whether there is an event in the window."""
+    return bool(await read_events(context, query, window, 1, backward=window.low is None))
