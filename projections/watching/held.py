@@ -23,10 +23,11 @@ class ChangeKind(StrEnum):
 
 
 class Snapshot(NamedTuple):
-    """The rows at the beginning."""
+    """The rows at the beginning, and whether others met the filter when rows were read last."""
 
     rows: Sequence[Row]
     place: Place
+    has_more: bool
 
 
 class Changed(NamedTuple):
@@ -63,10 +64,14 @@ class Told(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """What one who joins is told, those that changed last first, and the rank from which on it holds rows."""
+    """What one who joins is told, those that changed last first, and the rank from which on it holds rows.
+
+    `has_more` is as that of a `Snapshot`.
+    """
 
     rows: Sequence[Row]
     since: int
+    has_more: bool
 
 
 class Found(NamedTuple):
@@ -104,6 +109,7 @@ class Held:
         self._ahead: dict[str, Place] = {}
         self._lowest = 0
         self._highest = 0
+        self._read = False
         self.complete = False
 
     def __len__(self) -> int:
@@ -134,7 +140,7 @@ class Held:
     def join(self, first: int | None) -> Joined | None:
         """For one who asks for the `first` rows that changed last; None where these are not known."""
         wanted = len(self._known) if first is None else first
-        if not self.complete and (first is None or len(self._known) < wanted):
+        if not self.complete and (not self._read or first is None or len(self._known) < wanted):
             return None
         since, rows = self._highest + 1, list[Row]()
         for key, known in reversed(self._known.items()):
@@ -145,7 +151,7 @@ class Held:
                 return None
             since = known.rank
             rows.append(row)
-        return Joined(rows, since)
+        return Joined(rows, since, not self.complete or len(self._known) > len(rows))
 
     def take(self, row: Row, known: Place | None = None) -> Told | None:
         """What a row that changed means for those who hold these; None: nothing.
@@ -210,7 +216,7 @@ class Held:
         rows |= self._rows
         self._rows = {key: rows[key] for key in self._known if key in rows}
         self._shed()
-        self.complete = self.complete or complete
+        self._read, self.complete = True, self.complete or complete
         return list(new)
 
     def refresh(
@@ -221,7 +227,7 @@ class Held:
         Rows that are `lost` are there no more. They may read otherwise without a change that has a place of
         its own; so `told` is where to resume.
         """
-        self.complete = complete
+        self._read, self.complete = True, complete
         for key in lost:
             if key in self._known:
                 yield Told(Changed(ChangeKind.REMOVED, key, None, None, told), self._forget(key))

@@ -151,7 +151,7 @@ class Watched:
         if self._snapshot is None:
             joined = self.held.join(self._first)
             assert joined is not None
-            self._snapshot = Snapshot(joined.rows, Place(upto)), joined
+            self._snapshot = Snapshot(joined.rows, Place(upto), joined.has_more), joined
         return self._snapshot
 
     async def _returns_after(self, member: Watcher, after: Place) -> bool:
@@ -206,12 +206,16 @@ class Watched:
         """Know the rows that changed last, as many as are told first."""
         mark = self._dispatcher.recent.mark()
         position = await self._reading.view_there(0)
-        rows = await self._reader.matching(self.tenant, self.filter, limit=self._first)
+        rows, complete = await self._matching()
         if not await self._reading.settled(position, map(place, rows)):
-            upto = self.position
-            rows = await self._reader.matching(self.tenant, self.filter, upto, self._first)
-        complete = self._first is None or len(rows) < self._first
+            rows, complete = await self._matching(self.position)
         self._learn(map(Found.whole, rows), mark, complete=complete)
+
+    async def _matching(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
+        """The first rows that came to be up to a position, and whether there are no others."""
+        limit = None if self._first is None else self._first + 1
+        rows = await self._reader.matching(self.tenant, self.filter, upto, limit)
+        return rows[: self._first], limit is None or len(rows) < limit
 
     async def _know_places(self) -> None:
         """Know of all rows that meet the filter."""
@@ -274,13 +278,12 @@ class Watched:
         position = await self._reading.view_there(0)
         edition = self._reader.edition
         rows = await self._reader.stored_rows([row_key(self.tenant, one) for one in held])
-        others = await self._reader.matching(self.tenant, self.filter, limit=self._first)
+        others, complete = await self._matching()
         await self._reading.settled(position, map(place, [*rows, *others]))
         known = Place(self.position)
         rows = [row for row in (*others, *rows) if row["_created"] <= known.position]
         changed = self._dispatcher.recent.since(mark, self.tenant)
         now = {row["id"]: row for row in self._dispatcher.recent.unsurpassed(rows, mark, self.tenant)}
-        complete = self._first is None or len(others) < self._first
         lost = [one for one in held if one not in changed and one not in now]
         changes = list(self.held.refresh(now.values(), lost, known, complete=complete))
         self._stale = self._reader.edition != edition

@@ -118,6 +118,22 @@ async def test_a_live_list_tells_what_comes_changes_and_leaves(served: Served) -
     ]
 
 
+async def test_c4_a_live_list_has_all_rows_or_says_that_there_are_more(served: Served) -> None:
+    """Of 25 rows it had 20, and no sign of the others."""
+    tasks = [served.do("createTask", title="many")["stream"] for _ in range(25)]
+    query = """subscription ($first: Int) { tasks(filter: {title: {eq: "many"}}, first: $first) {
+      __typename ... on TasksSnapshot { hasMore tasks { id } } ... on TaskChanged { kind rowId } } }"""
+    for first, expected in ((None, 25), (25, 25), (26, 25), (24, 24), (20, 20), (0, 0)):
+        async with served.client() as client:
+            snapshot, _ = await start(client, query, first=first)
+            assert [row["id"] for row in snapshot["tasks"]] == tasks[::-1][:expected]
+            assert snapshot["hasMore"] == (expected < 25)
+    async with served.client() as client:
+        await start(client, query, first=20)
+        served.do("cancelTask", id=tasks[0])
+        assert await client.next() == {"__typename": "TaskChanged", "kind": "ADDED", "rowId": tasks[0]}
+
+
 async def test_I10_a_resumed_live_list_is_told_once_of_each_row_that_changed(served: Served) -> None:
     agent = served.do("registerAgent", name="Ada")["stream"]
     kept, changed = (served.do("createTask", title="resumed")["stream"] for _ in range(2))

@@ -135,6 +135,24 @@ def test_who_joins_is_told_the_rows_that_changed_last() -> None:
     assert [one["id"] for one in joined.rows] == ["c", "a"]
 
 
+def test_who_joins_is_told_whether_there_are_other_rows() -> None:
+    def has_more(some: Held, first: int) -> bool:
+        joined = some.join(first)
+        assert joined is not None
+        return joined.has_more
+
+    rows = row(5, 3, id="b"), row(4, 3, id="a")
+    assert [has_more(held(*rows, complete=True), first) for first in (0, 1, 2, 3)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert has_more(held(*rows, complete=False), 2)
+    assert not has_more(held(complete=True), 0)
+    assert Held("default", POSITIVE).join(0) is None, "nothing was read"
+
+
 def test_beyond_some_rows_only_their_places_are_kept() -> None:
     some = held(*(row(9 - i, 1, id=f"note-{i}") for i in range(5)), kept=3)
     assert some.join(3) is not None
@@ -232,6 +250,7 @@ def test_i10_whoever_joins_or_resumes_whenever_holds_what_is_right_and_is_told_n
                 assert which > kept
                 continue
             assert sorted(r["id"] for r in joined.rows) == sorted(r["id"] for r in matching(which))
+            assert joined.has_more or len(matching(None)) <= which
             subscribers.append(Subscriber(joined.rows, joined.since))
         else:
             position, past = history[min(which, len(history) - 1)]

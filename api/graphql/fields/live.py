@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Union
 
@@ -18,7 +18,6 @@ from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from projections.querying.filters import Filter
-from projections.rows import Row
 from projections.view import View
 from projections.watching.held import Changed, ChangeKind, Snapshot, Told
 from projections.watching.watchers import News
@@ -34,6 +33,16 @@ _LATEST_ONLY = argument(
     bool,
     "Who is slow is told the last state of each row that changed meanwhile, and not each change.",
     default=False,
+)
+
+
+FIRST = (
+    "How many rows the snapshot has at most; without it as many as a page may have (`max_page`, 200 by "
+    "default)."
+)
+HAS_MORE = (
+    "Whether other rows met the filter when the list was read. They are sent when they change; the query of "
+    "this name pages through all."
 )
 
 
@@ -84,9 +93,10 @@ class Messages:
             f"{view.type_name}Changed", fields, "A row came, changed or left.", interfaces=(self.interface,)
         )
 
-    def snapshot(self, name: str, field: StrawberryField) -> Any:
+    def snapshot(self, name: str, *fields: StrawberryField) -> Any:
         """``TaskSnapshot`` or ``TasksSnapshot``."""
-        return declare(f"{name}Snapshot", [field], "The result as it is now.", interfaces=(self.interface,))
+        text = "The result as it is now."
+        return declare(f"{name}Snapshot", fields, text, interfaces=(self.interface,))
 
 
 def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -> list[StrawberryField]:
@@ -95,7 +105,11 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
     one = messages.snapshot(
         view.type_name, output_field(view.single, row | None, "Null where there is none.")
     )
-    many = messages.snapshot(view.list_type_name, output_field(view.name, listed(row)))
+    many = messages.snapshot(
+        view.list_type_name,
+        output_field(view.name, listed(row), "Those that changed last come first."),
+        output_field("has_more", bool, HAS_MORE),
+    )
     return [
         output_field(
             view.single,
@@ -112,7 +126,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
             resolver=_watch_many(view),
             arguments=[
                 argument("filter", filters | None, "Which rows."),
-                argument("first", int | None, "How many rows the snapshot has."),
+                argument("first", int | None, FIRST),
                 _AFTER,
                 _LATEST_ONLY,
             ],
@@ -122,8 +136,9 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: Messages) -
 
 
 def _watch_one(view: View[Any]) -> Resolver:
-    def snapshot(rows: Sequence[Row]) -> dict[str, Any]:
-        return {"__typename": f"{view.type_name}Snapshot", view.single: rows[0] if rows else None}
+    def snapshot(found: Snapshot) -> dict[str, Any]:
+        row = found.rows[0] if found.rows else None
+        return {"__typename": f"{view.type_name}Snapshot", view.single: row}
 
     def subscribe(
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
@@ -136,8 +151,9 @@ def _watch_one(view: View[Any]) -> Resolver:
 
 
 def _watch_many(view: View[Any]) -> Resolver:
-    def snapshot(rows: Sequence[Row]) -> dict[str, Any]:
-        return {"__typename": f"{view.list_type_name}Snapshot", view.name: rows}
+    def snapshot(found: Snapshot) -> dict[str, Any]:
+        own = {view.name: found.rows, "has_more": found.has_more}
+        return {"__typename": f"{view.list_type_name}Snapshot", **own}
 
     def subscribe(
         _root: object,
@@ -150,7 +166,8 @@ def _watch_many(view: View[Any]) -> Resolver:
     ) -> SharedSource[News]:
         context, services = info.context, info.context.services
         wanted = services.live[view.name].many(read_filter(view, filter, context))
-        size = page_size(first, None, services.max_page)
+        most = services.max_page
+        size = page_size(most if first is None else first, None, most)
         return _shared(view, context, wanted, size, after, latest_only, snapshot)
 
     return subscribe
@@ -163,13 +180,13 @@ def _shared(
     first: int,
     after: str | None,
     latest_only: bool,
-    snapshot: Callable[[Sequence[Row]], dict[str, Any]],
+    snapshot: Callable[[Snapshot], dict[str, Any]],
 ) -> SharedSource[News]:
     def told(message: News | Common) -> dict[str, Any]:
         """The message as the client's selection reads it."""
         match message:
-            case Snapshot(rows, place):
-                return {**snapshot(rows), "position": context.seal(place)}
+            case Snapshot():
+                return {**snapshot(message), "position": context.seal(message.place)}
             case Told(changed):
                 return _changed(view, changed, context)
             case _:
