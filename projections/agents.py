@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from domain.agents import context
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState, AgentStateChanged
-from domain.kernel import RecordedEvent
+from domain.kernel import Int32, RecordedEvent
 from domain.tasks import context as tasks
 from domain.tasks.events import TaskAssigned, TaskCancelled, TaskCompleted, TaskFailed
 from projections.links import ToMany
@@ -21,10 +21,10 @@ class AgentRow(TypedDict):
     name: str
     capabilities: list[str]
     state: AgentState
-    open_tasks: int
-    completed_tasks: int
-    failed_tasks: int
-    cancelled_tasks: int
+    open_tasks: Int32
+    completed_tasks: Int32
+    failed_tasks: Int32
+    cancelled_tasks: Int32
     registered_at: datetime
     retired_at: datetime | None
 

@@ -16,7 +16,7 @@ from domain.documents.events import (
     DocumentRestored,
     said,
 )
-from domain.kernel import Json, RecordedEvent
+from domain.kernel import Int32, Json, RecordedEvent
 from projections.view import View, by_stream
 
 
@@ -29,7 +29,7 @@ class DocumentRow(TypedDict):
     tags: list[str]
     subject_id: str | None
     archived: bool
-    version: int
+    version: Int32
     created_at: datetime
     created_by: str | None
     changed_at: datetime

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from math import ceil, log
 from typing import TypedDict
 
-from domain.kernel import RecordedEvent
+from domain.kernel import Int32, RecordedEvent
 from domain.workflows import context
 from domain.workflows.events import WorkflowStepCompleted
 from projections.view import View
@@ -22,7 +22,7 @@ class StepTimeBucket(TypedDict):
     """How many steps took at most `seconds`, and longer than the bucket before it allows."""
 
     seconds: float
-    steps: int
+    steps: Int32
 
 
 class StepTimeRow(TypedDict):
@@ -34,7 +34,7 @@ class StepTimeRow(TypedDict):
 
     id: str
     name: str
-    steps: int
+    steps: Int32
     total_seconds: float
     shortest: float
     longest: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TypedDict
 
-from domain.kernel import RecordedEvent
+from domain.kernel import Int32, RecordedEvent
 from domain.tasks import context
 from domain.tasks.events import (
     TaskAssigned,
@@ -32,7 +32,7 @@ class TaskDayRow(TypedDict):
     day: str
     status: TaskStatus
     agent_id: str | None
-    tasks: int
+    tasks: Int32
     duration_seconds: float
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, is_typeddict
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import is_typeddict
 
 from domain.kernel import Context, RecordedEvent
 from domain.kernel.errors import DeclarationError
+from domain.kernel.field_types import RecordOf, record_type
 from projections.links import Link
 
 R = TypeVar("R", bound=Mapping[str, Any])
@@ -66,6 +69,12 @@ class View(Generic[R]):
         reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
         if reserved:
             raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")
+
+    @property
+    def record(self) -> RecordOf:
+        """The declared types of the row's fields. Raises DeclarationError for one that cannot be stored."""
+        row: Any = self.row
+        return record_type(row)
 
     @property
     def categories(self) -> frozenset[str]:

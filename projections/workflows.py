@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from domain.kernel import RecordedEvent
+from domain.kernel import Int32, RecordedEvent
 from domain.workflows import context
 from domain.workflows.events import (
     WorkflowFailed,
@@ -38,8 +38,8 @@ class WorkflowRow(TypedDict):
     name: str
     status: WorkflowStatus
     steps: list[WorkflowStep]
-    steps_completed: int
-    steps_planned: int | None
+    steps_completed: Int32
+    steps_planned: Int32 | None
     progress: float | None
     error: str | None
     started_at: datetime

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from types import NoneType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import strawberry
 from graphql import (
@@ -24,6 +24,7 @@ from graphql import (
     GraphQLUnionType,
     Undefined,
 )
+from strawberry import schema_directives
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument
@@ -119,13 +120,20 @@ def declare(
     interfaces: tuple[type, ...] = (),
     is_input: bool = False,
     is_interface: bool = False,
+    is_one_of: bool = False,
 ) -> Any:
     """A GraphQL type of these fields: an object type unless said otherwise."""
     body: dict[str, Any] = {field.python_name: field for field in fields}
     body["__annotations__"] = {field.python_name: field.type_annotation for field in fields}
+    directives = [schema_directives.OneOf()] if is_one_of else []
     made: Any = types.new_class(name, interfaces, {}, lambda namespace: namespace.update(body))
     return strawberry.type(
-        made, name=name, description=description, is_input=is_input, is_interface=is_interface
+        made,
+        name=name,
+        description=description,
+        is_input=is_input,
+        is_interface=is_interface,
+        directives=directives,
     )
 
 
@@ -141,15 +149,16 @@ def listed(shape: Any) -> Any:
 
 
 def nest(declared: Any, field: StrawberryField) -> None:
-    """Add a field whose type is the declared type itself, which cannot be said before it exists."""
+    """Add a field to a declared type, such as one whose type leads back to the declared type."""
     declared.__strawberry_definition__.fields.append(field)
 
 
-def use_plain_values(schema: GraphQLSchema) -> None:
+def use_plain_values(schema: GraphQLSchema, typenames: Mapping[str, Callable[[Any], str]]) -> None:
     """Let graphql-core work on plain values.
 
-    A field is its own resolver or an item look-up, an abstract value names its type under
-    ``__typename``, input arrives as dicts under Python names, and an enum is its stored value.
+    A field is its own resolver or an item look-up, input arrives as dicts under Python names, and an enum is
+    its stored value. An abstract value has the name of its type under ``__typename``, except for unions with
+    an entry in `typenames`, which finds the name.
     """
     for declared in schema.type_map.values():
         match declared:
@@ -158,7 +167,7 @@ def use_plain_values(schema: GraphQLSchema) -> None:
                 for field in declared.fields.values():
                     _resolve_directly(field)
             case GraphQLInterfaceType() | GraphQLUnionType():
-                declared.resolve_type = _typename
+                declared.resolve_type = _resolve_type(typenames.get(declared.name, _typename))
             case GraphQLInputObjectType():
                 _read_plainly(declared)
             case GraphQLEnumType() if _definition(declared) is not None:
@@ -174,8 +183,12 @@ def _read_plainly(declared: GraphQLInputObjectType) -> None:
         taken.out_name = _python_name(taken, name)
         if _null_is_absent(taken):
             absent[taken.out_name] = taken.default_value
-    if absent:
-        declared.out_type = partial(_without_nulls, absent)  # type: ignore[method-assign]
+    declared.is_one_of = _definition(declared).is_one_of
+    declared.out_type = partial(_without_nulls, absent) if absent else _unchanged  # type: ignore[assignment, method-assign]
+
+
+def _unchanged(values: dict[str, Any]) -> dict[str, Any]:
+    return values
 
 
 def _without_nulls(defaults: Mapping[str, object], values: dict[str, Any]) -> dict[str, Any]:
@@ -235,13 +248,39 @@ class ItemLookUp:
         return write
 
 
+class JsonLookUp(ItemLookUp):
+    """The resolver of a field of the type JSON whose item is stored in another form."""
+
+    __slots__ = ("_to_json",)
+
+    def __init__(self, key: str, to_json: Callable[[Any], Any]) -> None:
+        super().__init__(key)
+        self._to_json = to_json
+
+    def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
+        value = source.get(self.key)
+        return None if value is None else self._to_json(value)
+
+    def writer(self, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda value: write(None if value is None else self._to_json(value))
+
+
+def union(name: str, members: Sequence[Any], description: str) -> Any:
+    """A GraphQL union of declared types."""
+    return Annotated[Union[(*members,)], strawberry.union(name, description=description)]
+
+
 def _store_plainly(enum: GraphQLEnumType) -> None:
     enum.coerce_output_value = types.MethodType(GraphQLEnumType.coerce_output_value, enum)  # type: ignore[method-assign]
     enum.coerce_input_value = types.MethodType(GraphQLEnumType.coerce_input_value, enum)  # type: ignore[method-assign]
     enum.coerce_input_literal = types.MethodType(GraphQLEnumType.coerce_input_literal, enum)  # type: ignore[method-assign]
 
 
-def _typename(value: Mapping[str, Any], _info: object, _abstract: object) -> str:
+def _resolve_type(typename: Callable[[Any], str]) -> Callable[[Any, object, object], str]:
+    return lambda value, _info, _abstract: typename(value)
+
+
+def _typename(value: Mapping[str, Any]) -> str:
     name: str = value["__typename"]
     return name
 

@@ -10,13 +10,21 @@ from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.wording import client_words
-from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError, ValidationFailed
+from domain.kernel.errors import ConfigurationError, DataKey, DeclarationError, NerveError, ValidationFailed
 from domain.kernel.middleware import trace
 
 logger = logging.getLogger(__name__)
 
 _OWN = (ConfigurationError, DeclarationError)
 """Errors for those who run nerve, not for its clients."""
+
+
+class UnwritableValue(Exception):
+    """A stored value that the type of its field cannot represent, which is no fault of the client."""
+
+    def __init__(self, type_name: str) -> None:
+        wide = "; declare the field Int64 where it may exceed 32 bits" if type_name == "Int" else ""
+        super().__init__(f"what is stored for this field cannot be written as {type_name}{wide}")
 
 
 def failure(error: GraphQLError) -> dict[str, Any]:
@@ -26,8 +34,7 @@ def failure(error: GraphQLError) -> dict[str, Any]:
     """
     cause = _cause(error)
     if isinstance(cause, ValidationFailed):
-        path = [to_camel_case(part) if isinstance(part, str) else part for part in cause.path]
-        body = _body(str(cause), cause.code, path=path)
+        body = _body(str(cause), cause.code, path=list(map(_client_part, cause.path)))
     elif isinstance(cause, NerveError) and not isinstance(cause, _OWN):
         body = _body(str(cause), cause.code, **cause.details())
     elif isinstance(cause, GraphQLError):
@@ -45,6 +52,10 @@ def refusal(error: Exception) -> dict[str, Any]:
 def request_error(error: GraphQLError, path: list[str | int]) -> dict[str, Any]:
     """An error of an operation that cannot be run, with the path to what must be corrected in the request."""
     return _located(_body(client_words(error.message), ValidationFailed.code, path=path), error)
+
+
+def _client_part(part: str | int) -> str | int:
+    return to_camel_case(part) if isinstance(part, str) and not isinstance(part, DataKey) else part
 
 
 def _body(message: str, code: str, **details: Any) -> dict[str, Any]:
@@ -70,5 +81,5 @@ def _cause(error: GraphQLError) -> Exception:
 def _masked(cause: Exception) -> dict[str, Any]:
     trace_id = trace.get() or uuid4().hex
     logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
-    message = "something went wrong inside; the operator finds it under the trace id"
-    return _body(message, NerveError.code, traceId=trace_id)
+    what = str(cause) if isinstance(cause, UnwritableValue) else "something went wrong inside"
+    return _body(f"{what}; the operator finds it under the trace id", NerveError.code, traceId=trace_id)

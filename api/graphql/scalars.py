@@ -1,20 +1,75 @@
-"""The scalars of the API beside GraphQL's own."""
+"""The scalars of the API beside GraphQL's own; docs/types.md says which types of fields they are.
+
+Each writes the stored form of a value, and reads the value in Python.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, NewType
+from uuid import UUID
 
-from graphql import GraphQLScalarType, StringValueNode, ValueNode, value_from_ast_untyped
+import strawberry
+from graphql import (
+    FloatValueNode,
+    GraphQLScalarType,
+    IntValueNode,
+    StringValueNode,
+    ValueNode,
+    value_from_ast_untyped,
+)
 from strawberry.types.scalar import ScalarDefinition
 
+from domain.kernel.field_types import Kind, Scalar
 from domain.kernel.rfc3339 import read_moment, write_moment
+from domain.kernel.text_forms import (
+    read_bytes,
+    read_date,
+    read_decimal,
+    read_duration,
+    read_integer,
+    read_time,
+    read_uuid,
+    write_bytes,
+    write_decimal,
+    write_duration,
+)
 
+Int64 = NewType("Int64", int)
 JSON = NewType("JSON", object)
 Position = NewType("Position", str)
 
-Read = Callable[[Any], Any]
+Convert = Callable[[Any], Any]
+
+_SHAPES: Mapping[Kind, Any] = {
+    Kind.TEXT: str,
+    Kind.BOOLEAN: bool,
+    Kind.INTEGER: int,
+    Kind.NUMBER: float,
+    Kind.DECIMAL: Decimal,
+    Kind.DATETIME: datetime,
+    Kind.DATE: date,
+    Kind.TIME: time,
+    Kind.DURATION: timedelta,
+    Kind.UUID: UUID,
+    Kind.BYTES: bytes,
+    Kind.JSON: JSON,
+}
+
+INT = range(-(2**31), 2**31)
+"""What GraphQL's Int can hold."""
+
+
+def scalar_shape(scalar: Scalar, field: str) -> Any:
+    """The GraphQL scalar of a type; a text in a field named ``id`` or ``…_id`` is an ID."""
+    if scalar.kind is Kind.INTEGER:
+        wide = scalar.bits == 64 or any(choice not in INT for choice in scalar.choices or ())
+        return Int64 if wide else int
+    if scalar.kind is Kind.TEXT and scalar.choices is None and (field == "id" or field.endswith("_id")):
+        return strawberry.ID
+    return _SHAPES[scalar.kind]
 
 
 def _read_position(value: Any) -> str:
@@ -27,24 +82,43 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _literal_text(read: Read) -> Callable[[ValueNode], Any]:
+def _write_text(stored: Any) -> str:
+    if not isinstance(stored, str):
+        raise TypeError(f"what is stored is no text, but of class {type(stored).__name__}")
+    return stored
+
+
+def _write_integer(stored: Any) -> str:
+    if not isinstance(stored, int) or isinstance(stored, bool):
+        raise TypeError(f"what is stored is no integer, but of class {type(stored).__name__}")
+    return str(stored)
+
+
+def _literal_text(read: Convert) -> Callable[[ValueNode], Any]:
     """Read a literal that must be a text; the name of an enum value is none, unlike in graphql-core."""
     return lambda node: read(node.value if isinstance(node, StringValueNode) else None)
+
+
+def _literal_number(read: Convert) -> Callable[[ValueNode], Any]:
+    """Read a literal that is a text or a number, by its digits."""
+    kinds = (StringValueNode, IntValueNode, FloatValueNode)
+    return lambda node: read(node.value if isinstance(node, kinds) else None)
 
 
 def _scalar(
     name: str,
     description: str,
-    write: Callable[[Any], Any],
-    read: Read,
-    read_literal: Callable[[Any], Any],
+    write: Convert,
+    read: Convert,
+    *,
+    literal: Callable[[Any], Any] | None = None,
     url: str | None = None,
 ) -> ScalarDefinition:
     implementation = GraphQLScalarType(
         name,
         coerce_output_value=write,
         coerce_input_value=read,
-        coerce_input_literal=read_literal,
+        coerce_input_literal=literal or _literal_text(read),
         description=description,
         specified_by_url=url,
     )
@@ -58,8 +132,57 @@ SCALARS: dict[object, ScalarDefinition] = {
         "offset; a leap second is read as the last millisecond of its minute.",
         write_moment,
         read_moment,
-        _literal_text(read_moment),
-        "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+        url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    ),
+    date: _scalar(
+        "Date",
+        "A day as in RFC 3339, such as 2026-01-31, from year 0001 to 9999.",
+        _write_text,
+        read_date,
+        url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    ),
+    time: _scalar(
+        "Time",
+        "A time of day without a time zone, such as 12:30:00.250; written with microseconds.",
+        _write_text,
+        read_time,
+    ),
+    timedelta: _scalar(
+        "Duration",
+        "A duration as in ISO 8601, such as P1DT2H30M or PT0.5S, to the microsecond; a day has 24 hours. "
+        "Without years and months, whose length differs.",
+        write_duration,
+        read_duration,
+    ),
+    Decimal: _scalar(
+        "Decimal",
+        'A decimal number, exactly: at most 34 digits, which are kept as given, in a text such as "12.50". '
+        "An integer, or a number in a document, is read by its digits; a JSON number with a fraction is not.",
+        write_decimal,
+        read_decimal,
+        literal=_literal_number(read_decimal),
+    ),
+    Int64: _scalar(
+        "Int64",
+        "An integer of 64 bits, written as a text of its digits, since many clients cannot hold it as a "
+        "number. Read as a text or an integer.",
+        _write_integer,
+        read_integer,
+        literal=_literal_number(read_integer),
+    ),
+    UUID: _scalar(
+        "UUID",
+        "A UUID as in RFC 9562; written in lower case.",
+        _write_text,
+        read_uuid,
+        url="https://www.rfc-editor.org/rfc/rfc9562#section-4",
+    ),
+    bytes: _scalar(
+        "Bytes",
+        "Bytes as base64 with padding (RFC 4648, section 4).",
+        write_bytes,
+        read_bytes,
+        url="https://www.rfc-editor.org/rfc/rfc4648#section-4",
     ),
     JSON: _scalar(
         "JSON",
@@ -67,13 +190,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         _same,
         _same,
         # graphql-core has put the values of variables in their places by then.
-        value_from_ast_untyped,
+        literal=value_from_ast_untyped,
     ),
     Position: _scalar(
         "Position",
         "A place in the log, sealed: only nerve can tell which of two is the later one.",
         _same,
         _read_position,
-        _literal_text(_read_position),
     ),
 }

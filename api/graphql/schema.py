@@ -111,7 +111,7 @@ class SchemaBuilder:
             config=StrawberryConfig(scalar_map=SCALARS),
         )
         schema: GraphQLSchema = made._schema
-        use_plain_values(schema)
+        use_plain_values(schema, self._types.typenames)
         _isolate_root_fields(schema)
         check_ids(schema)
         return schema

@@ -1,55 +1,54 @@
-"""GraphQL types for the annotations that rows and commands use; every class is declared once."""
+"""GraphQL types for the declared types of rows and commands; every class is declared once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from enum import Enum
 from inspect import cleandoc
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any
 
-import strawberry
-from pydantic import BaseModel, JsonValue
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
-from api.graphql.declare import declare, enumeration, input_field, listed, output_field
-from api.graphql.scalars import JSON
+from api.graphql.declare import JsonLookUp, declare, enumeration, listed, nest, output_field, union
+from api.graphql.input_types import InputTypes
+from api.graphql.scalars import JSON, scalar_shape
 from domain.kernel.errors import DeclarationError
-
-_PLAIN = (str, int, float, bool, datetime)
-_LISTS = (list, tuple, set, frozenset, Sequence)
+from domain.kernel.field_types import (
+    FieldType,
+    Kind,
+    ListOf,
+    MapOf,
+    OneOf,
+    OptionalOf,
+    RecordOf,
+    Scalar,
+    TupleOf,
+    field_type,
+    record_type,
+)
+from domain.kernel.json_values import json_writer
 
 
 class TypeMap:
-    """Turns Python annotations into GraphQL types.
+    """Turns declared types into GraphQL types, as docs/types.md has them.
 
-    Text in a field named ``id`` or ``…_id`` is an ID, a TypedDict an object type, a pydantic model an input
-    type, and what has no shape is JSON. Raises DeclarationError where an annotation has no counterpart.
+    Text in a field named ``id`` or ``…_id`` is an ID, a record an object type (in commands an input type),
+    and what has no shape is JSON. Raises DeclarationError where an annotation is not in the table.
     """
 
     def __init__(self) -> None:
         self._declared: dict[str, tuple[object, Any]] = {}
+        self._inputs = InputTypes(self)
+        self.typenames: dict[str, Callable[[Any], str]] = {}
+        """For each union of records, what finds the type of a stored value."""
 
     def of(self, annotation: Any, field: str, place: str) -> Any:
-        """The type of a field; `place` names where it was declared, for the error."""
-        if get_origin(annotation) is Annotated:
-            return self.of(get_args(annotation)[0], field, place)
-        if get_origin(annotation) in (Union, UnionType):
-            return self._optional(annotation, field, place)
-        if get_origin(annotation) in _LISTS:
-            return listed(self.of(get_args(annotation)[0], field.removesuffix("s"), place))
-        if annotation is str and (field == "id" or field.endswith("_id")):
-            return strawberry.ID
-        if annotation in _PLAIN:
-            return annotation
-        if annotation in (Any, JsonValue, dict) or get_origin(annotation) in (dict, Mapping):
-            return JSON
-        if isinstance(annotation, type):
-            return self._class(annotation, f"{place}.{field}")
-        raise DeclarationError(f"{place}.{field}: {annotation!r} has no counterpart in GraphQL")
+        """The output type of a field; `place` names the class that declares it, for the error."""
+        return self.output(field_type(annotation, f"{place}.{field}"), field)
 
-    def claim(self, name: str, source: object, make: Any) -> Any:
+    def claim(self, name: str, source: object, make: Callable[[], Any]) -> Any:
         """The type `name` made from `source`; raises DeclarationError where another source made it first."""
         if name in self._declared:
             first, made = self._declared[name]
@@ -60,55 +59,99 @@ class TypeMap:
         self._declared[name] = (source, made)
         return made
 
-    def row_fields(self, row: type) -> list[Any]:
-        """The fields of a TypedDict."""
-        hints = get_type_hints(row, include_extras=True)
-        return [output_field(name, self.of(hint, name, row.__name__)) for name, hint in hints.items()]
+    def declare_once(
+        self, name: str, source: type, fields: Callable[[], Any], *, is_input: bool = False
+    ) -> Any:
+        """The type `name` with the fields of the class `source`, which may lead back to the type itself."""
+        is_new = name not in self._declared
+        text = _first_paragraph(source)
+        declared = self.claim(name, source, lambda: declare(name, [], text, is_input=is_input))
+        if is_new:
+            for field in fields():
+                nest(declared, field)
+        return declared
+
+    def row_fields(self, row: type) -> list[StrawberryField]:
+        """The fields of a TypedDict, or of another record that is part of one."""
+        return [self._field(name, field.type) for name, field in record_type(row).fields.items()]
 
     def model_input(self, model: type[BaseModel], name: str) -> Any:
-        """The input type of a pydantic model; a field with a default may be left out."""
-        return self.claim(name, model, lambda: self._declare_input(model, name))
+        """The input type of a command; a field with a default may be left out."""
+        return self._inputs.record(record_type(model), name)
 
-    def _optional(self, annotation: Any, field: str, place: str) -> Any:
-        members = [member for member in get_args(annotation) if member is not NoneType]
-        if len(members) != 1:
-            raise DeclarationError(f"{place}.{field}: a union of several types has no counterpart in GraphQL")
-        return self.of(members[0], field, place) | None
+    def _field(self, name: str, declared: FieldType) -> StrawberryField:
+        shape = self.output(declared, name)
+        if _may_exceed_int(declared):
+            return output_field(name, shape | None, "Null, with an error, beyond 32 bits.")
+        if _is_stored_json(declared) and (to_json := json_writer(declared, to_camel_case)) is not None:
+            return output_field(name, shape, resolver=JsonLookUp(name, to_json))
+        return output_field(name, shape)
 
-    def _class(self, annotation: type, place: str) -> Any:
-        name = annotation.__name__
-        if issubclass(annotation, Enum):
-            return self.claim(name, annotation, lambda: _declare_enum(annotation))
-        if is_typeddict(annotation):
-            text = _first_paragraph(annotation)
-            return self.claim(name, annotation, lambda: declare(name, self.row_fields(annotation), text))
-        if issubclass(annotation, BaseModel):
-            return self.model_input(annotation, f"{name}Input")
-        raise DeclarationError(f"{place}: {name} has no counterpart in GraphQL")
+    def output(self, declared: FieldType, field: str) -> Any:
+        """The output type of a declared type, in a field of this name."""
+        match declared:
+            case Scalar():
+                return self.scalar(declared, field)
+            case OptionalOf(inner):
+                return self.output(inner, field) | None
+            case ListOf(item, _):
+                return listed(self.output(item, field.removesuffix("s")))
+            case TupleOf(items) if len(set(items)) == 1:
+                return listed(self.output(items[0], field.removesuffix("s")))
+            case TupleOf() | MapOf():
+                return JSON
+            case RecordOf(python, _):
+                return self.declare_once(python.__name__, python, lambda: self.row_fields(python))
+            case OneOf():
+                return self._union(declared, field)
 
-    def _declare_input(self, model: type[BaseModel], name: str) -> Any:
-        fields = []
-        for field, info in model.model_fields.items():
-            shape = self.of(info.annotation, field, model.__name__)
-            fields.append(
-                input_field(
-                    field, shape, info.description, required=info.is_required(), default=_default(info)
-                )
-            )
-        return declare(name, fields, _first_paragraph(model), is_input=True)
+    def scalar(self, scalar: Scalar, field: str) -> Any:
+        """The scalar or enum of a type, for output and input."""
+        python = scalar.python
+        if scalar.choices is not None and issubclass(python, Enum):
+            return self.claim(python.__name__, python, lambda: _declare_enum(python))
+        return scalar_shape(scalar, field)
+
+    def _union(self, declared: OneOf, field: str) -> Any:
+        name = union_name(declared)
+        members = [self.output(member, field) for member in declared.members]
+        by_value = {value: member.python.__name__ for value, member in declared.by_value.items()}
+        self.typenames[name] = lambda value: by_value[value[declared.discriminator]]
+        text = f"Told apart by `{to_camel_case(declared.discriminator)}`."
+        return self.claim(name, declared, lambda: union(name, members, text))
+
+
+def union_name(declared: OneOf) -> str:
+    """The name of a union's type: ``CardOrCash``."""
+    return "Or".join(member.python.__name__ for member in declared.members)
+
+
+def _may_exceed_int(declared: FieldType) -> bool:
+    """Whether the field is made of integers that GraphQL's Int may not hold: then it can be null."""
+    match declared:
+        case Scalar(Kind.INTEGER, _, None, None):
+            return True
+        case OptionalOf(inner) | ListOf(inner, _):
+            return _may_exceed_int(inner)
+        case TupleOf(items) if len(set(items)) == 1:
+            return _may_exceed_int(items[0])
+    return False
+
+
+def _is_stored_json(declared: FieldType) -> bool:
+    """Whether the field is JSON, or lists of it, made of what is stored in another form."""
+    match declared:
+        case OptionalOf(inner) | ListOf(inner, _):
+            return _is_stored_json(inner)
+        case TupleOf(items) if len(set(items)) == 1:
+            return _is_stored_json(items[0])
+    return isinstance(declared, TupleOf | MapOf)
 
 
 def _declare_enum(source: type[Enum]) -> Any:
     # Made anew: strawberry marks the class it is given, and the domain's own is to stay as it is.
     values = {member.name: member.value for member in source}
     return enumeration(source.__name__, values, _first_paragraph(source))
-
-
-def _default(info: FieldInfo) -> object:
-    if info.is_required() or info.default is None:
-        return strawberry.UNSET
-    default: object = info.get_default(call_default_factory=True)
-    return default.value if isinstance(default, Enum) else default
 
 
 def _first_paragraph(documented: type) -> str | None:

@@ -7,7 +7,18 @@ from domain.kernel.conflicts import ConflictRule, last_write_wins
 from domain.kernel.context import Catalog, Context
 from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
 from domain.kernel.event import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
-from domain.kernel.fields import Identifier, Json, Moment, Name, Personal, Refers, Text, elapsed
+from domain.kernel.fields import (
+    Identifier,
+    Int32,
+    Int64,
+    Json,
+    Moment,
+    Name,
+    Personal,
+    Refers,
+    Text,
+    elapsed,
+)
 from domain.kernel.upcasting import Upcaster, upcaster
 
 __all__ = [
@@ -27,6 +38,8 @@ __all__ = [
     "Event",
     "Facts",
     "Identifier",
+    "Int32",
+    "Int64",
     "InvariantViolated",
     "Json",
     "Middleware",

@@ -35,6 +35,12 @@ class ContextFault(NerveError):
     """
 
 
+class DataKey(str):
+    """A key of JSON data in a path: shown as it is, where names of fields are shown as the API has them."""
+
+    __slots__ = ()
+
+
 class ValidationFailed(NerveError):
     """Input has a wrong shape or value. `path` leads to the offending place, outermost first."""
 

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, AwareDatetime, FutureDate, JsonValue, Naive
 from typing_extensions import ReadOnly
 
 from domain.kernel.errors import DeclarationError
-from domain.kernel.fields import Json, check_storable
+from domain.kernel.fields import Bits, Json, check_storable
 from domain.kernel.record_fields import declared_fields, is_record
 from domain.kernel.type_nodes import (
     ABSENT,
@@ -120,6 +120,10 @@ def _annotated(annotation: Any, marks: tuple[Any, ...], place: str) -> FieldType
     if annotation is JsonValue:
         checked = any(isinstance(mark, AfterValidator) and mark.func is check_storable for mark in marks)
         return Scalar(Kind.JSON, Json if checked else JsonValue)
+    if annotation is int:
+        return Scalar(
+            Kind.INTEGER, int, bits=next((mark.count for mark in marks if isinstance(mark, Bits)), None)
+        )
     return field_type(annotation, place)
 
 

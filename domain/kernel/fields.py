@@ -50,6 +50,23 @@ def to_moment(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(to_moment)]
 
 
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Marks an integer field with its size, which decides its type in GraphQL; see `Int32` and `Int64`."""
+
+    count: int
+
+
+Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31), Bits(32)]
+"""An integer of 32 bits: GraphQL's Int, never null. A fold that exceeds it is refused."""
+
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63), Bits(64)]
+"""An integer of 64 bits: the scalar Int64, a text of digits.
+
+A plain `int` has 64 bits too, but is an Int in GraphQL, where a value beyond 32 bits cannot be written.
+"""
+
+
 def elapsed(since: datetime | None, until: datetime) -> float | None:
     """Seconds from one event time to another, at millisecond precision.
 

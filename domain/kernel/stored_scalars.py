@@ -63,6 +63,12 @@ def encode_integer(value: Any) -> int:
     raise UnfitValue("an integer has 64 bits at most; use Decimal or a text for larger ones")
 
 
+def _encode_int32(value: Any) -> int:
+    if -(2**31) <= encode_integer(value) < 2**31:
+        return int(value)
+    raise UnfitValue("an Int32 has 32 bits; declare the field Int64 for larger integers")
+
+
 def encode_number(value: Any) -> float:
     """A finite number."""
     if isinstance(value, float):
@@ -202,7 +208,7 @@ def scalar_encoder(scalar: Scalar, *, validated: bool) -> Convert | None:
         return _choice_encoder(scalar)
     if validated and (scalar.kind in (Kind.TEXT, Kind.BOOLEAN, Kind.BYTES) or scalar.python is Json):
         return None
-    return _ENCODERS[scalar.kind]
+    return _encode_int32 if scalar.bits == 32 else _ENCODERS[scalar.kind]
 
 
 def scalar_decoder(scalar: Scalar) -> Convert | None:

@@ -38,12 +38,14 @@ ABSENT = Absent.ABSENT
 class Scalar:
     """One value. `choices` are the stored values of an Enum or a Literal; `python` is the class in Python.
 
-    For JSON `python` is `Json` where pydantic checks that the value can be stored, else `JsonValue`.
+    For JSON `python` is `Json` where pydantic checks that the value can be stored, else `JsonValue`. `bits`
+    is the size of an integer that declares one, as `Int32` and `Int64` do.
     """
 
     kind: Kind
     python: Any
     choices: tuple[Any, ...] | None = None
+    bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from api.access.callers import ANYONE
 from api.composition import load_views
 from api.graphql.context import RequestContext, Services
 from api.graphql.errors import failure
-from api.graphql.running.execution import Executor, Operation, Refused
+from api.graphql.running.execution import Executor, Refused
+from api.graphql.running.operation import Operation
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from tests.unit.test_absent_and_null import received
@@ -21,8 +22,8 @@ SCHEMA = build_schema(*load_views(Settings()))
 CONTEXT = RequestContext(cast(Services, None), ANYONE, {})
 
 FOREIGN = re.compile(
-    r"\b(None|True|False|dict|dictionary|tuple|frozenset|NoneType|pydantic|python|instance|Undefined)\b|\{'",
-    re.IGNORECASE,
+    r"\b(None|True|False|NoneType|Undefined)\b|\{'|"
+    r"(?i:\b(dict|dictionary|tuple|frozenset|pydantic|python|instance)\b)"
 )
 """Words and literals of Python that no message to a client has."""
 

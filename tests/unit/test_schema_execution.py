@@ -19,7 +19,7 @@ from api.composition import load_views
 from api.graphql.context import RequestContext, Services
 from api.graphql.running import execution
 from api.graphql.running.execution import Executor, Refused
-from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.running.leaves import CheckedExecutor, LeafExecutor, find_leaves
 from api.graphql.running.operation import Operation, read_operation
 from api.graphql.schema import build_schema
 from api.settings import Settings
@@ -60,7 +60,7 @@ def both(query: str, row: Mapping[str, Any], **variables: Any) -> tuple[Any, Any
         short = execute(
             SCHEMA, document, variable_values=variables, executor_class=LeafExecutor, leaves=LEAVES
         )
-        plain = execute(SCHEMA, document, variable_values=variables)
+        plain = execute(SCHEMA, document, variable_values=variables, executor_class=CheckedExecutor)
     return cast(ExecutionResult, short).formatted, cast(ExecutionResult, plain).formatted
 
 

@@ -13,7 +13,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, output_field
-from api.graphql.fields.inputs import read_input
+from api.graphql.fields.inputs import read_command
 from api.graphql.fields.queries import reach_links
 from api.graphql.identity import refuse_past_id, refuse_past_ids
 from api.graphql.scalars import Position
@@ -128,7 +128,7 @@ def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Comma
     declared = info.parent_type.fields[info.field_name].args["input"].type
     refuse_past_ids(declared, input, info.context, "input")
     try:
-        return read_input(command, input, "input")
+        return read_command(command, input, "input")
     except ValidationFailed as refused:
         value: Any = {"input": input}
         for part in refused.path:

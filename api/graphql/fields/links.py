@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import NoneType
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
+from typing_extensions import is_typeddict
 
 from api.graphql.declare import argument, listed, nest, output_field
 from api.graphql.fields.connections import list_connection, page_arguments

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -21,6 +20,8 @@ from api.graphql.identity import past_row, row_point
 from api.graphql.points import as_of_argument, same_position
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
+from domain.kernel.field_types import OptionalOf
+from domain.kernel.json_values import json_writer
 from projections.past.changes import Change
 from projections.past.reader import PastView
 from projections.view import View
@@ -30,7 +31,7 @@ def past_fields(
     view: View[Any], row: Any, types: TypeMap, messages: Messages
 ) -> tuple[StrawberryField, StrawberryField]:
     """The two queries of a view."""
-    names = {name.upper(): name for name in get_type_hints(view.row)}
+    names = {name.upper(): name for name in view.record.fields}
     field = enumeration(f"{view.type_name}Field", names, "A field of it.")
     event = event_type(types, messages)
     the_id = argument("id", strawberry.ID, "The row's `id`; of a past state, looked back at from then.")
@@ -138,10 +139,10 @@ async def _why(
     reason = await past.why(context.scope.tenant, key, field)
     if reason is None:
         return None
-    declared = get_type_hints(view.row)[field]
+    to_json = json_writer(OptionalOf(view.record.fields[field].type), to_camel_case)
     return {
-        "value": _as_json(declared, reason.value),
-        "before": _as_json(declared, reason.before),
+        "value": reason.value if to_json is None else to_json(reason.value),
+        "before": reason.before if to_json is None else to_json(reason.before),
         "event": event_row(reason.event, context),
         "causes": [event_row(event, context) for event in reason.causes],
     }
@@ -157,21 +158,3 @@ async def _row(
     if position is None:
         position = await context.services.log.settled()
     return key, context.services.past[view.name].at(position)
-
-
-def _as_json(declared: Any, value: Any) -> Any:
-    """A field's value as a selection of it would be written; what a field calls JSON stays as it is."""
-    if isinstance(value, list):
-        inner = next(iter(get_args(_present(declared))), None)
-        return [_as_json(inner, one) for one in value]
-    shape = _present(declared)
-    if isinstance(value, dict) and is_typeddict(shape):
-        hints = get_type_hints(shape)
-        return {to_camel_case(name): _as_json(hints.get(name), one) for name, one in value.items()}
-    return value
-
-
-def _present(declared: Any) -> Any:
-    """The type of a value that is there, of one that may be None."""
-    members = [member for member in get_args(declared) if member is not NoneType]
-    return members[0] if get_origin(declared) in (Union, UnionType) and len(members) == 1 else declared

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from graphql import (
     Executor,
     GraphQLField,
+    GraphQLLeafType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -17,6 +18,7 @@ from graphql import (
 )
 
 from api.graphql.declare import ItemLookUp
+from api.graphql.errors import UnwritableValue
 
 
 class Leaf(NamedTuple):
@@ -48,8 +50,20 @@ def _leaf(field: GraphQLField) -> Leaf | None:
     return None
 
 
-class LeafExecutor(Executor[Any]):
-    """graphql-core's executor, which writes such leaves at once and does all else, every error too, as it is.
+class CheckedExecutor(Executor[Any]):
+    """graphql-core's executor, which tells values that cannot be written from errors about the request."""
+
+    @staticmethod
+    def complete_leaf_value(return_type: GraphQLLeafType, result: Any) -> Any:
+        """The value as a response has it. Raises UnwritableValue where its type cannot represent it."""
+        try:
+            return Executor.complete_leaf_value(return_type, result)
+        except Exception as error:
+            raise UnwritableValue(return_type.name) from error
+
+
+class LeafExecutor(CheckedExecutor):
+    """Writes such leaves at once and does all else, every error too, as it is.
 
     For each leaf that saves the resolve info, the search for arguments and four calls.
     """

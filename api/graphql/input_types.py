@@ -1,0 +1,121 @@
+"""Input types for the fields of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+from pydantic import BaseModel
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import declare, input_field, listed
+from api.graphql.scalars import INT, JSON
+from domain.kernel.field_types import (
+    FieldType,
+    Kind,
+    ListOf,
+    MapOf,
+    OneOf,
+    OptionalOf,
+    RecordField,
+    RecordOf,
+    Scalar,
+    TupleOf,
+    choices_of,
+)
+
+if TYPE_CHECKING:
+    from api.graphql.types import TypeMap
+
+_EXPRESSED = (Kind.TEXT, Kind.BOOLEAN, Kind.INTEGER, Kind.NUMBER)
+"""Kinds whose defaults the schema shows."""
+
+
+class InputTypes:
+    """Turns declared types into GraphQL input types. `types` has what is both input and output."""
+
+    def __init__(self, types: TypeMap) -> None:
+        self._types = types
+
+    def record(self, record: RecordOf, name: str | None = None) -> Any:
+        """The input type of a record: ``PartInput``."""
+        name = name or f"{record.python.__name__}Input"
+        return self._types.declare_once(name, record.python, lambda: self._fields(record), is_input=True)
+
+    def _fields(self, record: RecordOf) -> Iterator[StrawberryField]:
+        texts = _descriptions(record.python)
+        for name, field in record.fields.items():
+            if constant_of(field.type) is None:
+                shape = self._of(field.type, name)
+                yield input_field(
+                    name, shape, texts.get(name), required=field.required, default=_default(field)
+                )
+
+    def _of(self, declared: FieldType, field: str) -> Any:
+        match declared:
+            case Scalar():
+                return self._types.scalar(declared, field)
+            case OptionalOf(inner):
+                return self._of(inner, field) | None
+            case ListOf(item, _):
+                return listed(self._of(item, field.removesuffix("s")))
+            case TupleOf(items) if len(set(items)) == 1:
+                return listed(self._of(items[0], field.removesuffix("s")))
+            case TupleOf() | MapOf():
+                return JSON
+            case RecordOf():
+                return self.record(declared)
+            case OneOf():
+                return self._one_of(declared)
+
+    def _one_of(self, declared: OneOf) -> Any:
+        """An input with one field for each member, of which exactly one is given."""
+        name = f"{'Or'.join(member.python.__name__ for member in declared.members)}Input"
+        fields = [input_field(member_name(member), self.record(member) | None) for member in declared.members]
+        return self._types.claim(name, declared, lambda: declare(name, fields, is_input=True, is_one_of=True))
+
+
+def member_name(member: RecordOf) -> str:
+    """The name of a member of a union in its input: ``card`` for the class Card."""
+    name = member.python.__name__
+    return name[:1].lower() + name[1:]
+
+
+def constant_of(declared: FieldType) -> Any:
+    """The only value of a Literal of one value, which no client has to give; None for every other type."""
+    choices = choices_of(declared)
+    if len(choices) != 1 or not isinstance(declared, Scalar):
+        return None
+    is_whole_enum = issubclass(declared.python, Enum) and len(declared.python) == 1
+    return None if is_whole_enum else choices[0]
+
+
+def _descriptions(python: type) -> dict[str, str]:
+    if not issubclass(python, BaseModel):
+        return {}
+    return {name: info.description for name, info in python.model_fields.items() if info.description}
+
+
+def _default(field: RecordField) -> Any:
+    """The default that the schema shows, as it is stored; UNSET where it has none, or cannot show it."""
+    if field.default_factory in (list, tuple, set, frozenset) and isinstance(field.type, ListOf):
+        return []
+    if field.required or field.default is None or field.default_factory is not None:
+        return strawberry.UNSET
+    return _shown(field.type, field.default)
+
+
+def _shown(declared: FieldType, value: Any) -> Any:
+    match declared:
+        case OptionalOf(inner):
+            return _shown(inner, value)
+        case ListOf(item, _) if not isinstance(value, set | frozenset) or not value:
+            items = [_shown(item, each) for each in value]
+            return strawberry.UNSET if any(each is strawberry.UNSET for each in items) else items
+        case Scalar(kind, _, choices, _) if kind in _EXPRESSED:
+            stored = value.value if isinstance(value, Enum) else value
+            too_large = kind is Kind.INTEGER and choices is None and stored not in INT
+            return strawberry.UNSET if too_large else stored
+    return strawberry.UNSET
