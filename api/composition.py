@@ -36,6 +36,7 @@ from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
+from projections.querying.waiting import ProjectionWaits
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.site import Site
 from projections.standing import ViewStanding
@@ -171,8 +172,9 @@ async def _assemble(
     events = EventHub(log, feed, limits=rings)
     for name, tally in {"log": events.tally, **{name: one.tally for name, one in live.items()}}.items():
         metrics.watch_hub(name, tally)
-    commands = CommandStatus(CommandWatch(log, feed, hints), readers)
-    served = (related, live, past, letters, rebuilds, commands)
+    commands = CommandStatus(CommandWatch(log, feed, hints), readers, letters)
+    waits = ProjectionWaits(readers, letters)
+    served = (related, live, past, letters, waits, rebuilds, commands)
     services = Services(bus, log, feed, events, readers, *served, seal, *limits)
     return Nerve(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,

@@ -175,6 +175,13 @@ class EventLog:
         """The version of a stream at a point in the past, 0 where it was not there yet. As `position_at`."""
         return await self._streams.version_at(tenant, stream, await self.position_at(tenant, as_of))
 
+    async def versions_at(self, tenant: str, places: Sequence[tuple[str, int]]) -> list[int]:
+        """The versions of streams as of settled positions: of each stream with a position, in their order.
+
+        0 where the stream was not there yet. One read for all that changed at these very positions.
+        """
+        return await self._streams.versions_at(tenant, places)
+
     async def search(
         self,
         tenant: str,

@@ -61,6 +61,16 @@ def changed_fields(before: Row, after: Row) -> tuple[str, ...]:
     return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
 
 
+def has_other_metadata(before: Row, after: Row) -> bool:
+    """Whether what readers see of a row beside its fields is another one: its version, or what waits in it.
+
+    That a row has a version which was stored without is no difference.
+    """
+    version = before.get("_version")
+    advanced = version is not None and version != after.get("_version")
+    return advanced or before.get("_parked") != after.get("_parked")
+
+
 def place(stored: Row) -> Place:
     """The place of the row's last change."""
     return Place(stored["_position"], stored["_place"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from domain.kernel.errors import Obstacle
 from eventstore.driver import Collection, Database
 from projections.rows import collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.progress import Progress
-from subscriptions.consuming.standing import Standing
+from subscriptions.consuming.standing import Standing, State
 from subscriptions.listeners import Listener
 from subscriptions.wakeups import Wakeups
 
@@ -86,6 +87,17 @@ class ViewStanding:
     async def reach(self, position: int, within: float) -> int:
         """The position once that is `position` or more, or as it is after `within` seconds."""
         return await self._progress.reach(position, within)
+
+    async def obstacle(self) -> Obstacle:
+        """What keeps the view from coming further, as its consumer's state shows it."""
+        standing = await self._look()
+        building = standing.of_state(State.BUILDING)
+        worked_on = building if standing.active is None else standing.generations[standing.active]
+        if worked_on is None or any(one.owner is None for one in worked_on.partitions):
+            return Obstacle.NO_WORKER
+        if worked_on.failing is not None:
+            return Obstacle.FAILING
+        return Obstacle.BEING_BUILT if standing.active is None else Obstacle.BEHIND
 
     async def _look(self) -> Standing:
         standing = await self._checkpoints.standing(consumer_name(self.view))

@@ -130,9 +130,8 @@ async def _done(nerve: Nerve, view: str, commands: Sequence[RetryDeadLetter | Dr
         position = max(position, receipt.position)
     try:
         await nerve.readers[view].wait_for(position, PATIENCE)
-    except StaleRead:
-        said = f"it is on record, and {view} has not done it yet; is there a `nerve worker`?"
-        errors.print(said, highlight=False, soft_wrap=True)
+    except StaleRead as stale:
+        errors.print(f"it is on record, but not done yet: {stale}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 

@@ -32,18 +32,14 @@ def erase(
 async def _erase(command: EraseSubject) -> None:
     async with running_nerve() as nerve:
         receipt = await nerve.bus.dispatch(Envelope(command, source="cli"))
-        said = "is erased" if receipt.position else "was erased before"
-        output.print(f"{command.subject} {said}; its key is destroyed", highlight=False, soft_wrap=True)
-        for reader in nerve.readers.values():
-            try:
-                await reader.wait_for(receipt.position, PATIENCE)
-            except StaleRead:
-                errors.print(
-                    f"the view {reader.view.name} has not forgotten it yet; is there a `nerve worker`?",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-                raise typer.Exit(1) from None
+        erased = "is erased" if receipt.changed else "was erased before"
+        output.print(f"{command.subject} {erased}; its key is destroyed", highlight=False, soft_wrap=True)
+        try:
+            await nerve.services.waits.reach(nerve.readers, receipt.position, PATIENCE)
+        except StaleRead as stale:
+            errors.print(f"views may still show its data: {stale}", highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from None
+        output.print("no view shows its data any more", highlight=False)
 
 
 @keys.command()

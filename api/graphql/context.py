@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLError, GraphQLResolveInfo
 
 from api.access.callers import Caller
 from api.graphql.positions import PositionSeal
@@ -17,6 +17,7 @@ from projections.past.reader import PastReader
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
+from projections.querying.waiting import ProjectionWaits
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.watching.commands import CommandStatus
 from projections.watching.live import LiveView
@@ -41,6 +42,7 @@ class Services:
     live: Mapping[str, LiveView]
     past: Mapping[str, PastReader]
     letters: DeadLetterReader
+    waits: ProjectionWaits
     rebuilds: Rebuilds
     commands: CommandStatus
     seal: PositionSeal
@@ -55,6 +57,7 @@ class RequestContext:
 
     Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
     `selections` are those of the document that is run, `reads` what one execution of it has read.
+    `errors` are those that it reports beside those of its fields.
     """
 
     services: Services
@@ -62,6 +65,7 @@ class RequestContext:
     headers: Mapping[str, str]
     selections: Selections = field(default_factory=Selections)
     reads: Reads = field(default_factory=Reads)
+    errors: list[GraphQLError] = field(default_factory=list)
 
     @property
     def scope(self) -> Scope:
@@ -70,6 +74,12 @@ class RequestContext:
     def running(self, selections: Selections) -> RequestContext:
         """The same request for one execution of the document with these selections."""
         return RequestContext(self.services, self.caller, self.headers, selections)
+
+    def report(self, error: Exception, info: Info) -> None:
+        """Add an error to the response, with the path of the field at `info`, whose value stays."""
+        self.errors.append(
+            GraphQLError(str(error), info.field_nodes, path=info.path.as_list(), original_error=error)
+        )
 
     def seal(self, place: Place) -> str:
         """The place as this tenant's clients see it."""

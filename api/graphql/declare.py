@@ -109,7 +109,8 @@ def _is_optional(annotation: Any) -> bool:
 
 
 def _graphql_name(name: str) -> str | None:
-    return name.rstrip("_") if name.endswith("_") else None
+    """The name to give in place of the one that strawberry would derive; None for that one."""
+    return name if name.startswith("_") else name.rstrip("_") if name.endswith("_") else None
 
 
 def declare(

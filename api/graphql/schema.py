@@ -12,13 +12,14 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, output_field, use_plain_values
 from api.graphql.fields.command_status import command_field
-from api.graphql.fields.commands import mutations
-from api.graphql.fields.dead_letters import dead_letters
+from api.graphql.fields.commands import Projections, mutations
+from api.graphql.fields.dead_letters import dead_letter_fields
 from api.graphql.fields.events import event_fields
 from api.graphql.fields.filters import filter_input, order_input
 from api.graphql.fields.history import history_fields
 from api.graphql.fields.links import Shape, add_links
 from api.graphql.fields.live import Messages, subscriptions
+from api.graphql.fields.metadata import meta_field
 from api.graphql.fields.nodes import node
 from api.graphql.fields.past import past_fields
 from api.graphql.fields.queries import many, single
@@ -65,11 +66,13 @@ class SchemaBuilder:
         for context in self._catalog.contexts:
             entity = self._entities.get(context.category)
             row = None if entity is None else rows[entity.name]
-            for field in mutations(context, entity, row, self._types):
+            projections = Projections(context.category, entity, self._views)
+            for field in mutations(context, projections, row, self._types):
                 self._add("Mutation", field)
         query, subscription = event_fields(self._types, self._messages)
         self._add("Query", query)
-        self._add("Query", dead_letters(self._types))
+        for field in dead_letter_fields(self._types):
+            self._add("Query", field)
         for field in history_fields(self._catalog, self._types):
             self._add("Query", field)
         for root, field in rebuild_fields():
@@ -83,6 +86,7 @@ class SchemaBuilder:
         fields = [
             the_id if field.python_name == "id" else field for field in self._types.row_fields(view.row)
         ]
+        fields.append(meta_field(view, self._types))
         return declare(view.type_name, fields, view.description or None, interfaces=(self._interface,))
 
     def _shape(self, view: View[Any], row: Any) -> Shape:

@@ -6,6 +6,7 @@ to what, and what to do about it; it never carries a secret.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, ClassVar
 
 
@@ -112,18 +113,57 @@ class ConcurrencyConflict(NerveError):
         return {"stream": self.stream, "expectedVersion": self.expected, "version": self.actual}
 
 
+class Obstacle(Enum):
+    """What keeps a view from having a position, as far as this can be seen from outside its workers."""
+
+    NO_WORKER = "no worker is keeping it up to date; start one with `nerve worker`"
+    BEING_BUILT = "it is being built for the first time"
+    FAILING = "its worker cannot go on; `nerve views` says at what it fails"
+    BEHIND = "its worker is behind; try again shortly"
+
+
 class StaleRead(NerveError):
     """A view did not reach the wanted position in time. `lag` counts the positions missing."""
 
     code = "STALE_READ"
 
-    def __init__(self, view: str, lag: int) -> None:
-        super().__init__(f"the view {view!r} is {lag} positions behind what was asked for; try again shortly")
+    def __init__(self, view: str, lag: int, obstacle: Obstacle = Obstacle.BEHIND) -> None:
+        super().__init__(
+            f"the view {view!r} does not have what was asked for yet, {lag} positions are missing: "
+            f"{obstacle.value}"
+        )
         self.view = view
         self.lag = lag
+        self.obstacle = obstacle
 
     def details(self) -> dict[str, Any]:
-        return {"view": self.view, "lag": self.lag}
+        return {"view": self.view, "lag": self.lag, "reason": self.obstacle.name}
+
+
+class RowParked(NerveError):
+    """A view could not fold an event that a reader waited for. It waits as a dead letter.
+
+    `letter` is the dead letter's id. `version` of `stream` is the event that failed: it, and all later events
+    of that stream, are missing in `row`, which is None where the event's rows are not known.
+    """
+
+    code = "PARKED"
+
+    def __init__(self, view: str, row: str | None, stream: str, version: int, letter: str) -> None:
+        super().__init__(
+            f"the view {view!r} could not fold version {version} of {stream}; the event is stored, and waits "
+            f"as the dead letter {letter!r} with all later ones of its stream: correct the view, then retry "
+            "the dead letter, or drop it"
+        )
+        self.view = view
+        self.row = row
+        self.stream = stream
+        self.version = version
+        self.letter = letter
+
+    def details(self) -> dict[str, Any]:
+        named = {"view": self.view, "row": self.row, "stream": self.stream, "version": self.version}
+        return {"deadLetterId": self.letter, **named}
 
 
 class NotIndexed(NerveError):

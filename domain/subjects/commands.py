@@ -10,7 +10,8 @@ from domain.kernel import Identifier, PutCommand, Text
 class EraseSubject(PutCommand):
     """Erases a person: destroys the key of all personal data about it, so that nobody can read it ever again.
 
-    This is final. What is not personal stays, and to erase again changes nothing.
+    This is final. What is not personal stays, and to erase again changes nothing. NOT_FOUND says that no
+    personal data of it was ever stored. With `await: PROJECTED` it ends when no view shows any of the data.
     """
 
     subject: Identifier = Field(description="Whose data: the id of the entity that it is about.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.kernel import Commit, Envelope, Middleware, Receipt
 from domain.kernel.bus import Handler
+from domain.kernel.errors import NotFound
 from domain.subjects.aggregate import Subject
 from domain.subjects.commands import EraseSubject
 from domain.subjects.events import SubjectErased
@@ -13,13 +14,20 @@ from eventstore.personal.keys import SubjectKeys, owner_of
 def destroying(keys: SubjectKeys) -> Middleware:
     """Destroys the key of a subject once its erasure is on record, before the caller has the receipt.
 
-    Should this process die in between, the next reader of the record does it, see the `Vault`.
+    Should this process die in between, the next reader of the record does it, see the `Vault`. Raises
+    NotFound for a subject that never had a key: nothing was sealed for it, and a mistyped id must not look
+    erased.
     """
 
     async def layer(envelope: Envelope, following: Handler) -> Receipt:
+        command = envelope.command
+        if not isinstance(command, EraseSubject):
+            return await following(envelope)
+        owner = owner_of(envelope.scope.tenant, command.subject)
+        if not await keys.find([owner]):
+            raise NotFound(f"there is no personal data of {command.subject!r}, so nothing was erased")
         receipt = await following(envelope)
-        if isinstance(envelope.command, EraseSubject):
-            await keys.destroy([owner_of(envelope.scope.tenant, envelope.command.subject)])
+        await keys.destroy([owner])
         return receipt
 
     return layer

@@ -30,6 +30,11 @@ class Change(NamedTuple):
         """The names of the fields whose value is another one than before."""
         return changed_fields(self.before or {}, self.after or {})
 
+    @property
+    def is_visible(self) -> bool:
+        """Whether the row came, went, or has another value in one of its fields."""
+        return (self.before is None) != (self.after is None) or bool(self.fields)
+
 
 class Changes(NamedTuple):
     """Changes in the order of the log, and whether there are more on either side of them."""
@@ -46,10 +51,10 @@ async def by_commit(steps: AsyncIterator[Step]) -> AsyncGenerator[Change, None]:
         if change is not None and change.commit.position == event.position:
             change = Change((*change.events, event), change.before, after)
             continue
-        if change is not None and change.before != change.after:
+        if change is not None and change.is_visible:
             yield change
         change = Change((event,), before, after)
-    if change is not None and change.before != change.after:
+    if change is not None and change.is_visible:
         yield change
 
 

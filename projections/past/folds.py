@@ -49,12 +49,14 @@ class PastFolds:
             return {}
         dropped = await drops(self._log, tenant, self._view.name, upto)
         folds = {row_id: RowFold(self._view, None, dropped.get(row_id, ())) for row_id in ids}
+        places = dict.fromkeys(ids, Place(0))
         async for event in self._events.of(tenant, ids, upto, budget):
             for row_id in self._touched(event, dropped):
-                if row_id in folds:
-                    folds[row_id].take(row_id, event)
+                if row_id in folds and folds[row_id].take(row_id, event):
+                    places[row_id] = Place(event.position)
         return {
-            row_id: as_stored(fold.document(tenant, row_id, Place(upto), 0)) for row_id, fold in folds.items()
+            row_id: as_stored(fold.document(tenant, row_id, places[row_id], 0))
+            for row_id, fold in folds.items()
         }
 
     async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[Step, None]:
@@ -64,7 +66,8 @@ class PastFolds:
         async with aclosing(self._events.of(tenant, [id], upto, budget)) as events:
             async for event in events:
                 if id in self._touched(event, dropped) and fold.take(id, event):
-                    before, row = row, None if fold.row is None else as_stored(fold.row)
+                    stored = fold.document(tenant, id, Place(event.position), 0)
+                    before, row = row, None if stored["_gone"] else as_stored(stored)
                     yield Step(event, before, row)
 
     def _touched(self, event: RecordedEvent, dropped: Drops) -> Collection[str]:

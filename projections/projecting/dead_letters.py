@@ -20,7 +20,7 @@ from pymongo import UpdateOne
 
 from domain.kernel import RecordedEvent
 from eventstore.driver import Collection, Database, Document, Write, unavailable_if_down
-from projections.projecting.parking import EventName, parked_in
+from projections.projecting.parking import EventName, letter_id, parked_in
 from projections.rows import SLOTS
 from subscriptions.consuming.failing import Failure
 
@@ -42,10 +42,10 @@ class Letter(NamedTuple):
     def document(self, view: str, generation: int) -> Document:
         """What is known of it at once."""
         event = self.event
-        of, name = event.commit.tenant, f"{event.stream}@{event.version}"
+        letter = letter_id(view, self.row, EventName(event.stream, event.version))
         return {
-            "_id": f"{of}/{view}/{self.row or ''}/{name}/{generation}",
-            "tenant": of,
+            "_id": f"{event.commit.tenant}/{letter}/{generation}",
+            "tenant": event.commit.tenant,
             "view": view,
             "generation": generation,
             "row": self.row,

@@ -14,7 +14,6 @@ import bson
 
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
-from eventstore.driver import Document
 from projections.view import View, by_stream
 from subscriptions.consuming.failing import Failure, raised
 
@@ -45,7 +44,12 @@ class Parked(NamedTuple):
         return EventName(self.stream, self.version)
 
 
-def parked_in(stored: Document) -> list[Parked]:
+def letter_id(view: str, row: str | None, event: EventName) -> str:
+    """The id of a dead letter, unique for its tenant. `row` is None where the event's rows are not known."""
+    return f"{view}/{row or ''}/{event.stream}@{event.version}"
+
+
+def parked_in(stored: Mapping[str, Any]) -> list[Parked]:
     """The events that wait in a stored row."""
     return [Parked(**parked) for parked in stored.get("_parked", ())]
 

@@ -14,6 +14,7 @@ from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.ports import CommandLog
 from eventstore.driver import Database, Document, unavailable_if_down
 from projections.projecting.dead_letters import DEAD_LETTERS
+from projections.projecting.parking import EventName, letter_id
 from projections.standing import consumer_name
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
@@ -57,7 +58,10 @@ class DeadLetterReader:
         start = f"{tenant}/" if after is None else f"{tenant}/{_opened(after, 'after')}/{BEHIND}"
         # Behind the slash comes the zero.
         end = f"{tenant}0" if before is None else f"{tenant}/{_opened(before, 'before')}/"
-        wanted = {"_id": {"$gt": start, "$lt": end}, "$or": await self._active(view)}
+        wanted = {
+            "_id": {"$gt": start, "$lt": end},
+            "$or": await self._active(*(() if view is None else (view,))),
+        }
         with unavailable_if_down():
             found = await self._letters.find(wanted).sort([("_id", way)]).limit(size + 1).to_list(None)
         more = len(found) > size
@@ -72,24 +76,45 @@ class DeadLetterReader:
         with unavailable_if_down():
             return await self._letters.find_one({"tenant": tenant, **active, **named}) is not None
 
+    async def waiting(self, tenant: str, views: Collection[str], last: EventName) -> list[Document]:
+        """The letters of a stream's events, up to the `last` one, that wait in these views."""
+        if not views:
+            return []
+        named = {"tenant": tenant, "stream": last.stream, "version": {"$lte": last.version}}
+        with unavailable_if_down():
+            found = self._letters.find({**named, "$or": await self._active(*views)})
+            return await found.sort([("version", 1)]).to_list(None)
+
+    async def find(self, tenant: str, id: str) -> Document | None:
+        """The letter of this id; None where it does not wait, or does not any more."""
+        first = f"{tenant}/{id}/"
+        wanted = {"_id": {"$gte": first, "$lt": f"{first}{BEHIND}"}, "$or": await self._active()}
+        with unavailable_if_down():
+            return await self._letters.find_one(wanted)
+
     async def counts(self) -> dict[str, int]:
         """How many wait in each view, of all tenants."""
         with unavailable_if_down():
-            return {one["view"]: await self._letters.count_documents(one) for one in await self._active(None)}
+            return {one["view"]: await self._letters.count_documents(one) for one in await self._active()}
 
-    async def _active(self, view: str | None) -> list[dict[str, Any]]:
-        """Matches the letters of the active generation of this view, or of each."""
-        if view is not None and view not in self._consumers:
-            raise NotFound(f"there is no view {view!r}; there are {', '.join(self._consumers)}")
-        names = self._consumers if view is None else {view: self._consumers[view]}
+    async def _active(self, *views: str) -> list[dict[str, Any]]:
+        """Matches the letters of the active generation of these views, or of each."""
+        for view in views:
+            if view not in self._consumers:
+                raise NotFound(f"there is no view {view!r}; there are {', '.join(self._consumers)}")
+        names = {view: self._consumers[view] for view in views} if views else self._consumers
         standings = await self._checkpoints.standings(names.values())
         return [{"view": name, "generation": standings[one].active} for name, one in names.items()]
 
 
+def id_of(letter: Mapping[str, Any]) -> str:
+    """The letter's id, the same in every generation of its view."""
+    return letter_id(letter["view"], letter["row"], EventName(letter["stream"], letter["version"]))
+
+
 def cursor(letter: Mapping[str, Any]) -> str:
     """What to read behind, to go on behind this letter."""
-    key = str(letter["_id"]).removeprefix(f"{letter['tenant']}/").rpartition("/")[0]
-    return urlsafe_b64encode(key.encode()).decode()
+    return urlsafe_b64encode(id_of(letter).encode()).decode()
 
 
 def _opened(text: str, argument: str) -> str:

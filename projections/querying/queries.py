@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,8 @@ from pymongo.errors import OperationFailure
 from domain.kernel.errors import StaleRead, Unavailable, ValidationFailed
 from eventstore.driver import INDEX_NOT_FOUND, unavailable_if_down
 from projections.indexes import check_indexes
+from projections.projecting.parking import EventName, alone
+from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
@@ -21,6 +23,7 @@ from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.querying.searching import parse_search
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
 from projections.standing import ViewStanding
+from projections.view import by_stream
 from subscriptions.messages import Place
 
 PROMPT = 0.02
@@ -63,42 +66,67 @@ class ViewReader:
         return None if row is None or row["_gone"] else row
 
     async def get_at_least(
-        self, tenant: str, id: str, position: int, within: float, *, fields: Fields | None = None
+        self,
+        tenant: str,
+        id: str,
+        position: int,
+        within: float,
+        *,
+        event: EventName | None = None,
+        fields: Fields | None = None,
     ) -> Row | None:
         """As `get`, with all in the row that the log has up to `position`.
 
-        That is so as soon as the row says it of itself, or the view of all its rows. Raises StaleRead where
-        `within` seconds are not enough.
+        That is so as soon as the row says it of itself, or the view of all its rows. With an `event` of the
+        row's own stream it is enough that the row holds that one. Raises StaleRead where `within` seconds are
+        not enough, RowParked where an event up to there, with `event` of its stream, could not be folded.
         """
+        wanted = AtLeast(position, event)
         calls = self._standing.rows_written
         with calls.told(position) as told:
             if calls.highest < position:
                 # Nobody has said yet that it is there: a look now would be in the way of who writes it.
-                await _within(PROMPT, told.wait())
+                await wait_briefly(PROMPT, told.wait())
             told.clear()
-            row = await self._row_of(tenant, id, position, fields)
+            row = await self._row_of(tenant, id, wanted, fields)
             if row is None:
                 reaching = asyncio.create_task(self.wait_for(position, within))
                 try:
-                    while row is None and await _first(told.wait(), reaching):
+                    while row is None and await is_first(told.wait(), reaching):
                         told.clear()
-                        row = await self._row_of(tenant, id, position, fields)
+                        row = await self._row_of(tenant, id, wanted, fields)
                     if row is None:
                         await reaching
-                        row = await self._row(tenant, id, fields)
+                        row = await self._row(tenant, id, fields, *AT_LEAST)
                 finally:
                     reaching.cancel()
+        if row is not None:
+            wanted.check(self.view.name, row)
+        if event is not None and self.view.key is not by_stream:
+            await self._check_alone(tenant, wanted, event)
         return None if row is None or row["_gone"] else row
 
-    async def _row_of(self, tenant: str, id: str, position: int, fields: Fields | None) -> Row | None:
-        """The row, gone or not, where it says of itself that it holds all up to `position`."""
-        row = await self._row(tenant, id, fields)
-        return row if row is not None and row["_position"] >= position else None
+    async def _row_of(self, tenant: str, id: str, wanted: AtLeast, fields: Fields | None) -> Row | None:
+        """The row, gone or not, where it says of itself that it holds what is wanted."""
+        row = await self._row(tenant, id, fields, *AT_LEAST)
+        return row if row is not None and wanted.is_in(row) else None
 
-    async def _row(self, tenant: str, id: str, fields: Fields | None) -> Row | None:
+    async def _check_alone(self, tenant: str, wanted: AtLeast, event: EventName) -> None:
+        """Raise RowParked where an event of the stream waits because its rows are not known."""
+        own, name = alone(tenant, event)
+        # Followed by a version; behind the digits comes the colon.
+        first = row_key(own, name.rpartition("@")[0] + "@")
+        rows = await self._standing.rows()
+        named = {"_id": {"$gte": first, "$lt": f"{first}:"}, "_parked": {"$exists": True}}
+        with unavailable_if_down():
+            waiting = await rows.find(named, {"_id": 0, "_parked": 1}).to_list(None)
+        for row in waiting:
+            wanted.check(self.view.name, row)
+
+    async def _row(self, tenant: str, id: str, fields: Fields | None, *needed: str) -> Row | None:
         rows = await self._standing.rows()
         with unavailable_if_down():
-            return await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone", "_position"))
+            return await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone", *needed))
 
     async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, even if they are gone."""
@@ -248,23 +276,7 @@ class ViewReader:
         """Until the view has reached `position`; raises StaleRead where `within` seconds are not enough."""
         reached = await self._standing.reach(position, within)
         if reached < position:
-            raise StaleRead(self.view.name, position - reached)
-
-
-async def _within(seconds: float, what: Awaitable[object]) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await what
-
-
-async def _first(this: Coroutine[Any, Any, object], other: asyncio.Task[None]) -> bool:
-    """Whether `this` is done before the other one is."""
-    task = asyncio.create_task(this)
-    try:
-        await asyncio.wait({task, other}, return_when=asyncio.FIRST_COMPLETED)
-        return not other.done()
-    finally:
-        task.cancel()
+            raise StaleRead(self.view.name, position - reached, await self._standing.obstacle())
 
 
 def _live(tenant: str, unchanged_since: int | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from projections.querying.filters import Filter, to_predicate
-from projections.rows import Row, changed_fields, place
+from projections.rows import Row, changed_fields, has_other_metadata, place
 from subscriptions.messages import Place
 
 KEPT = 5_000
@@ -189,7 +189,7 @@ class Held:
             return Told(Changed(ChangeKind.ADDED, key, row, None, told), None)
         old = self._rows.get(key)
         names = None if old is None else changed_fields(old, row)
-        if names == ():
+        if old is not None and names == () and not has_other_metadata(old, row):
             # It is as it was told; nobody is told a state twice, and the rank says who was told this one.
             self._known[key] = before._replace(place=now)
             self._rows[key] = row

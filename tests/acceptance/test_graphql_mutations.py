@@ -119,12 +119,14 @@ def test_without_a_worker_waiting_ends_with_a_stale_read_and_the_receipt(
     with serve(worker=False, **own) as alone:
         answer = alone.run(CREATE, input={"title": "x"}, **{"await": "PROJECTED"})
         [error] = answer["errors"]
-        assert error["extensions"] == {"code": "STALE_READ", "view": "tasks", "lag": 1}
+        stale = {"code": "STALE_READ", "view": "tasks", "lag": 1, "reason": "NO_WORKER"}
+        assert error["extensions"] == stale
+        assert "start one with `nerve worker`" in error["message"]
         assert (error["path"], answer["data"]["createTask"]["task"]) == (["createTask", "task"], None)
         receipt = answer["data"]["createTask"]["receipt"]
-        stale = alone.refused(
+        refused = alone.refused(
             "query ($at: Position) { tasks(atLeast: $at) { totalCount } }", at=receipt["position"]
         )
-        assert stale["extensions"] == {"code": "STALE_READ", "view": "tasks", "lag": 1}
+        assert refused["extensions"] == stale
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)

@@ -121,7 +121,8 @@ async def check_history(now: PastView, tenant: str, row_id: str, replays: dict[i
     pairs = ((at, replays[at - 1].get(row_id), replays[at].get(row_id)) for at in list(replays)[1:])
     changes = [pair for pair in pairs if pair[1] != pair[2]]
     whole = await now.history(tenant, row_id, first=100)
-    assert [(one.commit.position, one.before, one.after) for one in whole.changes] == changes
+    told = [(one.commit.position, *map(own_fields, (one.before, one.after))) for one in whole.changes]
+    assert told == changes
     last = await now.history(tenant, row_id, last=2)
     assert (last.changes, last.has_previous) == (whole.changes[-2:], len(changes) > 2)
     for field, value in changes[-1][2].items():
@@ -129,6 +130,10 @@ async def check_history(now: PastView, tenant: str, row_id: str, replays: dict[i
         reason = await now.why(tenant, row_id, field)
         assert reason is not None
         assert (reason.event.position, reason.value) == (since[-1], value)
+
+
+def own_fields(row: Any) -> Any:
+    return None if row is None else fields(row)
 
 
 def _of(view: Any, told: list[Any]) -> list[Any]:

@@ -152,12 +152,14 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
         "  tags: [String!]!",
         "  lit: Boolean!",
         "  hungAt: DateTime!",
+        "  The row's version and place in the log, and whether events wait to be folded into it.",
+        "  _meta: RowMeta!",
         "}",
     ]
     assert schema.type_map["Lamp"].description == "A lamp."
     assert schema.type_map["Colour"].description == "What a lamp shines in."
     queries = {"lamp", "lamps", "lampHistory", "lampWhy", "events", "node", "versions", "stateAt", "diff"}
-    queries |= {"deadLetters", "viewStatus"}
+    queries |= {"deadLetter", "deadLetters", "viewStatus"}
     assert queries == set(fields(schema, "Query"))
     assert {"lamp", "lamps", "events", "viewStatus", "command"} == set(fields(schema, "Subscription"))
     assert printed(schema, "LampFilter").splitlines()[1:-1] == [

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Union
 
 import strawberry
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
-from api.graphql.declare import argument, declare, output_field
+from api.graphql.declare import argument, declare, listed, output_field
 from api.graphql.fields.commands import receipt_row, receipt_type
 from api.graphql.fields.live import Messages
 from api.graphql.types import TypeMap
@@ -27,7 +28,8 @@ def command_field(types: TypeMap, messages: Messages) -> StrawberryField:
         "command",
         Annotated[Union[*_messages(types, messages)], strawberry.union("CommandMessage")],
         "What becomes of the command of this id: whether it was sent or will be, and to whichever server. It "
-        "ends once all is told.",
+        "ends when the command was refused, or once each view that its events concern has said what came of "
+        "them.",
         resolver=_follow,
         arguments=[argument("id", strawberry.ID, "The `commandId` that the mutation is sent with.")],
         subscription=True,
@@ -35,6 +37,7 @@ def command_field(types: TypeMap, messages: Messages) -> StrawberryField:
 
 
 def _messages(types: TypeMap, messages: Messages) -> list[Any]:
+    view = output_field("view", str, "The view, by the name of its list.")
     own = output_field("command_id", strawberry.ID, "The command's id.")
     placed = (messages.interface,)
     return [
@@ -47,8 +50,15 @@ def _messages(types: TypeMap, messages: Messages) -> list[Any]:
         ),
         declare(
             "CommandProjected",
-            [output_field("view", str, "The view, by the name of its list.")],
-            "A view that the command's events are for has them.",
+            [view],
+            "A view that the command's events concern has them: one message for each such view.",
+            interfaces=placed,
+        ),
+        declare(
+            "CommandParked",
+            [view, output_field("dead_letters", listed(strawberry.ID), "The ids of the dead letters there.")],
+            "A view could not fold an event of the command, or one before it in its stream, and goes on "
+            "without: it has no `CommandProjected`.",
             interfaces=placed,
         ),
         declare(
@@ -81,7 +91,9 @@ async def _told(
                 case Stored(receipt):
                     row = receipt_row(receipt, context)
                     yield {"__typename": "CommandStored", "receipt": row, "position": row["position"]}
-                case Projected(view, place):
-                    yield {"__typename": "CommandProjected", "view": view, "position": context.seal(place)}
+                case Projected(view, place, parked):
+                    kind = "CommandParked" if parked else "CommandProjected"
+                    told = {"view": to_camel_case(view), "position": context.seal(place)}
+                    yield {"__typename": kind, **told, "dead_letters": parked}
                 case Refused(code, text):
                     yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from inspect import cleandoc
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -16,10 +17,13 @@ from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.fields.inputs import read_command
 from api.graphql.fields.queries import reach_links
 from api.graphql.identity import refuse_past_id, refuse_past_ids
+from api.graphql.running.selections import selects
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel import Command, Context, Envelope, Receipt
-from domain.kernel.errors import CommandIdReused, StaleRead, ValidationFailed
+from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
+from projections.projecting.parking import EventName
+from projections.querying.waiting import views_to_wait_for
 from projections.view import View
 from subscriptions.messages import Place
 
@@ -27,29 +31,39 @@ from subscriptions.messages import Place
 class Await(Enum):
     """What a mutation waits for before it answers.
 
-    STORED: its events are durable. PROJECTED: the entity's view holds them too.
+    STORED: its events are durable. PROJECTED: views hold them too, that of the entity or, for a context
+    without one, all that fold its events. An error with the code STALE_READ says that they do not hold them
+    yet, PARKED that they could not be folded; the receipt is in the response in either case.
     """
 
     STORED = "stored"
     PROJECTED = "projected"
 
 
+class Projections(NamedTuple):
+    """The view of a context's entity, None where it has none, and all `views`; the context's `category`."""
+
+    category: str
+    entity: View[Any] | None
+    views: Sequence[View[Any]]
+
+
 def mutations(
-    context: Context, entity: View[Any] | None, row: Any, types: TypeMap
+    context: Context, projections: Projections, row: Any, types: TypeMap
 ) -> Iterable[StrawberryField]:
-    """One mutation for each command of `context`; `row` is the GraphQL type of its `entity` view."""
+    """One mutation for each command of `context`; `row` is the GraphQL type of its entity's view."""
     for command in context.commands:
-        yield _mutation(command, entity, row, types)
+        yield _mutation(command, projections, row, types)
 
 
-def _mutation(command: type[Command], entity: View[Any] | None, row: Any, types: TypeMap) -> StrawberryField:
+def _mutation(command: type[Command], projections: Projections, row: Any, types: TypeMap) -> StrawberryField:
     wait = types.of(Await, "await", "Await")
     name = command.__name__
     return output_field(
         name[0].lower() + name[1:],
-        _payload(f"{name}Payload", entity, row, types),
+        _payload(f"{name}Payload", projections.entity, row, types),
         cleandoc(command.__doc__ or ""),
-        resolver=_resolver(command, entity),
+        resolver=_resolver(command, projections),
         arguments=[
             argument("input", types.model_input(command, f"{name}Input"), "What the command says."),
             argument(
@@ -61,7 +75,8 @@ def _mutation(command: type[Command], entity: View[Any] | None, row: Any, types:
             argument(
                 "expected_version",
                 int | None,
-                f"The version the decision was made on. {command.on_conflict.__doc__}",
+                "The version that the decision was made on, as `_meta.version` of the row that was read. "
+                f"{command.on_conflict.__doc__}",
             ),
             argument("await_", wait, "What to wait for before answering.", default=Await.STORED.value),
         ],
@@ -96,7 +111,7 @@ def _declare_receipt() -> Any:
     return declare("Receipt", fields, "Proof of a command: its events are stored, or it had none.")
 
 
-def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
+def _resolver(command: type[Command], projections: Projections) -> Resolver:
     async def resolve(
         _root: object,
         info: Info,
@@ -116,8 +131,8 @@ def _resolver(command: type[Command], entity: View[Any] | None) -> Resolver:
         )
         receipt = await _dispatch(envelope, context)
         payload = {"receipt": receipt_row(receipt, context)}
-        if entity is not None and rest["await"] == Await.PROJECTED.value:
-            payload[entity.single] = await _projected(entity, receipt, info)
+        if rest["await"] == Await.PROJECTED.value:
+            await _add_projected(payload, envelope.command, projections, receipt, info)
         return payload
 
     return resolve
@@ -147,18 +162,52 @@ async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
         raise
 
 
-async def _projected(entity: View[Any], receipt: Receipt, info: Info) -> Any:
-    """The entity's row, or the error that takes its place: the receipt must reach the client all the same."""
-    context = info.context
-    reader, scope = context.services.readers[entity.name], context.scope
-    fields = context.selections.fields(info, entity)
+async def _add_projected(
+    payload: dict[str, Any], command: Command, projections: Projections, receipt: Receipt, info: Info
+) -> None:
+    """Wait for the views, and add the entity's row, or the error that takes its place, to the payload.
+
+    The receipt must reach the client in any case, and so must the error: where the row is not selected, it
+    is reported beside the payload.
+    """
+    name = None if projections.entity is None else projections.entity.single
     try:
-        within = await reach_links(entity, receipt.position, info)
-        return await reader.get_at_least(
-            scope.tenant, receipt.stream, receipt.position, within, fields=fields
-        )
-    except StaleRead as stale:
-        return stale
+        row = await _projected(command, projections, receipt, info)
+    except (StaleRead, RowParked) as error:
+        if name is not None and selects(info, name):
+            payload[name] = error
+        else:
+            info.context.report(error, info)
+        return
+    if name is not None:
+        payload[name] = row
+
+
+async def _projected(
+    command: Command, projections: Projections, receipt: Receipt, info: Info
+) -> Mapping[str, Any] | None:
+    """The entity's row with the command's events, None where there is no entity or its row is gone.
+
+    Raises StaleRead and RowParked.
+    """
+    context, entity = info.context, projections.entity
+    services, tenant = context.services, context.scope.tenant
+    deadline = monotonic() + services.wait_timeout
+    position = receipt.position
+    views = views_to_wait_for(command, projections.category, entity, projections.views)
+    await services.waits.reach(views, position, services.wait_timeout)
+    await services.waits.check_folded(tenant, command, receipt, views)
+    if entity is None:
+        return None
+    within = min(await reach_links(entity, position, info), max(0.0, deadline - monotonic()))
+    return await services.readers[entity.name].get_at_least(
+        tenant,
+        receipt.stream,
+        position,
+        within,
+        event=EventName(receipt.stream, receipt.version),
+        fields=context.selections.fields(info, entity),
+    )
 
 
 def receipt_row(receipt: Receipt, context: RequestContext) -> dict[str, Any]:

@@ -14,13 +14,19 @@ from api.graphql.declare import argument, declare, output_field
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
-from projections.querying.dead_letters import cursor
+from projections.querying.dead_letters import cursor, id_of
 from subscriptions.messages import Place
 
 
-def dead_letters(types: TypeMap) -> StrawberryField:
-    """``deadLetters(view, first, after, last, before)``."""
+def dead_letter_fields(types: TypeMap) -> tuple[StrawberryField, StrawberryField]:
+    """``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
     fields = [
+        output_field(
+            "id",
+            strawberry.ID,
+            "As in `_meta.parked` of its row, and in errors with the code PARKED.",
+            resolver=lambda letter, _info: id_of(letter),
+        ),
         output_field("view", str, "The view that could not fold the event."),
         output_field("row", strawberry.ID | None, "The row in which it waits; null: which is not known."),
         output_field("stream", strawberry.ID, "The stream of the event."),
@@ -34,7 +40,14 @@ def dead_letters(types: TypeMap) -> StrawberryField:
         output_field("last_at", datetime, "When it failed last."),
     ]
     letter = declare("DeadLetter", fields, "An event that a view could not fold, and that waits there.")
-    return output_field(
+    one = output_field(
+        "dead_letter",
+        letter | None,
+        "The event that waits under this id; null where none does, or does not any more.",
+        resolver=_dead_letter,
+        arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
+    )
+    return one, output_field(
         "dead_letters",
         connection("DeadLetter", letter, types),
         "The events that wait in views, by view and row, until they are retried or dropped.",
@@ -48,6 +61,11 @@ def dead_letters(types: TypeMap) -> StrawberryField:
 
 def _position(source: Mapping[str, Any], info: Info) -> str:
     return info.context.seal(Place(source["position"]))
+
+
+async def _dead_letter(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
+    context = info.context
+    return await context.services.letters.find(context.scope.tenant, id)
 
 
 async def _dead_letters(

@@ -136,10 +136,14 @@ class Executor:
     async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
         """The result of a query or mutation."""
         try:
-            outcome: Any = execute_root_selection_set(self._bind(prepared, context))
+            bound = self._bind(prepared, context)
         except Refused as refused:
             return refused.result
+        outcome: Any = execute_root_selection_set(bound)
         done = await outcome if _is_coroutine(outcome) else outcome
+        beside = bound.context_value.errors
+        if beside:
+            done = ExecutionResult(done.data, [*(done.errors or ()), *beside])
         return _completed(done, keep_data=prepared.kind is OperationType.MUTATION)
 
     def subscribe(self, prepared: Prepared, context: RequestContext) -> Stream:

@@ -38,6 +38,15 @@ class Linked:
         self.view = view
 
 
+class StoredItems:
+    """The resolver of a field that is made of several items of a stored row."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = keys
+
+
 class Selections:
     """The selections of one document, each looked at once for the same values of its conditions."""
 
@@ -58,6 +67,17 @@ class Selections:
         if key not in self._known:
             self._known[key] = _Selection(info)
         return self._known[key].of(info, view)
+
+
+def selects(info: GraphQLResolveInfo[Any], name: str) -> bool:
+    """Whether the field `name` is selected directly below the field at `info`."""
+    declared: Any = get_named_type(info.return_type)
+    fragments = {of: FragmentDetails(node) for of, node in info.fragments.items()}
+    details = [FieldDetails(node, None) for node in info.field_nodes]
+    grouped = collect_subfields(
+        info.schema, fragments, info.variable_values, info.operation, declared, details
+    ).grouped_field_set
+    return any(same[0].node.name.value == name for same in grouped.values())
 
 
 class _Selected(NamedTuple):
@@ -139,6 +159,8 @@ class _Walk:
             match field.resolve:
                 case Linked(key=key):
                     yield key
+                case StoredItems(keys=keys):
+                    yield from keys
                 case ItemLookUp(key=key):
                     named = get_named_type(field.type)
                     items = list(self._stored(named, inner)) if isinstance(named, GraphQLObjectType) else []

@@ -1,0 +1,31 @@
+"""A view across the streams of items: how often each name was given."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from domain.kernel import RecordedEvent
+from projections.view import View
+from tests.fragile import BAD, Bug, ItemNamed, context
+
+
+class ItemNameRow(TypedDict):
+    """A name that items have or had."""
+
+    id: str
+    given: int
+
+
+def _key(event: RecordedEvent) -> tuple[str, ...]:
+    if not isinstance(event.payload, ItemNamed):
+        return ()
+    if event.payload.name == BAD and Bug.there:
+        raise ValueError("the bug")
+    return (event.payload.name,)
+
+
+def _apply(id: str, row: ItemNameRow | None, event: RecordedEvent) -> ItemNameRow | None:
+    return ItemNameRow(id=id, given=1 + (row["given"] if row else 0))
+
+
+view = View("item_names", "item_name", context, ItemNameRow, _key, _apply)
