@@ -10,7 +10,7 @@ from typing import NamedTuple
 from api.composition import Nerve
 from domain.kernel.errors import Unavailable
 from projections.standing import consumer_name
-from subscriptions.consuming.standing import Standing
+from subscriptions.consuming.standing import Standing, State
 
 PATIENCE = 0.8
 """Seconds a server may take to answer: who asks usually waits for one."""
@@ -55,11 +55,15 @@ async def _redis_answers(nerve: Nerve) -> bool:
 
 
 class ViewHealth(NamedTuple):
-    """How many positions a view is behind the log, tries in a row failed, and events wait as dead letters."""
+    """How many positions a view is behind the log, tries in a row failed, and events wait as dead letters.
+
+    `held` counts generations of its rows that wait for a decision.
+    """
 
     lag: int
     failures: int
     parked: int
+    held: int
 
 
 async def view_health(nerve: Nerve) -> dict[str, ViewHealth]:
@@ -76,5 +80,6 @@ async def view_health(nerve: Nerve) -> dict[str, ViewHealth]:
         standing = standings[consumer_name(view)]
         failing = None if standing.active is None else standing.generations[standing.active].failing
         tries = 0 if failing is None else failing.tries
-        found[view.name] = ViewHealth(max(0, head - standing.position), tries, parked[view.name])
+        held = int(standing.of_state(State.HELD) is not None)
+        found[view.name] = ViewHealth(max(0, head - standing.position), tries, parked[view.name], held)
     return found

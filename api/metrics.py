@@ -80,6 +80,7 @@ class Metrics:
             "nerve_view_lag": "Positions that a view lags behind.",
             "nerve_view_failures": "Tries in a row of a view's worker that failed.",
             "nerve_dead_letters": "Events that wait in a view because it could not fold them.",
+            "nerve_view_held": "Generations of a view that wait for `nerve views switch` or a correction.",
         }
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
         closes = Counter("nerve_socket_closes", "Sockets gone, by close code.", ["code"], registry=registry)
@@ -158,7 +159,8 @@ class Metrics:
     def scrape(self, views: Mapping[str, Sequence[int]], cursors: Mapping[str, int]) -> bytes:
         """Everything in Prometheus' text format, with what is so now.
 
-        That is the lag of each view, its failures and its dead letters, and the cursors by tail.
+        That is the lag of each view, its failures, its dead letters and its held generations, and the cursors
+        by tail.
         """
         for tail, count in cursors.items():
             self._cursors.labels(tail).set(count)

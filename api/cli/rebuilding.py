@@ -37,12 +37,18 @@ COLUMNS = (
 def described(found: GenerationStatus) -> str:
     """One line about a generation that is not read."""
     text = f"{found.number} {found.state.lower()}"
-    if found.waiting_for is not None:
-        return f"{text}: waits for {found.waiting_for}"
     if found.phase is None:
         return text
     done = f"{found.events} of {found.total} events, {found.rate:.0f}/s"
     return ", ".join(filter(None, (f"{text}: {found.phase.lower()}", done, time_left(found))))
+
+
+def held(view: str, found: GenerationStatus) -> str:
+    """One sentence about a generation that waits for something."""
+    text = f"generation {found.number} waits for {found.waiting_for}"
+    if found.state is not State.HELD:
+        return text
+    return f"{text}; deploy a correction, or `nerve views switch {view}` reads it as it is"
 
 
 def holders(found: GenerationStatus) -> str:
@@ -111,8 +117,13 @@ class Follower:
             done, total = found.events, found.total
             progress.update(bar, completed=done, total=total, rate=found.rate, left=left, phase=phase)
             return
-        self._ends[name] = found is not None and found.state is not State.CANCELLED
+        self._ends[name] = found is not None and found.state in (State.ACTIVE, State.KEPT)
         progress.remove_task(bar)
+        if found is not None and found.state is State.HELD:
+            _warn(f"{name}: {held(name, found)}")
+            if found.comparison is not None:
+                _tell(found.comparison)
+            return
         if found is None or not self._ends[name]:
             _say(f"{name}: the rebuild of generation {self._numbers[name]} was cancelled")
             return

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from api.cli.rebuilding import Follower, described, holders
+from api.cli.rebuilding import Follower, described, held, holders
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
-from projections.rebuilding.status import ViewStatus
 from subscriptions.consuming.failing import Failing
-from subscriptions.consuming.standing import State
+from subscriptions.consuming.standing import UNREAD, State
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
 
@@ -27,7 +26,8 @@ All = Annotated[bool, typer.Option("--all", help="Every view.")]
 def show(context: typer.Context) -> None:
     """Show the position of each view, its lag behind the log, which workers fold it, and rebuilds.
 
-    Also how many events are parked in it as dead letters, and what keeps it from coming further.
+    Also how many events are parked in it as dead letters, what keeps it from coming further, and why a
+    rebuild waits or is held.
     """
     if context.invoked_subcommand is None:
         asyncio.run(_show())
@@ -46,7 +46,10 @@ async def _show() -> None:
     output.print(table)
     for view in found:
         if view.failing is not None:
-            output.print(_failing(view.name, view.failing), highlight=False, markup=False, soft_wrap=True)
+            _say(_failing(view.name, view.failing))
+        for one in view.generations:
+            if one.waiting_for is not None:
+                _say(f"{view.name}: {held(view.name, one)}")
 
 
 def _failing(view: str, failing: Failing) -> str:
@@ -121,7 +124,7 @@ async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> 
 @app.command()
 def cancel(names: Names = None, all: All = False) -> None:
     """Stop rebuilds; what was built so far is kept, and can be resumed."""
-    asyncio.run(_act(_chosen(names, "cancel", every=all), State.BUILDING, _cancelled))
+    asyncio.run(_act(_chosen(names, "cancel", every=all), UNREAD, _cancelled))
 
 
 async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
@@ -131,7 +134,7 @@ async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
 @app.command()
 def resume(names: Names = None, all: All = False) -> None:
     """Go on with rebuilds that were cancelled, from where they were."""
-    asyncio.run(_act(_chosen(names, "resume", every=all), State.CANCELLED, _resumed))
+    asyncio.run(_act(_chosen(names, "resume", every=all), [State.CANCELLED], _resumed))
 
 
 async def _resumed(rebuilds: Rebuilds, view: str) -> str:
@@ -139,9 +142,19 @@ async def _resumed(rebuilds: Rebuilds, view: str) -> str:
 
 
 @app.command()
+def switch(names: Names = None, all: All = False) -> None:
+    """Read generations that are held, whatever speaks against them; `nerve views` says what that is."""
+    asyncio.run(_act(_chosen(names, "switch", every=all), [State.HELD], _switched))
+
+
+async def _switched(rebuilds: Rebuilds, view: str) -> str:
+    return f"generation {await rebuilds.switch(view)} is read as soon as a worker has switched to it"
+
+
+@app.command()
 def forget(names: Names = None, all: All = False) -> None:
     """Remove the rows that nobody reads: those before the last switch, and those of a cancelled rebuild."""
-    asyncio.run(_act(_chosen(names, "forget", every=all), None, _forgotten))
+    asyncio.run(_act(_chosen(names, "forget", every=all), list(State), _forgotten))
 
 
 async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
@@ -150,17 +163,13 @@ async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
 
 
 async def _act(
-    names: list[str] | None, state: State | None, act: Callable[[Rebuilds, str], Awaitable[str]]
+    names: list[str] | None, states: Sequence[State], act: Callable[[Rebuilds, str], Awaitable[str]]
 ) -> None:
-    """For each of these views, or for all of which a generation is in this state."""
+    """For each of these views, or for all of which a generation is in one of these states."""
     async with running_nerve() as nerve:
         for view in await nerve.rebuilds.status(names):
-            if names is not None or _has(view, state):
+            if names is not None or any(view.of_state(state) for state in states):
                 _say(f"{view.name}: {await act(nerve.rebuilds, view.name)}")
-
-
-def _has(view: ViewStatus, state: State | None) -> bool:
-    return state is None or view.of_state(state) is not None
 
 
 def _chosen(names: list[str] | None, what: str, *, every: bool) -> list[str] | None:

@@ -53,11 +53,11 @@ class Leader:
             return True
         known = [one for one in standing.generations.values() if one.code == code]
         if any(one.state is not State.KEPT for one in known):
-            # It is being built, or somebody has cancelled that.
+            # It is being built or held, or somebody has cancelled that.
             return True
         try:
-            if building := standing.of_state(State.BUILDING):
-                await generations.cancel(name, building.number)
+            if unread := standing.unread:
+                await generations.cancel(name, unread.number)
             if known:
                 number = known[0].number
                 await generations.resume(name, number)

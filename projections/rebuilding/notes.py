@@ -25,7 +25,7 @@ class Notes:
     """Of one generation: what is being done, events folded in a second, and how it compares so far.
 
     `edition` is the generation with which rows came to be others; that before, where they are the same here,
-    and `since` is how far all was when that one took its place.
+    and `since` is how far all was when that one took its place. `objections` say why it is held.
     """
 
     phase: Phase = Phase.WAITING
@@ -33,6 +33,7 @@ class Notes:
     comparison: Comparison | None = None
     edition: int | None = None
     since: int = 0
+    objections: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Notes:
@@ -40,12 +41,18 @@ class Notes:
         compared = document.get("comparison")
         comparison = None if compared is None else Comparison.of(compared)
         phase, rate = Phase(document.get("phase", Phase.WAITING)), document.get("rate", 0.0)
-        return cls(phase, rate, comparison, document.get("edition"), document.get("since", 0))
+        objections = tuple(document.get("objections", ()))
+        return cls(phase, rate, comparison, document.get("edition"), document.get("since", 0), objections)
 
     def to_document(self) -> dict[str, Any]:
         """As it is kept in MongoDB."""
         compared = None if self.comparison is None else self.comparison.to_document()
-        document = {"phase": self.phase.value, "rate": self.rate, "comparison": compared}
+        document = {
+            "phase": self.phase.value,
+            "rate": self.rate,
+            "comparison": compared,
+            "objections": list(self.objections),
+        }
         return (
             document if self.edition is None else {**document, "edition": self.edition, "since": self.since}
         )

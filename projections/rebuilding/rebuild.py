@@ -7,6 +7,7 @@ begun again by another at any moment, so one that dies costs time and nothing el
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from projections.indexes import prepare, strip
 from projections.rebuilding.comparing import Comparer, Side
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.notes import Notes, Phase
+from projections.rebuilding.objections import NewlyParked, newly_parked, objections
 from projections.rebuilding.pace import Pace
 from projections.rebuilding.site import Site
 from projections.rebuilding.switching import Switch
@@ -23,7 +25,9 @@ from projections.rows import collection
 from projections.standing import consumer_name, edition
 from projections.view import View
 from subscriptions.consuming.leases import Lease
-from subscriptions.consuming.standing import Generation, Standing, State
+from subscriptions.consuming.standing import UNREAD, Generation, Standing, State
+
+logger = logging.getLogger(__name__)
 
 NEAR = 1_000
 """Positions that a generation may be behind the log to count as caught up."""
@@ -63,7 +67,7 @@ class Rebuild:
         await self._index(rows)
         await self._catch_up()
         comparison = await self._compare()
-        while not await self._switch(comparison):
+        while not (await self._may_switch(comparison) and await self._switch(comparison)):
             await self._catch_up()
         return comparison
 
@@ -105,21 +109,47 @@ class Rebuild:
         comparer = Comparer(before, Side(collection(database, view, number), number), common)
         return await comparer.run(seen)
 
+    async def _may_switch(self, comparison: Comparison) -> bool:
+        """Whether nothing speaks against the switch, or it is approved; else the generation is held."""
+        standing, new = await self._look()
+        if new.approved:
+            return True
+        old = _active(standing)
+        found = objections(old, new, comparison, await self._newly_parked(old, new))
+        if not found:
+            return True
+        if new.state is not State.HELD or found != self._notes.objections:
+            self._notes = replace(self._notes, objections=found)
+            if await self._site.generations.hold(self._leader, self._notes.to_document()):
+                logger.warning(
+                    "view %s: generation %d is held, and %d is read: %s; deploy a correction, or let it be "
+                    "read as it is: nerve views switch %s",
+                    self._view.name, new.number, old.number, " and ".join(found), self._view.name,
+                )  # fmt: skip
+        await asyncio.sleep(self._site.tick)
+        return False
+
+    async def _newly_parked(self, old: Generation, new: Generation) -> NewlyParked:
+        return await newly_parked(self._view, self._site.database, old.number, new.number)
+
     async def _switch(self, comparison: Comparison) -> bool:
         standing, new = await self._look()
-        assert standing.active is not None
-        old = standing.generations[standing.active]
+        old = _active(standing)
+
+        async def allowed() -> bool:
+            return new.approved or not (await self._newly_parked(old, new)).events
+
         same = old.code == new.code and comparison.equal and not comparison.moving
         number, since = edition(standing) if same else (new.number, 0)
         self._notes = replace(self._notes, edition=number, since=since)
         await self._tell(Phase.SWITCHING)
-        return await Switch(self._view, self._leader, self._site).run(standing)
+        return await Switch(self._view, self._leader, self._site, allowed).run(standing)
 
     async def _look(self) -> tuple[Standing, Generation]:
         """How all stands, and the generation; raises Over where it is not this one's to see through."""
         standing = await self._site.checkpoints.standing(consumer_name(self._view))
         found = standing.generations.get(self._leader.generation)
-        if found is None or found.state is not State.BUILDING:
+        if found is None or found.state not in UNREAD:
             raise Over
         if found.partitions[self._leader.partition.number].epoch != self._leader.epoch:
             raise Over
@@ -139,3 +169,8 @@ class Rebuild:
         self._told = time.monotonic()
         if not await self._site.generations.note(self._leader, self._notes.to_document()):
             raise Over
+
+
+def _active(standing: Standing) -> Generation:
+    assert standing.active is not None
+    return standing.generations[standing.active]

@@ -16,7 +16,7 @@ from projections.rows import collection
 from projections.standing import consumer_name
 from projections.view import View
 from subscriptions.consuming.group import TOPIC
-from subscriptions.consuming.standing import Generation, State
+from subscriptions.consuming.standing import UNREAD, Generation, State
 
 
 class Rebuilds:
@@ -48,19 +48,19 @@ class Rebuilds:
         standing = await self._site.checkpoints.standing(consumer_name(view))
         if standing.active is None:
             raise NotFound(f"the view {name!r} has no rows yet; `nerve worker` builds them, and none has run")
-        if building := standing.of_state(State.BUILDING):
-            raise InvariantViolated(f"generation {building.number} of {name} is being built already")
+        if unread := standing.unread:
+            raise InvariantViolated(_unread(name, unread))
         code = view_fingerprint(view)
         number = await self._site.generations.begin(consumer_name(view), code, self._partitions)
         self._site.wakeups.announce(TOPIC, 1)
         return number
 
     async def cancel(self, name: str) -> int:
-        """Stop the view's rebuild; the number of the generation, which can be resumed.
+        """Stop the view's rebuild; the number of the generation, which can be resumed. It may be held.
 
         Raises NotFound where there is none.
         """
-        found = await self._find(name, State.BUILDING)
+        found = await self._find(name, *UNREAD)
         await self._site.generations.cancel(consumer_name(self._view(name)), found.number)
         self._site.wakeups.announce(TOPIC, 1)
         return found.number
@@ -72,6 +72,16 @@ class Rebuilds:
         """
         found = await self._find(name, State.CANCELLED)
         await self._site.generations.resume(consumer_name(self._view(name)), found.number)
+        self._site.wakeups.announce(TOPIC, 1)
+        return found.number
+
+    async def switch(self, name: str) -> int:
+        """Approve of the generation that is held: a worker switches to it, as it is. Its number.
+
+        Raises NotFound where none is held.
+        """
+        found = await self._find(name, State.HELD)
+        await self._site.generations.approve(consumer_name(self._view(name)), found.number)
         self._site.wakeups.announce(TOPIC, 1)
         return found.number
 
@@ -90,14 +100,21 @@ class Rebuilds:
                 await rows.delete_many({"_generation": {"$lte": number}})
         return over
 
-    async def _find(self, name: str, state: State) -> Generation:
+    async def _find(self, name: str, *states: State) -> Generation:
+        """The latest generation in one of these states. Raises NotFound, which names the first of them."""
         standing = await self._site.checkpoints.standing(consumer_name(self._view(name)))
-        found = standing.of_state(state)
+        found = next(filter(None, map(standing.of_state, states)), None)
         if found is None:
-            raise NotFound(f"the view {name!r} has no rebuild that is {state.lower()}")
+            raise NotFound(f"the view {name!r} has no rebuild that is {states[0].lower()}")
         return found
 
     def _view(self, name: str) -> View[Any]:
         if name not in self._views:
             raise NotFound(f"there is no view {name!r}; there are {', '.join(self._views)}")
         return self._views[name]
+
+
+def _unread(name: str, generation: Generation) -> str:
+    if generation.state is State.HELD:
+        return f"generation {generation.number} of {name} is held; switch to it, or cancel it first"
+    return f"generation {generation.number} of {name} is being built already"

@@ -19,9 +19,9 @@ class GenerationStatus:
     """One build of a view's rows.
 
     `events` of about `total` are folded in, `rate` a second, and the rest takes `left` seconds; None where
-    that cannot be told. `phase` is None for what is not being built. `waiting_for` says to a person why
-    nobody works on it; None where somebody does, or nothing is to be done. `holders` says how many of its
-    partitions each process works on; None stands for nobody.
+    that cannot be told. `phase` is None for what is not being built. `waiting_for` says to a person why it
+    does not go on, or why it is held; None where it goes on, or nothing is to be done. `holders` says how
+    many of its partitions each process works on; None stands for nobody.
     """
 
     number: int
@@ -86,7 +86,7 @@ def _generation(found: Generation, total: int, standing: Standing) -> Generation
         left=time_left(total - found.events, notes.rate) if building else None,
         comparison=notes.comparison,
         holders=Counter(partition.owner for partition in found.partitions),
-        waiting_for=_waiting_for(found, standing) if building else None,
+        waiting_for=_waiting_for(found, standing),
     )
 
 
@@ -100,7 +100,9 @@ def _is_worked_on(found: Generation) -> bool:
 
 
 def _waiting_for(found: Generation, standing: Standing) -> str | None:
-    if _is_worked_on(found):
+    if found.state is State.HELD:
+        return f"a decision, since {' and '.join(Notes.of(found.notes).objections)}"
+    if found.state is not State.BUILDING or _is_worked_on(found):
         return None
     partitions = [one for generation in standing.generations.values() for one in generation.partitions]
     codes = {one.owner_code for one in partitions} - {None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -27,13 +27,19 @@ LOOK = 0.01
 
 
 class Switch:
-    """Puts the generation that `leader` is a lease of in the place of the active one."""
+    """Puts the generation that `leader` is a lease of in the place of the active one.
 
-    def __init__(self, view: View[Any], leader: Lease, site: Site) -> None:
+    That is done only if it is `allowed` while both stand at the end of the log.
+    """
+
+    def __init__(
+        self, view: View[Any], leader: Lease, site: Site, allowed: Callable[[], Awaitable[bool]]
+    ) -> None:
         self._consumer = consumer_name(view)
         self._topic = switch_topic(view)
         self._leader = leader
         self._site = site
+        self._allowed = allowed
 
     async def run(self, seen: Standing) -> bool:
         """Whether it was done; otherwise all is as before, and it can be tried again. Raises Unavailable."""
@@ -56,6 +62,8 @@ class Switch:
         # Who has lost the lease may still write the batch that it had in hand; by the second time it has read
         # nothing that the new generation has not.
         if await self._reach_head() is None or (reached := await self._reach_head()) is None:
+            return False
+        if not await self._allowed():
             return False
         if not await self._site.generations.switch(self._leader, held, reached):
             return False

@@ -1,7 +1,7 @@
 """The generations of a consumer: which there are, and which one counts.
 
-Each change but `switch` and `note` is decided on what was read, and made by one update that holds only while
-the document's `revision` is still the one that was read; else it is decided again.
+Each change but `switch`, `hold` and `note` is decided on what was read, and made by one update that holds
+only while the document's `revision` is still the one that was read; else it is decided again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from domain.kernel.errors import InvariantViolated, NotFound
 from eventstore.driver import Database, unavailable_if_down
 from subscriptions.consuming.leases import Lease
-from subscriptions.consuming.standing import CONSUMERS, READ, Generation, Standing, State, path
+from subscriptions.consuming.standing import CONSUMERS, READ, UNREAD, Generation, Standing, State, path
 
 SLOTS = 3
 """Generations that a consumer has at most: one that is kept, the active one, one that is built.
@@ -61,8 +61,8 @@ class Generations:
         def decide(seen: Standing) -> Change:
             if seen.active is None:
                 raise NotFound(f"{consumer} has no active generation")
-            if building := seen.of_state(State.BUILDING):
-                raise InvariantViolated(f"generation {building.number} of {consumer} is being built already")
+            if unread := seen.unread:
+                raise InvariantViolated(f"generation {unread.number} of {consumer} is being built already")
             number = _next(seen)
             over = [
                 one.number
@@ -83,10 +83,11 @@ class Generations:
             generation = _find(seen, number)
             if generation.state is State.CANCELLED:
                 return None
-            if generation.state is not State.BUILDING:
+            if generation.state not in UNREAD:
                 raise InvariantViolated(f"generation {number} of {consumer} is not being built")
             places = [path(number, one.partition.number) for one in generation.partitions]
             free = [f"{place}.{name}" for place in places for name in ("owner", "code", "until")]
+            free.append(f"generations.{number}.approved")
             state = {f"generations.{number}.state": State.CANCELLED.value}
             return Change(state, unset=free, inc=[f"{place}.epoch" for place in places])
 
@@ -100,14 +101,29 @@ class Generations:
         """
 
         def decide(seen: Standing) -> Change | None:
-            generation, building = _find(seen, number), seen.of_state(State.BUILDING)
-            if generation is building:
+            generation, unread = _find(seen, number), seen.unread
+            if generation is unread:
                 return None
             if generation.state is State.ACTIVE:
                 raise InvariantViolated(f"generation {number} of {consumer} is the active one")
-            if building:
-                raise InvariantViolated(f"generation {building.number} of {consumer} is being built already")
+            if unread:
+                raise InvariantViolated(f"generation {unread.number} of {consumer} is being built already")
             return Change({f"generations.{number}.state": State.BUILDING.value})
+
+        return await self._change(consumer, decide)
+
+    async def approve(self, consumer: str, number: int) -> Standing:
+        """Let a generation that is held take the active one's place. How all stands then.
+
+        Raises NotFound where there is no such generation, InvariantViolated where it is not held.
+        """
+
+        def decide(seen: Standing) -> Change:
+            generation = _find(seen, number)
+            if generation.state is not State.HELD:
+                raise InvariantViolated(f"generation {number} of {consumer} is not held")
+            place = f"generations.{number}"
+            return Change({f"{place}.state": State.BUILDING.value, f"{place}.approved": True})
 
         return await self._change(consumer, decide)
 
@@ -156,13 +172,13 @@ class Generations:
             guard |= lease.guard
         for one in new.partitions:
             guard[f"{path(new.number, one.partition.number)}.position"] = {"$gte": reached}
-        guard[f"generations.{new.number}.state"] = State.BUILDING.value
+        guard[f"generations.{new.number}.state"] = {"$in": [state.value for state in UNREAD]}
         kept = [one.number for one in seen.generations.values() if one.state is State.KEPT]
         states = {new.number: State.ACTIVE, old: State.KEPT}
         set_: dict[str, Any] = {
             f"generations.{number}.state": state.value for number, state in states.items()
         }
-        set_ |= {f"generations.{new.number}.switched": reached}
+        set_ |= {f"generations.{new.number}.switched": reached, f"generations.{old}.proven": True}
         change = Change({"active": new.number, **set_}, unset=_places(kept))
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, _update(change))
@@ -176,6 +192,20 @@ class Generations:
         noted = {f"generations.{leader.generation}.notes": dict(notes)}
         with unavailable_if_down():
             result = await self._consumers.update_one(leader.guard, {"$set": noted})
+        return result.matched_count == 1
+
+    async def hold(self, leader: Lease, notes: Mapping[str, Any]) -> bool:
+        """Hold the generation until it is approved, with these notes.
+
+        False where that has happened already, it is not being built, or the lease is lost. Guarded by the
+        epoch of the lease and by the state.
+        """
+        place = f"generations.{leader.generation}"
+        unread = {f"{place}.state": {"$in": [state.value for state in UNREAD]}}
+        guard = {**leader.guard, **unread, f"{place}.approved": {"$ne": True}}
+        change = Change({f"{place}.state": State.HELD.value, f"{place}.notes": dict(notes)})
+        with unavailable_if_down():
+            result = await self._consumers.update_one(guard, _update(change))
         return result.matched_count == 1
 
     async def _change(self, consumer: str, decide: Callable[[Standing], Change | None]) -> Standing:

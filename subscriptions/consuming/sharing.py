@@ -30,9 +30,9 @@ class Seat(NamedTuple):
 
 
 def seats(standings: Iterable[Standing], builds: int | None = None) -> Iterator[Seat]:
-    """All partitions of the generations that are active or being built.
+    """All partitions of the generations that are active, held or being built.
 
-    Of the latter `builds` at a time, None for all: first those that somebody works on, then those that were
+    Of the last `builds` at a time, None for all: first those that somebody works on, then those that were
     begun first; the others wait.
     """
     running = [
@@ -84,7 +84,7 @@ def _may_take(seat: Seat, all: Sequence[Seat], code: str) -> bool:
     generation = seat.generation
     if generation.code == code:
         return True
-    if generation.state is State.BUILDING:
+    if generation.state is not State.ACTIVE:
         return False
     return not any(
         other.consumer == seat.consumer

@@ -1,7 +1,7 @@
 """How a durable consumer stands: its generations, and how far each is. One document holds it.
 
     {_id: "view.tasks", revision, last: 4, active: 3,
-     generations: {"3": {state, code, begun_at, notes, switched,
+     generations: {"3": {state, code, begun_at, notes, switched, approved, proven,
                          partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
                    "4": {…}}}
 
@@ -53,6 +53,8 @@ class State(StrEnum):
 
     ACTIVE = "ACTIVE"
     BUILDING = "BUILDING"
+    HELD = "HELD"
+    """It is built and goes on, and waits until it is approved before it takes the active one's place."""
     CANCELLED = "CANCELLED"
     """It was stopped while it was built, and can be resumed."""
     KEPT = "KEPT"
@@ -61,7 +63,11 @@ class State(StrEnum):
     @property
     def running(self) -> bool:
         """Whether its partitions are worked on."""
-        return self in (State.ACTIVE, State.BUILDING)
+        return self in (State.ACTIVE, *UNREAD)
+
+
+UNREAD = (State.BUILDING, State.HELD)
+"""What is to take the place of the active one; of one consumer there is one at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,8 @@ class PartitionStanding:
 class Generation:
     """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it.
 
-    `switched` is how far all was when it took the place of another one, 0 where it did not.
+    `switched` is how far all was when it took the place of another one, 0 where it did not. It is `approved`
+    to do so whatever speaks against it, and `proven` once another one has taken its place.
     """
 
     number: int
@@ -97,6 +104,8 @@ class Generation:
     partitions: tuple[PartitionStanding, ...]
     notes: Mapping[str, Any]
     switched: int = 0
+    approved: bool = False
+    proven: bool = False
 
     @property
     def position(self) -> int:
@@ -145,6 +154,11 @@ class Standing:
         return max(found, key=lambda one: one.number, default=None)
 
     @property
+    def unread(self) -> Generation | None:
+        """The generation that is to take the active one's place."""
+        return next((one for one in self.generations.values() if one.state in UNREAD), None)
+
+    @property
     def position(self) -> int:
         """The position up to which the active generation has done all; 0 where there is none."""
         return 0 if self.active is None else self.generations[self.active].position
@@ -171,6 +185,8 @@ def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Genera
         partitions,
         stored.get("notes", {}),
         stored.get("switched", 0),
+        stored.get("approved", False),
+        stored.get("proven", False),
     )
 
 

@@ -229,3 +229,35 @@ async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Cons
     assert not await consumed.generations.note(leader._replace(epoch=9), {})
     notes = (await consumed.standing()).generations[1].notes
     assert notes == {"rate": 2.5, "phase": {"name": "FOLDING"}}
+
+
+async def test_one_that_is_held_is_worked_on_and_takes_the_active_ones_place_when_it_is_approved(
+    consumed: Consumed,
+) -> None:
+    number = await consumed.begin()
+    leader, _ = await consumed.work(number, 10, 10)
+    with pytest.raises(InvariantViolated, match="is not held"):
+        await consumed.generations.approve(NAME, number)
+    assert await consumed.generations.hold(leader, {"why": "it is broken"})
+    assert await consumed.states() == {1: State.ACTIVE, number: State.HELD}
+    assert (await consumed.standing()).generations[number].notes == {"why": "it is broken"}
+    assert await consumed.checkpoints.save(leader, 11), "it is worked on"
+    with pytest.raises(InvariantViolated, match="is being built already"):
+        await consumed.begin()
+    approved = await consumed.generations.approve(NAME, number)
+    assert approved.generations[number].approved
+    assert not await consumed.generations.hold(leader, {}), "nobody holds what is approved"
+    assert await consumed.generations.switch(leader, await consumed.hold(), 10)
+    standing = await consumed.standing()
+    assert (standing.active, standing.generations[1].proven) == (number, True)
+
+
+async def test_an_approval_does_not_outlive_a_cancellation(consumed: Consumed) -> None:
+    number = await consumed.begin()
+    leader, _ = await consumed.work(number, 1, 1)
+    assert await consumed.generations.hold(leader, {})
+    await consumed.generations.approve(NAME, number)
+    await consumed.generations.cancel(NAME, number)
+    resumed = await consumed.generations.resume(NAME, number)
+    assert not resumed.generations[number].approved
+    assert not await consumed.generations.hold(leader, {}), "the lease is lost"

@@ -31,7 +31,13 @@ class Built(NamedTuple):
         return await self.rig.checkpoints.standing(consumer_name(self.rig.view))
 
     async def switch(self) -> bool:
-        return await Switch(self.rig.view, self.new, self.site).run(await self.standing())
+        return await self.switch_if(True)
+
+    async def switch_if(self, allowed: bool) -> bool:
+        async def may_switch() -> bool:
+            return allowed
+
+        return await Switch(self.rig.view, self.new, self.site, may_switch).run(await self.standing())
 
 
 @pytest.fixture
@@ -97,3 +103,10 @@ async def test_one_whose_lease_is_lost_is_not_switched_to(built: Built) -> None:
     assert not await built.switch()
     standing = await built.standing()
     assert (standing.active, standing.generations[1].partitions[0].owner) == (1, None)
+
+
+async def test_one_that_is_not_allowed_at_the_end_of_the_log_is_not_switched_to(built: Built) -> None:
+    await built.rig.checkpoints.save(built.new, LOG)
+    assert not await built.switch_if(False)
+    assert (await built.standing()).active == 1
+    assert await built.switch_if(True)

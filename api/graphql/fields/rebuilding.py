@@ -36,7 +36,7 @@ _GENERATION = {
     "total": (int, "About how many there are by now."),
     "rate": (float, "Events folded in a second; 0 where it is not being built."),
     "seconds_left": (float | None, "Until it has caught up at this rate, where that can be told."),
-    "waiting_for": (str | None, "What it waits for while nobody works on it, in words."),
+    "waiting_for": (str | None, "What it waits for, in words: a worker, or a decision where it is held."),
 }
 _VIEW = {
     "name": (str, "The view."),
@@ -63,6 +63,11 @@ def rebuild_fields() -> Iterator[tuple[str, StrawberryField]]:
         ),
         ("cancel_rebuild", Rebuilds.cancel, "Stop a rebuild; it can be resumed."),
         ("resume_rebuild", Rebuilds.resume, "Go on with a rebuild that was cancelled."),
+        (
+            "switch_view",
+            Rebuilds.switch,
+            "Read the generation of a view that is held, whatever speaks against it.",
+        ),
         ("forget_generations", Rebuilds.forget, "Let go of the rows of a view that nobody reads any more."),
     ):
         yield "Mutation", output_field(name, status, text, resolver=_acting(act), arguments=[_NAME])

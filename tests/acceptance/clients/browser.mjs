@@ -1,9 +1,9 @@
 // Opens GraphiQL in two windows with the network to elsewhere closed, and runs the operations that stand ready in
 // its tabs: one window subscribes to tasks, the other creates one. Prints what it saw as JSON.
-// Usage: node browser.mjs CHROMIUM BASE_URL ELSEWHERE_URL FOLDER_OF_SCREENSHOTS
+// Usage: node browser.mjs CHROMIUM BASE_URL ELSEWHERE_URL FOLDER_OF_SCREENSHOTS [PATH_OF_PAGE]
 import { chromium } from "playwright-core";
 
-const [executablePath, base, elsewhere, folder] = process.argv.slice(2);
+const [executablePath, base, elsewhere, folder, path = "/graphiql"] = process.argv.slice(2);
 const HEADERS = { "x-window": "the live one" };
 const TITLE = "Read the incident report";
 
@@ -72,7 +72,7 @@ function watch(page) {
 
 async function open(tab) {
   const page = await context.newPage();
-  await page.goto(`${base}/graphiql`);
+  await page.goto(base + path);
   const editor = page.locator(".graphiql-query-editor .view-lines");
   await editor.filter({ hasText: /\w/ }).waitFor();
   await page.getByRole("tab", { name: tab }).click();

@@ -1,0 +1,181 @@
+"""B1: a rebuild never switches by itself to a generation that loses what the active one has."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.kernel import RecordedEvent
+from domain.kernel.errors import InvariantViolated, NotFound
+from projections.rebuilding.status import GenerationStatus
+from projections.view import View
+from subscriptions.consuming.standing import State
+from tests.integration.test_rebuild import in_use, louder, some_notes, status, until
+from tests.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
+
+NOTES = 6
+
+
+def apply_with_a_bug(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
+    """A fold that fails where a note is scored."""
+    if isinstance(event.payload, Scored):
+        raise KeyError("by")
+    return view.apply(id, row, event)
+
+
+def apply_with_another_bug(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
+    """The same, after other code has changed."""
+    return apply_with_a_bug(id, row, event)
+
+
+def apply_without_rows(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
+    """A fold that forgets to return the row of some notes."""
+    after = view.apply(id, row, event)
+    return None if id in ("note-0", "note-1") else after
+
+
+def apply_with_erased(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
+    """A fold that keeps the rows of erased notes."""
+    return row if isinstance(event.payload, Erased) else view.apply(id, row, event)
+
+
+broken = replace(view, apply=apply_with_a_bug)
+still_broken = replace(view, apply=apply_with_another_bug)
+fewer = replace(view, apply=apply_without_rows)
+more = replace(view, apply=apply_with_erased)
+
+
+class Deployed:
+    """One database on which versions of the code run, one after the other."""
+
+    def __init__(self, mongo_url: str, redis_url: str, database: str) -> None:
+        self._places = (mongo_url, redis_url, database)
+
+    def runs(self, version: View[Any]) -> Any:
+        """A worker with this version of the view."""
+        return open_rig(*self._places, poll_interval=0.05, work=True, view=version)
+
+
+@pytest.fixture
+async def deployed(mongo_url: str, redis_url: str, database: str) -> Deployed:
+    """With some notes in the log, folded by the sound view."""
+    found = Deployed(mongo_url, redis_url, database)
+    async with found.runs(view) as rig:
+        await some_notes(rig, NOTES)
+        await rig.projected()
+    return found
+
+
+async def held(rig: Rig, number: int) -> GenerationStatus:
+    """Wait until this generation is held."""
+
+    async def look() -> GenerationStatus | None:
+        found = (await status(rig)).of_state(State.HELD)
+        return found if found is not None and found.number == number else None
+
+    found: GenerationStatus = await until(look)
+    return found
+
+
+async def active(rig: Rig) -> int:
+    found = (await status(rig)).of_state(State.ACTIVE)
+    assert found is not None
+    return found.number
+
+
+async def test_b1_what_parks_an_event_that_was_folded_is_held_until_it_is_approved(
+    deployed: Deployed, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with deployed.runs(broken) as rig:
+        found = await held(rig, 2)
+        reason = f"it parks {NOTES} events that generation 1 has folded, such as note.scored (KeyError: "
+        assert found.waiting_for is not None
+        assert found.waiting_for.startswith(f"a decision, since {reason}")
+        assert "note-" not in found.waiting_for, "no stream or row of a tenant is named"
+        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert sum("view notes: generation 2 is held, and 1 is read: it parks" in one for one in said) == 1
+        # Readers keep the rows as they were made; the new one goes on behind them.
+        assert await rig.documents() == await rig.documents(1)
+        before = await rig.documents(1)
+        assert before == folded(await rig.commits())
+        await rig.append("note-new", Written(text="later"))
+        await rig.projected()
+        assert await active(rig) == 1
+        assert (await rig.documents())["default/note-new"]["text"] == "later"
+        assert await rig.rebuilds.switch("notes") == 2
+        await in_use(rig, 2)
+        with pytest.raises(NotFound, match="the view 'notes' has no rebuild that is held"):
+            await rig.rebuilds.switch("notes")
+
+
+async def test_b1_what_lacks_rows_is_held_and_another_start_changes_nothing(deployed: Deployed) -> None:
+    async with deployed.runs(fewer) as rig:
+        found = await held(rig, 2)
+        assert found.waiting_for == "a decision, since it lacks 2 rows that generation 1 has"
+        assert found.comparison is not None
+        assert (found.comparison.missing, found.comparison.same) == (2, NOTES - 2)
+    async with deployed.runs(fewer) as rig:
+        await rig.append("note-new", Written(text="later"))
+        await rig.projected()
+        assert (await held(rig, 2)).number == 2
+        assert await active(rig) == 1
+
+
+async def test_b1_a_correction_takes_the_place_of_what_is_held(deployed: Deployed) -> None:
+    async with deployed.runs(broken) as rig:
+        await held(rig, 2)
+    async with deployed.runs(louder) as rig:
+        await in_use(rig, 3)
+        assert {row["text"].isupper() for row in (await rig.documents()).values()} == {True}
+        assert (await status(rig)).of_state(State.HELD) is None
+
+
+async def test_b1_going_back_to_the_code_before_needs_no_decision(deployed: Deployed) -> None:
+    """Its rows were read before: what the newer code has beyond them is not lost."""
+    async with deployed.runs(more) as rig:
+        await in_use(rig, 2)
+        await rig.append("note-new", Written(text="later"), Erased())
+        await rig.projected()
+        assert "note-new" in {row["id"] for row in (await rig.documents()).values() if not row["_gone"]}
+    async with deployed.runs(view) as rig:
+        found = await in_use(rig, 1)
+        assert found.comparison is not None
+        assert found.comparison.missing == 1
+        assert await rig.documents() == folded(await rig.commits())
+
+
+async def test_b1_what_waits_in_the_active_generation_too_holds_nothing(deployed: Deployed) -> None:
+    async with deployed.runs(broken) as rig:
+        await held(rig, 2)
+        await rig.rebuilds.switch("notes")
+        await in_use(rig, 2)
+        await rig.append("note-new", Written(text="later"), Scored(by=1))
+        await rig.projected()
+    async with deployed.runs(still_broken) as rig:
+        await in_use(rig, 3)
+
+
+async def test_rows_that_are_missing_are_what_a_rebuild_by_the_same_code_is_for(deployed: Deployed) -> None:
+    """Such as those that somebody has put there by hand."""
+    async with deployed.runs(view) as rig:
+        (row,) = await rig.rows().find({"id": "note-0"}).to_list(None)
+        await rig.rows().insert_one({**row, "_id": "default/by-hand", "id": "by-hand"})
+        await rig.rebuilds.begin("notes")
+        found = await in_use(rig, 2)
+        assert found.comparison is not None
+        assert found.comparison.missing == 1
+
+
+async def test_what_is_held_can_be_cancelled_and_no_other_rebuild_begins_beside_it(
+    deployed: Deployed,
+) -> None:
+    async with deployed.runs(broken) as rig:
+        await held(rig, 2)
+        with pytest.raises(InvariantViolated, match="generation 2 of notes is held; switch to it, or cancel"):
+            await rig.rebuilds.begin("notes")
+        assert await rig.rebuilds.cancel("notes") == 2
+        assert await rig.rebuilds.resume("notes") == 2
+        await held(rig, 2)
