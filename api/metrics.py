@@ -100,7 +100,7 @@ class Metrics:
         """The events of a command were stored."""
         for new in commit.events:
             self._events("append", new.event.type).inc()
-            self._size.observe(len(encode(new.event.to_data())))
+            self._size.observe(len(encode(new.data)))
 
     def handled(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
         """A consumer is done with a batch."""

@@ -97,7 +97,7 @@ def _stored(new: NewEvent, version: int, sealed: Sealed) -> Document:
     event = {"id": new.id, "type": new.event.type, "schema": new.event.revision, "version": version}
     if (own := sealed.events.get(new.id)) is not None:
         return {**event, "data": own.data, "sealed": own.sealed}
-    data = new.event.to_data()
+    data = new.data
     if not data.keys().isdisjoint(personal_fields(type(new.event))):
         raise AssertionError(f"{new.event.type} holds personal data that was not sealed")
     return {**event, "data": data}

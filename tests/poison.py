@@ -77,6 +77,8 @@ def commits_of(history: Iterable[tuple[str, list[Event]]]) -> list[Commit]:
         for place, event in enumerate(events):
             version = versions[stream] = versions.get(stream, 0) + 1
             name = f"evt-{position}-{place}"
-            recorded.append(RecordedEvent(info, place, name, event.type, 1, version, event.to_data(), event))
+            # Not `to_data`, which refuses what an event cannot hold.
+            data = event.model_dump(exclude_none=True)
+            recorded.append(RecordedEvent(info, place, name, event.type, 1, version, data, event))
         found.append(Commit(position, info, tuple(recorded)))
     return found

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from domain.kernel.command import Command
-from domain.kernel.errors import ContextFault, NerveError, ValidationFailed
+from domain.kernel.errors import ContextFault, NerveError, UnfitValue, ValidationFailed
 from domain.kernel.event import Event
 from domain.kernel.places import definition_place, user_place
 
@@ -33,7 +33,7 @@ def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts
     """The events that an aggregate in this state decides on, each of a `declared` class.
 
     What nerve raises on purpose, such as InvariantViolated, passes. Raises ContextFault for all else that
-    `decide` raises, and where it returns anything but an iterable of declared events.
+    `decide` raises, and where it returns anything but an iterable of declared events that can be stored.
     """
     kind = type(state)
     try:
@@ -47,7 +47,11 @@ def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts
     for event in events:
         if type(event) not in declared:
             raise _wrong_decision(kind, command, _not_declared(kind, declared, event))
-    return tuple(events)
+    try:
+        return tuple([event.as_stored() for event in events])
+    except UnfitValue as error:
+        returned = f"returned an event that cannot be stored ({error})"
+        raise _wrong_decision(kind, command, returned) from None
 
 
 def _gathered(kind: type[Any], command: Command, returned: Any) -> Sequence[Event]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.kernel.command_data import check_storable
 from domain.kernel.conflicts import ConflictRule, refuse
 from domain.kernel.fields import Identifier, Refers
 
@@ -21,11 +22,20 @@ class Command(BaseModel):
     `on_conflict` says what becomes of it where the client expected an older version than the last.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # What is no type of the table is refused by the catalog, with class and field.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
 
     creates: ClassVar[bool]
     changes: ClassVar[bool]
     on_conflict: ClassVar[ConflictRule] = refuse
+
+    @model_validator(mode="after")
+    def _check_storable(self) -> Self:
+        """Refuse a value that no event could hold, with its path."""
+        check_storable(self)
+        return self
 
     @property
     def target(self) -> str | None:

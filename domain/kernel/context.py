@@ -10,9 +10,10 @@ from typing import Any
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
 from domain.kernel.command import Command
 from domain.kernel.declaring import check_aggregate
-from domain.kernel.errors import DeclarationError, NotFound
+from domain.kernel.errors import DeclarationError, NotFound, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.personal import personal_fields
+from domain.kernel.record_checks import check_records
 from domain.kernel.upcasting import Upcaster, chain, upcast
 
 Reading = tuple[int, Mapping[str, Any], Event | None, Unreadable | None]
@@ -60,7 +61,8 @@ class Catalog:
     """All registered contexts: which aggregate a command is for, and which class an event type is.
 
     Raises DeclarationError where two contexts claim one category, command or event type, where upcasters do
-    not lead from each older revision of an event to its newest, and where a field is wrongly marked personal.
+    not lead from each older revision of an event to its newest, where a field is wrongly marked personal, and
+    where the type of a field of a command, an event or a state is none that can be stored.
     """
 
     def __init__(self, contexts: Iterable[Context]) -> None:
@@ -79,6 +81,7 @@ class Catalog:
                 _claim(self._events, event.type, event, "event type")
                 personal_fields(event)
             self._upcasters.update(_chains(context))
+            check_records(context.aggregate, *context.commands, *context.events)
 
     @property
     def events(self) -> Mapping[str, type[Event]]:
@@ -104,12 +107,15 @@ class Catalog:
         if known is None:
             unknown = "no registered context has this type; register it, or use a process that knows it"
             return revision, data, None, Unreadable(Cause.UNKNOWN_TYPE, unknown)
-        if known.revision == revision:
-            return revision, data, known.from_data(data), None
-        payload = upcast(known, self._upcasters[type], revision, data)
-        if isinstance(payload, Unreadable):
-            return revision, data, None, payload
-        return known.revision, payload.to_data(), payload, None
+        try:
+            if known.revision == revision:
+                return revision, data, known.from_data(data), None
+            payload = upcast(known, self._upcasters[type], revision, data)
+            if isinstance(payload, Unreadable):
+                return revision, data, None, payload
+            return known.revision, payload.to_data(), payload, None
+        except UnfitValue as error:
+            return revision, data, None, Unreadable(Cause.DOES_NOT_FIT, str(error))
 
 
 def _chains(context: Context) -> dict[str, tuple[Upcaster, ...]]:

@@ -253,10 +253,16 @@ class SegmentUnreadable(Unavailable):
         self.segment = segment
 
 
+class DictKey(str):
+    """A step of a path that is the key of a dict, and so data, which may be personal."""
+
+    __slots__ = ()
+
+
 class UnfitValue(NerveError):
     """A value is not of its declared type, or is one that cannot be stored. `path` leads to it from `owner`.
 
-    The message never holds the value, which may be personal.
+    The message never holds the value nor the key of a dict, which may be personal.
     """
 
     def __init__(self, reason: str, path: tuple[str | int, ...] = (), owner: str = "") -> None:
@@ -276,5 +282,8 @@ class UnfitValue(NerveError):
     def __str__(self) -> str:
         place = self.owner
         for step in self.path:
-            place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
+            if isinstance(step, int | DictKey):
+                place += f"[{step}]" if isinstance(step, int) else "[…]"
+            else:
+                place += f".{step}" if place else step
         return f"{place}: {self.reason}" if place else self.reason

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.event import Event
 from domain.kernel.fields import ID_PATTERN, Personal
+from domain.kernel.ports import NewEvent
 
 PersonalData = dict[str, dict[str, Any]]
 """Values by field, by subject."""
@@ -42,12 +43,12 @@ def holds_personal_values(event: Event) -> bool:
     return any(getattr(event, name) is not None for name in personal_fields(type(event)))
 
 
-def split_personal(event: Event, stream: str) -> tuple[dict[str, Any], PersonalData]:
+def split_personal(new: NewEvent, stream: str) -> tuple[dict[str, Any], PersonalData]:
     """The stored shape of the event without what is personal, and that by its subjects.
 
     Raises ValidationFailed where a personal field has a value and its subject is not named.
     """
-    data = event.to_data()
+    event, data = new.event, dict(new.data)
     personal: PersonalData = {}
     for name, named_by in personal_fields(type(event)).items():
         if name in data:

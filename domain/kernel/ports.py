@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -28,10 +28,17 @@ class IdSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event that is about to be stored, under the id it will have."""
+    """An event that is about to be stored, under the id it will have; `data` is its stored form.
+
+    Raises UnfitValue where the event cannot be stored.
+    """
 
     id: str
     event: Event
+    data: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", self.event.to_data())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing_extensions import is_typeddict
 
 from domain.kernel.errors import UnfitValue
 from domain.kernel.field_types import FieldType, Kind, OptionalOf, RecordField, RecordOf, Scalar
-from domain.kernel.stored_scalars import Convert
+from domain.kernel.record_fields import is_named_tuple
+from domain.kernel.value_structure import Convert, class_name
 
 
 def allows_none(type: FieldType) -> bool:
@@ -50,7 +51,7 @@ class RecordEncoder:
             if not isinstance(value, Mapping):
                 raise self._another_class(value)
             values = value
-        elif isinstance(value, record.python):
+        elif type(value) is record.python:
             values = _values(value, record)
         else:
             raise self._another_class(value)
@@ -99,7 +100,7 @@ class RecordEncoder:
 
     def _another_class(self, value: Any) -> UnfitValue:
         name = self._record.python.__name__
-        return UnfitValue(f"expected a {name}, not a value of class {type(value).__name__}")
+        return UnfitValue(f"expected a {name}, not a value of class {class_name(value)}")
 
 
 def _values(value: Any, record: RecordOf) -> Mapping[str, Any]:
@@ -111,13 +112,16 @@ def _values(value: Any, record: RecordOf) -> Mapping[str, Any]:
 
 
 class RecordDecoder:
-    """Decodes documents of one record."""
+    """Decodes documents of one record, to values of its class, or to dicts of their parts for pydantic."""
 
-    def __init__(self, record: RecordOf, decoder: Callable[[FieldType], Convert | None]) -> None:
+    def __init__(
+        self, record: RecordOf, decoder: Callable[[FieldType], Convert | None], *, whole: bool
+    ) -> None:
         self._record = record
         self._decoder = decoder
         self._decoders: dict[str, Convert | None] = {}
-        self._make = _maker(record)
+        self._whole = whole
+        self._make = _maker(record) if whole else dict
         self._is_dict = is_typeddict(record.python)
 
     def __call__(self, stored: Any) -> Any:
@@ -125,9 +129,12 @@ class RecordDecoder:
         python = self._record.python
         if not self._is_dict and isinstance(stored, python):
             return stored
+        if isinstance(stored, list) and is_named_tuple(python):
+            # As it was stored before the table of types.
+            stored = dict(zip(self._record.fields, stored, strict=False))
         if not isinstance(stored, Mapping):
-            raise UnfitValue(f"what is stored is no {python.__name__}, but of class {type(stored).__name__}")
-        values: dict[str, Any] = {}
+            raise UnfitValue(f"what is stored is no {python.__name__}, but of class {class_name(stored)}")
+        values: dict[str, Any] = {} if self._whole else dict(stored)
         for name, decode in (self._decoders or self._compile()).items():
             if name in stored:
                 try:
@@ -146,9 +153,10 @@ class RecordDecoder:
         field = self._record.fields[name]
         if field.may_be_absent or not field.required:
             return
-        if not allows_none(field.type):
+        if allows_none(field.type):
+            values[name] = None
+        elif self._whole:
             raise UnfitValue("what is stored lacks the field", (name,))
-        values[name] = None
 
 
 def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:

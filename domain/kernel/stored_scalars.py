@@ -7,7 +7,9 @@ what is stored, and passes on a value that is in its Python form already, as an 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from base64 import b64decode
+from binascii import Error as InvalidBase64
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,8 +21,7 @@ from bson.decimal128 import Decimal128
 from domain.kernel.errors import UnfitValue
 from domain.kernel.fields import Json, check_storable, to_moment
 from domain.kernel.type_nodes import Kind, Scalar
-
-Convert = Callable[[Any], Any]
+from domain.kernel.value_structure import Convert, class_name
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 DECIMAL_DIGITS = 34
@@ -31,7 +32,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def _another_class(value: Any, wanted: str) -> UnfitValue:
-    return UnfitValue(f"expected {wanted}, not a value of class {type(value).__name__}")
+    return UnfitValue(f"expected {wanted}, not a value of class {class_name(value)}")
 
 
 def encode_text(value: Any) -> str:
@@ -186,7 +187,7 @@ def _reading(python: type, stored: type | tuple[type, ...], read: Convert) -> Co
                 raise UnfitValue(f"what is stored is no {python.__name__}") from None
         if isinstance(value, python):
             return value
-        raise UnfitValue(f"what is stored is no {python.__name__}, but of class {type(value).__name__}")
+        raise UnfitValue(f"what is stored is no {python.__name__}, but of class {class_name(value)}")
 
     return decode
 
@@ -217,6 +218,18 @@ def scalar_decoder(scalar: Scalar) -> Convert | None:
         members = {key: member for member in scalar.python for key in (member.value, member)}
         return _looked_up(members, f"what is stored is no value of {scalar.python.__name__}")
     return _DECODERS.get(scalar.kind)
+
+
+def json_scalar_decoder(scalar: Scalar) -> Convert | None:
+    """From JSON to what pydantic takes for the type: all kinds but bytes are a text or a number to it."""
+    return _bytes_of_base64 if scalar.kind is Kind.BYTES else None
+
+
+def _bytes_of_base64(value: Any) -> Any:
+    try:
+        return b64decode(value, validate=True) if isinstance(value, str) else value
+    except InvalidBase64:
+        raise UnfitValue("expected bytes in base64") from None
 
 
 def _choice_encoder(scalar: Scalar) -> Convert:

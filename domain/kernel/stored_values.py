@@ -10,9 +10,8 @@ an upcaster returns may hold both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from operator import itemgetter
 from typing import Any
 
 import bson
@@ -29,8 +28,19 @@ from domain.kernel.field_types import (
     Scalar,
     TupleOf,
 )
-from domain.kernel.stored_records import RecordDecoder, RecordEncoder
-from domain.kernel.stored_scalars import Convert, scalar_decoder, scalar_encoder
+from domain.kernel.stored_records import RecordEncoder
+from domain.kernel.stored_scalars import scalar_encoder
+from domain.kernel.value_decoding import AS_PARTS, JSON_AS_PARTS, WHOLE, Form, decoder
+from domain.kernel.value_structure import (
+    Convert,
+    class_name,
+    convert_entries,
+    convert_items,
+    convert_places,
+    optional,
+)
+
+__all__ = ["AS_PARTS", "Convert", "Form", "JSON_AS_PARTS", "WHOLE", "decoder", "encoder"]
 
 
 @cache
@@ -44,7 +54,7 @@ def encoder(type: FieldType, *, validated: bool = False) -> Convert | None:
         case Scalar():
             return scalar_encoder(type, validated=validated)
         case OptionalOf(inner):
-            return _optional(encoder(inner, validated=validated))
+            return optional(encoder(inner, validated=validated))
         case ListOf():
             return _list_encoder(type, validated=validated)
         case TupleOf(items):
@@ -57,53 +67,18 @@ def encoder(type: FieldType, *, validated: bool = False) -> Convert | None:
             return _one_of_encoder(type)
 
 
-@cache
-def decoder(type: FieldType) -> Convert | None:
-    """The function from what is stored to the Python value; None where they are the same."""
-    match type:
-        case Scalar():
-            return scalar_decoder(type)
-        case OptionalOf(inner):
-            return _optional(decoder(inner))
-        case ListOf():
-            return _list_decoder(type)
-        case TupleOf(items):
-            return _tuple_decoder([decoder(item) for item in items])
-        case MapOf():
-            return _map_decoder(type)
-        case RecordOf():
-            return RecordDecoder(type, decoder)
-        case OneOf():
-            return _one_of_decoder(type)
-
-
-def _optional(convert: Convert | None) -> Convert | None:
-    return None if convert is None else lambda value: None if value is None else convert(value)
-
-
-def _each(convert: Convert, items: Iterable[Any]) -> list[Any]:
-    """The items converted; an error says which one."""
-    converted: list[Any] = []
-    try:
-        for item in items:
-            converted.append(convert(item))
-    except UnfitValue as error:
-        raise error.at(len(converted)) from None
-    return converted
-
-
 def _list_encoder(type: ListOf, *, validated: bool) -> Convert | None:
     convert = encoder(type.item, validated=validated)
     container: Any = type.container
     if container in (set, frozenset):
         return _set_encoder(convert, container, natural=_has_natural_order(type.item))
     if validated:
-        return None if convert is None else lambda value: _each(convert, value)
+        return None if convert is None else lambda value: convert_items(convert, value)
 
     def encode(value: Any) -> list[Any]:
         if not isinstance(value, container):
-            raise UnfitValue(f"expected a {container.__name__}, not a value of class {_class_name(value)}")
-        return value if convert is None else _each(convert, value)
+            raise UnfitValue(f"expected a {container.__name__}, not a value of class {class_name(value)}")
+        return value if convert is None else convert_items(convert, value)
 
     return encode
 
@@ -118,7 +93,7 @@ def _set_encoder(convert: Convert | None, container: Any, *, natural: bool) -> C
 
     def encode(value: Any) -> list[Any]:
         if not isinstance(value, container):
-            raise UnfitValue(f"expected a {container.__name__}, not a value of class {_class_name(value)}")
+            raise UnfitValue(f"expected a {container.__name__}, not a value of class {class_name(value)}")
         items = list(value) if convert is None else [convert(item) for item in value]
         items.sort(key=key)
         return items
@@ -131,47 +106,10 @@ def _in_bytes(item: Any) -> bytes:
     return encoded
 
 
-def _list_decoder(type: ListOf) -> Convert | None:
-    convert = decoder(type.item)
-    container: Any = type.container
-    if container is list and convert is None:
-        return None
-
-    def decode(value: Any) -> Any:
-        _check_array(value)
-        items = value if convert is None else _each(convert, value)
-        return items if container is list else container(items)
-
-    return decode
-
-
-def _check_array(value: Any) -> None:
-    if not isinstance(value, list | tuple | set | frozenset):
-        raise UnfitValue(f"what is stored is no array, but of class {_class_name(value)}")
-
-
 def _tuple_encoder(converts: list[Convert | None]) -> Convert | None:
     if not any(converts):
         return None
-    return lambda value: _places(converts, value, tuple)
-
-
-def _tuple_decoder(converts: list[Convert | None]) -> Convert:
-    return lambda value: tuple(_places(converts, value, (list, tuple)))
-
-
-def _places(converts: list[Convert | None], value: Any, container: Any) -> list[Any]:
-    if not isinstance(value, container) or len(value) != len(converts):
-        raise UnfitValue(
-            f"expected a tuple of {len(converts)} items, not a value of class {_class_name(value)}"
-        )
-    converted: list[Any] = []
-    try:
-        for convert, item in zip(converts, value, strict=True):
-            converted.append(item if convert is None else convert(item))
-    except UnfitValue as error:
-        raise error.at(len(converted)) from None
-    return converted
+    return lambda value: convert_places(converts, value, tuple)
 
 
 def _map_encoder(type: MapOf, *, validated: bool) -> Convert:
@@ -179,23 +117,12 @@ def _map_encoder(type: MapOf, *, validated: bool) -> Convert:
 
     def encode(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise UnfitValue(f"expected a dict, not a value of class {_class_name(value)}")
-        document = _entries(of_key, of_value, value)
+            raise UnfitValue(f"expected a dict, not a value of class {class_name(value)}")
+        document = convert_entries(of_key, of_value, value)
         _check_keys(document)
         return document
 
     return encode
-
-
-def _entries(of_key: Convert | None, of_value: Convert | None, value: Mapping[Any, Any]) -> dict[Any, Any]:
-    converted = {}
-    for key, item in value.items():
-        try:
-            name = key if of_key is None else of_key(key)
-            converted[name] = item if of_value is None else of_value(item)
-        except UnfitValue as error:
-            raise error.at(str(getattr(key, "value", key))) from None
-    return converted
 
 
 def _check_keys(document: dict[str, Any]) -> None:
@@ -204,19 +131,6 @@ def _check_keys(document: dict[str, Any]) -> None:
             raise UnfitValue("a key must not have a NUL character")
     if "$ref" in document and "$id" in document:
         raise UnfitValue("a dict must not have both $ref and $id as keys, which MongoDB takes for a link")
-
-
-def _map_decoder(type: MapOf) -> Convert | None:
-    of_key, of_value = decoder(type.key), decoder(type.value)
-    if of_key is None and of_value is None:
-        return None
-
-    def decode(value: Any) -> dict[Any, Any]:
-        if not isinstance(value, Mapping):
-            raise UnfitValue(f"what is stored is no document, but of class {_class_name(value)}")
-        return _entries(of_key, of_value, value)
-
-    return decode
 
 
 def _one_of_encoder(union: OneOf) -> Convert:
@@ -230,28 +144,7 @@ def _one_of_encoder(union: OneOf) -> Convert:
             member = by_value.get(value.get(name))
         if member is None:
             members = ", ".join(member.python.__name__ for member in union.members)
-            raise UnfitValue(f"expected one of {members}, not a value of class {_class_name(value)}")
+            raise UnfitValue(f"expected one of {members}, not a value of class {class_name(value)}")
         return member(value)
 
     return encode
-
-
-def _one_of_decoder(union: OneOf) -> Convert:
-    by_value = {value: RecordDecoder(member, decoder) for value, member in union.by_value.items()}
-    read_name = itemgetter(union.discriminator)
-    classes = tuple(member.python for member in union.members if not issubclass(member.python, dict))
-
-    def decode(value: Any) -> Any:
-        if isinstance(value, classes):
-            return value
-        try:
-            member = by_value[read_name(value)]
-        except (KeyError, TypeError):
-            raise UnfitValue(f"what is stored has no known value of {union.discriminator!r}") from None
-        return member(value)
-
-    return decode
-
-
-def _class_name(value: Any) -> str:
-    return type(value).__name__

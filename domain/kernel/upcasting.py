@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.kernel.errors import DeclarationError
+from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
+from domain.kernel.event_data import validated
 
 Data = Mapping[str, Any]
 
@@ -21,8 +22,10 @@ Data = Mapping[str, Any]
 class Upcaster:
     """Leads the stored data of `type` from `revision` to the next one.
 
-    `function` is pure: it returns new data, leaves alone what it is given, and gives the same for the same.
-    What is None is left out of stored data, and an erased personal field is None: it must expect that.
+    `function` is pure: it returns new data, does not change its argument, and depends on nothing else. It
+    gets data in its stored form: the BSON column of docs/types.md, so a Decimal is a Decimal128 and a date a
+    text. A field that was None may be missing, and an erased personal field is None. What it returns may hold
+    the stored form or Python values of the declared types.
     """
 
     type: str
@@ -78,13 +81,15 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
             failed = f"the upcaster from revision {step.revision} raised {type(error).__name__} at {where}"
             return Unreadable(Cause.UPCASTER_FAILED, failed)
     try:
-        return event.model_validate(dict(data))
-    except (ValidationError, TypeError, ValueError) as error:
+        return validated(event, data)
+    except (UnfitValue, ValidationError, TypeError, ValueError) as error:
         return Unreadable(Cause.DOES_NOT_FIT, f"upcast to revision {event.revision}, {_misfit(error)}")
 
 
 def _misfit(error: Exception) -> str:
+    if isinstance(error, UnfitValue):
+        return str(error)
     if not isinstance(error, ValidationError):
         return "it is no mapping"
     wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{one['loc'][0]}: {one['type']}" if one["loc"] else one["type"] for one in wrong)
+    return "; ".join(": ".join((*map(str, each["loc"][:1]), each["type"])) for each in wrong)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import bson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.kernel.errors import PersonalDataRefused, ValidationFailed
+from domain.kernel.errors import PersonalDataRefused
 from domain.kernel.event import Cause, Unreadable
 from domain.kernel.personal import personal_fields, split_personal
 from domain.kernel.ports import NewCommit
@@ -48,16 +47,18 @@ class Vault:
     def prepare(self, commit: NewCommit) -> Unsealed:
         """What of the commit is to be sealed.
 
-        Raises ValidationFailed where a value has no subject or cannot be stored, PersonalDataRefused where
-        there is personal data and no master key.
+        Raises ValidationFailed where a value has no subject, PersonalDataRefused where there is personal data
+        and no master key.
         """
         if not any(personal_fields(type(new.event)) for new in commit.events):
             return NOTHING_UNSEALED
         found = {}
         for new in commit.events:
-            data, personal = split_personal(new.event, commit.stream)
+            data, personal = split_personal(new, commit.stream)
             if personal:
-                encoded = {subject: _encoded(commit, values) for subject, values in personal.items()}
+                encoded = {
+                    subject: (list(values), bson.encode(values)) for subject, values in personal.items()
+                }
                 found[new.id] = UnsealedEvent(data, encoded)
         if found:
             self._keys.require_master()
@@ -132,16 +133,6 @@ def _erased(documents: Sequence[Document]) -> set[str]:
         for event in document["events"]
         if event["type"] == SubjectErased.type
     }
-
-
-def _encoded(commit: NewCommit, values: Mapping[str, Any]) -> tuple[Sequence[str], bytes]:
-    try:
-        return list(values), bson.encode(values)
-    except (bson.errors.BSONError, OverflowError, UnicodeEncodeError):
-        # The error's own text may hold the value.
-        raise ValidationFailed(
-            f"an event of {commit.command} cannot be stored: what {', '.join(values)} holds is beyond BSON"
-        ) from None
 
 
 def _sealed(

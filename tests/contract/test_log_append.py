@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
+from domain.kernel.errors import ConcurrencyConflict, UnfitValue, ValidationFailed
 from domain.kernel.ports import NewCommit
 from eventstore.reading.query import EVERYTHING
 from tests.commits import Store, commit, scores
@@ -154,12 +155,22 @@ async def test_tenants_do_not_share_streams_or_command_ids(store):
 
 
 @pytest.mark.parametrize(
-    "events",
-    [(Scored(by=2**63),), (Written(text="x" * 16_000_000),), (Written(text="\udcff"),)],
-    ids=["number too large", "document too large", "not Unicode"],
+    ("event", "place"), [(Scored(by=2**63), "Scored.by"), (Written(text="\udcff"), "Written.text")]
 )
-async def test_what_cannot_be_stored_is_refused_and_spoils_nothing_beside_it(store, events):
-    refused, stored = await outcomes((store, commit("note-a", 0, *events)), (store, commit("note-b", 0)))
+def test_an_event_that_cannot_be_stored_is_refused_before_it_is_appended(event, place):
+    with pytest.raises(UnfitValue, match=f"^{re.escape(place)}: "):
+        commit("note-a", 0, event)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"events": Written(text="x" * 16_000_000)}, {"actor": "\udcff"}],
+    ids=["document too large", "not Unicode"],
+)
+async def test_what_cannot_be_stored_is_refused_and_spoils_nothing_beside_it(store, wrong):
+    new = commit("note-a", 0, *([wrong["events"]] if "events" in wrong else []))
+    new = replace(new, actor=wrong.get("actor"))
+    refused, stored = await outcomes((store, new), (store, commit("note-b", 0)))
     assert isinstance(refused, ValidationFailed)
     assert stored.position == 1
 

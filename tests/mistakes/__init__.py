@@ -47,13 +47,13 @@ class Correct(ChangeCommand):
 class Put(PutCommand):
     """Begins or changes the sheet that its target names."""
 
-    name: Any = None
+    name: str | None = None
 
     @property
     def target(self) -> str:
         if self.name == "raise":
             raise KeyError(SECRET)
-        return self.name  # type: ignore[no-any-return]
+        return self.name  # type: ignore[return-value]
 
 
 class Begun(Event, type="sheet.begun"):

@@ -94,9 +94,8 @@ WIDER: list[dict[str, Any]] = [
     {"size": (float, ...)},
     {"speed": (Literal["SLOW", "FAST", "EXPRESS"], ...)},
     {"note": (str | None, None)},
-    {"due": (datetime | str | None, None)},
     {"part": (with_unit("mm"), ...)},
-    {"tags": (list[str | int], [])},
+    {"tags": (list[str | None], [])},
 ]
 
 

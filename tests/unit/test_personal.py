@@ -11,6 +11,7 @@ from domain.kernel import Catalog, Event, Identifier, Json, Personal, Refers, Te
 from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.personal import personal_fields, split_personal
+from domain.kernel.ports import NewEvent
 from tests import notes, people
 
 
@@ -36,7 +37,7 @@ def test_a_personal_field_is_of_the_stream_or_of_the_subject_that_another_field_
         comment="c",
         note="d",
     )
-    data, personal = split_personal(signed, "form-1")
+    data, personal = split_personal(NewEvent("evt-1", signed), "form-1")
     assert data == {"place": "here", "by_id": "person-1", "for_id": "person-2"}
     assert personal == {
         "person-1": {"name": "a", "details": {"b": None}},
@@ -46,7 +47,7 @@ def test_a_personal_field_is_of_the_stream_or_of_the_subject_that_another_field_
 
 
 def test_what_is_not_there_needs_no_subject() -> None:
-    assert split_personal(Signed(place="here", by_id="person-1"), "form-1") == (
+    assert split_personal(NewEvent("evt-1", Signed(place="here", by_id="person-1")), "form-1") == (
         {"place": "here", "by_id": "person-1"},
         {},
     )
@@ -54,7 +55,7 @@ def test_what_is_not_there_needs_no_subject() -> None:
 
 def test_a_value_whose_subject_is_not_named_is_refused_without_telling_the_value() -> None:
     with pytest.raises(ValidationFailed, match="for_id does not say whose") as refused:
-        split_personal(Signed(place="here", by_id="person-1", comment="marker"), "form-1")
+        split_personal(NewEvent("evt-1", Signed(place="here", by_id="person-1", comment="marker")), "form-1")
     assert refused.value.path == ("comment",)
     assert "marker" not in str(refused.value)
 

@@ -19,13 +19,14 @@ from domain.kernel.errors import DeclarationError
 from domain.kernel.upcasting import upcast
 from tests import letters
 from tests.letters.upcasters import sent_1, sent_2
+from tests.strategies import MOMENTS
 
 CATALOG = Catalog([letters.context])
 
 Data = dict[str, Any]
 
 first_shape = st.fixed_dictionaries(
-    {"recipient": st.text(), "text": st.text(), "urgent": st.booleans()}, optional={"due": st.datetimes()}
+    {"recipient": st.text(), "text": st.text(), "urgent": st.booleans()}, optional={"due": MOMENTS}
 )
 second_shape = st.fixed_dictionaries(
     {"recipients": st.lists(st.text()), "text": st.text()}, optional={"urgent": st.booleans()}

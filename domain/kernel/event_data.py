@@ -1,0 +1,174 @@
+"""Events as they are stored, and back; compiled once for each class of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from domain.kernel.errors import UnfitValue
+from domain.kernel.field_types import (
+    FieldType,
+    Kind,
+    OptionalOf,
+    RecordOf,
+    Scalar,
+    inner_types,
+    record_type,
+)
+from domain.kernel.stored_records import allows_none
+from domain.kernel.stored_scalars import encode_text
+from domain.kernel.stored_values import AS_PARTS, decoder, encoder
+
+M = TypeVar("M", bound=BaseModel)
+
+_set = object.__setattr__
+
+
+class EventCodec:
+    """Writes and reads the stored data of one class of events.
+
+    What the log holds is trusted: an event is made of it without another validation, in a fraction of the
+    time of `model_construct`, since this is done for each event that is read.
+    """
+
+    def __init__(self, event: type[BaseModel]) -> None:
+        record = record_type(event)
+        self._event = event
+        self._nulls = {
+            name
+            for name, field in record.fields.items()
+            if not field.is_none_by_default and allows_none(field.type)
+        }
+        self._texts = [name for name, field in record.fields.items() if is_text(field.type)]
+        encoders = {
+            name: encoder(field.type, validated=isinstance(without_none(field.type), Scalar))
+            for name, field in record.fields.items()
+        }
+        decoders = {name: decoder(field.type) for name, field in record.fields.items()}
+        self._encoders = [(name, encode) for name, encode in encoders.items() if encode is not None]
+        self._decoders = [(name, decode) for name, decode in decoders.items() if decode is not None]
+        self._defaults: dict[str, Any] = dict.fromkeys(record.fields)
+        self._fresh: list[str] = []
+        for name, field in event.model_fields.items():
+            if not field.is_required():
+                self._defaults[name] = field.get_default()
+                if field.default_factory is not None or self._defaults[name] is not field.default:
+                    self._fresh.append(name)
+        self._required = frozenset(
+            name for name, field in record.fields.items() if field.required and not allows_none(field.type)
+        )
+        self._is_plain = not event.__pydantic_post_init__ and not event.__private_attributes__
+        self._holds_datetimes = _holds_datetimes(record, set())
+
+    def write(self, event: BaseModel) -> dict[str, Any]:
+        """The data that is stored. A field that is None is left out where None is its default.
+
+        Raises UnfitValue, with class and field, for a value that cannot be stored.
+        """
+        values, nulls = event.__dict__, self._nulls
+        try:
+            if nulls:
+                data = {
+                    name: values[name] for name in self._defaults if values[name] is not None or name in nulls
+                }
+            else:
+                data = {name: values[name] for name in self._defaults if values[name] is not None}
+        except KeyError as error:
+            raise UnfitValue("the field is missing", (str(error.args[0]),), self._event.__name__) from None
+        name = ""
+        try:
+            for name in self._texts:
+                text = data.get(name)
+                # Nearly always; what pydantic lets pass as a text may be no Unicode.
+                if text is not None and not text.isascii():
+                    encode_text(text)
+            for name, encode in self._encoders:
+                if (value := data.get(name)) is not None:
+                    data[name] = encode(value)
+        except UnfitValue as error:
+            raise error.at(name).of(self._event.__name__) from None
+        return data
+
+    def read(self, data: Mapping[str, Any]) -> Any:
+        """The event of stored data. A missing field reads as its default, or None where it allows that.
+
+        Raises UnfitValue, with class and field, where the data does not fit.
+        """
+        if not self._required <= data.keys():
+            missing = min(self._required - data.keys())
+            raise UnfitValue("what is stored lacks the field", (missing,), self._event.__name__)
+        values = {**self._defaults, **data}
+        present = set(data)
+        if len(values) > len(self._defaults):
+            values = {name: values[name] for name in self._defaults}
+            present &= values.keys()
+        for name, decode in self._decoders:
+            if (value := data.get(name)) is not None:
+                try:
+                    values[name] = decode(value)
+                except UnfitValue as error:
+                    raise error.at(name).of(self._event.__name__) from None
+        for name in self._fresh:
+            if name not in data:
+                field = self._event.model_fields[name]
+                values[name] = field.get_default(call_default_factory=True, validated_data=values)
+        if not self._is_plain:
+            return self._event.model_construct(present, **values)
+        event = self._event.__new__(self._event)
+        _set(event, "__dict__", values)
+        _set(event, "__pydantic_fields_set__", present)
+        _set(event, "__pydantic_extra__", None)
+        _set(event, "__pydantic_private__", None)
+        return event
+
+    def as_stored(self, event: M) -> M:
+        """The event as it will be read: its datetimes in UTC and milliseconds. Raises as `write` does."""
+        data = self.write(event)
+        return self.read(data) if self._holds_datetimes else event
+
+
+@cache
+def event_codec(event: type[BaseModel]) -> EventCodec:
+    """The codec of a class. Raises DeclarationError where a field's type is not in the table."""
+    return EventCodec(event)
+
+
+def validated(model: type[M], data: Mapping[str, Any]) -> M:
+    """A model of data in which Python values and stored ones may be mixed, as an upcaster returns it.
+
+    Raises UnfitValue or pydantic's ValidationError where the data does not fit.
+    """
+    fields = record_type(model).fields
+    values = dict(data)
+    for name in values.keys() & fields.keys():
+        decode = decoder(fields[name].type, AS_PARTS)
+        if decode is not None:
+            try:
+                values[name] = decode(values[name])
+            except UnfitValue as error:
+                raise error.at(name).of(model.__name__) from None
+    return event_codec(model).as_stored(model.model_validate(values))
+
+
+def without_none(type: FieldType) -> FieldType:
+    """The type itself, or what an optional one is beside None."""
+    return type.inner if isinstance(type, OptionalOf) else type
+
+
+def is_text(type: FieldType) -> bool:
+    """Whether the values are any texts, or None."""
+    return without_none(type) == Scalar(Kind.TEXT, str)
+
+
+def _holds_datetimes(declared: FieldType, seen: set[RecordOf]) -> bool:
+    if isinstance(declared, Scalar):
+        return declared.kind is Kind.DATETIME
+    if isinstance(declared, RecordOf):
+        if declared in seen:
+            return False
+        seen.add(declared)
+        return any(_holds_datetimes(field.type, seen) for field in declared.fields.values())
+    return any(_holds_datetimes(inner, seen) for inner in inner_types(declared))

@@ -1,0 +1,61 @@
+"""Conversions inside lists, tuples and dicts, which encoding and decoding share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from domain.kernel.errors import DictKey, UnfitValue
+
+Convert = Callable[[Any], Any]
+"""A compiled conversion of values of one type."""
+
+
+def optional(convert: Convert | None) -> Convert | None:
+    """The conversion of a value that may be None."""
+    return None if convert is None else lambda value: None if value is None else convert(value)
+
+
+def convert_items(convert: Convert, items: Iterable[Any]) -> list[Any]:
+    """The items converted; an error says which one does not fit."""
+    converted: list[Any] = []
+    try:
+        for item in items:
+            converted.append(convert(item))
+    except UnfitValue as error:
+        raise error.at(len(converted)) from None
+    return converted
+
+
+def convert_places(converts: Sequence[Convert | None], value: Any, container: Any) -> list[Any]:
+    """The items of a tuple of fixed length, each converted by its own function."""
+    if not isinstance(value, container) or len(value) != len(converts):
+        raise UnfitValue(
+            f"expected a tuple of {len(converts)} items, not a value of class {class_name(value)}"
+        )
+    converted: list[Any] = []
+    try:
+        for convert, item in zip(converts, value, strict=True):
+            converted.append(item if convert is None else convert(item))
+    except UnfitValue as error:
+        raise error.at(len(converted)) from None
+    return converted
+
+
+def convert_entries(
+    of_key: Convert | None, of_value: Convert | None, value: Mapping[Any, Any]
+) -> dict[Any, Any]:
+    """The entries of a dict converted; an error names the key."""
+    converted = {}
+    for key, item in value.items():
+        try:
+            name = key if of_key is None else of_key(key)
+            converted[name] = item if of_value is None else of_value(item)
+        except UnfitValue as error:
+            raise error.at(DictKey(getattr(key, "value", key))) from None
+    return converted
+
+
+def class_name(value: Any) -> str:
+    """The name of the value's class, which a message may show instead of the value."""
+    return type(value).__name__

@@ -1,0 +1,118 @@
+"""Events keep what they were made of: classes, None, and values that BSON has in another form."""
+
+from __future__ import annotations
+
+import bson
+import pytest
+from pydantic import ValidationError
+
+from domain.kernel import Catalog, Event
+from domain.kernel.errors import DeclarationError, UnfitValue
+from eventstore.driver import CODEC
+from tests import invoices
+from tests.invoices import DETAILS, Correct, Details, InvoiceCorrected, InvoiceWritten, Line, Money
+
+CATALOG = Catalog([invoices.context])
+
+
+def again(event: Event) -> Event:
+    """The event as another process reads it."""
+    stored = bson.decode(bson.encode(event.to_data()), CODEC)
+    _, _, payload, unreadable = CATALOG.read(event.type, event.revision, stored)
+    assert payload is not None, unreadable
+    return payload
+
+
+def written(**changes: object) -> InvoiceWritten:
+    values = {"details": DETAILS, "nested": {"a": [DETAILS]}, "remark": "r", **changes}
+    return InvoiceWritten.model_validate(values)
+
+
+def test_a1_nested_values_come_back_as_declared():
+    event = again(written(secret=DETAILS))
+    assert isinstance(event, InvoiceWritten)
+    assert event == written(secret=DETAILS)
+    for details in (event.details, event.secret, event.nested["a"][0]):
+        assert type(details) is Details
+        assert type(details.lines[0]) is Line
+        assert type(details.lines[0].price) is Money
+        assert str(details.total) == "12.3400"
+        assert details.span.start.year == 2024
+        assert details.payment.kind == "transfer"
+
+
+def test_a2_none_comes_back_where_none_is_not_the_default():
+    event = written(remark=None, note=None)
+    assert event.to_data()["remark"] is None
+    assert event.to_data()["note"] is None
+    assert "secret" not in event.to_data()
+    read = again(event)
+    assert isinstance(read, InvoiceWritten)
+    assert (read.remark, read.note, read.secret) == (None, None, None)
+
+
+def test_a2_what_was_stored_without_null_is_read_as_before():
+    data = written().to_data()
+    del data["remark"]
+    read = InvoiceWritten.from_data(data)
+    assert (read.remark, read.note) == (None, "x")
+
+
+def test_a_datetime_is_kept_in_milliseconds_before_and_after_it_is_stored():
+    event = InvoiceCorrected.model_validate({"when": "2024-01-01T01:00:00.123456+01:00"})
+    stored = event.as_stored()
+    assert stored == again(event)
+    assert stored.when is not None
+    assert stored.when.isoformat() == "2024-01-01T00:00:00.123000+00:00"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"number": float("inf")}, r"^InvoiceCorrected\.number: a number that is not finite"),
+        ({"count": 2**63}, r"^InvoiceCorrected\.count: an integer has 64 bits at most"),
+        ({"ratio": 10**40}, r"^InvoiceCorrected\.ratio: a decimal number has 34 digits"),
+        ({"when": "2024-01-01T00:00:00"}, r"^InvoiceCorrected\.when: a datetime without a time zone"),
+        ({"text": "\udcff"}, r"^InvoiceCorrected\.text: half of a surrogate pair"),
+        (
+            {"lines": [{"name": "a", "price": {"minor": 2**70}}]},
+            r"^InvoiceCorrected\.lines\[0\]\.price\.minor: an integer has 64 bits",
+        ),
+    ],
+)
+def test_what_an_event_cannot_hold_is_named_with_class_and_field(changes: dict[str, object], message: str):
+    with pytest.raises(UnfitValue, match=message):
+        InvoiceCorrected.model_validate(changes).to_data()
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"number": float("nan")}, ("number",), "a number that is not finite"),
+        ({"count": -(2**63) - 1}, ("count",), "an integer has 64 bits at most"),
+        ({"amount": "1" * 35}, ("amount",), "a decimal number has 34 digits"),
+        ({"when": "2024-01-01T00:00:00"}, ("when",), "a datetime without a time zone"),
+        ({"when": "0001-01-01T00:00:00+05:00"}, ("when",), "before the year 1"),
+        ({"text": "\ud800"}, ("text",), "half of a surrogate pair"),
+        ({"counts": {"a\0": 1}}, ("counts",), "NUL"),
+        ({"counts": {"a": 2**64}}, ("counts", "a"), "an integer has 64 bits at most"),
+    ],
+)
+def test_a_command_refuses_what_no_event_can_hold(
+    changes: dict[str, object], path: tuple[str, ...], message: str
+):
+    with pytest.raises(ValidationError) as refused:
+        Correct.model_validate({"id": "invoice-1", **changes})
+    (error,) = refused.value.errors()
+    assert error["loc"] == path
+    assert message in error["msg"]
+
+
+def test_a3_a_default_of_another_type_is_refused():
+    from domain.kernel.record_checks import check_records
+
+    class Priced(Event, type="invoice.priced"):
+        price: float = "a lot"  # type: ignore[assignment]
+
+    with pytest.raises(DeclarationError, match=r"Priced\.price has a default that is not of its type"):
+        check_records(Priced)
