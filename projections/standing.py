@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from domain.kernel.errors import Obstacle
-from eventstore.driver import Collection, Database
-from projections.rows import collection
+from eventstore.driver import Collection, Database, Document
+from projections.querying.filters import Filter
+from projections.querying.gaps import RowGaps, row_gaps
+from projections.rows import Row, collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.progress import Progress
@@ -55,6 +58,7 @@ class ViewStanding:
         self.rows_written = wakeups.calls(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
         self._known: tuple[int, int] | None = None
+        self._gaps: dict[str, RowGaps | None] = {}
         self._read_at = 0.0
         self.edition = 0
         """The generation with which rows came to be others, when the view was looked at last."""
@@ -74,6 +78,26 @@ class ViewStanding:
             await self._look()
         assert self._known is not None
         return collection(self._database, self.view, self._known[1])
+
+    def gaps(self, rows: Collection) -> RowGaps | None:
+        """What rows that were read there lack of the fields that the view declares; None where nothing."""
+        return self._gaps.get(rows.name)
+
+    def adapted(self, rows: Collection, filter: Filter, others: Iterable[str] = ()) -> Filter:
+        """The filter for the rows there: see `RowGaps.adapt`.
+
+        Raises ViewRebuilding, also where the rows lack one of the `others` that are sorted or searched by.
+        """
+        gaps = self._gaps.get(rows.name)
+        if gaps is None:
+            return filter
+        gaps.require(others)
+        return gaps.adapt(filter)
+
+    def filled(self, rows: Collection, found: list[Document]) -> list[Row]:
+        """What was found there, with the defaults of fields that it lacks: see `RowGaps.fill`."""
+        gaps = self._gaps.get(rows.name)
+        return list(found) if gaps is None else [gaps.fill(row) for row in found]
 
     async def position(self) -> int:
         """The position up to which the active generation holds every change."""
@@ -102,6 +126,7 @@ class ViewStanding:
     async def _look(self) -> Standing:
         standing = await self._checkpoints.standing(consumer_name(self.view))
         known = (standing.revision, _readable(standing))
+        self._gaps[collection(self._database, self.view, known[1]).name] = row_gaps(self.view, standing)
         # Never back: of two reads at once, the one that began first may end last.
         if self._known is None or known >= self._known:
             self._known = known

@@ -31,8 +31,9 @@ class View(Generic[R]):
     `indexes` are those over several of them, ``-`` before one that descends: first what is asked for by
     equality, then what is sorted by or asked for by a range. `search` names the fields whose words a query
     may look for. `links` are the rows of other views that belong to a row. All of these may change without a
-    rebuild. `description` is the type's text in the API. Raises DeclarationError where these do not fit
-    together.
+    rebuild. `defaults` gives values with which fields are read that the rows lack, as a new field does until
+    they are rebuilt; without one it is refused until then. `description` is the type's text in the API.
+    Raises DeclarationError where these do not fit together.
     """
 
     name: str
@@ -47,6 +48,7 @@ class View(Generic[R]):
     indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     search: tuple[str, ...] = field(default=(), kw_only=True)
     links: tuple[Link, ...] = field(default=(), kw_only=True)
+    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     description: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -66,6 +68,9 @@ class View(Generic[R]):
         unknown = set(self.search) - set(self.row.__annotations__)
         if unknown:
             raise DeclarationError(f"view {self.name!r} searches {sorted(unknown)}, which no row has")
+        unknown = set(self.defaults) - set(self.row.__annotations__)
+        if unknown:
+            raise DeclarationError(f"view {self.name!r} has defaults of {sorted(unknown)}, which no row has")
         reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
         if reserved:
             raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")

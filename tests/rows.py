@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from projections.indexes import prepare
-from projections.querying.queries import Page, Side
+from projections.querying.pages import Page, Side
 from tests.notes import Rig
 
 TENANT = "default"

@@ -166,6 +166,25 @@ class RowParked(NerveError):
         return {"deadLetterId": self.letter, **named}
 
 
+class ViewRebuilding(NerveError):
+    """A view's rows lack a field until they are rebuilt, of which `events` of `total` events are done.
+
+    `view` and `field` are named as clients know them; `state` says what the rebuild does.
+    """
+
+    code = "VIEW_REBUILDING"
+
+    def __init__(self, view: str, field: str, state: str, events: int, total: int) -> None:
+        super().__init__(f"the rows of {view} have no {field!r} yet: {state}")
+        self.view = view
+        self.field = field
+        self.events = events
+        self.total = total
+
+    def details(self) -> dict[str, Any]:
+        return {"view": self.view, "field": self.field, "events": self.events, "total": self.total}
+
+
 class NotIndexed(NerveError):
     """No index serves a query, and the view is too large to be looked through. `remedy` says what would."""
 

@@ -22,7 +22,8 @@ from projections.past.reasons import Reason, causes_of
 from projections.querying.fields import Fields
 from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy
-from projections.querying.queries import Page, ViewReader
+from projections.querying.pages import Page
+from projections.querying.queries import ViewReader
 from projections.row_events import Budget
 from projections.rows import Row, row_key
 

@@ -10,6 +10,7 @@ from eventstore.driver import Database
 from projections.projecting.projector import Projector
 from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rebuilding.leftovers import clear_leftovers
+from projections.row_fields import row_fields
 from projections.standing import consumer_name, rows_topic
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
@@ -55,7 +56,7 @@ class ViewWorker:
 
         def work(view: View[Any]) -> Work:
             leader = partial(lead, view) if lead is not None else None
-            return Work(view_fingerprint(view), partial(handler, view), leader)
+            return Work(view_fingerprint(view), partial(handler, view), leader, row_fields(view))
 
         consumers = {consumer_name(view): work(view) for view in views}
         parts = (database, feed, checkpoints, wakeups)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from domain.kernel.errors import StaleRead, Unavailable, ValidationFailed
+from domain.kernel.errors import StaleRead, Unavailable
 from eventstore.driver import INDEX_NOT_FOUND, unavailable_if_down
 from projections.indexes import check_indexes
 from projections.projecting.parking import EventName, alone
 from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
+from projections.querying.gaps import stored_defaults
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
-from projections.querying.ordering import Order, OrderBy, parse_order
+from projections.querying.ordering import OrderBy, parse_order
+from projections.querying.pages import Page, Side, page_size
 from projections.querying.searching import parse_search
 from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
 from projections.standing import ViewStanding
@@ -29,33 +30,18 @@ from subscriptions.messages import Place
 PROMPT = 0.02
 """Seconds in which a view that is kept up to date has what was just written, on a machine at rest."""
 
-Side = bool | Callable[[], Awaitable[bool]]
-"""Whether there is more on a side of a page: known, or looked up by who wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows in order, and whether there are more on either side of them."""
-
-    rows: Sequence[Row]
-    has_next: Side
-    has_previous: Side
-    order: Order
-
-    def cursor(self, row: Row) -> str:
-        """The cursor of one of the rows."""
-        return self.order.cursor(row)
-
 
 class ViewReader:
     """Reads one view. Every method raises Unavailable where MongoDB does not answer in time.
 
-    A query that no index serves is refused where more than `scan_limit` rows are to be looked through.
+    A query that no index serves is refused where more than `scan_limit` rows are to be looked through. One
+    that needs a field which the rows lack until they are rebuilt raises ViewRebuilding: see `RowGaps`.
     Making a reader raises DeclarationError where the view filters or sorts by what cannot be compared.
     """
 
     def __init__(self, standing: ViewStanding, scan_limit: int | None = SCAN_LIMIT) -> None:
         check_indexes(standing.view)
+        stored_defaults(standing.view)
         self._guard = ScanGuard(standing.view, scan_limit)
         self.view = standing.view
         self._standing = standing
@@ -126,13 +112,17 @@ class ViewReader:
     async def _row(self, tenant: str, id: str, fields: Fields | None, *needed: str) -> Row | None:
         rows = await self._standing.rows()
         with unavailable_if_down():
-            return await rows.find_one({"_id": row_key(tenant, id)}, projection(fields, "_gone", *needed))
+            shown = projection(fields, "_gone", *needed)
+            found = await rows.find_one({"_id": row_key(tenant, id)}, shown)
+        gaps = self._standing.gaps(rows)
+        return found if found is None or gaps is None else gaps.fill(found)
 
     async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, even if they are gone."""
         stored = await self._standing.rows()
         with unavailable_if_down():
-            return list(await stored.find({"_id": {"$in": keys}}).to_list(None))
+            found = await stored.find({"_id": {"$in": keys}}).to_list(None)
+        return self._standing.filled(stored, found)
 
     async def page(
         self,
@@ -154,10 +144,13 @@ class ViewReader:
         `unchanged_since` they are of those rows alone that have not changed behind that position.
         Raises ValidationFailed at ``filter``, ``orderBy`` or the argument that is wrong, and NotIndexed.
         """
-        size, backward = _size(first, last), last is not None
+        size, backward = page_size(first, last), last is not None
         parsed = parse_filter(self.view, filter)
         by = parse_order(self.view, order, filter=parsed, search=search)
         listed = {**_live(tenant, unchanged_since), **parse_search(self.view, search)}
+        searched = self.view.search if search is not None else ()
+        stored = await self._standing.rows()
+        parsed = self._standing.adapted(stored, parsed, (*by.names, *searched))
         within = [to_mongo(parsed)]
         sides: list[Side] = [False, False]
         for side, cursor in enumerate((after, before)):
@@ -166,15 +159,15 @@ class ViewReader:
                 within.append(by.behind(cursor, path, backward=bool(side)))
                 beyond = by.behind(cursor, path, backward=not side, at=True)
                 sides[side] = partial(self._any, {**listed, "$and": [within[0], beyond]})
-        wanted, stored = {**listed, "$and": within}, await self._standing.rows()
+        wanted = {**listed, "$and": within}
         if search is None:
             await self._guard.check(stored, tenant, parsed, by)
         found = stored.find(wanted, projection(fields, *by.names)).sort(by.sort(backward=backward))
         with self._answering():
             rows = await found.limit(size + 1).to_list(None)
         sides[not backward] = len(rows) > size
-        rows = rows[:size]
-        return Page(rows[::-1] if backward else rows, sides[1], sides[0], by)
+        page = self._standing.filled(stored, rows[:size])
+        return Page(page[::-1] if backward else page, sides[1], sides[0], by)
 
     async def _any(self, wanted: Mapping[str, Any]) -> bool:
         stored = await self._standing.rows()
@@ -188,14 +181,16 @@ class ViewReader:
 
         What changed last comes first. A row may be further on than `position`. Raises NotIndexed.
         """
-        wanted = {**_live(tenant), **to_mongo(filter)}
+        stored = await self._standing.rows()
+        adapted = self._standing.adapted(stored, filter)
+        wanted = {**_live(tenant), **to_mongo(adapted)}
         if position is not None:
             wanted["_created"] = {"$lte": position}
-        stored = await self._standing.rows()
-        await self._guard.check(stored, tenant, filter)
+        await self._guard.check(stored, tenant, adapted)
         found = stored.find(wanted).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
-            return list(await found.limit(limit or 0).to_list(None))
+            rows = await found.limit(limit or 0).to_list(None)
+        return self._standing.filled(stored, rows)
 
     async def places(self, tenant: str, filter: Filter) -> list[tuple[str, Place]]:
         """The id and the last change of each row for which `filter` holds, the latest first.
@@ -203,8 +198,9 @@ class ViewReader:
         Raises NotIndexed.
         """
         stored = await self._standing.rows()
-        await self._guard.check(stored, tenant, filter)
-        wanted = {**_live(tenant), **to_mongo(filter)}
+        adapted = self._standing.adapted(stored, filter)
+        await self._guard.check(stored, tenant, adapted)
+        wanted = {**_live(tenant), **to_mongo(adapted)}
         found = stored.find(wanted, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return [(row["id"], place(row)) for row in await found.to_list(None)]
@@ -214,7 +210,8 @@ class ViewReader:
         stored = await self._standing.rows()
         found = stored.find({"_tenant": tenant, "_position": {"$gte": position}}).sort(BY_CHANGE)
         with unavailable_if_down():
-            return list(await found.limit(limit).to_list(None))
+            rows = await found.limit(limit).to_list(None)
+        return self._standing.filled(stored, rows)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
@@ -222,9 +219,11 @@ class ViewReader:
         """How many rows match. Raises ValidationFailed at ``filter`` or ``search``, and NotIndexed."""
         parsed = parse_filter(self.view, filter)
         wanted = {**_live(tenant), **parse_search(self.view, search)}
+        stored = await self._standing.rows()
+        searched = self.view.search if search is not None else ()
+        parsed = self._standing.adapted(stored, parsed, searched)
         if parsed != EVERYTHING:
             wanted |= to_mongo(parsed)
-        stored = await self._standing.rows()
         if search is None:
             await self._guard.check(stored, tenant, parsed)
         with self._answering():
@@ -246,6 +245,7 @@ class ViewReader:
     ) -> set[str]:
         """The ids of all rows that match and have not changed behind a position. Raises as `count`."""
         parsed, stored = parse_filter(self.view, filter), await self._standing.rows()
+        parsed = self._standing.adapted(stored, parsed)
         await self._guard.check(stored, tenant, parsed)
         wanted = {**_live(tenant, unchanged_since), **to_mongo(parsed)}
         with unavailable_if_down():
@@ -282,13 +282,3 @@ class ViewReader:
 def _live(tenant: str, unchanged_since: int | None = None) -> dict[str, Any]:
     live: dict[str, Any] = {"_tenant": tenant, "_gone": False}
     return live if unchanged_since is None else {**live, "_position": {"$lte": unchanged_since}}
-
-
-def _size(first: int | None, last: int | None) -> int:
-    if (first is None) == (last is None):
-        raise ValidationFailed("give either 'first' or 'last'", ("first",))
-    size = first if first is not None else last
-    assert size is not None
-    if size < 0:
-        raise ValidationFailed("a page cannot have less than no rows", ("first" if last is None else "last",))
-    return size

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eventstore.driver import Document, aggregate, unavailable_if_down
+from eventstore.driver import Collection, Document, aggregate, unavailable_if_down
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.ordering import Order, OrderBy, parse_order
-from projections.querying.queries import Page
+from projections.querying.pages import Page
 from projections.rows import Row, row_key
 from projections.standing import ViewStanding
 
@@ -43,7 +43,7 @@ class Wanted:
 class RelatedRows:
     """Reads one view by what its rows belong to. Methods raise Unavailable where MongoDB does not answer.
 
-    What no index serves is refused as by a `ViewReader`.
+    What no index serves is refused as by a `ViewReader`, and so is a field that rows lack.
     """
 
     def __init__(self, standing: ViewStanding, scan_limit: int | None = SCAN_LIMIT) -> None:
@@ -57,7 +57,7 @@ class RelatedRows:
         rows = await self._standing.rows()
         with unavailable_if_down():
             found = await rows.find(wanted, projection(fields, "id")).to_list(None)
-        return {row["id"]: row for row in found}
+        return {row["id"]: row for row in self._standing.filled(rows, found)}
 
     async def pages(self, tenant: str, owners: Sequence[str], wanted: Wanted, limit: int) -> dict[str, Page]:
         """The page of each owner, by its id, of the tenant's rows: up to `limit` rows in all.
@@ -65,7 +65,7 @@ class RelatedRows:
         Where there are more, the last pages miss some. Whether rows are beyond the cursor that a page begins
         at, `beyond` says. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and NotIndexed.
         """
-        by, parts = await self._listed(tenant, owners, wanted)
+        stored, by, parts = await self._listed(tenant, owners, wanted)
         if wanted.after is not None:
             parts.append(by.behind(wanted.after, ("after",)))
         if wanted.before is not None:
@@ -77,8 +77,8 @@ class RelatedRows:
             pipeline.append({"$project": shown})
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
         pipeline = [*_matching(tenant, parts), *pipeline]
-        for owner, row in await self._of_each(owners, wanted.by, pipeline, limit + len(owners)):
-            pages[owner].append(row)
+        for owner, row in await self._of_each(stored, owners, wanted.by, pipeline, limit + len(owners)):
+            pages[owner] += self._standing.filled(stored, [row])
         if wanted.backward:
             return {
                 owner: Page(rows[:size][::-1], False, len(rows) > size, by) for owner, rows in pages.items()
@@ -87,13 +87,13 @@ class RelatedRows:
 
     async def beyond(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
         """The owners with rows at or beyond the cursor that their page begins at. Raises as `pages`."""
-        by, parts = await self._listed(tenant, owners, wanted)
+        stored, by, parts = await self._listed(tenant, owners, wanted)
         if wanted.beginning is None:
             return set()
         path = ("before" if wanted.backward else "after",)
         parts.append(by.behind(wanted.beginning, path, backward=not wanted.backward, at=True))
         pipeline = [*_matching(tenant, parts), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
-        found = await self._of_each(owners, wanted.by, pipeline, len(owners))
+        found = await self._of_each(stored, owners, wanted.by, pipeline, len(owners))
         return {owner for owner, _ in found}
 
     async def counts(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> dict[str, int]:
@@ -101,27 +101,28 @@ class RelatedRows:
 
         Raises as `pages`.
         """
-        _, parts = await self._listed(tenant, owners, wanted)
+        stored, _, parts = await self._listed(tenant, owners, wanted)
         pipeline = [*_matching(tenant, parts), {"$count": "rows"}]
-        counts = await self._of_each(owners, wanted.by, pipeline, len(owners))
+        counts = await self._of_each(stored, owners, wanted.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
 
     async def _listed(
         self, tenant: str, owners: Sequence[str], wanted: Wanted
-    ) -> tuple[Order, list[Document]]:
-        """The order of each owner's list, and the MongoDB filters of what is in it."""
+    ) -> tuple[Collection, Order, list[Document]]:
+        """Where the rows are, the order of each owner's list, and the MongoDB filters of what is in it."""
         parsed = parse_filter(self._view, wanted.filter)
         order = parse_order(self._view, wanted.order, filter=parsed)
+        stored = await self._standing.rows()
+        parsed = self._standing.adapted(stored, parsed, (wanted.by, *order.names))
         of_owners = AllOf((Condition(wanted.by, "in", list(owners)), parsed))
-        await self._guard.check(await self._standing.rows(), tenant, of_owners, order)
-        return replace(order, view=f"{self._view.name} by {wanted.by}"), [to_mongo(parsed)]
+        await self._guard.check(stored, tenant, of_owners, order)
+        return stored, replace(order, view=f"{self._view.name} by {wanted.by}"), [to_mongo(parsed)]
 
     async def _of_each(
-        self, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
+        self, stored: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
     ) -> list[tuple[str, Document]]:
         """What the pipeline gives for each owner's rows, with the owner; `limit` in all."""
-        rows = await self._standing.rows()
-        lookup = {"from": rows.name, "localField": "owner", "foreignField": by, "as": "row"}
+        lookup = {"from": stored.name, "localField": "owner", "foreignField": by, "as": "row"}
         stages: list[Document] = [
             # From any row, and so from none if there are none. Not a literal, a $ would begin an expression.
             {"$limit": 1},
@@ -132,7 +133,7 @@ class RelatedRows:
             {"$limit": limit},
         ]
         with unavailable_if_down():
-            found = await aggregate(rows, stages)
+            found = await aggregate(stored, stages)
         return [(one["owner"], one["row"]) for one in found]
 
 

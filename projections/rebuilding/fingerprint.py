@@ -7,7 +7,7 @@ from typing import Any
 from eventstore.fingerprint import code_fingerprint, modules_of
 from projections.view import View
 
-QUERY_SIDE = ("single", "filters", "orders", "indexes", "search", "links", "description")
+QUERY_SIDE = ("single", "filters", "orders", "indexes", "search", "links", "defaults", "description")
 """What a view declares of how its rows are found and shown, which leaves the rows as they are."""
 
 

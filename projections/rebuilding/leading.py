@@ -15,6 +15,7 @@ from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rebuilding.leftovers import clear_leftovers
 from projections.rebuilding.rebuild import Over, Rebuild
 from projections.rebuilding.site import Site
+from projections.row_fields import row_fields
 from projections.rows import collection
 from projections.standing import consumer_name
 from projections.view import View
@@ -62,7 +63,7 @@ class Leader:
                 number = known[0].number
                 await generations.resume(name, number)
             else:
-                number = await generations.begin(name, code, self._partitions)
+                number = await generations.begin(name, code, self._partitions, row_fields(view))
         except InvariantViolated:
             return False
         self._site.wakeups.announce(TOPIC, 1)

@@ -12,6 +12,7 @@ from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rebuilding.leading import Leader
 from projections.rebuilding.site import Site
 from projections.rebuilding.status import ViewStatus, to_status
+from projections.row_fields import row_fields
 from projections.rows import collection
 from projections.standing import consumer_name
 from projections.view import View
@@ -51,7 +52,8 @@ class Rebuilds:
         if unread := standing.unread:
             raise InvariantViolated(_unread(name, unread))
         code = view_fingerprint(view)
-        number = await self._site.generations.begin(consumer_name(view), code, self._partitions)
+        begun = (consumer_name(view), code, self._partitions, row_fields(view))
+        number = await self._site.generations.begin(*begun)
         self._site.wakeups.announce(TOPIC, 1)
         return number
 

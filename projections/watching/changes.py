@@ -39,19 +39,19 @@ class _ChangedRows:
         stored, upto = await self._standing.reached()
         if upto <= after:
             return (), after
-        rows = await _between(stored, after, upto, limit)
+        rows = await self._between(stored, after, upto, limit)
         if len(rows) < limit:
             return rows, upto
         cut = self.position(rows[-1])
         whole = [row for row in rows if self.position(row) < cut]
         # More rows than asked for may have changed at one position; they stay together.
-        return (whole, cut - 1) if whole else (await _between(stored, after, cut, 0), cut)
+        return (whole, cut - 1) if whole else (await self._between(stored, after, cut, 0), cut)
 
-
-async def _between(stored: Collection, after: int, upto: int, limit: int) -> Sequence[Row]:
-    found = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
-    with unavailable_if_down():
-        return await found.limit(limit).to_list(None)
+    async def _between(self, stored: Collection, after: int, upto: int, limit: int) -> Sequence[Row]:
+        found = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
+        with unavailable_if_down():
+            rows = await found.limit(limit).to_list(None)
+        return self._standing.filled(stored, rows)
 
 
 class LiveChanges(Tail[Row]):

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from domain.kernel.errors import Unavailable
+from domain.kernel.errors import Unavailable, ViewRebuilding
 from projections.querying.queries import ViewReader
 from projections.rows import Row, place, row_key
 from projections.watching.dispatcher import Dispatcher
@@ -267,6 +267,10 @@ class Watched:
             try:
                 async with self._lock:
                     await self._refresh()
+            except ViewRebuilding as error:
+                # What is read now has not the fields that were asked for: nobody can say what changed.
+                self.fail(error)
+                return
             except Exception as error:
                 if not isinstance(error, Unavailable):
                     logger.exception("subscribers cannot be told of rows that were made anew for now")

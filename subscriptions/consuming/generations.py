@@ -23,6 +23,10 @@ No two of them have the same remainder by it, so that what each makes has a plac
 """
 
 
+Output = Mapping[str, str]
+"""What describes what a generation makes: see `Generation.output`."""
+
+
 class Change(NamedTuple):
     """What an update sets, and takes out."""
 
@@ -42,16 +46,20 @@ class Generations:
     def __init__(self, database: Database) -> None:
         self._consumers = database[CONSUMERS]
 
-    async def open(self, consumer: str, code: str = "", partitions: int = 1) -> Standing:
+    async def open(
+        self, consumer: str, code: str = "", partitions: int = 1, output: Output | None = None
+    ) -> Standing:
         """How the consumer stands; with a first active generation at position 0 where it has none."""
 
         def decide(seen: Standing) -> Change | None:
             number = seen.last + 1
-            return None if seen.active else _begun(number, State.ACTIVE, code, partitions, active=number)
+            if seen.active:
+                return None
+            return _begun(number, State.ACTIVE, code, partitions, output, active=number)
 
         return await self._change(consumer, decide)
 
-    async def begin(self, consumer: str, code: str, partitions: int = 1) -> int:
+    async def begin(self, consumer: str, code: str, partitions: int = 1, output: Output | None = None) -> int:
         """Begin to build another generation beside the active one; its number.
 
         A cancelled one is removed, and a kept one whose place is needed. Raises InvariantViolated where one
@@ -69,7 +77,8 @@ class Generations:
                 for one in seen.generations.values()
                 if one.state is State.CANCELLED or one.number % SLOTS == number % SLOTS
             ]
-            return _begun(number, State.BUILDING, code, partitions)._replace(unset=_places(over))
+            begun = _begun(number, State.BUILDING, code, partitions, output)
+            return begun._replace(unset=_places(over))
 
         return (await self._change(consumer, decide)).last
 
@@ -237,11 +246,15 @@ def _update(change: Change) -> dict[str, Any]:
     }
 
 
-def _begun(number: int, state: State, code: str, partitions: int, **also: int) -> Change:
+def _begun(
+    number: int, state: State, code: str, partitions: int, output: Output | None, **also: int
+) -> Change:
     """A generation that nobody has worked on."""
     place = f"generations.{number}"
     shares = {str(index): {"position": 0, "epoch": 0} for index in range(partitions)}
-    fresh = {"state": state.value, "code": code, "partitions": shares}
+    fresh: dict[str, Any] = {"state": state.value, "code": code, "partitions": shares}
+    if output is not None:
+        fresh["output"] = dict(output)
     set_ = {"last": number, **also, **{f"{place}.{name}": value for name, value in fresh.items()}}
     return Change(set_, date=[f"{place}.begun_at"])
 

@@ -17,7 +17,7 @@ from eventstore.driver import Database
 from subscriptions.backoff import Backoff
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.consumer import Consumer, Handler
-from subscriptions.consuming.generations import Generations
+from subscriptions.consuming.generations import Generations, Output
 from subscriptions.consuming.leases import Lease, Leases
 from subscriptions.consuming.sharing import Key, Seat, next_seat, seats
 from subscriptions.feed import Feed
@@ -41,6 +41,8 @@ SLACK = 0.01
 class Work(NamedTuple):
     """How a process works on a consumer: with which code, by which handler, made anew for each partition.
 
+    `output` describes what that makes: see `Generation.output`.
+
     `lead`, where it is given, runs beside the handler of a generation's first partition, as long as that is
     held: so one process does whatever is to be done once for a generation. It is cancelled when it is noticed
     that the lease is lost, so for a moment there may be two: what it does is to be guarded by its lease. What
@@ -50,6 +52,7 @@ class Work(NamedTuple):
     code: str
     handler: Callable[[], Handler]
     lead: Callable[[Lease], Coroutine[Any, Any, None]] | None = None
+    output: Output | None = None
 
 
 class Group:
@@ -134,8 +137,9 @@ class Group:
         standings = await self._checkpoints.standings(self._consumers)
         for name, standing in standings.items():
             if standing.active is None:
-                code = self._consumers[name].code
-                standings[name] = await self._generations.open(name, code, self._partitions)
+                work = self._consumers[name]
+                begun = self._generations.open(name, work.code, self._partitions, work.output)
+                standings[name] = await begun
             self._wakeups.beat(name, standings[name].position, standings[name].revision)
         seen = list(seats(standings.values(), self._builds))
         await self._keep(seen)

@@ -1,7 +1,7 @@
 """How a durable consumer stands: its generations, and how far each is. One document holds it.
 
     {_id: "view.tasks", revision, last: 4, active: 3,
-     generations: {"3": {state, code, begun_at, notes, switched, approved, proven,
+     generations: {"3": {state, code, output, begun_at, notes, switched, approved, proven,
                          partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
                    "4": {…}}}
 
@@ -92,6 +92,7 @@ class PartitionStanding:
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it.
+    `output` describes what it makes, in the words of whoever began it; None where that was not said.
 
     `switched` is how far all was when it took the place of another one, 0 where it did not. It is `approved`
     to do so whatever speaks against it, and `proven` once another one has taken its place.
@@ -106,6 +107,7 @@ class Generation:
     switched: int = 0
     approved: bool = False
     proven: bool = False
+    output: Mapping[str, str] | None = None
 
     @property
     def position(self) -> int:
@@ -187,6 +189,7 @@ def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Genera
         stored.get("switched", 0),
         stored.get("approved", False),
         stored.get("proven", False),
+        stored.get("output"),
     )
 
 

@@ -14,7 +14,7 @@ STATUS = """
     name lag
     generations {
       number state phase begunAt events total rate secondsLeft
-      comparison { same different missing extra moving examples { id verdict fields } }
+      comparison { same different missing extra moving examples { row verdict fields } }
     }
 """
 

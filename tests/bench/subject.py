@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.settings import load_settings
-from projections.querying.queries import Page, ViewReader
+from projections.querying.pages import Page
+from projections.querying.queries import ViewReader
 
 
 def usual() -> Starlette:

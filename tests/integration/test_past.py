@@ -21,7 +21,7 @@ from domain.meters.commands import ReportCount, ReportLabels
 from domain.subjects.commands import EraseSubject
 from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
-from projections.querying.queries import Page
+from projections.querying.pages import Page
 from projections.rows import fields
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
 from tests.rows import sides

@@ -22,7 +22,7 @@ from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent
 from eventstore.reading.query import EventQuery
-from projections.querying.queries import Side
+from projections.querying.pages import Side
 from subscriptions.events import EventMessage, Happened
 from subscriptions.messages import Place
 

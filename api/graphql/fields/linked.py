@@ -14,7 +14,7 @@ from api.graphql.fields.connections import connection_value, page_size, past_con
 from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from api.graphql.running.selections import Linked
 from projections.querying.fields import Fields
-from projections.querying.queries import Page
+from projections.querying.pages import Page
 from projections.querying.related import Wanted
 from projections.rows import Row
 from projections.view import View

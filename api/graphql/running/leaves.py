@@ -90,10 +90,10 @@ class LeafExecutor(CheckedExecutor):
     ) -> Any:
         leaf = self._leaves[parent_type.name].get(field_details_list[0].node.name.value)
         if leaf is not None:
-            value = source.get(leaf.key)
-            if value is None and leaf.nullable:
-                return None
             try:
+                value = source.get(leaf.key)
+                if value is None and leaf.nullable:
+                    return None
                 written = leaf.coerce(value)
             except Exception:
                 written = None

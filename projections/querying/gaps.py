@@ -1,0 +1,136 @@
+"""Rows of a generation that lack fields which the view declares by now, until it is rebuilt.
+
+Such a field is read with the default that the view declares for it, and refused with ViewRebuilding where it
+declares none: no reader takes what was never folded for a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from domain.kernel.errors import DeclarationError, UnfitValue, ViewRebuilding
+from domain.kernel.field_types import record_type
+from domain.kernel.stored_values import encoder
+from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter, Not, to_predicate
+from projections.row_fields import row_fields, unreadable_fields
+from projections.rows import Row
+from projections.view import View
+from subscriptions.consuming.standing import Standing, State
+
+NOTHING = AnyOf(())
+"""The filter that no row meets."""
+
+
+@cache
+def stored_defaults(view: View[Any]) -> Mapping[str, Any]:
+    """The view's defaults as rows store them.
+
+    Raises DeclarationError for one that is not of its field's type.
+    """
+    row: Any = view.row
+    fields = record_type(row).fields
+    found: dict[str, Any] = {}
+    for name, value in view.defaults.items():
+        encode = encoder(fields[name].type)
+        try:
+            found[name] = value if encode is None else encode(value)
+        except UnfitValue as error:
+            raise DeclarationError(f"view {view.name!r}: the default of {name!r}: {error}") from None
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RowGaps:
+    """The fields that rows lack: `defaults` are read for some, `refuse` makes the error for the others."""
+
+    defaults: Mapping[str, Any]
+    refused: frozenset[str]
+    refuse: Callable[[str], ViewRebuilding]
+
+    def fill(self, row: Row) -> Row:
+        """The row with the defaults; to read another missing field raises ViewRebuilding."""
+        return _OldRow(row, self)
+
+    def adapt(self, filter: Filter) -> Filter:
+        """The filter for rows that lack the fields. Raises ViewRebuilding."""
+        match filter:
+            case Condition(field, _, _) if field in self.refused:
+                raise self.refuse(field)
+            case Condition(field, _, _) if field in self.defaults:
+                return EVERYTHING if to_predicate(filter)(self.defaults) else NOTHING
+            case Condition():
+                return filter
+            case Not(part):
+                return Not(self.adapt(part))
+            case AllOf(parts):
+                return AllOf(tuple(map(self.adapt, parts)))
+            case AnyOf(parts):
+                return AnyOf(tuple(map(self.adapt, parts)))
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raises ViewRebuilding for a field that rows lack: no index holds its default."""
+        for name in names:
+            if name in self.refused or name in self.defaults:
+                raise self.refuse(name)
+
+
+class _OldRow(dict[str, Any]):
+    """A row that raises ViewRebuilding where a field is read that it lacks."""
+
+    __slots__ = ("_gaps",)
+
+    def __init__(self, row: Row, gaps: RowGaps) -> None:
+        super().__init__({name: value for name, value in row.items() if name not in gaps.refused})
+        self.update(gaps.defaults)
+        self._gaps = gaps
+
+    def __missing__(self, name: str) -> Any:
+        if name in self._gaps.refused:
+            raise self._gaps.refuse(name)
+        raise KeyError(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value; `default` where the view declares no such field either."""
+        return self[name] if name in self or name in self._gaps.refused else default
+
+
+def row_gaps(view: View[Any], standing: Standing) -> RowGaps | None:
+    """What the active generation lacks of the fields that the view declares; None where that is nothing.
+
+    Of a generation that was begun before nerve kept its fields it is not known that it lacks any.
+    """
+    active = None if standing.active is None else standing.generations[standing.active]
+    if active is None or active.output is None or active.output == row_fields(view):
+        return None
+    lacking = unreadable_fields(view, active.output)
+    if not lacking:
+        return None
+    defaults = {name: value for name, value in stored_defaults(view).items() if name not in active.output}
+    refused = lacking - defaults.keys()
+    return RowGaps(defaults, refused, partial(_refusal, view.name, standing))
+
+
+def _refusal(view: str, standing: Standing, field: str) -> ViewRebuilding:
+    unread = standing.unread
+    if unread is None:
+        state = "they were folded by code without it, and no rebuild is running"
+    elif unread.state is State.HELD:
+        state = "the rows with it are held until they are approved"
+    else:
+        state = f"a rebuild has folded {unread.events} of about {total_events(standing)} events"
+    events = 0 if unread is None else unread.events
+    return ViewRebuilding(_client_name(view), _client_name(field), state, events, total_events(standing))
+
+
+def total_events(standing: Standing) -> int:
+    """How many events the generation that is furthest has folded."""
+    return max(one.events for one in standing.generations.values())
+
+
+def _client_name(name: str) -> str:
+    """The name in the API."""
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))

@@ -1,0 +1,253 @@
+"""B2: fields that the rows lack until they are rebuilt are read with their default, or refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.kernel import RecordedEvent
+from domain.kernel.errors import DeclarationError, ViewRebuilding
+from projections.querying.filters import parse_filter
+from projections.querying.gaps import stored_defaults
+from projections.querying.related import RelatedRows, Wanted
+from projections.rebuilding.rebuild import Rebuild
+from projections.view import View
+from projections.watching.held import Snapshot
+from tests.integration.test_rebuild import _not_yet, in_use, some_notes
+from tests.integration.test_rebuild_held import broken, held
+from tests.notes import NoteRow, Rig, open_rig, view
+
+NOTES = 4
+
+
+class HotRow(NoteRow):
+    """The rows of the next version."""
+
+    hot: bool
+    owner: str | None
+
+
+def apply_hot(id: str, row: Any, event: RecordedEvent) -> Any:
+    after = view.apply(id, row, event)
+    return None if after is None else {**after, "hot": after["score"] > 0, "owner": "note-0"}
+
+
+def next_version(**options: Any) -> View[Any]:
+    """The view with two new fields, as filters and orders too."""
+    return replace(
+        view,
+        row=HotRow,
+        apply=apply_hot,
+        filters=(*view.filters, "hot", "owner"),
+        orders=(*view.orders, "hot"),
+        search=("text", "owner"),
+        **options,
+    )
+
+
+hot = next_version()
+hot_by_default = next_version(defaults={"hot": False})
+
+
+@asynccontextmanager
+async def reading(version: View[Any], places: tuple[str, str, str]) -> AsyncIterator[Rig]:
+    """A process that reads the rows of the version before, with no worker beside it."""
+    async with open_rig(*places, poll_interval=0.05, view=version) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def places(mongo_url: str, redis_url: str, database: str) -> tuple[str, str, str]:
+    """A database whose rows the version before has made."""
+    async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
+        await some_notes(rig, NOTES)
+        await rig.projected()
+    return mongo_url, redis_url, database
+
+
+def related(rig: Rig) -> RelatedRows:
+    return RelatedRows(rig.standing)
+
+
+FIELD_READS: dict[str, Callable[[Rig], Awaitable[Any]]] = {
+    "filter": lambda rig: rig.reader.page("default", {"hot": {"eq": True}}, first=5),
+    "filter inside": lambda rig: rig.reader.page(
+        "default", {"not": {"or": [{"hot": {"ne": True}}]}}, first=5
+    ),
+    "order": lambda rig: rig.reader.page("default", order=[("hot", "desc")], first=5),
+    "search": lambda rig: rig.reader.page("default", search="note", first=5),
+    "count": lambda rig: rig.reader.count("default", {"hot": {"isNull": True}}),
+    "count of a search": lambda rig: rig.reader.count("default", search="note"),
+    "ids": lambda rig: rig.reader.ids("default", {"hot": {"eq": False}}, unchanged_since=99),
+    "places": lambda rig: rig.reader.places("default", parse_filter(hot, {"hot": {"eq": False}})),
+    "linked pages": lambda rig: related(rig).pages("default", ["note-0"], Wanted("owner", 5), 9),
+    "linked counts": lambda rig: related(rig).counts("default", ["note-0"], Wanted("owner", 5)),
+    "linked filter": lambda rig: related(rig).counts(
+        "default", ["x"], Wanted("text", 5, {"hot": {"eq": True}})
+    ),
+}
+
+
+@pytest.mark.parametrize("read", FIELD_READS.values(), ids=FIELD_READS)
+async def test_b2_a_query_that_needs_a_new_field_is_refused(
+    places: tuple[str, str, str], read: Callable[[Rig], Awaitable[Any]]
+) -> None:
+    async with reading(hot, places) as rig:
+        with pytest.raises(ViewRebuilding) as refused:
+            await read(rig)
+        assert refused.value.code == "VIEW_REBUILDING"
+        assert refused.value.details().keys() == {"view", "field", "events", "total"}
+        assert "no rebuild is running" in str(refused.value)
+
+
+async def rows_of(rig: Rig) -> list[Any]:
+    """The same row by every way that leads to rows."""
+    one = await rig.reader.get("default", "note-0")
+    some = await rig.reader.get("default", "note-0", fields=frozenset({"text", "hot"}))
+    page = await rig.reader.page("default", {"id": {"eq": "note-0"}}, first=1)
+    matching = await rig.reader.matching("default", parse_filter(view, {"id": {"eq": "note-0"}}))
+    stored = await rig.reader.stored_rows(["default/note-0"])
+    changed = [row for row in await rig.reader.changed_since("default", 0, 99) if row["id"] == "note-0"]
+    by_id = (await related(rig).get("default", ["note-0"]))["note-0"]
+    linked = await related(rig).pages("default", [stored[0]["text"]], Wanted("text", 9), 99)
+    (pages,) = linked.values()
+    found = [one, some, *page.rows, *matching, *stored, *changed, by_id]
+    return [*found, *(row for row in pages.rows if row["id"] == "note-0")]
+
+
+async def test_b2_a_row_is_read_as_it_is_but_for_the_field_that_it_lacks(
+    places: tuple[str, str, str],
+) -> None:
+    async with reading(hot, places) as rig:
+        rows = await rows_of(rig)
+        assert len(rows) == 8
+        for row in rows:
+            assert row["text"] in "xyz"
+            for name in ("hot", "owner"):
+                with pytest.raises(ViewRebuilding, match=f"the rows of notes have no '{name}' yet"):
+                    row.get(name)
+                with pytest.raises(ViewRebuilding):
+                    row[name]
+            assert row.get("none", 7) == 7
+
+
+async def test_b2_a_field_with_a_default_is_read_and_filtered_by_it(places: tuple[str, str, str]) -> None:
+    async with reading(hot_by_default, places) as rig:
+        assert [row["hot"] for row in await rows_of(rig)] == [False] * 8
+        cold: list[dict[str, Any]] = [
+            {"hot": {"eq": False}},
+            {"not": {"hot": {"eq": True}}},
+            {"hot": {"in": [False, None]}},
+            {"or": [{"hot": {"eq": True}}, {"hot": {"isNull": False}}]},
+        ]
+        for condition in cold:
+            assert await rig.reader.count("default", condition) == NOTES
+            assert await rig.reader.count("default", {"not": condition}) == 0
+            page = await rig.reader.page("default", {"and": [condition, {"links": {"gte": 0}}]}, first=9)
+            assert len(page.rows) == NOTES
+        with pytest.raises(ViewRebuilding, match="'hot'"):
+            await rig.reader.page("default", order=[("hot", "asc")], first=5)
+        with pytest.raises(ViewRebuilding, match="'owner'"):
+            await rig.reader.count("default", {"owner": {"isNull": True}})
+
+
+async def test_b2_it_says_how_far_the_rebuild_is_and_is_read_once_that_is_done(
+    places: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rebuild, "_switch", _not_yet)
+    async with open_rig(*places, poll_interval=0.05, work=True, view=hot) as rig:
+
+        async def refusal() -> ViewRebuilding:
+            with pytest.raises(ViewRebuilding) as refused:
+                await rig.reader.count("default", {"hot": {"eq": True}})
+            return refused.value
+
+        async with asyncio.timeout(30):
+            while "a rebuild has folded 12 of about 12 events" not in str(error := await refusal()):
+                await asyncio.sleep(0.01)
+        assert error.details() == {"view": "notes", "field": "hot", "events": 12, "total": 12}
+        monkeypatch.undo()
+        await in_use(rig, 2)
+        rows = [row for row in (await rig.documents()).values() if row["hot"]]
+        async with asyncio.timeout(30):
+            await rig.reader.wait_for(await rig.log.head(), 10)
+            assert await rig.reader.count("default", {"hot": {"eq": True}}) == len(rows)
+
+
+async def test_b2_it_says_that_the_rows_with_it_are_held(places: tuple[str, str, str]) -> None:
+    both = replace(broken, row=HotRow, filters=(*view.filters, "hot"))
+    async with open_rig(*places, poll_interval=0.05, work=True, view=both) as rig:
+        await held(rig, 2)
+        await rig.reader.position()
+        with pytest.raises(ViewRebuilding, match="the rows with it are held until they are approved"):
+            await rig.reader.count("default", {"hot": {"eq": True}})
+
+
+async def test_b2_live_views_by_a_new_field_are_refused_and_others_go_on(
+    places: tuple[str, str, str],
+) -> None:
+    async with reading(hot, places) as rig:
+        with pytest.raises(ViewRebuilding):
+            async with aclosing(rig.live.watch_many("default", {"hot": {"eq": True}})) as told:
+                await anext(told)
+        async with aclosing(rig.live.watch_many("default", {"text": {"in": ["x", "y", "z"]}})) as told:
+            first = await anext(told)
+            assert isinstance(first, Snapshot)
+            assert len(first.rows) == NOTES
+            with pytest.raises(ViewRebuilding):
+                first.rows[0].get("hot")
+
+
+async def test_b2_who_follows_by_a_field_that_rows_lose_again_is_told(places: tuple[str, str, str]) -> None:
+    """As after a deployment was taken back, in processes that have its code still."""
+    async with open_rig(*places, poll_interval=0.05, work=True, view=hot) as rig:
+        await in_use(rig, 2)
+    async with (
+        reading(hot, places) as rig,
+        aclosing(rig.live.watch_many("default", {"hot": {"in": [True, False]}})) as told,
+    ):
+        first = await anext(told)
+        assert isinstance(first, Snapshot)
+        assert {row["hot"] for row in first.rows} <= {True, False}
+        async with open_rig(*places, poll_interval=0.05, work=True) as back:
+            await in_use(back, 1)
+            with pytest.raises(ViewRebuilding, match="folded by code without it"):
+                await asyncio.wait_for(_to_the_end(told), 30)
+
+
+async def _to_the_end(told: AsyncGenerator[Any, None]) -> None:
+    async for _ in told:
+        """Until it ends."""
+
+
+async def test_b2_a_field_of_another_type_is_one_that_rows_lack(places: tuple[str, str, str]) -> None:
+    class TextRow(NoteRow):
+        score: str  # type: ignore[misc]
+
+    class WiderRow(NoteRow):
+        links: float  # type: ignore[misc]
+        text: str | None  # type: ignore[misc]
+
+    text: Any = TextRow
+    wider: Any = WiderRow
+    async with reading(replace(view, row=text, defaults={"score": "0"}), places) as rig:
+        row = await rig.reader.get("default", "note-0")
+        assert row is not None
+        with pytest.raises(ViewRebuilding):
+            row.get("score")
+    async with reading(replace(view, row=wider), places) as rig:
+        row = await rig.reader.get("default", "note-0")
+        assert row is not None
+        assert (row["text"] in "xyz", row["links"] >= 0) == (True, True)
+
+
+def test_a_default_must_be_of_a_field_and_of_its_type() -> None:
+    with pytest.raises(DeclarationError, match="has defaults of \\['cold'\\], which no row has"):
+        next_version(defaults={"cold": True})
+    with pytest.raises(DeclarationError, match="the default of 'hot'"):
+        stored_defaults(next_version(defaults={"hot": "yes"}))
