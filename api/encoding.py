@@ -20,6 +20,15 @@ def encode_to_keep(message: object) -> bytes:
     return b"%b" % encode(message)
 
 
+class LiveResult(bytes):
+    """An encoded result of a subscription, and the position to resume after it, as its client sees that.
+
+    It is a copy: the memory of the encoder's buffer of 4 kB is not kept with it.
+    """
+
+    position: str | None = None
+
+
 def _moment(value: Any) -> str:
     if isinstance(value, datetime):
         return write_moment(value)

@@ -57,7 +57,8 @@ class RequestContext:
 
     Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
     `selections` are those of the document that is run, `reads` what one execution of it has read.
-    `errors` are those that it reports beside those of its fields.
+    `errors` are those that it reports beside those of its fields. A client that connects again by itself
+    resumes behind `resume_after`, whatever its document says.
     """
 
     services: Services
@@ -66,6 +67,7 @@ class RequestContext:
     selections: Selections = field(default_factory=Selections)
     reads: Reads = field(default_factory=Reads)
     errors: list[GraphQLError] = field(default_factory=list)
+    resume_after: Place | None = None
 
     @property
     def scope(self) -> Scope:
@@ -73,7 +75,18 @@ class RequestContext:
 
     def running(self, selections: Selections) -> RequestContext:
         """The same request for one execution of the document with these selections."""
-        return RequestContext(self.services, self.caller, self.headers, selections)
+        return RequestContext(
+            self.services, self.caller, self.headers, selections, resume_after=self.resume_after
+        )
+
+    def start_of(self, after: str | None) -> Place | None:
+        """The place behind which a subscription begins that has the argument `after`; None: now.
+
+        Raises ValidationFailed where the argument is malformed.
+        """
+        if self.resume_after is not None or after is None:
+            return self.resume_after
+        return self.open(after, "after")
 
     def report(self, error: Exception, info: Info) -> None:
         """Add an error to the response, with the path of the field at `info`, whose value stays."""

@@ -7,6 +7,7 @@ about a stream that is shared by many operations.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from graphql import OperationType
@@ -150,6 +151,8 @@ def _stream(
     if media is None:
         told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
         raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
+    if media is SSE and (last := context.headers.get("last-event-id")):
+        context = replace(context, resume_after=context.open(last, "lastEventId"))
     stream = endpoint.streams.make(media, admission)
     stream.add("", endpoint.subscriptions.open(prepared, context, SoleSink(stream)))
     return StreamResponse(stream, partial(endpoint.streams.close, stream))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from api.encoding import encode
+from api.encoding import LiveResult, encode
 from api.graphql.errors import refusal
 from domain.kernel.errors import Unavailable
 
@@ -59,7 +59,10 @@ def _part(boundary: str) -> Callable[[bytes], bytes]:
 
 
 def _event(result: bytes) -> bytes:
-    return b"event: next\ndata: " + result + b"\n\n"
+    if isinstance(result, LiveResult) and result.position is not None:
+        # A browser sends it back in Last-Event-ID when it connects again.
+        return b"event: next\nid: %b\ndata: %b\n\n" % (result.position.encode(), result)
+    return b"event: next\ndata: %b\n\n" % result
 
 
 _graphql_part, _plain_part = _part("graphql"), _part("-")

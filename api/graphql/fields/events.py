@@ -140,7 +140,7 @@ class _Follow:
     ) -> SharedSource[Happened]:
         context = info.context
         query = _query(filter, context)
-        place = None if after is None else context.open(after, "after")
+        place = context.start_of(after)
         begin = partial(context.services.events.open, context.scope.tenant, query, place)
         return SharedSource(begin, partial(self._told, context))
 

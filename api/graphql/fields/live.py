@@ -192,7 +192,7 @@ def _shared(
             case _:
                 return status(message, context)
 
-    place = None if after is None else context.open(after, "after")
+    place = context.start_of(after)
     live, tenant = context.services.live[view.name], context.scope.tenant
     return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from api.encoding import encode, encode_to_keep
+from api.encoding import LiveResult, encode
 from api.graphql.context import RequestContext
 from api.graphql.errors import failure
 from api.graphql.running.execution import CACHED_DOCUMENTS, Executor, Prepared, Refused, Stream
@@ -72,15 +72,22 @@ class _Rendered:
         self._told = told
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
-        result = self._result(self._told(message))
-        return encode_to_keep(result) if isinstance(result, dict) else _encoded(result)
+        source = self._told(message)
+        result = self._result(source)
+        return _encode(source, result) if isinstance(result, dict) else _encode_later(source, result)
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
         return [failure(GraphQLError(str(error), original_error=error))]
 
 
-async def _encoded(result: Awaitable[dict[str, Any]]) -> bytes:
-    return encode_to_keep(await result)
+def _encode(source: Mapping[str, Any], result: dict[str, Any]) -> LiveResult:
+    encoded = LiveResult(encode(result))
+    encoded.position = source.get("position")
+    return encoded
+
+
+async def _encode_later(source: Mapping[str, Any], result: Awaitable[dict[str, Any]]) -> LiveResult:
+    return _encode(source, await result)
 
 
 class _Refused:
