@@ -11,7 +11,7 @@ from domain.kernel.errors import RowParked
 from projections.projecting.parking import EventName, letter_id, parked_in
 from projections.rows import Row
 
-AT_LEAST = ("id", "_position", "_version", "_parked")
+AT_LEAST = ("_position", "_version", "_parked")
 """The stored fields of a row that tell whether it holds enough."""
 
 
@@ -27,13 +27,13 @@ class AtLeast(NamedTuple):
             return True
         return self.event is not None and row.get("_version", 0) >= self.event.version
 
-    def check(self, view: str, row: Row) -> None:
-        """Raise RowParked where one of these events waits in the row."""
+    def check(self, view: str, id: str | None, row: Row) -> None:
+        """Raise RowParked where one of these events waits in the row `id`, None where rows are not known."""
         for parked in parked_in(row):
             is_wanted = self.event is None or parked.stream == self.event.stream
             if is_wanted and parked.position <= self.position:
-                letter = letter_id(view, row.get("id"), parked.name)
-                raise RowParked(view, row.get("id"), parked.stream, parked.version, letter)
+                letter = letter_id(view, id, parked.name)
+                raise RowParked(view, id, parked.stream, parked.version, letter)
 
 
 async def wait_briefly(seconds: float, what: Awaitable[object]) -> None:

@@ -87,7 +87,7 @@ class ViewReader:
                 finally:
                     reaching.cancel()
         if row is not None:
-            wanted.check(self.view.name, row)
+            wanted.check(self.view.name, id, row)
         if event is not None and self.view.key is not by_stream:
             await self._check_alone(tenant, wanted, event)
         return None if row is None or row["_gone"] else row
@@ -107,7 +107,7 @@ class ViewReader:
         with unavailable_if_down():
             waiting = await rows.find(named, {"_id": 0, "_parked": 1}).to_list(None)
         for row in waiting:
-            wanted.check(self.view.name, row)
+            wanted.check(self.view.name, None, row)
 
     async def _row(self, tenant: str, id: str, fields: Fields | None, *needed: str) -> Row | None:
         rows = await self._standing.rows()

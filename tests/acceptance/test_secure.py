@@ -24,6 +24,7 @@ from api.servers.replica_set import NAME
 from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
+from domain.documents.commands import CreateDocument
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError
 from domain.subjects.commands import EraseSubject
@@ -130,6 +131,8 @@ async def _use(settings: Settings) -> None:
             await nerve.bus.dispatch(Envelope(RegisterAgent(id=f"agent-{number}", name="a")))
         for state in (AgentState.BUSY, AgentState.IDLE) * 3:
             await nerve.bus.dispatch(Envelope(ChangeAgentState(id="agent-1", state=state)))
+        document = CreateDocument(title="a", content={}, subject_id="agent-1")
+        await nerve.bus.dispatch(Envelope(document))
         last = await nerve.bus.dispatch(Envelope(EraseSubject(subject="agent-1")))
         for reader in nerve.readers.values():
             await reader.wait_for(last.position, 30)
