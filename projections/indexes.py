@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import DeclarationError
 from eventstore.driver import INDEX_NOT_FOUND, Collection, time_limit, unavailable_if_down
-from projections.querying.kinds import Kind, kinds
+from projections.querying.kinds import kinds
 from projections.rows import BY_CHANGE, LIVE
 from projections.view import View
 
@@ -67,7 +67,7 @@ def check_indexes(view: View[Any]) -> None:
     by_name = kinds(view)
     for index in row_indexes(view):
         names = [field for field, _ in index.keys]
-        lists = [name for name in names if by_name[name] is Kind.LIST]
+        lists = [name for name in names if by_name[name].is_list]
         if len(lists) > 1 or len(set(names)) < len(names):
             raise DeclarationError(
                 f"view {view.name!r}: an index has each field once and one list at most, unlike {names}"

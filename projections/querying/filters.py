@@ -3,7 +3,7 @@
 The plain shape is ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``; all that is given
 must hold, and None in place of any part is the same as leaving that part out. A field without a value is
 null: `eq` and `ne` compare with null, `in` and `isNull` match it, all else never does. Texts compare by code
-point and case counts. On a list of texts, `contains` asks for an element.
+point and case counts, decimal numbers by their value. On a list, `contains` asks for an element.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel.errors import ValidationFailed
-from projections.querying.kinds import Kind, kinds
-from projections.querying.values import checked
+from domain.kernel.field_types import Kind
+from projections.querying.kinds import FieldKind, kinds
+from projections.querying.values import checked, comparable, has_decimals
 from projections.rows import Row
 from projections.view import View
 
@@ -97,12 +98,18 @@ _EQUALITY = frozenset({"eq", "ne", "in", "isNull"})
 _RANGE = _EQUALITY | {"lt", "lte", "gt", "gte"}
 _ALLOWED: Mapping[Kind, frozenset[str]] = {
     Kind.TEXT: _RANGE | {"contains", "startsWith"},
-    Kind.INTEGER: _RANGE,
-    Kind.NUMBER: _RANGE,
-    Kind.MOMENT: _RANGE,
     Kind.BOOLEAN: _EQUALITY,
-    Kind.LIST: frozenset({"contains", "isNull"}),
+    Kind.UUID: _EQUALITY,
+    Kind.BYTES: _EQUALITY,
 }
+"""The operators of a kind; every other one has those of ranges."""
+
+_OF_LISTS = frozenset({"contains", "isNull"})
+
+
+def operators(kind: FieldKind) -> frozenset[str]:
+    """The operators that conditions on a field may have."""
+    return _OF_LISTS if kind.is_list else _ALLOWED.get(kind.kind, _RANGE)
 
 
 def parse_filter(view: View[Any], data: Mapping[str, Any] | None, path: Path = ("filter",)) -> Filter:
@@ -148,12 +155,12 @@ def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[
         raise ValidationFailed(f"conditions on {field!r} map operators to values", path)
     kind = kinds(view)[field]
     for name, value in data.items():
-        if name not in _ALLOWED[kind]:
+        if name not in operators(kind):
             raise ValidationFailed(f"{field!r} is {kind} and has no operator {name!r}", (*path, name))
         if value is None and name not in COMPARED_WITH_NULL:
             continue
-        operand = checked(kind, name, value, (*path, name))
-        yield Condition(field, "element" if kind is Kind.LIST and name == "contains" else name, operand)
+        operator_name = "element" if kind.is_list and name == "contains" else name
+        yield Condition(field, operator_name, checked(kind.kind, operator_name, value, (*path, name)))
 
 
 def _size(filter: Filter) -> int:
@@ -205,6 +212,9 @@ def to_predicate(filter: Filter) -> Predicate:
     match filter:
         case Condition(field, name, value):
             test = _OPERATORS[name].test
+            if has_decimals(value):
+                number = comparable(value)
+                return lambda row: test(comparable(row.get(field)), number)
             return lambda row: test(row.get(field), value)
         case Not(part):
             inner = to_predicate(part)

@@ -1,71 +1,98 @@
-"""What kind of value a row's field holds, as its TypedDict declares it."""
+"""What kind of value a row's field holds: what it can be filtered and sorted by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from enum import Enum, StrEnum
 from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, NotRequired, Required, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
-from domain.kernel import Json
 from domain.kernel.errors import DeclarationError
+from domain.kernel.field_types import FieldType, Kind, ListOf, OptionalOf, Scalar, TupleOf
 from projections.view import View
 
-
-class Kind(StrEnum):
-    """The kinds of values that can be filtered and sorted by. LIST is a list of texts."""
-
-    TEXT = "a text"
-    INTEGER = "an integer"
-    NUMBER = "a number"
-    BOOLEAN = "true or false"
-    MOMENT = "a moment with its time zone"
-    LIST = "a list"
-
-
-_KINDS: Mapping[Any, Kind] = {
-    str: Kind.TEXT,
-    bool: Kind.BOOLEAN,
-    int: Kind.INTEGER,
-    float: Kind.NUMBER,
-    datetime: Kind.MOMENT,
+NAMES: Mapping[Kind, str] = {
+    Kind.TEXT: "a text",
+    Kind.INTEGER: "an integer",
+    Kind.NUMBER: "a number",
+    Kind.DECIMAL: "a decimal number",
+    Kind.BOOLEAN: "true or false",
+    Kind.DATETIME: "a moment with its time zone",
+    Kind.DATE: "a date",
+    Kind.TIME: "a time of day",
+    Kind.DURATION: "a duration",
+    Kind.UUID: "a UUID",
+    Kind.BYTES: "bytes",
 }
+"""What values of each kind are called; of other kinds no field is filtered or sorted by."""
+
+_UNORDERED = (Kind.BYTES,)
+"""MongoDB sorts them by their length first, which is no order for anybody."""
+
+
+class FieldKind(NamedTuple):
+    """The scalar that a field holds, or a list of."""
+
+    scalar: Scalar
+    is_list: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        return self.scalar.kind
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether rows can be sorted by the field."""
+        return not self.is_list and self.kind not in _UNORDERED
+
+    def __str__(self) -> str:
+        return "a list" if self.is_list else NAMES[self.kind]
 
 
 @cache
-def kinds(view: View[Any]) -> Mapping[str, Kind]:
+def kinds(view: View[Any]) -> Mapping[str, FieldKind]:
     """The kind of each field that the view filters or sorts by.
 
     Raises DeclarationError where that cannot be done by a field's type, nor a search in one.
     """
-    hints = get_type_hints(view.row, include_extras=True)
+    fields, row = view.record.fields, view.row.__name__
     for name in view.search:
-        if not _is_searchable(hints[name]):
-            raise DeclarationError(f"view {view.name!r} cannot search {name!r}, a {hints[name]}")
-    found = {name: _kind(hints[name]) for name in (*view.filters, *view.orders, "id")}
-    for name, kind in found.items():
-        if kind is None or (kind is Kind.LIST and name in view.orders):
-            raise DeclarationError(f"view {view.name!r} cannot filter or order by {name!r}, a {hints[name]}")
-    return {name: kind for name, kind in found.items() if kind is not None}
+        if not _is_searchable(fields[name].type):
+            raise DeclarationError(
+                f"view {view.name!r} cannot search {name!r}: {row}.{name} is no text, list of texts or JSON"
+            )
+    found: dict[str, FieldKind] = {}
+    for name in dict.fromkeys((*view.filters, *view.orders, "id")):
+        kind = field_kind(fields[name].type)
+        if kind is None:
+            raise DeclarationError(
+                f"view {view.name!r} cannot filter or order by {name!r}: {row}.{name} is neither a single "
+                "value nor a list of single values; give the row a field of its own for it"
+            )
+        if name in view.orders and not kind.is_ordered:
+            raise DeclarationError(f"view {view.name!r} cannot order by {name!r}: {row}.{name} is {kind}")
+        found[name] = kind
+    return found
 
 
-def _is_searchable(hint: Any) -> bool:
+def field_kind(declared: FieldType) -> FieldKind | None:
+    """The kind of a field of this type; None where it cannot be filtered by."""
+    match declared:
+        case OptionalOf(inner):
+            return field_kind(inner)
+        case Scalar(kind, _, _) if kind in NAMES:
+            return FieldKind(declared)
+        case ListOf(Scalar(kind, _, _) as item, _) if kind in NAMES:
+            return FieldKind(item, is_list=True)
+        case TupleOf((Scalar(kind, _, _) as item, *rest)) if kind in NAMES and all(
+            each == item for each in rest
+        ):
+            return FieldKind(item, is_list=True)
+    return None
+
+
+def _is_searchable(declared: FieldType) -> bool:
     """Of any JSON, what is a text or a list of texts is found."""
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return _kind(hint) in (Kind.TEXT, Kind.LIST) or Json in members
-
-
-def _kind(hint: Any) -> Kind | None:
-    origin = get_origin(hint)
-    if origin in (Annotated, Required, NotRequired):
-        return _kind(get_args(hint)[0])
-    if origin in (Union, UnionType):
-        members = {_kind(member) for member in get_args(hint) if member is not NoneType}
-        return members.pop() if len(members) == 1 else None
-    if origin in (list, tuple):
-        return Kind.LIST if _kind(get_args(hint)[0]) is Kind.TEXT else None
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return Kind.TEXT if issubclass(hint, str) else None
-    return _KINDS.get(hint)
+    inner = declared.inner if isinstance(declared, OptionalOf) else declared
+    kind = field_kind(inner)
+    is_text = kind is not None and kind.kind is Kind.TEXT
+    return is_text or (isinstance(inner, Scalar) and inner.kind is Kind.JSON)

@@ -8,7 +8,9 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
+from bson.decimal128 import Decimal128
 
+from domain.kernel.text_forms import write_bytes
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not
 
 MARK_BYTES = 8
@@ -50,4 +52,14 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=_text_of).decode()
+
+
+def _text_of(value: Any) -> str:
+    """Equal decimal numbers have one text, whatever their zeros."""
+    if isinstance(value, Decimal128):
+        sign, digits, exponent = value.to_decimal().as_tuple()
+        text = "".join(map(str, digits))
+        significant = text.rstrip("0")
+        return f"{sign}|{significant}|{int(exponent) + len(text) - len(significant)}" if significant else "0"
+    return write_bytes(value)

@@ -14,12 +14,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 import orjson
+from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.field_types import Kind
+from domain.kernel.text_forms import read_decimal
 from projections.querying.filters import EVERYTHING, Filter
-from projections.querying.kinds import Kind, kinds
+from projections.querying.kinds import kinds
 from projections.querying.marks import mark
-from projections.querying.values import Path, stored_value
+from projections.querying.values import Path, comparable, stored_value
 from projections.rows import Row
 from projections.view import View
 
@@ -57,7 +60,7 @@ class _Falling:
 
 def _rank(value: Any) -> tuple[bool, Any]:
     """Null comes before all else."""
-    return (value is not None, value)
+    return (value is not None, comparable(value))
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def parse_order(
     if "id" not in (name for name, _ in wanted):
         wanted.append(("id", wanted[-1][1] if wanted else "asc"))
     by_name = kinds(view)
-    fields = tuple((name, by_name[name], direction == "desc") for name, direction in wanted)
+    fields = tuple((name, by_name[name].kind, direction == "desc") for name, direction in wanted)
     return Order(fields, view.name, filter, search)
 
 
@@ -200,15 +203,22 @@ def _further(value: Any, descends: bool) -> dict[str, Any] | None:
 
 
 def _packed(value: Any) -> Any:
-    """JSON for a value; a moment in milliseconds."""
+    """JSON for a stored value: a moment in milliseconds, a decimal number by its digits."""
     if isinstance(value, datetime):
         return (value - EPOCH) // MILLISECOND
-    return value
+    return str(value) if isinstance(value, Decimal128) else value
 
 
 def _unpacked(kind: Kind, value: Any, path: Path) -> Any:
     if value is None:
         return None
-    if kind is Kind.MOMENT:
-        return EPOCH + stored_value(Kind.INTEGER, value, path) * MILLISECOND
+    match kind:
+        case Kind.DATETIME:
+            return EPOCH + stored_value(Kind.INTEGER, value, path) * MILLISECOND
+        case Kind.DECIMAL:
+            return stored_value(kind, read_decimal(value), path)
+        case Kind.DURATION:
+            return stored_value(Kind.INTEGER, value, path)
+        case Kind.DATE | Kind.TIME | Kind.UUID:
+            return stored_value(Kind.TEXT, value, path)
     return stored_value(kind, value, path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.kernel.errors import ValidationFailed
-from projections.querying.kinds import Kind
+from domain.kernel.field_types import Kind
 from projections.querying.values import Path, stored_value
 from projections.view import View
 

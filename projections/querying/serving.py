@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from projections.indexes import RowIndex, row_indexes
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, negation
-from projections.querying.kinds import Kind, kinds
+from projections.querying.kinds import kinds
 from projections.view import View
 
 MAX_WAYS = 64
@@ -134,7 +134,7 @@ def _reaches(view: View[Any], way: Iterable[Term]) -> dict[str, Reach]:
     found: dict[str, Reach] = {}
     for term in way:
         reach = term.reach
-        if kinds(view)[term.field] is Kind.LIST and (term.operator != "element" or term.field in found):
+        if kinds(view)[term.field].is_list and (term.operator != "element" or term.field in found):
             reach = Reach.ALL
         known = found.get(term.field, reach)
         found[term.field] = Reach.ALL if Reach.ALL in (known, reach) else min(known, reach)

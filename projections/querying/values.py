@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from domain.kernel.errors import ValidationFailed
-from domain.kernel.fields import to_moment
-from projections.querying.kinds import Kind
+from bson.decimal128 import Decimal128
+
+from domain.kernel.errors import UnfitValue, ValidationFailed
+from domain.kernel.field_types import Kind, Scalar
+from domain.kernel.stored_values import encoder
+from projections.querying.kinds import NAMES
 
 Path = tuple[str | int, ...]
 
@@ -21,6 +22,10 @@ MAX_PATTERN = 1_000
 """Characters that `contains` and `startsWith` may look for."""
 
 _INT64 = range(-(2**63), 2**63)
+
+_ENCODERS: Mapping[Kind, Callable[[Any], Any] | None] = {
+    kind: encoder(Scalar(kind, object)) for kind in NAMES
+}
 
 
 def checked(kind: Kind, operator: str, value: Any, path: Path) -> Any:
@@ -37,7 +42,7 @@ def checked(kind: Kind, operator: str, value: Any, path: Path) -> Any:
 
 
 def _choices(kind: Kind, value: Any, path: Path) -> list[Any]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         raise ValidationFailed("'in' takes a list of values", path)
     if len(value) > MAX_CHOICES:
         raise ValidationFailed(f"'in' takes {MAX_CHOICES} values, not more", path)
@@ -52,35 +57,30 @@ def _pattern(value: Any, path: Path) -> str:
 
 
 def stored_value(kind: Kind, value: Any, path: Path) -> Any:
-    """The value as a row would hold it; raises ValidationFailed where it is not of `kind`."""
+    """The value as a row stores it; raises ValidationFailed where it is not of `kind`."""
     if isinstance(value, Enum):
         value = value.value
-    match kind, value:
-        case (Kind.BOOLEAN, bool()):
-            return value
-        case (Kind.INTEGER | Kind.NUMBER, int()) if not isinstance(value, bool) and value in _INT64:
-            return value
-        case (Kind.NUMBER, float()) if math.isfinite(value):
-            return value
-        case (Kind.TEXT, str()) if _is_unicode(value):
-            return value
-        case (Kind.MOMENT, datetime()) if value.tzinfo is not None:
-            return _moment(value, path)
-        case _:
-            raise ValidationFailed(f"expected {kind}", path)
-
-
-def _is_unicode(text: str) -> bool:
-    """False for a text with half of a surrogate pair, which UTF-8 cannot hold."""
+    if kind is Kind.NUMBER and isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
+        # As a float it might be another number.
+        return value
+    encode = _ENCODERS[kind]
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return value if encode is None else encode(value)
+    except UnfitValue:
+        raise ValidationFailed(f"expected {NAMES[kind]}", path) from None
 
 
-def _moment(value: datetime, path: Path) -> datetime:
-    try:
-        return to_moment(value)
-    except OverflowError:
-        raise ValidationFailed("this moment is out of range", path) from None
+def comparable(value: Any) -> Any:
+    """A stored value, or a list of them, as Python compares it the way MongoDB does."""
+    if isinstance(value, Decimal128):
+        return value.to_decimal()
+    if isinstance(value, list) and any(isinstance(item, Decimal128) for item in value):
+        return [comparable(item) for item in value]
+    return value
+
+
+def has_decimals(value: Any) -> bool:
+    """Whether an operand is a decimal number, or a list with some."""
+    return isinstance(value, Decimal128) or (
+        isinstance(value, list) and any(isinstance(item, Decimal128) for item in value)
+    )

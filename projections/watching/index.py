@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter
+from projections.querying.values import comparable
 from projections.rows import Row
 
 G = TypeVar("G", bound=Hashable)
@@ -109,9 +110,9 @@ class _OfTenant(Generic[G]):
         """
         match filter:
             case Condition(field, "eq" | "element", value):
-                return frozenset((Key(field, value),))
+                return frozenset((Key(field, comparable(value)),))
             case Condition(field, "in", values):
-                return frozenset(Key(field, value) for value in values)
+                return frozenset(Key(field, comparable(value)) for value in values)
             case Condition(field, "isNull", True):
                 return frozenset((Key(field, None),))
             case AllOf(parts):
@@ -141,7 +142,7 @@ def named(filter: Filter) -> list[str] | None:
 
 def _values(value: Any) -> Iterable[Any]:
     """What a filter may ask for of a field with this value; rows are not checked, filters are."""
-    values = value if isinstance(value, list) else (value,)
+    values = comparable(value) if isinstance(value, list) else (comparable(value),)
     return (one for one in values if isinstance(one, Hashable))
 
 

@@ -6,17 +6,20 @@ A filter reaches the query side as the plain tree that `projections.querying.fil
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum
-from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, enumeration, input_field, listed, nest
+from api.graphql.scalars import Int64
 from api.graphql.types import TypeMap
-from domain.kernel.errors import DeclarationError
+from projections.querying.filters import operators
+from projections.querying.kinds import FieldKind, kinds
 from projections.view import View
 
 _EQUALITY = {
@@ -30,22 +33,35 @@ _RANGE = {
     "gte": "At least this.",
 }
 _TEXT = {"contains": "Contains this text; case counts.", "startsWith": "Starts with this text; case counts."}
-_OPERATORS: dict[Any, dict[str, str]] = {
-    bool: _EQUALITY,
-    datetime: _EQUALITY | _RANGE,
-    float: _EQUALITY | _RANGE,
-    int: _EQUALITY | _RANGE,
-    str: _EQUALITY | _RANGE | _TEXT,
-    strawberry.ID: _EQUALITY | _TEXT,
+_DESCRIPTIONS = {
+    **_EQUALITY,
+    **_RANGE,
+    **_TEXT,
+    "in": "One of these.",
+    "isNull": "Whether it has no value.",
 }
+"""The operators of `projections.querying.filters`, in the order of their input's fields."""
+
 _NAMES: dict[Any, str] = {
     bool: "Boolean",
     datetime: "DateTime",
+    date: "Date",
+    time: "Time",
+    timedelta: "Duration",
+    Decimal: "Decimal",
     float: "Float",
     int: "Int",
+    Int64: "Int64",
     str: "String",
     strawberry.ID: "ID",
+    UUID: "UUID",
+    bytes: "Bytes",
 }
+
+_NO_OPERATORS = frozenset[str]()
+_OF_ENUMS = frozenset({*_RANGE, *_TEXT})
+_NOT_OFFERED: dict[Any, frozenset[str]] = {strawberry.ID: frozenset(_RANGE)}
+"""Operators that a field has and the API does not offer for its type; for enums those of their values."""
 
 
 class Direction(Enum):
@@ -57,12 +73,9 @@ class Direction(Enum):
 
 def filter_input(view: View[Any], types: TypeMap) -> Any:
     """``TaskFilter``: by id, and by the fields the view declares."""
-    hints = get_type_hints(view.row, include_extras=True)
-    place = view.row.__name__
-    fields = [
-        input_field(name, _conditions(types.of(hints[name], name, place), f"{place}.{name}", types) | None)
-        for name in dict.fromkeys(("id", *view.filters))
-    ]
+    of = kinds(view)
+    names = dict.fromkeys(("id", *view.filters))
+    fields = [input_field(name, _conditions(of[name], name, types) | None) for name in names]
     declared = declare(f"{view.type_name}Filter", fields, "All that is given must hold.", is_input=True)
     nest(declared, input_field("and_", listed(declared) | None, "All of these must hold."))
     nest(declared, input_field("or_", listed(declared) | None, "At least one of these must hold."))
@@ -84,30 +97,34 @@ def order_input(view: View[Any], types: TypeMap) -> Any:
     return declare(f"{view.type_name}Order", fields, is_input=True)
 
 
-def _conditions(shape: Any, place: str, types: TypeMap) -> Any:
-    """The conditions on a field of one type, shared by all such fields."""
-    value = next((member for member in get_args(shape) if member is not NoneType), shape)
-    if get_origin(shape) is list:
-        name = f"{_name(value, place)}ListFilter"
+def _conditions(kind: FieldKind, field: str, types: TypeMap) -> Any:
+    """The conditions on a field of one kind, shared by all such fields."""
+    if kind.is_list:
+        value = types.scalar(kind.scalar, field.removesuffix("s"))
+        name = f"{_name(value)}ListFilter"
         contains = input_field("contains", value | None, "Has this element.")
         return types.claim(name, (list, value), lambda: _declare_conditions(name, [contains]))
-    name = f"{_name(value, place)}Filter"
-    operators = _OPERATORS.get(value, _EQUALITY)
-    fields = [input_field(operator, value | None, text) for operator, text in operators.items()]
-    fields.append(input_field("in_", listed(value) | None, "One of these."))
+    value = types.scalar(kind.scalar, field)
+    name = f"{_name(value)}Filter"
+    offered = operators(kind) - _NOT_OFFERED.get(value, _NO_OPERATORS if value in _NAMES else _OF_ENUMS)
+    fields = [
+        input_field(f"{operator}_" if operator == "in" else operator, _operand(operator, value) | None, text)
+        for operator, text in _DESCRIPTIONS.items()
+        if operator in offered and operator != "isNull"
+    ]
     return types.claim(name, value, lambda: _declare_conditions(name, fields))
 
 
-def _name(value: Any, place: str) -> str:
-    if isinstance(value, type) and issubclass(value, Enum):
-        return value.__name__
-    if value not in _NAMES:
-        raise DeclarationError(
-            f"{place}: only numbers, texts, moments, enums and booleans can be filtered by"
-        )
-    return _NAMES[value]
+def _operand(operator: str, value: Any) -> Any:
+    return listed(value) if operator == "in" else value
+
+
+def _name(value: Any) -> str:
+    """The name of a scalar, or of an enum."""
+    name: str = _NAMES.get(value) or value.__name__
+    return name
 
 
 def _declare_conditions(name: str, fields: list[StrawberryField]) -> Any:
-    is_null = input_field("isNull", bool | None, "Whether it has no value.")
+    is_null = input_field("isNull", bool | None, _DESCRIPTIONS["isNull"])
     return declare(name, [*fields, is_null], "All that is given must hold.", is_input=True)
