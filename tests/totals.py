@@ -32,16 +32,16 @@ class Total(Aggregate[Touch, Scored]):
 
 @dataclass(frozen=True, slots=True)
 class Odd(Aggregate[Touch, Scored]):
-    """Its state does not come back from JSON as what it was."""
+    """Its fold makes states that are not of the declared types."""
 
     category = "note"
-    seen: Any = ()
+    seen: tuple[str, ...] = ()
 
     def decide(self, command: Touch, facts: Facts) -> Sequence[Scored]:
         return ()
 
     def evolve(self, event: Scored) -> Odd:
-        return Odd((*self.seen, event.by))
+        return Odd((*self.seen, event.by))  # type: ignore[arg-type]
 
 
 class Process:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter
+import bson
+from bson.errors import BSONError
 from pymongo.errors import DuplicateKeyError
 
 from domain.kernel import Aggregate, Catalog
+from domain.kernel.errors import UnfitValue
+from domain.kernel.field_types import record_type
+from domain.kernel.stored_values import decoder, encoder
 from eventstore.aggregates.fingerprint import fingerprint
-from eventstore.driver import Database, Document, unavailable_if_down
+from eventstore.driver import CODEC, Database, Document, unavailable_if_down
 from eventstore.personal.sealed_state import StateSeal
 
 logger = logging.getLogger(__name__)
@@ -70,7 +73,7 @@ class Snapshots:
                 return None
             try:
                 return _from_document(document, opened, kind)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, UnfitValue, BSONError) as error:
                 broken = {name: document.get(name) for name in ("version", "event", "digest")}
                 await self._drop(tenant, stream, broken, f"it is broken ({type(error).__name__})")
                 return None
@@ -134,10 +137,7 @@ def _from_document(document: Document, opened: bytes, kind: type[A]) -> Snapshot
     event, state = document["event"], document["state"]
     if document["digest"] != _digest(key, code, version, event, state):
         raise ValueError("the digest is another")
-    adapter = _adapter(kind)
-    if adapter is None:
-        raise ValueError("the state has no shape that can be read")
-    return Snapshot(adapter.validate_json(opened), version, event, frozenset(document.get("subjects", ())))
+    return Snapshot(_decode(kind, opened), version, event, frozenset(document.get("subjects", ())))
 
 
 def _digest(key: str, code: str, version: int, event: str, state: bytes) -> bytes:
@@ -147,26 +147,29 @@ def _digest(key: str, code: str, version: int, event: str, state: bytes) -> byte
 
 
 def _encode(state: Aggregate[Any, Any]) -> bytes | None:
-    """The state as JSON; None where what would come back is not the same."""
-    adapter = _adapter(type(state))
-    if adapter is None:
-        return None
+    """The state as BSON; None where what would come back is not the same."""
+    kind = type(state)
     try:
-        # The fold's events are trusted, not validated: an enum may be in the state as its plain value.
-        encoded = adapter.dump_json(state, warnings="none")
-        same = adapter.validate_json(encoded)
-        if same == state and adapter.dump_json(same) == encoded:
+        encoded = _to_bson(state)
+        same = _decode(kind, encoded)
+        if same == state and _to_bson(same) == encoded:
             return encoded
-    except ValueError:
-        pass
-    logger.warning("states of %s have no snapshots: they do not come back from JSON", type(state).__name__)
+        reason = "they do not come back equal"
+    except UnfitValue as error:
+        reason = str(error.of(kind.__name__))
+    logger.warning("states of %s have no snapshots: %s", kind.__name__, reason)
     return None
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any] | None:
-    try:
-        return TypeAdapter(kind)
-    except PydanticSchemaGenerationError:
-        logger.warning("states of %s have no snapshots: pydantic has no schema of them", kind)
-        return None
+def _to_bson(state: Aggregate[Any, Any]) -> bytes:
+    encode = encoder(record_type(type(state)))
+    assert encode is not None
+    encoded: bytes = bson.encode(encode(state))
+    return encoded
+
+
+def _decode(kind: type[A], encoded: bytes) -> A:
+    decode = decoder(record_type(kind))
+    assert decode is not None
+    state: A = decode(bson.decode(encoded, CODEC))
+    return state

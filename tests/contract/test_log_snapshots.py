@@ -11,14 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain import workflows
 from domain.kernel import Catalog
+from domain.workflows.aggregate import Workflow
 from eventstore.aggregates import rebuilder
 from eventstore.aggregates.rebuilder import Rebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
-from tests import letters
+from tests import invoices, letters
 from tests.commits import Store, commit, open_store, scores
+from tests.invoices import DETAILS, Invoice, InvoiceWritten
 from tests.letters.stored import FIRST, OPENED, document
+from tests.notes import now
 from tests.strategies import MOMENTS, TEXT
 from tests.totals import EVERY, Odd, Process, Total, idle
 
@@ -82,14 +86,28 @@ async def test_an_older_snapshot_does_not_replace_a_newer_one(process):
     assert await process.kept() == newer
 
 
-async def test_a_state_that_does_not_come_back_from_json_has_no_snapshot(process, caplog):
+async def test_a_state_that_is_not_as_declared_has_no_snapshot(process, caplog):
     await process.append(EVERY)
-    assert await process.cold(kind=Odd) == (Odd((1,) * 5), 5)
+    assert await process.cold(kind=Odd) == (Odd((1,) * 5), 5)  # type: ignore[arg-type]
     await process.append(EVERY, "note-b")
     await process.cold("note-b")
     await process.snapshot_at(5, "note-b")
     assert await process.kept() is None
-    assert caplog.messages == ["states of Odd have no snapshots: they do not come back from JSON"]
+    assert caplog.messages == [
+        "states of Odd have no snapshots: Odd.seen[0]: expected a text, not a value of class int"
+    ]
+
+
+WORKFLOW = Workflow(steps=2, done=frozenset({("a", "task-1"), ("b", "task-2")}), started_at=now())
+INVOICE = Invoice().evolve(InvoiceWritten(details=DETAILS, nested={}, remark=None, note=None))
+
+
+@pytest.mark.parametrize("state", [WORKFLOW, INVOICE, Invoice()], ids=lambda state: type(state).__name__)
+async def test_a7_a_state_of_any_declared_types_comes_back_from_its_snapshot(store, state):
+    snapshots = Process(store, Catalog([workflows.context, invoices.context])).snapshots
+    await snapshots.write("default", "note-a", Snapshot(state, 1, "evt-1"))
+    snapshot = await snapshots.read("default", "note-a", type(state))
+    assert snapshot == Snapshot(state, 1, "evt-1")
 
 
 async def test_what_cannot_be_read_has_no_snapshot_and_holds_up_no_other(process, caplog):
