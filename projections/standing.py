@@ -14,7 +14,7 @@ from projections.rows import Row, collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.progress import Progress
-from subscriptions.consuming.standing import Standing, State
+from subscriptions.consuming.standing import Standing
 from subscriptions.listeners import Listener
 from subscriptions.wakeups import Wakeups
 
@@ -114,14 +114,7 @@ class ViewStanding:
 
     async def obstacle(self) -> Obstacle:
         """What keeps the view from coming further, as its consumer's state shows it."""
-        standing = await self._look()
-        building = standing.of_state(State.BUILDING)
-        worked_on = building if standing.active is None else standing.generations[standing.active]
-        if worked_on is None or any(one.owner is None for one in worked_on.partitions):
-            return Obstacle.NO_WORKER
-        if worked_on.failing is not None:
-            return Obstacle.FAILING
-        return Obstacle.BEING_BUILT if standing.active is None else Obstacle.BEHIND
+        return obstacle(await self._look())
 
     async def _look(self) -> Standing:
         standing = await self._checkpoints.standing(consumer_name(self.view))
@@ -137,6 +130,14 @@ class ViewStanding:
 
 def _readable(standing: Standing) -> int:
     return standing.last + 1 if standing.active is None else standing.active
+
+
+def obstacle(standing: Standing) -> Obstacle:
+    """What keeps the active generation from coming further."""
+    active = None if standing.active is None else standing.generations[standing.active]
+    if active is None or any(partition.owner is None for partition in active.partitions):
+        return Obstacle.NO_WORKER
+    return Obstacle.BEHIND if active.failing is None else Obstacle.FAILING
 
 
 def edition(standing: Standing) -> tuple[int, int]:

@@ -117,7 +117,6 @@ class Obstacle(Enum):
     """What keeps a view from having a position, as far as this can be seen from outside its workers."""
 
     NO_WORKER = "no worker is keeping it up to date; start one with `nerve worker`"
-    BEING_BUILT = "it is being built for the first time"
     FAILING = "its worker cannot go on; `nerve views` says at what it fails"
     BEHIND = "its worker is behind; try again shortly"
 

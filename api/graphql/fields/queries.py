@@ -40,7 +40,8 @@ SEARCH = (
 _AT_LEAST = argument(
     "at_least",
     Position | None,
-    "Wait until the view has reached this position; STALE_READ if it does not in time.",
+    "Wait until the view has reached this position; STALE_READ if it does not in time. One row by its id "
+    "is PARKED if an event up to there could not be folded into it; rows of a list say so in `_meta.parked`.",
 )
 
 

@@ -1,0 +1,42 @@
+"""What a wait for a view says is missing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.kernel.errors import Obstacle, StaleRead
+from projections.standing import obstacle
+from subscriptions.consuming.standing import Standing
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+HELD: dict[str, Any] = {"position": 1, "epoch": 1, "owner": "a worker", "until": NOW + timedelta(seconds=3)}
+LEFT: dict[str, Any] = {**HELD, "until": NOW - timedelta(seconds=3)}
+FAILED = {"error": "Unavailable", "detail": "no key", "at": NOW}
+FAILING: dict[str, Any] = {**HELD, "failing": {"tries": 2, "first": FAILED, "last": FAILED}}
+
+
+@pytest.mark.parametrize(
+    ("partitions", "expected"),
+    [
+        ([HELD, HELD], Obstacle.BEHIND),
+        ([HELD, LEFT], Obstacle.NO_WORKER),
+        ([{"position": 1, "epoch": 0}], Obstacle.NO_WORKER),
+        ([HELD, FAILING], Obstacle.FAILING),
+    ],
+)
+def test_b3_a_stale_read_says_what_is_missing(partitions: list[dict[str, Any]], expected: Obstacle) -> None:
+    shares = {str(number): one for number, one in enumerate(partitions)}
+    generation = {"state": "ACTIVE", "code": "", "begun_at": NOW, "partitions": shares}
+    stored = {"revision": 1, "last": 1, "active": 1, "generations": {"1": generation}, "now": NOW}
+    found = obstacle(Standing.of("view.tasks", stored))
+    assert found is expected
+    stale = StaleRead("tasks", 3, found)
+    assert str(stale).endswith(expected.value)
+    assert stale.details() == {"view": "tasks", "lag": 3, "reason": expected.name}
+
+
+def test_b3_a_view_that_no_worker_has_seen_lacks_a_worker() -> None:
+    assert obstacle(Standing.of("view.tasks", None)) is Obstacle.NO_WORKER
