@@ -6,13 +6,18 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from bson.decimal128 import Decimal128
 
 from domain.kernel.rfc3339 import write_moment
+from domain.kernel.text_forms import write_bytes, write_decimal
 
 
 def encode(message: object) -> bytes:
-    """JSON; a moment inside event data is written as the scalar `DateTime` is."""
-    return orjson.dumps(message, default=_moment, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    """JSON. Stored values that JSON has no form for are written as the scalars of the API write them.
+
+    They are found in the data of events that this process cannot read; all else has been written by its type.
+    """
+    return orjson.dumps(message, default=_written, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def encode_to_keep(message: object) -> bytes:
@@ -29,7 +34,12 @@ class LiveResult(bytes):
     position: str | None = None
 
 
-def _moment(value: Any) -> str:
-    if isinstance(value, datetime):
-        return write_moment(value)
+def _written(value: Any) -> str:
+    match value:
+        case datetime():
+            return write_moment(value)
+        case Decimal128():
+            return write_decimal(value)
+        case bytes():
+            return write_bytes(value)
     raise TypeError(f"{type(value).__name__} has no place in a response")

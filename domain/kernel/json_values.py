@@ -16,6 +16,7 @@ from domain.kernel.field_types import (
     RecordOf,
     Scalar,
     TupleOf,
+    inner_types,
 )
 from domain.kernel.rfc3339 import write_moment
 from domain.kernel.text_forms import write_bytes, write_decimal, write_duration
@@ -50,9 +51,21 @@ def json_writer(type: FieldType, rename: Rename | None = None) -> Write | None:
         case MapOf(_, value):
             return _map(json_writer(value, rename))
         case RecordOf():
-            return _RecordWriter(type, rename)
+            return _RecordWriter(type, rename) if rename or _is_written(type, frozenset()) else None
         case OneOf():
             return _one_of(type, rename)
+
+
+def _is_written(type: FieldType, seen: frozenset[Any]) -> bool:
+    """Whether anything inside has another form in JSON; a record may lead back to itself."""
+    match type:
+        case Scalar(kind, _, _):
+            return kind in _WRITERS
+        case RecordOf(python, fields):
+            return python not in seen and any(
+                _is_written(field.type, seen | {python}) for field in fields.values()
+            )
+    return any(_is_written(inner, seen) for inner in inner_types(type))
 
 
 class _RecordWriter:
@@ -80,7 +93,9 @@ class _RecordWriter:
         return self._fields
 
 
-def _one_of(union: OneOf, rename: Rename | None) -> Write:
+def _one_of(union: OneOf, rename: Rename | None) -> Write | None:
+    if not (rename or _is_written(union, frozenset())):
+        return None
     writers = {value: _RecordWriter(member, rename) for value, member in union.by_value.items()}
     return lambda stored: writers[stored[union.discriminator]](stored)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from difflib import SequenceMatcher
-from enum import StrEnum
+from enum import Enum, StrEnum
 from itertools import zip_longest
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel
+
+from domain.kernel.rfc3339 import write_moment
+from domain.kernel.text_forms import write_bytes, write_duration
 
 MISSING: Any = object()
 """In place of an item that one of two lists does not have."""
@@ -90,17 +96,44 @@ def _escaped(name: str) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """A state as JSON: the same for equal states, so sets are sorted.
+    """A state as JSON, as docs/types.md has it: the same for equal states, so sets are sorted.
 
     Fields that begin with an underscore are an aggregate's own and not told.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        told = (field.name for field in fields(value) if not field.name.startswith("_"))
-        return {name: to_json(getattr(value, name)) for name in told}
-    if isinstance(value, Mapping):
-        return {str(name): to_json(item) for name, item in value.items()}
-    if isinstance(value, AbstractSet):
-        return sorted(map(to_json, value), key=_key)
-    if isinstance(value, list | tuple):
+    match value:
+        case None | bool() | float():
+            return value
+        case Enum():
+            return value.value
+        case str() | int():
+            return value
+        case datetime():
+            return write_moment(value)
+        case date():
+            return value.isoformat()
+        case time():
+            return value.isoformat(timespec="microseconds")
+        case timedelta():
+            return write_duration(value // timedelta(microseconds=1))
+        case Decimal() | UUID():
+            return str(value)
+        case bytes():
+            return write_bytes(value)
+        case Mapping():
+            return {str(to_json(name)): to_json(item) for name, item in value.items()}
+        case AbstractSet():
+            return sorted(map(to_json, value), key=_key)
+    names = _field_names(value)
+    if names is None:
         return [to_json(item) for item in value]
-    return to_jsonable_python(value)
+    return {name: to_json(getattr(value, name)) for name in names if not name.startswith("_")}
+
+
+def _field_names(value: Any) -> Iterable[str] | None:
+    """The names of the fields of a record; None for a list or a tuple."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return [field.name for field in fields(value)]
+    if isinstance(value, BaseModel):
+        return type(value).model_fields
+    names: Iterable[str] | None = getattr(value, "_fields", None)
+    return names

@@ -106,7 +106,7 @@ def test_equal_states_are_equal_json() -> None:
     )
     assert to_json(state) == {
         "colour": "RED",
-        "at": "2024-01-01T00:00:00Z",
+        "at": "2024-01-01T00:00:00.000Z",
         "done": [["a", "1"], ["b", "2"]],
         "parts": {"x": [1]},
     }

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import pytest
+from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from api.encoding import encode as encode_response
 from domain.kernel import text_forms
 from domain.kernel.field_types import field_type
 from domain.kernel.json_values import json_writer
 from domain.kernel.stored_values import encoder
-from tests.declared_types import DECIMALS, DURATIONS, DeclaredType, declared_types
+from eventstore.reading.diff import to_json
+from tests.declared_types import DECIMALS, DURATIONS, SCALARS, Colour, DeclaredType, declared_types
 
 IDENTITY = UUID("3f2b8c9e-4d1a-4c55-9a0e-7f1c2d3e4f50")
 
@@ -115,3 +119,37 @@ def test_every_stored_value_has_a_form_in_json(data: st.DataObject) -> None:
     kept = encode(value)
     written = kept if write is None else write(kept)
     assert orjson.loads(orjson.dumps(written)) == written
+
+
+@pytest.mark.parametrize("declared", SCALARS, ids=lambda each: str(each.annotation))
+def test_values_of_states_and_of_events_have_one_form_in_json(declared: DeclaredType) -> None:
+    """A state is written from Python values, an event from stored ones."""
+    of = field_type(declared.annotation, "x")
+    encode, write = encoder(of), json_writer(of)
+    assert encode is not None
+
+    @given(declared.values)
+    def check(value: Any) -> None:
+        kept = encode(value)
+        assert to_json(value) == (kept if write is None else write(kept))
+
+    check()
+
+
+def test_records_of_every_kind_are_objects_in_the_json_of_states() -> None:
+    class Model(BaseModel):
+        colour: Colour
+
+    class Pair(NamedTuple):
+        left: Decimal
+
+    assert to_json({Colour.RED: [Model(colour=Colour.GREEN), Pair(Decimal("1.50")), ("a", b"\xff")]}) == {
+        "r": [{"colour": "g"}, {"left": "1.50"}, ["a", "/w=="]]
+    }
+
+
+def test_data_of_events_that_cannot_be_read_is_encoded() -> None:
+    data = {"at": datetime(2026, 1, 31, tzinfo=UTC), "price": Decimal128("1.50"), "blob": b"\xff"}
+    assert orjson.loads(encode_response({"data": data})) == {
+        "data": {"at": "2026-01-31T00:00:00.000Z", "price": "1.50", "blob": "/w=="}
+    }
