@@ -33,10 +33,6 @@ KEY = "_key"
 """The plain key of a row of the past, which has its id of the past under ``id``."""
 
 
-_WITH_IDS = ("Event", "DeadLetter")
-"""Types that are no rows and have ids which name one thing only."""
-
-
 class RowPoint(NamedTuple):
     """The row that an id names: its key in its view, and the position it is as of; None is now."""
 
@@ -93,7 +89,7 @@ def check_ids(schema: GraphQLSchema) -> None:
 
 
 def _is_unique(declared: GraphQLObjectType) -> bool:
-    return declared.name in _WITH_IDS or any(one.name == "Node" for one in declared.interfaces)
+    return declared.name == "Event" or any(one.name == "Node" for one in declared.interfaces)
 
 
 def past_row(view: View[Any], row: Row, position: int, context: RequestContext) -> dict[str, Any]:

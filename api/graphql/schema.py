@@ -51,7 +51,10 @@ class SchemaBuilder:
         self._entities = {view.single: view for view in views if is_entity(view)}
         self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
         self._interface = declare(
-            "Node", [output_field("id", strawberry.ID, ID)], "A row of a view.", is_interface=True
+            "Node",
+            [output_field("id", strawberry.ID, ID)],
+            "A row of a view, or a dead letter.",
+            is_interface=True,
         )
         self._messages = Messages(self._types)
 
@@ -71,7 +74,7 @@ class SchemaBuilder:
                 self._add("Mutation", field)
         query, subscription = event_fields(self._types, self._messages)
         self._add("Query", query)
-        for field in dead_letter_fields(self._types):
+        for field in dead_letter_fields(self._types, self._interface):
             self._add("Query", field)
         for field in history_fields(self._catalog, self._types):
             self._add("Query", field)

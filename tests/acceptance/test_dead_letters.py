@@ -156,6 +156,15 @@ def test_letters_are_paged_in_order_each_once(served: Served) -> None:
     assert len(whole) > 2
 
 
+def test_c13_a_dead_letter_is_a_node(served: Served) -> None:
+    query = "query ($id: ID!) { node(id: $id) { __typename id ... on DeadLetter { view stream version } } }"
+    for letter in letters(served, first=200):
+        of = f"{letter['view']}/{letter['row'] or ''}/{letter['stream']}@{letter['version']}"
+        shown = {name: letter[name] for name in ("view", "stream", "version")}
+        assert served.ask(query, id=of)["node"] == {"__typename": "DeadLetter", "id": of, **shown}
+    assert served.ask(query, id="tasks/task-1/task-1@9")["node"] is None
+
+
 def test_c12_letters_are_paged_backwards(served: Served) -> None:
     whole, paged, cursor = letters(served, first=200), list[Any](), None
     while True:

@@ -98,6 +98,17 @@ def test_c1_a_past_list_has_past_ids_and_cursors_that_go_on(served: Served, agen
     assert by_key["nodes"] == [{"id": f"{task}@{position}", "status": "ASSIGNED"}]
 
 
+def test_c1_a_past_state_says_of_which_row_and_point_it_is(served: Served, agent: str) -> None:
+    task, position = assigned_then_completed(served, agent)
+    query = """query ($id: ID!, $asOf: AsOf) { task(id: $id, asOf: $asOf) {
+      _meta { key asOf } agent { _meta { key asOf } } } }"""
+    then = served.ask(query, id=task, asOf={"position": position})["task"]
+    assert then["_meta"] == {"key": task, "asOf": position}
+    assert then["agent"]["_meta"] == {"key": agent, "asOf": position}
+    now = served.ask(query, id=task)["task"]
+    assert now == {"_meta": {"key": task, "asOf": None}, "agent": {"_meta": {"key": agent, "asOf": None}}}
+
+
 def test_c1_objects_inside_a_past_row_link_into_the_same_past(served: Served, agent: str) -> None:
     """A step of a workflow as of then led to the agent of now."""
     workflow = served.do("startWorkflow", name="case")["stream"]

@@ -18,7 +18,7 @@ from projections.querying.dead_letters import cursor, id_of
 from subscriptions.messages import Place
 
 
-def dead_letter_fields(types: TypeMap) -> tuple[StrawberryField, StrawberryField]:
+def dead_letter_fields(types: TypeMap, node: Any) -> tuple[StrawberryField, StrawberryField]:
     """``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
     fields = [
         output_field(
@@ -39,7 +39,8 @@ def dead_letter_fields(types: TypeMap) -> tuple[StrawberryField, StrawberryField
         output_field("first_at", datetime, "When it failed first."),
         output_field("last_at", datetime, "When it failed last."),
     ]
-    letter = declare("DeadLetter", fields, "An event that a view could not fold, and that waits there.")
+    text = "An event that a view could not fold, and that waits there."
+    letter = declare("DeadLetter", fields, text, interfaces=(node,))
     one = output_field(
         "dead_letter",
         letter | None,

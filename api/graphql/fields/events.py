@@ -62,7 +62,7 @@ def event_type(types: TypeMap, messages: Messages) -> Any:
 
 def _declare_event(messages: Messages) -> Any:
     fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
-    text = "Something that happened; it never changes."
+    text = "Something that happened; it never changes, so that nobody needs to read it again by its id."
     return declare("Event", fields, text, interfaces=(messages.interface,))
 
 

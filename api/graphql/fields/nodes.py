@@ -18,13 +18,17 @@ from projections.view import View
 
 
 def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
-    """``node(id)``: Relay's way to load any row by its id, which says what it is."""
+    """``node(id)``: Relay's way to load any row or dead letter by its id, which says what it is."""
     entities = {view.context.category: view for view in views if is_entity(view)}
+    names = {view.name for view in views}
     others = {view.type_name: view for view in views if not is_entity(view)}
 
     async def resolve(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
         context = info.context
         view = others.get(id.partition(":")[0].partition("@")[0]) or entities.get(id.partition("-")[0])
+        if view is None and id.partition("/")[0] in names:
+            letter = await context.services.letters.find(context.scope.tenant, id)
+            return letter and {**letter, "__typename": "DeadLetter"}
         point = None if view is None else read_id(view, id, context)
         if view is None or point is None:
             return None
@@ -37,8 +41,8 @@ def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
             row = await read_past(view, key, position, context)
         return None if row is None else {**row, "__typename": view.type_name}
 
-    arguments = [argument("id", strawberry.ID, "The `id` of any row, of the past too.")]
-    text = "Any row by its id; null where there is none."
+    arguments = [argument("id", strawberry.ID, "The `id` of any row, of the past too, or of a dead letter.")]
+    text = "Any row or dead letter by its id; null where there is none."
     return output_field("node", interface | None, text, resolver=resolve, arguments=arguments)
 
 
