@@ -73,8 +73,8 @@ def test_c1_a_normalised_cache_shows_the_present_after_the_past_was_read(
     url = f"http://127.0.0.1:{served.port}/graphql"
     given = {"task": case.task, "position": case.position, "open": case.open, "past": case.past}
     told = without_typenames(run(str(CACHES / "run.mjs"), client, url, json.dumps(given)))
-    now = {"id": case.task, "status": "COMPLETED", "agentId": case.agent}
-    then = {"id": case.past, "status": "ASSIGNED", "agentId": case.agent}
+    now = {"id": case.task, "status": "COMPLETED", "agentId": case.agent, "_meta": {"version": 4}}
+    then = {"id": case.past, "status": "ASSIGNED", "agentId": case.agent, "_meta": {"version": 2}}
     assert told["fetched"] == told["now"]
     assert told["now"]["task"] == {**now, "agent": {"id": case.agent, "openTasks": 0}}
     past_agent = {"id": f"{case.agent}@{case.position}", "openTasks": 1}
@@ -87,7 +87,8 @@ def test_c1_a_normalised_cache_shows_the_present_after_the_past_was_read(
         "STARTED",
     ]
     assert states[0]["after"] == told["past"]["task"]
-    assert told["again"]["node"] == {"id": case.past, "status": "ASSIGNED"}
+    meta = {"key": case.task, "asOf": case.position}
+    assert told["again"]["node"] == {"id": case.past, "status": "ASSIGNED", "_meta": meta}
     for fetched, cached in (told["versions"], told["rows"]):
         assert fetched == cached
     assert told["open"]["task"]["status"] == "CANCELLED"

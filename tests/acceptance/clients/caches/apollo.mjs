@@ -6,7 +6,7 @@ import { OperationTypeNode } from "graphql";
 export function open(http, socket) {
   const isSubscription = ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION;
   const link = ApolloLink.split(isSubscription, new GraphQLWsLink(socket), new HttpLink({ uri: http }));
-  const cache = new InMemoryCache();
+  const cache = new InMemoryCache({ typePolicies: { RowMeta: { merge: true } } });
   const client = new ApolloClient({ link, cache });
   return {
     async query(query, variables) {

@@ -5,7 +5,7 @@ import { buildSchema, introspectionFromSchema } from "graphql";
 import { schemaText } from "./documents.mjs";
 
 /** Types without an id are parts of what they are in. */
-const PARTS = ["TaskHistoryEntry", "PastState", "TaskChanged", "TasksSnapshot", "CaughtUp"];
+const PARTS = ["TaskHistoryEntry", "PastState", "TaskChanged", "TasksSnapshot", "CaughtUp", "RowMeta"];
 
 export function open(url, socket) {
   const schema = introspectionFromSchema(buildSchema(schemaText));
