@@ -214,7 +214,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         lead=nerve.rebuilds.lead,
     )
     metrics.holding(lambda: worker.held)
-    sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval)
+    sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval, nerve.log.measure_times)
     for part in (worker, sealing):
         await part.start()
         stack.push_async_callback(part.stop)

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from pymongo.uri_parser import parse_uri
 
 from api.composition import load_views
+from api.ids import now
 from api.rights import needed_rights
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
@@ -57,7 +58,7 @@ async def secure(settings: Settings) -> Sequence[User]:
     async with open_client(settings.admin_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():
-            await Collections.of(database).prepare()
+            await Collections.of(database).prepare(now())
             await _make_roles(database, needed_rights(views))
             for user in users:
                 await _make_user(client[user.source], user, settings.database)

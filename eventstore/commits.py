@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from struct import pack
+from datetime import UTC, datetime, timedelta
+from struct import Struct, pack
 from typing import Any
 
 import bson
@@ -22,9 +22,18 @@ MAX_COMMIT_BYTES = 15_000_000
 POSITION_ELEMENT = b"\x12_id\0"
 """Type and name of the element `_id` when it is a 64-bit integer."""
 
+TIME_ELEMENT = b"\x09at\0"
+"""Type and name of the element `at`, the first of an encoded commit."""
+
+_LONG = Struct("<q")
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_TIME_ENDS = 4 + len(TIME_ELEMENT) + _LONG.size
+
 
 def encode(commit: NewCommit, sealed: Sealed = NOTHING_SEALED) -> bytes:
     """The document of a commit as BSON, without its position, which `placed` adds.
+
+    Its record time comes first, so that `placed` can put another one in its place.
 
     `sealed` is what is stored of the events that hold personal data, and of the digest with them. The record
     of a command without events has the form of a tombstone, which older versions of nerve pass over.
@@ -44,14 +53,22 @@ def encode(commit: NewCommit, sealed: Sealed = NOTHING_SEALED) -> bytes:
     return encoded
 
 
-def placed(encoded: bytes, position: int) -> RawBSONDocument:
-    """The encoded document with its position as the first element, by the rules of bsonspec.org."""
-    size, elements = len(encoded) + len(POSITION_ELEMENT) + 8, encoded[4:]
-    return RawBSONDocument(pack("<i", size) + POSITION_ELEMENT + pack("<q", position) + elements)
+def placed(encoded: bytes, position: int, at: datetime | None = None) -> RawBSONDocument:
+    """The encoded document with its position as the first element, by the rules of bsonspec.org.
+
+    With `at` that is its record time, else the one it was encoded with.
+    """
+    size = pack("<i", len(encoded) + len(POSITION_ELEMENT) + _LONG.size)
+    place = size + POSITION_ELEMENT + _LONG.pack(position)
+    if at is None:
+        return RawBSONDocument(place + encoded[4:])
+    moment = TIME_ELEMENT + _LONG.pack((at - _EPOCH) // _MILLISECOND)
+    return RawBSONDocument(place + moment + encoded[_TIME_ENDS:])
 
 
 def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
     document: Document = {
+        "at": commit.at,
         "tenant": commit.tenant,
         "stream": commit.stream,
         "category": commit.category,
@@ -60,13 +77,13 @@ def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
         ],
         "command": _command(commit, sealed.digest or commit.digest),
         "correlation": commit.correlation,
-        "at": commit.at,
     }
     optional = {
         "causation": commit.causation,
         "actor": commit.actor,
         "source": commit.source,
         "occurred": commit.occurred,
+        "recorded": commit.recorded,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
@@ -75,6 +92,7 @@ def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
 def _to_record(commit: NewCommit) -> Document:
     """A command that changed nothing. It has no `stream`, whose versions it would take part in."""
     return {
+        "at": commit.at,
         "tombstone": True,
         "tenant": commit.tenant,
         "command": _command(commit, commit.digest),
@@ -84,7 +102,6 @@ def _to_record(commit: NewCommit) -> Document:
             "correlation": commit.correlation,
             "run": commit.run,
         },
-        "at": commit.at,
     }
 
 
@@ -127,6 +144,7 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
         source=document.get("source"),
         at=document["at"],
         occurred=document.get("occurred"),
+        recorded=document.get("recorded"),
     )
     return Commit(position, info, _events(info, document["events"], catalog))
 

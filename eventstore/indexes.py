@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection as Container
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pymongo import WriteConcern
@@ -53,6 +54,12 @@ READ_INDEXES = (
 
 INDEXES = GUARDS + READ_INDEXES
 
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of two machines are apart at most, unless one of them is plainly wrong."""
+
+ORDERED = {"_id": "ordered_times"}
+"""Where the log was when a version of nerve that keeps record times in order first opened it."""
+
 HEAD_LAG = 3.0
 """Seconds that the head which a majority has may lag behind itself, just after a failover."""
 
@@ -75,7 +82,7 @@ class Collections:
         counters = database["counters"].with_options(write_concern=WriteConcern(w=1))
         return cls(database["log"], counters, database["meta"], database["segments"], database["blocks"])
 
-    async def prepare(self) -> None:
+    async def prepare(self, now: datetime) -> None:
         """Create what is missing; safe to run from several processes at once, and again."""
         try:
             for index in INDEXES:
@@ -84,7 +91,9 @@ class Collections:
             if error.code != UNAUTHORIZED:
                 raise
             await self._require_indexes()
-        await self.raise_counter()
+        await self.raise_counter(now)
+        if await self.ordered_after() is None:
+            await self.meta.update_one(ORDERED, {"$setOnInsert": {"after": await self.head()}}, upsert=True)
 
     async def _require_indexes(self) -> None:
         """For a user who may not create them: an index of its own could make documents expire."""
@@ -96,10 +105,27 @@ class Collections:
                 " run `nerve secure` once with this version of nerve"
             )
 
-    async def raise_counter(self) -> None:
+    async def raise_counter(self, now: datetime) -> None:
         """Bring the counter up to the log's head, behind which a failover or a restore may have put it."""
-        head = await self.head()
-        await self.counters.update_one({"_id": "log"}, {"$max": {"head": head}}, upsert=True)
+        end: Document = {"head": await self.head()}
+        if (latest := await self.last_time(now)) is not None:
+            end["time"] = latest
+        await self.counters.update_one({"_id": "log"}, {"$max": end}, upsert=True)
+
+    async def ordered_after(self) -> int | None:
+        """The position behind which record times are kept in order; None: no version did that yet."""
+        stored = await self.meta.find_one(ORDERED)
+        return None if stored is None else int(stored["after"])
+
+    async def last_time(self, now: datetime) -> datetime | None:
+        """The record time of the last commit, which the next one's is not before; None: there is none.
+
+        Nor is there where it lies far ahead of `now`: logs that were written before record times were kept in
+        order may end with an imported one, at which they would stand still.
+        """
+        last = await self.log.find_one({"tenant": {"$exists": True}}, {"at": 1}, sort=[("_id", -1)])
+        at: datetime | None = last["at"] if last else None
+        return None if at is None or at - now > CLOCK_SKEW else at
 
     async def head(self) -> int:
         """The highest position in the log, 0 where it is empty."""

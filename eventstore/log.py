@@ -24,7 +24,7 @@ from eventstore.personal.keys import SubjectKeys
 from eventstore.personal.sealing import MasterKeys, blank
 from eventstore.personal.vault import Vault
 from eventstore.reading.as_of import AsOf, Moments
-from eventstore.reading.moments import recorded_before
+from eventstore.reading.moments import RecordTimes
 from eventstore.reading.query import EVERYTHING, EventQuery
 from eventstore.reading.reader import LogReader
 from eventstore.reading.replay import Replay, bounds
@@ -64,11 +64,12 @@ class EventLog:
         self._fence_after = fence_after
         self._streams = Streams(self._collections.log, self._decoder)
         settlement = Settlement(self._collections, self._streams, clock)
-        self._appender = Appender(self._collections, self._streams, settlement, self._vault, announce)
+        self._appender = Appender(self._collections, self._streams, settlement, self._vault, clock, announce)
         self._watermark = Watermark(self._collections, clock, fence_after)
-        self._search = Search(self._collections.log, self._decoder, self._watermark)
+        self._times = RecordTimes(self._collections, clock)
+        self._search = Search(self._collections.log, self._times, self._decoder, self._watermark)
         self._restorer = Restorer(self._collections, self._streams, self._vault, clock, announce)
-        self._moments = Moments(self._collections, self._watermark, clock)
+        self._moments = Moments(self._collections, self._times, self._watermark, clock)
 
     async def open(self) -> None:
         """Create what is missing; safe with several processes at once, and again.
@@ -77,7 +78,7 @@ class EventLog:
         """
         await self.keys.open()
         with unavailable_if_down():
-            await self._collections.prepare()
+            await self._collections.prepare(self._clock())
         await self._watermark.check()
 
     async def close(self) -> None:
@@ -139,11 +140,18 @@ class EventLog:
         return await self._watermark.advance()
 
     async def recorded_before(self, moment: datetime) -> int:
-        """The position of the last settled commit that was recorded before `moment`, 0 where there is none.
+        """The last settled position that was recorded before `moment`, like all before it; 0: none."""
+        settled = await self.measure_times()
+        return await self._times.recorded_before(moment, settled)
 
-        Clocks of writers differ a little, and so may what is just before and behind it.
+    async def measure_times(self) -> int:
+        """Compare the record times of all settled commits; the position up to which they are.
+
+        Reading by time does it where nobody has done it lately.
         """
-        return await recorded_before(self._collections.log, moment, await self.settled())
+        settled = await self.settled()
+        await self._times.measure(settled)
+        return settled
 
     def reader(self) -> LogReader:
         """A new reader of the whole log, across tenants."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from domain.kernel.errors import NerveError
@@ -17,10 +18,17 @@ SHARE = 0.1
 
 
 class BlockSealing:
-    """Seals in the background. `poll_interval`: seconds between two looks for a block that is full."""
+    """Seals in the background, and has the record times of each block that is full compared.
 
-    def __init__(self, sealer: BlockSealer, poll_interval: float) -> None:
+    `poll_interval`: seconds between two looks for a block that is full. `measure` compares the times, so that
+    no reader has to who asks for a moment.
+    """
+
+    def __init__(
+        self, sealer: BlockSealer, poll_interval: float, measure: Callable[[], Awaitable[object]]
+    ) -> None:
         self._sealer = sealer
+        self._measure = measure
         self._poll_interval = poll_interval
         self._backoff = Backoff()
         self._task: asyncio.Task[None] | None = None
@@ -45,6 +53,8 @@ class BlockSealing:
         started = perf_counter()
         try:
             block = await self._sealer.seal_next()
+            if block is not None:
+                await self._measure()
         except NerveError as error:
             if not self._backoff.failures:
                 logger.warning("blocks of the log are not sealed for now: %s", error)

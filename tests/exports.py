@@ -67,5 +67,11 @@ async def settled(store: Store, position: int) -> None:
             await asyncio.sleep(0)
 
 
+def without_places(lines: bytes) -> list[dict[str, Any]]:
+    """The lines without what depends on the log that they are in: positions and record times."""
+    places = ("position", "recordedtime", "firstrecordedtime")
+    return [{name: line[name] for name in line if name not in places} for line in without_positions(lines)]
+
+
 def without_positions(lines: bytes) -> list[dict[str, Any]]:
     return [{**orjson.loads(line), "position": None} for line in lines.splitlines()]

@@ -17,6 +17,7 @@ from rich.text import Text
 from api.archiving import open_archive
 from api.cli.terminal import errors, output
 from api.composition import load_views
+from api.ids import now
 from api.servers.folder import connected
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
@@ -24,8 +25,9 @@ from eventstore.archiving.archive import Archive
 from eventstore.driver import open_client, refused_if_forbidden
 from eventstore.indexes import Collections
 from eventstore.integrity.blocks import Block, block_of, first_of
+from eventstore.integrity.report import Finding, Report
 from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Finding, Report, Verifier
+from eventstore.integrity.verify import Verifier
 from subscriptions.consuming.checkpoints import Checkpoints
 
 SHOWN = 1_000
@@ -78,6 +80,7 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
                 collections,
                 Archive(collections.segments, open_archive(settings)),
                 violation=schemas.violation,
+                clock=now,
                 tell=_Teller(),
                 progress=show,
             )

@@ -9,7 +9,8 @@
 Beside the attributes of the specification: the `position` in the log (in text, since the specification's
 integers have 32 bits), the event's place in its commit and how many there are, and what else a commit has.
 `origin` is the source that its command came from. `time` is when it happened; where that is not when it was
-recorded, `recordedtime` tells that too.
+recorded, `recordedtime` is that. `firstrecordedtime` is when the log recorded it that it was imported from,
+where that is another time.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def _attributes(event: RecordedEvent, count: int) -> dict[str, Any]:
         "subject": info.stream,
         "time": write_moment(event.time),
         "recordedtime": None if info.occurred is None else write_moment(info.at),
+        "firstrecordedtime": None if info.recorded is None else write_moment(info.recorded),
         "datacontenttype": "application/json",
         "tenant": info.tenant,
         "category": info.category,

@@ -26,6 +26,7 @@ class ExportedEvent(BaseModel):
     subject: Identifier
     time: Moment
     recordedtime: Moment | None = None
+    firstrecordedtime: Moment | None = None
     tenant: str = Short
     category: str = Short
     position: str = Field(pattern=r"^[1-9][0-9]{0,18}$")
@@ -47,7 +48,7 @@ class ExportedEvent(BaseModel):
         return (
             self.position, self.tenant, self.subject, self.category, self.eventcount, self.command,
             self.commandid, self.correlationid, self.causationid, self.actor, self.origin, self.time,
-            self.recordedtime,
+            self.recordedtime, self.firstrecordedtime,
         )  # fmt: skip
 
 
@@ -163,4 +164,5 @@ def _commit(lines: list[_Line]) -> NewCommit:
         source=first.origin,
         at=first.recordedtime or first.time,
         occurred=None if first.recordedtime is None else first.time,
+        recorded=first.firstrecordedtime,
     )

@@ -63,7 +63,9 @@ class Event(BaseModel):
 class CommitInfo(NamedTuple):
     """What the events of one commit share. Times are UTC with millisecond precision.
 
-    `at` is when it was recorded; `occurred` when it happened, if that was another time.
+    `at` is when it was recorded, which is never before `at` of an earlier position. `occurred` is when it
+    happened, if that was another time, and `recorded` when another log recorded it that it was imported from,
+    if that was another time.
     """
 
     position: int
@@ -78,6 +80,7 @@ class CommitInfo(NamedTuple):
     source: str | None
     at: datetime
     occurred: datetime | None
+    recorded: datetime | None = None
 
 
 class Cause(StrEnum):

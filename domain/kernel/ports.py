@@ -49,6 +49,9 @@ class NewCommit:
     used again; `run` tells it from records of the same command by others. `follows` is the id of the command
     whose append, still under way, leads to that version; None where it is what is stored. `digest` is that of
     the command's content; None: whatever is sent under the id is taken for the same.
+
+    `at` is the record time, or a later one where the log has come further by then. `recorded` is when another
+    log recorded it first, where that is not `at`.
     """
 
     tenant: str
@@ -67,6 +70,7 @@ class NewCommit:
     follows: str | None = None
     digest: bytes | None = None
     run: str | None = None
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

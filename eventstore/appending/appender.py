@@ -9,10 +9,10 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.kernel import Receipt
 from domain.kernel.errors import PersonalDataRefused, Unavailable
-from domain.kernel.ports import NewCommit
+from domain.kernel.ports import Clock, NewCommit
 from eventstore.appending.pending import Pending
 from eventstore.appending.positions import Positions
-from eventstore.appending.queue import Queue
+from eventstore.appending.queue import GROUP, Queue
 from eventstore.appending.settlement import Refusal, Settlement
 from eventstore.commits import new_receipt
 from eventstore.driver import is_outage, time_limit, unavailable_if_down
@@ -45,6 +45,7 @@ class Appender:
         streams: Streams,
         settlement: Settlement,
         vault: Vault,
+        clock: Clock,
         announce: Callable[[int], None],
     ) -> None:
         self._collections = collections
@@ -53,7 +54,7 @@ class Appender:
         self._vault = vault
         self._announce = announce
         self._queue = Queue()
-        self._positions = Positions(collections)
+        self._positions = Positions(collections, clock, IN_FLIGHT * GROUP)
         self._groups: set[asyncio.Task[None]] = set()
         self._checks: set[asyncio.Task[None]] = set()
         self._start_is_due = False
@@ -151,7 +152,9 @@ class Appender:
 
     async def _store(self, group: list[Pending]) -> None:
         behind = max(pending.chain.after for pending in group)
-        first = await self._positions.take(len(group), behind)
+        first, times = await self._positions.take([pending.commit.at for pending in group], behind)
+        for pending, time in zip(group, times, strict=True):
+            pending.time = time
         placed = dict(enumerate(group, first))
         refused = await self._insert(placed)
         for position, pending in placed.items():

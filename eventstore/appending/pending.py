@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bson.raw_bson import RawBSONDocument
 
@@ -63,9 +64,9 @@ class Chain:
 class Pending:
     """A queued commit, its document encoded without a position, and its outcome to come.
 
-    `deadline` is on the event loop's clock. A caller that leaves cancels `outcome`; `settled` tells
-    whether the commit itself has one. `unsealed` is what must be sealed before it can be sent. `sent`: it was
-    in an insert, and only the log tells whether it landed.
+    `time` is its record time, once it has a position. `deadline` is on the event loop's clock. A caller that
+    leaves cancels `outcome`; `settled` tells whether the commit itself has one. `unsealed` is what must be
+    sealed before it can be sent. `sent`: it was in an insert, and only the log tells whether it landed.
     """
 
     chain: Chain
@@ -74,6 +75,7 @@ class Pending:
     deadline: float
     outcome: asyncio.Future[Receipt]
     unsealed: Unsealed
+    time: datetime | None = None
     sent: bool = False
     settled: bool = False
 
@@ -84,7 +86,7 @@ class Pending:
     def at(self, position: int) -> RawBSONDocument:
         if self.unsealed:
             raise AssertionError("personal data would be sent unsealed")
-        return placed(self.encoded, position)
+        return placed(self.encoded, position, self.time)
 
     def owns(self, stored: Document) -> bool:
         return is_stored_as(self.commit, stored)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count
 
+from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import ConcurrencyConflict, NerveError, Unavailable, ValidationFailed
@@ -32,6 +35,7 @@ NEVER_TOLD = Unavailable("the log did not say what became of it")
 class _Entry:
     commit: NewCommit
     outcome: Outcome = NEVER_TOLD
+    sealed: Sealed = NOTHING_SEALED
     encoded: bytes = b""
 
     @property
@@ -42,12 +46,22 @@ class _Entry:
     def version(self) -> int:
         return self.commit.expected + len(self.commit.events)
 
+    def at(self, position: int, time: datetime) -> RawBSONDocument:
+        """The document, with the record time of the other log beside where this one has another."""
+        original = self.commit.at
+        if time == original:
+            return placed(self.encoded, position)
+        first, happened = self.commit.recorded or original, self.commit.occurred or original
+        commit = replace(self.commit, at=time, recorded=first, occurred=happened)
+        return placed(encode(commit, self.sealed), position)
+
 
 class Restorer:
     """Writes past the appender's queue, in one insert a batch, which the server stops at what it refuses.
 
     So what lands is always the first part of the batch, and the order of the other log is kept even where the
-    process is killed. The guards are those of every append: a second run finds everything stored.
+    process is killed. The guards are those of every append: a second run finds everything stored. Record
+    times are kept where they are past and in order; else the original is kept beside another one.
     """
 
     def __init__(
@@ -59,11 +73,13 @@ class Restorer:
         announce: Callable[[int], None],
     ) -> None:
         self._collections = collections
-        self._positions = Positions(collections)
+        self._positions = Positions(collections, clock, window=0)
         self._streams = streams
         self._vault = vault
         self._clock = clock
         self._announce = announce
+        self._latest: datetime | None = None
+        """The last record time that was handed out here, or found with a commit that was restored before."""
 
     async def store(self, commits: Sequence[NewCommit]) -> list[Outcome]:
         """Store the commits in this order, and tell what became of each.
@@ -90,6 +106,7 @@ class Restorer:
             there = stored.get((commit.tenant, commit.command_id))
             if there is not None:
                 entry.outcome = _outcome_of(commit, there)
+                self._latest = max(there["at"], self._latest or there["at"])
                 continue
             version = versions.get(entry.stream) or await self._version(commit)
             if version == commit.expected:
@@ -132,7 +149,7 @@ class Restorer:
             try:
                 if isinstance(one, NerveError):
                     raise one
-                entry.encoded = encode(entry.commit, one)
+                entry.encoded, entry.sealed = encode(entry.commit, one), one
             except NerveError as error:
                 entry.outcome = error
         return _standing(entries)
@@ -141,8 +158,9 @@ class Restorer:
         left = list(entries)
         while left:
             behind = max(self._streams.known(*entry.stream).position for entry in left)
-            first = await self._positions.take(len(left), behind)
-            landed, why = await self._try(left, first)
+            first, times = await self._positions.take(await self._times(left), behind)
+            self._latest = times[-1]
+            landed, why = await self._try(left, first, times)
             if landed < len(left):
                 free = range(first + landed, first + len(left))
                 await close_positions(self._collections.log, free, self._clock)
@@ -161,9 +179,27 @@ class Restorer:
                 await self._positions.share()
             self._announce(first + landed - 1)
 
-    async def _try(self, entries: Sequence[_Entry], first: int) -> tuple[int, Refusal | None]:
+    async def _times(self, entries: Sequence[_Entry]) -> list[datetime]:
+        """The record times that the commits are to have: their own, as long as none of them goes back.
+
+        A time that is still to come, or lies before what others have written to this log meanwhile, cannot be
+        that of a record here; the commit is recorded now.
+        """
+        now, floor = self._clock(), await self._positions.latest()
+        follows = floor == self._latest
+        times = []
+        for entry in entries:
+            original = entry.commit.at
+            times.append(original if original <= now and (follows or original >= floor) else now)
+            follows, floor = True, max(floor, times[-1])
+        return times
+
+    async def _try(
+        self, entries: Sequence[_Entry], first: int, times: Sequence[datetime]
+    ) -> tuple[int, Refusal | None]:
         """One insert: how many landed, and why the next one did not."""
-        documents = [placed(entry.encoded, position) for position, entry in enumerate(entries, first)]
+        places = zip(count(first), entries, times, strict=False)
+        documents = [entry.at(position, time) for position, entry, time in places]
         try:
             await self._collections.log.insert_many(documents, ordered=True)
         except BulkWriteError as error:

@@ -53,6 +53,7 @@ class _Commit(TypedDict):
     actor: NotRequired[Name]
     source: NotRequired[Name]
     occurred: NotRequired[datetime]
+    recorded: NotRequired[datetime]
 
 
 class _Unchanged(TypedDict):

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import bson
 from bson.errors import BSONError
 
 from domain.kernel.errors import SegmentUnreadable
+from domain.kernel.ports import Clock
 from eventstore.archiving.archive import Archive
 from eventstore.driver import CODEC, Document, unavailable_if_down
 from eventstore.indexes import HEAD_LAG, INDEXES, Collections, Index
 from eventstore.integrity.block_chain import BlockChain
-from eventstore.integrity.blocks import Block, first_of
+from eventstore.integrity.blocks import first_of
+from eventstore.integrity.report import Check, Finding, Report
 from eventstore.integrity.shape import misshapen, with_empty_data, without_data
 from eventstore.integrity.stream_versions import StreamVersions
+from eventstore.integrity.time_order import TimeOrder
 from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 OPEN = 10_000
@@ -37,47 +37,6 @@ Violation = Callable[[str, int, Mapping[str, Any], Collection[str]], str | None]
 """What is wrong with the data of an event of this type and revision, where the named fields are sealed."""
 
 
-class Check(StrEnum):
-    """What is looked at."""
-
-    POSITIONS = "positions"
-    COMMITS = "commits"
-    VERSIONS = "streams"
-    SCHEMAS = "events"
-    BLOCKS = "sealed blocks"
-    ARCHIVE = "archived commits"
-    INDEXES = "indexes"
-    ENDS = "consumers"
-
-
-class Finding(NamedTuple):
-    """Something that is wrong: where, and what."""
-
-    check: Check
-    where: str
-    what: str
-
-
-@dataclass
-class Report:
-    """What was verified, from position `first` to `last`, and how much of each kind was wrong.
-
-    `notes` are what a person may want to know and is no fault in itself; `seal` is the block sealed last.
-    """
-
-    first: int
-    last: int
-    looked: Counter[Check] = field(default_factory=lambda: Counter(dict.fromkeys(Check, 0)))
-    wrong: Counter[Check] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    seal: Block | None = None
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.wrong.total()
-
-
 class Verifier:
     """Verifies one log. `tell` is told each finding at once, `progress` how many of all are done."""
 
@@ -87,16 +46,19 @@ class Verifier:
         archive: Archive,
         *,
         violation: Violation,
+        clock: Clock,
         tell: Callable[[Finding], None],
         progress: Callable[[int, int], None],
     ) -> None:
         self._collections = collections
         self._archive = archive
         self._violation = violation
+        self._clock = clock
         self._tell = tell
         self._progress = progress
         self._report = Report(1, 0)
         self._versions = StreamVersions()
+        self._times = TimeOrder(clock, 0)
         self._unreadable: set[int] = set()
 
     async def run(self, start: int, consumers: Mapping[str, int], expected: Mapping[int, bytes]) -> Report:
@@ -109,12 +71,14 @@ class Verifier:
         self._report = report = Report(start, head)
         chain = BlockChain(self._collections.blocks, start, head, self._broken)
         with unavailable_if_down():
+            self._times = TimeOrder(self._clock, await self._ordered_after(head))
             await self._check_ids()
             await self._check_indexes()
             await self._check_ends(consumers)
             with closing(self._versions):
                 await self._walk(start, head, chain)
                 report.looked[Check.VERSIONS] = self._versions.count()
+            report.notes += self._times.notes()
             report.seal = await chain.end(expected)
         report.looked[Check.BLOCKS] = chain.checked
         if chain.unsealed is not None:
@@ -141,6 +105,10 @@ class Verifier:
                 if time.monotonic() > deadline:
                     return head
                 await asyncio.sleep(0.2)
+
+    async def _ordered_after(self, head: int) -> int:
+        after = await self._collections.ordered_after()
+        return head if after is None else after
 
     async def _check_ids(self) -> None:
         first = await self._collections.log.find_one({}, {"_id": 1}, sort=[("_id", 1)])
@@ -241,7 +209,9 @@ class Verifier:
             wrong = f"it cannot be decoded ({type(error).__name__})"
         if wrong is not None:
             self._wrong(Check.COMMITS, f"position {position}", wrong)
-        elif "events" in document:
+            return
+        self._check_time(position, document)
+        if "events" in document:
             self._check_versions(position, document)
             self._check_events(position, document)
 
@@ -252,7 +222,16 @@ class Verifier:
         if wrong is not None:
             self._wrong(Check.COMMITS, f"position {position}", wrong)
         else:
+            self._check_time(position, stub)
             self._check_versions(position, stub)
+
+    def _check_time(self, position: int, document: Document) -> None:
+        """A commit's time is at least that of the one before it; tombstones have times of their own."""
+        if "tenant" in document:
+            self._report.looked[Check.TIMES] += 1
+            wrong = self._times.follow(position, document["at"])
+            if wrong is not None:
+                self._wrong(Check.TIMES, f"position {position}", wrong)
 
     def _check_versions(self, position: int, document: Document) -> None:
         stream = document["stream"]

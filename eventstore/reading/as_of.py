@@ -11,8 +11,8 @@ from functools import partial
 from domain.kernel.errors import OutsideLog, Unavailable, ValidationFailed
 from domain.kernel.ports import Clock
 from eventstore.driver import unavailable_if_down
-from eventstore.indexes import BY_MOMENT, Collections
-from eventstore.reading.search import CLOCK_SKEW
+from eventstore.indexes import Collections
+from eventstore.reading.moments import LATEST, RecordTimes
 from eventstore.reading.watermark import Watermark
 
 PATIENCE = 5.0
@@ -31,8 +31,8 @@ class AsOf:
     As of position p, all commits at positions up to p have happened and none behind it. As of a moment t
     means as of the position before the first commit of the tenant that was recorded after t. So it is always
     a beginning of the log: never a later commit without an earlier one, of the same stream or of another.
-    Where writers' clocks differ, the log is not quite in the order of its times: then some of what was
-    recorded at t or before lies behind that position, and does not show until the moment of all before it.
+    Where a part of the log is not in the order of its times, some of what was recorded at t or before lies
+    behind that position, and does not show until the moment of all before it.
     Once a later commit is settled the answer never changes; until then it grows with the log.
     """
 
@@ -49,8 +49,11 @@ class AsOf:
 class Moments:
     """Finds the position that a point in the past stands for, all positions up to it settled."""
 
-    def __init__(self, collections: Collections, watermark: Watermark, clock: Clock) -> None:
+    def __init__(
+        self, collections: Collections, times: RecordTimes, watermark: Watermark, clock: Clock
+    ) -> None:
         self._collections = collections
+        self._times = times
         self._watermark = watermark
         self._clock = clock
 
@@ -64,31 +67,43 @@ class Moments:
             return await self._at(as_of.position)
         assert as_of.time is not None
         if as_of.time > self._clock():
-            raise OutsideLog(f"{as_of.time.isoformat()} is still to come; ask for a moment of the past")
-        if not await self._begun(tenant, as_of.time):
+            await self._require_later(as_of.time)
+        position = await self._before(tenant, as_of.time, inclusive=False)
+        if await self._times.last(tenant, LATEST, position) is None:
             raise OutsideLog(f"{as_of.time.isoformat()} is before the log begins; ask for a later moment")
-        return await self.upto(tenant, as_of.time)
+        return position
 
     async def settled(self) -> int:
         """The highest position up to which all are settled, now."""
         return await self._watermark.advance()
 
-    async def upto(self, tenant: str, time: datetime) -> int:
-        """The position before the tenant's first commit recorded after `time`, or the head. As `position`."""
-        return await self._settled(partial(self._before, tenant, time))
+    async def before(self, tenant: str, time: datetime) -> int:
+        """The position before the tenant's first commit recorded at `time` or later, or the head."""
+        return await self._before(tenant, time, inclusive=True)
+
+    async def _require_later(self, time: datetime) -> None:
+        """Raises OutsideLog where neither this process's clock nor the log has come to a moment."""
+        await self._times.measure(await self._watermark.advance())
+        if time >= self._times.latest:
+            raise OutsideLog(f"{time.isoformat()} is still to come; ask for a moment of the past")
 
     async def _at(self, position: int) -> int:
         if position < 1:
             raise OutsideLog(f"position {position} is before the log begins; its first is 1")
         return await self._settled(partial(self._reached, position))
 
-    async def _settled(self, find: Callable[[], Awaitable[int]]) -> int:
-        """The position that `find` gives when all positions up to it are settled."""
+    async def _before(self, tenant: str, time: datetime, *, inclusive: bool) -> int:
+        with unavailable_if_down():
+            head = await self._collections.head()
+        return await self._settled(partial(self._found, tenant, time, head, inclusive=inclusive))
+
+    async def _settled(self, find: Callable[[int], Awaitable[int]]) -> int:
+        """The position that `find` gives, once all positions up to it are settled."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
                     settled = await self._watermark.advance()
-                    position = await find()
+                    position = await find(settled)
                     if position <= settled:
                         return position
                     await asyncio.sleep(PAUSE)
@@ -97,37 +112,15 @@ class Moments:
                 "a position before the point asked for is still being written; try again"
             ) from None
 
-    async def _reached(self, position: int) -> int:
+    async def _reached(self, position: int, _settled: int) -> int:
         with unavailable_if_down():
             head = await self._collections.head()
         if head < position:
             raise OutsideLog("the log has not come to the position asked for; ask for an earlier one")
         return position
 
-    async def _begun(self, tenant: str, time: datetime) -> bool:
-        with unavailable_if_down():
-            recorded = {"tenant": tenant, "at": {"$lte": time}}
-            return await self._collections.log.find_one(recorded, {"_id": 1}, hint=BY_MOMENT) is not None
-
-    async def _before(self, tenant: str, time: datetime) -> int:
-        """As `upto`, as things look now. Reads the index over the time that clocks may differ by."""
-        log, later = self._collections.log, {"$gt": time}
-        with unavailable_if_down():
-            head = await self._collections.head()
-            nearest = await log.find_one(
-                {"tenant": tenant, "at": later}, {"_id": 1, "at": 1}, sort=[("at", 1)], hint=BY_MOMENT
-            )
-            if nearest is None:
-                return head
-            # One with a later time may be at an earlier position, where its writer's clock was ahead.
-            first = await log.find_one(
-                {
-                    "tenant": tenant,
-                    "at": {**later, "$lte": nearest["at"] + CLOCK_SKEW},
-                    "_id": {"$lt": nearest["_id"]},
-                },
-                {"_id": 1},
-                sort=[("_id", 1)],
-                hint=BY_MOMENT,
-            )
-        return int((first or nearest)["_id"]) - 1
+    async def _found(self, tenant: str, time: datetime, head: int, settled: int, *, inclusive: bool) -> int:
+        """The position before the first commit that is later, of those that are settled; else the head."""
+        await self._times.measure(settled)
+        first = await self._times.first(tenant, time, settled, inclusive=inclusive)
+        return head if first is None else first - 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from typing import NamedTuple
 
 from domain.kernel import Commit
@@ -15,9 +14,6 @@ from eventstore.reading.search import Search
 
 PAGE = 200
 """Commits that are read at once, which is what a replay holds in memory."""
-
-TICK = timedelta(milliseconds=1)
-"""The precision of times in the log."""
 
 
 class Progress(NamedTuple):
@@ -84,7 +80,7 @@ async def _before(moments: Moments, tenant: str, point: AsOf) -> int:
     if point.position is not None:
         return max(point.position, 1) - 1
     assert point.time is not None
-    return await moments.upto(tenant, point.time - TICK)
+    return await moments.before(tenant, point.time)
 
 
 def _is_after(since: AsOf, until: AsOf, first: int, last: int) -> bool:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import Decoder
 from eventstore.driver import Collection, unavailable_if_down
+from eventstore.reading.moments import RecordTimes
 from eventstore.reading.query import EventQuery
 from eventstore.reading.watermark import Watermark
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far the clocks of two writers may be apart before a search by time could miss an event."""
 
 
 class Search:
     """Finds events in settled positions only, so that a page that was read never gets an event later."""
 
-    def __init__(self, log: Collection, decoder: Decoder, watermark: Watermark) -> None:
+    def __init__(self, log: Collection, times: RecordTimes, decoder: Decoder, watermark: Watermark) -> None:
         self._log = log
+        self._times = times
         self._decoder = decoder
         self._watermark = watermark
 
@@ -53,12 +50,10 @@ class Search:
 
         With `backward` the last ones, the latest first.
         """
+        after, upto = await self._bounds(tenant, query, after, upto)
+        if after >= upto:
+            return []
         with unavailable_if_down():
-            if query.since is not None:
-                after = max(after, await self._recorded(tenant, "$lt", query.since - CLOCK_SKEW) or 0)
-            if query.until is not None:
-                first_later = await self._recorded(tenant, "$gte", query.until + CLOCK_SKEW)
-                upto = upto if first_later is None else min(upto, first_later)
             wanted = query.to_filter(tenant, after, upto)
             found = (
                 await self._log.find(wanted).sort([("_id", -1 if backward else 1)]).limit(limit).to_list(None)
@@ -70,11 +65,13 @@ class Search:
         with unavailable_if_down():
             return await self._log.count_documents(query.to_filter(tenant, 0, upto), limit=limit)
 
-    async def _recorded(self, tenant: str, side: str, time: datetime) -> int | None:
-        """The position of the commit recorded nearest to `time` on one side of it.
-
-        The log is in the order of time but for the skew of clocks, so what lies beyond need not be read.
-        """
-        nearest = [("at", 1 if side == "$gte" else -1)]
-        found = await self._log.find_one({"tenant": tenant, "at": {side: time}}, {"_id": 1}, sort=nearest)
-        return None if found is None else int(found["_id"])
+    async def _bounds(self, tenant: str, query: EventQuery, after: int, upto: int) -> tuple[int, int]:
+        """The positions between which commits of the wanted record times are: others need not be read."""
+        if query.since is not None or query.until is not None:
+            await self._times.measure(upto)
+        if query.since is not None:
+            first = await self._times.first(tenant, query.since, upto, inclusive=True)
+            after = upto if first is None else max(after, first - 1)
+        if query.until is not None:
+            upto = min(upto, await self._times.last(tenant, query.until, upto) or 0)
+        return after, upto

@@ -131,7 +131,7 @@ async def _load(machine: Machine) -> AsyncIterator[Contest]:
         stack.enter_context(on_subject_core())
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         database = client["aggregates"]
-        await Collections.of(database).prepare()
+        await Collections.of(database).prepare(now())
         filler, snapshot = Filler(database["log"]), LONG - EVERY + 1
         await filler.fill(commits("bench-short", 0, SHORT, 1))
         await filler.fill(commits("bench-long", 0, snapshot - EVERY, BIG))

@@ -107,7 +107,7 @@ class Bare:
 
 async def _bare(client: Client, name: str) -> Bare:
     collections = Collections.of(client[name])
-    await collections.prepare()
+    await collections.prepare(now())
     return Bare(collections.log)
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import orjson
 
 from api.composition import Nerve, open_nerve
-from api.ids import new_id
+from api.ids import new_id, now
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
 from domain.kernel import Command, Envelope
@@ -82,7 +82,7 @@ async def _dispatched(machine: Machine, streams: int) -> AsyncIterator[Dispatche
         nerve = await stack.enter_async_context(open_nerve(settings(machine, name)))
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         bare = Collections.of(client[f"{name}_bare"])
-        await bare.prepare()
+        await bare.prepare(now())
         dispatched = Dispatched(nerve, bare.log, streams)
         await dispatched.prepare()
         yield dispatched

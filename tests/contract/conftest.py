@@ -30,6 +30,7 @@ async def open_another(mongo_url: str, database: str, driver: Driver) -> AsyncIt
 def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once with positions reserved, once with logs that take themselves for the only writer if they can."""
     monkeypatch.setattr(positions, "SOLE_AFTER", float("inf") if request.param == "reserved" else 0.0)
+    monkeypatch.setattr(positions, "BUSY", 0)
 
 
 @pytest.fixture

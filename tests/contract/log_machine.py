@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -36,6 +37,7 @@ sides = st.integers(0, SIDES - 1)
 streams = st.sampled_from(["note-a", "note-b"])
 sizes = st.integers(1, 3)
 chains = st.lists(sizes, min_size=1, max_size=4)
+skews = st.sampled_from([0, 0, -3600, 3600])
 offsets = st.sampled_from([0, 0, 0, 0, -1, 1])
 
 
@@ -82,6 +84,7 @@ class LogMachine(RuleBasedStateMachine):
         self.tenant = uuid4().hex
         self.model = Model()
         self.crashed = False
+        self.in_order = True
         self.sides = [self._open() for _ in range(SIDES)]
         self.readers = [log.reader() for log in (self.sides[0].log, self.sides[1].log, world.sober)]
         self.places = [world.end for _ in self.readers]
@@ -94,14 +97,20 @@ class LogMachine(RuleBasedStateMachine):
     def may_take_itself_for_the_only_writer(self, alone: bool) -> None:
         positions.SOLE_AFTER = 0.0 if alone else float("inf")
 
-    @rule(side=sides, stream=streams, offset=offsets, chain=chains, on=st.booleans())
-    def append(self, side: int, stream: str, offset: int, chain: list[int], on: bool) -> None:
-        """Start appends that build on each other, the first maybe `on` what is under way, and do not wait."""
+    @rule(side=sides, stream=streams, offset=offsets, chain=chains, on=st.booleans(), seconds=skews)
+    def append(
+        self, side: int, stream: str, offset: int, chain: list[int], on: bool, seconds: int = 0
+    ) -> None:
+        """Start appends that build on each other, the first maybe `on` what is under way, and do not wait.
+
+        The clock of the process is some seconds ahead or behind.
+        """
         base = self.sides[side].last(stream) if on else None
         for size in chain:
             expected = max(0, self.model.version(stream) + offset) if base is None else base.version
             follows = None if base is None else base.commit.command_id
-            new = commit(stream, expected, *scores(size), tenant=self.tenant, follows=follows)
+            at = now() + timedelta(seconds=seconds)
+            new = commit(stream, expected, *scores(size), tenant=self.tenant, follows=follows, at=at)
             base = self._start(side, new)
 
     @precondition(lambda self: self.model.attempts)
@@ -128,7 +137,11 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(by=st.integers(1, 9))
     def counter_goes_back(self, by: int) -> None:
-        """As a failover may leave it; where there is a hole, right before that."""
+        """As a failover may leave it; where there is a hole, right before that.
+
+        Then a time may come to lie before a later one: what was handed out twice has two times.
+        """
+        self.in_order = False
         self.world.run(self._put_back(by))
 
     async def _put_back(self, by: int) -> None:
@@ -240,13 +253,16 @@ class LogMachine(RuleBasedStateMachine):
                 found = self.world.run(self._read(reader, 100))
                 assert found, f"position {self.places[reader] + 1} of {head} was left open"
                 log += found
+        if self.in_order:
+            times = [one.info.at for one in log if one.info is not None]
+            assert times == sorted(times), "a record time went back"
         self.model.check([one for one in log if one.info is not None and one.info.tenant == self.tenant])
 
     async def fence(self, position: int) -> None:
         await close_positions(self.world.database["log"], [position], now)
 
-    async def take(self, position: int) -> None:
-        new = commit(f"note-{uuid4().hex}", 0, tenant=self.tenant)
+    async def take(self, position: int, at: datetime) -> None:
+        new = commit(f"note-{uuid4().hex}", 0, tenant=self.tenant, at=at)
         document: RawBSONDocument = placed(encode(new), position)
         try:
             await self.world.database["log"].insert_many([document])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, Protocol, get_args
 
 from bson.raw_bson import RawBSONDocument
@@ -30,7 +31,7 @@ class Others(Protocol):
     """What other processes do meanwhile."""
 
     async def fence(self, position: int) -> None: ...
-    async def take(self, position: int) -> None: ...
+    async def take(self, position: int, at: datetime) -> None: ...
     async def outrun(self, document: Mapping[str, Any]) -> None: ...
 
 
@@ -110,7 +111,7 @@ class _Shaky:
             case "fenced":
                 await database.others.fence(middle["_id"])
             case "taken":
-                await database.others.take(middle["_id"])
+                await database.others.take(middle["_id"], middle["at"])
             case "outrun":
                 await database.others.outrun(middle)
             case "stalled":

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from domain.kernel import Aggregate, Commit, Event, Facts
 from domain.kernel.errors import NotFound, OutsideLog, Unavailable, ValidationFailed
+from eventstore.commits import encode, placed
 from eventstore.reading import as_of as points
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.diff import Change, Operation
@@ -50,25 +51,35 @@ def folded(commits: Sequence[Commit], stream: str, tenant: str = "default") -> t
     return sheet, version
 
 
-async def write(store, plan: Sequence[tuple[int, int, int]], tenant: str = "default") -> None:
-    """For each (which note, how many events, seconds that the writer's clock says) a commit."""
+async def write(
+    store, plan: Sequence[tuple[int, int, int]], tenant: str = "default", *, old: bool = False
+) -> None:
+    """For each (which note, how many events, seconds that the writer's clock says) a commit.
+
+    An `old` log is not in the order of its times.
+    """
     versions = dict.fromkeys(NAMES, 0)
     for number, (which, count, seconds) in enumerate(plan):
         name = NAMES[which]
         events: list[Event] = [Written(text=f"{number}.{n}") for n in range(count)]
         at = START + timedelta(seconds=seconds)
-        await store.log.append(commit(name, versions[name], *events, at=at, tenant=tenant))
+        new = commit(name, versions[name], *events, at=at, tenant=tenant)
+        if old:
+            await store.documents.insert_many([placed(encode(new), await store.log.head() + 1)])
+        else:
+            await store.log.append(new)
         versions[name] += count
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(0, 9)), min_size=1, max_size=8),
+    plan=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(0, 9)), min_size=1, max_size=8),
+    old=st.booleans(),
 )
-async def test_as_of_every_position_and_moment_is_the_fold_of_the_log_up_to_it(store, plan):
+async def test_as_of_every_position_and_moment_is_the_fold_of_the_log_up_to_it(store, plan, old):
     """Also where the writers' clocks jump: a moment is the longest beginning with nothing later."""
     tenant, begun = uuid4().hex, await store.log.head()
-    await write(store, plan, tenant)
+    await write(store, plan, tenant, old=old)
     await write(store, [(0, 1, 0)], uuid4().hex)
     history, commits = History(store.log), await store.everything()
     for name in NAMES:
@@ -76,14 +87,17 @@ async def test_as_of_every_position_and_moment_is_the_fold_of_the_log_up_to_it(s
         for position in range(begun + 1, len(commits) + 1):
             expected = folded(commits[:position], name, tenant) if exists else None
             assert await state(history, name, AsOf(position=position), tenant) == expected
-        for seconds in range(min(at for _, _, at in plan), 11):
+        own = [one for one in commits if one.info is not None and one.info.tenant == tenant]
+        for seconds in range(-1, 11):
             time = START + timedelta(seconds=seconds)
             later = [
                 place
                 for place, one in enumerate(commits)
                 if one.info is not None and one.info.tenant == tenant and one.info.at > time
             ]
-            expected = folded(commits[: later[0]] if later else commits, name, tenant) if exists else None
+            begins = not later or commits[later[0]] != own[0]
+            upto = commits[: later[0]] if later else commits
+            expected = folded(upto, name, tenant) if exists and begins else None
             assert await state(history, name, AsOf(time=time), tenant) == expected
 
 

@@ -21,6 +21,7 @@ from tests.commits import Store, commit
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log takes itself for the only writer as soon as nobody came between two of its reservations."""
     monkeypatch.setattr(positions, "SOLE_AFTER", 0.0)
+    monkeypatch.setattr(positions, "BUSY", 0)
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ async def test_the_only_writer_does_not_wait_for_the_counter(direct, mongo_url):
     with MongoClient[dict[str, Any]](mongo_url) as client, client.start_session() as session:
         session.start_transaction()
         held = client[direct.database.name]["counters"]
-        held.update_one({"_id": "log"}, {"$set": {"held": True}}, session=session)
+        held.update_one({"_id": "log"}, {"$set": {"locked": True}}, session=session)
         async with asyncio.timeout(10):
             receipts = await one_by_one(direct, "note-a", 5)
         session.abort_transaction()

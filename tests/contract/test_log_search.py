@@ -77,15 +77,6 @@ async def test_a_search_finds_what_meets_all_that_is_given_in_order(filled, quer
     assert await filled.log.search("elsewhere", query) == []
 
 
-async def test_a_search_by_time_bears_with_clocks_that_differ(store):
-    """Two writers whose clocks are two seconds apart record in an order that is not that of their times."""
-    for number, seconds in enumerate((0, 3601, 3599, 3660)):
-        await store.log.append(commit(f"note-{number}", 0, at=START + timedelta(seconds=seconds)))
-    hour = START + timedelta(hours=1)
-    assert positions(await store.log.search("default", EventQuery(since=hour))) == [2, 4]
-    assert positions(await store.log.search("default", EventQuery(until=hour))) == [1, 3]
-
-
 async def test_pages_of_a_search_join_without_a_gap_or_a_double(filled):
     everything, after, query = await filled.log.search("default", EventQuery()), 0, EventQuery()
     paged = []

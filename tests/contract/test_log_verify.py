@@ -15,12 +15,13 @@ from domain.kernel import Catalog
 from eventstore.indexes import COMMAND_GUARD, VERSION_GUARD, Collections
 from eventstore.integrity import blocks, verify
 from eventstore.integrity.blocks import Block
+from eventstore.integrity.report import Check, Finding, Report
 from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Check, Finding, Report, Verifier
+from eventstore.integrity.verify import Verifier
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store, scores
 from tests.contract.conftest import OpenStore
-from tests.notes import context
+from tests.notes import context, now
 
 BLOCK = 100
 """Positions in a block, here."""
@@ -69,6 +70,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             Collections.of(store.database),
             store.log.archive,
             violation=EventSchemas(Catalog([context])).violation,
+            clock=now,
             tell=findings.append,
             progress=lambda done, total: None,
         )
@@ -102,6 +104,7 @@ async def test_a_log_that_nobody_touched_is_sound(sealed, verified) -> None:
     looked = {check: told.report.looked[check] for check in Check}
     assert looked == {
         Check.POSITIONS: COMMITS,
+        Check.TIMES: COMMITS,
         Check.COMMITS: COMMITS,
         Check.VERSIONS: STREAMS,
         Check.SCHEMAS: 2 * COMMITS,

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from eventstore.indexes import Collections
+from eventstore.integrity.report import Check, Finding
 from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Check, Finding, Verifier
+from eventstore.integrity.verify import Verifier
 from eventstore.personal.keys import SubjectKeys, owner_of
 from eventstore.personal.sealing import MasterKeys
 from tests.commits import CATALOG, Store, commit
@@ -41,6 +42,7 @@ async def verify(store: Store) -> Verify:
             Collections.of(store.database),
             store.log.archive,
             violation=EventSchemas(CATALOG).violation,
+            clock=now,
             tell=findings.append,
             progress=lambda done, total: None,
         )

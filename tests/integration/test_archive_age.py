@@ -12,7 +12,6 @@ import pytest
 from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.retention import Retention
-from eventstore.reading.moments import recorded_before
 from projections.projecting.worker import drop_view
 from tests.archives import folder
 from tests.commits import Store, commit, open_store
@@ -45,7 +44,6 @@ async def test_the_last_position_before_a_moment(
         await fill(store, 9)
         moment = START + timedelta(hours=hour)
         assert await store.log.recorded_before(moment) == position
-        assert await recorded_before(store.documents, moment, 5) == min(position, 5)
 
 
 async def test_what_has_the_age_is_archived_in_the_background_in_full_segments(

@@ -14,7 +14,7 @@ from domain.kernel.errors import Unavailable, ValidationFailed
 from eventstore.appending.restore import Restorer as LogRestorer
 from eventstore.commits import tombstone
 from tests.commits import commit
-from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
+from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_places
 from tests.notes import START, Scored, Written
 from tests.people import PersonRegistered, Remarked
 
@@ -28,8 +28,8 @@ async def test_an_import_that_was_cut_off_goes_on(
         before = await export(source, tmp_path / "log.jsonl")
     whole = LogRestorer._try
 
-    async def cut_off(self: LogRestorer, entries: Any, position: int) -> Any:
-        await whole(self, entries[:13], position)
+    async def cut_off(self: LogRestorer, entries: Any, position: int, times: Any) -> Any:
+        await whole(self, entries[:13], position, times)
         raise Unavailable("cut off")
 
     async with store_of(mongo_url, target_database) as target:
@@ -40,7 +40,7 @@ async def test_an_import_that_was_cut_off_goes_on(
     async with store_of(mongo_url, target_database) as target:
         assert counts(await restore(target, tmp_path / "log.jsonl")) == (17, 13, 0)
         await settled(target, await target.log.head())
-        assert without_positions(await export(target, tmp_path / "again.jsonl")) == without_positions(before)
+        assert without_places(await export(target, tmp_path / "again.jsonl")) == without_places(before)
 
 
 async def test_what_meets_a_position_that_is_taken_goes_on_behind_it_in_its_order(
@@ -54,7 +54,7 @@ async def test_what_meets_a_position_that_is_taken_goes_on_behind_it_in_its_orde
         await target.documents.insert_one(tombstone(5, START))
         assert counts(await restore(target, tmp_path / "log.jsonl")) == (12, 0, 0)
         await settled(target, await target.log.head())
-        assert without_positions(await export(target, tmp_path / "again.jsonl")) == without_positions(before)
+        assert without_places(await export(target, tmp_path / "again.jsonl")) == without_places(before)
 
 
 async def test_an_import_keeps_its_order_while_others_write(
@@ -72,9 +72,9 @@ async def test_an_import_keeps_its_order_while_others_write(
             written += 1
         assert counts(await importing) == (300, 0, 0)
         await settled(target, await target.log.head())
-        everything = without_positions(await export(target, tmp_path / "again.jsonl"))
+        everything = without_places(await export(target, tmp_path / "again.jsonl"))
     imported = [line for line in everything if line["correlationid"] != "other"]
-    assert imported == without_positions(before)
+    assert imported == without_places(before)
     assert len(everything) - len(imported) == written
 
 

@@ -1,0 +1,43 @@
+"""Whether the record times of the log are in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from domain.kernel.ports import Clock
+from eventstore.indexes import CLOCK_SKEW
+
+
+class TimeOrder:
+    """Follows the times of commits in the order of their positions.
+
+    Up to position `ordered_after` they were written by a version of nerve that took them from the clocks of
+    its writers: there what clocks explain is no fault, and only counted.
+    """
+
+    def __init__(self, clock: Clock, ordered_after: int) -> None:
+        self._now = clock()
+        self._ordered_after = ordered_after
+        self._before: tuple[int, datetime] | None = None
+        self._excused = 0
+
+    def follow(self, position: int, at: datetime) -> str | None:
+        """Take in the next commit; what is wrong with its time, None where nothing is."""
+        before, self._before = self._before, (position, at)
+        if at - self._now > CLOCK_SKEW:
+            return f"it was recorded at {at.isoformat()}, which is still to come"
+        if before is None or at >= before[1] or before[1] - self._now > CLOCK_SKEW:
+            return None
+        if position <= self._ordered_after and before[1] - at <= CLOCK_SKEW:
+            self._excused += 1
+            return None
+        return f"it was recorded at {at.isoformat()}, before position {before[0]} at {before[1].isoformat()}"
+
+    def notes(self) -> Iterator[str]:
+        """What a person may want to know, and is no fault."""
+        if self._excused:
+            yield (
+                f"up to position {self._ordered_after}, the times of {self._excused} commits lie a little "
+                "before those of the commits before them: they are from the clocks of several writers"
+            )

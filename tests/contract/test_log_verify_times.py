@@ -1,0 +1,100 @@
+"""Verifying record times, and the records of commands that changed nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.kernel import Catalog
+from eventstore.commits import encode, placed, tombstone
+from eventstore.indexes import Collections
+from eventstore.integrity import verify
+from eventstore.integrity.report import Check, Finding, Report
+from eventstore.integrity.schemas import EventSchemas
+from eventstore.integrity.verify import Verifier
+from tests.archives import archive_all, folder
+from tests.commits import Store, commit
+from tests.notes import context, now
+
+
+@pytest.fixture(autouse=True)
+def _short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "HEAD_LAG", 0.0)
+
+
+async def verified(store: Store) -> tuple[Report, list[tuple[Check, str]]]:
+    findings: list[Finding] = []
+    verifier = Verifier(
+        Collections.of(store.database),
+        store.log.archive,
+        violation=EventSchemas(Catalog([context])).violation,
+        clock=now,
+        tell=findings.append,
+        progress=lambda done, total: None,
+    )
+    report = await verifier.run(1, {}, {})
+    return report, [(finding.check, finding.where) for finding in findings]
+
+
+async def append_at(store: Store, *ages: float) -> None:
+    """Commits past the guard, each so many seconds old."""
+    head = await store.log.head()
+    for position, age in enumerate(ages, head + 1):
+        new = commit(f"note-{position}", 0, at=now() - timedelta(seconds=age))
+        await store.documents.insert_many([placed(encode(new), position)])
+
+
+async def test_c18_a_time_before_the_one_before_it_is_found(store):
+    await store.documents.insert_one(tombstone(1, now() + timedelta(days=9)))
+    await append_at(store, 100, 90, 90, 95, 80)
+    report, findings = await verified(store)
+    assert findings == [(Check.TIMES, "position 5")]
+    assert report.looked[Check.TIMES] == 5
+
+
+async def test_c18_a_time_that_is_still_to_come_is_found_and_what_follows_is_no_fault(store):
+    await append_at(store, 100, -5 * 365 * 86_400, 90)
+    _, findings = await verified(store)
+    assert findings == [(Check.TIMES, "position 2")]
+
+
+async def test_what_clocks_explain_in_an_older_log_is_noted_and_no_fault(store):
+    """Up to where it was when it was first opened by a version that keeps times in order."""
+    await append_at(store, 100, 101, 99, 5_000, 98)
+    await store.database["meta"].update_one({"_id": "ordered_times"}, {"$set": {"after": 5}})
+    report, findings = await verified(store)
+    assert findings == [(Check.TIMES, "position 4")]
+    assert any("the times of 1 commits" in note for note in report.notes)
+    await append_at(store, 99)
+    _, findings = await verified(store)
+    assert findings == [(Check.TIMES, "position 4"), (Check.TIMES, "position 6")]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+async def test_the_record_of_a_command_that_changed_nothing_is_sound(open_another, tmp_path, archived):
+    store = await open_another(archive=folder(tmp_path))
+    await store.log.append(commit("note-a", 0))
+    unchanged = replace(commit("note-a", 1, digest=b"x" * 16), events=(), run="run-1")
+    receipt = await store.log.append(unchanged)
+    if archived:
+        await archive_all(store, folder(tmp_path), commits=2)
+    report, findings = await verified(store)
+    assert (findings, report.sound) == ([], True)
+    assert (await store.log.append(unchanged)).position == receipt.position
+    await store.documents.update_one({"_id": 2}, {"$set": {"unchanged.version": "one"}})
+    _, findings = await verified(store)
+    assert findings[0] == (Check.COMMITS, "position 2")
+
+
+async def test_a_restored_log_that_was_written_in_order_has_no_finding(
+    store: Store, open_another: Any
+) -> None:
+    other = await open_another()
+    for number in range(6):
+        at = now() + timedelta(seconds=(-1) ** number)
+        await (store, other)[number % 2].log.append(commit(f"note-{number}", 0, at=at))
+    _, findings = await verified(store)
+    assert findings == []
