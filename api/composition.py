@@ -28,6 +28,7 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.archiving.retention import Retention
 from eventstore.driver import Database, open_client, refused_if_forbidden
+from eventstore.integrity.readable import ReadCheck
 from eventstore.log import EventLog
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
@@ -54,6 +55,8 @@ from subscriptions.feed import TOPIC, Feed
 from subscriptions.hub.ring import RingLimits
 from subscriptions.restored import refuse_shortfall
 from subscriptions.wakeups import Wakeups
+
+logger = logging.getLogger(__name__)
 
 GARBAGE_THRESHOLD = 50_000
 """New containers between two looks of a worker for cycles of them. A page of decoded commits is tens
@@ -106,15 +109,16 @@ def _load_view(module: str) -> View[Any]:
 
 @asynccontextmanager
 async def open_nerve(
-    settings: Settings, *, project: bool = False, short: bool = False
+    settings: Settings, *, project: bool = False, short: bool = False, operate: bool = False
 ) -> AsyncIterator[Nerve]:
     """A running nerve, stopped in order at the end: what was asked for is finished first.
 
     With `project` it is a worker, which keeps the views up to date. With `short` it may be opened on a log
-    that ends before what its consumers have had.
+    that ends before what its consumers have had. With `operate` it serves an operator, appends no event of a
+    registered context, and may be opened on a log that its code cannot read whole.
 
-    Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, or
-    the log ends too early, Unavailable where MongoDB does not answer.
+    Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, the
+    log ends too early, or the code cannot read it, Unavailable where MongoDB does not answer.
     """
     catalog, views = load_views(settings)
     if settings.mongo_url is None or settings.redis_url is None:
@@ -133,6 +137,8 @@ async def open_nerve(
             nerve = await _assemble(settings, catalog, views, database, wakeups)
             if not short:
                 await refuse_shortfall(nerve.log, nerve.checkpoints)
+            if not operate:
+                await _check_events(settings, catalog, database)
         await wakeups.start()
         stack.push_async_callback(wakeups.stop)
         stack.push_async_callback(nerve.rebuilder.close)
@@ -140,6 +146,19 @@ async def open_nerve(
         if project:
             await _start_worker(nerve, stack)
         yield nerve
+
+
+async def _check_events(settings: Settings, catalog: Catalog, database: Database) -> None:
+    """Raises ConfigurationError where the code cannot read events of the log, unless that is accepted."""
+    check = ReadCheck(database, catalog)
+    if problems := await check.problems():
+        said = "; ".join(problems)
+        if settings.unreadable_events == "refuse":
+            raise ConfigurationError(
+                f"{said} (docs/deployments.md; with unreadable_events: park, views would park such events)"
+            )
+        logger.warning("unreadable_events is park: %s", said)
+    await check.keep()
 
 
 async def _assemble(

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     unindexed_queries: Literal["refuse", "warn"] = Field(
         "refuse", description="What becomes of a query that no index serves; `nerve dev` warns."
     )
+    unreadable_events: Literal["refuse", "park"] = Field(
+        "refuse", description="What becomes of a start on a log with events that the code cannot read."
+    )
     scan_limit: int = Field(10_000, ge=0, description="Rows that are looked through for such a query.")
     max_page: int = Field(200, gt=0, description="Largest page of a list.")
     max_rows: int = Field(10_000, gt=0, description="Rows that one response may hold.")

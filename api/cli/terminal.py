@@ -16,13 +16,15 @@ errors = Console(stderr=True)
 
 
 @asynccontextmanager
-async def running_nerve(*, short: bool = False, maintain: bool = False) -> AsyncIterator[Nerve]:
-    """The servers of the running instance, or those that the settings name; `short`: see `open_nerve`.
+async def running_nerve(
+    *, short: bool = False, maintain: bool = False, operate: bool = True
+) -> AsyncIterator[Nerve]:
+    """The servers of the running instance, or those that the settings name.
 
-    With `maintain` it is the user of maintenance_url, if that is set.
+    `short`, `operate`: see `open_nerve`. With `maintain` it is the user of maintenance_url, if that is set.
     """
     settings = connected(load_settings())
     if maintain and settings.maintenance_url is not None:
         settings = settings.model_copy(update={"mongo_url": settings.maintenance_url})
-    async with open_nerve(settings, short=short) as nerve:
+    async with open_nerve(settings, short=short, operate=operate) as nerve:
         yield nerve

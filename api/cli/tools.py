@@ -49,7 +49,7 @@ async def _import(file: Path) -> tuple[Report, str]:
         TextColumn("{task.fields[rate]:.0f} rows/s"),
         TimeRemainingColumn(),
     )
-    async with running_nerve() as nerve:
+    async with running_nerve(operate=False) as nerve:
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=None, rate=0.0)
 
@@ -79,6 +79,6 @@ def demo(
 
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
-    async with running_nerve() as nerve:
+    async with running_nerve(operate=False) as nerve:
         errors.print(f"{agents} agents are at work; Ctrl-C stops them", highlight=False)
         return await Demo(nerve.bus, fleet=agents, rate=rate, seed=seed).play(duration)

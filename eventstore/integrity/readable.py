@@ -1,0 +1,158 @@
+"""Whether the code can read what the log holds, looked at when a process starts.
+
+Beside its commits the log keeps the schemas that events were declared with by processes that may append:
+
+    {_id: "schema/<type>.<revision>", schemas: [<JSON Schema as JSON>, …]}
+
+Schemas are only added, each before the first event could be stored with it: so what is stored was valid by
+one of them. A changed declaration is compared with all of these, and with the files beside the contexts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from domain.kernel import Catalog, Event
+from domain.kernel.schemas import Schema, event_schema, narrowings
+from eventstore.driver import Database, Document, unavailable_if_down
+from eventstore.indexes import Collections
+from eventstore.integrity.schemas import EventSchemas, Shape, kept_schemas
+
+PREFIX = "schema/"
+
+PATIENCE = 2.0
+"""Seconds for which stored events of one shape are looked through; of the rest nothing is known then."""
+
+NAMED = 5
+"""Event types that are named at most."""
+
+BY_TYPE = "by_type"
+
+
+class ReadCheck:
+    """Compares the events of a catalog with the log of a database. Methods raise Unavailable."""
+
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        collections = Collections.of(database)
+        self._log = collections.log
+        self._meta = collections.meta
+        self._catalog = catalog
+
+    async def problems(self) -> list[str]:
+        """What of the log the code cannot read, a sentence for each event type, with what to do about it."""
+        known = await self._kept()
+        found = [text async for text in self._unknown_types()]
+        for shape, schemas in known.items():
+            event = self._catalog.events.get(shape.type)
+            if event is not None:
+                found += [text async for text in self._of_shape(event, shape, schemas)]
+        return found
+
+    async def keep(self) -> None:
+        """Keep the schemas of the events as they are declared, before any of them is stored."""
+        kept = await self._kept(files=False)
+        for event in self._catalog.events.values():
+            shape, schema = Shape(event.type, event.revision), event_schema(event)
+            if schema not in kept.get(shape, ()):
+                text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS).decode()
+                with unavailable_if_down():
+                    await self._meta.update_one(
+                        {"_id": f"{PREFIX}{shape.type}.{shape.revision}"},
+                        {"$addToSet": {"schemas": text}},
+                        upsert=True,
+                    )
+
+    async def _kept(self, *, files: bool = True) -> dict[Shape, list[Schema]]:
+        """The schemas that the log keeps, by type and revision; with `files` also those beside contexts."""
+        found: dict[Shape, list[Schema]] = {}
+        with unavailable_if_down():
+            stored = await self._meta.find({"_id": {"$gte": PREFIX, "$lt": f"{PREFIX[:-1]}0"}}).to_list(None)
+        for document in stored:
+            name, _, revision = document["_id"].removeprefix(PREFIX).rpartition(".")
+            found[Shape(name, int(revision))] = [orjson.loads(text) for text in document["schemas"]]
+        for shape, schema in kept_schemas(self._catalog).items() if files else ():
+            known = found.setdefault(shape, [])
+            if schema not in known:
+                known.append(schema)
+        return found
+
+    async def _unknown_types(self) -> AsyncIterator[str]:
+        """Types of stored events that belong to a context of the catalog, and that it does not declare."""
+        categories = {context.category for context in self._catalog.contexts}
+        known, named = set(self._catalog.events), 0
+        while named < NAMED and (stored := await self._of_other_type(known)) is not None:
+            types = {event["type"] for event in stored["events"]} - known
+            known |= types
+            if stored["category"] in categories:
+                for name in sorted(types):
+                    named += 1
+                    yield (
+                        f"the log holds events of the type {name!r} (the stream {stored['stream']}), and no "
+                        f"event of the category {stored['category']!r} is declared with it; keep its class "
+                        "in the aggregate's union of events, even if nothing makes such events any more"
+                    )
+
+    async def _of_other_type(self, known: Iterable[str]) -> Document | None:
+        """A commit with an event of none of these types, found by a few seeks in an index."""
+        bounds = ["", *sorted(known), None]
+        between = [
+            {"events": {"$elemMatch": {"type": {"$gt": low, **({} if high is None else {"$lt": high})}}}}
+            for low, high in pairwise(bounds)
+        ]
+        with unavailable_if_down():
+            return await self._log.find_one({"tenant": {"$gte": ""}, "$or": between}, hint=BY_TYPE)
+
+    async def _of_shape(
+        self, event: type[Event], shape: Shape, schemas: Sequence[Schema]
+    ) -> AsyncIterator[str]:
+        """What keeps the event from reading the events that may be stored in this shape."""
+        if shape.revision > event.revision:
+            if await self._may_hold(shape, None):
+                yield (
+                    f"the log holds events {shape}, and {event.__name__} is declared with revision "
+                    f"{event.revision}; run the version of the code that declares it, or a later one"
+                )
+        elif shape.revision == event.revision:
+            lost = dict.fromkeys(_lost(event, schemas))
+            if lost and await self._may_hold(shape, EventSchemas(self._catalog)):
+                following = shape.revision + 1
+                yield (
+                    f"{event.__name__} cannot read all that the log may hold of {shape}: {', '.join(lost)}; "
+                    f"declare it with revision={following} and an upcaster from {shape.revision}, or give a "
+                    "new field a default"
+                )
+
+    async def _may_hold(self, shape: Shape, schemas: EventSchemas | None) -> bool:
+        """Whether the log holds an event of this shape, with `schemas` one that does not fit its schema.
+
+        True also where not all could be looked at: they are too many, or archived.
+        """
+        deadline = time.monotonic() + PATIENCE
+        of_shape = {"events": {"$elemMatch": {"type": shape.type, "schema": shape.revision}}}
+        wanted = {"tenant": {"$gte": ""}, "events.type": shape.type, **of_shape}
+        read = {"events.type": 1, "events.schema": 1, "events.data": 1, "events.sealed": 1, "archived": 1}
+        with unavailable_if_down():
+            async for commit in self._log.find(wanted, read).hint(BY_TYPE):
+                if schemas is None or "archived" in commit or time.monotonic() > deadline:
+                    return True
+                if any(_violates(event, shape, schemas) for event in commit["events"]):
+                    return True
+        return False
+
+
+def _lost(event: type[Event], schemas: Iterable[Schema]) -> Iterator[str]:
+    now = event_schema(event)
+    for schema in schemas:
+        yield from narrowings(schema, now)
+
+
+def _violates(event: Mapping[str, Any], shape: Shape, schemas: EventSchemas) -> bool:
+    if (event["type"], event["schema"]) != shape:
+        return False
+    sealed = [name for part in event.get("sealed", ()) for name in part["fields"]]
+    return schemas.violation(*shape, event["data"], sealed) is not None
