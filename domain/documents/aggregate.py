@@ -27,7 +27,8 @@ from domain.documents.events import (
     filed,
     said,
 )
-from domain.documents.merging import merged
+from domain.documents.json_patch import apply_steps, read_steps
+from domain.documents.merging import INEXPRESSIBLE, is_same_json, merge_patch, merged
 from domain.kernel import Aggregate, Facts, InvariantViolated, NotFound
 
 DocumentCommand = (
@@ -68,8 +69,7 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
             case ReplaceDocument():
                 return self._change(command.content, DocumentReplaced, {"content": command.content})
             case PatchDocument():
-                content = merged(self.content, command.patch)
-                return self._change(content, DocumentPatched, {"patch": command.patch})
+                return self._patch(command.patch)
             case RenameDocument():
                 if command.title == self.title:
                     return []
@@ -111,7 +111,17 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
     def _change(
         self, content: JsonValue, event: type[DocumentReplaced | DocumentPatched], what: dict[str, JsonValue]
     ) -> Sequence[DocumentEvent]:
-        return [] if _same(content, self.content) else [event(**filed(self.subject_id, **what))]
+        return [] if is_same_json(content, self.content) else [event(**filed(self.subject_id, **what))]
+
+    def _patch(self, patch: JsonValue) -> Sequence[DocumentEvent]:
+        if not isinstance(patch, list):
+            return self._change(merged(self.content, patch), DocumentPatched, {"patch": patch})
+        content = apply_steps(self.content, read_steps(patch))
+        # What is stored is a merge patch where one does the same: it says what changed, and rests on no step.
+        stored = merge_patch(self.content, content)
+        if stored is INEXPRESSIBLE:
+            return self._change(content, DocumentReplaced, {"content": content})
+        return self._change(content, DocumentPatched, {"patch": stored})
 
     def _restore(self, command: RestoreDocument) -> Sequence[DocumentEvent]:
         if command.version > self._version:
@@ -122,7 +132,7 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
                 "restored; read its state and replace the content with that"
             )
         _, title, content = self._editions[command.version - self._editions[0][0]]
-        if not self.archived and title == self.title and _same(content, self.content):
+        if not self.archived and title == self.title and is_same_json(content, self.content):
             return []
         text = filed(self.subject_id, title=title, content=content)
         return [DocumentRestored(version=command.version, **text)]
@@ -133,12 +143,3 @@ def patched(content: JsonValue, event: DocumentPatched) -> JsonValue:
     if event.subject_id is not None and event.personal is None:
         return None
     return merged(content, said(event, "patch"))
-
-
-def _same(one: JsonValue, other: JsonValue) -> bool:
-    """Equal as JSON, in which true is not 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and one == other

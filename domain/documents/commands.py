@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from domain.documents.conflicts import merge
+from domain.documents.json_patch import read_steps
 from domain.kernel import (
     ChangeCommand,
     ConflictRule,
@@ -17,6 +18,17 @@ from domain.kernel import (
     Text,
     last_write_wins,
 )
+
+
+def _check_patch(patch: JsonValue) -> JsonValue:
+    if isinstance(patch, list):
+        read_steps(patch)
+    elif not isinstance(patch, dict):
+        raise ValueError(
+            "must be an object (a JSON merge patch) or a list of steps (a JSON Patch); replaceDocument gives "
+            "the document another content as a whole"
+        )
+    return patch
 
 
 class CreateDocument(CreateCommand):
@@ -38,14 +50,18 @@ class ReplaceDocument(ChangeCommand):
 
 
 class PatchDocument(ChangeCommand):
-    """Changes parts of the content by a JSON merge patch (RFC 7386).
+    """Changes parts of the content, by a JSON merge patch (RFC 7386) or a JSON Patch (RFC 6902).
 
-    Members of objects that the patch names are replaced, those it has null for are removed.
+    An object is a merge patch: members of objects that it names are replaced, those it has null for are
+    removed. A list is a JSON Patch: its steps, which may test what is there, are all done or none.
     """
 
     on_conflict: ClassVar[ConflictRule] = merge
 
-    patch: Json = Field(description="The merge patch.")
+    patch: Annotated[Json, AfterValidator(_check_patch)] = Field(
+        description="An object, which is a merge patch, or a list, which is a JSON Patch: its steps may be "
+        "the changes that `diff` returns."
+    )
 
 
 class RenameDocument(ChangeCommand):

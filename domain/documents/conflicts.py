@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from pydantic import JsonValue
 
 from domain.documents.events import DocumentArchived, DocumentPatched, DocumentRenamed, said
+from domain.documents.json_patch import changed_paths, read_steps
 from domain.kernel import Event
 
 Path = tuple[str, ...]
@@ -16,7 +17,7 @@ EVERYTHING: Path = ()
 
 
 class Patching(Protocol):
-    """A command with a JSON merge patch."""
+    """A command with a JSON merge patch, or with a JSON Patch, which is a list."""
 
     @property
     def patch(self) -> JsonValue: ...
@@ -28,7 +29,8 @@ P = TypeVar("P", bound=Patching)
 def merge(command: P, since: Sequence[Event]) -> P | None:
     """Where others have changed other members since, all changes hold; else it is a CONCURRENCY_CONFLICT."""
     theirs = [path for event in since for path in changed(event)]
-    mine = list(members(command.patch))
+    patch = command.patch
+    mine = list(changed_paths(read_steps(patch)) if isinstance(patch, list) else members(patch))
     return None if any(_meet(one, other) for one in mine for other in theirs) else command
 
 

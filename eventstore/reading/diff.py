@@ -1,23 +1,14 @@
-"""What changed between two JSON values, and JSON for the states of aggregates. Pure."""
+"""What changed between two JSON values. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
-from enum import Enum, StrEnum
+from enum import StrEnum
 from itertools import zip_longest
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import orjson
-from pydantic import BaseModel
-
-from domain.kernel.rfc3339 import write_moment
-from domain.kernel.text_forms import write_bytes, write_duration
 
 MISSING: Any = object()
 """In place of an item that one of two lists does not have."""
@@ -52,6 +43,30 @@ def diff(before: Any, after: Any) -> list[Change]:
     however they are written (1 and 1.0), and true is not 1.
     """
     return list(_changes(before, after, ""))
+
+
+def diff_at(before: Any, after: Any, pointer: str) -> list[Change]:
+    """The same for the places of the two values at a JSON Pointer; paths begin there.
+
+    Raises ValueError where the pointer is none.
+    """
+    if pointer and not pointer.startswith("/"):
+        raise ValueError(f"{pointer!a} is no JSON Pointer, such as /content")
+    old, new = _value_at(before, pointer), _value_at(after, pointer)
+    return [] if old is new is MISSING else list(_one(old, new, ""))
+
+
+def _value_at(value: Any, pointer: str) -> Any:
+    """What is there, or MISSING."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        elif isinstance(value, dict) and name in value:
+            value = value[name]
+        else:
+            return MISSING
+    return value
 
 
 def _changes(before: Any, after: Any, path: str) -> Iterator[Change]:
@@ -93,47 +108,3 @@ def _key(item: Any) -> bytes:
 
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
-
-
-def to_json(value: Any) -> Any:
-    """A state as JSON, as docs/types.md has it: the same for equal states, so sets are sorted.
-
-    Fields that begin with an underscore are an aggregate's own and not told.
-    """
-    match value:
-        case None | bool() | float():
-            return value
-        case Enum():
-            return value.value
-        case str() | int():
-            return value
-        case datetime():
-            return write_moment(value)
-        case date():
-            return value.isoformat()
-        case time():
-            return value.isoformat(timespec="microseconds")
-        case timedelta():
-            return write_duration(value // timedelta(microseconds=1))
-        case Decimal() | UUID():
-            return str(value)
-        case bytes():
-            return write_bytes(value)
-        case Mapping():
-            return {str(to_json(name)): to_json(item) for name, item in value.items()}
-        case AbstractSet():
-            return sorted(map(to_json, value), key=_key)
-    names = _field_names(value)
-    if names is None:
-        return [to_json(item) for item in value]
-    return {name: to_json(getattr(value, name)) for name in names if not name.startswith("_")}
-
-
-def _field_names(value: Any) -> Iterable[str] | None:
-    """The names of the fields of a record; None for a list or a tuple."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return [field.name for field in fields(value)]
-    if isinstance(value, BaseModel):
-        return type(value).model_fields
-    names: Iterable[str] | None = getattr(value, "_fields", None)
-    return names

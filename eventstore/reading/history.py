@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
+from domain.kernel.json_values import Rename
 from domain.kernel.ports import Loaded
 from eventstore.aggregates.rebuilder import payloads
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.diff import Change, diff, to_json
+from eventstore.reading.diff import Change, diff
+from eventstore.reading.state_json import state_json
 from eventstore.reading.streams import PAGE
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
@@ -84,12 +86,16 @@ class History:
         )
 
     async def document(
-        self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]], version: int
+        self,
+        tenant: str,
+        stream: str,
+        kind: type[Aggregate[Any, Any]],
+        version: int,
+        rename: Rename = str,
     ) -> dict[str, Any]:
-        """The state at a version as JSON, empty at version 0. As `state_at`."""
+        """The state at a version as JSON, empty at version 0. As `state_at`, and `state_json`."""
         loaded = await self.state_at(tenant, stream, kind, version)
-        state: dict[str, Any] = to_json(loaded.state) if version else {}
-        return state
+        return state_json(loaded.state, rename) if version else {}
 
     async def _events(
         self, tenant: str, stream: str, after: int, page: int

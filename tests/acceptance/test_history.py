@@ -52,7 +52,7 @@ def test_every_version_of_a_document_can_be_read_compared_and_restored(served: S
     assert paged == versions[1:3]
 
     first = {"title": "Plan", "content": {"steps": ["a", "b"], "budget": 5}}
-    rest: dict[str, Any] = {"tags": [], "subject_id": None, "archived": False}
+    rest: dict[str, Any] = {"tags": [], "subjectId": None, "archived": False}
     for point in ({"version": 1}, {"asOf": {"position": versions[0]["position"]}}):
         assert served.ask(STATE, id=note, **point)["stateAt"] == {"version": 1, "state": first | rest}
     now = served.ask(STATE, id=note, asOf={"time": versions[3]["time"]})
@@ -96,6 +96,47 @@ def test_changes_that_fit_together_all_hold_and_the_last_title_wins(served: Serv
     assert (error["extensions"]["code"], error["extensions"]["version"]) == ("CONCURRENCY_CONFLICT", 5)
     state = served.ask(STATE, id=note, version=5)["stateAt"]["state"]
     assert (state["title"], state["content"]) == ("z", {"a": 2, "b": {"c": 1, "d": 2}})
+
+
+def test_c16_what_diff_returns_is_a_patch_that_leads_back_and_forth(served: Served) -> None:
+    note = served.do("createDocument", title="x", content={"a": [1, 2], "content": {"b": None}})["stream"]
+    served.do("replaceDocument", id=note, content={"a": [2, 3], "content": {"c": 1}})
+    diff = """query ($id: ID!, $from: Int!, $to: Int!) {
+      diff(id: $id, from: $from, to: $to, path: "/content") { operation path before after } }"""
+    back = served.ask(diff, **{"id": note, "from": 2, "to": 1})["diff"]
+    assert [change["path"] for change in back if "content" in change["path"]] == ["/content/c", "/content/b"]
+    served.do("patchDocument", id=note, patch=back)
+    assert document(served, note)["content"] == {"a": [1, 2], "content": {"b": None}}
+    aliased = diff.replace("operation path before after", "op: operation path value: after")
+    forth = served.ask(aliased, **{"id": note, "from": 1, "to": 2})["diff"]
+    served.do("patchDocument", id=note, patch=[{"op": "test", "path": "/a/0", "value": 1}, *forth])
+    assert document(served, note)["content"] == {"a": [2, 3], "content": {"c": 1}}
+
+
+@pytest.mark.parametrize(
+    ("patch", "code", "words"),
+    [
+        ([1, 2], "VALIDATION_FAILED", "step 1"),
+        ("text", "VALIDATION_FAILED", "replaceDocument"),
+        ([{"op": "test", "path": "/a", "value": 2}], "INVARIANT_VIOLATED", "step 1 of the patch"),
+        ([{"op": "remove", "path": "/x"}], "INVARIANT_VIOLATED", "step 1 of the patch"),
+    ],
+)
+def test_c16_a_list_never_replaces_the_content(served: Served, patch: Any, code: str, words: str) -> None:
+    note = served.do("createDocument", title="x", content={"a": 1})["stream"]
+    call = "mutation ($input: PatchDocumentInput!) { patchDocument(input: $input) { receipt { version } } }"
+    error = served.refused(call, input={"id": note, "patch": patch})
+    assert error["extensions"]["code"] == code
+    assert words in error["message"]
+    assert document(served, note)["content"] == {"a": 1}
+
+
+def test_a_difference_below_no_pointer_is_refused(served: Served) -> None:
+    note = served.do("createDocument", title="x", content=1)["stream"]
+    query = 'query ($id: ID!) { diff(id: $id, from: 0, to: 1, path: "content") { path } }'
+    assert served.refused(query, id=note)["extensions"] == {"code": "VALIDATION_FAILED", "path": ["path"]}
+    some = 'query ($id: ID!) { diff(id: $id, from: 0, to: 1, path: "/content") { path after } }'
+    assert served.ask(some, id=note)["diff"] == [{"path": "", "after": 1}]
 
 
 def test_any_entity_has_versions(served: Served) -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.reading.diff import Change, Operation, diff, to_json
+from eventstore.reading.diff import Change, Operation, diff
+from eventstore.reading.state_json import state_json
 
 ADD, REMOVE, REPLACE = Operation
 
@@ -104,7 +105,7 @@ def test_equal_states_are_equal_json() -> None:
     state = State(
         Colour.RED, datetime(2024, 1, 1, tzinfo=UTC), frozenset({("b", "2"), ("a", "1")}), {"x": (1,)}
     )
-    assert to_json(state) == {
+    assert state_json(state) == {
         "colour": "RED",
         "at": "2024-01-01T00:00:00.000Z",
         "done": [["a", "1"], ["b", "2"]],

@@ -27,7 +27,7 @@ from domain.documents.events import (
 )
 from domain.documents.merging import merged
 from domain.kernel import Command, Facts, InvariantViolated, NotFound
-from eventstore.reading.diff import to_json
+from eventstore.reading.state_json import state_json
 from tests.unit.scenario import NOON, given, stored
 
 ID, ANN = "document-1", "subject-ann"
@@ -118,7 +118,7 @@ def test_once_the_person_is_erased_nothing_of_it_is_left() -> None:
         )
     ]
     state = given(Document, *erased).state
-    assert to_json(state) == {
+    assert state_json(state) == {
         "title": None,
         "content": None,
         "tags": [],

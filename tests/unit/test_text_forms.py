@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 import orjson
@@ -14,14 +15,15 @@ from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from strawberry.utils.str_converters import to_camel_case
 
 from api.encoding import encode as encode_response
-from domain.kernel import text_forms
+from domain.kernel import Json, text_forms
 from domain.kernel.field_types import field_type
 from domain.kernel.json_values import json_writer
 from domain.kernel.stored_values import encoder
-from eventstore.reading.diff import to_json
-from tests.declared_types import DECIMALS, DURATIONS, SCALARS, Colour, DeclaredType, declared_types
+from eventstore.reading.state_json import state_json
+from tests.declared_types import DECIMALS, DURATIONS, Colour, DeclaredType, declared_types
 
 IDENTITY = UUID("3f2b8c9e-4d1a-4c55-9a0e-7f1c2d3e4f50")
 
@@ -121,30 +123,50 @@ def test_every_stored_value_has_a_form_in_json(data: st.DataObject) -> None:
     assert orjson.loads(orjson.dumps(written)) == written
 
 
-@pytest.mark.parametrize("declared", SCALARS, ids=lambda each: str(each.annotation))
-def test_values_of_states_and_of_events_have_one_form_in_json(declared: DeclaredType) -> None:
-    """A state is written from Python values, an event from stored ones."""
-    of = field_type(declared.annotation, "x")
-    encode, write = encoder(of), json_writer(of)
-    assert encode is not None
+class _Model(BaseModel):
+    of_colour: Colour
 
-    @given(declared.values)
-    def check(value: Any) -> None:
-        kept = encode(value)
-        assert to_json(value) == (kept if write is None else write(kept))
 
-    check()
+class _Pair(NamedTuple):
+    on_left: Decimal
+
+
+class _Typed(TypedDict):
+    in_bytes: bytes
+    in_time: NotRequired[timedelta]
+
+
+@dataclass(frozen=True)
+class _State:
+    by_colour: dict[Colour, list[_Model]]
+    in_pairs: tuple[_Pair, ...]
+    as_typed: tuple[_Typed, int]
+    any_json: Json
+    all_of: frozenset[str]
+    _own: int = 1
 
 
 def test_records_of_every_kind_are_objects_in_the_json_of_states() -> None:
-    class Model(BaseModel):
-        colour: Colour
-
-    class Pair(NamedTuple):
-        left: Decimal
-
-    assert to_json({Colour.RED: [Model(colour=Colour.GREEN), Pair(Decimal("1.50")), ("a", b"\xff")]}) == {
-        "r": [{"colour": "g"}, {"left": "1.50"}, ["a", "/w=="]]
+    state = _State(
+        {Colour.RED: [_Model(of_colour=Colour.GREEN)]},
+        (_Pair(Decimal("1.50")),),
+        (_Typed(in_bytes=b"\xff"), 2),
+        {"as_it_is": 1},
+        frozenset({"b_b", "a_a"}),
+    )
+    assert state_json(state) == {
+        "by_colour": {"r": [{"of_colour": "g"}]},
+        "in_pairs": [{"on_left": "1.50"}],
+        "as_typed": [{"in_bytes": "/w=="}, 2],
+        "any_json": {"as_it_is": 1},
+        "all_of": ["a_a", "b_b"],
+    }
+    assert state_json(state, to_camel_case) == {
+        "byColour": {"r": [{"ofColour": "g"}]},
+        "inPairs": [{"onLeft": "1.50"}],
+        "asTyped": [{"inBytes": "/w=="}, 2],
+        "anyJson": {"as_it_is": 1},
+        "allOf": ["a_a", "b_b"],
     }
 
 

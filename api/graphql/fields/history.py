@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
@@ -19,8 +20,9 @@ from api.graphql.scalars import JSON
 from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
-from eventstore.reading.diff import Operation, to_json
+from eventstore.reading.diff import Operation, diff_at
 from eventstore.reading.history import History, Version
+from eventstore.reading.state_json import state_json
 
 _VERSION = {
     "version": (int, "The version that the entity came to."),
@@ -77,6 +79,12 @@ def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField
             entity,
             argument("from_", int, "A version; 0 is before the first."),
             argument("to", int, "Another version, later or earlier."),
+            argument(
+                "path",
+                str | None,
+                "Only what is at this JSON Pointer or below, such as `/content`; paths begin there then, as "
+                "`patchDocument` needs them.",
+            ),
         ],
     )
 
@@ -124,17 +132,23 @@ async def _state_at(
         loaded = await history.state_at(tenant, id, kind, version)
     else:
         loaded = await history.state(tenant, id, kind, point(as_of or {}, context))
-    state = to_json(loaded.state) if loaded.version else None
+    state = state_json(loaded.state, to_camel_case) if loaded.version else None
     return {"stream": id, "version": loaded.version, "state": state}
 
 
 async def _diff(
-    catalog: Catalog, _root: object, info: Info, *, id: str, to: int, **rest: int
+    catalog: Catalog, _root: object, info: Info, *, id: str, to: int, path: str | None = None, **rest: int
 ) -> list[dict[str, Any]]:
     context = info.context
     refuse_past_id(id, context, "id")
     kind = _kind(catalog, id)
-    changes = await History(context.services.log).diff(context.scope.tenant, id, kind, rest["from"], to)
+    history, tenant = History(context.services.log), context.scope.tenant
+    before = await history.document(tenant, id, kind, rest["from"], to_camel_case)
+    after = await history.document(tenant, id, kind, to, to_camel_case)
+    try:
+        changes = diff_at(before, after, path or "")
+    except ValueError as error:
+        raise ValidationFailed(str(error), ("path",)) from None
     return [change._asdict() for change in changes]
 
 
