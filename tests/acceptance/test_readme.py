@@ -15,6 +15,7 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
+import httpx
 import pytest
 from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
@@ -160,6 +161,10 @@ async def test_the_whole_context_gets_its_api_from_under_80_lines(session: Async
     assert (pinned["totalCount"], pinned["nodes"][0]["id"]) == (1, note["id"])
 
 
+PERSONAL = """mutation { createDocument(
+  input: { title: "x", content: {}, subjectId: "person-42" }) { receipt { version } } }"""
+
+
 def _commands() -> list[list[str]]:
     lines = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith("nerve ")]
     return [shlex.split(line, comments=True)[1:] for line in lines]
@@ -168,6 +173,8 @@ def _commands() -> list[list[str]]:
 def test_the_commands_do_what_readme_says(checkout: Checkout) -> None:
     commands = _commands()
     assert len(commands) >= 7
+    stored = httpx.post(checkout.url.replace("ws:", "http:"), json={"query": PERSONAL}, timeout=20).json()
+    assert "errors" not in stored
     running = [(command, _start(checkout, command)) for command in commands if command != ["events", "tail"]]
     said = {}
     for command, process in running:
