@@ -128,7 +128,7 @@ class RowFold:
         """
         if event.stream in self._parked:
             return False
-        if (event.stream, event.version) in self._dropped:
+        if self._dropped and (event.stream, event.version) in self._dropped:
             return self._advance(id, event)
         if event.payload is None and (failure := unreadable(self._view, event)) is not None:
             return self.park(event, failure)
