@@ -18,6 +18,11 @@ KERNEL = "domain"
 
 KERNEL_MODULES = "domain.kernel."
 
+FOUNDATION = frozenset({"domain", "domain.kernel", "projections", "projections.links", "projections.view"})
+"""Modules of nerve that contexts and views are declared with, beside those of the kernel."""
+
+SEPARATOR = "."
+
 MACHINERY = frozenset({"api", "eventstore", "projections", "subscriptions"})
 """nerve's other packages: they find and show rows, and make none, except for modules of a view in them."""
 
@@ -31,12 +36,23 @@ def code_fingerprint(made: str, modules: Iterable[str], aside: frozenset[Argumen
     Imports are followed into all code of the user, in whatever package it is, and into nerve's own domain:
     any of it may take part. Packages that somebody else publishes count by their name and version, the
     standard library and nerve's machinery not at all. Layout, comments and docstrings do not count, nor what
-    is given as one of the arguments `aside`.
+    is given as one of the arguments `aside`. Its two parts are of the user's code and of nerve's own.
     """
-    digest = hashlib.sha256(made.encode())
+    user, nerve = hashlib.sha256(made.encode()), hashlib.sha256()
     for name, code in sorted(_codes(set(modules), aside).items()):
+        digest = nerve if name in FOUNDATION or name.startswith(KERNEL_MODULES) else user
         digest.update(f"\0{name}\0{code}".encode())
-    return digest.hexdigest()
+    return f"{user.hexdigest()}{SEPARATOR}{nerve.hexdigest()}"
+
+
+def same_fold(one: str, other: str) -> bool:
+    """Whether what has these fingerprints folds alike: they differ in nerve's own code at most.
+
+    True also where that cannot be told, as of a fingerprint that an earlier version of nerve has made.
+    """
+    if SEPARATOR not in one or SEPARATOR not in other:
+        return True
+    return one.partition(SEPARATOR)[0] == other.partition(SEPARATOR)[0]
 
 
 def modules_of(contexts: Iterable[Context], *declared: Any) -> set[str]:

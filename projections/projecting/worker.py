@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from eventstore.driver import Database
+from eventstore.fingerprint import same_fold
 from projections.projecting.projector import Projector
 from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rebuilding.leftovers import clear_leftovers
@@ -56,7 +57,8 @@ class ViewWorker:
 
         def work(view: View[Any]) -> Work:
             leader = partial(lead, view) if lead is not None else None
-            return Work(view_fingerprint(view), partial(handler, view), leader, row_fields(view))
+            code = view_fingerprint(view)
+            return Work(code, partial(handler, view), leader, row_fields(view), partial(same_fold, code))
 
         consumers = {consumer_name(view): work(view) for view in views}
         parts = (database, feed, checkpoints, wakeups)

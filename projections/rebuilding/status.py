@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from eventstore.fingerprint import same_fold
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.notes import Notes, Phase
 from projections.rebuilding.pace import time_left
@@ -102,6 +103,9 @@ def _is_worked_on(found: Generation) -> bool:
 def _waiting_for(found: Generation, standing: Standing) -> str | None:
     if found.state is State.HELD:
         return f"a decision, since {' and '.join(Notes.of(found.notes).objections)}"
+    if found.state is State.ACTIVE and _is_worked_on(found):
+        own = any(same_fold(one.owner_code, found.code) for one in found.partitions if one.owner_code)
+        return None if own else "a worker of its version; it stands still, for those that run have other code"
     if found.state is not State.BUILDING or _is_worked_on(found):
         return None
     partitions = [one for generation in standing.generations.values() for one in generation.partitions]

@@ -40,9 +40,10 @@ class Handler(Protocol):
 class Consumer:
     """Hands the log to a handler under one lease, and moves the checkpoint after each batch.
 
-    It ends when it is told to, or has lost the lease; so does `lead`, which runs beside it. What the handler
-    raises is logged, and tried again from the checkpoint after a growing pause. `announce` is told each
-    position that is done. `extended` is when the lease was extended last, on this process's monotonic clock.
+    Without a handler it only holds the lease. It ends when it is told to, or has lost the lease; so does
+    `lead`, which runs beside it. What the handler raises is logged, and tried again from the checkpoint after
+    a growing pause. `announce` is told each position that is done. `extended` is when the lease was extended
+    last, on this process's monotonic clock.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Consumer:
         position: int,
         feed: Feed,
         checkpoints: Checkpoints,
-        handler: Handler,
+        handler: Handler | None,
         announce: Callable[[str, int], None],
         lead: Callable[[Lease], Awaitable[None]] | None = None,
     ) -> None:
@@ -103,9 +104,12 @@ class Consumer:
                 await asyncio.sleep(pause)
 
     async def _run(self) -> None:
+        if self._handler is None:
+            await asyncio.Event().wait()
+            return
         while not self._leaving:
             try:
-                await self._consume()
+                await self._consume(self._handler)
             except Exception as error:
                 pause, failure = self._backoff.pause(error), told(error)
                 # What is out of reach says it in its text, and will be so for many tries.
@@ -119,25 +123,25 @@ class Consumer:
                     await self._checkpoints.failed(self.lease, failure)
                 await asyncio.sleep(pause)
 
-    async def _consume(self) -> None:
+    async def _consume(self, handler: Handler) -> None:
         """Handle batches until told to leave."""
         generation, partition = self.lease.generation, self.lease.partition
-        await self._handler.begin(Checkpoint(generation, self._position, partition))
+        await handler.begin(Checkpoint(generation, self._position, partition))
         self._events, self._unsaved_since = 0, None
         async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
             async for batch in batches:
                 self._busy = True
                 try:
-                    await self._take(batch.items, batch.position)
+                    await self._take(handler, batch.items, batch.position)
                 finally:
                     self._busy = False
                 if self._leaving:
                     return
 
-    async def _take(self, commits: Sequence[Commit], position: int) -> None:
+    async def _take(self, handler: Handler, commits: Sequence[Commit], position: int) -> None:
         worked = False
         if commits:
-            worked = await self._handler.handle(commits)
+            worked = await handler.handle(commits)
             self._events += sum(len(commit.events) for commit in commits)
             if self._unsaved_since is None:
                 self._unsaved_since = time.monotonic()

@@ -41,7 +41,8 @@ SLACK = 0.01
 class Work(NamedTuple):
     """How a process works on a consumer: with which code, by which handler, made anew for each partition.
 
-    `output` describes what that makes: see `Generation.output`.
+    `output` describes what that makes: see `Generation.output`. `handles` says of the code of a generation
+    whether this handler may go on with it; else its partitions are held, and stand still.
 
     `lead`, where it is given, runs beside the handler of a generation's first partition, as long as that is
     held: so one process does whatever is to be done once for a generation. It is cancelled when it is noticed
@@ -53,6 +54,7 @@ class Work(NamedTuple):
     handler: Callable[[], Handler]
     lead: Callable[[Lease], Coroutine[Any, Any, None]] | None = None
     output: Output | None = None
+    handles: Callable[[str], bool] = lambda code: True
 
 
 class Group:
@@ -181,7 +183,8 @@ class Group:
         if taken is not None:
             lead = work.lead if number == 0 else None
             lease, position = taken
-            parts = (self._feed, self._checkpoints, work.handler(), self._wakeups.announce)
+            handler = work.handler() if work.handles(seat.generation.code) else None
+            parts = (self._feed, self._checkpoints, handler, self._wakeups.announce)
             self._running[seat.key] = Consumer(lease, position, *parts, lead)
 
 

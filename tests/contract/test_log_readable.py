@@ -93,7 +93,7 @@ class Log:
 @pytest.fixture
 async def log(mongo_url: str, database: str) -> AsyncIterator[Log]:
     async with open_client(mongo_url, chosen_driver()) as client:
-        await Collections.of(client[database]).prepare()
+        await Collections.of(client[database]).prepare(NOW)
         found = Log(client[database])
         assert await found.started(FIRST) == []
         await found.store({"type": "bid.placed", "data": {"amount": 5}})

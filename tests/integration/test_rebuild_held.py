@@ -10,10 +10,13 @@ import pytest
 
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import InvariantViolated, NotFound
+from eventstore.fingerprint import same_fold
+from projections.rebuilding.fingerprint import view_fingerprint
+from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
 from projections.view import View
 from subscriptions.consuming.standing import State
-from tests.integration.test_rebuild import in_use, louder, some_notes, status, until
+from tests.integration.test_rebuild import _not_yet, in_use, louder, some_notes, status, until
 from tests.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
 
 NOTES = 6
@@ -97,14 +100,13 @@ async def test_b1_what_parks_an_event_that_was_folded_is_held_until_it_is_approv
         assert "note-" not in found.waiting_for, "no stream or row of a tenant is named"
         said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert sum("view notes: generation 2 is held, and 1 is read: it parks" in one for one in said) == 1
-        # Readers keep the rows as they were made; the new one goes on behind them.
-        assert await rig.documents() == await rig.documents(1)
-        before = await rig.documents(1)
-        assert before == folded(await rig.commits())
-        await rig.append("note-new", Written(text="later"))
-        await rig.projected()
-        assert await active(rig) == 1
-        assert (await rig.documents())["default/note-new"]["text"] == "later"
+        # Readers keep the rows as they were made, also while the active code runs beside it and goes on.
+        assert await rig.documents() == folded(await rig.commits())
+        async with deployed.runs(view) as before:
+            await before.append("note-new", Written(text="later"))
+            await before.projected()
+            assert await active(before) == 1
+            assert await before.documents() == folded(await before.commits())
         assert await rig.rebuilds.switch("notes") == 2
         await in_use(rig, 2)
         with pytest.raises(NotFound, match="the view 'notes' has no rebuild that is held"):
@@ -119,7 +121,6 @@ async def test_b1_what_lacks_rows_is_held_and_another_start_changes_nothing(depl
         assert (found.comparison.missing, found.comparison.same) == (2, NOTES - 2)
     async with deployed.runs(fewer) as rig:
         await rig.append("note-new", Written(text="later"))
-        await rig.projected()
         assert (await held(rig, 2)).number == 2
         assert await active(rig) == 1
 
@@ -179,3 +180,59 @@ async def test_what_is_held_can_be_cancelled_and_no_other_rebuild_begins_beside_
         assert await rig.rebuilds.cancel("notes") == 2
         assert await rig.rebuilds.resume("notes") == 2
         await held(rig, 2)
+
+
+class CountedRow(NoteRow):
+    """The rows of a version that counts something more."""
+
+    changes: int
+
+
+def apply_counting(id: str, row: Any, event: RecordedEvent) -> Any:
+    """A fold that expects of each row what only its own version puts there."""
+    after = view.apply(id, row, event)
+    return None if after is None else {**after, "changes": row["changes"] + 1 if row else 1}
+
+
+counting = replace(view, apply=apply_counting, row=CountedRow)
+
+
+async def test_rows_are_folded_by_the_code_of_their_generation_alone(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other code makes of them what neither would, and parks what only its own rows can take."""
+    monkeypatch.setattr(Rebuild, "_switch", _not_yet)
+    async with deployed.runs(counting) as rig:
+        before = await rig.documents(1)
+        await rig.append("note-new", Written(text="later"), Scored(by=1))
+        built = await until(lambda: _built_up_to(rig, await_events=NOTES * 3 + 2))
+        assert built.comparison is None or not built.comparison.missing
+        assert await rig.documents(1) == before
+        assert await rig.database["dead_letters"].count_documents({}) == 0
+        (found,) = await rig.rebuilds.status()
+        active = found.of_state(State.ACTIVE)
+        assert active is not None
+        assert active.waiting_for is not None
+        assert "it stands still, for those that run have other code" in active.waiting_for
+        async with deployed.runs(view) as old:
+            await old.projected()
+            assert await old.documents(1) == folded(await old.commits())
+        monkeypatch.undo()
+        await in_use(rig, 2)
+        await rig.projected()
+        assert (await rig.documents())["default/note-new"]["changes"] == 2
+
+
+async def _built_up_to(rig: Rig, await_events: int) -> GenerationStatus | None:
+    (found,) = await rig.rebuilds.status()
+    built = found.of_state(State.BUILDING)
+    return built if built is not None and built.events == await_events else None
+
+
+def test_nerves_own_code_does_not_stop_a_generation() -> None:
+    """An upgrade of nerve alone rebuilds the rows too, but folds what is read as before."""
+    mine = view_fingerprint(view)
+    user, _, _ = mine.partition(".")
+    assert same_fold(mine, f"{user}.another-kernel")
+    assert not same_fold(mine, view_fingerprint(counting))
+    assert same_fold(mine, "of-an-earlier-nerve")
