@@ -178,20 +178,9 @@ class _Asked:
     def wanted(self, info: CommitInfo | None, happened: Sequence[Happened]) -> Sequence[Happened]:
         """What of a commit's events is asked for."""
         query = self.query
-        if info is None or not _meets(info, query):
+        if info is None or not query.covers(info):
             return ()
         return happened if query.types is None else [one for one in happened if query.wants(one.event)]
-
-
-def _meets(info: CommitInfo, query: EventQuery) -> bool:
-    """What `EventQuery.to_filter` says of a commit, for one that is at hand."""
-    return (
-        (query.streams is None or info.stream in query.streams)
-        and (query.categories is None or info.category in query.categories)
-        and (query.correlation is None or info.correlation == query.correlation)
-        and (query.since is None or info.at >= query.since)
-        and (query.until is None or info.at < query.until)
-    )
 
 
 def _happened(event: RecordedEvent) -> Happened:

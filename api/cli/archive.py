@@ -20,7 +20,9 @@ from eventstore.archiving.segments import Segment
 def archive(
     before: Annotated[
         str | None,
-        typer.Option(help="Archive what is before this: 2026-01-31, 2026-01-31T12:00:00Z, or a position."),
+        typer.Option(
+            help="Archive what was recorded before this: 2026-01-31, 2026-01-31T12:00:00Z, or a position."
+        ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the segments, as without options.")] = False,
 ) -> None:

@@ -34,7 +34,8 @@ Streams = Annotated[list[str] | None, typer.Option(help="Only this stream.")]
 def show(
     stream: Stream,
     at: Annotated[
-        str | None, typer.Option(help="As of this position, or moment such as 2026-01-31T12:00:00Z.")
+        str | None,
+        typer.Option(help="As of this position, or moment of record such as 2026-01-31T12:00:00Z."),
     ] = None,
 ) -> None:
     """Show all events of a stream; as of a point in the past, also the state that they led to."""

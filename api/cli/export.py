@@ -9,24 +9,34 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.points import Point, last_before, point
+from api.cli.points import OccurredSince, OccurredUntil, Point, last_before, moment, point
 from api.cli.terminal import errors, output, running_nerve
 from api.exporting import Exporter, Range, Report
+from eventstore.reading.query import EventQuery
 
 POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
 
 
 def export(
     file: Annotated[Path, typer.Argument(help="Where to; .jsonl or .ndjson, packed with .gz or .zst.")],
-    since: Annotated[str | None, typer.Option(help=f"Only from this on: {POINT}.")] = None,
-    before: Annotated[str | None, typer.Option(help=f"Only what is before this: {POINT}.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help=f"Only what was recorded at this or later: {POINT}.")
+    ] = None,
+    before: Annotated[str | None, typer.Option(help=f"Only what was recorded before this: {POINT}.")] = None,
+    occurred_since: OccurredSince = None,
+    occurred_until: OccurredUntil = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant; without it all.")] = None,
     stream: Annotated[list[str] | None, typer.Option(help="Only this stream, such as task-42.")] = None,
     personal: Annotated[bool, typer.Option("--personal", help="Personal data in plain, not null.")] = False,
 ) -> None:
     """Export events as CloudEvents, one a line, in the order of the log; `nerve import` reads them back."""
     points = (None if since is None else point(since), None if before is None else point(before))
-    report = asyncio.run(_export(file, points, tenant, frozenset(stream or ()) or None, personal))
+    query = EventQuery(
+        streams=frozenset(stream) if stream else None,
+        occurred_since=moment(occurred_since),
+        occurred_until=moment(occurred_until),
+    )
+    report = asyncio.run(_export(file, points, tenant, query, personal))
     output.print(
         f"{report.events} events of {report.commits} commits in {report.seconds:.1f} s"
         f" ({report.events / report.seconds:.0f} events/s)",
@@ -39,7 +49,7 @@ async def _export(
     file: Path,
     points: tuple[Point | None, Point | None],
     tenant: str | None,
-    streams: frozenset[str] | None,
+    query: EventQuery,
     personal: bool,
 ) -> Report:
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
@@ -54,4 +64,4 @@ async def _export(
                 progress.update(bar, completed=report.position - after)
 
             exporter = Exporter(nerve.log, personal=personal, progress=show)
-            return await exporter.run(file, Range(after, upto, tenant, streams))
+            return await exporter.run(file, Range(after, upto, tenant, query))

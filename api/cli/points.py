@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
 
 from api.composition import Nerve
 from domain.kernel.errors import ValidationFailed
@@ -11,14 +14,21 @@ from eventstore.reading.as_of import AsOf
 
 Point = int | datetime
 
+OccurredSince = Annotated[
+    str | None, typer.Option(help="Only what happened at this moment or later, whenever it was recorded.")
+]
+OccurredUntil = Annotated[
+    str | None, typer.Option(help="Only what happened before this moment, whenever it was recorded.")
+]
+
 
 def point(text: str) -> Point:
     """A position, or a moment; one without an offset is UTC. Raises ValidationFailed."""
     try:
         if text.isdecimal():
             return int(text)
-        moment = datetime.fromisoformat(text)
-        return to_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        found = datetime.fromisoformat(text)
+        return to_moment(found if found.tzinfo else found.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         raise ValidationFailed(f"{text!r} is no position and no moment such as 2026-01-31") from None
 
@@ -34,8 +44,16 @@ def as_of(text: str) -> AsOf:
     return AsOf(time=found)
 
 
+def moment(text: str | None) -> datetime | None:
+    """A moment as in `point`, which is no position. Raises ValidationFailed."""
+    found = None if text is None else point(text)
+    if isinstance(found, int):
+        raise ValidationFailed(f"{text!r} is a position; this option takes a moment such as 2026-01-31")
+    return found
+
+
 async def last_before(nerve: Nerve, limit: Point) -> int:
-    """The last settled position before a point; 0 where there is none."""
+    """The last settled position before a point, by the times of record; 0 where there is none."""
     if isinstance(limit, int):
         return max(0, min(limit - 1, await nerve.log.settled()))
     return await nerve.log.recorded_before(limit)

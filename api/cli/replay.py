@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.cli.events import Streams, Types, print_line
-from api.cli.points import as_of
+from api.cli.points import OccurredSince, OccurredUntil, as_of, moment
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
@@ -29,9 +29,12 @@ COLUMNS = (
 
 def replay(
     since: Annotated[
-        str | None, typer.Option(help="From this position on, or moment such as 2026-01-31T12:00:00Z.")
+        str | None,
+        typer.Option(help="From this position on, or moment of record such as 2026-01-31T12:00:00Z."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Before this position or moment.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this position or moment of record.")] = None,
+    occurred_since: OccurredSince = None,
+    occurred_until: OccurredUntil = None,
     type: Types = None,
     stream: Streams = None,
     category: Annotated[list[str] | None, typer.Option(help="Only this category, such as task.")] = None,
@@ -41,7 +44,13 @@ def replay(
     ] = None,
 ) -> None:
     """Print once more what was recorded between two points, in order. Ctrl-C tells where to go on."""
-    query = EventQuery(streams=stream, categories=category, types=type)
+    query = EventQuery(
+        streams=stream,
+        categories=category,
+        types=type,
+        occurred_since=moment(occurred_since),
+        occurred_until=moment(occurred_until),
+    )
     first, last = (None if point is None else as_of(point) for point in (since, until))
     asyncio.run(_replay(query, first, last, speed))
 

@@ -27,7 +27,8 @@ def why(
         str | None, typer.Option(help="The view; without it, the one that the id belongs to.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option(help="As of this position, or moment such as 2026-01-31T12:00:00Z.")
+        str | None,
+        typer.Option(help="As of this position, or moment of record such as 2026-01-31T12:00:00Z."),
     ] = None,
 ) -> None:
     """Show why a field of a row has its value: the event that set it, and the events that led to that."""

@@ -12,18 +12,22 @@ from api.exporting.files import check_name, created
 from api.exporting.lines import to_lines
 from domain.kernel import Commit
 from eventstore.log import EventLog
+from eventstore.reading.query import EVERYTHING, EventQuery
 
 PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What of the log is wanted: positions behind `after` and up to `upto`; None for any tenant or stream."""
+    """What of the log is wanted: positions behind `after` and up to `upto`, of commits that `query` covers.
+
+    `tenant` is None for all.
+    """
 
     after: int
     upto: int
     tenant: str | None = None
-    streams: frozenset[str] | None = None
+    query: EventQuery = EVERYTHING
 
     def wants(self, commit: Commit) -> bool:
         """Whether the commit is wanted; a tombstone never is."""
@@ -32,7 +36,7 @@ class Range:
             info is not None
             and commit.position <= self.upto
             and self.tenant in (None, info.tenant)
-            and (self.streams is None or info.stream in self.streams)
+            and self.query.covers(info)
         )
 
 

@@ -17,7 +17,7 @@ from eventstore.reading.as_of import AsOf
 
 _AS_OF = {
     "position": (Position, "Behind this position of the log."),
-    "time": (datetime, "As the log stood at this moment, by the time of record."),
+    "time": (datetime, "As the log stood at this moment, by the times of record."),
 }
 
 

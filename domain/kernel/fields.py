@@ -42,8 +42,14 @@ class Personal:
 
 
 def to_moment(value: datetime) -> datetime:
-    """UTC with millisecond precision, which is what the log can store."""
-    value = value.astimezone(UTC)
+    """UTC with millisecond precision, which is what the log can store.
+
+    Raises ValueError where its offset puts it outside the years 0001 to 9999.
+    """
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a moment in the years 0001 to 9999, in UTC") from None
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 

@@ -15,6 +15,7 @@ from domain.kernel.ports import Clock
 from eventstore.archiving.archiver import Archived, Archiver
 from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
+from eventstore.reading.moments import moved
 
 logger = logging.getLogger("nerve.archive")
 
@@ -73,7 +74,7 @@ class Retention:
         if not await self._take_turn():
             return 0
         try:
-            upto = await self._log.recorded_before(self._clock() - self._age)
+            upto = await self._log.recorded_before(moved(self._clock(), -self._age))
             return await self._archiver.run(upto, partly=False, progress=_tell)
         finally:
             await self._end_turn()

@@ -77,7 +77,7 @@ class RecordTimes:
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
             # One with a later time may be at an earlier position, but not with a later one than this.
-            bound = min(_moved(nearest["at"], self.skew), later.get("$lte", LATEST))
+            bound = min(moved(nearest["at"], self.skew), later.get("$lte", LATEST))
             wanted = {"tenant": tenant, "at": {**later, "$lte": bound}, "_id": {"$lt": nearest["_id"]}}
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", 1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
@@ -92,7 +92,7 @@ class RecordTimes:
             )
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
-            times = {**times, "$gte": _moved(nearest["at"], -self.skew)}
+            times = {**times, "$gte": moved(nearest["at"], -self.skew)}
             wanted = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": upto}}
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", -1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
@@ -103,7 +103,7 @@ class RecordTimes:
         Reads about as many commits as `upto` has binary digits, and those that the skew leaves in doubt.
         """
         log, low, high = self._collections.log, 0, upto + 1
-        clear = _moved(moment, -self.skew)
+        clear = moved(moment, -self.skew)
         with unavailable_if_down():
             while high - low > 1:
                 middle = (low + high) // 2
@@ -170,7 +170,7 @@ class RecordTimes:
         self._kept = position
 
 
-def _moved(moment: datetime, by: timedelta) -> datetime:
+def moved(moment: datetime, by: timedelta) -> datetime:
     """A moment so much later or earlier, or the first or last that there is."""
     try:
         return moment + by

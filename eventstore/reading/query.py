@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.kernel import RecordedEvent
+from domain.kernel import CommitInfo, RecordedEvent
 
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
     """Which events are wanted: those that meet all that is given.
 
-    `since` is inclusive, `until` exclusive; both are about the time of record.
+    `since` is inclusive, `until` exclusive; both are about the time of record. `occurred_since` and
+    `occurred_until` are about the event time: when it happened, which is the time of record unless another
+    one was given.
     """
 
     streams: Collection[str] | None = None
@@ -23,6 +25,8 @@ class EventQuery:
     correlation: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    occurred_since: datetime | None = None
+    occurred_until: datetime | None = None
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
         """The MongoDB filter for the commits in question, from behind position `after` up to `upto`."""
@@ -34,14 +38,33 @@ class EventQuery:
         if len(wanted) == 2:
             # A command that changed nothing has a place in the log, and nothing that the others are about.
             wanted["unchanged"] = {"$exists": False}
-        times = {"$gte": self.since, "$lt": self.until}
-        if bounds := {operator: time for operator, time in times.items() if time is not None}:
-            wanted["at"] = bounds
+        if recorded := _between(self.since, self.until):
+            wanted["at"] = recorded
+        if occurred := _between(self.occurred_since, self.occurred_until):
+            wanted["$or"] = [{"occurred": occurred}, {"occurred": {"$exists": False}, "at": occurred}]
         return wanted
+
+    def covers(self, info: CommitInfo) -> bool:
+        """Whether `to_filter` finds this commit, the types of its events aside."""
+        occurred = info.occurred or info.at
+        return (
+            (self.streams is None or info.stream in self.streams)
+            and (self.categories is None or info.category in self.categories)
+            and (self.correlation is None or info.correlation == self.correlation)
+            and (self.since is None or info.at >= self.since)
+            and (self.until is None or info.at < self.until)
+            and (self.occurred_since is None or occurred >= self.occurred_since)
+            and (self.occurred_until is None or occurred < self.occurred_until)
+        )
 
     def wants(self, event: RecordedEvent) -> bool:
         """Whether an event of a commit that was found is wanted itself."""
         return self.types is None or event.type in self.types
+
+
+def _between(since: datetime | None, until: datetime | None) -> dict[str, datetime]:
+    bounds = {"$gte": since, "$lt": until}
+    return {operator: time for operator, time in bounds.items() if time is not None}
 
 
 EVERYTHING = EventQuery()

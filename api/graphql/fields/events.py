@@ -33,8 +33,10 @@ _FILTER = {
     "categories": (list[str], "Of these kinds of entities, such as `task`."),
     "types": (list[str], "Of these types, such as `task.completed`."),
     "correlation": (strawberry.ID, "Caused by this request."),
-    "since": (datetime, "Recorded at this moment or later."),
-    "until": (datetime, "Recorded before this moment."),
+    "since": (datetime, "Recorded at this moment or later, by `recordedAt`."),
+    "until": (datetime, "Recorded before this moment, by `recordedAt`."),
+    "occurred_since": (datetime, "Happened at this moment or later, by `time`."),
+    "occurred_until": (datetime, "Happened before this moment, by `time`."),
 }
 _FIELDS = {
     "id": (strawberry.ID, "Unique."),
@@ -45,7 +47,11 @@ _FIELDS = {
     "version": (int, "Its place in the entity's history, from 1."),
     "data": (JSON, "What it says."),
     "time": (datetime, "When it happened."),
-    "recorded_at": (datetime, "When it was recorded."),
+    "recorded_at": (datetime, "When it was recorded; never before what comes earlier in the log."),
+    "first_recorded_at": (
+        datetime | None,
+        "When the log recorded it that it was imported from; null where that is `recordedAt`.",
+    ),
     "command": (str, "The command that caused it."),
     "command_id": (strawberry.ID, "The id of that command."),
     "correlation_id": (strawberry.ID, "Shared by all that was caused by one request."),
@@ -181,6 +187,7 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "data": _data(event),
         "time": event.time,
         "recorded_at": commit.at,
+        "first_recorded_at": commit.recorded,
         "command": commit.command,
         "command_id": commit.command_id,
         "correlation_id": commit.correlation,
