@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from bson.raw_bson import RawBSONDocument
@@ -15,23 +15,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from pymongo.errors import BulkWriteError
 
 from domain.kernel import Commit, Receipt
-from domain.kernel.errors import ConcurrencyConflict, NerveError
+from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.ports import NewCommit, NewEvent
 from eventstore.appending import positions
 from eventstore.commits import encode, new_receipt, placed
-from eventstore.driver import Database
-from eventstore.log import EventLog
 from eventstore.reading.fence import close_positions
-from tests.commits import CATALOG, NEVER, commit, scores
+from tests.commits import commit, scores
 from tests.contract.log_model import Attempt, Model
+from tests.contract.log_world import Side, World, digest, ended, first_of, open_log, send
 from tests.contract.shaky import FAULTS, Fault, ShakyDatabase
 from tests.notes import now
 
-T = TypeVar("T")
-
 SIDES = 2
-PATIENCE = 30.0
-"""Seconds after which what was sent has no outcome for good."""
 
 sides = st.integers(0, SIDES - 1)
 streams = st.sampled_from(["note-a", "note-b"])
@@ -39,40 +34,6 @@ sizes = st.integers(1, 3)
 chains = st.lists(sizes, min_size=1, max_size=4)
 skews = st.sampled_from([0, 0, -3600, 3600])
 offsets = st.sampled_from([0, 0, 0, 0, -1, 1])
-
-
-def open_log(database: Any, fence_after: float = NEVER) -> EventLog:
-    return EventLog(database, CATALOG, clock=now, announce=lambda position: None, fence_after=fence_after)
-
-
-@dataclass
-class Side:
-    """A process that appends, and its appends under way."""
-
-    database: ShakyDatabase
-    log: EventLog
-    tasks: dict[asyncio.Task[None], Attempt]
-
-    def last(self, stream: str) -> Attempt | None:
-        """What was sent last of those under way to the stream."""
-        sent = [one for task, one in self.tasks.items() if not task.done() and one.commit.stream == stream]
-        return sent[-1] if sent else None
-
-
-class World:
-    """One log for all runs of the machine; each has a tenant of its own, and begins at `end`."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, database: Database) -> None:
-        self.loop = loop
-        self.database = database
-        self.sober = open_log(database, fence_after=0.0)
-        """A process to which nothing happens, and a reader that waits for nobody."""
-        self.end = 0
-        self.seen: dict[int, str] = {}
-        self.run(self.sober.open())
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(work)
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -121,12 +82,23 @@ class LogMachine(RuleBasedStateMachine):
         new = replace(old, follows=None)
         if anew:
             events = tuple(NewEvent(uuid4().hex, event.event) for event in old.events)
-            new = replace(new, events=events, expected=self.model.version(old.stream))
+            new = replace(new, events=events, expected=self.model.version(old.stream), run=uuid4().hex)
         self._start(side, new)
 
+    @rule(side=sides, stream=streams, which=st.none() | st.integers(0, 50))
+    def change_nothing(self, side: int, stream: str, which: int | None) -> None:
+        """Send a command without events, under a new id or under one that was sent before."""
+        new = commit(stream, self.model.version(stream), tenant=self.tenant)
+        if which is not None and self.model.attempts:
+            new = replace(
+                new, command_id=self.model.attempts[which % len(self.model.attempts)].commit.command_id
+            )
+        self._start(side, replace(new, events=(), run=uuid4().hex))
+
     def _start(self, side: int, new: NewCommit) -> Attempt:
+        new = replace(new, digest=digest(new.command_id))
         attempt, where = self.model.send(new), self.sides[side]
-        task = self.world.loop.create_task(_append(where.log, attempt))
+        task = self.world.loop.create_task(send(where.log, attempt))
         where.tasks[task] = attempt
         self.world.run(asyncio.sleep(0))
         return attempt
@@ -161,7 +133,7 @@ class LogMachine(RuleBasedStateMachine):
         """Wait for an outcome, or a while where what is under way is held up."""
         tasks = [task for side in self.sides for task in side.tasks if not task.done()]
         if tasks:
-            self.world.run(_first_of(tasks))
+            self.world.run(first_of(tasks))
 
     @rule(side=sides)
     def goes_on(self, side: int) -> None:
@@ -177,7 +149,7 @@ class LogMachine(RuleBasedStateMachine):
         self.world.run(dead.database.kill())
         for task in dead.tasks:
             task.cancel()
-        self.world.run(_ended([*dead.tasks]))
+        self.world.run(ended([*dead.tasks]))
         self.sides[side] = self._open()
         self.world.run(self.sides[side].log.open())
 
@@ -227,7 +199,7 @@ class LogMachine(RuleBasedStateMachine):
             side.database.resumed.set()
             self.world.run(side.database.arrive())
         tasks = [task for side in self.sides for task in side.tasks]
-        self.world.run(_ended(tasks))
+        self.world.run(ended(tasks))
         for task in tasks:
             task.result()
         for side in self.sides:
@@ -256,6 +228,9 @@ class LogMachine(RuleBasedStateMachine):
         if self.in_order:
             times = [one.info.at for one in log if one.info is not None]
             assert times == sorted(times), "a record time went back"
+        sent = {one.commit.command_id for one in self.model.attempts if one.commit.digest is not None}
+        stored = self.world.run(self.world.sober.stored_commands(self.tenant, sent))
+        assert all(one.digest == digest(name) for name, one in stored.items()), "a digest is another one"
         self.model.check([one for one in log if one.info is not None and one.info.tenant == self.tenant])
 
     async def fence(self, position: int) -> None:
@@ -272,23 +247,6 @@ class LogMachine(RuleBasedStateMachine):
 
     async def outrun(self, document: Mapping[str, Any]) -> None:
         expected = document["events"][0]["version"] - 1
-        await _append(
+        await send(
             self.world.sober, self.model.send(commit(document["stream"], expected, tenant=self.tenant))
         )
-
-
-async def _append(log: EventLog, attempt: Attempt) -> None:
-    try:
-        attempt.told = await log.append(attempt.commit)
-    except NerveError as error:
-        attempt.told = error
-
-
-async def _first_of(tasks: list[asyncio.Task[None]]) -> None:
-    await asyncio.wait(tasks, timeout=0.02, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    if tasks:
-        _, open_still = await asyncio.wait(tasks, timeout=PATIENCE)
-        assert not open_still, f"{len(open_still)} appends got no outcome"

@@ -74,7 +74,13 @@ class Model:
     def _check_told(self, attempt: Attempt, commit: Commit | None) -> None:
         """What the caller was told of its append is so."""
         told, stored = attempt.told, commit is not None and is_same(attempt.commit, commit)
-        if isinstance(told, Receipt):
+        if isinstance(told, Receipt) and not told.changed:
+            assert commit is None, "told that nothing changes, and stored"
+            assert self._records(told) == {(told.stream, told.version, told.position)}, (
+                "two records of one id"
+            )
+            assert told.replayed or not attempt.commit.events
+        elif isinstance(told, Receipt):
             assert commit is not None, "acknowledged, and lost"
             assert commit.info is not None
             there = (commit.info.stream, commit.events[-1].version, commit.position)
@@ -84,14 +90,26 @@ class Model:
             # Sent again, the same commit may find later what it missed at first.
             assert not stored or self._sent(attempt.commit) > 1, "refused, and stored"
 
+    def _records(self, told: Receipt) -> set[tuple[str, int, int]]:
+        """What was told of the record of a command that changed nothing."""
+        receipts = [one.told for one in self.attempts if isinstance(one.told, Receipt)]
+        return {
+            (one.stream, one.version, one.position) for one in receipts if one.command_id == told.command_id
+        }
+
     def _sent(self, commit: NewCommit) -> int:
         """How often this very commit was sent."""
-        return sum(one.commit.events[0].id == commit.events[0].id for one in self.attempts)
+        return sum(_first(one.commit) == _first(commit) for one in self.attempts)
+
+
+def _first(commit: NewCommit) -> str | None:
+    """What tells it from other runs of its command."""
+    return commit.events[0].id if commit.events else commit.run
 
 
 def is_same(new: NewCommit, commit: Commit) -> bool:
     """Whether it is this very commit that is there, not another run of its command."""
-    return commit.events[0].id == new.events[0].id
+    return commit.events[0].id == _first(new)
 
 
 def _check_versions(found: Iterable[tuple[Commit, CommitInfo]]) -> None:

@@ -15,7 +15,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from eventstore.appending import appender, holding, positions
 from eventstore.driver import Client, open_client
-from tests.contract.log_machine import LogMachine, World
+from tests.contract.log_machine import LogMachine
+from tests.contract.log_world import World
 
 STEPS = 25
 SHARE = 4
