@@ -14,6 +14,8 @@ from rich.text import Text
 from api.cli.points import as_of
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
+from api.encoding import encode
+from api.event_json import event_json
 from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound, OutsideLog
 from eventstore.reading.as_of import AsOf
@@ -146,4 +148,4 @@ def time_of(event: RecordedEvent) -> str:
 
 
 def _data(event: RecordedEvent) -> str:
-    return orjson.dumps(event.data, default=str).decode()
+    return encode(event_json(event)).decode()

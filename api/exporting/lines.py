@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.encoding import encode
+from api.event_json import event_json
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.personal import personal_fields
@@ -81,9 +82,10 @@ def _data(event: RecordedEvent, *, personal: bool) -> Mapping[str, Any]:
                 f"cannot be exported, for it holds personal data: {event.why_unreadable()}"
             )
         return event.data
+    written = event_json(event)
     kind = type(event.payload)
     # In the order in which the fields are declared, as they are stored; an upcaster may have another.
-    data = {name: event.data[name] for name in kind.model_fields if name in event.data}
+    data = {name: written[name] for name in kind.model_fields if name in written}
     marked = personal_fields(kind)
     if personal:
         return {name: value for name, value in data.items() if value is not None or name not in marked}

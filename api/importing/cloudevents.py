@@ -10,16 +10,18 @@ See https://cloudevents.io for the format.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Literal
 
 import orjson
 from pydantic import BaseModel, Field, ValidationError
+from strawberry.utils.str_converters import to_camel_case
 
 from api.importing.rows import Planned, Refused, Step, in_words
 from domain.kernel import Catalog, Command, Envelope, Identifier, Moment, Scope
-from domain.kernel.errors import ValidationFailed
+from domain.kernel.errors import UnfitValue, ValidationFailed
+from domain.kernel.field_types import record_type
+from domain.kernel.json_reading import json_reader
 
 PREFIX = "nerve.command."
 
@@ -47,7 +49,7 @@ def read_cloudevents(stream: BinaryIO, catalog: Catalog, scope: Scope) -> Iterat
             envelope = _envelope(event, commands, scope)
         except orjson.JSONDecodeError as error:
             yield Refused(line, f"is not JSON: {error}")
-        except ValidationError as error:
+        except (ValidationError, UnfitValue) as error:
             yield Refused(line, in_words(error))
         except ValidationFailed as error:
             yield Refused(line, str(error))
@@ -59,7 +61,7 @@ def _envelope(event: CloudEvent, commands: dict[str, type[Command]], scope: Scop
     command = commands.get(event.type.removeprefix(PREFIX))
     if command is None or not event.type.startswith(PREFIX):
         raise ValidationFailed(f"type is {event.type!a}, which is not {PREFIX!r} and a command's name")
-    fields = {_to_snake(name): value for name, value in event.data.items()}
+    fields = _fields(command, event.data)
     if event.subject is not None and fields.setdefault("id", event.subject) != event.subject:
         raise ValidationFailed(f"subject is {event.subject!r}, but the data's id is {fields['id']!a}")
     return Envelope(
@@ -71,5 +73,9 @@ def _envelope(event: CloudEvent, commands: dict[str, type[Command]], scope: Scop
     )
 
 
-def _to_snake(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda letter: f"_{letter.group().lower()}", name)
+def _fields(command: type[Command], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The command's fields of JSON data, which may have their names in Python too."""
+    record = record_type(command)
+    read = json_reader(record, to_camel_case)
+    named = {to_camel_case(name) if name in record.fields else name: value for name, value in data.items()}
+    return dict(named if read is None else read(named))

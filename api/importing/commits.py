@@ -11,8 +11,11 @@ from pydantic import BaseModel, Field, ValidationError
 
 from api.importing.rows import Refused, in_words
 from domain.kernel import Catalog, Event, Identifier, Moment
-from domain.kernel.errors import ValidationFailed
+from domain.kernel.errors import UnfitValue, ValidationFailed
+from domain.kernel.field_types import record_type
+from domain.kernel.json_reading import json_reader
 from domain.kernel.ports import NewCommit, NewEvent
+from eventstore.integrity.stored_forms import StoredForms
 
 Short = Field(min_length=1, max_length=500)
 
@@ -66,7 +69,7 @@ class _Line:
     number: int
     size: int
     attributes: ExportedEvent
-    event: Event
+    event: NewEvent
 
 
 def begins_export(stream: BinaryIO) -> bool:
@@ -82,11 +85,12 @@ def begins_export(stream: BinaryIO) -> bool:
 def read_commits(stream: BinaryIO, catalog: Catalog) -> Iterator[Restorable | Refused]:
     """The commits of a file, in its order. A wrong line is refused, and with it the commit that it is of."""
     lines: list[_Line] = []
+    forms = StoredForms(catalog)
     for number, text in enumerate(stream, 1):
         if not text.strip():
             continue
         try:
-            line = _read(number, text, catalog)
+            line = _read(number, text, catalog, forms)
             if line.attributes.eventindex == 0:
                 yield from _cut_off(lines)
                 lines = []
@@ -110,23 +114,28 @@ def _cut_off(lines: list[_Line]) -> Iterator[Refused]:
         )
 
 
-def _read(number: int, text: bytes, catalog: Catalog) -> _Line:
+def _read(number: int, text: bytes, catalog: Catalog, forms: StoredForms) -> _Line:
     try:
         attributes = ExportedEvent.model_validate(orjson.loads(text))
-        return _Line(number, len(text), attributes, _event(attributes, catalog))
+        event = NewEvent(attributes.id, _event(attributes, catalog, forms))
+        return _Line(number, len(text), attributes, event)
     except orjson.JSONDecodeError as error:
         raise ValidationFailed(f"is not JSON: {error}") from None
-    except ValidationError as error:
+    except (ValidationError, UnfitValue) as error:
         raise ValidationFailed(in_words(error)) from None
+    except ValueError as error:
+        raise ValidationFailed(str(error)) from None
 
 
-def _event(line: ExportedEvent, catalog: Catalog) -> Event:
+def _event(line: ExportedEvent, catalog: Catalog, forms: StoredForms) -> Event:
     kind = catalog.events.get(line.type)
     if kind is None:
         raise ValidationFailed(f"no registered context knows the event type {line.type!a}")
     if line.revision == kind.revision:
-        return kind.model_validate(line.data)
-    _, _, payload, unreadable = catalog.read(line.type, line.revision, line.data)
+        read = json_reader(record_type(kind))
+        return kind.model_validate(line.data if read is None else read(line.data))
+    data = forms.read(line.type, line.revision, line.data)
+    _, _, payload, unreadable = catalog.read(line.type, line.revision, data)
     if payload is None:
         assert unreadable is not None
         raise ValidationFailed(f"{line.type} at revision {line.revision}: {unreadable.detail}")
@@ -155,7 +164,7 @@ def _commit(lines: list[_Line]) -> NewCommit:
         stream=first.subject,
         category=first.category,
         expected=first.streamversion - 1,
-        events=tuple(NewEvent(line.attributes.id, line.event) for line in lines),
+        events=tuple(line.event for line in lines),
         command_id=first.commandid,
         command=first.command,
         correlation=first.correlationid,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from domain.kernel import Envelope
+from domain.kernel.errors import UnfitValue
 
 
 class Fields(NamedTuple):
@@ -60,6 +61,8 @@ class Planned:
         return {stream for references in named for _, _, stream in references} - self.writes()
 
 
-def in_words(error: ValidationError) -> str:
-    """What pydantic found wrong, in one line."""
+def in_words(error: ValidationError | UnfitValue) -> str:
+    """What is wrong with a line, in one line."""
+    if isinstance(error, UnfitValue):
+        return f"{'.'.join(map(str, error.path)) or 'it'}: {error.reason}"
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())

@@ -271,12 +271,6 @@ class SegmentUnreadable(Unavailable):
         self.segment = segment
 
 
-class DictKey(str):
-    """A step of a path that is the key of a dict, and so data, which may be personal."""
-
-    __slots__ = ()
-
-
 class UnfitValue(NerveError):
     """A value is not of its declared type, or is one that cannot be stored. `path` leads to it from `owner`.
 
@@ -300,7 +294,7 @@ class UnfitValue(NerveError):
     def __str__(self) -> str:
         place = self.owner
         for step in self.path:
-            if isinstance(step, int | DictKey):
+            if isinstance(step, int | DataKey):
                 place += f"[{step}]" if isinstance(step, int) else "[…]"
             else:
                 place += f".{step}" if place else step

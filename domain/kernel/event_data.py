@@ -13,14 +13,13 @@ from domain.kernel.field_types import (
     FieldType,
     Kind,
     OptionalOf,
-    RecordOf,
     Scalar,
-    inner_types,
+    holds_kind,
     record_type,
 )
 from domain.kernel.stored_records import allows_none
 from domain.kernel.stored_scalars import encode_text
-from domain.kernel.stored_values import AS_PARTS, decoder, encoder
+from domain.kernel.stored_values import decoder, encoder
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,7 +60,7 @@ class EventCodec:
             name for name, field in record.fields.items() if field.required and not allows_none(field.type)
         )
         self._is_plain = not event.__pydantic_post_init__ and not event.__private_attributes__
-        self._holds_datetimes = _holds_datetimes(record, set())
+        self._holds_datetimes = holds_kind(record, Kind.DATETIME)
 
     def write(self, event: BaseModel) -> dict[str, Any]:
         """The data that is stored. A field that is None is left out where None is its default.
@@ -144,7 +143,7 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
     fields = record_type(model).fields
     values = dict(data)
     for name in values.keys() & fields.keys():
-        decode = decoder(fields[name].type, AS_PARTS)
+        decode = decoder(fields[name].type, whole=False)
         if decode is not None:
             try:
                 values[name] = decode(values[name])
@@ -161,14 +160,3 @@ def without_none(type: FieldType) -> FieldType:
 def is_text(type: FieldType) -> bool:
     """Whether the values are any texts, or None."""
     return without_none(type) == Scalar(Kind.TEXT, str)
-
-
-def _holds_datetimes(declared: FieldType, seen: set[RecordOf]) -> bool:
-    if isinstance(declared, Scalar):
-        return declared.kind is Kind.DATETIME
-    if isinstance(declared, RecordOf):
-        if declared in seen:
-            return False
-        seen.add(declared)
-        return any(_holds_datetimes(field.type, seen) for field in declared.fields.values())
-    return any(_holds_datetimes(inner, seen) for inner in inner_types(declared))

@@ -34,12 +34,13 @@ from domain.kernel.type_nodes import (
     Scalar,
     TupleOf,
     choices_of,
+    holds_kind,
     inner_types,
 )
 
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",
-    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "inner_types", "record_type",
+    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "record_type",
 ]  # fmt: skip
 
 _SCALARS: Mapping[Any, Scalar] = {

@@ -9,26 +9,90 @@ from jsonschema_rs.canonical import Containment
 from pydantic.json_schema import GenerateJsonSchema
 
 from domain.kernel.event import Event
+from domain.kernel.field_types import record_type
+from domain.kernel.json_values import json_writer
+from domain.kernel.stored_values import encoder
 
 Schema = dict[str, Any]
+
+TIME = r"^\d{2}:\d{2}:\d{2}\.\d{6}$"
+"""A time of day, which JSON Schema's own format wants with a time zone."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _Generator(GenerateJsonSchema):
-    """Says what is stored: no field but those declared, and no title that only repeats a field's name."""
+    """The schemas of what is stored, as JSON shows it; docs/types.md has the forms.
+
+    They allow no field but those declared, and have no title that only repeats a field's name. A field that
+    allows None may be missing, and reads as None then.
+    """
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return super().field_is_required(field, total) and not _allows_none(field["schema"])
+
+    def decimal_schema(self, schema: Any) -> Schema:
+        return {"type": "string", "format": "decimal"}
+
+    def bytes_schema(self, schema: Any) -> Schema:
+        return {"type": "string", "contentEncoding": "base64"}
+
+    def time_schema(self, schema: Any) -> Schema:
+        return {"type": "string", "pattern": TIME}
+
+    def encode_default(self, dft: Any) -> Any:
+        """Nothing yet: `_with_defaults` knows the type."""
+        return None
+
+    def named_tuple_schema(self, schema: Any) -> Schema:
+        """A NamedTuple, which is stored as a document."""
+        fields = schema["fields"]
+        required = [
+            field["name"]
+            for field in fields
+            if field["schema"]["type"] != "default" and not _allows_none(field["schema"])
+        ]
+        document = {
+            "additionalProperties": False,
+            "properties": {field["name"]: self.generate_inner(field["schema"]) for field in fields},
+            **({"required": required} if required else {}),
+            "type": "object",
+        }
+        return _with_defaults(schema["cls"], document)
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
     def model_schema(self, schema: Any) -> Schema:
-        return {"additionalProperties": False, **super().model_schema(schema)}
+        return _with_defaults(schema["cls"], {"additionalProperties": False, **super().model_schema(schema)})
 
     def dataclass_schema(self, schema: Any) -> Schema:
-        return {"additionalProperties": False, **super().dataclass_schema(schema)}
+        document = {"additionalProperties": False, **super().dataclass_schema(schema)}
+        return _with_defaults(schema["cls"], document)
 
     def typed_dict_schema(self, schema: Any) -> Schema:
         return {"additionalProperties": False, **super().typed_dict_schema(schema)}
+
+
+def _with_defaults(python: Any, document: Schema) -> Schema:
+    """The schema of a record with the defaults of its fields as they are stored."""
+    properties = document.get("properties", {})
+    for name, field in record_type(python).fields.items():
+        if "default" in properties.get(name, {}) and field.default is not None:
+            encode, write = encoder(field.type), json_writer(field.type)
+            stored = field.default if encode is None else encode(field.default)
+            properties[name] = {
+                **properties[name],
+                "default": stored if write is None else write(stored),
+            }
+    return document
+
+
+def _allows_none(schema: Any) -> bool:
+    """Whether None is a value of what pydantic validates by this core schema."""
+    if schema["type"] == "definition-ref":
+        return str(schema["schema_ref"]).startswith("pydantic.types.JsonValue:")
+    return schema["type"] == "nullable" or ("schema" in schema and _allows_none(schema["schema"]))
 
 
 def event_schema(event: type[Event]) -> Schema:
@@ -42,15 +106,26 @@ def narrowings(old: Schema, new: Schema) -> list[str]:
 
     What cannot be shown to be allowed still counts as not allowed.
     """
-    if _covers(new, old):
-        return []
     before, after = _fields(old), _fields(new)
     found = [f"{name!r} is gone" for name in before if name not in after]
     must_be = [name for name in new.get("required", ()) if name not in old.get("required", ())]
     found += [f"{name!r} must be there now" for name in must_be]
     both = [name for name in before if name in after]
+    found += [
+        f"{name!r} was null by default, which was not stored, and would read as its new default"
+        for name in both
+        if _is_null_by_default(before[name])
+        and not _is_null_by_default(after[name])
+        and "default" in after[name]
+    ]
     found += [f"{name!r} allows less than before" for name in both if not _covers(after[name], before[name])]
-    return found or ["it allows less than before"]
+    if found or _covers(new, old):
+        return found
+    return ["it allows less than before"]
+
+
+def _is_null_by_default(field: Schema) -> bool:
+    return "default" in field and field["default"] is None
 
 
 def _fields(schema: Schema) -> dict[str, Schema]:

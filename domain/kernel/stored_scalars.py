@@ -7,8 +7,6 @@ what is stored, and passes on a value that is in its Python form already, as an 
 from __future__ import annotations
 
 import math
-from base64 import b64decode
-from binascii import Error as InvalidBase64
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -218,18 +216,6 @@ def scalar_decoder(scalar: Scalar) -> Convert | None:
         members = {key: member for member in scalar.python for key in (member.value, member)}
         return _looked_up(members, f"what is stored is no value of {scalar.python.__name__}")
     return _DECODERS.get(scalar.kind)
-
-
-def json_scalar_decoder(scalar: Scalar) -> Convert | None:
-    """From JSON to what pydantic takes for the type: all kinds but bytes are a text or a number to it."""
-    return _bytes_of_base64 if scalar.kind is Kind.BYTES else None
-
-
-def _bytes_of_base64(value: Any) -> Any:
-    try:
-        return b64decode(value, validate=True) if isinstance(value, str) else value
-    except InvalidBase64:
-        raise UnfitValue("expected bytes in base64") from None
 
 
 def _choice_encoder(scalar: Scalar) -> Convert:

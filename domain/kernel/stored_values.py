@@ -30,7 +30,7 @@ from domain.kernel.field_types import (
 )
 from domain.kernel.stored_records import RecordEncoder
 from domain.kernel.stored_scalars import scalar_encoder
-from domain.kernel.value_decoding import AS_PARTS, JSON_AS_PARTS, WHOLE, Form, decoder
+from domain.kernel.value_decoding import decoder
 from domain.kernel.value_structure import (
     Convert,
     class_name,
@@ -40,7 +40,7 @@ from domain.kernel.value_structure import (
     optional,
 )
 
-__all__ = ["AS_PARTS", "Convert", "Form", "JSON_AS_PARTS", "WHOLE", "decoder", "encoder"]
+__all__ = ["Convert", "decoder", "encoder"]
 
 
 @cache

@@ -135,6 +135,22 @@ def choices_of(type: FieldType) -> tuple[Any, ...]:
     return (type.choices or ()) if isinstance(type, Scalar) else ()
 
 
+def holds_kind(type: FieldType, kind: Kind) -> bool:
+    """Whether a value of the type may hold one of the kind."""
+    return _holds_kind(type, kind, set())
+
+
+def _holds_kind(type: FieldType, kind: Kind, seen: set[RecordOf]) -> bool:
+    if isinstance(type, Scalar):
+        return type.kind is kind
+    if isinstance(type, RecordOf):
+        if type in seen:
+            return False
+        seen.add(type)
+        return any(_holds_kind(field.type, kind, seen) for field in type.fields.values())
+    return any(_holds_kind(inner, kind, seen) for inner in inner_types(type))
+
+
 def inner_types(type: FieldType) -> Iterator[FieldType]:
     """The types that a type is made of, without those of a record's fields."""
     match type:

@@ -1,16 +1,16 @@
-"""Stored values of declared types as Python values; compiled once for each type and form."""
+"""Stored values of declared types as Python values; compiled once for each type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from domain.kernel.errors import UnfitValue
 from domain.kernel.field_types import FieldType, ListOf, MapOf, OneOf, OptionalOf, RecordOf, Scalar, TupleOf
 from domain.kernel.stored_records import RecordDecoder
-from domain.kernel.stored_scalars import json_scalar_decoder, scalar_decoder
+from domain.kernel.stored_scalars import scalar_decoder
 from domain.kernel.value_structure import (
     Convert,
     class_name,
@@ -21,54 +21,37 @@ from domain.kernel.value_structure import (
 )
 
 
-class Form(NamedTuple):
-    """What is read, and what of it is made.
-
-    `scalar` reads single values. `whole`: records become instances of their classes; else they become dicts
-    of their fields, for pydantic to validate.
-    """
-
-    scalar: Callable[[Scalar], Convert | None]
-    whole: bool
-
-
-WHOLE = Form(scalar_decoder, True)
-"""From BSON to the declared classes. What is stored was validated, and is not validated again."""
-
-AS_PARTS = Form(scalar_decoder, False)
-"""From BSON, or Python values among it, to what pydantic validates."""
-
-JSON_AS_PARTS = Form(json_scalar_decoder, False)
-"""From JSON, as exports have it, to what pydantic validates."""
-
-
 @cache
-def decoder(type: FieldType, form: Form = WHOLE) -> Convert | None:
-    """The function from what is stored to the Python value; None where they are the same."""
+def decoder(type: FieldType, *, whole: bool = True) -> Convert | None:
+    """The function from what is stored to the Python value; None where they are the same.
+
+    `whole`: records become instances of their classes, without validation. Else they become dicts of their
+    fields, and sets may become lists, for pydantic to validate.
+    """
     match type:
         case Scalar():
-            return form.scalar(type)
+            return scalar_decoder(type)
         case OptionalOf(inner):
-            return optional(decoder(inner, form))
+            return optional(decoder(inner, whole=whole))
         case ListOf():
-            return _list(type, form)
+            return _list(type, whole=whole)
         case TupleOf(items):
-            converts = [decoder(item, form) for item in items]
+            converts = [decoder(item, whole=whole) for item in items]
             return lambda value: tuple(convert_places(converts, value, (list, tuple)))
         case MapOf():
-            return _map(type, form)
+            return _map(type, whole=whole)
         case RecordOf():
-            return _record(type, form)
+            return _record(type, whole=whole)
         case OneOf():
-            return _one_of(type, form)
+            return _one_of(type, whole=whole)
 
 
-def _record(record: RecordOf, form: Form) -> RecordDecoder:
-    return RecordDecoder(record, lambda inner: decoder(inner, form), whole=form.whole)
+def _record(record: RecordOf, *, whole: bool) -> RecordDecoder:
+    return RecordDecoder(record, lambda inner: decoder(inner, whole=whole), whole=whole)
 
 
-def _list(type: ListOf, form: Form) -> Convert | None:
-    convert = decoder(type.item, form)
+def _list(type: ListOf, *, whole: bool) -> Convert | None:
+    convert = decoder(type.item, whole=whole)
     container: Any = type.container
     if container is list and convert is None:
         return None
@@ -78,13 +61,13 @@ def _list(type: ListOf, form: Form) -> Convert | None:
             raise UnfitValue(f"what is stored is no array, but of class {class_name(value)}")
         items = value if convert is None else convert_items(convert, value)
         # The parts of records are dicts, which no set can hold; pydantic makes the set.
-        return container(items) if form.whole or container is tuple else items
+        return container(items) if whole or container is tuple else items
 
     return decode
 
 
-def _map(type: MapOf, form: Form) -> Convert | None:
-    of_key, of_value = decoder(type.key, form), decoder(type.value, form)
+def _map(type: MapOf, *, whole: bool) -> Convert | None:
+    of_key, of_value = decoder(type.key), decoder(type.value, whole=whole)
     if of_key is None and of_value is None:
         return None
 
@@ -96,8 +79,8 @@ def _map(type: MapOf, form: Form) -> Convert | None:
     return decode
 
 
-def _one_of(union: OneOf, form: Form) -> Convert:
-    by_value = {value: _record(member, form) for value, member in union.by_value.items()}
+def _one_of(union: OneOf, *, whole: bool) -> Convert:
+    by_value = {value: _record(member, whole=whole) for value, member in union.by_value.items()}
     read_name = itemgetter(union.discriminator)
     classes = tuple(member.python for member in union.members if not issubclass(member.python, dict))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from domain.kernel.errors import DictKey, UnfitValue
+from domain.kernel.errors import DataKey, UnfitValue
 
 Convert = Callable[[Any], Any]
 """A compiled conversion of values of one type."""
@@ -52,7 +52,7 @@ def convert_entries(
             name = key if of_key is None else of_key(key)
             converted[name] = item if of_value is None else of_value(item)
         except UnfitValue as error:
-            raise error.at(DictKey(getattr(key, "value", key))) from None
+            raise error.at(DataKey(getattr(key, "value", key))) from None
     return converted
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from bson.decimal128 import Decimal128
 from jsonschema_rs import Draft202012Validator, ValidationError, meta
 
 from domain.kernel import Catalog, Context, Event
@@ -118,8 +119,17 @@ def _orphans(events: Mapping[str, type[Event]], kept: Iterable[Shape]) -> Iterat
             yield f"there is a schema of {shape}, but {name} is at revision {events[shape.type].revision}"
 
 
-MARKS: Mapping[str, Schema] = {"date-time": {"$date": True}, "binary": {"$binary": True}}
-"""What stands for a stored value that JSON has no type for, by the format that its schema gives it."""
+DATE, BINARY, DECIMAL = ({f"${name}": True} for name in ("date", "binary", "decimal"))
+"""What stands for a stored value that JSON has no type for."""
+
+STORED_FORMS: Mapping[str, Schema] = {
+    "date-time": {"const": DATE},
+    "binary": {"const": BINARY},
+    "base64": {"const": BINARY},
+    "decimal": {"const": DECIMAL},
+    "duration": {"type": "integer"},
+}
+"""The schemas of what is stored, by the format or encoding of the text that JSON has in its place."""
 
 
 class EventSchemas:
@@ -151,23 +161,28 @@ class EventSchemas:
 
 
 def _marked(schema: Any) -> Any:
-    """The schema with a mark in place of each value that JSON has no type for."""
+    """The schema of stored values, with a mark in place of each value that JSON has no type for."""
     if isinstance(schema, list):
         return [_marked(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("type") == "string" and schema.get("format") in MARKS:
-        return {"const": MARKS[schema["format"]]}
-    return {key: _marked(value) for key, value in schema.items()}
+    if schema.get("type") == "string":
+        form = schema.get("format") or schema.get("contentEncoding") or ""
+        if form in STORED_FORMS:
+            return STORED_FORMS[form]
+    # One mark stands for different values.
+    return {key: _marked(value) for key, value in schema.items() if key != "uniqueItems"}
 
 
 def _plain(value: Any) -> Any:
     """A stored value with marks in it, and with integers as Python has them."""
     match value:
         case datetime():
-            return MARKS["date-time"]
+            return DATE
         case bytes():
-            return MARKS["binary"]
+            return BINARY
+        case Decimal128():
+            return DECIMAL
         case dict():
             return {key: _plain(one) for key, one in value.items()}
         case list():

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -154,7 +155,7 @@ async def test_a_failed_export_leaves_what_was_there(mongo_url: str, database: s
     path.write_text("from yesterday")
     async with store_of(mongo_url, database) as store:
         await fill(store)
-        await store.documents.update_one({"_id": 7}, {"$set": {"events.0.data.text": b"\xff"}})
+        await store.documents.update_one({"_id": 7}, {"$set": {"events.0.data.text": ObjectId()}})
         with pytest.raises(ValidationFailed, match="position 7"):
             await export(store, path)
         assert names(tmp_path) == ["log.jsonl"]

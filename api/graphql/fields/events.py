@@ -11,6 +11,7 @@ from typing import Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
+from api.event_json import event_json
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, input_field, output_field
 from api.graphql.fields.connections import connection, page_arguments, page_size
@@ -21,8 +22,6 @@ from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent
-from domain.kernel.field_types import record_type
-from domain.kernel.json_values import json_writer
 from eventstore.reading.query import EventQuery
 from projections.querying.pages import Side
 from subscriptions.events import EventMessage, Happened
@@ -166,14 +165,6 @@ class _Follow:
         return known[1]
 
 
-def _data(event: RecordedEvent) -> Any:
-    """The stored data as JSON; of an event that cannot be read, as it is stored."""
-    if event.payload is None:
-        return event.data
-    to_json = json_writer(record_type(type(event.payload)))
-    return event.data if to_json is None else to_json(event.data)
-
-
 def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
     """The event, as the fields of ``Event`` read it."""
     commit = event.commit
@@ -184,7 +175,7 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "stream": event.stream,
         "category": commit.category,
         "version": event.version,
-        "data": _data(event),
+        "data": event_json(event),
         "time": event.time,
         "recorded_at": commit.at,
         "first_recorded_at": commit.recorded,
