@@ -110,11 +110,12 @@ class StreamLine:
             while b"\n\n" not in self._rest:
                 self._rest += await self._chunk()
             event, _, self._rest = self._rest.partition(b"\n\n")
-            name, _, data = event.partition(b"\ndata:")
-            if name == b"event: next":
-                return orjson.loads(data)
-            if name == b"event: complete":
-                return None
+            fields = dict(line.split(b":", 1) for line in event.split(b"\n"))
+            match fields.get(b"event", b"").strip():
+                case b"next":
+                    return orjson.loads(fields[b"data"])
+                case b"complete":
+                    return None
 
     async def _chunk(self) -> bytes:
         """The next chunk of the body, without which it has ended."""
