@@ -111,7 +111,7 @@ def encode_datetime(value: Any) -> datetime:
         return value
     try:
         return to_moment(value)
-    except OverflowError:
+    except ValueError:
         raise UnfitValue("in UTC this datetime is before the year 1 or after the year 9999") from None
 
 
