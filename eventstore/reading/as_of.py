@@ -12,7 +12,7 @@ from domain.kernel.errors import OutsideLog, Unavailable, ValidationFailed
 from domain.kernel.ports import Clock
 from eventstore.driver import unavailable_if_down
 from eventstore.indexes import Collections
-from eventstore.reading.moments import LATEST, RecordTimes
+from eventstore.reading.moments import RecordTimes
 from eventstore.reading.watermark import Watermark
 
 PATIENCE = 5.0
@@ -29,11 +29,12 @@ class AsOf:
     Exactly one is given, the moment with its time zone; else ValidationFailed.
 
     As of position p, all commits at positions up to p have happened and none behind it. As of a moment t
-    means as of the position before the first commit of the tenant that was recorded after t. So it is always
-    a beginning of the log: never a later commit without an earlier one, of the same stream or of another.
+    means as of the tenant's last commit before its first one that was recorded after t. So it is always a
+    beginning of the log: never a later commit without an earlier one, of the same stream or of another.
     Where a part of the log is not in the order of its times, some of what was recorded at t or before lies
     behind that position, and does not show until the moment of all before it.
-    Once a later commit is settled the answer never changes; until then it grows with the log.
+    Once a later commit of the tenant is settled the answer never changes; until then it grows with those of
+    the tenant. Commits of other tenants do not change it, so that a client learns nothing of them.
     """
 
     position: int | None = None
@@ -58,7 +59,7 @@ class Moments:
         self._clock = clock
 
     async def position(self, tenant: str, as_of: AsOf) -> int:
-        """The last position that has happened, of the whole log or for the tenant.
+        """The position itself, or the tenant's last one that had been recorded at a moment.
 
         Raises OutsideLog before the tenant's first commit, for a position that the log does not have yet and
         for a moment to come. Raises Unavailable where a position before it stays open.
@@ -68,8 +69,9 @@ class Moments:
         assert as_of.time is not None
         if as_of.time > self._clock():
             await self._require_later(as_of.time)
-        position = await self._before(tenant, as_of.time, inclusive=False)
-        if await self._times.last(tenant, LATEST, position) is None:
+        upto = await self._before(tenant, as_of.time, inclusive=False)
+        position = await self._times.last_upto(tenant, as_of.time, upto)
+        if position is None:
             raise OutsideLog(f"{as_of.time.isoformat()} is before the log begins; ask for a later moment")
         return position
 

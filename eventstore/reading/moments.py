@@ -21,6 +21,9 @@ PAGE = 50_000
 KEEP_EVERY = 10_000
 """Positions between two notes of what was measured, which spare a new process the way there."""
 
+RESOLUTION = timedelta(milliseconds=1)
+"""Of times, as they are stored."""
+
 NOTE = {"_id": "times"}
 
 EARLIEST, LATEST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
@@ -96,6 +99,14 @@ class RecordTimes:
             wanted = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": upto}}
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", -1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
+
+    async def last_upto(self, tenant: str, time: datetime, upto: int) -> int | None:
+        """The tenant's last position up to one before which none of its times is later; None: none is.
+
+        Unless some times are mistakes, the index leads there from `time`, and passes by no later commit.
+        """
+        later = LATEST if self._is_wrong or LATEST - time < RESOLUTION else time + RESOLUTION
+        return await self.last(tenant, later, upto)
 
     async def recorded_before(self, moment: datetime, upto: int) -> int:
         """The last position up to `upto` that, like all before it, was recorded before `moment`; 0: none.

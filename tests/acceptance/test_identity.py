@@ -78,6 +78,18 @@ def test_c1_a_past_state_is_read_again_by_its_id(served: Served, agent: str) -> 
     assert (error["extensions"]["code"], error["extensions"]["path"]) == ("VALIDATION_FAILED", ["asOf"])
 
 
+def test_c1_a_moment_gives_the_ids_of_the_position_that_it_stands_for(served: Served, agent: str) -> None:
+    """So that a cache shares them, and what other tenants write meanwhile is not seen in them."""
+    task, _ = assigned_then_completed(served, agent)
+    recorded = "query ($id: ID!) { versions(id: $id) { recordedAt position } }"
+    last = served.ask(recorded, id=task)["versions"][-1]
+    moment = {"time": last["recordedAt"]}
+    then = served.ask(TASK, id=task, asOf=moment)["task"]
+    assert (then["id"], then["status"]) == (f"{task}@{last['position']}", "COMPLETED")
+    assert served.ask(TASK, id=task, asOf={"position": last["position"]})["task"] == then
+    assert served.ask(TASK, id=then["id"])["task"] == then
+
+
 def test_c1_a_past_list_has_past_ids_and_cursors_that_go_on(served: Served, agent: str) -> None:
     task, position = assigned_then_completed(served, agent)
     query = """query ($asOf: AsOf, $after: String, $filter: TaskFilter) {

@@ -87,7 +87,8 @@ async def _check_as_of(store: Store, plan: Plan, seconds: int) -> None:
         with pytest.raises(OutsideLog):
             await store.log.position_at(MINE, as_of)
     else:
-        assert await store.log.position_at(MINE, as_of) == expected
+        own = [place for place, (tenant, _) in enumerate(plan, 1) if tenant == MINE and place <= expected]
+        assert await store.log.position_at(MINE, as_of) == own[-1]
     replay = await store.log.replay(MINE, since=as_of, until=AsOf(time=at(seconds + 2)))
     behind, end = first(plan, (MINE,), later=seconds), first(plan, (MINE,), later=seconds + 2)
     low, high = behind or len(plan) + 1, end or len(plan) + 1
@@ -104,7 +105,7 @@ async def test_c18_a_time_still_to_come_in_an_old_log_hides_nothing(store, open_
     new = commit("note-new", 0, tenant=MINE)
     await log.append(new)
     assert await log.position_at(MINE, AsOf(time=new.at)) == 6
-    assert await log.position_at(MINE, AsOf(time=at(15))) == 4
+    assert await log.position_at(MINE, AsOf(time=at(15))) == 3
     assert await log.recorded_before(at(25)) == 4
     assert await log.recorded_before(new.at + timedelta(milliseconds=1)) == 6
     found = await log.search(MINE, EventQuery(until=new.at + timedelta(milliseconds=1)))
