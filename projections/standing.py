@@ -8,13 +8,14 @@ from typing import Any
 
 from domain.kernel.errors import Obstacle
 from eventstore.driver import Collection, Database, Document
+from eventstore.fingerprint import same_fold
 from projections.querying.filters import Filter
 from projections.querying.gaps import RowGaps, row_gaps
 from projections.rows import Row, collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
 from subscriptions.consuming.progress import Progress
-from subscriptions.consuming.standing import Standing
+from subscriptions.consuming.standing import Standing, State
 from subscriptions.listeners import Listener
 from subscriptions.wakeups import Wakeups
 
@@ -137,6 +138,10 @@ def obstacle(standing: Standing) -> Obstacle:
     active = None if standing.active is None else standing.generations[standing.active]
     if active is None or any(partition.owner is None for partition in active.partitions):
         return Obstacle.NO_WORKER
+    codes = [partition.owner_code for partition in active.partitions if partition.owner_code is not None]
+    if not all(same_fold(code, active.code) for code in codes):
+        is_held = standing.of_state(State.HELD) is not None
+        return Obstacle.HELD if is_held else Obstacle.REBUILDING
     return Obstacle.BEHIND if active.failing is None else Obstacle.FAILING
 
 

@@ -12,10 +12,27 @@ from projections.standing import obstacle
 from subscriptions.consuming.standing import Standing
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
-HELD: dict[str, Any] = {"position": 1, "epoch": 1, "owner": "a worker", "until": NOW + timedelta(seconds=3)}
+OWN, OTHER = "own.nerve", "other.nerve"
+HELD: dict[str, Any] = {
+    "position": 1,
+    "epoch": 1,
+    "owner": "a worker",
+    "until": NOW + timedelta(seconds=3),
+    "code": OWN,
+}
+STILL: dict[str, Any] = {**HELD, "code": OTHER}
 LEFT: dict[str, Any] = {**HELD, "until": NOW - timedelta(seconds=3)}
 FAILED = {"error": "Unavailable", "detail": "no key", "at": NOW}
 FAILING: dict[str, Any] = {**HELD, "failing": {"tries": 2, "first": FAILED, "last": FAILED}}
+
+
+def standing(*partitions: dict[str, Any], unread: str | None = None) -> Standing:
+    shares = {str(number): one for number, one in enumerate(partitions)}
+    generations = {"1": {"state": "ACTIVE", "code": OWN, "begun_at": NOW, "partitions": shares}}
+    if unread is not None:
+        generations["2"] = {"state": unread, "code": OTHER, "begun_at": NOW, "partitions": {"0": STILL}}
+    stored = {"revision": 1, "last": 2, "active": 1, "generations": generations, "now": NOW}
+    return Standing.of("view.tasks", stored)
 
 
 @pytest.mark.parametrize(
@@ -25,13 +42,11 @@ FAILING: dict[str, Any] = {**HELD, "failing": {"tries": 2, "first": FAILED, "las
         ([HELD, LEFT], Obstacle.NO_WORKER),
         ([{"position": 1, "epoch": 0}], Obstacle.NO_WORKER),
         ([HELD, FAILING], Obstacle.FAILING),
+        ([STILL, FAILING], Obstacle.REBUILDING),
     ],
 )
 def test_b3_a_stale_read_says_what_is_missing(partitions: list[dict[str, Any]], expected: Obstacle) -> None:
-    shares = {str(number): one for number, one in enumerate(partitions)}
-    generation = {"state": "ACTIVE", "code": "", "begun_at": NOW, "partitions": shares}
-    stored = {"revision": 1, "last": 1, "active": 1, "generations": {"1": generation}, "now": NOW}
-    found = obstacle(Standing.of("view.tasks", stored))
+    found = obstacle(standing(*partitions))
     assert found is expected
     stale = StaleRead("tasks", 3, found)
     assert str(stale).endswith(expected.value)
@@ -40,3 +55,9 @@ def test_b3_a_stale_read_says_what_is_missing(partitions: list[dict[str, Any]], 
 
 def test_b3_a_view_that_no_worker_has_seen_lacks_a_worker() -> None:
     assert obstacle(Standing.of("view.tasks", None)) is Obstacle.NO_WORKER
+
+
+@pytest.mark.parametrize(("unread", "expected"), [("BUILDING", Obstacle.REBUILDING), ("HELD", Obstacle.HELD)])
+def test_b3_rows_that_wait_for_a_rebuild_say_so(unread: str, expected: Obstacle) -> None:
+    assert obstacle(standing(STILL, unread=unread)) is expected
+    assert obstacle(standing(HELD, unread=unread)) is Obstacle.BEHIND
