@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, ClassVar
 
+from domain.kernel.names import client_name
+
 
 class NerveError(Exception):
     """Base of the tree. `code` is part of the API: clients branch on it, never on the text."""
@@ -129,11 +131,11 @@ class StaleRead(NerveError):
     code = "STALE_READ"
 
     def __init__(self, view: str, lag: int, obstacle: Obstacle = Obstacle.BEHIND) -> None:
+        self.view = client_name(view)
         super().__init__(
-            f"the view {view!r} does not have what was asked for yet, {lag} positions are missing: "
+            f"the view {self.view!r} does not have what was asked for yet, {lag} positions are missing: "
             f"{obstacle.value}"
         )
-        self.view = view
         self.lag = lag
         self.obstacle = obstacle
 
@@ -151,12 +153,12 @@ class RowParked(NerveError):
     code = "PARKED"
 
     def __init__(self, view: str, row: str | None, stream: str, version: int, letter: str) -> None:
+        self.view = client_name(view)
         super().__init__(
-            f"the view {view!r} could not fold version {version} of {stream}; the event is stored, and waits "
-            f"as the dead letter {letter!r} with all later ones of its stream: correct the view, then retry "
-            "the dead letter, or drop it"
+            f"the view {self.view!r} could not fold version {version} of {stream}; the event is stored, and "
+            f"waits as the dead letter {letter!r} with all later ones of its stream: correct the view, then "
+            "retry the dead letter, or drop it"
         )
-        self.view = view
         self.row = row
         self.stream = stream
         self.version = version
@@ -192,8 +194,8 @@ class NotIndexed(NerveError):
     code = "NOT_INDEXED"
 
     def __init__(self, view: str, remedy: str) -> None:
-        super().__init__(f"no index of {view} serves this query, and there are too many rows: {remedy}")
-        self.view = view
+        self.view = client_name(view)
+        super().__init__(f"no index of {self.view} serves this query, and there are too many rows: {remedy}")
         self.remedy = remedy
 
     def details(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Middleware, Receipt
 from domain.kernel.bus import Handler
 from domain.kernel.errors import NotFound, ValidationFailed
+from domain.kernel.names import client_name
 from domain.kernel.ports import CommandLog
 from eventstore.driver import Database, Document, unavailable_if_down
 from projections.projecting.dead_letters import DEAD_LETTERS
@@ -101,7 +102,8 @@ class DeadLetterReader:
         """Matches the letters of the active generation of these views, or of each."""
         for view in views:
             if view not in self._consumers:
-                raise NotFound(f"there is no view {view!r}; there are {', '.join(self._consumers)}")
+                known = ", ".join(map(client_name, self._consumers))
+                raise NotFound(f"there is no view {view!r}; there are {known}")
         names = {view: self._consumers[view] for view in views} if views else self._consumers
         standings = await self._checkpoints.standings(names.values())
         return [{"view": name, "generation": standings[one].active} for name, one in names.items()]
@@ -134,7 +136,8 @@ def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:
             if not known and not await letters.holds(tenant, command):
                 row = "" if command.row is None else f" in the row {command.row!r}"
                 raise NotFound(
-                    f"version {command.version} of {command.stream} waits{row} nowhere in {command.view}"
+                    f"version {command.version} of {command.stream} waits{row} nowhere in "
+                    f"{client_name(command.view)}"
                 )
         return await following(envelope)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.field_types import Kind
+from domain.kernel.names import client_name
 from projections.querying.kinds import FieldKind, kinds
 from projections.querying.values import checked, comparable, has_decimals
 from projections.rows import Row
@@ -148,15 +149,17 @@ def _parts(view: View[Any], data: Any, path: Path, depth: int) -> Iterator[Filte
 
 def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[Condition]:
     if field not in view.filters and field != "id":
-        raise ValidationFailed(f"{view.name} cannot be filtered by {field!r}", path)
+        raise ValidationFailed(f"{client_name(view.name)} cannot be filtered by {client_name(field)!r}", path)
     if data is None:
         return
     if not isinstance(data, Mapping):
-        raise ValidationFailed(f"conditions on {field!r} map operators to values", path)
+        raise ValidationFailed(f"conditions on {client_name(field)!r} map operators to values", path)
     kind = kinds(view)[field]
     for name, value in data.items():
         if name not in operators(kind):
-            raise ValidationFailed(f"{field!r} is {kind} and has no operator {name!r}", (*path, name))
+            raise ValidationFailed(
+                f"{client_name(field)!r} is {kind} and has no operator {name!r}", (*path, name)
+            )
         if value is None and name not in COMPARED_WITH_NULL:
             continue
         operator_name = "element" if kind.is_list and name == "contains" else name

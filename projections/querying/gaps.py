@@ -13,6 +13,7 @@ from typing import Any
 
 from domain.kernel.errors import DeclarationError, UnfitValue, ViewRebuilding
 from domain.kernel.field_types import record_type
+from domain.kernel.names import client_name
 from domain.kernel.stored_values import encoder
 from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter, Not, to_predicate
 from projections.row_fields import row_fields, unreadable_fields
@@ -122,15 +123,9 @@ def _refusal(view: str, standing: Standing, field: str) -> ViewRebuilding:
     else:
         state = f"a rebuild has folded {unread.events} of about {total_events(standing)} events"
     events = 0 if unread is None else unread.events
-    return ViewRebuilding(_client_name(view), _client_name(field), state, events, total_events(standing))
+    return ViewRebuilding(client_name(view), client_name(field), state, events, total_events(standing))
 
 
 def total_events(standing: Standing) -> int:
     """How many events the generation that is furthest has folded."""
     return max(one.events for one in standing.generations.values())
-
-
-def _client_name(name: str) -> str:
-    """The name in the API."""
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))

@@ -18,6 +18,7 @@ from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.field_types import Kind
+from domain.kernel.names import client_name
 from domain.kernel.text_forms import read_decimal
 from projections.querying.filters import EVERYTHING, Filter
 from projections.querying.kinds import kinds
@@ -186,7 +187,10 @@ def parse_order(
         raise ValidationFailed(f"a list is sorted by {MAX_ORDER_FIELDS} fields at most", path)
     for i, (name, _) in enumerate(wanted):
         if name not in view.orders or name in (earlier for earlier, _ in wanted[:i]):
-            raise ValidationFailed(f"{view.name} cannot be sorted by {name!r}, or not again", (*path, i))
+            raise ValidationFailed(
+                f"{client_name(view.name)} cannot be sorted by {client_name(name)!r}, or not again",
+                (*path, i),
+            )
     if "id" not in (name for name, _ in wanted):
         wanted.append(("id", wanted[-1][1] if wanted else "asc"))
     by_name = kinds(view)

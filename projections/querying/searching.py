@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.field_types import Kind
+from domain.kernel.names import client_name
 from projections.querying.values import Path, stored_value
 from projections.view import View
 
@@ -32,7 +33,7 @@ def parse_search(view: View[Any], text: str | None, path: Path = ("search",)) ->
     if text is None:
         return {}
     if not view.search:
-        raise ValidationFailed(f"{view.name} cannot be searched", path)
+        raise ValidationFailed(f"{client_name(view.name)} cannot be searched", path)
     if len(stored_value(Kind.TEXT, text, path)) > MAX_SEARCH or "\0" in text:
         raise ValidationFailed(f"a search has at most {MAX_SEARCH} characters, and no NUL", path)
     terms = list(_terms(text))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from domain.kernel.errors import InvariantViolated, NotFound
+from domain.kernel.names import client_name
 from eventstore.driver import time_limit, unavailable_if_down
 from projections.indexes import BUILD_LIMIT
 from projections.rebuilding.fingerprint import view_fingerprint
@@ -23,7 +24,8 @@ from subscriptions.consuming.standing import UNREAD, Generation, State
 class Rebuilds:
     """Of `views`. Workers do what is asked for here.
 
-    Every method raises NotFound for a name that is no view's, and Unavailable.
+    A view goes by its name in the API too. Every method raises NotFound for a name that is no view's, and
+    Unavailable.
     """
 
     def __init__(self, views: Sequence[View[Any]], site: Site, partitions: int = 1) -> None:
@@ -111,9 +113,10 @@ class Rebuilds:
         return found
 
     def _view(self, name: str) -> View[Any]:
-        if name not in self._views:
-            raise NotFound(f"there is no view {name!r}; there are {', '.join(self._views)}")
-        return self._views[name]
+        for declared, view in self._views.items():
+            if name in (declared, client_name(declared)):
+                return view
+        raise NotFound(f"there is no view {name!r}; there are {', '.join(map(client_name, self._views))}")
 
 
 def _unread(name: str, generation: Generation) -> str:

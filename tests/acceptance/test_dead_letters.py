@@ -158,8 +158,9 @@ def test_letters_are_paged_in_order_each_once(served: Served) -> None:
 
 def test_c13_a_dead_letter_is_a_node(served: Served) -> None:
     query = "query ($id: ID!) { node(id: $id) { __typename id ... on DeadLetter { view stream version } } }"
-    for letter in letters(served, first=200):
-        of = f"{letter['view']}/{letter['row'] or ''}/{letter['stream']}@{letter['version']}"
+    ids = "{ deadLetters(first: 200) { nodes { id view row stream version } } }"
+    for letter in served.ask(ids)["deadLetters"]["nodes"]:
+        of = letter["id"]
         shown = {name: letter[name] for name in ("view", "stream", "version")}
         assert served.ask(query, id=of)["node"] == {"__typename": "DeadLetter", "id": of, **shown}
     assert served.ask(query, id="tasks/task-1/task-1@9")["node"] is None

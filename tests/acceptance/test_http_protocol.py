@@ -99,7 +99,7 @@ def test_moments_are_written_in_utc_with_milliseconds_inside_json_too(served: Se
     served.do("startTask", id=task)
     query = '{ events(filter: {types: ["task.started"]}) { nodes { time data } } }'
     [event] = served.ask(query)["events"]["nodes"]
-    assert event["data"]["started_at"] == event["time"]
+    assert event["data"]["startedAt"] == event["time"]
     assert event["time"].endswith("Z")
     assert len(event["time"]) == len("2026-01-31T12:00:00.000Z")
 

@@ -20,6 +20,7 @@ from api.graphql.identity import refuse_past_id, refuse_past_ids
 from api.graphql.running.selections import selects
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
+from api.graphql.view_names import with_stored_view
 from domain.kernel import Command, Context, Envelope, Receipt
 from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
 from projections.projecting.parking import EventName
@@ -143,7 +144,7 @@ def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Comma
     declared = info.parent_type.fields[info.field_name].args["input"].type
     refuse_past_ids(declared, input, info.context, "input")
     try:
-        return read_command(command, input, "input")
+        return with_stored_view(read_command(command, input, "input"), info.context.services.readers)
     except ValidationFailed as refused:
         value: Any = {"input": input}
         for part in refused.path:

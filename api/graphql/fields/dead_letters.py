@@ -14,6 +14,8 @@ from api.graphql.declare import argument, declare, output_field
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
+from api.graphql.view_names import stored_view
+from domain.kernel.names import client_name
 from projections.querying.dead_letters import cursor, id_of
 from subscriptions.messages import Place
 
@@ -27,7 +29,12 @@ def dead_letter_fields(types: TypeMap, node: Any) -> tuple[StrawberryField, Stra
             "As in `_meta.parked` of its row, and in errors with the code PARKED.",
             resolver=lambda letter, _info: id_of(letter),
         ),
-        output_field("view", str, "The view that could not fold the event."),
+        output_field(
+            "view",
+            str,
+            "The view that could not fold the event: the name of its list.",
+            resolver=lambda letter, _info: client_name(letter["view"]),
+        ),
         output_field("row", strawberry.ID | None, "The row in which it waits; null: which is not known."),
         output_field("stream", strawberry.ID, "The stream of the event."),
         output_field("version", int, "Its version there; what follows in the stream waits behind it."),
@@ -83,7 +90,7 @@ async def _dead_letters(
     size = page_size(first, last, context.services.max_page)
     page = await context.services.letters.page(
         context.scope.tenant,
-        view,
+        None if view is None else stored_view(view, context.services.readers),
         first=size if last is None else None,
         after=after,
         last=last,

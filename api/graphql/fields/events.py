@@ -22,6 +22,7 @@ from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel import RecordedEvent
+from domain.kernel.names import client_name
 from eventstore.reading.query import EventQuery
 from projections.querying.pages import Side
 from subscriptions.events import EventMessage, Happened
@@ -44,7 +45,7 @@ _FIELDS = {
     "stream": (strawberry.ID, "The entity it happened to."),
     "category": (str, "What kind of entity that is."),
     "version": (int, "Its place in the entity's history, from 1."),
-    "data": (JSON, "What it says."),
+    "data": (JSON, "What it says; its fields are named as those of commands are."),
     "time": (datetime, "When it happened."),
     "recorded_at": (datetime, "When it was recorded; never before what comes earlier in the log."),
     "first_recorded_at": (
@@ -175,7 +176,7 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "stream": event.stream,
         "category": commit.category,
         "version": event.version,
-        "data": event_json(event),
+        "data": event_json(event, client_name),
         "time": event.time,
         "recorded_at": commit.at,
         "first_recorded_at": commit.recorded,

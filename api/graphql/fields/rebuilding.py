@@ -13,6 +13,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import ItemLookUp, Resolver, argument, declare, enumeration, listed, output_field
+from domain.kernel.names import client_name
 from projections.rebuilding.comparison import Comparison, Verdict
 from projections.rebuilding.notes import Phase
 from projections.rebuilding.rebuilds import Rebuilds
@@ -42,7 +43,7 @@ _VIEW = {
     "name": (str, "The view."),
     "lag": (int, "Positions of the log that it is behind."),
 }
-_NAME = argument("name", str, "The view, such as `tasks`.")
+_NAME = argument("name", str, "The view, such as `taskDays`: the name of its list.")
 
 
 def rebuild_fields() -> Iterator[tuple[str, StrawberryField]]:
@@ -146,7 +147,7 @@ def _acting(act: Callable[[Rebuilds, str], Any]) -> Resolver:
 
 def _told(status: ViewStatus, context: RequestContext) -> dict[str, Any]:
     generations = [_generation(one, context) for one in status.generations]
-    return {"name": status.name, "lag": status.lag, "generations": generations}
+    return {"name": client_name(status.name), "lag": status.lag, "generations": generations}
 
 
 def _generation(found: GenerationStatus, context: RequestContext) -> dict[str, Any]:
@@ -158,5 +159,9 @@ def _generation(found: GenerationStatus, context: RequestContext) -> dict[str, A
 
 def _comparison(found: Comparison, context: RequestContext) -> dict[str, Any]:
     """Other tenants' rows are counted, and not named."""
-    shown = [one._asdict() for one in found.examples if one.tenant == context.scope.tenant]
+    shown = [
+        {**one._asdict(), "fields": list(map(client_name, one.fields))}
+        for one in found.examples
+        if one.tenant == context.scope.tenant
+    ]
     return {**{name: getattr(found, name) for name in _COMPARISON}, "examples": shown}
