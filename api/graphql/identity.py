@@ -15,6 +15,7 @@ so an id is read in one way only, whatever keys a view gives its rows. Field val
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from graphql import GraphQLID, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
@@ -31,6 +32,10 @@ AS_OF = "_as_of"
 
 KEY = "_key"
 """The plain key of a row of the past, which has its id of the past under ``id``."""
+
+
+KEPT_INPUTS = 1_000
+"""Input types whose fields with IDs are kept; there are some for each command."""
 
 
 class RowPoint(NamedTuple):
@@ -168,9 +173,21 @@ def refuse_past_ids(declared: Any, value: Any, context: RequestContext, *path: s
         for place, item in enumerate(value):
             refuse_past_ids(declared, item, context, *path, place)
     elif isinstance(value, Mapping) and isinstance(named := get_named_type(declared), GraphQLInputObjectType):
-        for field in named.fields.values():
-            if (item := value.get(field.out_name)) is not None:
-                refuse_past_ids(field.type, item, context, *path, field.out_name)
+        for name, inner in _fields_with_ids(named):
+            if (item := value.get(name)) is not None:
+                refuse_past_ids(inner, item, context, *path, name)
+
+
+@lru_cache(KEPT_INPUTS)
+def _fields_with_ids(declared: GraphQLInputObjectType) -> tuple[tuple[str, Any], ...]:
+    """The Python names and the types of the fields that are IDs or inputs, which may have some."""
+    fields = declared.fields.values()
+    return tuple((field.out_name or "", field.type) for field in fields if _may_have_ids(field.type))
+
+
+def _may_have_ids(declared: Any) -> bool:
+    named = get_named_type(declared)
+    return named is GraphQLID or isinstance(named, GraphQLInputObjectType)
 
 
 def past_id_refused(id: str, key: str, *path: str | int) -> ValidationFailed:
