@@ -231,6 +231,7 @@ async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
         builds=settings.rebuilds_at_once,
         around=metrics.around,
         lead=nerve.rebuilds.lead,
+        notice=nerve.rebuilds.notice,
     )
     metrics.holding(lambda: worker.held)
     sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval, nerve.log.measure_times)

@@ -214,9 +214,12 @@ class Rig:
 
     def worker(self) -> ViewWorker:
         parts = (self.database, self.feed, self.checkpoints, self.wakeups)
-        tick, lead = self.poll_interval, self.rebuilds.lead
+        tick = self.poll_interval
         time, of = self.lease_time, self.partitions
-        return ViewWorker([self.view], *parts, tick=tick, lease_time=time, partitions=of, lead=lead)
+        lead, notice = self.rebuilds.lead, self.rebuilds.notice
+        return ViewWorker(
+            [self.view], *parts, tick=tick, lease_time=time, partitions=of, lead=lead, notice=notice
+        )
 
     async def append(self, stream: str, *events: Event, tenant: str | None = None) -> Receipt:
         """Store the events as one commit; each later one happened a minute after the one before."""

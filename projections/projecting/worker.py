@@ -19,6 +19,7 @@ from subscriptions.consuming.consumer import Handler
 from subscriptions.consuming.generations import Generations
 from subscriptions.consuming.group import LEASE_TIME, Group, Work
 from subscriptions.consuming.leases import Lease
+from subscriptions.consuming.standing import Standing
 from subscriptions.feed import Feed
 from subscriptions.wakeups import Wakeups
 
@@ -30,10 +31,14 @@ Lead = Callable[[View[Any], Lease], Coroutine[Any, Any, None]]
 """What the holder of a generation's first partition does beside folding: see `Work.lead`."""
 
 
+Notice = Callable[[View[Any], str, Standing], Coroutine[Any, Any, None]]
+"""What a worker with code of this fingerprint does about how a view stands: see `Work.notice`."""
+
+
 class ViewWorker:
     """Keeps views up to date, all from one feed, beside other workers. `around` wraps each handler.
 
-    `tick`, `lease_time`, `partitions` and `builds`: see `Group`; `lead`: see `Work`.
+    `tick`, `lease_time`, `partitions` and `builds`: see `Group`; `lead` and `notice`: see `Work`.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class ViewWorker:
         builds: int | None = None,
         around: Around = lambda _consumer, handler: handler,
         lead: Lead | None = None,
+        notice: Notice | None = None,
     ) -> None:
         def handler(view: View[Any]) -> Handler:
             written = partial(wakeups.announce, rows_topic(view))
@@ -58,7 +64,9 @@ class ViewWorker:
         def work(view: View[Any]) -> Work:
             leader = partial(lead, view) if lead is not None else None
             code = view_fingerprint(view)
-            return Work(code, partial(handler, view), leader, row_fields(view), partial(same_fold, code))
+            noticed = partial(notice, view, code) if notice is not None else None
+            parts = (partial(handler, view), leader, row_fields(view), partial(same_fold, code), noticed)
+            return Work(code, *parts)
 
         consumers = {consumer_name(view): work(view) for view in views}
         parts = (database, feed, checkpoints, wakeups)

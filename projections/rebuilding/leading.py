@@ -1,7 +1,7 @@
 """What the holder of a generation's first partition does beside folding.
 
 That of the active one begins a rebuild where its code would make other rows, and keeps its indexes as they
-are declared; that of one that is built sees it through.
+are declared; that of one that is built sees it through. Code that is new begins its rebuild without that.
 """
 
 from __future__ import annotations
@@ -45,6 +45,15 @@ class Leader:
         else:
             await self._see_through(view, lease)
             await clear_leftovers(view, self._site.database)
+
+    async def notice(self, view: View[Any], code: str, standing: Standing) -> None:
+        """Begin a rebuild by this code if it is new, beside workers of the version before.
+
+        Code that is not new begins none as long as those run: versions have no order, and two that run beside
+        each other would take turns. Raises Unavailable.
+        """
+        if standing.active is not None and not standing.is_known(code):
+            await self._begin_if_changed(view, standing)
 
     async def _begin_if_changed(self, view: View[Any], standing: Standing) -> bool:
         """Whether all is done; False where somebody else has changed something meanwhile."""

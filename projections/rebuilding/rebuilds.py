@@ -34,6 +34,8 @@ class Rebuilds:
         self._partitions = partitions
         self.lead = Leader(site, partitions)
         """What a worker has to do for rebuilds; see `subscriptions.consuming.group.Work`."""
+        self.notice = self.lead.notice
+        """What it does where its code is new; see there too."""
 
     async def status(self, names: Iterable[str] | None = None) -> list[ViewStatus]:
         """How these views are, or all."""

@@ -23,6 +23,9 @@ No two of them have the same remainder by it, so that what each makes has a plac
 """
 
 
+RETIRED = 50
+"""Codes of former generations that are kept, the latest."""
+
 Output = Mapping[str, str]
 """What describes what a generation makes: see `Generation.output`."""
 
@@ -35,6 +38,8 @@ class Change(NamedTuple):
     date: Sequence[str] = ()
     """Set to the server's time."""
     inc: Sequence[str] = ()
+    retire: Sequence[str] = ()
+    """Codes that are not new any more: see `Standing.retired`."""
 
 
 class Generations:
@@ -78,7 +83,8 @@ class Generations:
                 if one.state is State.CANCELLED or one.number % SLOTS == number % SLOTS
             ]
             begun = _begun(number, State.BUILDING, code, partitions, output)
-            return begun._replace(unset=_places(over))
+            retired = [seen.generations[number].code for number in over]
+            return begun._replace(unset=_places(over), retire=retired)
 
         return (await self._change(consumer, decide)).last
 
@@ -147,7 +153,7 @@ class Generations:
             if generation.state.running:
                 state = generation.state.value.lower()
                 raise InvariantViolated(f"generation {number} of {consumer} is {state}; cancel it first")
-            return Change({}, unset=_places([number]))
+            return Change({}, unset=_places([number]), retire=[generation.code])
 
         return await self._change(consumer, decide)
 
@@ -188,7 +194,8 @@ class Generations:
             f"generations.{number}.state": state.value for number, state in states.items()
         }
         set_ |= {f"generations.{new.number}.switched": reached, f"generations.{old}.proven": True}
-        change = Change({"active": new.number, **set_}, unset=_places(kept))
+        retired = [seen.generations[number].code for number in (*kept, old)]
+        change = Change({"active": new.number, **set_}, unset=_places(kept), retire=retired)
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, _update(change))
         return result.matched_count == 1
@@ -242,6 +249,7 @@ def _update(change: Change) -> dict[str, Any]:
         **({"$set": change.set} if change.set else {}),
         **({"$unset": dict.fromkeys(change.unset, "")} if change.unset else {}),
         **({"$currentDate": dict.fromkeys(change.date, True)} if change.date else {}),
+        **({"$push": {"retired": {"$each": change.retire, "$slice": -RETIRED}}} if change.retire else {}),
         "$inc": dict.fromkeys(("revision", *change.inc), 1),
     }
 

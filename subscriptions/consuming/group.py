@@ -20,6 +20,7 @@ from subscriptions.consuming.consumer import Consumer, Handler
 from subscriptions.consuming.generations import Generations, Output
 from subscriptions.consuming.leases import Lease, Leases
 from subscriptions.consuming.sharing import Key, Seat, next_seat, seats
+from subscriptions.consuming.standing import Standing
 from subscriptions.feed import Feed
 from subscriptions.wakeups import BEAT_EVERY, Wakeups
 
@@ -42,7 +43,8 @@ class Work(NamedTuple):
     """How a process works on a consumer: with which code, by which handler, made anew for each partition.
 
     `output` describes what that makes: see `Generation.output`. `handles` says of the code of a generation
-    whether this handler may go on with it; else its partitions are held, and stand still.
+    whether this handler may go on with it; else its partitions are held, and stand still. `notice` is called
+    with how the consumer stands whenever that is looked at.
 
     `lead`, where it is given, runs beside the handler of a generation's first partition, as long as that is
     held: so one process does whatever is to be done once for a generation. It is cancelled when it is noticed
@@ -55,6 +57,7 @@ class Work(NamedTuple):
     lead: Callable[[Lease], Coroutine[Any, Any, None]] | None = None
     output: Output | None = None
     handles: Callable[[str], bool] = lambda code: True
+    notice: Callable[[Standing], Coroutine[Any, Any, None]] | None = None
 
 
 class Group:
@@ -142,6 +145,8 @@ class Group:
                 work = self._consumers[name]
                 begun = self._generations.open(name, work.code, self._partitions, work.output)
                 standings[name] = await begun
+            elif (notice := self._consumers[name].notice) is not None:
+                await notice(standing)
             self._wakeups.beat(name, standings[name].position, standings[name].revision)
         seen = list(seats(standings.values(), self._builds))
         await self._keep(seen)

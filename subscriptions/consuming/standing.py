@@ -1,22 +1,22 @@
 """How a durable consumer stands: its generations, and how far each is. One document holds it.
 
-    {_id: "view.tasks", revision, last: 4, active: 3,
+    {_id: "view.tasks", revision, last: 4, active: 3, retired: [codes],
      generations: {"3": {state, code, output, begun_at, notes, switched, approved, proven,
                          partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
                    "4": {…}}}
 
 A *generation* is one start from zero, numbered from 1; `last` is the highest number that was given out, and
 none is given twice. The `active` one counts, the others are built or stopped. `code` names the code that a
-generation is to be made by, and its holder's. A *partition* is a share of a generation's work by key; its
-lease is held by `owner` until the server's clock says `until`, and `epoch` grows with each new holder.
-`revision` grows with each change of what generations there are, and guards the next one; checkpoints and
-leases leave it alone. What is read of one document is consistent, and what is changed in it is one guarded
-update.
+generation is to be made by, and its holder's; `retired` are the codes of generations that are not read any
+more, or are gone. A *partition* is a share of a generation's work by key; its lease is held by `owner` until
+the server's clock says `until`, and `epoch` grows with each new holder. `revision` grows with each change of
+what generations there are, and guards the next one; checkpoints and leases leave it alone. What is read of
+one document is consistent, and what is changed in it is one guarded update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,7 +29,7 @@ from subscriptions.consuming.failing import Failing
 CONSUMERS = "consumers"
 """The collection's name."""
 
-READ = {"revision": 1, "last": 1, "active": 1, "generations": 1, "now": "$$NOW"}
+READ = {"revision": 1, "last": 1, "active": 1, "generations": 1, "retired": 1, "now": "$$NOW"}
 """The projection that `Standing.of` needs: with the server's clock at the time of the reading."""
 
 
@@ -140,6 +140,7 @@ class Standing:
     last: int
     active: int | None
     generations: Mapping[int, Generation]
+    retired: Sequence[str] = ()
 
     @classmethod
     def of(cls, consumer: str, stored: Document | None) -> Standing:
@@ -148,7 +149,12 @@ class Standing:
             return cls(consumer, 0, 0, None, {})
         found = stored.get("generations", {}).items()
         generations = {int(number): _generation(int(number), one, stored["now"]) for number, one in found}
-        return cls(consumer, stored["revision"], stored["last"], stored.get("active"), generations)
+        begun = (stored["revision"], stored["last"], stored.get("active"))
+        return cls(consumer, *begun, generations, stored.get("retired", ()))
+
+    def is_known(self, code: str) -> bool:
+        """Whether generations of this code are there, or were read before."""
+        return code in self.retired or any(one.code == code for one in self.generations.values())
 
     def of_state(self, state: State) -> Generation | None:
         """The latest generation of this state."""

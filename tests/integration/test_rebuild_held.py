@@ -236,3 +236,20 @@ def test_nerves_own_code_does_not_stop_a_generation() -> None:
     assert same_fold(mine, f"{user}.another-kernel")
     assert not same_fold(mine, view_fingerprint(counting))
     assert same_fold(mine, "of-an-earlier-nerve")
+
+
+async def test_new_code_is_built_beside_workers_of_the_version_before_and_they_do_not_take_turns(
+    deployed: Deployed,
+) -> None:
+    async with deployed.runs(view) as old, deployed.runs(louder) as new:
+        await in_use(new, 2)
+        await new.append("note-new", Written(text="later"))
+        await old.projected()
+        assert (await new.documents())["default/note-new"]["text"] == "LATER"
+        # The older one is here still, and its rows are not even kept any more.
+        assert await new.rebuilds.forget("notes") == [1]
+        async with deployed.runs(more) as third:
+            await in_use(third, 3)
+            await third.append("note-last", Written(text="last"))
+            await old.projected()
+            assert [one.number for one in (await status(third)).generations] == [2, 3]
