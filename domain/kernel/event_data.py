@@ -141,8 +141,9 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
     Raises UnfitValue or pydantic's ValidationError where the data does not fit.
     """
     fields = record_type(model).fields
-    values = dict(data)
-    for name in values.keys() & fields.keys():
+    nothing = {name: None for name, field in fields.items() if field.required and allows_none(field.type)}
+    values = {**nothing, **data}
+    for name in data.keys() & fields.keys():
         decode = decoder(fields[name].type, whole=False)
         if decode is not None:
             try:

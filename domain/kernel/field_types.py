@@ -36,11 +36,13 @@ from domain.kernel.type_nodes import (
     choices_of,
     holds_kind,
     inner_types,
+    leads_back,
 )
 
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",
-    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "record_type",
+    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "leads_back",
+    "record_type",
 ]  # fmt: skip
 
 _SCALARS: Mapping[Any, Scalar] = {

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import FieldType, Kind, OptionalOf, RecordField, RecordOf, Scalar
+from domain.kernel.field_types import FieldType, Kind, OptionalOf, RecordField, RecordOf, Scalar, leads_back
 from domain.kernel.record_fields import is_named_tuple
 from domain.kernel.value_structure import Convert, class_name
 
@@ -22,6 +22,10 @@ from domain.kernel.value_structure import Convert, class_name
 def allows_none(type: FieldType) -> bool:
     """Whether None is a value of the type."""
     return isinstance(type, OptionalOf) or (isinstance(type, Scalar) and type.kind is Kind.JSON)
+
+
+MAX_DEPTH = 50
+"""Values of one record inside each other at most: MongoDB has a limit of its own for documents."""
 
 
 class _Field(NamedTuple):
@@ -43,9 +47,24 @@ class RecordEncoder:
         self._encoder = encoder
         self._fields: list[_Field] = []
         self._is_dict = is_typeddict(record.python)
+        self._leads_back = leads_back(record)
+        # How many values of this record hold the one that is being encoded.
+        self._depth = 0
 
     def __call__(self, value: Any) -> dict[str, Any]:
         """The document. Raises UnfitValue with the path of the field that does not fit."""
+        if not self._leads_back:
+            return self._encode(value)
+        if self._depth == MAX_DEPTH:
+            name = self._record.python.__name__
+            raise UnfitValue(f"a {name} must not hold others more than {MAX_DEPTH} deep")
+        self._depth += 1
+        try:
+            return self._encode(value)
+        finally:
+            self._depth -= 1
+
+    def _encode(self, value: Any) -> dict[str, Any]:
         record = self._record
         if self._is_dict:
             if not isinstance(value, Mapping):

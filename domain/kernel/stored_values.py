@@ -135,7 +135,7 @@ def _check_keys(document: dict[str, Any]) -> None:
 
 def _one_of_encoder(union: OneOf) -> Convert:
     name = union.discriminator
-    by_class = {member.python: RecordEncoder(member, encoder) for member in union.members}
+    by_class = {member.python: encoder(member) for member in union.members}
     by_value = {value: by_class[member.python] for value, member in union.by_value.items()}
 
     def encode(value: Any) -> Any:

@@ -151,6 +151,23 @@ def _holds_kind(type: FieldType, kind: Kind, seen: set[RecordOf]) -> bool:
     return any(_holds_kind(inner, kind, seen) for inner in inner_types(type))
 
 
+def leads_back(record: RecordOf) -> bool:
+    """Whether a record's fields may hold values of the record itself, at any depth."""
+    seen: set[RecordOf] = set()
+    to_do: list[FieldType] = [field.type for field in record.fields.values()]
+    while to_do:
+        declared = to_do.pop()
+        if declared == record:
+            return True
+        if isinstance(declared, RecordOf):
+            if declared not in seen:
+                seen.add(declared)
+                to_do += [field.type for field in declared.fields.values()]
+        else:
+            to_do += inner_types(declared)
+    return False
+
+
 def inner_types(type: FieldType) -> Iterator[FieldType]:
     """The types that a type is made of, without those of a record's fields."""
     match type:

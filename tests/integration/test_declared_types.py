@@ -25,6 +25,7 @@ from eventstore.driver import Client, open_client
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
 from eventstore.personal.sealed_state import StateSeal
+from eventstore.reading.query import EventQuery
 from tests.commits import commit
 from tests.declared_types import DeclaredContext, declared_contexts
 from tests.exports import MASTERS
@@ -106,7 +107,7 @@ class Journey:
     async def copy(self, log: EventLog, before: int, streams: Sequence[str]) -> None:
         """Export the streams and import them into the other log."""
         await Exporter(log, personal=True).run(
-            self.path, Range(before, await log.head(), streams=frozenset(streams))
+            self.path, Range(before, await log.head(), query=EventQuery(streams))
         )
         schema = Draft202012Validator(event_schema(self.declared.event))
         for line in self.path.read_bytes().splitlines():

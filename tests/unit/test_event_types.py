@@ -1,13 +1,19 @@
 """Events keep what they were made of: classes, None, and values that BSON has in another form."""
 
-from __future__ import annotations
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
 
 import bson
 import pytest
+from bson.decimal128 import Decimal128
 from pydantic import ValidationError
 
-from domain.kernel import Catalog, Event
+from domain.kernel import Aggregate, Catalog, Cause, Context, CreateCommand, Event, Unreadable, Upcaster
 from domain.kernel.errors import DeclarationError, UnfitValue
+from domain.kernel.upcasting import upcast
 from eventstore.driver import CODEC
 from tests import invoices
 from tests.invoices import DETAILS, Correct, Details, InvoiceCorrected, InvoiceWritten, Line, Money
@@ -108,6 +114,72 @@ def test_a_command_refuses_what_no_event_can_hold(
     assert message in error["msg"]
 
 
+def upcast_to(data: dict[str, object]) -> object:
+    """What the catalog reads where an upcaster returns this data."""
+
+    class Later(Event, type="invoice.written", revision=2):
+        details: Details
+        amount: Decimal
+        grace: timedelta
+        line: Line
+        tags: frozenset[Money] = frozenset()
+        remark: str | None
+
+    step = Upcaster("invoice.written", 1, lambda _: data)
+    return upcast(Later, [step], 1, {})
+
+
+STORED_DETAILS = written().to_data()["details"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "grace", "line", "tags"),
+    [
+        (Decimal128("1.50"), 60_000_000, {"name": "pen", "price": {"minor": 1}}, [{"minor": 1}]),
+        (Decimal("1.50"), timedelta(minutes=1), Line(name="pen", price=Money(1)), {Money(1)}),
+        (Decimal128("1.50"), timedelta(minutes=1), {"name": "pen", "price": Money(1)}, [Money(1)]),
+    ],
+    ids=["stored", "Python", "both"],
+)
+def test_an_upcaster_may_return_stored_or_python_values(
+    amount: object, grace: object, line: object, tags: object
+):
+    data = {"details": STORED_DETAILS, "amount": amount, "grace": grace, "line": line, "tags": tags}
+    payload = upcast_to(data)
+    assert not isinstance(payload, Unreadable), payload
+    assert vars(payload) == {
+        "details": DETAILS,
+        "amount": Decimal("1.50"),
+        "grace": timedelta(minutes=1),
+        "line": Line(name="pen", price=Money(1)),
+        "tags": {Money(1)},
+        "remark": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "detail"),
+    [
+        ({"amount": "1.50"}, "Later.amount: what is stored is no Decimal, but of class str"),
+        ({"grace": 2.5}, "Later.grace: what is stored is no timedelta, but of class float"),
+        ({"line": {"name": "pen"}}, "line: missing"),
+        ({"line": 7}, "Later.line: what is stored is no Line, but of class int"),
+        ({"other": 1}, "other: extra_forbidden"),
+    ],
+)
+def test_what_an_upcaster_returns_wrongly_is_unreadable_with_its_field(wrong: dict[str, object], detail: str):
+    right = {
+        "details": STORED_DETAILS,
+        "amount": Decimal(1),
+        "grace": 1,
+        "line": {"name": "a", "price": Money(1)},
+    }
+    payload = upcast_to({**right, **wrong})
+    assert isinstance(payload, Unreadable)
+    assert payload.cause is Cause.DOES_NOT_FIT
+    assert detail in payload.detail
+
+
 def test_a3_a_default_of_another_type_is_refused():
     from domain.kernel.record_checks import check_records
 
@@ -116,3 +188,52 @@ def test_a3_a_default_of_another_type_is_refused():
 
     with pytest.raises(DeclarationError, match=r"Priced\.price has a default that is not of its type"):
         check_records(Priced)
+
+
+def context_of(command: Any = None, event: Any = None, state: Any = str) -> Context:
+    """A context whose command, event or state has a field of that type."""
+
+    class Make(CreateCommand):
+        """Make."""
+
+        value: command or str  # type: ignore[valid-type]
+
+    class Made(Event, type="thing.made"):
+        value: event or str  # type: ignore[valid-type]
+
+    generic: Any = Aggregate
+
+    @dataclass(frozen=True)
+    class Thing(generic[Make, Made]):  # type: ignore[misc]
+        category: ClassVar[str] = "thing"
+        value: state | None = None
+
+        def decide(self, command: Any, facts: Any) -> Any:
+            return []
+
+        def evolve(self, event: Any) -> Any:
+            return self
+
+    return Context("things", Thing)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"command": Path}, r"^Make\.value: Path is not a type that can be stored; use"),
+        ({"event": dict[int, str]}, r"^Made\.value: the keys of a dict are texts, not int; use str"),
+        ({"event": list[complex]}, r"^Made\.value: complex is not a type"),
+        ({"state": dict[int, str]}, r"^Thing\.value: the keys of a dict are texts, not int; use str"),
+        ({"state": Any}, r"^Thing\.value: "),
+    ],
+)
+def test_a3_a_context_is_refused_at_start_with_class_field_and_what_to_use(
+    declared: dict[str, Any], message: str
+):
+    with pytest.raises(DeclarationError, match=message):
+        Catalog([context_of(**declared)])
+
+
+def test_a8_commands_events_and_states_may_have_the_same_types():
+    for declared in (Details, Decimal, Money, frozenset[tuple[str, str]], dict[str, list[Line]]):
+        Catalog([context_of(command=declared, event=declared, state=declared)])

@@ -267,6 +267,18 @@ def test_types_may_lead_back_to_themselves():
     assert read(stored(total, Sum, validated=True), Sum) == total
 
 
+@pytest.mark.parametrize("depth", [60, 5_000])
+def test_a_value_that_holds_itself_too_often_is_refused(depth: int):
+    tree, total = Tree(name="leaf"), Number(value=1)
+    for _ in range(depth):
+        tree = Tree.model_construct(name="a", branches=[tree])
+        total = Sum.model_construct(kind="sum", left=total, right=Number(value=1))  # type: ignore[assignment]
+    for value, annotation in ((tree, Tree), (total, Sum)):
+        with pytest.raises(UnfitValue, match="must not hold others more than 50 deep"):
+            stored(value, annotation, validated=True)
+    assert stored(Tree(name="b"), Tree, validated=True) == {"name": "b", "branches": []}
+
+
 def test_plain_fields_cost_nothing():
     annotation: Any
     for annotation in (str, bool, bytes, Json, list[str], str | None, tuple[str, bool], Literal["a"]):
