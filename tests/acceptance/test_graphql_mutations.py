@@ -128,5 +128,13 @@ def test_without_a_worker_waiting_ends_with_a_stale_read_and_the_receipt(
             "query ($at: Position) { tasks(atLeast: $at) { totalCount } }", at=receipt["position"]
         )
         assert refused["extensions"] == stale
+        # No view is named after these commands' context: they wait for all that fold its events.
+        report = 'mutation { reportCount(input: { id: "reporter-1", name: "calls", increments: 1 }, '
+        report += "await: PROJECTED) { receipt { version } } }"
+        answer = alone.run(report)
+        assert answer["data"]["reportCount"]["receipt"] == {"version": 1}
+        [error] = answer["errors"]
+        assert (error["path"], error["extensions"]["code"]) == (["reportCount"], "STALE_READ")
+        assert error["extensions"]["view"] == "meters"
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)

@@ -98,6 +98,15 @@ def test_b3_the_error_is_reported_beside_a_payload_that_selects_no_row(served: S
     assert answer["data"]["renameItem"]["receipt"]["version"] == 2
 
 
+def test_b3_the_error_is_that_of_the_row_wherever_it_is_selected(served: Served) -> None:
+    of = item(served)
+    document = """mutation ($id: ID!, $name: String!) {
+      a: renameItem(input: { id: $id, name: $name }, await: PROJECTED) { ...Payload receipt { version } } }
+    fragment Payload on RenameItemPayload { ... on RenameItemPayload { i: item { __typename } } }"""
+    [error] = served.run(document, id=of, name=BAD)["errors"]
+    assert (error["path"], error["extensions"]) == (["a", "i"], letter_of(of))
+
+
 def test_b3_reads_show_what_waits_and_fail_where_they_ask_for_it(served: Served) -> None:
     of = item(served)
     before = served.ask(ITEM, id=of)["item"]

@@ -9,12 +9,14 @@ from functools import partial
 
 import pytest
 
-from domain.kernel.errors import StaleRead
+from domain.kernel.errors import RowParked, StaleRead
+from projections.projecting.parking import EventName
 from projections.projecting.projector import Projector
 from projections.standing import rows_topic
 from projections.watching.held import Snapshot
 from subscriptions.consuming.checkpoints import Checkpoint
-from tests.notes import Erased, Rig, Written, open_rig, view
+from tests.notes import Erased, Linked, Rig, Written, open_rig, view
+from tests.poison import NOWHERE, Dose, poisoned
 
 pytestmark = pytest.mark.usefixtures("driver")
 
@@ -107,3 +109,40 @@ async def test_each_waits_for_a_position_of_its_own(rig: Rig) -> None:
         assert (first.is_set(), third.is_set()) == (True, False)
         rig.wakeups.announce("topic", 3)
         assert third.is_set()
+
+
+@pytest.fixture
+async def broken(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    """A worker beside it, whose view cannot fold some links."""
+    parts = (mongo_url, redis_url, database)
+    async with open_rig(*parts, poll_interval=0.05, view=poisoned(Dose()), work=True) as rig:
+        await rig.append("note-a", Written(text="a"))
+        yield rig
+
+
+async def test_b3_an_event_whose_rows_are_not_known_fails_the_wait_for_its_stream(broken: Rig) -> None:
+    receipt = await broken.append("note-a", Linked(to=NOWHERE))
+    event = EventName("note-a", receipt.version)
+    with pytest.raises(RowParked) as parked:
+        await broken.reader.get_at_least("default", "note-a", receipt.position, LONG, event=event)
+    assert (parked.value.row, parked.value.letter) == (None, "notes//note-a@2")
+    # Another stream whose id begins alike is none of its business.
+    other = await broken.append("note-a2", Written(text="b"))
+    row = await broken.reader.get_at_least(
+        "default", "note-a2", other.position, LONG, event=EventName("note-a2", 1)
+    )
+    assert row is not None
+
+
+async def test_b3_a_parked_event_of_another_stream_fails_the_position_and_not_the_own_write(
+    broken: Rig,
+) -> None:
+    await broken.append("note-b", Linked(to="note-a"))
+    own = await broken.append("note-a", Written(text="again"))
+    event = EventName("note-a", own.version)
+    row = await broken.reader.get_at_least("default", "note-a", own.position, LONG, event=event)
+    assert row is not None
+    assert row["text"] == "again"
+    with pytest.raises(RowParked) as parked:
+        await broken.reader.get_at_least("default", "note-a", own.position, LONG)
+    assert (parked.value.stream, parked.value.letter) == ("note-b", "notes/note-a/note-b@1")

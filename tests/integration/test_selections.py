@@ -92,6 +92,16 @@ def test_mongod_sends_the_selected_fields_alone(site: Site) -> None:
     ]
 
 
+def test_c19_metadata_is_read_with_the_row_and_only_where_it_is_selected(site: Site) -> None:
+    with site.sent() as sent:
+        site.served.ask("{ workflows { nodes { name } } }")
+        site.served.ask("{ workflows { nodes { name _meta { key version position parked asOf } } } }")
+    assert [one["fields"] for one in sent] == [
+        ["_id", "id", "name"],
+        ["_id", "_position", "_version", "id", "name"],
+    ]
+
+
 def test_bytes_that_nobody_selected_stay_in_mongod(site: Site) -> None:
     """A page of rows that are large in other fields than the selected ones."""
     large = {"description": "x" * 10_000}
