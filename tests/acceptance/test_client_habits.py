@@ -220,6 +220,55 @@ async def test_c14_a_slash_at_the_end_changes_nothing_over_sockets(served: Serve
         assert await client.receive() == {"type": "connection_ack"}
 
 
+CLIENTS = {
+    "curl": {"accept": "*/*"},
+    "Apollo Client 3": {"accept": "*/*", "content-type": "application/json"},
+    "Apollo Client 4": {"accept": f"{GRAPHQL},application/json;q=0.9"},
+    "Apollo with @defer": {"accept": f"multipart/mixed;deferSpec=20220824,{GRAPHQL},application/json;q=0.9"},
+    "urql": {
+        "accept": f"{GRAPHQL}, application/graphql+json, application/json, text/event-stream, multipart/mixed"
+    },
+    "graphql-request": {"accept": f"{GRAPHQL}, application/json"},
+    "Relay": {"accept": "application/json", "content-type": "application/json; charset=utf-8"},
+    "axios": {
+        "accept": "application/json, text/plain, */*",
+        "accept-encoding": "gzip, compress, deflate, br",
+    },
+    "Postman": {"accept": "*/*", "cache-control": "no-cache", "content-type": "application/json"},
+    "jQuery": {
+        "accept": "application/json, text/javascript, */*; q=0.01",
+        "x-requested-with": "XMLHttpRequest",
+    },
+    "a browser's address bar": {
+        "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+        "sec-fetch-site": "none",
+    },
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_requests_are_answered_as_clients_send_them(served: Served, client: str) -> None:
+    """Their headers, and what some of them send empty or beside the parameters of the specification."""
+    headers = {"content-type": "application/json", **CLIENTS[client]}
+    extras: tuple[dict[str, Any], ...] = (
+        {},
+        {"variables": {}, "operationName": None},
+        {"extensions": {"clientLibrary": {"name": client}}},
+    )
+    for extra in extras:
+        response = served.http.post(
+            "/graphql", content=orjson.dumps({"query": COUNT, **extra}), headers=headers
+        )
+        assert (response.status_code, response.json()) == (200, ANSWER)
+        assert "json" in response.headers["content-type"]
+    for method in ("GET", "HEAD"):
+        response = served.http.request(
+            method, "/graphql", params={"query": COUNT, "variables": "", "extensions": "{}"}, headers=headers
+        )
+        assert response.status_code == 200
+        assert int(response.headers["content-length"]) == len(orjson.dumps(ANSWER))
+
+
 def test_a_byte_order_mark_is_no_part_of_the_body(served: Served) -> None:
     assert served.post(b"\xef\xbb\xbf" + orjson.dumps({"query": COUNT})).json() == ANSWER
 
