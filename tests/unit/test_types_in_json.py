@@ -103,7 +103,7 @@ def command_line(details: dict[str, Any], **more: Any) -> bytes:
 def test_a8_a_command_with_every_type_is_imported():
     (row,) = read_cloudevents(io.BytesIO(command_line(as_json(WRITTEN)["details"])), CATALOG, Scope())
     assert isinstance(row, Planned), row
-    command = row.steps[0].envelope.command  # type: ignore[union-attr]
+    command = row.steps[0].envelope.command
     assert command == WriteInvoice(id="invoice-1", details=DETAILS, remark=None)
 
 
