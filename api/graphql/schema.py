@@ -31,10 +31,8 @@ from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError
 from projections.view import View
 
-ID = (
-    "Unique among all rows, those of the past included: a row as of a point in the past has an id of its "
-    "own, with that point in it, and so have the rows that its links lead to."
-)
+NODE_ID = "Unique among all nodes."
+ROW_ID = "Of a past state another one than the row's own; see `_meta`."
 
 
 class SchemaBuilder:
@@ -52,7 +50,7 @@ class SchemaBuilder:
         self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
         self._interface = declare(
             "Node",
-            [output_field("id", strawberry.ID, ID)],
+            [output_field("id", strawberry.ID, NODE_ID)],
             "A row of a view, or a dead letter.",
             is_interface=True,
         )
@@ -85,7 +83,7 @@ class SchemaBuilder:
         return self._schema(list(rows.values()))
 
     def _row(self, view: View[Any]) -> Any:
-        the_id = output_field("id", strawberry.ID, resolver=id_look_up(view))
+        the_id = output_field("id", strawberry.ID, ROW_ID, resolver=id_look_up(view))
         fields = [
             the_id if field.python_name == "id" else field for field in self._types.row_fields(view.row)
         ]
