@@ -60,15 +60,20 @@ class InputTypes:
             case OptionalOf(inner):
                 return self._of(inner, field) | None
             case ListOf(item, _):
-                return listed(self._of(item, field.removesuffix("s")))
+                return listed(self._item(item, field))
             case TupleOf(items) if len(set(items)) == 1:
-                return listed(self._of(items[0], field.removesuffix("s")))
+                return listed(self._item(items[0], field))
             case TupleOf() | MapOf():
                 return JSON
             case RecordOf():
                 return self.record(declared)
             case OneOf():
                 return self._one_of(declared)
+
+    def _item(self, declared: FieldType, field: str) -> Any:
+        """The type of an element, which may be null where it is JSON: null is a JSON value."""
+        shape = self._of(declared, field.removesuffix("s"))
+        return shape | None if isinstance(declared, Scalar) and declared.kind is Kind.JSON else shape
 
     def _one_of(self, declared: OneOf) -> Any:
         """An input with one field for each member, of which exactly one is given."""

@@ -22,6 +22,7 @@ from domain.kernel.field_types import (
     MapOf,
     OneOf,
     OptionalOf,
+    RecordField,
     RecordOf,
     Scalar,
     TupleOf,
@@ -73,14 +74,17 @@ class TypeMap:
 
     def row_fields(self, row: type) -> list[StrawberryField]:
         """The fields of a TypedDict, or of another record that is part of one."""
-        return [self._field(name, field.type) for name, field in record_type(row).fields.items()]
+        return [self._field(name, field) for name, field in record_type(row).fields.items()]
 
     def model_input(self, model: type[BaseModel], name: str) -> Any:
         """The input type of a command; a field with a default may be left out."""
         return self._inputs.record(record_type(model), name)
 
-    def _field(self, name: str, declared: FieldType) -> StrawberryField:
+    def _field(self, name: str, field: RecordField) -> StrawberryField:
+        declared = field.type
         shape = self.output(declared, name)
+        if field.may_be_absent:
+            shape = shape | None
         if _may_exceed_int(declared):
             return output_field(name, shape | None, "Null, with an error, beyond 32 bits.")
         if _is_stored_json(declared) and (to_json := json_writer(declared, to_camel_case)) is not None:
@@ -90,6 +94,9 @@ class TypeMap:
     def output(self, declared: FieldType, field: str) -> Any:
         """The output type of a declared type, in a field of this name."""
         match declared:
+            case Scalar(Kind.JSON, _, _):
+                # Null is a JSON value.
+                return JSON | None
             case Scalar():
                 return self.scalar(declared, field)
             case OptionalOf(inner):
