@@ -250,6 +250,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "export none/log.jsonl", 1, "log.jsonl cannot be written: No such file or directory"),
     ({}, "views rebuild", 1, "name the views to rebuild, or give --all"),
     ({}, "views cancel agents", 1, "the view 'agents' has no rebuild that is building"),
+    ({}, "views switch agents", 1, "the view 'agents' has no rebuild that is held"),
     ({}, "views resume agents", 1, "the view 'agents' has no rebuild that is cancelled"),
     ({}, "events show task-none", 1, "there is no stream 'task-none'"),
     ({}, "events show task-none --at 2026-01-31T12:00:00", 1, "has no time zone; write it as"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.faults.deployments.trial import DeploymentTrial
 from tests.faults.live import hostile, idle, resumes
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
@@ -93,7 +94,14 @@ def _idle(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), [*outcome.wrongs, *busy])
 
 
+def _deployments(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """versions of a context that follow each other, good and bad, under load: no row is lost or wrong"""
+    outcome = DeploymentTrial(folder, times).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
+    Trial("deployments", 10, _deployments),
     Trial("live.resumed", 100, _resumed),
     Trial("live.hostile", 3, _hostile),
     Trial("live.idle", 5, _idle),

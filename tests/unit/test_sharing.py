@@ -122,3 +122,12 @@ def test_so_many_generations_are_built_at_a_time_and_the_others_wait_for_their_t
     assert worked_on(2) == ["c", "d"]
     assert worked_on(3) == ["b", "c", "d"]
     assert worked_on(None) == worked_on(9) == ["a", "b", "c", "d"]
+
+
+def test_one_that_is_held_is_worked_on_by_its_code_and_takes_nobodys_turn() -> None:
+    held = Standing("a", 1, 9, 1, {2: generation(2, [FREE], state=State.HELD)})
+    building = Standing("b", 1, 9, 1, {2: generation(2, [FREE], state=State.BUILDING)})
+    found = list(seats([held, building], builds=1))
+    assert {seat.consumer for seat in found} == {"a", "b"}
+    assert next_seat(found[:1], "me", {"a": "old"}) is None
+    assert next_seat(found[:1], "me", {"a": "new"}) == found[0]
