@@ -217,9 +217,10 @@ class Decider:
 
         Who has the key could test guesses against it even after the subject's erasure.
         """
-        if holds_personal_data(target.kind) and not any(map(holds_personal_values, decision.events)):
-            return None
-        return self.digest(envelope)
+        digest = self.digest(envelope)
+        if digest is None or not holds_personal_data(target.kind):
+            return digest
+        return digest if any(map(holds_personal_values, decision.events)) else None
 
 
 def check_prefix(field: str, category: str, stream: str) -> None:

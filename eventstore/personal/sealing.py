@@ -142,6 +142,8 @@ def sealed_digest(subjects: Sequence[str], value: bytes) -> Document:
 
 def blank(unsealed: Unsealed, digest: bytes | None) -> Sealed:
     """What takes as many bytes as it will take sealed."""
+    if not unsealed:
+        return NOTHING_SEALED
     subjects = subjects_of(unsealed)
     size = len(digest or b"") + len(subjects) * (NONCE_BYTES + TAG_BYTES)
     stored = sealed_digest(subjects, bytes(size)) if subjects and digest is not None else None

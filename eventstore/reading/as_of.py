@@ -124,5 +124,5 @@ class Moments:
     async def _found(self, tenant: str, time: datetime, head: int, settled: int, *, inclusive: bool) -> int:
         """The position before the first commit that is later, of those that are settled; else the head."""
         await self._times.measure(settled)
-        first = await self._times.first(tenant, time, settled, inclusive=inclusive)
+        first = await self._times.first(tenant, time, inclusive=inclusive)
         return head if first is None else first - 1

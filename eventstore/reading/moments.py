@@ -36,8 +36,8 @@ class RecordTimes:
     """The record times of one log.
 
     `skew` is the most by which a commit's time lies before that of an earlier position, of those that were
-    measured: all questions are about positions up to which `measure` has come. Where it is more than clocks
-    explain, a time that is still to come is a mistake, and left aside.
+    measured. All questions are about positions up to which `measure` has come, so call that first. Where the
+    skew is more than clocks explain, a time that is still to come is a mistake, and left aside.
 
     Every method raises Unavailable where MongoDB does not answer in time.
     """
@@ -69,10 +69,10 @@ class RecordTimes:
                 if self._position - self._kept >= KEEP_EVERY:
                     await self._keep()
 
-    async def first(self, tenant: str, after: datetime, upto: int, *, inclusive: bool = False) -> int | None:
+    async def first(self, tenant: str, after: datetime, *, inclusive: bool = False) -> int | None:
         """The first position of the tenant that was recorded after a moment, or at it; None: none is."""
         log, later = self._collections.log, self._later(after, inclusive=inclusive)
-        wanted: Document = {"tenant": tenant, "at": later, "_id": {"$lte": upto}}
+        wanted: Document = {"tenant": tenant, "at": later, "_id": {"$lte": self._position}}
         with unavailable_if_down():
             nearest = await log.find_one(
                 wanted, {"_id": 1, "at": 1}, sort=[("at", 1), ("_id", 1)], hint=BY_MOMENT
@@ -85,10 +85,14 @@ class RecordTimes:
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", 1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
 
-    async def last(self, tenant: str, before: datetime, upto: int) -> int | None:
-        """The last position of the tenant that was recorded before a moment; None: none is."""
+    async def last(self, tenant: str, before: datetime, upto: int | None = None) -> int | None:
+        """The last position of the tenant that was recorded before a moment; None: none is.
+
+        With `upto` of those up to that position: best one near the moment.
+        """
+        end = self._position if upto is None else upto
         log, times = self._collections.log, {"$lt": before}
-        wanted: Document = {"tenant": tenant, "at": times, "_id": {"$lte": upto}}
+        wanted: Document = {"tenant": tenant, "at": times, "_id": {"$lte": end}}
         with unavailable_if_down():
             nearest = await log.find_one(
                 wanted, {"_id": 1, "at": 1}, sort=[("at", -1), ("_id", -1)], hint=BY_MOMENT
@@ -96,7 +100,7 @@ class RecordTimes:
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
             times = {**times, "$gte": moved(nearest["at"], -self.skew)}
-            wanted = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": upto}}
+            wanted = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": end}}
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", -1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,8 @@ class EventQuery:
     until: datetime | None = None
     occurred_since: datetime | None = None
     occurred_until: datetime | None = None
+    has_event_time: bool | None = None
+    """Whether the commits have an event time beside the time of record; None: either."""
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
         """The MongoDB filter for the commits in question, from behind position `after` up to `upto`."""
@@ -40,9 +42,31 @@ class EventQuery:
             wanted["unchanged"] = {"$exists": False}
         if recorded := _between(self.since, self.until):
             wanted["at"] = recorded
-        if occurred := _between(self.occurred_since, self.occurred_until):
-            wanted["$or"] = [{"occurred": occurred}, {"occurred": {"$exists": False}, "at": occurred}]
+        if self.has_event_time is not None:
+            wanted["occurred"] = {"$exists": self.has_event_time}
+        occurred = _between(self.occurred_since, self.occurred_until)
+        if occurred and self.has_event_time:
+            wanted["occurred"] = occurred
+        elif occurred:
+            own: dict[str, Any] = {"occurred": {"$exists": False}, "at": occurred}
+            wanted["$or"] = [{"occurred": occurred}, own]
         return wanted
+
+    def by_index(self) -> tuple[EventQuery, ...]:
+        """Queries that together find the same, each by one index: of event times, or of times of record."""
+        if not _between(self.occurred_since, self.occurred_until):
+            return (self,)
+        since = [time for time in (self.since, self.occurred_since) if time is not None]
+        until = [time for time in (self.until, self.occurred_until) if time is not None]
+        recorded = replace(
+            self,
+            since=max(since, default=None),
+            until=min(until, default=None),
+            occurred_since=None,
+            occurred_until=None,
+            has_event_time=False,
+        )
+        return recorded, replace(self, has_event_time=True)
 
     def covers(self, info: CommitInfo) -> bool:
         """Whether `to_filter` finds this commit, the types of its events aside."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import Decoder
-from eventstore.driver import Collection, unavailable_if_down
+from eventstore.driver import Collection, Document, unavailable_if_down
 from eventstore.reading.moments import RecordTimes
 from eventstore.reading.query import EventQuery
 from eventstore.reading.watermark import Watermark
@@ -50,15 +50,21 @@ class Search:
 
         With `backward` the last ones, the latest first.
         """
+        found: list[Document] = []
+        for part in query.by_index():
+            found += await self._documents(tenant, part, after, limit, upto, backward=backward)
+        found.sort(key=lambda document: document["_id"], reverse=backward)
+        return await self._decoder.commits(found[:limit])
+
+    async def _documents(
+        self, tenant: str, query: EventQuery, after: int, limit: int, upto: int, *, backward: bool
+    ) -> list[Document]:
         after, upto = await self._bounds(tenant, query, after, upto)
         if after >= upto:
             return []
+        wanted, order = query.to_filter(tenant, after, upto), [("_id", -1 if backward else 1)]
         with unavailable_if_down():
-            wanted = query.to_filter(tenant, after, upto)
-            found = (
-                await self._log.find(wanted).sort([("_id", -1 if backward else 1)]).limit(limit).to_list(None)
-            )
-        return await self._decoder.commits(found)
+            return await self._log.find(wanted).sort(order).limit(limit).to_list(None)
 
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
         """How many commits up to a position have an event that is wanted, as far as `limit`."""
@@ -70,8 +76,8 @@ class Search:
         if query.since is not None or query.until is not None:
             await self._times.measure(upto)
         if query.since is not None:
-            first = await self._times.first(tenant, query.since, upto, inclusive=True)
+            first = await self._times.first(tenant, query.since, inclusive=True)
             after = upto if first is None else max(after, first - 1)
         if query.until is not None:
-            upto = min(upto, await self._times.last(tenant, query.until, upto) or 0)
+            upto = min(upto, await self._times.last(tenant, query.until) or 0)
         return after, upto

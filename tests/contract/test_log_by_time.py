@@ -171,3 +171,40 @@ async def test_pages_by_time_in_a_log_that_is_out_of_order_join(open_another):
         paged += [event.position for event in page]
         after = page[-1].position
     assert paged == [number + 1 for number in range(30) if 2 <= (number * 7) % 10 < 8]
+
+
+happenings = st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 9)), min_size=1, max_size=12)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(plan=happenings)
+async def test_a_search_by_event_time_finds_when_it_happened(open_another, plan):
+    """Forwards and backwards, in pages, and beside the time of record."""
+    tenant = uuid4().hex
+    store = await open_another()
+    before = await store.log.head()
+    for number, (recorded, happened) in enumerate(plan):
+        occurred = None if happened is None else at(happened)
+        new = commit(f"note-{uuid4().hex}", 0, tenant=tenant, at=at(recorded), occurred=occurred)
+        await store.documents.insert_many([placed(encode(new), before + number + 1)])
+    for since, until, recorded_since in ((2, 6, None), (4, None, None), (None, 5, None), (2, 8, 3)):
+        times = [None if seconds is None else at(seconds) for seconds in (since, until, recorded_since)]
+        query = EventQuery(occurred_since=times[0], occurred_until=times[1], since=times[2])
+        expected = [
+            before + number
+            for number, (recorded, happened) in enumerate(plan, 1)
+            if (since or 0) <= (recorded if happened is None else happened) < (99 if until is None else until)
+            and recorded >= (recorded_since or 0)
+        ]
+        found, after = list[int](), 0
+        while page := await store.log.search(tenant, query, after, 2):
+            found += [event.position for event in page]
+            after = page[-1].position
+        assert found == expected
+        last = await store.log.search(tenant, query, 0, 3, backward=True)
+        assert [event.position for event in last] == expected[-3:]
+        assert await store.log.count(tenant, query, before + len(plan), 100) == len(expected)
+        commits = [one for one in await store.everything() if one.info is not None and one.position > before]
+        assert [
+            one.position for one in commits if one.info is not None and query.covers(one.info)
+        ] == expected

@@ -27,6 +27,9 @@ class Verdict:
     saw, out of order, or a commit without the one that it builds on. `holes`: positions with nothing, in the
     log or in what a reader saw. `changed`: what somebody was told or saw is otherwise in the log. `receipts`:
     the moments at which commands were acknowledged, in order, in seconds of the monotonic clock.
+
+    `backdated` counts commits whose record time lies before that of the one before. It is a wrong only where
+    no failover took the counter of positions back.
     """
 
     commands: int = 0
@@ -38,6 +41,7 @@ class Verdict:
     reordered: int = 0
     holes: int = 0
     changed: int = 0
+    backdated: int = 0
     receipts: list[float] = field(default_factory=list, repr=False)
     told: list[str] = field(default_factory=list)
 
@@ -102,6 +106,8 @@ def _check_log(log: Sequence[Commit], head: int, verdict: Verdict) -> None:
     """Positions without a hole, and each stream's versions from 1 on, each once and in order."""
     if missing := head - len({commit.position for commit in log}):
         verdict.blame("holes", f"{missing} of the {head} positions cannot be read", missing)
+    times = [commit.info.at for commit in log if commit.info is not None]
+    verdict.backdated = sum(later < earlier for earlier, later in pairwise(times))
     versions: dict[str, list[int]] = defaultdict(list)
     for commit in log:
         if commit.info is not None:

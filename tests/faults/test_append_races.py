@@ -36,6 +36,7 @@ def start(mongo_url: str, database: str, tmp_path: Path) -> Iterator[Callable[[i
 def test_i1_i2_i4_eight_processes_race_and_the_log_is_whole(start):
     verdict = start(2_500).judge_when_written()
     assert not verdict.wrongs, verdict.told
+    assert not verdict.backdated
     assert verdict.acknowledged + verdict.refused == verdict.commands == WRITERS * 2_500
     assert verdict.refused > 4_000
 
@@ -50,4 +51,5 @@ def test_i1_i2_i4_i5_writers_killed_in_between_change_none_of_that(start):
             race.start_writer(predecessor=writer)
     verdict = race.judge_when_written()
     assert not verdict.wrongs, verdict.told
+    assert not verdict.backdated
     assert verdict.acknowledged + verdict.refused == verdict.commands

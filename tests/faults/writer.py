@@ -7,12 +7,14 @@ are, so that a torn commit would show.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from uuid import uuid4
@@ -24,7 +26,7 @@ from eventstore.appending import appender
 from eventstore.log import EventLog
 from tests.commits import commit, open_store
 from tests.faults.journal import Journal, Left, Sent, unanswered
-from tests.notes import Written
+from tests.notes import Written, now
 
 HOMES = 8
 STREAMS = 100
@@ -39,6 +41,9 @@ TWICE = 0.05
 
 CHAINS = 0.1
 """Share of the commands that two others follow which build on it and do not wait for it."""
+
+SKEWS = (timedelta(0), timedelta(minutes=-2), timedelta(seconds=90))
+"""How far the clock of a writer is ahead: of each one of these, by its process id."""
 
 AGAIN = 0.05
 """Seconds before a command without an outcome is sent again."""
@@ -75,6 +80,7 @@ class Writer:
         self._home = orders.seed % HOMES
         self._chance = random.Random(orders.seed)
         self._versions: dict[str, int] = defaultdict(int)
+        self._skew = SKEWS[os.getpid() % len(SKEWS)]
         self._stopping = False
 
     def stop(self) -> None:
@@ -137,7 +143,8 @@ class Writer:
         """Send the command until somebody says what became of it, decided anew each time."""
         while True:
             events = (Written(text=f"{sent.command} {place} {sent.size}") for place in range(sent.size))
-            new = commit(sent.stream, sent.expected, *events, command_id=sent.command)
+            at = now() + self._skew
+            new = commit(sent.stream, sent.expected, *events, command_id=sent.command, at=at)
             try:
                 receipt = await self._log.append(new)
             except ConcurrencyConflict as conflict:
