@@ -88,10 +88,12 @@ class DeadLetterReader:
 
     async def find(self, tenant: str, id: str) -> Document | None:
         """The letter of this id; None where it does not wait, or does not any more."""
-        first = f"{tenant}/{id}/"
-        wanted = {"_id": {"$gte": first, "$lt": f"{first}{BEHIND}"}, "$or": await self._active()}
+        view = id.partition("/")[0]
+        if view not in self._consumers:
+            return None
+        (active,) = await self._active(view)
         with unavailable_if_down():
-            return await self._letters.find_one(wanted)
+            return await self._letters.find_one({"_id": f"{tenant}/{id}/{active['generation']}"})
 
     async def counts(self) -> dict[str, int]:
         """How many wait in each view, of all tenants."""
