@@ -16,6 +16,7 @@ from api.graphql.fields.inputs import read_input
 from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Scope
 from domain.kernel.errors import NotFound, StaleRead, ValidationFailed
+from domain.kernel.names import declared_name
 from eventstore.driver import Document
 from projections.querying.dead_letters import cursor
 
@@ -129,7 +130,7 @@ async def _done(nerve: Nerve, view: str, commands: Sequence[RetryDeadLetter | Dr
         receipt = await nerve.bus.dispatch(Envelope(command, source="cli"))
         position = max(position, receipt.position)
     try:
-        await nerve.readers[view].wait_for(position, PATIENCE)
+        await nerve.readers[declared_name(view, nerve.readers) or view].wait_for(position, PATIENCE)
     except StaleRead as stale:
         errors.print(f"it is on record, but not done yet: {stale}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -44,6 +44,7 @@ class OriginGuard:
             allow_headers=("*",),
             # What everyone may read is not read with cookies.
             allow_credentials="*" not in policy.origins,
+            allow_private_network=True,
             expose_headers=_EXPOSED,
             max_age=_PREFLIGHT_AGE,
         )

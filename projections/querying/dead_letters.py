@@ -11,7 +11,7 @@ from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Middleware, Receipt
 from domain.kernel.bus import Handler
 from domain.kernel.errors import NotFound, ValidationFailed
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, declared_name
 from domain.kernel.ports import CommandLog
 from eventstore.driver import Database, Document, unavailable_if_down
 from projections.projecting.dead_letters import DEAD_LETTERS
@@ -102,13 +102,16 @@ class DeadLetterReader:
 
     async def _active(self, *views: str) -> list[dict[str, Any]]:
         """Matches the letters of the active generation of these views, or of each."""
-        for view in views:
-            if view not in self._consumers:
-                known = ", ".join(map(client_name, self._consumers))
-                raise NotFound(f"there is no view {view!r}; there are {known}")
-        names = {view: self._consumers[view] for view in views} if views else self._consumers
+        names = dict(map(self._consumer, views)) if views else self._consumers
         standings = await self._checkpoints.standings(names.values())
         return [{"view": name, "generation": standings[one].active} for name, one in names.items()]
+
+    def _consumer(self, name: str) -> tuple[str, str]:
+        view = declared_name(name, self._consumers)
+        if view is None:
+            known = ", ".join(map(client_name, self._consumers))
+            raise NotFound(f"there is no view {name!r}; there are {known}")
+        return view, self._consumers[view]
 
 
 def id_of(letter: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from domain.kernel.errors import InvariantViolated, NotFound
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, declared_name
 from eventstore.driver import time_limit, unavailable_if_down
 from projections.indexes import BUILD_LIMIT
 from projections.rebuilding.fingerprint import view_fingerprint
@@ -115,10 +115,11 @@ class Rebuilds:
         return found
 
     def _view(self, name: str) -> View[Any]:
-        for declared, view in self._views.items():
-            if name in (declared, client_name(declared)):
-                return view
-        raise NotFound(f"there is no view {name!r}; there are {', '.join(map(client_name, self._views))}")
+        declared = declared_name(name, self._views)
+        if declared is None:
+            known = ", ".join(map(client_name, self._views))
+            raise NotFound(f"there is no view {name!r}; there are {known}")
+        return self._views[declared]
 
 
 def _unread(name: str, generation: Generation) -> str:

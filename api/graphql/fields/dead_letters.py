@@ -14,7 +14,6 @@ from api.graphql.declare import argument, declare, output_field
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
-from api.graphql.view_names import stored_view
 from domain.kernel.names import client_name
 from projections.querying.dead_letters import cursor, id_of
 from subscriptions.messages import Place
@@ -90,7 +89,7 @@ async def _dead_letters(
     size = page_size(first, last, context.services.max_page)
     page = await context.services.letters.page(
         context.scope.tenant,
-        None if view is None else stored_view(view, context.services.readers),
+        view,
         first=size if last is None else None,
         after=after,
         last=last,
