@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from domain.kernel.errors import Obstacle
+from domain.kernel.obstacles import Obstacle
 from eventstore.driver import Collection, Database, Document
 from eventstore.fingerprint import same_fold
 from projections.querying.filters import Filter

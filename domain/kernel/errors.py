@@ -6,10 +6,10 @@ to what, and what to do about it; it never carries a secret.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any, ClassVar
 
 from domain.kernel.names import client_name
+from domain.kernel.obstacles import Obstacle
 
 
 class NerveError(Exception):
@@ -113,16 +113,6 @@ class ConcurrencyConflict(NerveError):
 
     def details(self) -> dict[str, Any]:
         return {"stream": self.stream, "expectedVersion": self.expected, "version": self.actual}
-
-
-class Obstacle(Enum):
-    """What keeps a view from having a position, as far as this can be seen from outside its workers."""
-
-    NO_WORKER = "no worker is keeping it up to date; start one with `nerve worker`"
-    REBUILDING = "its rows stand still until new code has rebuilt them; `nerve views` says how far that is"
-    HELD = "its rows stand still, and the rebuilt ones are held until `nerve views switch` approves of them"
-    FAILING = "its worker cannot go on; `nerve views` says at what it fails"
-    BEHIND = "its worker is behind; try again shortly"
 
 
 class StaleRead(NerveError):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.kernel.errors import Obstacle, StaleRead
+from domain.kernel.errors import StaleRead
+from domain.kernel.obstacles import Obstacle
 from projections.standing import obstacle
 from subscriptions.consuming.standing import Standing
 
