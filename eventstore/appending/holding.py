@@ -34,7 +34,11 @@ class Hold:
         Raises what the driver raises.
         """
         log, window = self._collections.log, held["window"]
+        same = {"_id": "log", **{f"held.{name}": held[name] for name in ("by", "hold", "beat")}}
         head = await self._collections.head()
+        if await self._durable.find_one(same, {"_id": 1}) is None:
+            # Another one has ended it, and what follows is free to be handed out.
+            return
         while True:
             closed = range(head + 1, head + window + 1)
             await close_positions(log, closed, self._clock)
@@ -44,10 +48,8 @@ class Hold:
                 break
             head = landed["_id"]
         latest = await self._collections.last_time(self._clock())
-        await self._durable.update_one(
-            {"_id": "log", "held.by": held["by"], "held.hold": held["hold"], "held.beat": held["beat"]},
-            {"$max": {"head": closed[-1], **({"time": latest} if latest else {})}, "$unset": {"held": 1}},
-        )
+        end = {"head": closed[-1], **({"time": latest} if latest else {})}
+        await self._durable.update_one(same, {"$max": end, "$unset": {"held": 1}})
 
 
 class Patience:

@@ -137,6 +137,20 @@ class TestTheHolder(Alone):
         await store.log.append(commit("note-a", 2, at=START))
         assert await times(store) == [START, START, START + HOUR, START + HOUR]
 
+    async def test_that_died_is_replaced_once_however_many_wait(self, store, open_another):
+        for version in range(2):
+            await store.log.append(commit("note-a", version, at=START))
+        for task in store.log._appender._positions._keeping:
+            task.cancel()
+        others = [await open_another() for _ in range(4)]
+        new = [commit(f"note-{number}", 0, at=START + number * HOUR) for number in range(4)]
+        await asyncio.gather(*(other.log.append(one) for other, one in zip(others, new, strict=True)))
+        found = await times(store)
+        assert found == sorted(found)
+        assert len(found) == 6
+        window = store.log._appender._positions._window
+        assert await store.documents.count_documents({"tombstone": True}) < 2 * window
+
     async def test_that_was_only_slow_goes_on_behind_the_others(self, store, open_another, monkeypatch):
         monkeypatch.setattr(positions, "TELL_EVERY", NEVER)
         for version in range(3):
