@@ -41,6 +41,14 @@ LIVE = ("_tenant", "_gone")
 """What every query fixes, and so the beginning of every index."""
 
 
+META = frozenset(
+    (
+        "_id", "_tenant", "_gone", "_position", "_place", "_created", "_generation", "_version", "_subjects",
+        "_open", "_parked", "_scrubbed",
+    )
+)  # fmt: skip
+"""The names of what is stored beside a row's own fields."""
+
 BY_CHANGE = [("_position", 1), ("_place", 1)]
 LAST_CHANGED_FIRST = [("_position", -1), ("_place", -1)]
 

@@ -20,8 +20,10 @@ from projections.projecting.parking import (
     row_ids,
     unreadable,
     unstorable,
+    wrong_row,
 )
-from projections.rows import Row, fields, row_key
+from projections.projecting.row_codec import WrongRow, row_codec
+from projections.rows import Row, row_key
 from projections.view import View
 from subscriptions.consuming.failing import Failure
 from subscriptions.messages import Place
@@ -78,6 +80,7 @@ class RowFold:
 
     __slots__ = (
         "_careful",
+        "_codec",
         "_created",
         "_dropped",
         "_open",
@@ -101,7 +104,9 @@ class RowFold:
         self._view = view
         self._careful = careful
         known: Document = stored or {}
-        self._row = None if known.get("_gone", True) else fields(known)
+        row: Any = view.row
+        self._codec = row_codec(row)
+        self._row = None if known.get("_gone", True) else self._codec.read(known)
         self._created: int = known.get("_created", 0)
         self._version: int | None = known.get("_version")
         self._subjects: set[str] = set(known.get("_subjects", ()))
@@ -118,8 +123,8 @@ class RowFold:
 
     @property
     def row(self) -> Row | None:
-        """The row's own fields, None where it is gone."""
-        return self._row
+        """The row's own fields as they are stored, None where it is gone."""
+        return None if self._row is None else self._codec.write(self._row)
 
     def take(self, id: str, event: RecordedEvent) -> bool:
         """Fold the event in; whether the row is to be written for it.
@@ -134,13 +139,21 @@ class RowFold:
             return self.park(event, failure)
         before = self._row
         try:
-            after = self._view.apply(id, before, event)
+            given = None if before is None else self._codec.copy(before)
+            returned = self._view.apply(id, given, event)
+            after = None if returned is None else self._codec.take(id, before, returned)
+        except WrongRow as error:
+            return self.park(event, wrong_row(self._view, error))
         except Exception as error:
             return self.park(event, failed(error))
-        if self._careful and (failure := unstorable(after)) is not None:
+        if (
+            self._careful
+            and after is not None
+            and (failure := unstorable(self._codec.write(after))) is not None
+        ):
             return self.park(event, failure)
         self._row = after
-        changed = self._advance(id, event) or bool(self._row != before)
+        changed = self._advance(id, event) or after is not before
         if event.subjects or event.erased:
             # Also what changes nothing is to be found, should it read otherwise once its subject is erased.
             changed = self._concern(event) or changed
@@ -186,7 +199,7 @@ class RowFold:
     def document(self, tenant: str, id: str, place: Place, generation: int) -> Document:
         """The row as it is stored."""
         document = {
-            **(self._row or {"id": id}),
+            **(self.row or {"id": id}),
             "_id": row_key(tenant, id),
             "_tenant": tenant,
             "_gone": self._row is None,

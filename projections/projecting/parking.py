@@ -8,12 +8,16 @@ rows it touches is parked by itself, in a row of its own that no query finds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from inspect import iscoroutine
+from itertools import islice
 from typing import Any, NamedTuple
 
 import bson
 
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
+from domain.kernel.places import definition_place
+from projections.projecting.row_codec import WrongRow
 from projections.view import View, by_stream
 from subscriptions.consuming.failing import Failure, raised
 
@@ -22,6 +26,13 @@ UNSTORABLE = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)
 
 MAX_ROW_BYTES = 16_000_000
 """Of a row as it is stored; MongoDB's own limit for a document is a little higher."""
+
+
+MAX_IDS = 10_000
+"""Rows that one event may touch."""
+
+MAX_ID_LENGTH = 1_000
+"""Characters of a row's id."""
 
 
 class EventName(NamedTuple):
@@ -61,6 +72,12 @@ def failed(error: Exception) -> Failure:
     return raised(error)
 
 
+def wrong_row(view: View[Any], error: WrongRow) -> Failure:
+    """Why what a view's fold returned is no row of it."""
+    place = definition_place(view.apply)
+    return Failure("wrong row", f"the fold of {view.name} returned {error} ({place})")
+
+
 def encode(row: Mapping[str, Any]) -> bytes:
     """The row as MongoDB stores it; raises one of `UNSTORABLE` where it cannot."""
     encoded: bytes = bson.encode(row)
@@ -98,12 +115,58 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
     Of an event that cannot be read it is known only where rows are told by the stream. Raises Unavailable
     as `unreadable`.
     """
-    if view.key is not by_stream and (failure := unreadable(view, event)) is not None:
+    if view.key is by_stream:
+        return (event.stream,)
+    if (failure := unreadable(view, event)) is not None:
         return failure
     try:
-        return dict.fromkeys(view.key(event))
+        return _checked_ids(view.key(event))
+    except WrongIds as error:
+        place = definition_place(view.key)
+        return Failure("wrong key", f"the key of {view.name} returned {error} ({place})")
     except Exception as error:
         return failed(error)
+
+
+class WrongIds(Exception):
+    """What the key of a view returned are no ids; the text says why, without what they are."""
+
+
+def _checked_ids(returned: Any) -> Iterable[str]:
+    """Each id once. Raises WrongIds."""
+    if type(returned) is tuple and (not returned or (len(returned) == 1 and _is_plain_id(returned[0]))):
+        return returned
+    if iscoroutine(returned):
+        returned.close()
+        raise WrongIds("a coroutine: write `def`, not `async def`")
+    if isinstance(returned, str):
+        raise WrongIds(
+            "a text, whose letters would be the ids: return a tuple with it, as in (event.stream,)"
+        )
+    if isinstance(returned, bytes) or not isinstance(returned, Iterable):
+        name = "None" if returned is None else f"a value of class {type(returned).__name__}"
+        raise WrongIds(f"{name}: return a tuple of ids, () where the event touches no row")
+    ids = list(islice(returned, MAX_IDS + 1))
+    if len(ids) > MAX_IDS:
+        raise WrongIds(f"more than {MAX_IDS} ids for one event")
+    return dict.fromkeys(one if _is_plain_id(one) else _checked_id(one) for one in ids)
+
+
+def _is_plain_id(id: Any) -> bool:
+    return type(id) is str and 0 < len(id) <= MAX_ID_LENGTH and id.isascii() and "\0" not in id
+
+
+def _checked_id(id: Any) -> str:
+    if not isinstance(id, str):
+        raise WrongIds(f"an id of class {type(id).__name__}: an id is a text")
+    text: str = str.__str__(id)
+    if not text:
+        raise WrongIds("an empty id")
+    if len(text) > MAX_ID_LENGTH:
+        raise WrongIds(f"an id of more than {MAX_ID_LENGTH} characters")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise WrongIds("an id with a NUL or half of a surrogate pair, which no id may have")
+    return text
 
 
 def alone(tenant: str, event: EventName) -> tuple[str, str]:

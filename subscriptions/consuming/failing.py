@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from domain.kernel.errors import Unavailable
+from domain.kernel.places import user_place
 
 
 class Failure(NamedTuple):
@@ -39,9 +40,9 @@ class Failing(NamedTuple):
 
 
 def raised(error: Exception) -> Failure:
-    """What was raised, by kind and place: its text may hold an event's data."""
-    place = extract_tb(error.__traceback__)[-1]
-    return Failure(type(error).__name__, f"raised at {Path(place.filename).name}:{place.lineno}")
+    """What was raised, by its class and the line of the user's code; its text may hold an event's data."""
+    model = f"no valid {error.title}, " if isinstance(error, ValidationError) else ""
+    return Failure(type(error).__name__, f"{model}raised at {user_place(error)}")
 
 
 def told(error: Exception) -> Failure:

@@ -92,7 +92,11 @@ async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("error", "name", "detail"),
     [
-        (RuntimeError("plain text of an event"), "RuntimeError", r"^raised at test_consumer\.py:\d+$"),
+        (
+            RuntimeError("plain text of an event"),
+            "RuntimeError",
+            r"^raised at tests/integration/test_consumer\.py:\d+$",
+        ),
         (Unavailable("the store is down"), "Unavailable", "^the store is down$"),
     ],
 )

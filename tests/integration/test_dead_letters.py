@@ -152,7 +152,7 @@ async def test_a_row_that_cannot_be_stored_keeps_no_other_from_being_written(rig
     await decide(rig, waiting, drop=False)
     await projector.handle((await rig.commits())[-1:])
     (again,) = await letters(rig)
-    assert (waiting["version"], waiting["error"], again["failures"]) == (3, "OverflowError", 2)
+    assert (waiting["version"], waiting["error"], again["failures"]) == (3, "wrong row", 2)
     rows = await collection(rig.database, notes.view, 1).find().to_list(None)
     assert {row["id"]: row["score"] for row in rows} == {"note-a": 2**63 - 1, "note-b": 0}
 

@@ -122,7 +122,7 @@ def test_what_is_told_of_a_failure_holds_nothing_of_the_event(commits: list[Comm
     _, letters = folded(poisoned(Dose()), [[*secret, *commits]])
     for letter in letters.values():
         assert (letter.failure.error, SECRET in str(letter.failure)) == ("Poison", False)
-        assert letter.failure.detail.startswith("raised at poison.py:")
+        assert letter.failure.detail.startswith("raised at tests/poison.py:")
         assert SECRET not in str(letter.document("notes", 1))
 
 
@@ -165,8 +165,8 @@ def test_what_was_dropped_is_left_out_and_its_stream_goes_on() -> None:
 @pytest.mark.parametrize(
     ("event", "error"),
     [
-        (Scored(by=2**63 - 1), "OverflowError"),
-        (Written(text="\ud800"), "UnicodeEncodeError"),
+        (Scored(by=2**63 - 1), "wrong row"),
+        (Written(text="\ud800"), "wrong row"),
         (Written(text="x" * 16_000_001), "OverflowError"),
     ],
 )

@@ -1,0 +1,282 @@
+"""A6: what a fold and a key return is checked; what is wrong is parked as that event's dead letter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.kernel import Commit, Event, RecordedEvent
+from projections.projecting.dead_letters import Letter
+from projections.projecting.folding import Fold, touches
+from projections.projecting.parking import MAX_ID_LENGTH, parked_in
+from projections.rows import fields
+from projections.view import View
+from tests import notes
+from tests.notes import NoteRow, Scored, Written
+from tests.poison import SECRET, commits_of
+
+PLACE = r"tests/unit/test_fold_results\.py:\d+"
+WRONG = 13
+"""A score with which the fold makes its mistake."""
+
+HISTORY: list[tuple[str, list[Event]]] = [
+    ("note-a", [Written(text="x"), Scored(by=1)]),
+    ("note-b", [Written(text=SECRET)]),
+    ("note-a", [Scored(by=WRONG), Scored(by=1)]),
+    ("note-b", [Scored(by=2)]),
+]
+
+
+def mistaken(make: Any) -> View[Any]:
+    """The view of notes, which returns what `make` makes of the right row."""
+
+    def apply(id: str, row: NoteRow | None, event: RecordedEvent) -> Any:
+        if event.payload == Scored(by=WRONG):
+            return make(dict(row or {}))
+        return notes.view.apply(id, row, event)
+
+    return replace(notes.view, apply=apply)
+
+
+def folded(
+    view: View[Any], commits: list[Commit], cuts: Iterable[int] = ()
+) -> tuple[dict[str, Any], list[Letter]]:
+    """The stored rows after these commits, taken in batches, and the letters of what was parked."""
+    fold, rows, letters = Fold(view, 1), dict[str, Any](), dict[str, Letter]()
+    ends = [0, *sorted(min(cut, len(commits)) for cut in cuts), len(commits)]
+    for start, end in pairwise(ends):
+        for key, touched in touches(view, commits[start:end]).items():
+            row = fold(rows.get(key), touched)
+            if row is not None:
+                rows[key] = row.document
+                letters |= {f"{letter.key} {letter.event.id}": letter for letter in row.letters}
+    return rows, sorted(letters.values(), key=lambda letter: letter.event.position)
+
+
+async def _coroutine(row: Any) -> Any:
+    return row
+
+
+def _with(**values: Any) -> Any:
+    return lambda row: {**row, **values}
+
+
+def _without(*names: str) -> Any:
+    return lambda row: {name: value for name, value in row.items() if name not in names}
+
+
+WRONG_ROWS: list[tuple[Any, str]] = [
+    (
+        lambda row: {"id": row["id"]},
+        "a row without text, score, links, folded, written_at, scored_at: it must",
+    ),
+    (_without("score"), r"a row without score: it must have all fields of NoteRow, so start from \{\*\*row"),
+    (_without("id"), "a row without its id"),
+    (lambda row: {}, "a row without its id"),
+    (_with(id="note-b"), "a row with another id"),
+    (_with(id=None), "a row with another id"),
+    (_with(colour=SECRET), "a row with fields that NoteRow does not declare: it has id, text, score"),
+    (_with(**{SECRET: 1}), "a row with fields that NoteRow does not declare"),
+    (lambda row: {**_without("text")(row), "txt": "x"}, "a row without text"),
+    (_with(score="7"), "a row that does not fit: score: expected an integer, not a value of class str"),
+    (_with(score=True), "score: expected an integer"),
+    (_with(score=1.5), "score: expected an integer"),
+    (_with(score=None), "score: expected an integer, not a value of class NoneType"),
+    (_with(score=2**63), "score: an integer has 64 bits"),
+    (_with(text=None), "text: expected a text"),
+    (_with(text=b"x"), "text: expected a text"),
+    (_with(text="\ud800"), "text: half of a surrogate pair"),
+    (_with(folded=(1, 2)), "folded: expected a list"),
+    (_with(folded=[1, "2"]), r"folded\[1\]: expected an integer"),
+    (_with(folded=[True]), r"folded\[0\]: expected an integer"),
+    (_with(folded="12"), "folded: expected a list"),
+    (_with(written_at=datetime(2026, 1, 1)), "written_at: a datetime without a time zone"),
+    (_with(written_at=date(2026, 1, 1)), "written_at: expected a datetime"),
+    (_with(written_at="2026-01-01T00:00:00Z"), "written_at: expected a datetime"),
+    (_with(scored_at=0), "scored_at: expected a datetime"),
+    (lambda row: [row], "a value of class list: it must be a NoteRow, or None"),
+    (lambda row: SECRET, "a value of class str"),
+    (lambda row: True, "a value of class bool"),
+    (lambda row: Written(text=SECRET), "a value of class Written"),
+    (_coroutine, "a coroutine: write `def`, not `async def`"),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), WRONG_ROWS, ids=range(len(WRONG_ROWS)))
+def test_a6_a_wrong_row_is_parked_as_its_events_dead_letter_and_other_rows_go_on(
+    make: Any, said: str
+) -> None:
+    rows, letters = folded(mistaken(make), commits_of(HISTORY))
+    (letter,) = letters
+    assert (letter.row, letter.event.version, letter.failure.error) == ("note-a", 3, "wrong row")
+    assert re.match(f"the fold of notes returned .*{said}", letter.failure.detail), letter.failure.detail
+    assert re.search(PLACE, letter.failure.detail)
+    assert SECRET not in letter.failure.detail
+    one, other = rows["default/note-a"], rows["default/note-b"]
+    assert (one["id"], one["score"], [parked.version for parked in parked_in(one)]) == ("note-a", 1, [3])
+    assert (other["score"], "_parked" in other) == (2, False)
+
+
+def _not_fitting(row: Any) -> Any:
+    return {**row, "score": str(row["score"])}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["note-a", "note-b"]),
+            st.sampled_from([Written(text="x"), Scored(by=1), Scored(by=WRONG)]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(0, 12), max_size=4),
+)
+def test_i8_wrong_rows_are_parked_alike_wherever_batches_are_cut(history: Any, cuts: list[int]) -> None:
+    """Also where the next event would have made the row right again."""
+    view = mistaken(_not_fitting)
+    commits = commits_of([(stream, [event]) for stream, event in history])
+    one_by_one, letters = folded(view, commits, range(len(commits)))
+    assert folded(view, commits, cuts) == (one_by_one, letters)
+
+
+def test_a_row_that_is_changed_in_place_is_a_changed_row() -> None:
+    def change(row: Any) -> Any:
+        row["text"] = "in place"
+        row["score"] += 10
+        return row
+
+    def apply(id: str, row: Any, event: RecordedEvent) -> Any:
+        return change(row) if event.payload == Scored(by=WRONG) else notes.view.apply(id, row, event)
+
+    rows, letters = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
+    assert (letters, rows["default/note-a"]["text"], rows["default/note-a"]["score"]) == ([], "in place", 12)
+
+
+def test_an_event_that_fails_half_way_leaves_its_row_as_it_was() -> None:
+    def apply(id: str, row: Any, event: RecordedEvent) -> Any:
+        if event.payload == Scored(by=WRONG):
+            row["text"] = "half-way"
+            return row["no such field"]
+        return notes.view.apply(id, row, event)
+
+    rows, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
+    assert fields(rows["default/note-a"])["text"] == "x"
+    assert letter.failure.error == "KeyError"
+    assert re.fullmatch(f"raised at {PLACE}", letter.failure.detail)
+
+
+@pytest.mark.parametrize("cuts", [[], [1, 2, 3]], ids=["at once", "one by one"])
+def test_what_a_row_holds_cannot_be_changed_in_place(cuts: list[int]) -> None:
+    def apply(id: str, row: Any, event: RecordedEvent) -> Any:
+        if event.payload == Scored(by=WRONG):
+            row["folded"].append(0)
+        return notes.view.apply(id, row, event)
+
+    rows, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY), cuts)
+    assert rows["default/note-a"]["folded"] == [1, 1]
+    assert letter.failure.error == "TypeError"
+    assert re.fullmatch(f"raised at {PLACE}", letter.failure.detail)
+
+
+def test_a_failure_inside_a_library_names_the_users_line_and_class() -> None:
+    def apply(id: str, row: Any, event: RecordedEvent) -> Any:
+        if event.payload == Scored(by=WRONG):
+            return Written.model_validate({"text": [SECRET]})
+        return notes.view.apply(id, row, event)
+
+    _, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
+    assert letter.failure.error == "ValidationError"
+    assert re.fullmatch(f"no valid Written, raised at {PLACE}", letter.failure.detail)
+
+
+def test_rows_of_older_code_are_folded_on_as_they_are() -> None:
+    """While a view is built anew its old rows are kept up to date, and these may lack what is new."""
+    commits = commits_of(HISTORY[:1])
+    (touched,) = touches(notes.view, commits).values()
+    row = Fold(notes.view, 1)(None, touched)
+    assert row is not None
+    older = {name: value for name, value in row.document.items() if name != "links"}
+    older |= {"colour": "red", "text": 7, "_position": 0}
+    after = Fold(notes.view, 1)(older, touched[1:])
+    assert after is not None
+    assert (after.letters, after.document["score"], after.document["colour"], after.document["text"]) == (
+        [], 2, "red", 7,
+    )  # fmt: skip
+    assert "links" not in after.document
+
+
+class Named(StrEnum):
+    """An id that is an Enum's."""
+
+    A = "note-a"
+
+
+async def _no_ids() -> Any:
+    return ()
+
+
+def keyed(ids: Any) -> tuple[dict[str, Any], list[Letter]]:
+    """The rows of a view whose key gives these ids for every score."""
+
+    def key(event: RecordedEvent) -> Any:
+        if not isinstance(event.payload, Scored):
+            return (event.stream,)
+        return ids() if callable(ids) else ids
+
+    return folded(replace(notes.view, key=key), commits_of([("note-a", [Written(text="x"), Scored(by=3)])]))
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ("note-a", r"a text, whose letters would be the ids: .* as in \(event.stream,\)"),
+        (Named.A, "a text, whose letters would be the ids"),
+        ("", "a text"),
+        (None, r"None: return a tuple of ids, \(\) where the event touches no row"),
+        (7, "a value of class int"),
+        (b"note-a", "a value of class bytes"),
+        ([7], "an id of class int: an id is a text"),
+        ([None], "an id of class NoneType"),
+        ([b"note-a"], "an id of class bytes"),
+        ([""], "an empty id"),
+        (["note-a", ""], "an empty id"),
+        (["a\0"], "an id with a NUL"),
+        (["a\ud800"], "an id with a NUL or half of a surrogate pair"),
+        (["x" * (MAX_ID_LENGTH + 1)], "an id of more than 1000 characters"),
+        ([["note-a"]], "an id of class list"),
+        (map(str, range(20_000)), "more than 10000 ids"),
+        (_no_ids, "a coroutine"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_a6_wrong_ids_are_parked_alone(ids: Any, said: str) -> None:
+    rows, (letter,) = keyed(ids)
+    assert rows.keys() == {"default/note-a", "/default/note-a@2"}
+    assert (letter.row, letter.failure.error) == (None, "wrong key")
+    assert re.match(f"the key of notes returned {said}", letter.failure.detail), letter.failure.detail
+    assert re.search(PLACE, letter.failure.detail)
+    assert rows["default/note-a"]["score"] == 0
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [("note-a",), ["note-a"], {"note-a"}, {"note-a": 1}, iter(["note-a"]), [Named.A], ["note-a", "note-a"]],
+)
+def test_any_iterable_of_texts_is_ids(ids: Any) -> None:
+    rows, letters = keyed(ids)
+    assert (letters, list(rows), rows["default/note-a"]["score"]) == ([], ["default/note-a"], 3)
+
+
+def test_letters_that_are_no_ascii_are_ids() -> None:
+    rows, letters = keyed(["Prüfung ✓"])
+    assert (letters, list(rows)) == ([], ["default/note-a"])
