@@ -13,6 +13,7 @@ from strawberry.types.field import StrawberryField
 from api.graphql.declare import declare, input_field, listed
 from api.graphql.scalars import INT, JSON
 from domain.kernel.field_types import (
+    ABSENT,
     FieldType,
     Kind,
     ListOf,
@@ -107,7 +108,7 @@ def _default(field: RecordField) -> Any:
     """The default that the schema shows, as it is stored; UNSET where it has none, or cannot show it."""
     if field.default_factory in (list, tuple, set, frozenset) and isinstance(field.type, ListOf):
         return []
-    if field.required or field.default is None or field.default_factory is not None:
+    if field.default in (None, ABSENT) or field.default_factory is not None:
         return strawberry.UNSET
     return _shown(field.type, field.default)
 

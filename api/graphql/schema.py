@@ -88,7 +88,10 @@ class SchemaBuilder:
             the_id if field.python_name == "id" else field for field in self._types.row_fields(view.row)
         ]
         fields.append(meta_field(view, self._types))
-        return declare(view.type_name, fields, view.description or None, interfaces=(self._interface,))
+        text, name = view.description or None, view.type_name
+        return self._types.claim(
+            name, view, lambda: declare(name, fields, text, interfaces=(self._interface,))
+        )
 
     def _shape(self, view: View[Any], row: Any) -> Shape:
         return Shape(view, row, filter_input(view, self._types), order_input(view, self._types))

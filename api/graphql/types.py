@@ -30,6 +30,7 @@ from domain.kernel.field_types import (
     record_type,
 )
 from domain.kernel.json_values import json_writer
+from projections.view import View
 
 
 class TypeMap:
@@ -54,7 +55,9 @@ class TypeMap:
         if name in self._declared:
             first, made = self._declared[name]
             if first != source:
-                raise DeclarationError(f"{first!r} and {source!r} would both be the GraphQL type {name}")
+                raise DeclarationError(
+                    f"{_source(first)} and {_source(source)} would both be the GraphQL type {name}"
+                )
             return made
         made = make()
         self._declared[name] = (source, made)
@@ -126,6 +129,13 @@ class TypeMap:
         self.typenames[name] = lambda value: by_value[value[declared.discriminator]]
         text = f"Told apart by `{to_camel_case(declared.discriminator)}`."
         return self.claim(name, declared, lambda: union(name, members, text))
+
+
+def _source(source: object) -> str:
+    """What a type is made from, for a message."""
+    if isinstance(source, View):
+        return f"view {source.name!r}"
+    return f"{source.__module__}.{source.__qualname__}" if isinstance(source, type) else repr(source)
 
 
 def union_name(declared: OneOf) -> str:

@@ -130,7 +130,7 @@ def _check_keys(document: dict[str, Any]) -> None:
         if "\0" in key:
             raise UnfitValue("a key must not have a NUL character")
     if "$ref" in document and "$id" in document:
-        raise UnfitValue("a dict must not have both $ref and $id as keys, which MongoDB takes for a link")
+        raise UnfitValue("an object must not have both $ref and $id as keys, which MongoDB takes for a link")
 
 
 def _one_of_encoder(union: OneOf) -> Convert:

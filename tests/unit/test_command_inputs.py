@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NotRequired, get_args
 from uuid import UUID
 
 import pytest
@@ -68,6 +68,7 @@ class Size(TypedDict):
     """How large it is."""
 
     width_in: float
+    unit: NotRequired[str]
 
 
 class Node(BaseModel):
@@ -224,6 +225,7 @@ def test_a8_an_input_of_every_type_is_read(name: str, literal: str, value: Any) 
         ("{prices: [1]}", ["input", "prices"]),
         ('{moments: {a_b: "now"}}', ["input", "moments", "a_b"]),
         ("{extra: {a_b: 1e999}}", ["input", "extra"]),
+        ('{moments: {_ref: "now"}}', ["input", "moments", "_ref"]),
         ('{checked: "bad"}', ["input", "checked"]),
         ('{id: "x"}', ["input", "id"]),
     ],
@@ -280,6 +282,10 @@ def test_a8_types_of_inputs() -> None:
         "}",
     ]
     assert print_type(SCHEMA.type_map["CardInput"]).splitlines()[-2:] == ["  holderName: String!", "}"]
+    assert print_type(SCHEMA.type_map["SizeInput"]).splitlines()[-3:-1] == [
+        "  widthIn: Float!",
+        "  unit: String",
+    ]
     assert print_type(SCHEMA.type_map["NodeInput"]).splitlines()[-3:-1] == [
         "  label: String!",
         "  parts: [NodeInput!] = []",

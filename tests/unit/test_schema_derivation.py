@@ -251,7 +251,7 @@ def test_the_domains_own_classes_stay_as_they_are() -> None:
 
 
 def test_two_views_that_claim_one_field_are_refused() -> None:
-    with pytest.raises(DeclarationError, match=r"Query\.lamp"):
+    with pytest.raises(DeclarationError, match=r"view 'lamps' and view 'others' .* Lamp"):
         derive(VIEW, replace(VIEW, name="others"))
 
 
@@ -263,6 +263,16 @@ def test_two_classes_that_claim_one_type_are_refused() -> None:
     Row.__annotations__["spot"] = TypedDict("Spot", {"size": int})  # type: ignore[operator]
     with pytest.raises(DeclarationError, match="Spot"):
         derive(VIEW, View("nights", "night", LAMPS, Row, by_stream, fold))
+
+
+def test_a_part_of_a_row_that_claims_the_type_of_a_view_is_refused() -> None:
+    class Row(TypedDict):
+        id: str
+        lamp: Any
+
+    Row.__annotations__["lamp"] = TypedDict("Lamp", {"size": float})  # type: ignore[operator]
+    with pytest.raises(DeclarationError, match="Lamp"):
+        derive(View("nights", "night", LAMPS, Row, by_stream, fold), VIEW)
 
 
 @pytest.mark.parametrize("annotation", [int | str, complex, set])
