@@ -277,19 +277,13 @@ class UnfitValue(NerveError):
         self.path = path
         self.owner = owner
 
-    def at(self, *steps: str | int) -> UnfitValue:
-        """The same error, seen from further outside."""
-        return UnfitValue(self.reason, (*steps, *self.path), self.owner)
-
-    def of(self, owner: str) -> UnfitValue:
-        """The same error with the class that declares the first field of the path."""
-        return UnfitValue(self.reason, self.path, owner)
+    def at(self, *steps: str | int, owner: str = "") -> UnfitValue:
+        """The same error seen from further outside, where `owner` declares the first step if it is given."""
+        return UnfitValue(self.reason, (*steps, *self.path), owner or self.owner)
 
     def __str__(self) -> str:
         place = self.owner
         for step in self.path:
-            if isinstance(step, int | DataKey):
-                place += f"[{step}]" if isinstance(step, int) else "[…]"
-            else:
-                place += f".{step}" if place else step
-        return f"{place}: {self.reason}" if place else self.reason
+            key = "…" if isinstance(step, DataKey) else step if isinstance(step, int) else None
+            place += f".{step}" if key is None else f"[{key}]"
+        return f"{place.removeprefix('.')}: {self.reason}" if place else self.reason

@@ -88,7 +88,7 @@ class EventCodec:
                 if (value := data.get(name)) is not None:
                     data[name] = encode(value)
         except UnfitValue as error:
-            raise error.at(name).of(self._event.__name__) from None
+            raise error.at(name, owner=self._event.__name__) from None
         return data
 
     def read(self, data: Mapping[str, Any]) -> Any:
@@ -109,7 +109,7 @@ class EventCodec:
                 try:
                     values[name] = decode(value)
                 except UnfitValue as error:
-                    raise error.at(name).of(self._event.__name__) from None
+                    raise error.at(name, owner=self._event.__name__) from None
         for name in self._fresh:
             if name not in data:
                 field = self._event.model_fields[name]
@@ -149,7 +149,7 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
             try:
                 values[name] = decode(values[name])
             except UnfitValue as error:
-                raise error.at(name).of(model.__name__) from None
+                raise error.at(name, owner=model.__name__) from None
     return event_codec(model).as_stored(model.model_validate(values))
 
 

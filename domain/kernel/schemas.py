@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jsonschema_rs import Draft202012, canonicalize
@@ -101,6 +102,37 @@ def event_schema(event: type[Event]) -> Schema:
     return {"$schema": DIALECT, **schema, "title": f"{event.type}, revision {event.revision}"}
 
 
+DATE, BINARY, DECIMAL = ({f"${name}": True} for name in ("date", "binary", "decimal"))
+"""What stands for a stored value that JSON has no type for."""
+
+STORED_FORMS: Mapping[str, Schema] = {
+    "date-time": {"const": DATE},
+    "binary": {"const": BINARY},
+    "base64": {"const": BINARY},
+    "decimal": {"const": DECIMAL},
+    "duration": {"type": "integer"},
+}
+"""The schemas of what is stored, by the format or encoding of the text that JSON has in its place."""
+
+
+def stored_schema(schema: Any) -> Any:
+    """The schema of stored values, with a mark in place of each value that JSON has no type for."""
+    if isinstance(schema, list):
+        return [stored_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "string":
+        form = schema.get("format") or schema.get("contentEncoding") or ""
+        if form in STORED_FORMS:
+            return STORED_FORMS[form]
+    # One mark stands for different values.
+    return {
+        key: stored_schema(value)
+        for key, value in schema.items()
+        if not (key == "uniqueItems" and value is True)
+    }
+
+
 def narrowings(old: Schema, new: Schema) -> list[str]:
     """What the old schema of an event allows and the new one does not, a few words for each field.
 
@@ -110,18 +142,26 @@ def narrowings(old: Schema, new: Schema) -> list[str]:
     found = [f"{name!r} is gone" for name in before if name not in after]
     must_be = [name for name in new.get("required", ()) if name not in old.get("required", ())]
     found += [f"{name!r} must be there now" for name in must_be]
+    found += _other_defaults(old, new)
+    if not found and _covers(new, old):
+        return []
     both = [name for name in before if name in after]
-    found += [
-        f"{name!r} was null by default, which was not stored, and would read as its new default"
-        for name in both
-        if _is_null_by_default(before[name])
-        and not _is_null_by_default(after[name])
-        and "default" in after[name]
-    ]
     found += [f"{name!r} allows less than before" for name in both if not _covers(after[name], before[name])]
-    if found or _covers(new, old):
-        return found
-    return ["it allows less than before"]
+    return found or ["it allows less than before"]
+
+
+def _other_defaults(old: Schema, new: Schema) -> list[str]:
+    """The fields of the event and of records in it that were left out when null, and would not read so."""
+    old_defs, new_defs = old.get("$defs", {}), new.get("$defs", {})
+    pairs = [(old, new), *((old_defs[name], new_defs[name]) for name in old_defs.keys() & new_defs.keys())]
+    return [
+        f"{name!r} was null by default, which was not stored, and would read as its new default"
+        for before, after in pairs
+        for name, field in before.get("properties", {}).items()
+        if _is_null_by_default(field)
+        and "default" in (later := after.get("properties", {}).get(name, {}))
+        and not _is_null_by_default(later)
+    ]
 
 
 def _is_null_by_default(field: Schema) -> bool:
@@ -135,5 +175,7 @@ def _fields(schema: Schema) -> dict[str, Schema]:
 
 
 def _covers(new: Schema, old: Schema) -> bool:
-    wide, narrow = (canonicalize(schema, draft=Draft202012, validate_formats=True) for schema in (new, old))
+    # By what is stored: a text is no Decimal, though JSON has a text for it.
+    stored = stored_schema(new), stored_schema(old)
+    wide, narrow = (canonicalize(schema, draft=Draft202012, validate_formats=True) for schema in stored)
     return wide == narrow or wide.covers(narrow) == Containment.YES

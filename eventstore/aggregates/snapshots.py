@@ -156,7 +156,7 @@ def _encode(state: Aggregate[Any, Any]) -> bytes | None:
             return encoded
         reason = "they do not come back equal"
     except UnfitValue as error:
-        reason = str(error.of(kind.__name__))
+        reason = str(error.at(owner=kind.__name__))
     logger.warning("states of %s have no snapshots: %s", kind.__name__, reason)
     return None
 

@@ -16,7 +16,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError, meta
 
 from domain.kernel import Catalog, Context, Event
 from domain.kernel.errors import ConfigurationError, DeclarationError
-from domain.kernel.schemas import Schema, event_schema, narrowings
+from domain.kernel.schemas import BINARY, DATE, DECIMAL, Schema, event_schema, narrowings, stored_schema
 
 FOLDER = "schemas"
 """The folder beside a context's aggregate in which its schemas are kept."""
@@ -119,19 +119,6 @@ def _orphans(events: Mapping[str, type[Event]], kept: Iterable[Shape]) -> Iterat
             yield f"there is a schema of {shape}, but {name} is at revision {events[shape.type].revision}"
 
 
-DATE, BINARY, DECIMAL = ({f"${name}": True} for name in ("date", "binary", "decimal"))
-"""What stands for a stored value that JSON has no type for."""
-
-STORED_FORMS: Mapping[str, Schema] = {
-    "date-time": {"const": DATE},
-    "binary": {"const": BINARY},
-    "base64": {"const": BINARY},
-    "decimal": {"const": DECIMAL},
-    "duration": {"type": "integer"},
-}
-"""The schemas of what is stored, by the format or encoding of the text that JSON has in its place."""
-
-
 class EventSchemas:
     """Checks stored events against the schemas of their revisions; about a microsecond an event."""
 
@@ -139,7 +126,7 @@ class EventSchemas:
         newest = {Shape(event.type, event.revision): event_schema(event) for event in catalog.events.values()}
         schemas = kept_schemas(catalog) | newest
         self._validators: dict[tuple[str, int], Draft202012Validator] = {
-            shape: Draft202012Validator(_marked(schema), mask="it") for shape, schema in schemas.items()
+            shape: Draft202012Validator(stored_schema(schema), mask="it") for shape, schema in schemas.items()
         }
 
     def violation(
@@ -158,20 +145,6 @@ class EventSchemas:
             if validator.is_valid(stored):
                 return None
         return "; ".join(map(_told, validator.iter_errors(_plain(stored)))) or None
-
-
-def _marked(schema: Any) -> Any:
-    """The schema of stored values, with a mark in place of each value that JSON has no type for."""
-    if isinstance(schema, list):
-        return [_marked(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("type") == "string":
-        form = schema.get("format") or schema.get("contentEncoding") or ""
-        if form in STORED_FORMS:
-            return STORED_FORMS[form]
-    # One mark stands for different values.
-    return {key: _marked(value) for key, value in schema.items() if key != "uniqueItems"}
 
 
 def _plain(value: Any) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import bson
 import pytest
@@ -144,6 +146,51 @@ def test_a_change_that_would_not_read_what_was_stored_needs_a_new_revision(
     with pytest.raises(DeclarationError, match=message):
         write_schemas(narrower)
     assert {path: path.read_bytes() for path in own_folder.iterdir()} == before
+
+
+class Optional(BaseModel):
+    note: str | None = None
+
+
+OTHER_STORED_FORM: list[tuple[Any, Any]] = [
+    (Decimal, str),
+    (str, Decimal),
+    (datetime, str),
+    (timedelta, str),
+    (timedelta, Decimal),
+    (bytes, str),
+    (int, Decimal),
+    (str, date),
+    (str, UUID),
+    (list[Decimal], list[str]),
+    (Optional, create_model("Optional", note=(str | None, "x"))),
+]
+SAME_STORED_FORM: list[tuple[Any, Any]] = [
+    (Decimal, Decimal | None),
+    (date, str),
+    (UUID, str),
+    (list[int], set[int]),
+    (set[Decimal], list[Decimal]),
+    (int, float),
+    (Optional, create_model("Optional", note=(str | None, ...))),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), OTHER_STORED_FORM, ids=range(len(OTHER_STORED_FORM)))
+def test_a_type_that_is_stored_otherwise_needs_a_new_revision(own_folder: Path, before: Any, after: Any):
+    write_schemas(catalog_of(changed({"more": (before, ...)})))
+    (told,) = problems(catalog_of(changed({"more": (after, ...)})))
+    assert "Declare it with revision=2" in told
+
+
+@pytest.mark.parametrize(("before", "after"), SAME_STORED_FORM, ids=range(len(SAME_STORED_FORM)))
+def test_a_type_that_reads_what_another_stored_needs_only_its_schema(
+    own_folder: Path, before: Any, after: Any
+):
+    write_schemas(catalog_of(changed({"more": (before, ...)})))
+    wider = catalog_of(changed({"more": (after, ...)}))
+    write_schemas(wider)
+    assert problems(wider) == []
 
 
 @pytest.mark.parametrize("changes", WIDER, ids=[",".join(changes) for changes in WIDER])
