@@ -197,10 +197,12 @@ def test_a_listed_origin_gets_its_preflight_and_its_headers(
             "origin": origin,
             "access-control-request-method": "POST",
             "access-control-request-headers": "content-type,x-graphql-event-stream-token",
+            "access-control-request-private-network": "true",
         }
         preflight = served.http.options("/graphql", headers=asked)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == origin
+        assert preflight.headers["access-control-allow-private-network"] == "true"
         assert preflight.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
         assert {"POST", "PUT", "DELETE"} <= set(preflight.headers["access-control-allow-methods"].split(", "))
         answer = served.http.post("/graphql", json=CREATE, headers={"origin": origin})
