@@ -68,6 +68,10 @@ def _of_model(python: type[BaseModel]) -> Iterator[DeclaredField]:
         raise DeclarationError(
             f"{python.__name__} allows fields that it does not declare; use a dict for them"
         )
+    if not python.__pydantic_complete__ and not python.model_rebuild(raise_errors=False):
+        raise DeclarationError(
+            f"{python.__name__} has a field whose type is named, but is nowhere in its module"
+        )
     for name, field in python.model_fields.items():
         if field.alias or field.validation_alias or field.serialization_alias:
             raise DeclarationError(
@@ -82,6 +86,11 @@ def _of_dataclass(python: Any) -> Iterator[DeclaredField]:
     if python.__eq__ is object.__eq__:
         raise DeclarationError(f"{python.__name__} is a dataclass with eq=False; leave that out")
     hints = _hints(python)
+    for name, hint in hints.items():
+        if isinstance(hint, dataclasses.InitVar):
+            raise DeclarationError(
+                f"{python.__name__}.{name} is an InitVar, which is not kept; make it a field"
+            )
     for field in dataclasses.fields(python):
         if not field.init:
             raise DeclarationError(

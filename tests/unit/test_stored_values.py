@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag
@@ -108,6 +108,16 @@ class Computed:
     x: int = field(init=False, default=0)
 
 
+@dataclass
+class Initial:
+    x: InitVar[int]
+    y: int = 0
+
+
+class Unresolved(BaseModel):
+    x: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+
 class Plain:
     pass
 
@@ -149,6 +159,8 @@ REFUSED: list[tuple[Any, str]] = [
     (Aliased, "Aliased.point has an alias"),
     (Open, "Open allows fields that it does not declare"),
     (Rooted, "Rooted is a RootModel; use the type that it holds"),
+    (Initial, r"Initial\.x is an InitVar, which is not kept; make it a field"),
+    (Unresolved, "Unresolved has a field whose type is named, but is nowhere in its module"),
     (Unequal, "Unequal is a dataclass with eq=False"),
     (Computed, r"Computed.x is no argument of its class \(init=False\)"),
     (Deep, "Deep.inner: complex is not a type that can be stored"),
