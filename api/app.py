@@ -39,10 +39,10 @@ PAGES = ("/", "/graphiql", "/graphiql/")
 HEALTH = ("/healthz", "/readyz")
 
 
-def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
+def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = False) -> Starlette:
     """The application; it opens its nerve when the server starts it, and closes it at the end.
 
-    `access` decides who comes in.
+    `access` decides who comes in. With `explain` clients see what failed inside: see `failure`.
     """
 
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
@@ -52,7 +52,9 @@ def create_app(settings: Settings, access: Access = OPEN) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_nerve(settings) as nerve:
             admissions = Admissions(access, now, settings.max_sockets_per_subject)
-            executor = Executor(build_schema(nerve.catalog, nerve.views), _documents(settings))
+            executor = Executor(
+                build_schema(nerve.catalog, nerve.views), _documents(settings), explain=explain
+            )
             app.state.nerve = nerve
             streams = Streams(
                 admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets

@@ -227,13 +227,17 @@ def load_settings() -> Settings:
         raise ConfigurationError(f"the settings are wrong: {wrong}") from None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach what listens on the host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def check_exposure(settings: Settings) -> None:
     """Raises ConfigurationError where strangers could reach an API that asks nobody who they are."""
-    try:
-        loopback = ip_address(settings.host).is_loopback
-    except ValueError:
-        loopback = settings.host == "localhost"
-    if not loopback and not settings.insecure_open:
+    if not is_loopback(settings.host) and not settings.insecure_open:
         raise ConfigurationError(
             f"host {settings.host} is not a loopback address and there is no authentication; "
             "set NERVE_INSECURE_OPEN=yes if everyone who can reach it may do everything"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from domain.kernel.errors import ConfigurationError, NerveError
 
@@ -11,14 +12,23 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line. A refusal is one sentence, with exit code 2 for wrong settings, else 1."""
-    try:
-        # Loading all of nerve takes a moment, in which a Ctrl-C is to end it as at any other.
-        from api.cli.app import app
+    """Run the command line."""
+    run(_app)
 
-        app()
+
+def run(command: Callable[[], None]) -> None:
+    """Run a command. A refusal is one sentence, with exit code 2 for wrong settings, else 1."""
+    try:
+        command()
     except NerveError as error:
         print(f"nerve: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _app() -> None:
+    # Loading all of nerve takes a moment, in which a Ctrl-C is to end it as at any other.
+    from api.cli.app import app
+
+    app()

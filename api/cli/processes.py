@@ -14,7 +14,7 @@ from api.servers import web
 from api.servers.address import listen
 from api.servers.folder import Instance, connected
 from api.servers.supervisor import DEV_ORIGINS, Supervisor
-from api.settings import Settings, check_exposure, load_settings
+from api.settings import Settings, check_exposure, is_loopback, load_settings
 
 
 def dev() -> None:
@@ -44,10 +44,22 @@ def _listed(settings: Settings) -> str:
 
 def serve() -> None:
     """Serve the API; it needs MongoDB, Redis, and a `nerve worker` beside it."""
+    _serve(explain=False)
+
+
+def serve_development() -> None:
+    """Serve the API as `serve` does, for the author of contexts: errors inside are explained to clients.
+
+    Only `nerve dev` starts this. Beyond loopback nothing is explained: others could read it.
+    """
+    _serve(explain=True)
+
+
+def _serve(*, explain: bool) -> None:
     settings = _settings()
     check_exposure(settings)
     with listen(settings.host, settings.port) as listener:
-        uvloop.run(web.serve(settings, listener))
+        uvloop.run(web.serve(settings, listener, explain=explain and is_loopback(settings.host)))
 
 
 def worker() -> None:

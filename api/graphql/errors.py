@@ -10,13 +10,22 @@ from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.wording import client_words
-from domain.kernel.errors import ConfigurationError, DataKey, DeclarationError, NerveError, ValidationFailed
+from domain.kernel.errors import (
+    ConfigurationError,
+    ContextFault,
+    DataKey,
+    DeclarationError,
+    NerveError,
+    UnfitValue,
+    ValidationFailed,
+)
 from domain.kernel.middleware import trace
+from domain.kernel.places import user_place
 
 logger = logging.getLogger(__name__)
 
-_OWN = (ConfigurationError, DeclarationError)
-"""Errors for those who run nerve, not for its clients."""
+_OWN = (ConfigurationError, ContextFault, DeclarationError, UnfitValue)
+"""Errors for those who run nerve or write contexts, not for its clients."""
 
 
 class UnwritableValue(Exception):
@@ -27,10 +36,11 @@ class UnwritableValue(Exception):
         super().__init__(f"what is stored for this field cannot be written as {type_name}{wide}")
 
 
-def failure(error: GraphQLError) -> dict[str, Any]:
+def failure(error: GraphQLError, *, explain: bool = False) -> dict[str, Any]:
     """An error of an operation that ran, as a response carries it.
 
     What nerve did not raise on purpose is logged and masked; the trace id leads from the one to the other.
+    With `explain`, for the author of a context, it is not masked and names the line of the author's code.
     """
     cause = _cause(error)
     if isinstance(cause, ValidationFailed):
@@ -40,7 +50,7 @@ def failure(error: GraphQLError) -> dict[str, Any]:
     elif isinstance(cause, GraphQLError):
         body = _body(client_words(cause.message), ValidationFailed.code)
     else:
-        body = _masked(cause)
+        body = _masked(cause, explain=explain)
     return _located(body, error)
 
 
@@ -78,8 +88,24 @@ def _cause(error: GraphQLError) -> Exception:
     return cause
 
 
-def _masked(cause: Exception) -> dict[str, Any]:
+def _masked(cause: Exception, *, explain: bool) -> dict[str, Any]:
     trace_id = trace.get() or uuid4().hex
     logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
+    if explain:
+        return _explained(cause, trace_id)
     what = str(cause) if isinstance(cause, UnwritableValue) else "something went wrong inside"
     return _body(f"{what}; the operator finds it under the trace id", NerveError.code, traceId=trace_id)
+
+
+def _explained(cause: Exception, trace_id: str) -> dict[str, Any]:
+    """The body for an author. A `ContextFault` says itself where it is; what it was raised for follows."""
+    raised = cause.__cause__ if isinstance(cause, ContextFault) and cause.__cause__ else cause
+    name, text, place = type(raised).__name__, str(raised), user_place(raised)
+    exception = {"type": name, "message": text, "place": place}
+    if not isinstance(cause, ContextFault):
+        message = f"{name}: {text} (raised at {place})"
+    elif raised is cause:
+        message, exception = text, {"type": name, "message": text}
+    else:
+        message = f"{cause}: {text}"
+    return _body(message, NerveError.code, traceId=trace_id, exception=exception)

@@ -95,8 +95,9 @@ class Supervisor:
         if "allowed_origins" not in settings.model_fields_set:
             environment["NERVE_ALLOWED_ORIGINS"] = ",".join(DEV_ORIGINS)
         self._say("starting the API and a worker")
-        for name, command in (("the API", "serve"), ("the worker", "worker")):
-            program = [sys.executable, "-m", "api.cli", command]
+        programs = {"the API": ["api.cli.development"], "the worker": ["api.cli", "worker"]}
+        for name, module in programs.items():
+            program = [sys.executable, "-m", *module]
             self._processes.append(Child(name, program, environment=environment, keep=[lock]))
         self._await_ready(reachable(settings.host), port)
         return instance

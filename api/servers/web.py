@@ -34,12 +34,14 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def opened(settings: Settings, access: Access = OPEN) -> AsyncIterator[uvicorn.Server]:
+async def opened(
+    settings: Settings, access: Access = OPEN, *, explain: bool = False
+) -> AsyncIterator[uvicorn.Server]:
     """The server of an API that is open, to be run inside; raises what opening nerve raises.
 
-    `access` decides who comes in.
+    `access` decides who comes in; `explain`: see `create_app`.
     """
-    app = create_app(settings, access)
+    app = create_app(settings, access, explain=explain)
     # uvicorn would only log what goes wrong in there, with its traceback.
     async with app.router.lifespan_context(app):
         yield Server(
@@ -58,9 +60,9 @@ async def opened(settings: Settings, access: Access = OPEN) -> AsyncIterator[uvi
         )
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
+async def serve(settings: Settings, listener: socket.socket, *, explain: bool = False) -> None:
     """Serve the API on `listener` until SIGINT or SIGTERM; raises what opening nerve raises."""
-    async with opened(settings) as server:
+    async with opened(settings, explain=explain) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal again when it has served, and nerve is still to be closed then.
             signal.signal(number, lambda _number, _frame: None)

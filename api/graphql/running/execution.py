@@ -111,11 +111,15 @@ class Stream:
 class Executor:
     """Prepares and runs operations.
 
-    A text is parsed and validated once; the valid documents used last are kept.
+    A text is parsed and validated once; the valid documents used last are kept. With `explain` errors inside
+    are not masked: see `failure`.
     """
 
-    def __init__(self, schema: GraphQLSchema, persisted: PersistedDocuments | None = None) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, persisted: PersistedDocuments | None = None, *, explain: bool = False
+    ) -> None:
         self.schema = schema
+        self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
         self._documents: Lru[str, Document] = Lru(CACHED_DOCUMENTS)
@@ -144,7 +148,8 @@ class Executor:
         beside = bound.context_value.errors
         if beside:
             done = ExecutionResult(done.data, [*(done.errors or ()), *beside])
-        return _completed(done, keep_data=prepared.kind is OperationType.MUTATION)
+        keep_data = prepared.kind is OperationType.MUTATION
+        return _completed(done, keep_data=keep_data, explain=self._explain)
 
     def subscribe(self, prepared: Prepared, context: RequestContext) -> Stream:
         """A subscription that begins; raises Refused where it cannot."""
@@ -208,7 +213,7 @@ async def _awaited(outcome: Awaitable[ExecutionResult]) -> Result:
     return _completed(await outcome)
 
 
-def _completed(outcome: ExecutionResult, *, keep_data: bool = False) -> Result:
+def _completed(outcome: ExecutionResult, *, keep_data: bool = False, explain: bool = False) -> Result:
     """Return the response to an execution.
 
     Too many rows take the data of the whole response: which rows there are is arbitrary. With `keep_data`
@@ -221,7 +226,7 @@ def _completed(outcome: ExecutionResult, *, keep_data: bool = False) -> Result:
             for error in errors:
                 if isinstance(error.original_error, TooManyRows):
                     return {"data": None, "errors": [failure(error)]}
-        result["errors"] = [failure(error) for error in errors]
+        result["errors"] = [failure(error, explain=explain) for error in errors]
     return result
 
 
