@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -97,7 +97,11 @@ class Refolder:
         await self._letters.record(generation, letters)
         with unavailable_if_down():
             await write(self._rows, writes)
-        await self._letters.settle(generation, self._rows, keys)
+        await self.settle(tenant, generation, folds)
+
+    async def settle(self, tenant: str, generation: int, rows: Iterable[str]) -> None:
+        """Remove the letters of these rows whose events are parked in them no longer. Raises Unavailable."""
+        await self._letters.settle(generation, self._rows, [row_key(tenant, row) for row in rows])
 
 
 def place_of(key: str) -> int:

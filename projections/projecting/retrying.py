@@ -64,6 +64,9 @@ class Retrier:
         if row is not None and (order.drop or _concerns(row, order.name, position)):
             folds = await self._refolder.again(tenant, stored, position)
             await self._refolder.put(tenant, position, generation, folds)
+        elif self._refolder.owns(tenant, order.row):
+            # Another projector has folded the event meanwhile, so only its letter is left.
+            await self._refolder.settle(tenant, generation, [order.row])
 
     async def _of_unknown_rows(self, tenant: str, order: Order, position: int, generation: int) -> None:
         """Where it is known by now which rows the event touches, they are told anew before it waits no more.
