@@ -50,8 +50,12 @@ def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts
     try:
         return tuple([event.as_stored() for event in events])
     except UnfitValue as error:
-        returned = f"returned an event that cannot be stored ({error})"
-        raise _wrong_decision(kind, command, returned) from None
+        raise unstorable(kind, command, error) from None
+
+
+def unstorable(kind: type[Any], command: Command, error: UnfitValue) -> ContextFault:
+    """The fault of an aggregate that decides on an event with a value that cannot be stored."""
+    return _wrong_decision(kind, command, f"returned an event that cannot be stored ({error})")
 
 
 def _gathered(kind: type[Any], command: Command, returned: Any) -> Sequence[Event]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
-from domain.kernel.checking import decided, fitted, target_of
+from domain.kernel.checking import decided, fitted, target_of, unstorable
 from domain.kernel.command import Command, Envelope
 from domain.kernel.conflicts import MOST_SINCE, refuse
 from domain.kernel.context import Catalog, holds_personal_data
@@ -21,6 +21,7 @@ from domain.kernel.errors import (
     InvariantViolated,
     NerveError,
     NotFound,
+    UnfitValue,
     ValidationFailed,
 )
 from domain.kernel.event import Event
@@ -192,13 +193,16 @@ class Decider:
     def commit(
         self, envelope: Envelope, target: Target, decision: Decision, follows: str | None
     ) -> NewCommit:
-        """The decision's events as they are to be stored, or that there were none."""
+        """The decision's events as they are to be stored, or that there were none.
+
+        Raises ContextFault where one of them cannot be stored.
+        """
         return NewCommit(
             tenant=target.tenant,
             stream=target.stream,
             category=target.kind.category,
             expected=decision.basis.version,
-            events=tuple(NewEvent(self._ids("evt"), event) for event in decision.events),
+            events=self._new_events(envelope.command, target, decision),
             command_id=target.command_id,
             command=type(envelope.command).__name__,
             correlation=envelope.correlation or target.command_id,
@@ -211,6 +215,12 @@ class Decider:
             digest=self._storable_digest(envelope, target, decision),
             run=None if decision.events else self._ids("run"),
         )
+
+    def _new_events(self, command: Command, target: Target, decision: Decision) -> tuple[NewEvent, ...]:
+        try:
+            return tuple([NewEvent(self._ids("evt"), event) for event in decision.events])
+        except UnfitValue as error:
+            raise unstorable(target.kind, command, error) from None
 
     def _storable_digest(self, envelope: Envelope, target: Target, decision: Decision) -> bytes | None:
         """The digest, unless it might be of personal data and could not be sealed with that of an event.

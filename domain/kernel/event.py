@@ -46,7 +46,7 @@ class Event(BaseModel):
         return event_codec(type(self)).write(self)
 
     def as_stored(self) -> Self:
-        """The event as it will be read: its datetimes in UTC, with milliseconds. Raises as `to_data` does."""
+        """The event as it will be read: its datetimes in UTC, with milliseconds. May raise as `to_data`."""
         return event_codec(type(self)).as_stored(self)
 
     @classmethod

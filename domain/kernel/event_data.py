@@ -124,9 +124,11 @@ class EventCodec:
         return event
 
     def as_stored(self, event: M) -> M:
-        """The event as it will be read: its datetimes in UTC and milliseconds. Raises as `write` does."""
-        data = self.write(event)
-        return self.read(data) if self._holds_datetimes else event
+        """The event as it will be read: its datetimes in UTC and milliseconds.
+
+        Raises UnfitValue for a datetime that cannot be stored, and may do so for other values.
+        """
+        return self.read(self.write(event)) if self._holds_datetimes else event
 
 
 @cache
