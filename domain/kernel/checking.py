@@ -40,9 +40,9 @@ def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts
         events = state.decide(command, facts)
         if type(events) is not list and type(events) is not tuple:
             events = _gathered(kind, command, events)
-    except (NerveError, MemoryError):
-        raise
     except Exception as error:
+        if isinstance(error, NerveError | MemoryError) and not isinstance(error, UnfitValue):
+            raise
         raise raised(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
     for event in events:
         if type(event) not in declared:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from traceback import extract_tb
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +12,7 @@ from pydantic import ValidationError
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.event_data import validated
+from domain.kernel.places import definition_place, user_place
 
 Data = Mapping[str, Any]
 
@@ -76,9 +75,12 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
         try:
             data = step.function(MappingProxyType(data))
         except Exception as error:
-            place = extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            failed = f"the upcaster from revision {step.revision} raised {type(error).__name__} at {where}"
+            failed = f"{type(error).__name__} at {user_place(error)}"
+            failed = f"the upcaster from revision {step.revision} raised {failed}"
+            return Unreadable(Cause.UPCASTER_FAILED, failed)
+        if not isinstance(data, Mapping):
+            returned = f"a value of class {type(data).__name__} ({definition_place(step.function)})"
+            failed = f"the upcaster from revision {step.revision} returned {returned}; it must return a dict"
             return Unreadable(Cause.UPCASTER_FAILED, failed)
     try:
         return validated(event, data)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.kernel import Commit, Event, RecordedEvent
+from domain.kernel.errors import DeclarationError
 from projections.projecting.dead_letters import Letter
 from projections.projecting.folding import Fold, touches
 from projections.projecting.parking import MAX_ID_LENGTH, parked_in
@@ -280,3 +281,10 @@ def test_any_iterable_of_texts_is_ids(ids: Any) -> None:
 def test_letters_that_are_no_ascii_are_ids() -> None:
     rows, letters = keyed(["Prüfung ✓"])
     assert (letters, list(rows)) == ([], ["default/note-a"])
+
+
+@pytest.mark.parametrize("name", ["key", "apply"])
+def test_a_view_with_an_asynchronous_function_is_refused(name: str) -> None:
+    changes: Any = {name: _coroutine}
+    with pytest.raises(DeclarationError, match=f"{name} of view 'notes' is asynchronous; .* write `def`"):
+        replace(notes.view, **changes)

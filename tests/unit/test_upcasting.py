@@ -131,7 +131,13 @@ LETTER = {"recipient": "Ada", "text": "Hello"}
         ("letter.burnt", 1, LETTER, Cause.UNKNOWN_TYPE, "no registered context"),
         ("letter.sent", 4, LETTER, Cause.NEWER_REVISION, "knows up to 3"),
         ("letter.sent", 0, LETTER, Cause.UPCASTER_FAILED, "count from 1"),
-        ("letter.sent", 1, {}, Cause.UPCASTER_FAILED, r"revision 1 raised KeyError at upcasters\.py:\d+"),
+        (
+            "letter.sent",
+            1,
+            {},
+            Cause.UPCASTER_FAILED,
+            r"revision 1 raised KeyError at tests/letters/upcasters\.py:\d+",
+        ),
         ("letter.sent", 1, {"recipient": "Ada"}, Cause.DOES_NOT_FIT, "text: missing"),
         ("letter.sent", 1, {**LETTER, "cc": "Bob"}, Cause.DOES_NOT_FIT, "cc: extra_forbidden"),
         ("letter.sent", 2, {**LETTER, "recipients": 7}, Cause.DOES_NOT_FIT, "recipients: list_type"),
@@ -151,7 +157,7 @@ def test_the_reason_does_not_tell_the_data():
     catalog = with_upcasters(failing(ValueError("no such person: Ada Lovelace")), sent_2)
     unreadable = catalog.read("letter.sent", 1, LETTER)[3]
     assert unreadable is not None
-    assert "ValueError at test_upcasting.py" in unreadable.detail
+    assert "ValueError at tests/unit/test_upcasting.py" in unreadable.detail
     assert "Ada" not in unreadable.detail
     misfit = read(2, {"recipients": {"name": "Ada Lovelace"}, "text": "Hello"})[3]
     assert misfit is not None
@@ -169,3 +175,14 @@ def test_an_upcaster_that_changes_what_it_is_given_fails_and_changes_nothing():
     assert unreadable is not None
     assert unreadable.cause == Cause.UPCASTER_FAILED
     assert data == LETTER
+
+
+@pytest.mark.parametrize("returned", [None, [], "text", 7])
+def test_an_upcaster_that_returns_no_mapping_is_named_with_its_place(returned: Any):
+    step = Upcaster("letter.sent", 1, lambda data: returned)
+    unreadable = with_upcasters(step, sent_2).read("letter.sent", 1, LETTER)[3]
+    assert unreadable is not None
+    assert unreadable.cause == Cause.UPCASTER_FAILED
+    kind = type(returned).__name__
+    said = rf"revision 1 returned a value of class {kind} \(tests/unit/test_upcasting\.py:\d+\)"
+    assert re.search(said, unreadable.detail), unreadable.detail
