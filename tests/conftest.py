@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -35,8 +36,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+MEMORY = Path("/dev/shm")
+"""Storage in memory: mongod waits for the disk at each write, and no test needs what outlives the machine."""
+
+ENOUGH_MEMORY = 6_000_000_000
+"""Bytes that must be free there."""
+
+
+def use_memory() -> None:
+    """Keep temporary files, which the data of all servers is among, in memory where there is enough of it."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
+        tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run's servers in its first process; the workers are handed their addresses."""
+    use_memory()
     # pymongo's asyncio client leaves a socket to the collector when it is cancelled while it connects.
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
     if config.option.driver:
