@@ -42,8 +42,9 @@ class EventCodec:
             if not field.is_none_by_default and allows_none(field.type)
         }
         self._texts = [name for name, field in record.fields.items() if is_text(field.type)]
+        # Checked again, though pydantic has: `model_copy(update=...)` and `model_construct` go past it.
         encoders = {
-            name: encoder(field.type, validated=isinstance(without_none(field.type), Scalar))
+            name: None if is_text(field.type) else encoder(field.type)
             for name, field in record.fields.items()
         }
         decoders = {name: decoder(field.type) for name, field in record.fields.items()}
@@ -81,9 +82,9 @@ class EventCodec:
         try:
             for name in self._texts:
                 text = data.get(name)
-                # Nearly always; what pydantic lets pass as a text may be no Unicode.
-                if text is not None and not text.isascii():
-                    encode_text(text)
+                # An ASCII text, as nearly always, needs no more; what pydantic takes may be no Unicode.
+                if text is not None and (type(text) is not str or not text.isascii()):
+                    data[name] = encode_text(text)
             for name, encode in self._encoders:
                 if (value := data.get(name)) is not None:
                     data[name] = encode(value)
@@ -156,7 +157,7 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
 
 
 def without_none(type: FieldType) -> FieldType:
-    """The type itself, or what an optional one is beside None."""
+    """The type itself, or what an optional type is without None."""
     return type.inner if isinstance(type, OptionalOf) else type
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from domain.kernel import Aggregate, Catalog, Cause, Context, CreateCommand, Event, Facts, Unreadable
+from domain.kernel import Aggregate, Catalog, Cause, Context, CreateCommand, Event, Facts, Json, Unreadable
 from domain.kernel.errors import UnfitValue
 
 
@@ -24,6 +24,17 @@ class Sampled(Event, type="test.sampled"):
     count: int = 3
     tags: list[str] = []  # noqa: RUF012 (what pydantic copies for each event)
     marks: dict[str, int] = Field(default_factory=dict)
+
+
+class Scored(Event, type="test.scored"):
+    """Fields of which pydantic checks all that can be stored."""
+
+    name: str
+    note: str | None = None
+    is_open: bool = False
+    seal: bytes = b""
+    state: Literal["new", "old"] = "new"
+    extra: Json = None
 
 
 class Sample(CreateCommand):
@@ -73,3 +84,21 @@ def test_what_one_event_has_by_default_is_not_anothers() -> None:
     assert isinstance(second, Sampled)
     assert first.tags is not second.tags
     assert first.marks is not second.marks
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("name", b"a", "expected a text, not a value of class bytes"),
+        ("name", 5, "expected a text, not a value of class int"),
+        ("note", ["a"], "expected a text, not a value of class list"),
+        ("is_open", "yes", "expected true or false, not a value of class str"),
+        ("seal", "text", "expected bytes, not a value of class str"),
+        ("state", "typo", "expected one of 'new', 'old'"),
+        ("extra", {"now": float("inf")}, ""),
+    ],
+)
+def test_a_copy_that_pydantic_did_not_validate_is_not_stored(name: str, value: Any, reason: str) -> None:
+    event = Scored(name="a").model_copy(update={name: value})
+    with pytest.raises(UnfitValue, match=f"^Scored\\.{name}.*{reason}"):
+        event.to_data()
