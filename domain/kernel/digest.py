@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from domain.kernel.command import Command
 
@@ -88,9 +89,17 @@ def _model(model: BaseModel) -> bytes:
     given = {
         name: value
         for name in model.model_fields_set
-        if (value := getattr(model, name)) != declared[name].default
+        if not _is_default(value := getattr(model, name), declared[name], model)
     }
     return _part(kind.__name__.encode(), _object(given))
+
+
+def _is_default(value: Any, field: FieldInfo, model: BaseModel) -> bool:
+    default = field.default
+    if field.default_factory is not None:
+        default = field.get_default(call_default_factory=True, validated_data=model.__dict__)
+    # True equals 1 in Python, and is other content.
+    return bool(value == default) and _encoded(value) == _encoded(default)
 
 
 def _number(value: float | Decimal) -> bytes:

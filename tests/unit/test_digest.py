@@ -53,6 +53,13 @@ class Paint(CreateCommand):
     more: Json = None
 
 
+class Label(CreateCommand):
+    """Label something."""
+
+    words: list[str] = Field(default_factory=list)
+    extra: Json = 1
+
+
 def digest(command: Command) -> bytes:
     return command_digest(KEY, command)
 
@@ -137,9 +144,10 @@ def test_the_command_itself_counts_and_nobody_guesses_without_the_key() -> None:
     assert command_digest(b"another key", Paint(title="a")) != digest(Paint(title="a"))
 
 
+keys = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=2)
 json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=6,
 )
 
@@ -157,3 +165,11 @@ def same(one: object, other: object) -> bool:
 def test_digests_are_equal_where_contents_are(one: object, other: object) -> None:
     first, second = Paint(more=one), Paint(more=other)
     assert (digest(first) == digest(second)) == same(one, other)
+
+
+def test_a_default_that_is_made_anew_does_not_count_either() -> None:
+    assert digest(Label()) == digest(Label(words=[])) != digest(Label(words=["a"]))
+
+
+def test_a_default_counts_as_other_content_where_python_takes_both_for_equal() -> None:
+    assert digest(Label()) == digest(Label(extra=1)) != digest(Label(extra=True))
