@@ -7,15 +7,19 @@ from typing import Any, cast
 
 import pytest
 from graphql import execute, parse, validate
+from pydantic import BaseModel, Field
 
 from api.access.callers import ANYONE
 from api.composition import load_views
 from api.graphql.context import RequestContext, Services
 from api.graphql.errors import failure
+from api.graphql.fields.inputs import read_command
 from api.graphql.running.execution import Executor, Refused
 from api.graphql.running.operation import Operation
 from api.graphql.schema import build_schema
 from api.settings import Settings
+from domain.kernel import CreateCommand
+from domain.kernel.errors import ValidationFailed
 from tests.unit.test_absent_and_null import received
 
 SCHEMA = build_schema(*load_views(Settings()))
@@ -119,3 +123,24 @@ def test_c7_a_variable_that_is_not_given_leaves_its_key_out_of_json() -> None:
         "level": "HIGH",
         "f": None,
     }
+
+
+class Part(BaseModel):
+    """A part, and those that it is made of."""
+
+    parts: dict[str, Part] = Field(default_factory=dict)
+
+
+class Assemble(CreateCommand):
+    """Assemble parts, which are JSON for clients, whose depth GraphQL does not bound."""
+
+    parts: dict[str, Part] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize("depth", [60, 150, 450])
+def test_values_that_are_nested_too_deeply_are_refused(depth: int) -> None:
+    value: dict[str, Any] = {"parts": {}}
+    for _ in range(depth):
+        value = {"parts": {"a": value}}
+    with pytest.raises(ValidationFailed, match="deep"):
+        read_command(Assemble, value, "input")

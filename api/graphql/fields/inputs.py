@@ -47,6 +47,8 @@ def read_command(command: type[C], data: Mapping[str, Any], *prefix: str) -> C:
     try:
         values = data if read is None else read(data)
         return command.model_validate(values)
+    except RecursionError:
+        raise _refusal("the values are nested too deeply", prefix) from None
     except UnfitValue as error:
         raise _refusal(error.reason, (*prefix, *error.path)) from None
     except ValidationError as error:
