@@ -42,7 +42,7 @@ HEALTH = ("/healthz", "/readyz")
 def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = False) -> Starlette:
     """The application; it opens its nerve when the server starts it, and closes it at the end.
 
-    `access` decides who comes in. With `explain` clients see what failed inside: see `failure`.
+    `access` authenticates requests. With `explain` clients see internal errors: see `failure`.
     """
 
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)

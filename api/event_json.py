@@ -29,7 +29,7 @@ def event_json(event: RecordedEvent, rename: Rename | None = None) -> Mapping[st
 def _writer(kind: type[Event], rename: Rename | None) -> Write | None:
     """The writer of the class; None where the encoder of responses needs no declaration.
 
-    A duration is stored as a number, and only its declaration tells that it is one.
+    A duration is stored as a number, and only its declaration shows that it is one.
     """
     record = record_type(kind)
     return json_writer(record, rename) if rename or holds_kind(record, Kind.DURATION) else None

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     port: int = Field(8321, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Names of this server beside localhost, addresses and `host`; *: any, also strangers'.",
+        description="Host names of this server, in addition to localhost, addresses and `host`; *: any name.",
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of other web pages that may use the API, as https://app.example; *: all."
@@ -236,7 +236,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_exposure(settings: Settings) -> None:
-    """Raises ConfigurationError where strangers could reach an API that asks nobody who they are."""
+    """Raise ConfigurationError where other machines could reach an API that has no authentication."""
     if not is_loopback(settings.host) and not settings.insecure_open:
         raise ConfigurationError(
             f"host {settings.host} is not a loopback address and there is no authentication; "

@@ -19,7 +19,7 @@ KERNEL = "domain"
 KERNEL_MODULES = "domain.kernel."
 
 FOUNDATION = frozenset({"domain", "domain.kernel", "projections", "projections.links", "projections.view"})
-"""Modules of nerve that contexts and views are declared with, beside those of the kernel."""
+"""Modules of nerve that contexts and views are declared with, in addition to those of the kernel."""
 
 SEPARATOR = "."
 
@@ -48,7 +48,7 @@ def code_fingerprint(made: str, modules: Iterable[str], aside: frozenset[Argumen
 def same_fold(one: str, other: str) -> bool:
     """Whether what has these fingerprints folds alike: they differ in nerve's own code at most.
 
-    True also where that cannot be told, as of a fingerprint that an earlier version of nerve has made.
+    True also where that is unknown, as of a fingerprint that an earlier version of nerve has made.
     """
     if SEPARATOR not in one or SEPARATOR not in other:
         return True

@@ -47,7 +47,7 @@ META = frozenset(
         "_open", "_parked", "_scrubbed",
     )
 )  # fmt: skip
-"""The names of what is stored beside a row's own fields."""
+"""The names of what is stored in addition to a row's own fields."""
 
 BY_CHANGE = [("_position", 1), ("_place", 1)]
 LAST_CHANGED_FIRST = [("_position", -1), ("_place", -1)]
@@ -70,7 +70,7 @@ def changed_fields(before: Row, after: Row) -> tuple[str, ...]:
 
 
 def has_other_metadata(before: Row, after: Row) -> bool:
-    """Whether what readers see of a row beside its fields is another one: its version, or what waits in it.
+    """Whether a row's metadata that readers see has changed: its version, or what waits in it.
 
     That a row has a version which was stored without is no difference.
     """

@@ -21,7 +21,7 @@ class BlockSealing:
     """Seals in the background, and has the record times of each block that is full compared.
 
     `poll_interval`: seconds between two looks for a block that is full. `measure` compares the times, so that
-    no reader has to who asks for a moment.
+    no reader of a moment has to.
     """
 
     def __init__(

@@ -69,9 +69,9 @@ def rebuild(
         float | None, typer.Option(min=0, help="Seconds to wait at most; the rebuild goes on after that.")
     ] = None,
 ) -> None:
-    """Build views anew beside the rows that are read, compare them, and switch to the new ones.
+    """Rebuild views while their present rows are still read, compare the rows, and switch to the new ones.
 
-    Workers do that; who reads or follows the views does not notice. With --all, a view that is being built
+    Workers do that; readers and subscribers are not affected. With --all, a view that is being built
     already is left to that. Exit code 1 where a rebuild could not begin, or did not end while it was waited
     for.
     """

@@ -40,7 +40,7 @@ NOT_BUILT = """
 
 
 def routes(graphql_path: str) -> list[BaseRoute]:
-    """GraphiQL at ``/graphiql`` for the GraphQL API at `graphql_path` beside it.
+    """GraphiQL at ``/graphiql`` for the GraphQL API at `graphql_path` of the same server.
 
     All addresses in the page are relative, so that it works behind any prefix that a proxy puts before both.
     Where it has not been built, the page says how, above Strawberry's own.

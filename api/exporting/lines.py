@@ -30,8 +30,8 @@ from domain.kernel.rfc3339 import write_moment
 def to_lines(commit: Commit, *, personal: bool) -> bytes:
     """A commit's lines; without `personal` the personal fields are null, whatever they hold.
 
-    Raises ValidationFailed where an event holds what cannot be told in JSON, or cannot be told apart from
-    what is personal because no registered context knows its type.
+    Raises ValidationFailed where an event holds a value that JSON has no form for, or its personal
+    fields are unknown because no registered context knows its type.
     """
     return b"".join(_to_line(event, len(commit.events), personal=personal) for event in commit.events)
 

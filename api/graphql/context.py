@@ -57,7 +57,7 @@ class RequestContext:
 
     Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
     `selections` are those of the document that is run, `reads` what one execution of it has read.
-    `errors` are those that it reports beside those of its fields. A client that connects again by itself
+    `errors` are reported in addition to those of its fields. A client that connects again by itself
     resumes behind `resume_after`, whatever its document says.
     """
 

@@ -25,7 +25,7 @@ from domain.kernel.places import user_place
 logger = logging.getLogger(__name__)
 
 _OWN = (ConfigurationError, ContextFault, DeclarationError, UnfitValue)
-"""Errors for those who run nerve or write contexts, not for its clients."""
+"""Errors for operators of nerve and authors of contexts, not for its clients."""
 
 
 class UnwritableValue(Exception):

@@ -1,4 +1,4 @@
-"""The scalars of the API beside GraphQL's own; docs/types.md says which types of fields they are.
+"""The scalars of the API that are not GraphQL's own; docs/types.md says which types of fields they are.
 
 Each writes the stored form of a value, and reads the value in Python.
 """
@@ -194,7 +194,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     Position: _scalar(
         "Position",
-        "A place in the log, sealed: only nerve can tell which of two is the later one.",
+        "A position in the log, encrypted: only nerve can compare two of them.",
         _same,
         _read_position,
     ),

@@ -127,7 +127,7 @@ class TypeMap:
         members = [self.output(member, field) for member in declared.members]
         by_value = {value: member.python.__name__ for value, member in declared.by_value.items()}
         self.typenames[name] = lambda value: by_value[value[declared.discriminator]]
-        text = f"Told apart by `{to_camel_case(declared.discriminator)}`."
+        text = f"Its members differ by `{to_camel_case(declared.discriminator)}`."
         return self.claim(name, declared, lambda: union(name, members, text))
 
 

@@ -30,7 +30,7 @@ class Step(NamedTuple):
     """One command of a row.
 
     With `ensures` it is fine that another one has created the stream already. An id that is `derived` names
-    what the row is about, and not its content: another file may tell more of the same.
+    what the row is about, and not its content: another file may have more about the same.
     """
 
     envelope: Envelope

@@ -39,7 +39,7 @@ async def opened(
 ) -> AsyncIterator[uvicorn.Server]:
     """The server of an API that is open, to be run inside; raises what opening nerve raises.
 
-    `access` decides who comes in; `explain`: see `create_app`.
+    `access` authenticates requests; `explain`: see `create_app`.
     """
     app = create_app(settings, access, explain=explain)
     # uvicorn would only log what goes wrong in there, with its traceback.

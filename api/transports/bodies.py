@@ -33,7 +33,7 @@ class Rejected(Exception):
 async def read_body(request: Request, max_body: int, patience: float) -> Any:
     """The JSON of the body, of at most `max_body` bytes before and after decoding, within `patience` seconds.
 
-    Raises Rejected, ValidationFailed where it is no JSON, ClientDisconnect where the client goes meanwhile.
+    Raises Rejected, ValidationFailed where it is no JSON, and ClientDisconnect.
     """
     _check_type(request.headers.get("content-type"))
     coding = _read_coding(request.headers.get("content-encoding"))

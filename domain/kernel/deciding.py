@@ -225,7 +225,7 @@ class Decider:
     def _storable_digest(self, envelope: Envelope, target: Target, decision: Decision) -> bytes | None:
         """The digest, unless it might be of personal data and could not be sealed with that of an event.
 
-        Who has the key could test guesses against it even after the subject's erasure.
+        With the key, guesses could be tested against it even after the subject's erasure.
         """
         digest = self.digest(envelope)
         if digest is None or not holds_personal_data(target.kind):

@@ -140,8 +140,8 @@ def _union(members: tuple[Any, ...], place: str) -> FieldType:
         inner = _one_of(records, place)
     else:
         raise DeclarationError(
-            f"{place}: a union of {_names(some)} cannot be told apart when it is read; use Json, or a union "
-            "of models that have a Literal field of one name with different values"
+            f"{place}: a union of {_names(some)} cannot be distinguished when it is read; use Json, or a "
+            "union of models that have a Literal field of one name with different values"
         )
     if len(some) == len(members) or isinstance(inner, OptionalOf):
         return inner
@@ -155,8 +155,8 @@ def _one_of(members: tuple[RecordOf, ...], place: str) -> OneOf:
         if all(name in fields for fields in literals) and len(set(choices)) == len(choices):
             return OneOf(name, members)
     raise DeclarationError(
-        f"{place}: {_names([member.python for member in members])} cannot be told apart when they are read; "
-        "give each a Literal field of one name with a value of its own, as in "
+        f"{place}: {_names([member.python for member in members])} cannot be distinguished when they are "
+        "read; give each a Literal field of one name with a value of its own, as in "
         '`kind: Literal["card"] = "card"`'
     )
 

@@ -46,9 +46,9 @@ class NewCommit:
     """The events of one command, to be stored all or none after version `expected` (0: a new stream).
 
     Without events it is the record of a command that changed nothing at that version, so that its id is not
-    used again; `run` tells it from records of the same command by others. `follows` is the id of the command
-    whose append, still under way, leads to that version; None where it is what is stored. `digest` is that of
-    the command's content; None: whatever is sent under the id is taken for the same.
+    used again; `run` distinguishes it from records of other processes for the same command. `follows` is the
+    id of the command whose append, still under way, leads to that version; None where it is what is stored.
+    `digest` is that of the command's content; None: whatever is sent under the id is taken for the same.
 
     `at` is the record time, or a later one where the log has come further by then. `recorded` is when another
     log recorded it first, where that is not `at`.

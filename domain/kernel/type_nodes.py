@@ -112,7 +112,7 @@ class RecordOf:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of several records, told apart by the Literal values of the field `discriminator`."""
+    """One of several records; the Literal value of the field `discriminator` says which."""
 
     discriminator: str
     members: tuple[RecordOf, ...]

@@ -65,8 +65,8 @@ class Pending:
     """A queued commit, its document encoded without a position, and its outcome to come.
 
     `time` is its record time, once it has a position. `deadline` is on the event loop's clock. A caller that
-    leaves cancels `outcome`; `settled` tells whether the commit itself has one. `unsealed` is what must be
-    sealed before it can be sent. `sent`: it was in an insert, and only the log tells whether it landed.
+    leaves cancels `outcome`; `settled`: the commit itself has one. `unsealed` is what must be
+    sealed before it can be sent. `sent`: it was in an insert, and only the log shows whether it landed.
     """
 
     chain: Chain

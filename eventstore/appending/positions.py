@@ -183,7 +183,7 @@ class Positions:
         keeping.add_done_callback(self._keeping.discard)
 
     async def _keep(self, hold: int, leaving: asyncio.Event) -> None:
-        """Tell the counter from time to time what was handed out, until this process lets go of it."""
+        """Write to the counter from time to time what was handed out, until this process releases it."""
         try:
             while not leaving.is_set():
                 try:

@@ -47,7 +47,7 @@ class _Entry:
         return self.commit.expected + len(self.commit.events)
 
     def at(self, position: int, time: datetime) -> RawBSONDocument:
-        """The document, with the record time of the other log beside where this one has another."""
+        """The document, with the record time of the other log kept too where this one has another."""
         original = self.commit.at
         if time == original:
             return placed(self.encoded, position)
@@ -61,7 +61,7 @@ class Restorer:
 
     So what lands is always the first part of the batch, and the order of the other log is kept even where the
     process is killed. The guards are those of every append: a second run finds everything stored. Record
-    times are kept where they are past and in order; else the original is kept beside another one.
+    times are kept where they are past and in order; else the commit has another one, and keeps its own too.
     """
 
     def __init__(
@@ -182,8 +182,8 @@ class Restorer:
     async def _times(self, entries: Sequence[_Entry]) -> list[datetime]:
         """The record times that the commits are to have: their own, as long as none of them goes back.
 
-        A time that is still to come, or lies before what others have written to this log meanwhile, cannot be
-        that of a record here; the commit is recorded now.
+        A time that is still to come, or lies before what other processes have written to this log since,
+        cannot be that of a record here; the commit is recorded now.
         """
         now, floor = self._clock(), await self._positions.latest()
         follows = floor == self._latest

@@ -1,11 +1,11 @@
 """Whether the code can read what the log holds, looked at when a process starts.
 
-Beside its commits the log keeps the schemas that events were declared with by processes that may append:
+The log also keeps the schemas with which processes that may append have declared their events:
 
     {_id: "schema/<type>.<revision>", schemas: [<JSON Schema as JSON>, …]}
 
 Schemas are only added, each before the first event could be stored with it: so what is stored was valid by
-one of them. A changed declaration is compared with all of these, and with the files beside the contexts.
+one of them. A changed declaration is compared with all of these, and with the files kept with the contexts.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ReadCheck:
                     )
 
     async def _kept(self, *, files: bool = True) -> dict[Shape, list[Schema]]:
-        """The schemas that the log keeps, by type and revision; with `files` also those beside contexts."""
+        """The schemas that the log keeps, by type and revision; with `files` also those of contexts."""
         found: dict[Shape, list[Schema]] = {}
         with unavailable_if_down():
             stored = await self._meta.find({"_id": {"$gte": PREFIX, "$lt": f"{PREFIX[:-1]}0"}}).to_list(None)

@@ -80,7 +80,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _alternative(alternatives: list[Schema], root: Schema, value: Any) -> Schema:
-    """The schema of a union's member that the value is of: unions are told apart by a constant field."""
+    """The schema of a union's member that the value is of: a constant field says which."""
     present = [each for each in alternatives if each.get("type") != "null"]
     if len(present) == 1:
         return _resolved(present[0], root)

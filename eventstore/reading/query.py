@@ -28,7 +28,7 @@ class EventQuery:
     occurred_since: datetime | None = None
     occurred_until: datetime | None = None
     has_event_time: bool | None = None
-    """Whether the commits have an event time beside the time of record; None: either."""
+    """Whether the commits have an event time in addition to the record time; None: either."""
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
         """The MongoDB filter for the commits in question, from behind position `after` up to `upto`."""

@@ -65,7 +65,7 @@ class Retrier:
             folds = await self._refolder.again(tenant, stored, position)
             await self._refolder.put(tenant, position, generation, folds)
         elif self._refolder.owns(tenant, order.row):
-            # Another projector has folded the event meanwhile, so only its letter is left.
+            # Another projector has folded the event since, so only its letter is left.
             await self._refolder.settle(tenant, generation, [order.row])
 
     async def _of_unknown_rows(self, tenant: str, order: Order, position: int, generation: int) -> None:

@@ -12,7 +12,7 @@ from projections.projecting.parking import EventName, letter_id, parked_in
 from projections.rows import Row
 
 AT_LEAST = ("_position", "_version", "_parked")
-"""The stored fields of a row that tell whether it holds enough."""
+"""The stored fields of a row that show whether it holds enough."""
 
 
 class AtLeast(NamedTuple):

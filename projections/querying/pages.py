@@ -1,4 +1,4 @@
-"""Pages of a list: rows in order, and whether there are more beside them."""
+"""Pages of a list: rows in order, and whether there are more before and behind them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from projections.querying.ordering import Order
 from projections.rows import Row
 
 Side = bool | Callable[[], Awaitable[bool]]
-"""Whether there is more on a side of a page: known, or looked up by who wants to know."""
+"""Whether there is more on a side of a page: known, or looked up when it is needed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from projections.view import View
 def views_to_wait_for(
     command: Command, category: str, entity: View[Any] | None, views: Collection[View[Any]]
 ) -> Sequence[str]:
-    """The views that must come further for `command` to have taken effect, beside the row of its `entity`.
+    """The views that must come further for `command` to have taken effect, the row of its `entity` apart.
 
     An erasure concerns every view: any may hold data of the subject. A decision about a dead letter concerns
     the view that it names, and any other command of a context without an entity each view of its events.

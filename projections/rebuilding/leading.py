@@ -47,10 +47,10 @@ class Leader:
             await clear_leftovers(view, self._site.database)
 
     async def notice(self, view: View[Any], code: str, standing: Standing) -> None:
-        """Begin a rebuild by this code if it is new, beside workers of the version before.
+        """Begin a rebuild by this code if it is new, while workers of the old version run.
 
-        Code that is not new begins none as long as those run: versions have no order, and two that run beside
-        each other would take turns. Raises Unavailable.
+        Code that is not new begins none as long as those run: versions have no order, and two that run at
+        the same time would take turns. Raises Unavailable.
         """
         if standing.active is not None and not standing.is_known(code):
             await self._begin_if_changed(view, standing)

@@ -75,7 +75,7 @@ async def _waiting(rows: Collection, generation: int, keys: Iterable[str]) -> Wa
 
 
 def _own_key(letter: Document) -> str:
-    """Where the event waits if it cannot be told which rows it touches."""
+    """Where the event waits if the rows it touches are unknown."""
     return row_key(*alone(letter["tenant"], EventName(letter["stream"], letter["version"])))
 
 

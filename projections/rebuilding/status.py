@@ -20,7 +20,7 @@ class GenerationStatus:
     """One build of a view's rows.
 
     `events` of about `total` are folded in, `rate` a second, and the rest takes `left` seconds; None where
-    that cannot be told. `phase` is None for what is not being built. `waiting_for` says to a person why it
+    that is unknown. `phase` is None for what is not being built. `waiting_for` says to a person why it
     does not go on, or why it is held; None where it goes on, or nothing is to be done. `holders` says how
     many of its partitions each process works on; None stands for nobody.
     """

@@ -64,7 +64,7 @@ class Told(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """What one who joins is told, those that changed last first, and the rank from which on it holds rows.
+    """The rows for a new subscriber, those that changed last first, and the rank from which on it holds rows.
 
     `has_more` is as that of a `Snapshot`.
     """

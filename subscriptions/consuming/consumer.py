@@ -40,10 +40,10 @@ class Handler(Protocol):
 class Consumer:
     """Hands the log to a handler under one lease, and moves the checkpoint after each batch.
 
-    Without a handler it only holds the lease. It ends when it is told to, or has lost the lease; so does
-    `lead`, which runs beside it. What the handler raises is logged, and tried again from the checkpoint after
-    a growing pause. `announce` is told each position that is done. `extended` is when the lease was extended
-    last, on this process's monotonic clock.
+    Without a handler it only holds the lease. It ends when it is stopped, or has lost the lease; so does
+    `lead`, which runs at the same time. What the handler raises is logged, and tried again from the
+    checkpoint after a growing pause. `announce` is called with each position that is done. `extended` is when
+    the lease was extended last, on this process's monotonic clock.
     """
 
     def __init__(

@@ -92,7 +92,7 @@ class PartitionStanding:
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it.
-    `output` describes what it makes, in the words of whoever began it; None where that was not said.
+    `output` describes what it makes, in the words of the code that began it; None where it gave none.
 
     `switched` is how far all was when it took the place of another one, 0 where it did not. It is `approved`
     to do so whatever speaks against it, and `proven` once another one has taken its place.

@@ -93,7 +93,7 @@ async def _told(
                     yield {"__typename": "CommandStored", "receipt": row, "position": row["position"]}
                 case Projected(view, place, parked):
                     kind = "CommandParked" if parked else "CommandProjected"
-                    told = {"view": to_camel_case(view), "position": context.seal(place)}
-                    yield {"__typename": kind, **told, "dead_letters": parked}
+                    fields = {"view": to_camel_case(view), "position": context.seal(place)}
+                    yield {"__typename": kind, **fields, "dead_letters": parked}
                 case Refused(code, text):
                     yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}

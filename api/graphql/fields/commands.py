@@ -169,7 +169,7 @@ async def _add_projected(
     """Wait for the views, and add the entity's row, or the error that takes its place, to the payload.
 
     The receipt must reach the client in any case, and so must the error: where the row is not selected, it
-    is reported beside the payload.
+    is reported in addition to the payload.
     """
     name = None if projections.entity is None else projections.entity.single
     try:

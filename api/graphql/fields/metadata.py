@@ -87,7 +87,9 @@ def _declare() -> Any:
             resolver=_as_of,
         ),
     ]
-    return declare("RowMeta", fields, "What is known of a row beside its fields.")
+    return declare(
+        "RowMeta", fields, "Metadata of a row: its version, its position, and whether it is behind."
+    )
 
 
 def _position(meta: _Meta, info: Info) -> str:

@@ -145,9 +145,9 @@ class Executor:
             return refused.result
         outcome: Any = execute_root_selection_set(bound)
         done = await outcome if _is_coroutine(outcome) else outcome
-        beside = bound.context_value.errors
-        if beside:
-            done = ExecutionResult(done.data, [*(done.errors or ()), *beside])
+        reported = bound.context_value.errors
+        if reported:
+            done = ExecutionResult(done.data, [*(done.errors or ()), *reported])
         keep_data = prepared.kind is OperationType.MUTATION
         return _completed(done, keep_data=keep_data, explain=self._explain)
 

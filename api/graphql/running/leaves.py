@@ -51,7 +51,7 @@ def _leaf(field: GraphQLField) -> Leaf | None:
 
 
 class CheckedExecutor(Executor[Any]):
-    """graphql-core's executor, which tells values that cannot be written from errors about the request."""
+    """graphql-core's executor, with an error of its own for values that cannot be written."""
 
     @staticmethod
     def complete_leaf_value(return_type: GraphQLLeafType, result: Any) -> Any:
