@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 from graphql import GraphQLError
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.wording import client_words
 from domain.kernel.errors import (
@@ -20,6 +19,7 @@ from domain.kernel.errors import (
     ValidationFailed,
 )
 from domain.kernel.middleware import trace
+from domain.kernel.names import client_name
 from domain.kernel.places import user_place
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def request_error(error: GraphQLError, path: list[str | int]) -> dict[str, Any]:
 
 
 def _client_part(part: str | int) -> str | int:
-    return to_camel_case(part) if isinstance(part, str) and not isinstance(part, DataKey) else part
+    return client_name(part) if isinstance(part, str) and not isinstance(part, DataKey) else part
 
 
 def _body(message: str, code: str, **details: Any) -> dict[str, Any]:

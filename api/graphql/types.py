@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.declare import JsonLookUp, declare, enumeration, listed, nest, output_field, union
 from api.graphql.input_types import InputTypes
@@ -30,6 +29,7 @@ from domain.kernel.field_types import (
     record_type,
 )
 from domain.kernel.json_values import json_writer
+from domain.kernel.names import client_name
 from projections.view import View
 
 
@@ -90,7 +90,7 @@ class TypeMap:
             shape = shape | None
         if _may_exceed_int(declared):
             return output_field(name, shape | None, "Null, with an error, beyond 32 bits.")
-        if _is_stored_json(declared) and (to_json := json_writer(declared, to_camel_case)) is not None:
+        if _is_stored_json(declared) and (to_json := json_writer(declared, client_name)) is not None:
             return output_field(name, shape, resolver=JsonLookUp(name, to_json))
         return output_field(name, shape)
 
@@ -127,7 +127,7 @@ class TypeMap:
         members = [self.output(member, field) for member in declared.members]
         by_value = {value: member.python.__name__ for value, member in declared.by_value.items()}
         self.typenames[name] = lambda value: by_value[value[declared.discriminator]]
-        text = f"Its members differ by `{to_camel_case(declared.discriminator)}`."
+        text = f"Its members differ by `{client_name(declared.discriminator)}`."
         return self.claim(name, declared, lambda: union(name, members, text))
 
 

@@ -15,13 +15,13 @@ from typing import Any, BinaryIO, Literal
 
 import orjson
 from pydantic import BaseModel, Field, ValidationError
-from strawberry.utils.str_converters import to_camel_case
 
 from api.importing.rows import Planned, Refused, Step, in_words
 from domain.kernel import Catalog, Command, Envelope, Identifier, Moment, Scope
 from domain.kernel.errors import UnfitValue, ValidationFailed
 from domain.kernel.field_types import record_type
 from domain.kernel.json_reading import json_reader
+from domain.kernel.names import client_name
 
 PREFIX = "nerve.command."
 
@@ -76,6 +76,6 @@ def _envelope(event: CloudEvent, commands: dict[str, type[Command]], scope: Scop
 def _fields(command: type[Command], data: Mapping[str, Any]) -> dict[str, Any]:
     """The command's fields of JSON data, which may have their names in Python too."""
     record = record_type(command)
-    read = json_reader(record, to_camel_case)
-    named = {to_camel_case(name) if name in record.fields else name: value for name, value in data.items()}
+    read = json_reader(record, client_name)
+    named = {client_name(name) if name in record.fields else name: value for name, value in data.items()}
     return dict(named if read is None else read(named))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,7 @@ from domain.kernel.text_forms import (
     read_time,
     read_uuid,
 )
+from domain.kernel.value_structure import convert_entries, convert_items, convert_places, optional
 
 Read = Callable[[Any], Any]
 
@@ -53,7 +54,7 @@ def json_reader(type: FieldType, rename: Rename | None = None) -> Read | None:
         case Scalar(kind, _, _):
             return _scalar(kind)
         case OptionalOf(inner):
-            return _optional(json_reader(inner, rename))
+            return optional(json_reader(inner, rename))
         case ListOf(item, _):
             return _list(json_reader(item, rename))
         case TupleOf(items):
@@ -124,12 +125,8 @@ def _one_of(union: OneOf, rename: Rename | None) -> Read:
     return read
 
 
-def _optional(read: Read | None) -> Read | None:
-    return None if read is None else lambda value: None if value is None else read(value)
-
-
 def _list(read: Read | None) -> Read | None:
-    return None if read is None else lambda values: _each((read for _ in _array(values)), values)
+    return None if read is None else lambda values: convert_items(read, _array(values))
 
 
 def _places(readers: list[Read | None]) -> Read | None:
@@ -140,7 +137,7 @@ def _each_place(readers: list[Read | None]) -> Read:
     def read(values: Any) -> list[Any]:
         if len(_array(values)) != len(readers):
             raise UnfitValue(f"expected a list of {len(readers)} values")
-        return _each(readers, values)
+        return convert_places(readers, values, list)
 
     return read
 
@@ -152,7 +149,7 @@ def _map(read: Read | None) -> Read | None:
     def entries(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise UnfitValue("expected an object")
-        return {key: _at(key, read, item) for key, item in value.items()}
+        return convert_entries(None, read, value)
 
     return entries
 
@@ -163,13 +160,8 @@ def _array(values: Any) -> list[Any]:
     return values
 
 
-def _each(readers: Iterable[Read | None], values: list[Any]) -> list[Any]:
-    pairs = enumerate(zip(readers, values, strict=True))
-    return [value if read is None else _at(place, read, value) for place, (read, value) in pairs]
-
-
-def _at(step: str | int, read: Read, value: Any) -> Any:
+def _at(name: str, read: Read, value: Any) -> Any:
     try:
         return read(value)
     except UnfitValue as error:
-        raise error.at(DataKey(step) if isinstance(step, str) else step) from None
+        raise error.at(DataKey(name)) from None

@@ -20,6 +20,7 @@ from domain.kernel.field_types import (
 )
 from domain.kernel.rfc3339 import write_moment
 from domain.kernel.text_forms import write_bytes, write_decimal, write_duration
+from domain.kernel.value_structure import optional
 
 Write = Callable[[Any], Any]
 Rename = Callable[[str], str]
@@ -43,7 +44,7 @@ def json_writer(type: FieldType, rename: Rename | None = None) -> Write | None:
         case Scalar(kind, _, _):
             return _WRITERS.get(kind)
         case OptionalOf(inner):
-            return _optional(json_writer(inner, rename))
+            return optional(json_writer(inner, rename))
         case ListOf(item, _):
             return _list(json_writer(item, rename))
         case TupleOf(items):
@@ -98,10 +99,6 @@ def _one_of(union: OneOf, rename: Rename | None) -> Write | None:
         return None
     writers = {value: _RecordWriter(member, rename) for value, member in union.by_value.items()}
     return lambda stored: writers[stored[union.discriminator]](stored)
-
-
-def _optional(write: Write | None) -> Write | None:
-    return None if write is None else lambda value: None if value is None else write(value)
 
 
 def _list(write: Write | None) -> Write | None:

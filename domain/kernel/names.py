@@ -6,9 +6,12 @@ from collections.abc import Iterable
 
 
 def client_name(name: str) -> str:
-    """The name of a view or a field in the API: ``task_days`` is ``taskDays``."""
+    """The name of a view or a field in the API: ``task_days`` is ``taskDays``, and ``class_`` stays.
+
+    The same as strawberry makes of it.
+    """
     first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
+    return first + "".join(part.capitalize() or "_" for part in rest)
 
 
 def declared_name(name: str, declared: Iterable[str]) -> str | None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Union
 
 import strawberry
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
@@ -17,6 +16,7 @@ from api.graphql.fields.live import Messages
 from api.graphql.types import TypeMap
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.middleware import MAX_COMMAND_ID
+from domain.kernel.names import client_name
 from projections.watching.commands import CommandMessage, Projected
 from subscriptions.commands.hints import Accepted, Refused
 from subscriptions.commands.watch import Stored
@@ -93,7 +93,7 @@ async def _told(
                     yield {"__typename": "CommandStored", "receipt": row, "position": row["position"]}
                 case Projected(view, place, parked):
                     kind = "CommandParked" if parked else "CommandProjected"
-                    fields = {"view": to_camel_case(view), "position": context.seal(place)}
+                    fields = {"view": client_name(view), "position": context.seal(place)}
                     yield {"__typename": kind, **fields, "dead_letters": parked}
                 case Refused(code, text):
                     yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}

@@ -8,7 +8,6 @@ from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, listed, output_field
@@ -20,6 +19,7 @@ from api.graphql.scalars import JSON
 from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.names import client_name
 from eventstore.reading.diff import Operation, diff_at
 from eventstore.reading.history import History, Version
 from eventstore.reading.state_json import state_json
@@ -132,7 +132,7 @@ async def _state_at(
         loaded = await history.state_at(tenant, id, kind, version)
     else:
         loaded = await history.state(tenant, id, kind, point(as_of or {}, context))
-    state = state_json(loaded.state, to_camel_case) if loaded.version else None
+    state = state_json(loaded.state, client_name) if loaded.version else None
     return {"stream": id, "version": loaded.version, "state": state}
 
 
@@ -143,8 +143,8 @@ async def _diff(
     refuse_past_id(id, context, "id")
     kind = _kind(catalog, id)
     history, tenant = History(context.services.log), context.scope.tenant
-    before = await history.document(tenant, id, kind, rest["from"], to_camel_case)
-    after = await history.document(tenant, id, kind, to, to_camel_case)
+    before = await history.document(tenant, id, kind, rest["from"], client_name)
+    after = await history.document(tenant, id, kind, to, client_name)
     try:
         changes = diff_at(before, after, path or "")
     except ValueError as error:

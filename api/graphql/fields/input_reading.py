@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from strawberry.utils.str_converters import to_camel_case
-
 from api.graphql.input_types import constant_of, member_name
 from domain.kernel.errors import UnfitValue
 from domain.kernel.field_types import (
@@ -21,6 +19,8 @@ from domain.kernel.field_types import (
     choices_of,
 )
 from domain.kernel.json_reading import json_reader
+from domain.kernel.names import client_name
+from domain.kernel.value_structure import convert_items, optional
 
 Read = Callable[[Any], Any]
 
@@ -33,13 +33,13 @@ def input_reader(declared: FieldType) -> Read | None:
     """
     match declared:
         case OptionalOf(inner):
-            return _optional(input_reader(inner))
+            return optional(input_reader(inner))
         case ListOf(item, _):
             return _list(input_reader(item))
         case TupleOf(items) if len(set(items)) == 1:
             return _list(input_reader(items[0]))
         case TupleOf() | MapOf():
-            return json_reader(declared, to_camel_case)
+            return json_reader(declared, client_name)
         case RecordOf():
             return _RecordReader(declared) if _is_read(declared, frozenset()) else None
         case OneOf():
@@ -111,21 +111,5 @@ def _one_of(union: OneOf) -> Read:
     return read
 
 
-def _optional(read: Read | None) -> Read | None:
-    return None if read is None else lambda value: None if value is None else read(value)
-
-
 def _list(read: Read | None) -> Read | None:
-    if read is None:
-        return None
-
-    def each(values: list[Any]) -> list[Any]:
-        found: list[Any] = []
-        try:
-            for value in values:
-                found.append(read(value))
-        except UnfitValue as error:
-            raise error.at(len(found)) from None
-        return found
-
-    return each
+    return None if read is None else lambda values: convert_items(read, values)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.fields.input_reading import input_reader
 from api.graphql.input_types import member_name
@@ -23,6 +22,7 @@ from domain.kernel.field_types import (
     TupleOf,
     record_type,
 )
+from domain.kernel.names import client_name
 
 M = TypeVar("M", bound=BaseModel)
 C = TypeVar("C", bound=Command)
@@ -60,7 +60,7 @@ def read_command(command: type[C], data: Mapping[str, Any], *prefix: str) -> C:
 
 
 def _refusal(message: str, path: Path) -> ValidationFailed:
-    place = ".".join(part if isinstance(part, DataKey) else to_camel_case(str(part)) for part in path)
+    place = ".".join(part if isinstance(part, DataKey) else client_name(str(part)) for part in path)
     return ValidationFailed(f"{place}: {message}" if place else message, path)
 
 

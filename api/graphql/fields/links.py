@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import strawberry
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 from typing_extensions import is_typeddict
 
 from api.graphql.declare import argument, listed, nest, output_field
@@ -16,6 +15,7 @@ from api.graphql.fields.connections import list_connection, page_arguments
 from api.graphql.fields.linked import LinkedRow, LinkedRows
 from api.graphql.types import TypeMap
 from domain.kernel.errors import DeclarationError
+from domain.kernel.names import client_name
 from projections.links import Link, ToMany, ToOne
 from projections.view import View
 
@@ -55,9 +55,7 @@ def _add_one(shape: Shape, link: ToOne, target: Shape, types: TypeMap) -> None:
             raise DeclarationError(f"{_said(shape, link)}: {step!r} is no object, and no list of objects")
         declared = types.of(holder, step, shape.view.row.__name__)
     _check_id(holder, link.by, types, _said(shape, link))
-    text = (
-        f"The {_words(target.view.single)} that `{to_camel_case(link.by)}` names; null where there is none."
-    )
+    text = f"The {_words(target.view.single)} that `{client_name(link.by)}` names; null where there is none."
     resolver = LinkedRow(link.by, target.view)
     _add(declared, output_field(name, target.row | None, text, resolver=resolver), _said(shape, link))
 
@@ -77,7 +75,7 @@ def _add_many(shape: Shape, link: ToMany, target: Shape, types: TypeMap) -> None
     field = output_field(
         link.name,
         list_connection(target.view, target.row, types) | None,
-        f"The {_words(target.view.name)} whose `{to_camel_case(link.by)}` names this.",
+        f"The {_words(target.view.name)} whose `{client_name(link.by)}` names this.",
         resolver=LinkedRows("id", target.view, link.by),
         arguments=arguments,
     )

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Union
 
 import strawberry
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import Resolver, argument, declare, listed, output_field
@@ -17,6 +16,7 @@ from api.graphql.identity import id_look_up, present_key, read_filter
 from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
+from domain.kernel.names import client_name
 from projections.querying.filters import Filter
 from projections.view import View
 from projections.watching.held import Changed, ChangeKind, Snapshot, Told
@@ -204,7 +204,7 @@ def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict
         "kind": message.kind,
         "row_id": message.id,
         view.single: message.row,
-        "changed_fields": None if names is None else [to_camel_case(name) for name in names],
+        "changed_fields": None if names is None else [client_name(name) for name in names],
         "position": context.seal(message.place),
     }
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, enumeration, listed, output_field
@@ -22,6 +21,7 @@ from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
 from domain.kernel.field_types import OptionalOf
 from domain.kernel.json_values import json_writer
+from domain.kernel.names import client_name
 from projections.past.changes import Change
 from projections.past.reader import PastView
 from projections.view import View
@@ -139,7 +139,7 @@ async def _why(
     reason = await past.why(context.scope.tenant, key, field)
     if reason is None:
         return None
-    to_json = json_writer(OptionalOf(view.record.fields[field].type), to_camel_case)
+    to_json = json_writer(OptionalOf(view.record.fields[field].type), client_name)
     return {
         "value": reason.value if to_json is None else to_json(reason.value),
         "before": reason.before if to_json is None else to_json(reason.before),

@@ -10,7 +10,6 @@ from typing import Any
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.context import Info
 from api.graphql.declare import Resolver, argument, listed, output_field
@@ -26,6 +25,7 @@ from api.graphql.identity import read_filter, row_point
 from api.graphql.points import as_of_argument, position_of, same_position
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
+from domain.kernel.names import client_name
 from projections.past.reader import PastView
 from projections.querying.queries import ViewReader
 from projections.view import View
@@ -80,7 +80,7 @@ def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
 
 
 def _listing(fields: Sequence[str]) -> str:
-    *rest, last = map(to_camel_case, fields)
+    *rest, last = map(client_name, fields)
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
