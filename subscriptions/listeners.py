@@ -86,7 +86,7 @@ class Calls:
         self.notify(position)
 
     @contextmanager
-    def told(self, position: int) -> Iterator[asyncio.Event]:
+    def reached(self, position: int) -> Iterator[asyncio.Event]:
         """Set each time that the topic is said to have reached `position`, inside the context."""
         waiting = (position, asyncio.Event())
         self._waiting.add(waiting)

@@ -204,7 +204,7 @@ class Trial:
         await self._dispatch(commands, wait=False)
 
     async def live(self, served: Served) -> None:
-        """A live view tells the rows in its first message, and a row that comes in the next."""
+        """A live view sends the rows in its first message, and a row that comes in the next."""
         async with served.client() as client:
             for number, one in enumerate(self.made):
                 key = next((key for key in one.commands if self._can_be_sent(one, key)), None)

@@ -69,17 +69,17 @@ class ViewReader:
         """
         wanted = AtLeast(position, event)
         calls = self._standing.rows_written
-        with calls.told(position) as told:
+        with calls.reached(position) as written:
             if calls.highest < position:
                 # Nobody has said yet that it is there: a look now would be in the way of who writes it.
-                await wait_briefly(PROMPT, told.wait())
-            told.clear()
+                await wait_briefly(PROMPT, written.wait())
+            written.clear()
             row = await self._row_of(tenant, id, wanted, fields)
             if row is None:
                 reaching = asyncio.create_task(self.wait_for(position, within))
                 try:
-                    while row is None and await is_first(told.wait(), reaching):
-                        told.clear()
+                    while row is None and await is_first(written.wait(), reaching):
+                        written.clear()
                         row = await self._row_of(tenant, id, wanted, fields)
                     if row is None:
                         await reaching

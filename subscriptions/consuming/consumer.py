@@ -13,7 +13,7 @@ from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from subscriptions.backoff import Backoff
 from subscriptions.consuming.checkpoints import Checkpoint, Checkpoints
-from subscriptions.consuming.failing import told
+from subscriptions.consuming.failing import describe_failure
 from subscriptions.consuming.leases import Lease
 from subscriptions.feed import Feed
 
@@ -111,7 +111,7 @@ class Consumer:
             try:
                 await self._consume(self._handler)
             except Exception as error:
-                pause, failure = self._backoff.pause(error), told(error)
+                pause, failure = self._backoff.pause(error), describe_failure(error)
                 # What is out of reach says it in its text, and will be so for many tries.
                 trace = None if isinstance(error, Unavailable) else error
                 logger.error(

@@ -45,7 +45,7 @@ def raised(error: Exception) -> Failure:
     return Failure(type(error).__name__, f"{model}raised at {user_place(error)}")
 
 
-def told(error: Exception) -> Failure:
+def describe_failure(error: Exception) -> Failure:
     """As `raised`; of what cannot be reached also the text, which is nerve's own and holds no data."""
     return Failure(type(error).__name__, str(error)) if isinstance(error, Unavailable) else raised(error)
 

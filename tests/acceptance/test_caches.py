@@ -34,7 +34,7 @@ class Case(NamedTuple):
 
 @pytest.fixture
 def case(served: Served) -> Case:
-    """Beside it a meter and a step of one name: two rows of one key."""
+    """Also a meter and a step of one name: two rows of one key."""
     agent = served.do("registerAgent", name="Ada")["stream"]
     task = served.do("createTask", title="x", agentId=agent)
     workflow = served.do("startWorkflow", name="case")["stream"]
@@ -72,26 +72,26 @@ def test_c1_a_normalised_cache_shows_the_present_after_the_past_was_read(
 ) -> None:
     url = f"http://127.0.0.1:{served.port}/graphql"
     given = {"task": case.task, "position": case.position, "open": case.open, "past": case.past}
-    told = without_typenames(run(str(CACHES / "run.mjs"), client, url, json.dumps(given)))
+    results = without_typenames(run(str(CACHES / "run.mjs"), client, url, json.dumps(given)))
     now = {"id": case.task, "status": "COMPLETED", "agentId": case.agent, "_meta": {"version": 4}}
     then = {"id": case.past, "status": "ASSIGNED", "agentId": case.agent, "_meta": {"version": 2}}
-    assert told["fetched"] == told["now"]
-    assert told["now"]["task"] == {**now, "agent": {"id": case.agent, "openTasks": 0}}
+    assert results["fetched"] == results["now"]
+    assert results["now"]["task"] == {**now, "agent": {"id": case.agent, "openTasks": 0}}
     past_agent = {"id": f"{case.agent}@{case.position}", "openTasks": 1}
-    assert told["past"]["task"] == {**then, "agent": past_agent}
-    states = told["history"]["taskHistory"]["nodes"]
+    assert results["past"]["task"] == {**then, "agent": past_agent}
+    states = results["history"]["taskHistory"]["nodes"]
     assert [state["after"]["status"] for state in states] == ["ASSIGNED", "STARTED", "COMPLETED"]
     assert [state["before"] and state["before"]["status"] for state in states] == [
         None,
         "ASSIGNED",
         "STARTED",
     ]
-    assert states[0]["after"] == told["past"]["task"]
+    assert states[0]["after"] == results["past"]["task"]
     meta = {"key": case.task, "asOf": case.position}
-    assert told["again"]["node"] == {"id": case.past, "status": "ASSIGNED", "_meta": meta}
-    for fetched, cached in (told["versions"], told["rows"]):
+    assert results["again"]["node"] == {"id": case.past, "status": "ASSIGNED", "_meta": meta}
+    for fetched, cached in (results["versions"], results["rows"]):
         assert fetched == cached
-    assert told["open"]["task"]["status"] == "CANCELLED"
+    assert results["open"]["task"]["status"] == "CANCELLED"
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,8 @@ def test_c13_relay_compiles_and_keeps_one_record_for_each_state(
     url = f"http://127.0.0.1:{served.port}/graphql"
     own = [served.do("createTask", title=title, agentId=case.agent)["stream"] for title in "bcd"]
     given = {"task": case.task, "agent": case.agent, "position": case.position, "open": case.open}
-    told = run(str(CACHES / "relay" / "run.cjs"), str(artifacts), url, json.dumps(given))
-    records = told["records"]
+    results = run(str(CACHES / "relay" / "run.cjs"), str(artifacts), url, json.dumps(given))
+    records = results["records"]
     assert records[case.task]["status"] == "COMPLETED"
     assert records[case.past]["status"] == "ASSIGNED"
     assert records[f"{case.agent}@{case.position}"]["openTasks"] == 1
@@ -132,9 +132,9 @@ def test_c13_relay_compiles_and_keeps_one_record_for_each_state(
     assert (records["Meter:load"]["__typename"], records["Meter:load"]["count"]) == ("Meter", 2)
     assert records["StepTime:load"]["__typename"] == "StepTime"
     assert {record["version"] for record in records.values() if record["__typename"] == "PastState"} == {1, 4}
-    assert told["tasks"] == sorted([case.task, *own])
-    assert told["events"] == served.stored()[: len(told["events"])]
-    assert len(told["events"]) > 5
+    assert results["tasks"] == sorted([case.task, *own])
+    assert results["events"] == served.stored()[: len(results["events"])]
+    assert len(results["events"]) > 5
 
 
 def test_graphql_codegen_makes_types_that_programs_can_use(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ CLIENTS = {
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_requests_are_answered_as_clients_send_them(served: Served, client: str) -> None:
-    """Their headers, and what some of them send empty or beside the parameters of the specification."""
+    """Their headers, and what some of them send empty or in addition to the specified parameters."""
     headers = {"content-type": "application/json", **CLIENTS[client]}
     extras: tuple[dict[str, Any], ...] = (
         {},

@@ -21,7 +21,7 @@ TASKS = 5
 
 @dataclass(frozen=True)
 class Connection:
-    """A connection that a query leads to by a path, and what tells its nodes apart."""
+    """A connection that a query leads to by a path, and what distinguishes its nodes."""
 
     query: str
     path: tuple[str, ...]

@@ -49,9 +49,9 @@ def serving(mongo_url: str, redis_url: str, database: str) -> Iterator[tuple[Ser
             api.do("startTask", "STORED", id=f"task-{number}")
             api.do("completeTask", "STORED", id=f"task-{number}")
         rename(log, "task.started", "task.begun", {"stream": {"$in": ["task-0", "task-1"]}})
-        with serve(**urls, unreadable_events="park") as beside:
+        with serve(**urls, unreadable_events="park") as second:
             eventually(lambda: reached(log, 10))
-            yield beside, log
+            yield second, log
 
 
 @pytest.fixture

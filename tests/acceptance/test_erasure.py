@@ -137,8 +137,8 @@ async def _until(client: Client, found: Any) -> list[dict[str, Any]]:
 
 
 def _is_change(message: dict[str, Any], id: str) -> bool:
-    told = message["payload"].get("data", {}).get("people", {})
-    return bool(told.get("__typename") == "PersonChanged" and told["rowId"] == id)
+    change = message["payload"].get("data", {}).get("people", {})
+    return bool(change.get("__typename") == "PersonChanged" and change["rowId"] == id)
 
 
 def test_no_plaintext_of_an_erased_person_is_left_anywhere_and_an_open_socket_sees_it_go(

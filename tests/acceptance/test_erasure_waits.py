@@ -19,7 +19,7 @@ from tests.support import eventually
 
 WITHOUT_MENTIONS = ["tests.people", "projections.subjects"]
 CONTEXTS = [*WITHOUT_MENTIONS, "tests.mentions"]
-GONE = "plain-text-of-who-goes"
+GONE = "plain-text-of-the-erased"
 ERASE = """mutation ($subject: String!, $command: ID) {
   eraseSubject(input: { subject: $subject }, commandId: $command, await: PROJECTED) {
     receipt { stream version position changed } subject { subject } } }"""
@@ -39,7 +39,7 @@ def parts(mongo_url: str, redis_url: str, database: str) -> Parts:
 
 @pytest.fixture
 def api(parts: Parts) -> Iterator[Served]:
-    """An API beside which the view of mentions has no worker any more, though it has rows."""
+    """An API without a worker for the view of mentions, though the view has rows."""
     with serve(contexts=CONTEXTS, worker=False, wait_timeout=0.5, **parts) as alone:
         with serve(contexts=CONTEXTS, **parts) as both:
             both.do("registerPerson", id="person-a", city="Graz", name=GONE)

@@ -181,5 +181,5 @@ async def test_c5_a_real_event_source_misses_nothing_over_cut_connections(served
     assert events == served.stored()[len(before) :]
     agents = browser.messages("agents")
     assert [message["__typename"] for message in agents].count("AgentsSnapshot") == 1
-    told = [message["agent"]["name"] for message in agents if message["__typename"] == "AgentChanged"]
-    assert sorted(told) == sorted(names)
+    received = [message["agent"]["name"] for message in agents if message["__typename"] == "AgentChanged"]
+    assert sorted(received) == sorted(names)

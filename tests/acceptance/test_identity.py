@@ -79,7 +79,7 @@ def test_c1_a_past_state_is_read_again_by_its_id(served: Served, agent: str) -> 
 
 
 def test_c1_a_moment_gives_the_ids_of_the_position_that_it_stands_for(served: Served, agent: str) -> None:
-    """So that a cache shares them, and what other tenants write meanwhile is not seen in them."""
+    """So that a cache shares them, and what other tenants write does not show in them."""
     task, _ = assigned_then_completed(served, agent)
     recorded = "query ($id: ID!) { versions(id: $id) { recordedAt position } }"
     last = served.ask(recorded, id=task)["versions"][-1]

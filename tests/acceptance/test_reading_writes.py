@@ -1,4 +1,4 @@
-"""Waits and reads tell the truth: what a row holds, what waits in it, and what a command waited for."""
+"""Waits and reads are exact: what a row holds, what waits in it, and what a command waited for."""
 
 from __future__ import annotations
 
@@ -153,10 +153,10 @@ def test_b3_an_event_whose_rows_are_not_known_is_reported_by_the_command_subscri
 
     of, command = item(served), uuid4().hex
     served.run(RENAME, id=of, name=BAD, command=command)
-    told = [one for one in asyncio.run(follow()) if "view" in one]
-    letters = {one["view"]: one["deadLetters"] for one in told}
+    received = [one for one in asyncio.run(follow()) if "view" in one]
+    letters = {one["view"]: one["deadLetters"] for one in received}
     assert letters == {"items": [f"items/{of}/{of}@2"], "itemNames": [f"item_names//{of}@2"]}
-    assert {one["__typename"] for one in told} == {"CommandParked"}
+    assert {one["__typename"] for one in received} == {"CommandParked"}
     Bug.there = False
 
 
@@ -253,8 +253,12 @@ async def test_c19_live_messages_have_the_version_and_what_waits(served: Served)
 
     async def change(client: Client, document: str, **variables: Any) -> tuple[Any, Any, Any]:
         await asyncio.to_thread(served.run, document, id=of, **variables)
-        told = await client.next()
-        return told["changedFields"], told["item"]["_meta"]["version"], told["item"]["_meta"]["parked"]
+        received = await client.next()
+        return (
+            received["changedFields"],
+            received["item"]["_meta"]["version"],
+            received["item"]["_meta"]["parked"],
+        )
 
     async with served.client() as client:
         await client.subscribe("1", query, id=of)

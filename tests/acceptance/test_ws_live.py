@@ -145,9 +145,9 @@ async def test_I10_a_resumed_live_list_is_told_once_of_each_row_that_changed(ser
     added = served.do("createTask", title="resumed")["stream"]
     async with served.client() as client:
         *changes, _ = await start(client, TASKS, filter=wanted, after=caught_up["position"])
-        told = {change["rowId"]: (change["kind"], change["task"]["status"]) for change in changes}
+        received = {change["rowId"]: (change["kind"], change["task"]["status"]) for change in changes}
         assert len(changes) == 2
-        assert told == {changed: ("UPDATED", "STARTED"), added: ("ADDED", "CREATED")}
+        assert received == {changed: ("UPDATED", "STARTED"), added: ("ADDED", "CREATED")}
         served.do("cancelTask", id=kept)
         assert (await client.next())["rowId"] == kept
 
@@ -163,9 +163,9 @@ async def test_sockets_that_ask_for_the_same_are_told_the_same_bytes(served: Ser
         assert first[0]["tasks"] == second[0]["tasks"] == []
         await start(latest, LATEST, filter=wanted)
         task = served.do("createTask", title="shared")["stream"]
-        told = [await client.next() for client in (one, other, latest)]
-    assert told[0] == told[1] == told[2]
-    assert (told[0]["kind"], told[0]["rowId"]) == ("ADDED", task)
+        received = [await client.next() for client in (one, other, latest)]
+    assert received[0] == received[1] == received[2]
+    assert (received[0]["kind"], received[0]["rowId"]) == ("ADDED", task)
     async with served.client() as back:
         *changes, _ = await start(back, TASKS, filter=wanted, after=second[-1]["position"])
         assert [(change["kind"], change["rowId"]) for change in changes] == [("ADDED", task)]

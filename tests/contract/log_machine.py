@@ -183,11 +183,11 @@ class LogMachine(RuleBasedStateMachine):
         attempt = self._start(side, new)
         self._settle()
         if new.expected == before:
-            assert isinstance(attempt.told, Receipt)
-            assert attempt.told.version == before + size
+            assert isinstance(attempt.outcome, Receipt)
+            assert attempt.outcome.version == before + size
         else:
-            assert isinstance(attempt.told, ConcurrencyConflict)
-            assert (attempt.told.expected, attempt.told.actual) == (new.expected, before)
+            assert isinstance(attempt.outcome, ConcurrencyConflict)
+            assert (attempt.outcome.expected, attempt.outcome.actual) == (new.expected, before)
 
     async def _version(self, stream: str) -> int:
         return len(await self.world.sober.stream(self.tenant, stream))
@@ -243,7 +243,7 @@ class LogMachine(RuleBasedStateMachine):
             await self.world.database["log"].insert_many([document])
         except BulkWriteError:
             return
-        self.model.send(new).told = new_receipt(new, position)
+        self.model.send(new).outcome = new_receipt(new, position)
 
     async def outrun(self, document: Mapping[str, Any]) -> None:
         expected = document["events"][0]["version"] - 1

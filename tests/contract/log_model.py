@@ -15,7 +15,7 @@ class Attempt:
     """One append, and what its caller was told; nothing where the process was killed before."""
 
     commit: NewCommit
-    told: Receipt | BaseException | None = None
+    outcome: Receipt | BaseException | None = None
 
     @property
     def version(self) -> int:
@@ -35,14 +35,18 @@ class Model:
 
     def version(self, stream: str) -> int:
         """The version of the stream, as far as anybody was told."""
-        receipts = [one.told for one in self.attempts if isinstance(one.told, Receipt)]
+        receipts = [one.outcome for one in self.attempts if isinstance(one.outcome, Receipt)]
         return max((receipt.version for receipt in receipts if receipt.stream == stream), default=0)
 
     def receipt(self, command_id: str) -> Receipt | None:
         """The first receipt of the command."""
         for one in self.attempts:
-            if isinstance(one.told, Receipt) and one.told.command_id == command_id and not one.told.replayed:
-                return one.told
+            if (
+                isinstance(one.outcome, Receipt)
+                and one.outcome.command_id == command_id
+                and not one.outcome.replayed
+            ):
+                return one.outcome
         return None
 
     def check(self, log: Sequence[Commit]) -> None:
@@ -73,28 +77,30 @@ class Model:
 
     def _check_told(self, attempt: Attempt, commit: Commit | None) -> None:
         """What the caller was told of its append is so."""
-        told, stored = attempt.told, commit is not None and is_same(attempt.commit, commit)
-        if isinstance(told, Receipt) and not told.changed:
-            assert commit is None, "told that nothing changes, and stored"
-            assert self._records(told) == {(told.stream, told.version, told.position)}, (
+        outcome, stored = attempt.outcome, commit is not None and is_same(attempt.commit, commit)
+        if isinstance(outcome, Receipt) and not outcome.changed:
+            assert commit is None, "the receipt says that nothing changes, and a commit is stored"
+            assert self._records(outcome) == {(outcome.stream, outcome.version, outcome.position)}, (
                 "two records of one id"
             )
-            assert told.replayed or not attempt.commit.events
-        elif isinstance(told, Receipt):
+            assert outcome.replayed or not attempt.commit.events
+        elif isinstance(outcome, Receipt):
             assert commit is not None, "acknowledged, and lost"
             assert commit.info is not None
             there = (commit.info.stream, commit.events[-1].version, commit.position)
-            assert (told.stream, told.version, told.position) == there
-            assert told.replayed != stored
-        elif isinstance(told, ConcurrencyConflict):
+            assert (outcome.stream, outcome.version, outcome.position) == there
+            assert outcome.replayed != stored
+        elif isinstance(outcome, ConcurrencyConflict):
             # Sent again, the same commit may find later what it missed at first.
             assert not stored or self._sent(attempt.commit) > 1, "refused, and stored"
 
-    def _records(self, told: Receipt) -> set[tuple[str, int, int]]:
-        """What was told of the record of a command that changed nothing."""
-        receipts = [one.told for one in self.attempts if isinstance(one.told, Receipt)]
+    def _records(self, outcome: Receipt) -> set[tuple[str, int, int]]:
+        """The stored records of a command that changed nothing, by its receipt."""
+        receipts = [one.outcome for one in self.attempts if isinstance(one.outcome, Receipt)]
         return {
-            (one.stream, one.version, one.position) for one in receipts if one.command_id == told.command_id
+            (one.stream, one.version, one.position)
+            for one in receipts
+            if one.command_id == outcome.command_id
         }
 
     def _sent(self, commit: NewCommit) -> int:
@@ -103,7 +109,7 @@ class Model:
 
 
 def _first(commit: NewCommit) -> str | None:
-    """What tells it from other runs of its command."""
+    """What distinguishes it from other runs of its command."""
     return commit.events[0].id if commit.events else commit.run
 
 

@@ -62,9 +62,9 @@ def digest(command_id: str) -> bytes:
 
 async def send(log: EventLog, attempt: Attempt) -> None:
     try:
-        attempt.told = await log.append(attempt.commit)
+        attempt.outcome = await log.append(attempt.commit)
     except NerveError as error:
-        attempt.told = error
+        attempt.outcome = error
 
 
 async def first_of(tasks: list[asyncio.Task[None]]) -> None:

@@ -179,7 +179,7 @@ happenings = st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 9)
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plan=happenings)
 async def test_a_search_by_event_time_finds_when_it_happened(open_another, plan):
-    """Forwards and backwards, in pages, and beside the time of record."""
+    """Forwards and backwards, in pages, and together with the record time."""
     tenant = uuid4().hex
     store = await open_another()
     before = await store.log.head()

@@ -66,7 +66,7 @@ async def test_the_key_is_gone_before_the_command_has_its_receipt_and_again_chan
 
 
 async def test_a_digest_of_personal_data_is_sealed_and_ends_with_its_subject(store):
-    """Else who reads the log and its keys could try which name it was."""
+    """Else a reader of the log and its keys could try which name it was."""
     key, repository = await store.log.digest_key(), AggregateRepository(store.log)
     dispatch = CommandBus(CATALOG, store.log, repository, now, new_id, digest_key=key).dispatch
     register, other = (RegisterPerson(id="person-1", city="Graz", name=name) for name in ("Ada", "Eve"))

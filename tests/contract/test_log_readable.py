@@ -139,7 +139,7 @@ async def test_b1_a_shape_that_was_never_stored_may_change(log: Log) -> None:
 
 
 async def test_b1_what_was_accepted_once_is_found_again(log: Log) -> None:
-    """A process that was started all the same keeps its own schema beside the old one."""
+    """A process that was started all the same keeps its own schema in addition to the old one."""
     assert len(await log.started(placed(price=int))) == 1
     await log.store({"type": "bid.placed", "data": {"price": 5}})
     assert len(await log.started(placed(price=int))) == 1

@@ -25,7 +25,7 @@ class Verdict:
     `lost`: acknowledged and not there. `doubled`: a command or a version that is there twice. `torn`: a
     commit that is not what was sent, or that nobody sent. `reordered`: versions of a stream, or what a reader
     saw, out of order, or a commit without the one that it builds on. `holes`: positions with nothing, in the
-    log or in what a reader saw. `changed`: what somebody was told or saw is otherwise in the log. `receipts`:
+    log or in what a reader saw. `changed`: what a client received or saw is otherwise in the log. `receipts`:
     the moments at which commands were acknowledged, in order, in seconds of the monotonic clock.
 
     `backdated` counts commits whose record time lies before that of the one before. It is a wrong only where

@@ -79,12 +79,12 @@ async def test_i2_i3_two_processes_on_one_hot_stream(nerve: Wired, neighbour: Wi
             if dice.random() < 0.1:
                 await asyncio.sleep(0)
                 sent[0].cancel()
-            for told in await asyncio.gather(*sent, return_exceptions=True):
-                if isinstance(told, Receipt) and told.changed:
-                    assert stored.setdefault(told.command_id, told).position == told.position
+            for outcome in await asyncio.gather(*sent, return_exceptions=True):
+                if isinstance(outcome, Receipt) and outcome.changed:
+                    assert stored.setdefault(outcome.command_id, outcome).position == outcome.position
                 else:
                     assert isinstance(
-                        told, Receipt | InvariantViolated | ConcurrencyConflict | asyncio.CancelledError
+                        outcome, Receipt | InvariantViolated | ConcurrencyConflict | asyncio.CancelledError
                     )
 
     sides = [("a", nerve), ("b", neighbour)]
@@ -93,7 +93,7 @@ async def test_i2_i3_two_processes_on_one_hot_stream(nerve: Wired, neighbour: Wi
     check(events)
     positions = {event.commit.command_id: (event.position, event.version) for event in events}
     assert len(positions) == len(events)
-    told = {name: (receipt.position, receipt.version) for name, receipt in stored.items()}
-    assert told.items() <= positions.items()
-    assert sum(name.startswith("cmd-a") for name in told) > 50
-    assert sum(name.startswith("cmd-b") for name in told) > 50
+    outcome = {name: (receipt.position, receipt.version) for name, receipt in stored.items()}
+    assert outcome.items() <= positions.items()
+    assert sum(name.startswith("cmd-a") for name in outcome) > 50
+    assert sum(name.startswith("cmd-b") for name in outcome) > 50

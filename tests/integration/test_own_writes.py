@@ -104,7 +104,7 @@ async def test_a_subscriber_begins_with_what_a_query_has_told_already(rig: Rig) 
 
 async def test_each_waits_for_a_position_of_its_own(rig: Rig) -> None:
     calls = rig.wakeups.calls("topic")
-    with calls.told(1) as first, calls.told(3) as third:
+    with calls.reached(1) as first, calls.reached(3) as third:
         rig.wakeups.announce("topic", 2)
         assert (first.is_set(), third.is_set()) == (True, False)
         rig.wakeups.announce("topic", 3)
@@ -113,7 +113,7 @@ async def test_each_waits_for_a_position_of_its_own(rig: Rig) -> None:
 
 @pytest.fixture
 async def broken(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
-    """A worker beside it, whose view cannot fold some links."""
+    """With a worker whose view cannot fold some links."""
     parts = (mongo_url, redis_url, database)
     async with open_rig(*parts, poll_interval=0.05, view=poisoned(Dose()), work=True) as rig:
         await rig.append("note-a", Written(text="a"))

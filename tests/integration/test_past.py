@@ -97,12 +97,12 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
 ) -> None:
     tenant = uuid4().hex
     await play(nerve, tenant, [*SETUP, *DOCUMENTS, *chosen])
-    told = await recorded(nerve, tenant)
+    received = await recorded(nerve, tenant)
     for view in nerve.views:
-        past, known = nerve.services.past[view.name], fold(view, _of(view, told))
-        replays: dict[int, Any] = {told[0].position - 1: {}}
-        for position in range(told[0].position, told[-1].position + 1):
-            before = [event for event in told if event.position <= position]
+        past, known = nerve.services.past[view.name], fold(view, _of(view, received))
+        replays: dict[int, Any] = {received[0].position - 1: {}}
+        for position in range(received[0].position, received[-1].position + 1):
+            before = [event for event in received if event.position <= position]
             expected = through_mongo(fold(view, _of(view, before)))
             then = past.at(position)
             page = await then.page(tenant, first=200)
@@ -113,7 +113,7 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
                 assert (row and fields(row)) == expected.get(row_id)
             replays[position] = expected
         for row_id in list(known)[:2]:
-            await check_history(past.at(told[-1].position), tenant, row_id, replays)
+            await check_history(past.at(received[-1].position), tenant, row_id, replays)
 
 
 async def check_history(now: PastView, tenant: str, row_id: str, replays: dict[int, Any]) -> None:
@@ -121,8 +121,8 @@ async def check_history(now: PastView, tenant: str, row_id: str, replays: dict[i
     pairs = ((at, replays[at - 1].get(row_id), replays[at].get(row_id)) for at in list(replays)[1:])
     changes = [pair for pair in pairs if pair[1] != pair[2]]
     whole = await now.history(tenant, row_id, first=100)
-    told = [(one.commit.position, *map(own_fields, (one.before, one.after))) for one in whole.changes]
-    assert told == changes
+    received = [(one.commit.position, *map(own_fields, (one.before, one.after))) for one in whole.changes]
+    assert received == changes
     last = await now.history(tenant, row_id, last=2)
     assert (last.changes, last.has_previous) == (whole.changes[-2:], len(changes) > 2)
     for field, value in changes[-1][2].items():
@@ -136,8 +136,8 @@ def own_fields(row: Any) -> Any:
     return None if row is None else fields(row)
 
 
-def _of(view: Any, told: list[Any]) -> list[Any]:
-    return [event for event in told if event.commit.category in view.categories]
+def _of(view: Any, received: list[Any]) -> list[Any]:
+    return [event for event in received if event.commit.category in view.categories]
 
 
 happenings: st.SearchStrategy[Event] = st.one_of(
@@ -185,13 +185,13 @@ async def test_pages_of_the_past_are_those_that_were_told_when_it_was_the_presen
     rig: Rig, plan: list[Any]
 ) -> None:
     """Whatever the filter, the order and the size of the pages, with nulls, ties and rows that are gone."""
-    rig.tenant, told = uuid4().hex, []
+    rig.tenant, received = uuid4().hex, []
     past = PastReader(rig.reader, rig.log, 100_000, DEADLINE)
     for note, happened, question in plan:
         position = (await rig.append(note, *happened)).position
         await rig.projected()
         answer = await walk(rig.reader, rig.tenant, *question)
         assert await walk(past.at(position), rig.tenant, *question) == answer
-        told.append((position, question, answer))
-    for position, question, answer in told * 2:
+        received.append((position, question, answer))
+    for position, question, answer in received * 2:
         assert await walk(past.at(position), rig.tenant, *question) == answer

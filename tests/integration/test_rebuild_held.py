@@ -100,7 +100,7 @@ async def test_b1_what_parks_an_event_that_was_folded_is_held_until_it_is_approv
         assert "note-" not in found.waiting_for, "no stream or row of a tenant is named"
         said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert sum("view notes: generation 2 is held, and 1 is read: it parks" in one for one in said) == 1
-        # Readers keep the rows as they were made, also while the active code runs beside it and goes on.
+        # Readers keep the rows as they were made, also while the active code runs too and goes on.
         assert await rig.documents() == folded(await rig.commits())
         async with deployed.runs(view) as before:
             await before.append("note-new", Written(text="later"))

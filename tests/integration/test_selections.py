@@ -75,7 +75,7 @@ def site(mongo_url: str, redis_url: str) -> Iterator[Site]:
 
 
 def test_mongod_sends_the_selected_fields_alone(site: Site) -> None:
-    """Beside them what the answer is made of: whether the row is gone, and what a cursor holds."""
+    """Also what the answer is made of: whether the row is gone, and what a cursor holds."""
     query = "query ($id: ID!) { workflow(id: $id) { name steps { agentId } } }"
     with site.sent() as sent:
         site.served.ask(query, id=site.ids[2])

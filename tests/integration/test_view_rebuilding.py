@@ -56,7 +56,7 @@ hot_by_default = next_version(defaults={"hot": False})
 
 @asynccontextmanager
 async def reading(version: View[Any], places: tuple[str, str, str]) -> AsyncIterator[Rig]:
-    """A process that reads the rows of the version before, with no worker beside it."""
+    """A process that reads the rows of the version before, without a worker."""
     async with open_rig(*places, poll_interval=0.05, view=version) as rig:
         yield rig
 
@@ -193,10 +193,10 @@ async def test_b2_live_views_by_a_new_field_are_refused_and_others_go_on(
 ) -> None:
     async with reading(hot, places) as rig:
         with pytest.raises(ViewRebuilding):
-            async with aclosing(rig.live.watch_many("default", {"hot": {"eq": True}})) as told:
-                await anext(told)
-        async with aclosing(rig.live.watch_many("default", {"text": {"in": ["x", "y", "z"]}})) as told:
-            first = await anext(told)
+            async with aclosing(rig.live.watch_many("default", {"hot": {"eq": True}})) as messages:
+                await anext(messages)
+        async with aclosing(rig.live.watch_many("default", {"text": {"in": ["x", "y", "z"]}})) as messages:
+            first = await anext(messages)
             assert isinstance(first, Snapshot)
             assert len(first.rows) == NOTES
             with pytest.raises(ViewRebuilding):
@@ -209,19 +209,19 @@ async def test_b2_who_follows_by_a_field_that_rows_lose_again_is_told(places: tu
         await in_use(rig, 2)
     async with (
         reading(hot, places) as rig,
-        aclosing(rig.live.watch_many("default", {"hot": {"in": [True, False]}})) as told,
+        aclosing(rig.live.watch_many("default", {"hot": {"in": [True, False]}})) as messages,
     ):
-        first = await anext(told)
+        first = await anext(messages)
         assert isinstance(first, Snapshot)
         assert {row["hot"] for row in first.rows} <= {True, False}
         async with open_rig(*places, poll_interval=0.05, work=True) as back:
             await in_use(back, 1)
             with pytest.raises(ViewRebuilding, match="folded by code without it"):
-                await asyncio.wait_for(_to_the_end(told), 30)
+                await asyncio.wait_for(_to_the_end(messages), 30)
 
 
-async def _to_the_end(told: AsyncGenerator[Any, None]) -> None:
-    async for _ in told:
+async def _to_the_end(messages: AsyncGenerator[Any, None]) -> None:
+    async for _ in messages:
         """Until it ends."""
 
 

@@ -107,15 +107,15 @@ async def test_i3_of_two_contents_sent_at_once_by_two_processes_one_wins(
             for title in "AB"
             for side in (nerve, neighbour)
         ]
-        told = dict(enumerate(await outcomes(*(send for _, send in sent))))
-        receipts = [one for one in told.values() if isinstance(one, Receipt)]
-        refused = [one for one in told.values() if isinstance(one, CommandIdReused)]
+        answers = dict(enumerate(await outcomes(*(send for _, send in sent))))
+        receipts = [one for one in answers.values() if isinstance(one, Receipt)]
+        refused = [one for one in answers.values() if isinstance(one, CommandIdReused)]
         assert len(receipts) + len(refused) == 4
         assert [receipt.replayed for receipt in receipts].count(False) == 1
         assert len({replace(receipt, replayed=True) for receipt in receipts}) == 1
         assert {one.position for one in refused} == {receipts[0].position}
-        winners = {sent[place][0] for place, one in told.items() if isinstance(one, Receipt)}
-        losers = {sent[place][0] for place, one in told.items() if isinstance(one, CommandIdReused)}
+        winners = {sent[place][0] for place, one in answers.items() if isinstance(one, Receipt)}
+        losers = {sent[place][0] for place, one in answers.items() if isinstance(one, CommandIdReused)}
         assert len(winners) == 1
         assert not winners & losers
     assert len(await nerve.events()) == 21

@@ -42,7 +42,7 @@ class Sent:
 
     envelope: Envelope
     since: int
-    told: Receipt | BaseException | None = None
+    outcome: Receipt | BaseException | None = None
     until: int = 0
 
 
@@ -83,9 +83,9 @@ class Run:
 
     async def _await(self, bus: CommandBus, sent: Sent) -> None:
         try:
-            sent.told = await bus.dispatch(sent.envelope)
+            sent.outcome = await bus.dispatch(sent.envelope)
         except (NerveError, asyncio.CancelledError) as error:
-            sent.told = error
+            sent.outcome = error
         sent.until = len(self.log.stored)
 
     async def _end(self) -> None:
@@ -109,20 +109,20 @@ def test_i2_i3_every_schedule_leaves_what_one_command_after_the_other_would(sche
     ids = [commit.command_id for commit in stored]
     assert len(ids) == len(set(ids))
     for sent in run.sent:
-        if isinstance(sent.told, Receipt) and (sent.told.changed or sent.envelope.command_id):
-            commit = stored[sent.told.position - 1]
-            assert commit.command_id == sent.told.command_id
-            assert bool(commit.events) == sent.told.changed
+        if isinstance(sent.outcome, Receipt) and (sent.outcome.changed or sent.envelope.command_id):
+            commit = stored[sent.outcome.position - 1]
+            assert commit.command_id == sent.outcome.command_id
+            assert bool(commit.events) == sent.outcome.changed
             assert commit.digest in (None, command_digest(b"", sent.envelope.command))
-            if isinstance(sent.envelope.command, Bid) and not sent.told.replayed:
-                assert fits(stored[: sent.told.position - 1], sent.envelope, commit.expected)
-        elif isinstance(sent.told, CommandIdReused):
-            commit = stored[sent.told.position - 1]
+            if isinstance(sent.envelope.command, Bid) and not sent.outcome.replayed:
+                assert fits(stored[: sent.outcome.position - 1], sent.envelope, commit.expected)
+        elif isinstance(sent.outcome, CommandIdReused):
+            commit = stored[sent.outcome.position - 1]
             assert commit.command_id == sent.envelope.command_id
             assert commit.digest != command_digest(b"", sent.envelope.command)
         if (
-            isinstance(sent.told, Receipt) and not sent.told.changed and not sent.told.replayed
-        ) or isinstance(sent.told, InvariantViolated | NotFound | ConcurrencyConflict):
+            isinstance(sent.outcome, Receipt) and not sent.outcome.changed and not sent.outcome.replayed
+        ) or isinstance(sent.outcome, InvariantViolated | NotFound | ConcurrencyConflict):
             assert any(answers(run, sent, upto) for upto in range(sent.since, sent.until + 1))
 
 
@@ -145,14 +145,14 @@ def answers(run: Run, sent: Sent, upto: int) -> bool:
     version = sum(len(commit.events) for commit in stored if commit.stream == command.target)
     others = {other: fold(run.log.stored, other) for *_, other in command.references()}
     if not fits(stored, sent.envelope, version):
-        return isinstance(sent.told, ConcurrencyConflict)
+        return isinstance(sent.outcome, ConcurrencyConflict)
     if (version > 0) == command.creates:
-        return isinstance(sent.told, InvariantViolated | NotFound)
+        return isinstance(sent.outcome, InvariantViolated | NotFound)
     if isinstance(command, Match):
         # The other tally may have been read a little before.
-        return isinstance(sent.told, InvariantViolated | NotFound)
+        return isinstance(sent.outcome, InvariantViolated | NotFound)
     try:
         events = state.decide(command, Facts(now(), others))  # type: ignore[arg-type]
     except InvariantViolated:
-        return isinstance(sent.told, InvariantViolated)
-    return isinstance(sent.told, Receipt) and not events
+        return isinstance(sent.outcome, InvariantViolated)
+    return isinstance(sent.outcome, Receipt) and not events

@@ -140,9 +140,9 @@ def test_a_change_that_would_not_read_what_was_stored_needs_a_new_revision(
     write_schemas(catalog_of(Kept))
     before = {path: path.read_bytes() for path in own_folder.iterdir()}
     narrower = catalog_of(changed(changes))
-    (told,) = problems(narrower)
-    assert message in told
-    assert "Declare it with revision=2 and an upcaster from 1" in told
+    (problem,) = problems(narrower)
+    assert message in problem
+    assert "Declare it with revision=2 and an upcaster from 1" in problem
     with pytest.raises(DeclarationError, match=message):
         write_schemas(narrower)
     assert {path: path.read_bytes() for path in own_folder.iterdir()} == before
@@ -179,8 +179,8 @@ SAME_STORED_FORM: list[tuple[Any, Any]] = [
 @pytest.mark.parametrize(("before", "after"), OTHER_STORED_FORM, ids=range(len(OTHER_STORED_FORM)))
 def test_a_type_that_is_stored_otherwise_needs_a_new_revision(own_folder: Path, before: Any, after: Any):
     write_schemas(catalog_of(changed({"more": (before, ...)})))
-    (told,) = problems(catalog_of(changed({"more": (after, ...)})))
-    assert "Declare it with revision=2" in told
+    (problem,) = problems(catalog_of(changed({"more": (after, ...)})))
+    assert "Declare it with revision=2" in problem
 
 
 @pytest.mark.parametrize(("before", "after"), SAME_STORED_FORM, ids=range(len(SAME_STORED_FORM)))
@@ -266,13 +266,13 @@ def test_what_is_stored_meets_its_schema(own_folder: Path):
     assert check.violation("letter.kept", 1, {**FITTING, "size": bson.Int64(2**40)}) is None
 
 
-@pytest.mark.parametrize(("wrong", "told"), WRONG, ids=[told for _, told in WRONG])
+@pytest.mark.parametrize(("wrong", "problem"), WRONG, ids=[problem for _, problem in WRONG])
 def test_what_does_not_meet_its_schema_is_told_without_the_data(
-    own_folder: Path, wrong: dict[str, Any], told: str
+    own_folder: Path, wrong: dict[str, Any], problem: str
 ):
     violation = EventSchemas(catalog_of(Kept)).violation("letter.kept", 1, {**FITTING, **wrong})
     assert violation is not None
-    assert told in violation
+    assert problem in violation
     assert "Ada" not in violation
 
 
@@ -287,5 +287,5 @@ def test_a_field_that_is_stored_elsewhere_may_be_missing_if_it_allows_none(own_f
 
 @pytest.mark.parametrize("shape", [("letter.burnt", 1), ("letter.kept", 2), ("letter.kept", 0)])
 def test_an_event_without_a_schema_is_told(own_folder: Path, shape: tuple[str, int]):
-    told = EventSchemas(catalog_of(Kept)).violation(*shape, {})
-    assert told == f"there is no schema of {shape[0]} of revision {shape[1]}"
+    problem = EventSchemas(catalog_of(Kept)).violation(*shape, {})
+    assert problem == f"there is no schema of {shape[0]} of revision {shape[1]}"

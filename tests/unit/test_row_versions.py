@@ -19,10 +19,10 @@ from tests.poison import POISON, Dose, commits_of, poisoned
 from tests.unit.test_parking import NAMES, cut, folded, histories, told_to
 
 
-def versions_of(row: str, told: list[RecordedEvent]) -> int | None:
-    """The version after the last own event among those told, of a row that is there; one event at a time."""
+def versions_of(row: str, events: list[RecordedEvent]) -> int | None:
+    """The version after the last own event among these, of a row that is there; one event at a time."""
     version, state = None, None
-    for event in told:
+    for event in events:
         state = notes.view.apply(row, state, event)
         if event.stream == row and state is not None:
             version = event.version
@@ -36,9 +36,9 @@ def test_c19_a_row_has_the_version_of_the_last_event_of_its_own_stream(
 ) -> None:
     rows, _ = folded(poisoned(Dose()), cut(commits, cuts))
     for name in NAMES:
-        told, _ = told_to(name, commits)
+        events, _ = told_to(name, commits)
         row = rows.get(f"default/{name}", {"_gone": True})
-        assert (None if row["_gone"] else row.get("_version")) == versions_of(name, told)
+        assert (None if row["_gone"] else row.get("_version")) == versions_of(name, events)
 
 
 def row_of(history: list[tuple[str, list[Event]]], view: View[Any] = notes.view) -> dict[str, Any]:

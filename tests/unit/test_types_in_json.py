@@ -83,9 +83,9 @@ def test_stored_values_of_every_type_meet_the_schema(kept: Path):
     stored = recorded(WRITTEN).data
     assert check.violation("invoice.written", 1, stored) is None
     wrong = {**stored, "details": {**stored["details"], "total": "12.34", "grace": "PT1S", "seal": "AP8="}}
-    told = check.violation("invoice.written", 1, wrong)
-    assert told is not None
-    assert all(f"details.{name}: " in told for name in ("total", "grace", "seal"))
+    found = check.violation("invoice.written", 1, wrong)
+    assert found is not None
+    assert all(f"details.{name}: " in found for name in ("total", "grace", "seal"))
 
 
 def command_line(details: dict[str, Any], **more: Any) -> bytes:

@@ -26,12 +26,12 @@ from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged
 _AFTER = argument(
     "after",
     Position | None,
-    "Resume behind this position: what changed since is told once, instead of a snapshot.",
+    "Resume behind this position: each row that changed since is delivered once, instead of a snapshot.",
 )
 _LATEST_ONLY = argument(
     "latest_only",
     bool,
-    "Who is slow is told the last state of each row that changed meanwhile, and not each change.",
+    "Deliver only the latest state of each row when this subscriber falls behind.",
     default=False,
 )
 
@@ -56,7 +56,7 @@ class Messages:
         self._caught_up = declare(
             "CaughtUp",
             [],
-            "All that was there has been told; what follows is live.",
+            "All that was there has been delivered; what follows is live.",
             interfaces=(self.interface,),
         )
         resume = output_field("resume_after", Position, "Where to resume.")

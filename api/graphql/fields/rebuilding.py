@@ -36,7 +36,7 @@ _GENERATION = {
     "events": (int, "Events that are folded in."),
     "total": (int, "About how many there are by now."),
     "rate": (float, "Events folded in a second; 0 where it is not being built."),
-    "seconds_left": (float | None, "Until it has caught up at this rate, where that can be told."),
+    "seconds_left": (float | None, "Until it has caught up at this rate; null where that is unknown."),
     "waiting_for": (str | None, "What it waits for, in words: a worker, or a decision where it is held."),
 }
 _VIEW = {

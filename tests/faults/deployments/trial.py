@@ -50,7 +50,7 @@ class Outcome:
         for name, outcome in self.steps.items():
             table.add_row(name, outcome)
         counts = f"{facts.writes:,} writes, {facts.reads:,} reads, {facts.messages:,} messages"
-        table.add_row("meanwhile", counts)
+        table.add_row("under load", counts)
         return table
 
 
@@ -159,7 +159,7 @@ class DeploymentTrial:
         self._facts.url, self._facts.version = url, version
         await self._stop(running.api, running.worker)
         await self._settled(version)
-        self._outcome.steps[version.name] = "deployed beside the one before, and read"
+        self._outcome.steps[version.name] = "deployed together with the version before, and read"
         return Running(version, api, worker)
 
     async def _replace_at_once(self, running: Running, version: Version) -> Running:
@@ -179,7 +179,7 @@ class DeploymentTrial:
         return Running(version, api, worker)
 
     async def _hold(self, version: Version) -> None:
-        """Its generation is held, and everybody who has to know is told; the worker of before goes on."""
+        """Its generation is held, which all places for operators report; the worker of before goes on."""
         before = await self._active()
         worker = self._process(version, "worker")
         await self._until(lambda: self._state("HELD"), f"{version.name} is held")
