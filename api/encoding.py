@@ -9,7 +9,7 @@ import orjson
 from bson.decimal128 import Decimal128
 
 from domain.kernel.rfc3339 import write_moment
-from domain.kernel.text_forms import write_bytes, write_decimal
+from domain.kernel.types.text_forms import write_bytes, write_decimal
 
 
 def encode(message: object) -> bytes:

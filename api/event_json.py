@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from domain.kernel import Event, RecordedEvent
-from domain.kernel.field_types import Kind, holds_kind, record_type
-from domain.kernel.json_values import Rename, Write, json_writer
+from domain.kernel.types.annotations import Kind, holds_kind, record_type
+from domain.kernel.types.json_values import Rename, Write, json_writer
 
 
 def event_json(event: RecordedEvent, rename: Rename | None = None) -> Mapping[str, Any]:

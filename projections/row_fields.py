@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     FieldType,
     ListOf,
     MapOf,

@@ -11,7 +11,7 @@ from typing_extensions import is_typeddict
 from domain.kernel import Context, RecordedEvent
 from domain.kernel.declaring import check_pure
 from domain.kernel.errors import DeclarationError
-from domain.kernel.field_types import RecordOf, record_type
+from domain.kernel.types.annotations import RecordOf, record_type
 from projections.links import Link
 
 R = TypeVar("R", bound=Mapping[str, Any])

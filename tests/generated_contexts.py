@@ -22,7 +22,7 @@ from domain.kernel import (
     RecordedEvent,
     Upcaster,
 )
-from domain.kernel.field_types import FieldType
+from domain.kernel.types.annotations import FieldType
 from projections.querying.kinds import field_kind
 from projections.view import View, by_stream
 from tests.declared_types import DeclaredField, values_of

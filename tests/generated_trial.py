@@ -17,9 +17,9 @@ from api.importing.restoring import Restorer
 from api.settings import Settings
 from domain.kernel import Envelope, Scope
 from domain.kernel.event_data import event_codec
-from domain.kernel.field_types import FieldType, OptionalOf, record_type
-from domain.kernel.json_values import json_writer
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.annotations import FieldType, OptionalOf, record_type
+from domain.kernel.types.json_values import json_writer
+from domain.kernel.types.stored_values import encoder
 from projections.querying.kinds import field_kind
 from projections.querying.ordering import parse_order
 from tests.generated_contexts import ADDED, GeneratedContext

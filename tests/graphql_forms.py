@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from strawberry.utils.str_converters import to_camel_case
 from typing_extensions import is_typeddict
 
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,
@@ -23,9 +23,9 @@ from domain.kernel.field_types import (
     Scalar,
     TupleOf,
 )
-from domain.kernel.json_values import json_writer
-from domain.kernel.stored_values import encoder
-from domain.kernel.text_forms import write_bytes, write_duration
+from domain.kernel.types.json_values import json_writer
+from domain.kernel.types.stored_values import encoder
+from domain.kernel.types.text_forms import write_bytes, write_duration
 
 INT = range(-(2**31), 2**31)
 

@@ -12,7 +12,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, input_field, listed
 from api.graphql.scalars import INT, JSON
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     ABSENT,
     FieldType,
     Kind,

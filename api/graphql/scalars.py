@@ -22,9 +22,9 @@ from graphql import (
 )
 from strawberry.types.scalar import ScalarDefinition
 
-from domain.kernel.field_types import Kind, Scalar
 from domain.kernel.rfc3339 import read_moment, write_moment
-from domain.kernel.text_forms import (
+from domain.kernel.types.annotations import Kind, Scalar
+from domain.kernel.types.text_forms import (
     read_bytes,
     read_date,
     read_decimal,

@@ -14,7 +14,8 @@ from api.graphql.declare import JsonLookUp, declare, enumeration, listed, nest, 
 from api.graphql.input_types import InputTypes
 from api.graphql.scalars import JSON, scalar_shape
 from domain.kernel.errors import DeclarationError
-from domain.kernel.field_types import (
+from domain.kernel.names import client_name
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,
@@ -28,8 +29,7 @@ from domain.kernel.field_types import (
     field_type,
     record_type,
 )
-from domain.kernel.json_values import json_writer
-from domain.kernel.names import client_name
+from domain.kernel.types.json_values import json_writer
 from projections.view import View
 
 

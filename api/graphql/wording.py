@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from domain.kernel.text_forms import (
+from domain.kernel.types.text_forms import (
     EXPECTED_BYTES,
     EXPECTED_DATE,
     EXPECTED_DECIMAL,

@@ -19,9 +19,9 @@ from pydantic import BaseModel, Field, ValidationError
 from api.importing.rows import Planned, Refused, Step, in_words
 from domain.kernel import Catalog, Command, Envelope, Identifier, Moment, Scope
 from domain.kernel.errors import UnfitValue, ValidationFailed
-from domain.kernel.field_types import record_type
-from domain.kernel.json_reading import json_reader
 from domain.kernel.names import client_name
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.json_reading import json_reader
 
 PREFIX = "nerve.command."
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, ValidationError
 from api.importing.rows import Refused, in_words
 from domain.kernel import Catalog, Event, Identifier, Moment
 from domain.kernel.errors import UnfitValue, ValidationFailed
-from domain.kernel.field_types import record_type
-from domain.kernel.json_reading import json_reader
 from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.json_reading import json_reader
 from eventstore.integrity.stored_forms import StoredForms
 
 Short = Field(min_length=1, max_length=500)

@@ -10,9 +10,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from domain.kernel.errors import UnfitValue
 from domain.kernel.event_data import is_text, without_none
-from domain.kernel.field_types import FieldType, Scalar, record_type
-from domain.kernel.stored_scalars import encode_text
-from domain.kernel.stored_values import Convert, encoder
+from domain.kernel.types.annotations import FieldType, Scalar, record_type
+from domain.kernel.types.stored_scalars import encode_text
+from domain.kernel.types.stored_values import Convert, encoder
 
 
 class _Checks(NamedTuple):

@@ -13,7 +13,7 @@ from domain.kernel.declaring import check_aggregate
 from domain.kernel.errors import DeclarationError, NotFound, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.personal import personal_fields
-from domain.kernel.record_checks import check_records
+from domain.kernel.types.record_checks import check_records
 from domain.kernel.upcasting import Upcaster, chain, upcast
 
 Reading = tuple[int, Mapping[str, Any], Event | None, Unreadable | None]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     OptionalOf,
@@ -17,9 +17,9 @@ from domain.kernel.field_types import (
     holds_kind,
     record_type,
 )
-from domain.kernel.stored_records import allows_none
-from domain.kernel.stored_scalars import encode_text
-from domain.kernel.stored_values import decoder, encoder
+from domain.kernel.types.stored_records import allows_none
+from domain.kernel.types.stored_scalars import encode_text
+from domain.kernel.types.stored_values import decoder, encoder
 
 M = TypeVar("M", bound=BaseModel)
 

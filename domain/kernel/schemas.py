@@ -10,9 +10,9 @@ from jsonschema_rs.canonical import Containment
 from pydantic.json_schema import GenerateJsonSchema
 
 from domain.kernel.event import Event
-from domain.kernel.field_types import record_type
-from domain.kernel.json_values import json_writer
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.json_values import json_writer
+from domain.kernel.types.stored_values import encoder
 
 Schema = dict[str, Any]
 

@@ -15,8 +15,8 @@ from pymongo.errors import DuplicateKeyError
 
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import record_type
-from domain.kernel.stored_values import decoder, encoder
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.stored_values import decoder, encoder
 from eventstore.aggregates.fingerprint import fingerprint
 from eventstore.driver import CODEC, Database, Document, unavailable_if_down
 from eventstore.personal.sealed_state import StateSeal

@@ -11,8 +11,8 @@ from domain.kernel import Catalog
 from domain.kernel.fields import to_moment
 from domain.kernel.rfc3339 import read_moment
 from domain.kernel.schemas import Schema
-from domain.kernel.stored_scalars import MICROSECOND
-from domain.kernel.text_forms import read_bytes, read_decimal, read_duration
+from domain.kernel.types.stored_scalars import MICROSECOND
+from domain.kernel.types.text_forms import read_bytes, read_decimal, read_duration
 from eventstore.integrity.schemas import Shape, kept_schemas
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
-from domain.kernel.json_values import Rename
 from domain.kernel.ports import Loaded
+from domain.kernel.types.json_values import Rename
 from eventstore.aggregates.rebuilder import payloads
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     FieldType,
     ListOf,
     MapOf,
@@ -19,8 +19,8 @@ from domain.kernel.field_types import (
     TupleOf,
     record_type,
 )
-from domain.kernel.json_values import Rename, json_writer
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.json_values import Rename, json_writer
+from domain.kernel.types.stored_values import encoder
 
 
 def state_json(state: Any, rename: Rename = str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import (
+from domain.kernel.fields import MAX_JSON_DEPTH
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,
@@ -27,9 +28,8 @@ from domain.kernel.field_types import (
     Scalar,
     inner_types,
 )
-from domain.kernel.fields import MAX_JSON_DEPTH
-from domain.kernel.stored_scalars import INT64_MAX, INT64_MIN, encode_json, encode_text
-from domain.kernel.stored_values import decoder, encoder
+from domain.kernel.types.stored_scalars import INT64_MAX, INT64_MIN, encode_json, encode_text
+from domain.kernel.types.stored_values import decoder, encoder
 from projections.projecting.read_only import CheckedDict, ReadOnlyDict, ReadOnlyList, read_only
 
 Convert = Callable[[Any], Any]

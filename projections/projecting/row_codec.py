@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,

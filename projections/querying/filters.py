@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.field_types import Kind
 from domain.kernel.names import client_name
+from domain.kernel.types.annotations import Kind
 from projections.querying.kinds import FieldKind, kinds
 from projections.querying.values import checked, comparable, has_decimals
 from projections.rows import Row

@@ -12,9 +12,9 @@ from functools import cache, partial
 from typing import Any
 
 from domain.kernel.errors import DeclarationError, UnfitValue, ViewRebuilding
-from domain.kernel.field_types import record_type
 from domain.kernel.names import client_name
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.stored_values import encoder
 from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter, Not, to_predicate
 from projections.row_fields import row_fields, unreadable_fields
 from projections.rows import Row

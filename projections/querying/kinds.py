@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from domain.kernel.errors import DeclarationError
-from domain.kernel.field_types import FieldType, Kind, ListOf, OptionalOf, Scalar, TupleOf
+from domain.kernel.types.annotations import FieldType, Kind, ListOf, OptionalOf, Scalar, TupleOf
 from projections.view import View
 
 NAMES: Mapping[Kind, str] = {

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from bson.decimal128 import Decimal128
 
-from domain.kernel.text_forms import write_bytes
+from domain.kernel.types.text_forms import write_bytes
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not
 
 MARK_BYTES = 8

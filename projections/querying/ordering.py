@@ -17,9 +17,9 @@ import orjson
 from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.field_types import Kind
 from domain.kernel.names import client_name
-from domain.kernel.text_forms import read_decimal
+from domain.kernel.types.annotations import Kind
+from domain.kernel.types.text_forms import read_decimal
 from projections.querying.filters import EVERYTHING, Filter
 from projections.querying.kinds import kinds
 from projections.querying.marks import mark

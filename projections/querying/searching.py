@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.field_types import Kind
 from domain.kernel.names import client_name
+from domain.kernel.types.annotations import Kind
 from projections.querying.values import Path, stored_value
 from projections.view import View
 

@@ -9,8 +9,8 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import UnfitValue, ValidationFailed
-from domain.kernel.field_types import Kind, Scalar
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.annotations import Kind, Scalar
+from domain.kernel.types.stored_values import encoder
 from projections.querying.kinds import NAMES
 
 Path = tuple[str | int, ...]

@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from domain.kernel import Int64
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.stored_values import encoder
 from projections.querying.filters import parse_filter, to_mongo, to_predicate
 from projections.view import View, by_stream
 from projections.watching.index import FilterIndex

@@ -17,7 +17,7 @@ from pymongo.collection import Collection
 
 from domain.kernel import Int64
 from domain.kernel.errors import DeclarationError
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.stored_values import encoder
 from projections.querying.kinds import kinds
 from projections.querying.ordering import Direction, parse_order
 from projections.view import View, by_stream

@@ -181,7 +181,7 @@ def test_what_an_upcaster_returns_wrongly_is_unreadable_with_its_field(wrong: di
 
 
 def test_a3_a_default_of_another_type_is_refused():
-    from domain.kernel.record_checks import check_records
+    from domain.kernel.types.record_checks import check_records
 
     class Priced(Event, type="invoice.priced"):
         price: float = "a lot"  # type: ignore[assignment]

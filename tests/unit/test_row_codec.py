@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel import Json
-from domain.kernel.stored_values import decoder, encoder
+from domain.kernel.types.stored_values import decoder, encoder
 from eventstore.driver import CODEC
 from projections.projecting.row_codec import RowCodec, WrongRow
 from tests.declared_types import declared_types

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, NaiveDatetime, Roo
 
 from domain.kernel import Json, Moment
 from domain.kernel.errors import DeclarationError, UnfitValue
-from domain.kernel.field_types import field_type, record_type
-from domain.kernel.stored_values import decoder, encoder
+from domain.kernel.types.annotations import field_type, record_type
+from domain.kernel.types.stored_values import decoder, encoder
 from eventstore.driver import CODEC
 from tests.declared_types import declared_types
 

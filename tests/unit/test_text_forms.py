@@ -18,10 +18,11 @@ from pydantic import BaseModel
 from strawberry.utils.str_converters import to_camel_case
 
 from api.encoding import encode as encode_response
-from domain.kernel import Json, text_forms
-from domain.kernel.field_types import field_type
-from domain.kernel.json_values import json_writer
-from domain.kernel.stored_values import encoder
+from domain.kernel import Json
+from domain.kernel.types import text_forms
+from domain.kernel.types.annotations import field_type
+from domain.kernel.types.json_values import json_writer
+from domain.kernel.types.stored_values import encoder
 from eventstore.reading.state_json import state_json
 from tests.declared_types import DECIMALS, DURATIONS, Colour, DeclaredType, declared_types
 

@@ -15,8 +15,8 @@ from api.event_json import event_json
 from api.importing.cloudevents import read_cloudevents
 from api.importing.rows import Planned, Refused
 from domain.kernel import Catalog, Event, RecordedEvent, Scope
-from domain.kernel.field_types import record_type
-from domain.kernel.json_reading import json_reader
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.json_reading import json_reader
 from eventstore.driver import CODEC
 from eventstore.integrity import schemas
 from eventstore.integrity.schemas import EventSchemas, write_schemas

@@ -13,7 +13,7 @@ from api.graphql.running.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, RecordedEvent
 from domain.kernel.errors import UnfitValue
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.stored_values import encoder
 from projections.view import View, by_stream
 from tests.notes import context
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from api.graphql.input_types import constant_of, member_name
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import (
+from domain.kernel.names import client_name
+from domain.kernel.types.annotations import (
     FieldType,
     ListOf,
     MapOf,
@@ -18,9 +19,8 @@ from domain.kernel.field_types import (
     TupleOf,
     choices_of,
 )
-from domain.kernel.json_reading import json_reader
-from domain.kernel.names import client_name
-from domain.kernel.value_structure import convert_items, optional
+from domain.kernel.types.json_reading import json_reader
+from domain.kernel.types.value_structure import convert_items, optional
 
 Read = Callable[[Any], Any]
 

@@ -12,7 +12,8 @@ from api.graphql.input_types import member_name
 from api.graphql.wording import input_error
 from domain.kernel.command import Command
 from domain.kernel.errors import DataKey, UnfitValue, ValidationFailed
-from domain.kernel.field_types import (
+from domain.kernel.names import client_name
+from domain.kernel.types.annotations import (
     FieldType,
     ListOf,
     MapOf,
@@ -22,7 +23,6 @@ from domain.kernel.field_types import (
     TupleOf,
     record_type,
 )
-from domain.kernel.names import client_name
 
 M = TypeVar("M", bound=BaseModel)
 C = TypeVar("C", bound=Command)

@@ -19,9 +19,9 @@ from api.graphql.identity import past_row, row_point
 from api.graphql.points import as_of_argument, same_position
 from api.graphql.scalars import JSON, Position
 from api.graphql.types import TypeMap
-from domain.kernel.field_types import OptionalOf
-from domain.kernel.json_values import json_writer
 from domain.kernel.names import client_name
+from domain.kernel.types.annotations import OptionalOf
+from domain.kernel.types.json_values import json_writer
 from projections.past.changes import Change
 from projections.past.reader import PastView
 from projections.view import View

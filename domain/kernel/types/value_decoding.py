@@ -8,10 +8,19 @@ from operator import itemgetter
 from typing import Any
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import FieldType, ListOf, MapOf, OneOf, OptionalOf, RecordOf, Scalar, TupleOf
-from domain.kernel.stored_records import RecordDecoder
-from domain.kernel.stored_scalars import scalar_decoder
-from domain.kernel.value_structure import (
+from domain.kernel.types.annotations import (
+    FieldType,
+    ListOf,
+    MapOf,
+    OneOf,
+    OptionalOf,
+    RecordOf,
+    Scalar,
+    TupleOf,
+)
+from domain.kernel.types.stored_records import RecordDecoder
+from domain.kernel.types.stored_scalars import scalar_decoder
+from domain.kernel.types.value_structure import (
     Convert,
     class_name,
     convert_entries,

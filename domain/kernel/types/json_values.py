@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from domain.kernel.field_types import (
+from domain.kernel.rfc3339 import write_moment
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,
@@ -18,9 +19,8 @@ from domain.kernel.field_types import (
     TupleOf,
     inner_types,
 )
-from domain.kernel.rfc3339 import write_moment
-from domain.kernel.text_forms import write_bytes, write_decimal, write_duration
-from domain.kernel.value_structure import optional
+from domain.kernel.types.text_forms import write_bytes, write_decimal, write_duration
+from domain.kernel.types.value_structure import optional
 
 Write = Callable[[Any], Any]
 Rename = Callable[[str], str]

@@ -1,6 +1,6 @@
 """The types that fields of events, commands, states and rows may have; docs/types.md has the table.
 
-`field_type` reads an annotation, `record_type` a class. Both return the nodes of `domain.kernel.type_nodes`.
+`field_type` reads an annotation, `record_type` a class. Both return the nodes of `domain.kernel.types.nodes`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from typing_extensions import ReadOnly
 
 from domain.kernel.errors import DeclarationError
 from domain.kernel.fields import Bits, Json, check_storable
-from domain.kernel.record_fields import declared_fields, is_record
-from domain.kernel.type_nodes import (
+from domain.kernel.types.nodes import (
     ABSENT,
     Absent,
     FieldType,
@@ -38,6 +37,7 @@ from domain.kernel.type_nodes import (
     inner_types,
     leads_back,
 )
+from domain.kernel.types.record_fields import declared_fields, is_record
 
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",

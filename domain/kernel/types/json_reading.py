@@ -1,4 +1,4 @@
-"""Values of declared types from JSON, the inverse of `domain.kernel.json_values`. Pure."""
+"""Values of declared types from JSON, the inverse of `domain.kernel.types.json_values`. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from domain.kernel.errors import DataKey, UnfitValue
-from domain.kernel.field_types import (
+from domain.kernel.rfc3339 import read_moment
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,
@@ -18,9 +19,8 @@ from domain.kernel.field_types import (
     Scalar,
     TupleOf,
 )
-from domain.kernel.json_values import Rename
-from domain.kernel.rfc3339 import read_moment
-from domain.kernel.text_forms import (
+from domain.kernel.types.json_values import Rename
+from domain.kernel.types.text_forms import (
     read_bytes,
     read_date,
     read_decimal,
@@ -28,7 +28,7 @@ from domain.kernel.text_forms import (
     read_time,
     read_uuid,
 )
-from domain.kernel.value_structure import convert_entries, convert_items, convert_places, optional
+from domain.kernel.types.value_structure import convert_entries, convert_items, convert_places, optional
 
 Read = Callable[[Any], Any]
 

@@ -17,7 +17,7 @@ from typing import Any
 import bson
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import (
+from domain.kernel.types.annotations import (
     FieldType,
     Kind,
     ListOf,
@@ -28,10 +28,10 @@ from domain.kernel.field_types import (
     Scalar,
     TupleOf,
 )
-from domain.kernel.stored_records import RecordEncoder
-from domain.kernel.stored_scalars import scalar_encoder
-from domain.kernel.value_decoding import decoder
-from domain.kernel.value_structure import (
+from domain.kernel.types.stored_records import RecordEncoder
+from domain.kernel.types.stored_scalars import scalar_encoder
+from domain.kernel.types.value_decoding import decoder
+from domain.kernel.types.value_structure import (
     Convert,
     class_name,
     convert_entries,

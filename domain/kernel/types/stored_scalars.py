@@ -18,8 +18,8 @@ from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import UnfitValue
 from domain.kernel.fields import Json, check_storable, to_moment
-from domain.kernel.type_nodes import Kind, Scalar
-from domain.kernel.value_structure import Convert, class_name
+from domain.kernel.types.nodes import Kind, Scalar
+from domain.kernel.types.value_structure import Convert, class_name
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 DECIMAL_DIGITS = 34

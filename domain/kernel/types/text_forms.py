@@ -18,7 +18,7 @@ from uuid import UUID
 from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.stored_scalars import INT64_MAX, INT64_MIN, encode_decimal
+from domain.kernel.types.stored_scalars import INT64_MAX, INT64_MIN, encode_decimal
 
 T = TypeVar("T")
 

@@ -14,9 +14,17 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.field_types import FieldType, Kind, OptionalOf, RecordField, RecordOf, Scalar, leads_back
-from domain.kernel.record_fields import is_named_tuple
-from domain.kernel.value_structure import Convert, class_name
+from domain.kernel.types.annotations import (
+    FieldType,
+    Kind,
+    OptionalOf,
+    RecordField,
+    RecordOf,
+    Scalar,
+    leads_back,
+)
+from domain.kernel.types.record_fields import is_named_tuple
+from domain.kernel.types.value_structure import Convert, class_name
 
 
 def allows_none(type: FieldType) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from domain.kernel.errors import DeclarationError, UnfitValue
-from domain.kernel.field_types import ABSENT, RecordOf, inner_types, record_type
-from domain.kernel.stored_values import encoder
+from domain.kernel.types.annotations import ABSENT, RecordOf, inner_types, record_type
+from domain.kernel.types.stored_values import encoder
 
 
 def check_records(*classes: Any) -> None:

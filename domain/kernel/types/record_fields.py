@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
 from domain.kernel.errors import DeclarationError
-from domain.kernel.type_nodes import ABSENT
+from domain.kernel.types.nodes import ABSENT
 
 
 class DeclaredField(NamedTuple):

@@ -1,4 +1,4 @@
-"""The nodes of which declared types are made; `domain.kernel.field_types` makes them from annotations."""
+"""The nodes of which declared types are made; `annotations` makes them from annotations."""
 
 from __future__ import annotations
 
