@@ -149,7 +149,8 @@ class TestTheHolder(Alone):
         assert found == sorted(found)
         assert len(found) == 6
         window = store.log._appender._positions._window
-        assert await store.documents.count_documents({"tombstone": True}) < 2 * window
+        # A slow machine may take the one that replaced it for dead as well; four would be too many.
+        assert await store.documents.count_documents({"tombstone": True}) < 3 * window
 
     async def test_that_was_only_slow_goes_on_behind_the_others(self, store, open_another, monkeypatch):
         monkeypatch.setattr(positions, "TELL_EVERY", NEVER)
