@@ -5,7 +5,7 @@ A WebSocket is no part of it: its protocol is served beside it (see `api.servers
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from api import console
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Access
+from api.access.origins import OriginPolicy
 from api.composition import Nerve, open_nerve
 from api.graphql.running.execution import Executor
 from api.graphql.running.persisted import PersistedDocuments, read_documents
@@ -44,7 +45,6 @@ def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = Fal
 
     `access` authenticates requests. With `explain` clients see internal errors: see `failure`.
     """
-
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
     policy = settings.origin_policy
 
@@ -78,16 +78,19 @@ def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = Fal
                 yield
 
     routes = _routes()
-    guard = Middleware(
+    return Starlette(
+        lifespan=lifespan,
+        middleware=[_guard(policy, prefixes)],
+        routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
+    )
+
+
+def _guard(policy: OriginPolicy, prefixes: Sequence[str]) -> Middleware:
+    return Middleware(
         OriginGuard,
         policy=policy,
         pages=[prefix + path for prefix in prefixes for path in PAGES],
         open_hosts=[prefix + path for prefix in prefixes for path in HEALTH],
-    )
-    return Starlette(
-        lifespan=lifespan,
-        middleware=[guard],
-        routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
 
 

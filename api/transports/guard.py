@@ -54,7 +54,10 @@ class OriginGuard:
         self.reports = RefusalReports()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request. Messages about the start and end of the server pass."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
         host: str | None = None
         origin: str | None = None
         site: str | None = None

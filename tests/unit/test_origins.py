@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from api.access.origins import OriginPolicy, read_host, read_origin
 from api.settings import Settings
+from api.transports.guard import OriginGuard
 from domain.kernel.errors import Forbidden
 
 OWN = "127.0.0.1:8321"
@@ -135,3 +139,15 @@ def test_the_settings_are_checked_at_the_start() -> None:
     ):
         with pytest.raises(ValueError, match=r"is not scheme://host|is not a name|a prefix is a path"):
             Settings(**wrong)
+
+
+async def test_e1_an_asgi_server_starts_the_application_behind_the_guard() -> None:
+    """Servers other than nerve's own send the scope `lifespan`, which has no headers."""
+    scopes: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope["type"])
+
+    guard = OriginGuard(app, OriginPolicy(), pages=(), open_hosts=())
+    await guard({"type": "lifespan"}, cast(Receive, None), cast(Send, None))
+    assert scopes == ["lifespan"]
