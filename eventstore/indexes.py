@@ -50,6 +50,7 @@ READ_INDEXES = (
     Index("by_correlation", ("tenant", "correlation", "_id")),
     Index(BY_MOMENT, ("tenant", "at", "_id")),
     Index("by_occurrence", ("tenant", "occurred", "_id"), unless="occurred"),
+    Index("by_event", ("tenant", "events.id"), unless="stream"),
 )
 """Each for a search that would read the whole log without it: a second at a million commits, 2 ms with it."""
 

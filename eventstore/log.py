@@ -208,6 +208,10 @@ class EventLog:
         """
         return await self._search.find(tenant, query, after, limit, before, backward=backward)
 
+    async def event(self, tenant: str, event_id: str) -> RecordedEvent | None:
+        """Return the tenant's event with this id, None where no settled position has one."""
+        return await self._search.event(tenant, event_id)
+
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
         """How many of the tenant's commits up to a position meet the query, `limit` at most."""
         return await self._search.count(tenant, query, upto, limit)

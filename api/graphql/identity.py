@@ -81,20 +81,20 @@ def id_look_up(view: View[Any], key: str = "id") -> ItemLookUp:
 
 
 def check_ids(schema: GraphQLSchema) -> None:
-    """Refuse objects that have an ``id`` and are no rows.
+    """Refuse objects that have an ``id`` and are no nodes.
 
     Client caches take two objects with one id for one object. Raises DeclarationError.
     """
     for declared in schema.type_map.values():
-        if isinstance(declared, GraphQLObjectType) and "id" in declared.fields and not _is_unique(declared):
+        if isinstance(declared, GraphQLObjectType) and "id" in declared.fields and not _is_node(declared):
             raise DeclarationError(
                 f"{declared.name} is part of a row and has a field 'id', by which client caches would take "
                 "equal ids in two rows for one object; give the field another name, such as 'number'"
             )
 
 
-def _is_unique(declared: GraphQLObjectType) -> bool:
-    return declared.name == "Event" or any(one.name == "Node" for one in declared.interfaces)
+def _is_node(declared: GraphQLObjectType) -> bool:
+    return any(interface.name == "Node" for interface in declared.interfaces)
 
 
 def past_row(view: View[Any], row: Row, position: int, context: RequestContext) -> dict[str, Any]:

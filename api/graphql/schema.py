@@ -14,7 +14,7 @@ from api.graphql.declare import declare, output_field, use_plain_values
 from api.graphql.fields.command_status import command_field
 from api.graphql.fields.commands import Projections, mutations
 from api.graphql.fields.dead_letters import dead_letter_fields
-from api.graphql.fields.events import event_fields
+from api.graphql.fields.events import event_fields, event_type
 from api.graphql.fields.filters import filter_input, order_input
 from api.graphql.fields.history import history_fields
 from api.graphql.fields.links import Shape, add_links
@@ -51,7 +51,7 @@ class SchemaBuilder:
         self._interface = declare(
             "Node",
             [output_field("id", strawberry.ID, NODE_ID)],
-            "A row of a view, or a dead letter.",
+            "A row of a view, an event, or a dead letter.",
             is_interface=True,
         )
         self._messages = Messages(self._types)
@@ -70,7 +70,7 @@ class SchemaBuilder:
             projections = Projections(context.category, entity, self._views)
             for field in mutations(context, projections, row, self._types):
                 self._add("Mutation", field)
-        query, subscription = event_fields(self._types, self._messages)
+        query, subscription = event_fields(self._types, self._event(), self._messages)
         self._add("Query", query)
         for field in dead_letter_fields(self._types, self._interface):
             self._add("Query", field)
@@ -93,6 +93,9 @@ class SchemaBuilder:
             name, view, lambda: declare(name, fields, text, interfaces=(self._interface,))
         )
 
+    def _event(self) -> Any:
+        return event_type(self._types, self._messages, self._interface)
+
     def _shape(self, view: View[Any], row: Any) -> Shape:
         return Shape(view, row, filter_input(view, self._types), order_input(view, self._types))
 
@@ -100,7 +103,7 @@ class SchemaBuilder:
         view, row, filters, orders = shape
         self._add("Query", single(view, row, self._types))
         self._add("Query", many(view, row, filters, orders, self._types))
-        for field in past_fields(view, row, self._types, self._messages):
+        for field in past_fields(view, row, self._event(), self._types):
             self._add("Query", field)
         for field in subscriptions(view, row, filters, self._messages):
             self._add("Subscription", field)

@@ -66,6 +66,18 @@ class Search:
         with unavailable_if_down():
             return await self._log.find(wanted).sort(order).limit(limit).to_list(None)
 
+    async def event(self, tenant: str, event_id: str) -> RecordedEvent | None:
+        """Return the event with this id, None where no settled position has it."""
+        upto = await self._watermark.advance()
+        # With `stream`, which every commit with events has, the partial index covers the query.
+        wanted = {"tenant": tenant, "events.id": event_id, "stream": {"$exists": True}, "_id": {"$lte": upto}}
+        with unavailable_if_down():
+            document = await self._log.find_one(wanted)
+        if document is None:
+            return None
+        [commit] = await self._decoder.commits([document])
+        return next(event for event in commit.events if event.id == event_id)
+
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
         """How many commits up to a position have an event that is wanted, as far as `limit`."""
         with unavailable_if_down():

@@ -119,7 +119,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_c13_relay_compiles_and_keeps_one_record_for_each_state(
     served: Served, case: Case, artifacts: Path
 ) -> None:
-    """It refetches meters, days and steps by their ids, and pages through a link and the events."""
+    """It refetches meters, days, steps and events by their ids, and pages through a link and the events."""
     url = f"http://127.0.0.1:{served.port}/graphql"
     own = [served.do("createTask", title=title, agentId=case.agent)["stream"] for title in "bcd"]
     given = {"task": case.task, "agent": case.agent, "position": case.position, "open": case.open}
@@ -132,6 +132,9 @@ def test_c13_relay_compiles_and_keeps_one_record_for_each_state(
     assert (records["Meter:load"]["__typename"], records["Meter:load"]["count"]) == ("Meter", 2)
     assert records["StepTime:load"]["__typename"] == "StepTime"
     assert {record["version"] for record in records.values() if record["__typename"] == "PastState"} == {1, 4}
+    # Only the query that refetches an event by its id reads `data`.
+    refetched = {record["type"] for record in records.values() if "data" in record}
+    assert refetched == {"task.created", "task.assigned", "task.started", "task.completed"}
     assert results["tasks"] == sorted([case.task, *own])
     assert results["events"] == served.stored()[: len(results["events"])]
     assert len(results["events"]) > 5

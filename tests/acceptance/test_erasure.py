@@ -230,7 +230,9 @@ def _check_read(served: Served) -> None:
     )
     assert rows["person"] == {"name": None}
     assert {"texts": [None]} not in rows["mentions"]["nodes"]
-    events = served.ask("{ events(first: 200) { nodes { type stream data } } }")["events"]["nodes"]
+    events = served.ask("{ events(first: 200) { nodes { id type stream data } } }")["events"]["nodes"]
+    by_id = "query ($id: ID!) { node(id: $id) { ... on Event { id type stream data } } }"
+    assert [served.ask(by_id, id=event["id"])["node"] for event in events] == events
     assert GONE not in str(rows) + str(events)
     assert KEPT in str(rows)
     registered = next(event for event in events if event["stream"] == "person-a")

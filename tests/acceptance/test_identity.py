@@ -190,12 +190,30 @@ def test_c13_a_row_is_found_by_its_id_whatever_its_key_looks_like(served: Served
     "id",
     [
         "", "x", "task-none", "task-none@", "task-none@AAAA", "meter-x", "Meter:none", "Meter@AAAA:none",
-        "Meter", "Meter@", "Meter:", "Task:task-1", "@", ":", "nobody-1", "task-1@{position}", "\N{SNOWMAN}",
+        "Meter", "Meter@", "Meter:", "Task:task-1", "@", ":", "nobody-1", "evt-none", "evt-",
+        "task-1@{position}", "\N{SNOWMAN}",
     ],
 )  # fmt: skip
 def test_c13_node_of_an_unknown_id_is_null(served: Served, agent: str, id: str) -> None:
     _, position = assigned_then_completed(served, agent)
     assert node(served, id.replace("{position}", position)) is None
+
+
+EVENT = """__typename id type revision stream category version data time recordedAt firstRecordedAt command
+  commandId correlationId causationId actor source position"""
+
+
+def test_c13_node_reads_any_event_by_its_id(served: Served, agent: str) -> None:
+    task, _ = assigned_then_completed(served, agent)
+    query = f"query ($id: ID!) {{ events(filter: {{streams: [$id]}}) {{ nodes {{ {EVENT} }} }} }}"
+    events = served.ask(query, id=task)["events"]["nodes"]
+    assert [event["type"] for event in events][:2] == ["task.created", "task.assigned"]
+    by_id = f"query ($id: ID!) {{ node(id: $id) {{ ... on Event {{ {EVENT} }} }} }}"
+    assert [served.ask(by_id, id=event["id"])["node"] for event in events] == events
+    history = "query ($id: ID!) { taskHistory(id: $id) { nodes { events { id } } } }"
+    for change in served.ask(history, id=task)["taskHistory"]["nodes"]:
+        for event in change["events"]:
+            assert node(served, event["id"]) == {"__typename": "Event", **event}
 
 
 REFUSED = [

@@ -61,6 +61,7 @@ async def read(store: Store, stream: str = "person-1") -> list[RecordedEvent]:
     """The stream, which every way of reading shows alike."""
     events = await store.log.stream("default", stream)
     assert events == await store.log.search("default", EventQuery(streams=[stream]))
+    assert events == [await store.log.event("default", event.id) for event in events]
     assert events == [e for c in await store.everything() for e in c.events if e.stream == stream]
     return events
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -75,6 +76,42 @@ def positions(events) -> list[int]:
 async def test_a_search_finds_what_meets_all_that_is_given_in_order(filled, query, expected):
     assert positions(await filled.log.search("default", query)) == expected
     assert await filled.log.search("elsewhere", query) == []
+
+
+async def test_each_event_is_found_by_its_id_in_its_tenant(filled):
+    for event in await filled.log.search("default", EventQuery()):
+        assert await filled.log.event("default", event.id) == event
+        assert await filled.log.event("elsewhere", event.id) is None
+    assert await filled.log.event("default", "evt-none") is None
+
+
+async def test_an_event_id_of_two_tenants_is_the_event_of_each(store):
+    """As an export that was imported under another tenant leaves it."""
+    first = commit("note-a", 0, Written(text="own"))
+    for tenant in ("default", "other"):
+        stream, command_id = f"note-{tenant}", f"cmd-{tenant}"
+        await store.log.restore([replace(first, tenant=tenant, stream=stream, command_id=command_id)])
+    for tenant in ("default", "other"):
+        event = await store.log.event(tenant, first.events[0].id)
+        assert (event.stream, event.commit.tenant) == (f"note-{tenant}", tenant)
+
+
+async def test_an_event_is_read_by_its_id_without_reading_others(store):
+    for number in range(50):
+        await store.log.append(commit(f"note-{number}", 0, *scores(3)))
+    [*_, last] = await store.log.search("default", EventQuery(streams=["note-30"]))
+    async with examined(store) as documents:
+        assert (await store.log.event("default", last.id)).id == last.id
+        assert await store.log.event("default", "evt-none") is None
+    assert documents
+    assert sum(documents) <= 3
+
+
+async def test_an_event_behind_an_open_position_is_not_found_until_that_is_settled(store):
+    await leave_hole(store)
+    event = commit("note-a", 0)
+    await store.log.append(event)
+    assert await store.log.event("default", event.events[0].id) is None
 
 
 async def test_pages_of_a_search_join_without_a_gap_or_a_double(filled):

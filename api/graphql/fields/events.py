@@ -61,20 +61,19 @@ _FIELDS = {
 }
 
 
-def event_type(types: TypeMap, messages: Messages) -> Any:
-    """``Event``."""
-    return types.claim("Event", event_type, lambda: _declare_event(messages))
+def event_type(types: TypeMap, messages: Messages, node: Any) -> Any:
+    """``Event``, which implements `node` and is a message of the subscription."""
+    return types.claim("Event", event_type, lambda: _declare_event(messages, node))
 
 
-def _declare_event(messages: Messages) -> Any:
+def _declare_event(messages: Messages, node: Any) -> Any:
     fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
-    text = "Something that happened; it never changes, so that nobody needs to read it again by its id."
-    return declare("Event", fields, text, interfaces=(messages.interface,))
+    text = "Something that happened; it never changes."
+    return declare("Event", fields, text, interfaces=(messages.interface, node))
 
 
-def event_fields(types: TypeMap, messages: Messages) -> tuple[StrawberryField, StrawberryField]:
+def event_fields(types: TypeMap, event: Any, messages: Messages) -> tuple[StrawberryField, StrawberryField]:
     """The query and the subscription."""
-    event = event_type(types, messages)
     inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
     filters = declare("EventFilter", inputs, "All that is given must hold.", is_input=True)
     chosen = argument("filter", filters | None, "Which events.")

@@ -1,4 +1,4 @@
-"""Rows by their ids alone: Relay's `node`, and rows of the past."""
+"""Rows, events and dead letters by their ids alone: Relay's `node`, and rows of the past."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, output_field
+from api.graphql.fields.events import event_row
 from api.graphql.identity import is_entity, past_row, read_id
 from domain.kernel.errors import OutsideLog
 from eventstore.reading.as_of import AsOf
@@ -18,7 +19,7 @@ from projections.view import View
 
 
 def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
-    """``node(id)``: Relay's way to load any row or dead letter by its id, which says what it is."""
+    """``node(id)``: Relay's way to load any row, event or dead letter by its id, which says what it is."""
     entities = {view.context.category: view for view in views if is_entity(view)}
     names = {view.name for view in views}
     others = {view.type_name: view for view in views if not is_entity(view)}
@@ -29,8 +30,10 @@ def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
         if view is None and id.partition("/")[0] in names:
             letter = await context.services.letters.find(context.scope.tenant, id)
             return letter and {**letter, "__typename": "DeadLetter"}
-        point = None if view is None else read_id(view, id, context)
-        if view is None or point is None:
+        if view is None:
+            return await _read_event(id, context)
+        point = read_id(view, id, context)
+        if point is None:
             return None
         key, position = point
         row: Mapping[str, Any] | None
@@ -41,9 +44,19 @@ def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
             row = await read_past(view, key, position, context)
         return None if row is None else {**row, "__typename": view.type_name}
 
-    arguments = [argument("id", strawberry.ID, "The `id` of any row, of the past too, or of a dead letter.")]
-    text = "Any row or dead letter by its id; null where there is none."
+    arguments = [
+        argument(
+            "id", strawberry.ID, "The `id` of any row, of the past too, of an event, or of a dead letter."
+        )
+    ]
+    text = "Any row, event or dead letter by its id; null where there is none."
     return output_field("node", interface | None, text, resolver=resolve, arguments=arguments)
+
+
+async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | None:
+    """The event with this id; None where the caller's tenant has none."""
+    event = await context.services.log.event(context.scope.tenant, id)
+    return None if event is None else {**event_row(event, context), "__typename": "Event"}
 
 
 async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:

@@ -13,8 +13,7 @@ from api.graphql.context import Info, RequestContext
 from api.graphql.declare import argument, declare, enumeration, listed, output_field
 from api.graphql.fields.commits import COMMIT, commit_row
 from api.graphql.fields.connections import connection, page_arguments, page_size
-from api.graphql.fields.events import event_row, event_type
-from api.graphql.fields.live import Messages
+from api.graphql.fields.events import event_row
 from api.graphql.identity import past_row, row_point
 from api.graphql.points import as_of_argument, same_position
 from api.graphql.scalars import JSON, Position
@@ -28,12 +27,11 @@ from projections.view import View
 
 
 def past_fields(
-    view: View[Any], row: Any, types: TypeMap, messages: Messages
+    view: View[Any], row: Any, event: Any, types: TypeMap
 ) -> tuple[StrawberryField, StrawberryField]:
     """The two queries of a view."""
     names = {name.upper(): name for name in view.record.fields}
     field = enumeration(f"{view.type_name}Field", names, "A field of it.")
-    event = event_type(types, messages)
     the_id = argument("id", strawberry.ID, "The row's `id`; of a past state, looked back at from then.")
     as_of = as_of_argument(types, "Looked back at from this point in the past, not from now.")
     history = output_field(

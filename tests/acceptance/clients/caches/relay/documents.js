@@ -28,6 +28,12 @@ graphql`
   }
 `;
 graphql`
+  fragment documents_event on Event @refetchable(queryName: "documentsEventRefetchQuery") {
+    type
+    data
+  }
+`;
+graphql`
   fragment documents_tasks on Agent
   @refetchable(queryName: "documentsTasksPaginationQuery")
   @argumentDefinitions(

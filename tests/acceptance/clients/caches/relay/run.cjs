@@ -44,7 +44,7 @@ async function main() {
   await run("RowsQuery", {});
   await run("TaskRefetchQuery", { id: `${task}@${position}` });
   for (const { __typename, __id } of Object.values(records())) {
-    if (["Meter", "StepTime", "TaskDay"].includes(__typename)) await run(`${__typename}RefetchQuery`, { id: __id });
+    if (["Meter", "StepTime", "TaskDay", "Event"].includes(__typename)) await run(`${__typename}RefetchQuery`, { id: __id });
   }
   await run("AgentQuery", { id: agent, first: 1 });
   while (pageInfo(agent, "documents_tasks").hasNextPage) {
