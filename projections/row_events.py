@@ -45,9 +45,11 @@ class RowEvents:
         self._by_stream = view.key is by_stream
 
     async def of(
-        self, tenant: str, ids: Sequence[str], upto: int, budget: Budget | None = None
+        self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget | None = None
     ) -> AsyncGenerator[RecordedEvent, None]:
         """All events up to a settled position that can touch these rows, in the order of the log for each.
+
+        Without `ids` they are those of every row.
 
         Raises TooComplex where they are more than the budget allows, of a scan before anything is read.
         """
@@ -58,9 +60,9 @@ class RowEvents:
                 yield event
 
     def _pages(
-        self, tenant: str, ids: Sequence[str], upto: int, budget: Budget | None
+        self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget | None
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
-        if not self._by_stream:
+        if ids is None or not self._by_stream:
             return self._scan(tenant, upto, budget)
         return self._streams(tenant, ids, upto) if len(ids) > 1 else self._stream(tenant, ids[0], upto)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,7 @@ from eventstore.driver import Collection, Database, Document
 from eventstore.fingerprint import same_fold
 from projections.querying.filters import Filter
 from projections.querying.gaps import RowGaps, row_gaps
+from projections.rebuilding.fingerprint import view_fingerprint
 from projections.rows import Row, collection
 from projections.view import View
 from subscriptions.consuming.checkpoints import Checkpoints
@@ -61,10 +63,26 @@ class ViewStanding:
         self._known: tuple[int, int] | None = None
         self._gaps: dict[str, RowGaps | None] = {}
         self._read_at = 0.0
+        self._code: str | None = None
+        self._active_code: str | None = None
+        self._has_gaps = False
         self.edition = 0
         """The generation with which rows came to be others, when the view was looked at last."""
         self.edition_since = 0
         """The position that was reached then: whoever was told no more may hold rows as they were before."""
+
+    async def is_of_this_code(self) -> bool:
+        """Whether this process's code made what `rows` gives.
+
+        False also where its rows lack a field that the view declares. True where there is no such generation.
+        """
+        await self.rows()
+        if self._active_code is None:
+            return True
+        if self._code is None:
+            # The first time it reads the source of the modules, which takes up to a second.
+            self._code = await asyncio.to_thread(view_fingerprint, self.view)
+        return not self._has_gaps and same_fold(self._active_code, self._code)
 
     def listen(self) -> Listener:
         """A listener of its own to the view's progress."""
@@ -120,11 +138,15 @@ class ViewStanding:
     async def _look(self) -> Standing:
         standing = await self._checkpoints.standing(consumer_name(self.view))
         known = (standing.revision, _readable(standing))
-        self._gaps[collection(self._database, self.view, known[1]).name] = row_gaps(self.view, standing)
+        gaps = row_gaps(self.view, standing)
+        self._gaps[collection(self._database, self.view, known[1]).name] = gaps
         # Never back: of two reads at once, the one that began first may end last.
         if self._known is None or known >= self._known:
             self._known = known
             self.edition, self.edition_since = edition(standing)
+            active = None if standing.active is None else standing.generations[standing.active]
+            self._active_code = None if active is None else active.code
+            self._has_gaps = gaps is not None
         self._read_at = time.monotonic() if standing.active is not None else 0.0
         return standing
 

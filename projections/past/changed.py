@@ -1,4 +1,4 @@
-"""The rows that have changed since a point in the past, as they were then."""
+"""The rows that are folded for a list of the past: those that have changed since, or all of them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class _Kept(NamedTuple):
 
 
 class ChangedRows:
-    """Folds them from the log, and keeps them for the next page of the same past."""
+    """Folds rows of a past from the log, and keeps them for the next page of the same past."""
 
     def __init__(self, reader: ViewReader, folds: PastFolds) -> None:
         self._reader = reader
         self._folds = folds
         self._kept: Lru[tuple[str, int], _Kept] = Lru(CACHED_BYTES, lambda kept: kept.size)
+        self._whole: Lru[tuple[str, int], _Kept] = Lru(CACHED_BYTES, lambda kept: kept.size)
 
     async def since(self, tenant: str, position: int, budget: Budget) -> list[Document]:
         """The tenant's rows that were there at a position, which the view has reached, and changed behind it.
@@ -54,9 +55,22 @@ class ChangedRows:
         budget.require(len(found))
         ids = [row_id for row_id in kept.personal.union(found) if row_id not in kept.rows]
         folded = await self._folds.rows(tenant, ids, position, budget)
-        there = {row_id: row for row_id, row in folded.items() if not row["_gone"]}
-        self._keep((tenant, position), kept, max(upto, kept.upto), there)
-        return [*kept.rows.values(), *there.values()]
+        self._keep((tenant, position), kept, max(upto, kept.upto), folded)
+        return [*kept.rows.values(), *folded.values()]
+
+    async def all(self, tenant: str, position: int, budget: Budget) -> list[Document]:
+        """All of the tenant's rows that were there at a settled position, without a look at stored rows.
+
+        They are kept where none of them holds personal data. Raises TooComplex where they take more events
+        than the budget allows.
+        """
+        if (kept := self._whole.get((tenant, position))) is not None:
+            return list(kept.rows.values())
+        rows = await self._folds.rows(tenant, None, position, budget)
+        size = EMPTY_BYTES + sum(len(bson.encode(row)) for row in rows.values())
+        if size <= CACHED_BYTES // 2 and not any(row.get("_open") for row in rows.values()):
+            self._whole.put((tenant, position), _Kept(position, rows, frozenset(), size))
+        return list(rows.values())
 
     def _keep(self, key: tuple[str, int], kept: _Kept, upto: int, folded: Mapping[str, Document]) -> None:
         personal = kept.personal.union(row_id for row_id, row in folded.items() if row.get("_open"))

@@ -43,21 +43,28 @@ class PastFolds:
         self._log = log
         self._events = RowEvents(view, log)
 
-    async def rows(self, tenant: str, ids: Sequence[str], upto: int, budget: Budget) -> dict[str, Document]:
-        """These rows as of a settled position, as they would be stored; gone where they were not there."""
-        if not ids:
+    async def rows(
+        self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget
+    ) -> dict[str, Document]:
+        """These rows as of a settled position, as they would be stored, without those that were not there.
+
+        Where `ids` is None, all rows of the tenant.
+        """
+        if ids is not None and not ids:
             return {}
         dropped = await drops(self._log, tenant, self._view.name, upto)
-        folds = {row_id: RowFold(self._view, None, dropped.get(row_id, ())) for row_id in ids}
-        places = dict.fromkeys(ids, Place(0))
+        wanted = None if ids is None else frozenset(ids)
+        folds, places = dict[str, RowFold](), dict[str, Place]()
         async for event in self._events.of(tenant, ids, upto, budget):
             for row_id in self._touched(event, dropped):
-                if row_id in folds and folds[row_id].take(row_id, event):
+                if wanted is not None and row_id not in wanted:
+                    continue
+                if row_id not in folds:
+                    folds[row_id] = RowFold(self._view, None, dropped.get(row_id, ()))
+                if folds[row_id].take(row_id, event):
                     places[row_id] = Place(event.position)
-        return {
-            row_id: as_stored(fold.document(tenant, row_id, places[row_id], 0))
-            for row_id, fold in folds.items()
-        }
+        found = (folds[row_id].document(tenant, row_id, place, 0) for row_id, place in places.items())
+        return {row["id"]: as_stored(row) for row in found if not row["_gone"]}
 
     async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[Step, None]:
         """What the events up to a settled position have made of a row, one after the other."""

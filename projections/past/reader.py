@@ -1,7 +1,8 @@
 """A view as it was at a point in the past, by the same fold that keeps it.
 
 Most rows of a list have not changed since, and those MongoDB finds, sorts and cuts as for a list of now. The
-others are folded again from the log, filtered and sorted in memory, and put between them.
+others are folded again from the log, filtered and sorted in memory, and put between them. Where the stored
+rows are of other code than this process's view, as while a rebuild runs or is held, all are folded.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from projections.past.folds import PastFolds, Step
 from projections.past.reasons import Reason, causes_of
 from projections.querying.fields import Fields
 from projections.querying.filters import parse_filter, to_predicate
-from projections.querying.ordering import OrderBy
-from projections.querying.pages import Page
+from projections.querying.ordering import OrderBy, parse_order
+from projections.querying.pages import Page, page_size
 from projections.querying.queries import ViewReader
 from projections.row_events import Budget
 from projections.rows import Row, row_key
@@ -72,10 +73,12 @@ class PastView:
         """Those of the tenant's rows of these ids that were there then."""
         reader, found = self.past.reader, list[Row]()
         changed = ids
-        if await reader.position() >= await self._needed():
+        if await reader.position() >= await self._needed() and await reader.is_of_this_code():
             stored = await reader.stored_rows([row_key(tenant, one) for one in ids])
-            found = [row for row in stored if row["_position"] <= self.position]
-            changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
+            # Again: other rows may have become the ones that are read.
+            if await reader.is_of_this_code():
+                found = [row for row in stored if row["_position"] <= self.position]
+                changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
         folded = await self.past.folds.rows(tenant, changed, self.position, self.past.budget())
         return {row["id"]: row for row in (*found, *folded.values()) if not row["_gone"]}
 
@@ -97,7 +100,8 @@ class PastView:
         Raises ValidationFailed at ``search``: no index holds what rows said in the past.
         """
         _refuse_search(search)
-        await self._reach()
+        if not await self._reach():
+            return await self._folded_page(tenant, filter, order, first, after, last, before)
         # In this order: a row that changes in between is then in one of the two, or in both of them.
         page = await self.past.reader.page(
             tenant,
@@ -110,16 +114,22 @@ class PastView:
             fields=fields,
             unchanged_since=self.position,
         )
-        return _with(page, await self._changed(tenant, filter), first, after, last, before)
+        changed = await self._changed(tenant, filter)
+        if not await self.past.reader.is_of_this_code():
+            return await self._folded_page(tenant, filter, order, first, after, last, before)
+        return _with(page, changed, first, after, last, before)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
     ) -> int:
         """As `ViewReader.count`. Raises as `page`."""
         _refuse_search(search)
-        await self._reach()
-        unchanged = await self.past.reader.ids(tenant, filter, unchanged_since=self.position)
-        return len(unchanged.union(row["id"] for row in await self._changed(tenant, filter)))
+        if await self._reach():
+            unchanged = await self.past.reader.ids(tenant, filter, unchanged_since=self.position)
+            changed = await self._changed(tenant, filter)
+            if await self.past.reader.is_of_this_code():
+                return len(unchanged.union(row["id"] for row in changed))
+        return len(await self._folded(tenant, filter))
 
     async def history(
         self,
@@ -158,8 +168,34 @@ class PastView:
         changed = await self.past.changed.since(tenant, self.position, self.past.budget())
         return [row for row in changed if holds(row)]
 
-    async def _reach(self) -> None:
-        await self.past.reader.wait_for(await self._needed(), self.past.within)
+    async def _folded(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
+        """The rows that met the filter then, all of them folded from the log."""
+        holds = to_predicate(parse_filter(self.past.reader.view, filter))
+        rows = await self.past.changed.all(tenant, self.position, self.past.budget())
+        return [row for row in rows if holds(row)]
+
+    async def _folded_page(
+        self,
+        tenant: str,
+        filter: Mapping[str, Any] | None,
+        order: OrderBy | None,
+        first: int | None,
+        after: str | None,
+        last: int | None,
+        before: str | None,
+    ) -> Page:
+        """The page of rows that are all folded from the log."""
+        page_size(first, last)
+        view = self.past.reader.view
+        empty = Page((), False, False, parse_order(view, order, filter=parse_filter(view, filter)))
+        return _with(empty, await self._folded(tenant, filter), first, after, last, before)
+
+    async def _reach(self) -> bool:
+        """Whether the stored rows are of this process's code; then also waits until they are far enough."""
+        reader = self.past.reader
+        if await reader.is_of_this_code():
+            await reader.wait_for(await self._needed(), self.past.within)
+        return await reader.is_of_this_code()
 
     async def _needed(self) -> int:
         """Where the view must be for its rows to be told as those of the past.

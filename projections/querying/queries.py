@@ -268,6 +268,10 @@ class ViewReader:
         """See `ViewStanding.edition_since`."""
         return self._standing.edition_since
 
+    async def is_of_this_code(self) -> bool:
+        """Whether this process's code made the rows: see `ViewStanding.is_of_this_code`."""
+        return await self._standing.is_of_this_code()
+
     async def position(self) -> int:
         """The position up to which the view holds every change."""
         return await self._standing.position()
