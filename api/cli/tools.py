@@ -17,6 +17,7 @@ from api.demo import Demo
 from api.importing.restoring import Restorer, is_export
 from api.importing.rows import Refused
 from api.importing.runner import Importer, Report
+from eventstore.integrity.readable import schemas_of_log
 
 
 def import_file(
@@ -58,7 +59,9 @@ async def _import(file: Path) -> tuple[Report, str]:
 
             refuse = partial(_refuse, file)
             if is_export(file):
-                return await Restorer(nerve.catalog, nerve.log, show, refuse).run(file), "commits"
+                of_log = await schemas_of_log(nerve.database)
+                restorer = Restorer(nerve.catalog, nerve.log, show, refuse, of_log)
+                return await restorer.run(file), "commits"
             return await Importer(nerve.catalog, nerve.bus, nerve.log, show, refuse).run(file), "commands"
 
 

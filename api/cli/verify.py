@@ -25,6 +25,7 @@ from eventstore.archiving.archive import Archive
 from eventstore.driver import open_client, refused_if_forbidden
 from eventstore.indexes import Collections
 from eventstore.integrity.blocks import Block, block_of, first_of
+from eventstore.integrity.readable import schemas_of_log
 from eventstore.integrity.report import Finding, Report
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.integrity.verify import Verifier
@@ -70,11 +71,11 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
     if settings.mongo_url is None:
         raise ConfigurationError("mongo_url is not set")
     catalog, _ = load_views(settings)
-    schemas = EventSchemas(catalog)
     async with open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         collections = Collections.of(database)
         with refused_if_forbidden("mongo_url"), _progress() as show:
+            schemas = EventSchemas(catalog, await schemas_of_log(database))
             consumers = await Checkpoints(database).furthest()
             verifier = Verifier(
                 collections,

@@ -15,6 +15,7 @@ from domain.kernel.errors import UnfitValue, ValidationFailed
 from domain.kernel.ports import NewCommit, NewEvent
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
+from eventstore.integrity.schemas import SchemasOfLog
 from eventstore.integrity.stored_forms import StoredForms
 
 Short = Field(min_length=1, max_length=500)
@@ -82,10 +83,13 @@ def begins_export(stream: BinaryIO) -> bool:
     return isinstance(found, dict) and {"position", "eventindex", "commandid"} <= found.keys()
 
 
-def read_commits(stream: BinaryIO, catalog: Catalog) -> Iterator[Restorable | Refused]:
-    """The commits of a file, in its order. A wrong line is refused, and with it the commit that it is of."""
+def read_commits(stream: BinaryIO, catalog: Catalog, of_log: SchemasOfLog) -> Iterator[Restorable | Refused]:
+    """The commits of a file, in its order. A wrong line is refused, and with it the commit that it is of.
+
+    `of_log` are the schemas that the log keeps, by which data of earlier revisions is read.
+    """
     lines: list[_Line] = []
-    forms = StoredForms(catalog)
+    forms = StoredForms(catalog, of_log)
     for number, text in enumerate(stream, 1):
         if not text.strip():
             continue

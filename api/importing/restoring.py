@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -12,6 +12,7 @@ from api.importing.files import CLOUDEVENTS, kind_of, opened
 from api.importing.rows import Refused
 from api.importing.runner import Report
 from domain.kernel import Catalog
+from eventstore.integrity.schemas import SchemasOfLog
 from eventstore.log import EventLog
 
 BATCH = 500
@@ -33,14 +34,15 @@ def is_export(path: Path) -> bool:
 class Restorer:
     """Imports what `nerve export` wrote, commit by commit as they were.
 
-    `progress` is told after each batch, `refuse` of each commit that is left out. In the report rows are
-    commits.
+    `progress` is called after each batch, `refuse` with each commit that is left out. `of_log` are the
+    schemas that the log keeps. In the report rows are commits.
     """
 
     catalog: Catalog
     log: EventLog
     progress: Callable[[Report], None] = lambda report: None
     refuse: Callable[[Refused], None] = lambda refused: None
+    of_log: SchemasOfLog = field(default_factory=dict)
 
     async def run(self, path: Path) -> Report:
         """Import the file and tell how it went.
@@ -50,7 +52,7 @@ class Restorer:
         """
         report, batch, size = Report(), list[Restorable](), 0
         with opened(path) as stream:
-            for row in read_commits(stream, self.catalog):
+            for row in read_commits(stream, self.catalog, self.of_log):
                 if isinstance(row, Refused):
                     self._left_out(row, report)
                     continue

@@ -34,18 +34,33 @@ NAMED = 5
 BY_TYPE = "by_type"
 
 
+async def schemas_of_log(database: Database) -> dict[Shape, Sequence[Schema]]:
+    """The schemas that the log keeps, by type and revision, later ones last. Raises Unavailable."""
+    with unavailable_if_down():
+        meta = Collections.of(database).meta
+        stored = await meta.find({"_id": {"$gte": PREFIX, "$lt": f"{PREFIX[:-1]}0"}}).to_list(None)
+    found: dict[Shape, Sequence[Schema]] = {}
+    for document in stored:
+        name, _, revision = document["_id"].removeprefix(PREFIX).rpartition(".")
+        found[Shape(name, int(revision))] = [orjson.loads(text) for text in document["schemas"]]
+    return found
+
+
 class ReadCheck:
     """Compares the events of a catalog with the log of a database. Methods raise Unavailable."""
 
     def __init__(self, database: Database, catalog: Catalog) -> None:
         collections = Collections.of(database)
+        self._database = database
         self._log = collections.log
         self._meta = collections.meta
         self._catalog = catalog
 
     async def problems(self) -> list[str]:
         """What of the log the code cannot read, a sentence for each event type, with what to do about it."""
-        known = await self._kept()
+        known = await schemas_of_log(self._database)
+        for kept, schema in kept_schemas(self._catalog).items():
+            known[kept] = [*known.get(kept, ()), schema]
         found = [text async for text in self._unknown_types()]
         for shape, schemas in known.items():
             event = self._catalog.events.get(shape.type)
@@ -55,7 +70,7 @@ class ReadCheck:
 
     async def keep(self) -> None:
         """Keep the schemas of the events as they are declared, before any of them is stored."""
-        kept = await self._kept(files=False)
+        kept = await schemas_of_log(self._database)
         for event in self._catalog.events.values():
             shape, schema = Shape(event.type, event.revision), event_schema(event)
             if schema not in kept.get(shape, ()):
@@ -66,20 +81,6 @@ class ReadCheck:
                         {"$addToSet": {"schemas": text}},
                         upsert=True,
                     )
-
-    async def _kept(self, *, files: bool = True) -> dict[Shape, list[Schema]]:
-        """The schemas that the log keeps, by type and revision; with `files` also those of contexts."""
-        found: dict[Shape, list[Schema]] = {}
-        with unavailable_if_down():
-            stored = await self._meta.find({"_id": {"$gte": PREFIX, "$lt": f"{PREFIX[:-1]}0"}}).to_list(None)
-        for document in stored:
-            name, _, revision = document["_id"].removeprefix(PREFIX).rpartition(".")
-            found[Shape(name, int(revision))] = [orjson.loads(text) for text in document["schemas"]]
-        for shape, schema in kept_schemas(self._catalog).items() if files else ():
-            known = found.setdefault(shape, [])
-            if schema not in known:
-                known.append(schema)
-        return found
 
     async def _unknown_types(self) -> AsyncIterator[str]:
         """Types of stored events that belong to a context of the catalog, and that it does not declare."""

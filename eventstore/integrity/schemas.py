@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -34,6 +35,12 @@ class Shape(NamedTuple):
         return f"{self.type} of revision {self.revision}"
 
 
+SchemasOfLog = Mapping[Shape, Sequence[Schema]]
+"""The schemas that a log keeps for each revision of an event type, later ones last; see `readable`."""
+
+NO_SCHEMAS: SchemasOfLog = MappingProxyType({})
+
+
 def folder(context: Context) -> Path:
     """Where the context's schemas are kept, each as ``task.created.1.json``."""
     return Path(inspect.getfile(context.aggregate)).parent / FOLDER
@@ -55,6 +62,14 @@ def _read(path: Path) -> tuple[Shape, Schema]:
     if named is None:
         raise ConfigurationError(f"{path} is no schema of an event; `nerve schema events` writes them")
     return Shape(named["type"], int(named["revision"])), schema
+
+
+def known_schemas(catalog: Catalog, of_log: SchemasOfLog) -> dict[Shape, Sequence[Schema]]:
+    """The schemas by which events may be stored: of a file where there is one, else those of the log.
+
+    Raises ConfigurationError for a file that holds no schema.
+    """
+    return {**of_log, **{shape: [schema] for shape, schema in kept_schemas(catalog).items()}}
 
 
 def write_schemas(catalog: Catalog) -> list[Path]:
@@ -92,10 +107,19 @@ def _of_event(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]
         yield f"{newest} has no schema yet; run `nerve schema events`"
     elif not narrower and kept[newest] != event_schema(event):
         yield f"{newest} is not as its schema says any more; run `nerve schema events`"
+    if any(shape.type == event.type for shape in kept):
+        yield from _gaps(event, kept)
+
+
+def _gaps(event: type[Event], kept: Collection[Shape]) -> Iterator[str]:
+    """Earlier revisions without a file, where files of the type are kept."""
     for revision in range(1, event.revision):
-        if Shape(event.type, revision) not in kept:
-            old = Shape(event.type, revision)
-            yield f"the schema of {old} is gone, which stored events may have; restore its file"
+        old = Shape(event.type, revision)
+        if old not in kept:
+            yield (
+                f"there is no file with the schema of {old}, which stored events may have; restore it, or "
+                f"run `nerve schema events` in the version of the code that declares revision {revision}"
+            )
 
 
 def _narrower(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]:
@@ -120,13 +144,20 @@ def _orphans(events: Mapping[str, type[Event]], kept: Iterable[Shape]) -> Iterat
 
 
 class EventSchemas:
-    """Checks stored events against the schemas of their revisions; about a microsecond an event."""
+    """Checks stored events against the schemas of their revisions; about a microsecond an event.
 
-    def __init__(self, catalog: Catalog) -> None:
-        newest = {Shape(event.type, event.revision): event_schema(event) for event in catalog.events.values()}
-        schemas = kept_schemas(catalog) | newest
-        self._validators: dict[tuple[str, int], Draft202012Validator] = {
-            shape: Draft202012Validator(stored_schema(schema), mask="it") for shape, schema in schemas.items()
+    The newest revision is checked by the code, earlier ones by the files that are kept with the contexts, or,
+    where there is none, by `of_log`, the schemas that the log keeps: an event has to meet one of them.
+    """
+
+    def __init__(self, catalog: Catalog, of_log: SchemasOfLog = NO_SCHEMAS) -> None:
+        newest = {
+            Shape(event.type, event.revision): [event_schema(event)] for event in catalog.events.values()
+        }
+        schemas = known_schemas(catalog, of_log) | newest
+        self._validators: dict[tuple[str, int], list[Draft202012Validator]] = {
+            shape: [Draft202012Validator(stored_schema(schema), mask="it") for schema in alternatives]
+            for shape, alternatives in schemas.items()
         }
 
     def violation(
@@ -136,15 +167,18 @@ class EventSchemas:
 
         `absent` names the fields that are stored elsewhere, sealed: each must be one that allows None.
         """
-        validator = self._validators.get((type, revision))
-        if validator is None:
+        validators = self._validators.get((type, revision))
+        if not validators:
             return f"there is no schema of {Shape(type, revision)}"
         stored: Any = {**dict.fromkeys(absent), **data} if absent else data
         # What JSON has no type for is not valid either, or is told by a ValueError: both are rare.
         with suppress(ValueError):
-            if validator.is_valid(stored):
-                return None
-        return "; ".join(map(_told, validator.iter_errors(_plain(stored)))) or None
+            for validator in validators:
+                if validator.is_valid(stored):
+                    return None
+        plain = _plain(stored)
+        errors = [list(validator.iter_errors(plain)) for validator in validators]
+        return "; ".join(map(_told, errors[-1])) if all(errors) else None
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -13,7 +13,7 @@ from domain.kernel.rfc3339 import read_moment
 from domain.kernel.schemas import Schema
 from domain.kernel.types.stored_scalars import MICROSECOND
 from domain.kernel.types.text_forms import read_bytes, read_decimal, read_duration
-from eventstore.integrity.schemas import Shape, kept_schemas
+from eventstore.integrity.schemas import NO_SCHEMAS, SchemasOfLog, Shape, known_schemas
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "date-time": lambda text: to_moment(read_moment(text)),
@@ -26,11 +26,15 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 class StoredForms:
-    """The stored form of JSON data, by the schemas that are kept with the contexts of a catalog."""
+    """The stored form of JSON data, by the schemas that are kept with the contexts of a catalog.
 
-    def __init__(self, catalog: Catalog) -> None:
+    Where there is no file for a revision, the last of the schemas that the log keeps, `of_log`, is used.
+    """
+
+    def __init__(self, catalog: Catalog, of_log: SchemasOfLog = NO_SCHEMAS) -> None:
         self._catalog = catalog
-        self._schemas: Mapping[Shape, Schema] | None = None
+        self._of_log = of_log
+        self._schemas: Mapping[Shape, Sequence[Schema]] | None = None
 
     def read(self, type: str, revision: int, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data as an event of this revision is stored; as it is where no schema of it is kept.
@@ -39,10 +43,11 @@ class StoredForms:
         a file that holds no schema.
         """
         if self._schemas is None:
-            self._schemas = kept_schemas(self._catalog)
-        schema = self._schemas.get(Shape(type, revision))
-        if schema is None:
+            self._schemas = known_schemas(self._catalog, self._of_log)
+        schemas = self._schemas.get(Shape(type, revision))
+        if not schemas:
             return data
+        schema = schemas[-1]
         stored: Mapping[str, Any] = _stored(schema, schema, data)
         return stored
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,3 +117,81 @@ def test_an_empty_log_is_sound(nerve: CliRunner) -> None:
     told = nerve.invoke(app, ["verify"])
     assert told.exit_code == 0
     assert "the log is empty: sound" in told.output
+
+
+SHOP = '''
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import TypedDict
+from domain.kernel import Aggregate, Context, CreateCommand, Event, Facts, RecordedEvent, Text, upcaster
+from projections.view import View, by_stream
+
+class WriteSlip(CreateCommand):
+    """Write."""
+    text: Text
+
+class SlipWritten(Event, type="slip.written", revision={revision}):
+    {field}: str
+
+@dataclass(frozen=True, slots=True)
+class Slip(Aggregate[WriteSlip, SlipWritten]):
+    category = "slip"
+
+    def decide(self, command: WriteSlip, facts: Facts) -> list[SlipWritten]:
+        return [SlipWritten({field}=command.text)]
+
+    def evolve(self, event: SlipWritten) -> Slip:
+        return self
+
+@upcaster("slip.written", 1)
+def renamed(data):
+    return {{"body": data["text"]}}
+
+context = Context("slips", Slip, {upcasters})
+
+class SlipRow(TypedDict):
+    id: str
+
+def apply(key: str, row: SlipRow | None, event: RecordedEvent) -> SlipRow | None:
+    return SlipRow(id=key)
+
+view = View("slips", "slip", context, SlipRow, by_stream, apply)
+'''
+
+
+def test_a_log_with_an_earlier_revision_of_a_context_without_schema_files_is_sound(
+    nerve: CliRunner,
+    mongo_url: str,
+    redis_url: str,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    versions = {"slips_first": (1, "text", "()"), "slips_second": (2, "body", "(renamed,)")}
+    for module, (revision, field, upcasters) in versions.items():
+        text = SHOP.format(revision=revision, field=field, upcasters=upcasters)
+        (tmp_path / f"{module}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    async def written_by(module: str) -> None:
+        settings = Settings(
+            mongo_url=mongo_url,
+            redis_url=redis_url,
+            database=database,
+            contexts=[module],
+            mongo_driver=chosen_driver(),
+        )
+        async with open_nerve(settings, project=False) as opened:
+            command = importlib.import_module(module).WriteSlip(text="a")
+            await opened.bus.dispatch(Envelope(command))
+
+    for module in versions:
+        asyncio.run(written_by(module))
+    second = {"NERVE_CONTEXTS": "slips_second"}
+    assert nerve.invoke(app, ["verify"], env=second, catch_exceptions=False).exit_code == 0
+
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client[database].log.update_one({"events.schema": 1}, {"$set": {"events.0.data.text": 7}})
+    found = nerve.invoke(app, ["verify"], env=second, catch_exceptions=False)
+    assert found.exit_code == 1
+    assert 'slip.written: text: it is not of type "string"' in found.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts, Personal, Text, upcaster
 from eventstore.driver import Database, open_client
 from eventstore.indexes import Collections
-from eventstore.integrity import readable
-from eventstore.integrity.readable import ReadCheck
+from eventstore.integrity import readable, schemas
+from eventstore.integrity.readable import ReadCheck, schemas_of_log
+from eventstore.integrity.schemas import EventSchemas, write_schemas
 from tests.support import chosen_driver
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -224,3 +226,37 @@ async def test_it_looks_at_few_keys_of_a_large_log(log: Log) -> None:
     looked = await log.database["system.profile"].find({"ns": f"{log.database.name}.log"}).to_list(None)
     assert sum(one["keysExamined"] for one in looked) < 100, looked
     assert sum(one["docsExamined"] for one in looked) < 10
+
+
+async def revised(log: Log) -> EventSchemas:
+    """The check of stored events once the code is at revision 2."""
+    step = upcaster("bid.placed", 1)(lambda data: {"price": data["amount"]})
+    newer = catalog(placed(2, price=int), upcasters=[step])
+    return EventSchemas(newer, await schemas_of_log(log.database))
+
+
+async def test_an_earlier_revision_is_checked_by_the_schemas_of_the_log_without_files(log: Log) -> None:
+    assert await log.started(placed(amount=int, remark=(str | None, None))) == []
+    check = await revised(log)
+    assert check.violation("bid.placed", 1, {"amount": 5}) is None
+    assert check.violation("bid.placed", 1, {"amount": 5, "remark": "good"}) is None
+    assert check.violation("bid.placed", 1, {"amount": "a"}) == 'amount: it is not of type "integer"'
+    assert check.violation("bid.placed", 3, {}) == "there is no schema of bid.placed of revision 3"
+
+
+async def test_what_meets_one_of_the_schemas_of_the_log_is_sound(log: Log) -> None:
+    await ReadCheck(log.database, catalog(placed(price=int))).keep()
+    check = await revised(log)
+    assert check.violation("bid.placed", 1, {"amount": 5}) is None
+    assert check.violation("bid.placed", 1, {"price": 5}) is None
+    assert check.violation("bid.placed", 1, {"price": 5, "amount": 5}) is not None
+
+
+async def test_the_file_of_an_earlier_revision_counts_before_the_schemas_of_the_log(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schemas, "folder", lambda context: tmp_path)
+    write_schemas(catalog(placed(price=int)))
+    check = await revised(log)
+    assert check.violation("bid.placed", 1, {"price": 5}) is None
+    assert check.violation("bid.placed", 1, {"amount": 5}) is not None

@@ -214,7 +214,15 @@ def test_a_new_revision_needs_its_schema_and_keeps_the_old_one(own_folder: Path)
     write_schemas(newer)
     assert problems(newer) == []
     (own_folder / "letter.kept.1.json").unlink()
-    assert "the schema of letter.kept of revision 1 is gone" in problems(newer)[0]
+    (problem,) = problems(newer)
+    assert problem.startswith("there is no file with the schema of letter.kept of revision 1")
+
+
+def test_no_file_of_an_earlier_revision_is_demanded_where_the_type_has_none(own_folder: Path):
+    write_schemas(catalog_of(letters.Opened))
+    step = Upcaster(Kept.type, 1, lambda data: data)
+    newer = catalog_of(changed({}, revision=2), letters.Opened, upcasters=(step,))
+    assert problems(newer) == ["letter.kept of revision 2 has no schema yet; run `nerve schema events`"]
 
 
 def test_a_schema_without_its_event_tells_that_what_is_stored_cannot_be_read(own_folder: Path):

@@ -15,11 +15,12 @@ from api.event_json import event_json
 from api.importing.cloudevents import read_cloudevents
 from api.importing.rows import Planned, Refused
 from domain.kernel import Catalog, Event, RecordedEvent, Scope
+from domain.kernel.schemas import event_schema
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
 from eventstore.driver import CODEC
 from eventstore.integrity import schemas
-from eventstore.integrity.schemas import EventSchemas, write_schemas
+from eventstore.integrity.schemas import EventSchemas, Shape, write_schemas
 from eventstore.integrity.stored_forms import StoredForms
 from tests import invoices
 from tests.invoices import DETAILS, InvoiceWritten, WriteInvoice
@@ -76,6 +77,14 @@ def test_json_of_an_old_revision_gets_its_stored_form_by_the_schema_that_is_kept
     assert forms.read("invoice.written", 7, {"grace": "PT1S"}) == {"grace": "PT1S"}
     with pytest.raises(ValueError, match="ISO 8601 duration"):
         forms.read("invoice.written", 1, {"details": {"grace": "soon"}})
+
+
+def test_json_of_an_old_revision_gets_its_stored_form_by_the_schema_of_the_log_without_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(schemas, "folder", lambda context: tmp_path)
+    forms = StoredForms(CATALOG, {Shape("invoice.written", 1): [event_schema(InvoiceWritten)]})
+    assert forms.read("invoice.written", 1, as_json(WRITTEN)) == recorded(WRITTEN).data
 
 
 def test_stored_values_of_every_type_meet_the_schema(kept: Path):
