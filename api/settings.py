@@ -13,13 +13,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 
 from api.access.origins import ANY, OriginPolicy, read_host, read_origin
+from api.settings_file import PREFIX, check_environment, read_settings_file, wrong_settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
 from subscriptions.consuming.group import LEASE_TIME
@@ -30,9 +31,7 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 class Settings(BaseSettings):
     """All that can be set. Each field is also the environment variable ``NERVE_<FIELD>``."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="NERVE_", yaml_file="nerve.yaml", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8321, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
@@ -138,6 +137,13 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
+    @field_validator("contexts")
+    @classmethod
+    def _are_different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [name for name in dict.fromkeys(value) if value.count(name) > 1]:
+            raise ValueError(f"{' and '.join(twice)} is listed twice; remove one")
+        return value
+
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,7 +207,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        file = read_settings_file(settings_cls.model_fields)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file)
 
 
 def _normalised(text: str, read: Callable[[str], str | None], form: str) -> str:
@@ -219,12 +226,12 @@ def _decoded(key: SecretStr) -> bytes:
 
 
 def load_settings() -> Settings:
-    """The settings of this process; raises ConfigurationError with one sentence a field that is wrong."""
+    """The settings of this process; raises ConfigurationError with one clause for each that is wrong."""
+    check_environment(Settings.model_fields)
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(f"the settings are wrong: {wrong}") from None
+        raise ConfigurationError(wrong_settings(error)) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,108 @@
+"""What a wrong `nerve.yaml` or environment is answered with: one sentence in the user's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.settings import load_settings
+from domain.kernel.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    return str(refused.value)
+
+
+NOT_SETTINGS = "nerve.yaml, line 1: the file must hold settings, each as `name: value` on a line"
+HAS_NO_VALUE = "has no value; give it one, or remove the line"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("port: 1\n\thost: x\n", "nerve.yaml, line 2: a tab cannot indent a line; use spaces"),
+        ("contexts:\n\t- projections.tasks\n", "nerve.yaml, line 2: a tab cannot indent a line; use spaces"),
+        (
+            "port: 1\n  host: x\n",
+            "nerve.yaml, line 2: this is not YAML (mapping values are not allowed here); "
+            "check the indentation and the colons",
+        ),
+        ("- port\n- host\n", NOT_SETTINGS),
+        ("port 8321\n", NOT_SETTINGS),
+        ("port: 1\nprt: 2\n", "nerve.yaml, line 2: there is no setting 'prt'; did you mean 'port'?"),
+        ("Port: 1\n", "nerve.yaml, line 1: there is no setting 'Port'; did you mean 'port'?"),
+        ("colour: red\n", "nerve.yaml, line 1: there is no setting 'colour'"),
+        ("1: red\n", "nerve.yaml, line 1: there is no setting '1'"),
+        ("[a]: red\n", "nerve.yaml, line 1: a setting's name must be a text"),
+        ("port: 1\nhost: x\nport: 2\n", "nerve.yaml, line 3: port is set twice, first in line 1; remove one"),
+        ("port: 1\nport: 1\n", "nerve.yaml, line 2: port is set twice, first in line 1; remove one"),
+        ("archive_after: 2026-99-99\n", "nerve.yaml is not YAML: month must be in 1..12"),
+        ("port: abc\n", "nerve.yaml: port must be an integer"),
+        ("port: 1.5\n", "nerve.yaml: port must be an integer"),
+        ("port:\n", f"nerve.yaml: port {HAS_NO_VALUE}"),
+        ("contexts:\n", f"nerve.yaml: contexts {HAS_NO_VALUE}"),
+        ("contexts: [a, 1]\n", "nerve.yaml: contexts, item 2, must be a text"),
+        ("contexts: {a: b}\n", "nerve.yaml: contexts must be a list"),
+        ("contexts: [a.b, c, a.b]\n", "nerve.yaml: contexts: a.b is listed twice; remove one"),
+        ("contexts: 'a.b, a.b'\n", "nerve.yaml: contexts: a.b is listed twice; remove one"),
+        ("port: 70000\n", "nerve.yaml: port must be at most 65535"),
+        ("scan_limit: -1\n", "nerve.yaml: scan_limit must be at least 0"),
+        ("fence_after: 0\n", "nerve.yaml: fence_after must be more than 0.0"),
+        ("fence_after: soon\n", "nerve.yaml: fence_after must be a number"),
+        ("mongo_driver: foo\n", "nerve.yaml: mongo_driver must be 'motor' or 'pymongo'"),
+        ("redis_cluster: maybe\n", "nerve.yaml: redis_cluster must be true or false"),
+        ("data_dir: 5\n", "nerve.yaml: data_dir must be a path"),
+        ("archive_after: never\n", "nerve.yaml: archive_after must be a duration, such as P90D"),
+        ("port: a\nhost: 1\n", "nerve.yaml: host must be a text; nerve.yaml: port must be an integer"),
+        (
+            "only_trusted_documents: true\n",
+            "only_trusted_documents needs trusted_documents, the file that lists them",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_sentence(folder: Path, text: str, said: str) -> None:
+    (folder / "nerve.yaml").write_text(text)
+    assert refusal() == said
+
+
+def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "nerve.yaml").write_bytes(b"port: \xff")
+    assert refusal() == "nerve.yaml is not a text file in UTF-8"
+    (folder / "nerve.yaml").write_bytes(b"port: \x00")
+    assert refusal().startswith("nerve.yaml is not YAML: unacceptable character")
+    (folder / "nerve.yaml").unlink()
+    (folder / "nerve.yaml").mkdir()
+    assert refusal() == "nerve.yaml cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing is set\n", "port: 4711\n"])
+def test_a_file_may_be_empty_or_set_something(folder: Path, text: str) -> None:
+    (folder / "nerve.yaml").write_text(text)
+    assert load_settings().port == (4711 if "4711" in text else 8321)
+
+
+def test_a_wrong_variable_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "nerve.yaml").write_text("port: 4711\n")
+    monkeypatch.setenv("NERVE_PORT", "abc")
+    assert refusal() == "NERVE_PORT must be an integer"
+
+
+def test_a_mistyped_variable_is_refused_and_an_unlike_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NERVE_SERVICE_HOST", "10.0.0.1")
+    assert load_settings().port == 8321
+    monkeypatch.setenv("NERVE_PRT", "4711")
+    assert refusal() == "there is no environment variable NERVE_PRT; did you mean NERVE_PORT?"
+
+
+def test_a_refusal_never_holds_a_secret(folder: Path) -> None:
+    (folder / "nerve.yaml").write_text("master_key: hunter2\nmongo_url: [hunter2]\n")
+    assert "hunter2" not in refusal()
