@@ -24,6 +24,9 @@ app = typer.Typer(help="Look at the events that views could not fold, and settle
 
 PAGE = 500
 
+WIDE = output.options.update(max_width=10_000)
+"""To measure a table as if the terminal had room for it."""
+
 PATIENCE = 60.0
 """Seconds that a view may take to do what was decided."""
 
@@ -44,12 +47,18 @@ async def _list(view: str | None) -> None:
     if not letters:
         output.print("nothing waits", highlight=False)
         return
+    output.print(table_of(letters), soft_wrap=True)
+
+
+def table_of(letters: Sequence[Document]) -> Table:
+    """One line a letter. It may be wider than the terminal: views, rows and events are there to be copied."""
     table = Table("view", "row", "event", "type", "error", "failures", "last")
     for one in letters:
         last = one["last_at"].isoformat(sep=" ", timespec="seconds")
         event = (_name(one), one["type"], one["error"])
-        table.add_row(one["view"], one["row"] or "?", *event, str(one["failures"]), last)
-    output.print(table)
+        table.add_row(one["view"], one["row"] or "-", *event, str(one["failures"]), last)
+    table.width = output.measure(table, options=WIDE).maximum
+    return table
 
 
 @app.command()
