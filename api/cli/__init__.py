@@ -12,7 +12,9 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Contexts may also be modules of the folder it is started in."""
+    if "" not in sys.path:
+        sys.path.append("")
     run(_app)
 
 

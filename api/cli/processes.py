@@ -9,7 +9,7 @@ import signal
 import uvloop
 
 from api.cli.terminal import errors
-from api.composition import open_nerve
+from api.composition import load_views, open_nerve
 from api.servers import web
 from api.servers.address import listen
 from api.servers.folder import Instance, connected
@@ -21,6 +21,8 @@ def dev() -> None:
     """Run all of nerve on this machine: the servers that are missing, the API and a worker."""
     settings = load_settings()
     check_exposure(settings)
+    # The API and the worker load them as well, and would each print what is wrong with them.
+    load_views(settings)
 
     def ready(instance: Instance) -> None:
         errors.print(

@@ -41,8 +41,8 @@ class World:
         self.states[stream] = state.evolve_all(events)
         if events:
             self._position += 1
-            info = _info(self._position, stream, kind.category, type(command).__name__, at, occurred)
-            self.events += [_recorded(info, place, event) for place, event in enumerate(events)]
+            info = stream_info(self._position, stream, kind.category, type(command).__name__, at, occurred)
+            self.events += [recorded(info, place, event) for place, event in enumerate(events)]
 
     def play(self, commands: Iterable[Command]) -> None:
         """Dispatch what the rules allow of `commands`, and let go what they refuse."""
@@ -53,7 +53,7 @@ class World:
                 continue
 
 
-def _info(
+def stream_info(
     position: int, stream: str, category: str, command: str, at: datetime, occurred: datetime | None
 ) -> CommitInfo:
     name = f"cmd-{position}"
@@ -62,7 +62,7 @@ def _info(
     )
 
 
-def _recorded(info: CommitInfo, place: int, event: Any) -> RecordedEvent:
+def recorded(info: CommitInfo, place: int, event: Any) -> RecordedEvent:
     payload = stored(event)
     return RecordedEvent(
         info, place, f"evt-{info.position}-{place}", event.type, 1, 0, event.to_data(), payload
