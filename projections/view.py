@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import is_typeddict
 
 from domain.kernel import Context, RecordedEvent
-from domain.kernel.declaring import check_pure
+from domain.kernel.declaring import check_arguments, check_pure
 from domain.kernel.errors import DeclarationError
 from domain.kernel.types.annotations import RecordOf, record_type
 from projections.links import Link
@@ -55,6 +55,8 @@ class View(Generic[R]):
     def __post_init__(self) -> None:
         for name in ("key", "apply"):
             check_pure(f"{name} of view {self.name!r}", getattr(self, name))
+        check_arguments(f"key of view {self.name!r}", self.key, "event", own="")
+        check_arguments(f"apply of view {self.name!r}", self.apply, "id", "row", "event", own="")
         if not is_typeddict(self.row) or "id" not in self.row.__annotations__:
             raise DeclarationError(f"the row of view {self.name!r} must be a TypedDict with a field 'id'")
         unknown = set(self.filters + self.orders) - set(self.row.__annotations__)

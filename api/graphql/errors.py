@@ -15,16 +15,18 @@ from domain.kernel.errors import (
     DataKey,
     DeclarationError,
     NerveError,
+    ReadOnlyValue,
     UnfitValue,
     ValidationFailed,
 )
+from domain.kernel.faults import fault, traceback_text
 from domain.kernel.middleware import trace
 from domain.kernel.names import client_name
 from domain.kernel.places import user_place
 
 logger = logging.getLogger(__name__)
 
-_OWN = (ConfigurationError, ContextFault, DeclarationError, UnfitValue)
+_OWN = (ConfigurationError, ContextFault, DeclarationError, ReadOnlyValue, UnfitValue)
 """Errors for operators of nerve and authors of contexts, not for its clients."""
 
 
@@ -90,22 +92,32 @@ def _cause(error: GraphQLError) -> Exception:
 
 def _masked(cause: Exception, *, explain: bool) -> dict[str, Any]:
     trace_id = trace.get() or uuid4().hex
-    logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
+    if isinstance(cause, ContextFault):
+        _log_fault(cause, trace_id)
+    else:
+        logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
     if explain:
         return _explained(cause, trace_id)
     what = str(cause) if isinstance(cause, UnwritableValue) else "something went wrong inside"
     return _body(f"{what}; the operator finds it under the trace id", NerveError.code, traceId=trace_id)
 
 
+def _log_fault(wrong: ContextFault, trace_id: str) -> None:
+    """Log a fault of a context without the text of what was raised, and its traceback if it is not logged."""
+    frames = "" if wrong.is_logged else f"\n{traceback_text(wrong.__cause__ or wrong)}"
+    logger.error("unexpected error, trace id %s: %s%s", trace_id, wrong, frames)
+
+
 def _explained(cause: Exception, trace_id: str) -> dict[str, Any]:
     """The body for an author. A `ContextFault` says itself where it is; what it was raised for follows."""
     raised = cause.__cause__ if isinstance(cause, ContextFault) and cause.__cause__ else cause
-    name, text, place = type(raised).__name__, str(raised), user_place(raised)
+    what, place = fault(raised), user_place(raised)
+    name, text = type(raised).__name__, what.why or str(raised)
     exception = {"type": name, "message": text, "place": place}
     if not isinstance(cause, ContextFault):
         message = f"{name}: {text} (raised at {place})"
     elif raised is cause:
         message, exception = text, {"type": name, "message": text}
     else:
-        message = f"{cause}: {text}"
+        message = str(cause) if what.why else f"{cause}: {text}"
     return _body(message, NerveError.code, traceId=trace_id, exception=exception)

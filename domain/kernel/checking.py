@@ -15,6 +15,7 @@ from typing import Any
 from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault, NerveError, UnfitValue, ValidationFailed
 from domain.kernel.event import Event
+from domain.kernel.faults import FAULTS, fault
 from domain.kernel.places import definition_place, user_place
 
 MOST_EVENTS = 100_000
@@ -24,9 +25,9 @@ _TARGET = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,250}")
 """What the log can store as the name of a stream."""
 
 
-def raised(called: str, error: Exception, what: str = "") -> ContextFault:
+def raised(called: str, error: BaseException, what: str = "") -> ContextFault:
     """The fault of code that raised what it must not; `what` says what it was called for."""
-    return ContextFault(f"{called} raised {type(error).__name__}{what} at {user_place(error)}")
+    return ContextFault(fault(error).text(called, user_place(error), what))
 
 
 def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts: Any) -> Sequence[Event]:
@@ -40,7 +41,7 @@ def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts
         events = state.decide(command, facts)
         if type(events) is not list and type(events) is not tuple:
             events = _gathered(kind, command, events)
-    except Exception as error:
+    except FAULTS as error:
         if isinstance(error, NerveError | MemoryError) and not isinstance(error, UnfitValue):
             raise
         raise raised(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
@@ -100,7 +101,7 @@ def evolved(state: Any, event: Event) -> Any:
         after = state.evolve(event)
     except MemoryError:
         raise
-    except Exception as error:
+    except FAULTS as error:
         raise raised(f"{kind.__name__}.evolve", error, f" for {_event(event)}") from error
     if type(after) is not kind:
         if iscoroutine(after):
@@ -129,7 +130,7 @@ def fitted(command: Command, rule: Callable[[Command, Sequence[Event]], Any], si
         after = rule(command, since)
     except (NerveError, MemoryError):
         raise
-    except Exception as error:
+    except FAULTS as error:
         raise raised(called, error, f" for {name}") from error
     if after is None:
         return None
@@ -161,7 +162,7 @@ def target_of(command: Command) -> str | None:
         named = command.target
     except (NerveError, MemoryError):
         raise
-    except Exception as error:
+    except FAULTS as error:
         raise raised(called, error) from error
     if not isinstance(named, str) or not named:
         place = definition_place(getattr(kind.target, "fget", None) or kind.target)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import is_dataclass
-from inspect import isabstract, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from inspect import isabstract, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
 from typing import Any
 
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, PutCommand
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event import Event
+from domain.kernel.places import definition_place
 
 _CATEGORY = re.compile(r"[a-z]+")
 
@@ -28,6 +29,8 @@ def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
     _check_state(aggregate)
     for method in ("decide", "evolve"):
         check_pure(f"{name}.{method}", getattr(aggregate, method))
+    check_arguments(f"{name}.decide", aggregate().decide, "command", "facts")
+    check_arguments(f"{name}.evolve", aggregate().evolve, "event")
     if isgeneratorfunction(aggregate.evolve):
         raise DeclarationError(f"{name}.evolve is a generator; it must return the state after the event")
     _check_classes(name, "command", command_classes(aggregate), Command)
@@ -42,6 +45,25 @@ def check_pure(name: str, function: Any) -> None:
         raise DeclarationError(f"{name} must be a function, not {function!r}")
     if iscoroutinefunction(function) or isasyncgenfunction(function):
         raise DeclarationError(f"{name} is asynchronous; it must be pure, so write `def`, not `async def`")
+
+
+def check_arguments(name: str, function: Any, *arguments: str, own: str = "self, ") -> None:
+    """Raise DeclarationError for a function that cannot be called with so many arguments, by their place.
+
+    `own` is what is to be written in front of them.
+    """
+    try:
+        declared = signature(function)
+    except (TypeError, ValueError):
+        return  # Some functions that are not written in Python have none.
+    try:
+        declared.bind(*arguments)
+    except TypeError as error:
+        shown = f"({own}{', '.join(arguments)})"
+        raise DeclarationError(
+            f"{name} must take {shown}, but: {error} ({definition_place(function)}); write "
+            f"`def {getattr(function, '__name__', 'f')}{shown}`"
+        ) from None
 
 
 def _check_state(aggregate: type[Aggregate[Any, Any]]) -> None:
@@ -78,4 +100,6 @@ def _check_command(command: type[Command]) -> None:
         )
     if isabstract(command):
         raise DeclarationError(f"{command.__name__} must define `target`, the id of its stream")
-    check_pure(f"the conflict rule of {command.__name__}", command.on_conflict)
+    rule = f"the conflict rule of {command.__name__}"
+    check_pure(rule, command.on_conflict)
+    check_arguments(rule, command.on_conflict, "command", "since", own="")

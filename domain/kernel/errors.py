@@ -34,8 +34,11 @@ class ContextFault(NerveError):
     """The code of a context raised or returned what it must not: its author has to correct it.
 
     Clients of `nerve serve` see none of it. The message names class and place, and never holds data of a
-    command or an event. What the code raised, if anything, is the `__cause__`.
+    command or an event. What the code raised, if anything, is the `__cause__`. `is_logged` says that its
+    traceback was written to the terminal.
     """
+
+    is_logged = False
 
 
 class DataKey(str):
@@ -263,6 +266,10 @@ class SegmentUnreadable(Unavailable):
     def __init__(self, segment: int, name: str, reason: str) -> None:
         super().__init__(f"segment {segment} of the archive ({name}) cannot be read: {reason}")
         self.segment = segment
+
+
+class ReadOnlyValue(NerveError, TypeError):
+    """A value that may be shared was to be changed in place. The message says what to do instead."""
 
 
 class UnfitValue(NerveError):

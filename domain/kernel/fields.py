@@ -10,6 +10,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
+
+class Unstorable(ValueError):
+    """A value is one that the log cannot store. The message says why, without the value."""
+
+
 ID_PATTERN = r"^[a-z]+-[A-Za-z0-9._:-]{1,120}$"
 
 Identifier = Annotated[str, Field(pattern=ID_PATTERN, max_length=128)]
@@ -44,12 +49,12 @@ class Personal:
 def to_moment(value: datetime) -> datetime:
     """UTC with millisecond precision, which is what the log can store.
 
-    Raises ValueError where its offset puts it outside the years 0001 to 9999.
+    Raises Unstorable where its offset puts it outside the years 0001 to 9999.
     """
     try:
         value = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must be a moment in the years 0001 to 9999, in UTC") from None
+        raise Unstorable("must be a moment in the years 0001 to 9999, in UTC") from None
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
@@ -95,22 +100,22 @@ def check_storable(value: JsonValue) -> JsonValue:
 
 def _check_storable(value: JsonValue, depth: int) -> None:
     if depth > MAX_JSON_DEPTH:
-        raise ValueError(f"must not be nested more than {MAX_JSON_DEPTH} deep")
+        raise Unstorable(f"must not be nested more than {MAX_JSON_DEPTH} deep")
     inner: Iterable[JsonValue] = ()
     if isinstance(value, dict):
         if any("\0" in key for key in value):
-            raise ValueError("must not have a NUL character in a key")
+            raise Unstorable("must not have a NUL character in a key")
         if {"$ref", "$id"} <= value.keys():
-            raise ValueError("must not have both $ref and $id in one object, which MongoDB takes for a link")
+            raise Unstorable("must not have both $ref and $id in one object, which MongoDB takes for a link")
         inner = (*value, *value.values())
     elif isinstance(value, list):
         inner = value
     elif isinstance(value, str):
         value.encode()
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ValueError("must not have an integer beyond 64 bits")
+        raise Unstorable("must not have an integer beyond 64 bits")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must not have a number that is not finite")
+        raise Unstorable("must not have a number that is not finite")
     for item in inner:
         _check_storable(item, depth + 1)
 

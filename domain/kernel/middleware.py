@@ -10,7 +10,8 @@ from typing import Protocol
 
 from domain.kernel.bus import Handler, Middleware
 from domain.kernel.command import Envelope, Receipt
-from domain.kernel.errors import NerveError, ValidationFailed
+from domain.kernel.errors import ContextFault, NerveError, ValidationFailed
+from domain.kernel.faults import traceback_text
 
 Timer = Callable[[], float]
 """A monotonic clock in seconds, such as `time.perf_counter`."""
@@ -47,12 +48,20 @@ async def correlated(envelope: Envelope, following: Handler) -> Receipt:
 
 
 def logged(logger: logging.Logger) -> Middleware:
-    """Writes one line a command: at debug when it was stored, at info when it was refused."""
+    """Log each command: at debug when it was stored, at info when it was refused.
+
+    A fault of the context is logged at error, with its traceback but without the text of what was raised.
+    """
 
     async def layer(envelope: Envelope, following: Handler) -> Receipt:
         name = type(envelope.command).__name__
         try:
             receipt = await following(envelope)
+        except ContextFault as fault:
+            raised = fault.__cause__ or fault
+            logger.error("%s failed: %s\n%s", name, fault, traceback_text(raised))
+            fault.is_logged = True
+            raise
         except NerveError as error:
             logger.info("%s refused: %s (%s)", name, error.code, envelope.command.target)
             raise

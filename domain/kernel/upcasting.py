@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.event_data import validated
+from domain.kernel.faults import FAULTS, fault, misfit
 from domain.kernel.places import definition_place, user_place
 
 Data = Mapping[str, Any]
@@ -74,9 +75,8 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
     for step in steps[revision - 1 :]:
         try:
             data = step.function(MappingProxyType(data))
-        except Exception as error:
-            failed = f"{type(error).__name__} at {user_place(error)}"
-            failed = f"the upcaster from revision {step.revision} raised {failed}"
+        except FAULTS as error:
+            failed = fault(error).text(f"the upcaster from revision {step.revision}", user_place(error))
             return Unreadable(Cause.UPCASTER_FAILED, failed)
         if not isinstance(data, Mapping):
             returned = f"a value of class {type(data).__name__} ({definition_place(step.function)})"
@@ -91,7 +91,4 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
 def _misfit(error: Exception) -> str:
     if isinstance(error, UnfitValue):
         return str(error)
-    if not isinstance(error, ValidationError):
-        return "it is no mapping"
-    wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(": ".join((*map(str, each["loc"][:1]), each["type"])) for each in wrong)
+    return misfit(error) if isinstance(error, ValidationError) else "it is no mapping"

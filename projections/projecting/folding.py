@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from domain.kernel import Commit, RecordedEvent
+from domain.kernel.faults import FAULTS
 from eventstore.driver import Document
 from projections.projecting.dead_letters import Letter
 from projections.projecting.parking import (
@@ -144,7 +145,7 @@ class RowFold:
             after = None if returned is None else self._codec.take(id, before, returned)
         except WrongRow as error:
             return self.park(event, wrong_row(self._view, error))
-        except Exception as error:
+        except FAULTS as error:
             return self.park(event, failed(error))
         if (
             self._careful

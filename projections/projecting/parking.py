@@ -16,6 +16,7 @@ import bson
 
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
+from domain.kernel.faults import FAULTS
 from domain.kernel.places import definition_place
 from projections.projecting.row_codec import WrongRow
 from projections.view import View, by_stream
@@ -65,7 +66,7 @@ def parked_in(stored: Mapping[str, Any]) -> list[Parked]:
     return [Parked(**parked) for parked in stored.get("_parked", ())]
 
 
-def failed(error: Exception) -> Failure:
+def failed(error: BaseException) -> Failure:
     """What a view's function raised. What says more of the process than of the event is raised on."""
     if isinstance(error, MemoryError):
         raise error
@@ -124,7 +125,7 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
     except WrongIds as error:
         place = definition_place(view.key)
         return Failure("wrong key", f"the key of {view.name} returned {error} ({place})")
-    except Exception as error:
+    except FAULTS as error:
         return failed(error)
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from domain.kernel.errors import ReadOnlyValue
+
 REFUSAL = (
-    "what a row holds is read-only; return a row with a new value, such as "
-    "{**row, 'tags': [*row['tags'], tag]}"
+    "rows are read-only inside; return a row with a new value, as in {**row, 'tags': [*row['tags'], tag]}"
 )
 
 
 def _refuse(self: Any, *arguments: Any, **named: Any) -> NoReturn:
-    raise TypeError(REFUSAL)
+    raise ReadOnlyValue(REFUSAL)
 
 
 class ReadOnlyDict(dict[Any, Any]):

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from domain.kernel.errors import Unavailable
+from domain.kernel.faults import fault
 from domain.kernel.places import user_place
 
 
@@ -39,10 +38,10 @@ class Failing(NamedTuple):
         return cls(stored["tries"], _failed(stored["first"]), _failed(stored["last"]))
 
 
-def raised(error: Exception) -> Failure:
-    """What was raised, by its class and the line of the user's code; its text may hold an event's data."""
-    model = f"no valid {error.title}, " if isinstance(error, ValidationError) else ""
-    return Failure(type(error).__name__, f"{model}raised at {user_place(error)}")
+def raised(error: BaseException) -> Failure:
+    """What was raised and at which line of the user's code; its text may hold an event's data."""
+    what, place = fault(error), user_place(error)
+    return Failure(what.kind, what.text("", place) if what.why else f"raised at {place}")
 
 
 def describe_failure(error: Exception) -> Failure:

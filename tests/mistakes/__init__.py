@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypedDict
@@ -125,7 +126,24 @@ WRONG_DECISIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "no end": (_endless, "returned an iterator of more than 100000 events"),
     "a failed generator": (_broken_generator, "raised KeyError"),
     "an error": (_raise, "raised KeyError"),
-    "an event that is not valid": (_bad_event, "raised ValidationError"),
+    "an event that is not valid": (
+        _bad_event,
+        "made a Begun that does not fit for .*: text: must be a text$",
+    ),
+    "a missing field": (lambda: Begun(), "made a Begun .*: text: a value is required$"),  # type: ignore[call-arg]
+    "no such field": (
+        lambda: Begun(text="x", zz=SECRET),  # type: ignore[call-arg]
+        "made a Begun .*: zz: there is no such field$",
+    ),
+    "two wrong fields": (
+        lambda: Begun(zz=SECRET, text=7),  # type: ignore[call-arg]
+        "made a Begun .*: text: must be a text; zz: there is no such field$",
+    ),
+    "a changed event": (
+        lambda: setattr(Begun(text="x"), "text", SECRET),
+        "changed a Begun .*: events and commands cannot be changed; make a new one$",
+    ),
+    "an exit": (lambda: sys.exit(SECRET), "raised SystemExit"),
     "an error of a library": (lambda: replace(7), "raised TypeError"),  # type: ignore[type-var]
 }
 """What `decide` does wrongly, and what the message must say of it."""
@@ -136,7 +154,9 @@ WRONG_STATES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "evolve: a class": (lambda state: Sheet, "returned the class Sheet"),
     "evolve: the event": (lambda state: Begun(text=SECRET), "returned a Begun"),
     "evolve: an error": (lambda state: _raise(), "raised KeyError"),
-    "evolve: a frozen field": (lambda state: setattr(state, "text", SECRET), "raised FrozenInstanceError"),
+    "evolve: a frozen field": (lambda state: setattr(state, "text", SECRET), "changed a frozen value"),
+    "evolve: an exit": (lambda state: sys.exit(SECRET), "raised SystemExit"),
+    "evolve: a bad event": (lambda state: _bad_event(), "made a Begun that does not fit"),
     "evolve: a refusal": (lambda state: _refuse(), "raised InvariantViolated"),
 }
 """What `evolve` does wrongly, of an event whose text names it."""

@@ -17,7 +17,6 @@ from typing_extensions import TypedDict
 
 from api.graphql.fields.inputs import read_command
 from api.graphql.schema import build_schema
-from api.graphql.wording import input_error
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -31,6 +30,7 @@ from domain.kernel import (
     Moment,
 )
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.input_words import input_error
 from projections.view import View, by_stream
 from tests.unit.test_client_words import FOREIGN
 

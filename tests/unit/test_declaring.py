@@ -43,6 +43,16 @@ class Ruled(ChangeCommand):
     on_conflict: ClassVar[Any] = _async_rule
 
 
+def _rule_of_one(command: Command) -> Any:
+    return command
+
+
+class Misruled(ChangeCommand):
+    """Has a rule that is not given what happened."""
+
+    on_conflict: ClassVar[Any] = _rule_of_one
+
+
 def aggregate(commands: Any = Begin, events: Any = Begun, /, **members: Any) -> Any:
     """An aggregate like a sheet, but for these members."""
     methods = {"decide": Sheet.decide, "evolve": Sheet.evolve, "category": "sheet", **members}
@@ -91,6 +101,17 @@ class Half(Aggregate[Begin, Begun]):
         (aggregate(decide=_async_decide), "Made.decide is asynchronous; .* write `def`"),
         (aggregate(evolve=_async_evolve), "Made.evolve is asynchronous"),
         (aggregate(evolve=_generator), "Made.evolve is a generator"),
+        (
+            aggregate(decide=lambda self, command: []),
+            r"Made.decide must take \(self, command, facts\), but: .* \(tests/unit/test_declaring\.py:\d+\)",
+        ),
+        (
+            aggregate(decide=lambda self, command, facts, more: []),
+            r"Made.decide must take .* missing .*'more'",
+        ),
+        (aggregate(evolve=lambda self: self), r"Made.evolve must take \(self, event\)"),
+        (aggregate(evolve=lambda self, *, event: self), r"Made.evolve must take \(self, event\)"),
+        (aggregate(Misruled), r"the conflict rule of Misruled must take \(command, since\)"),
         (aggregate(decide=[]), r"Made.decide must be a function, not \[\]"),
         (aggregate(category="Sheet"), "category .* lower-case letters"),
         (aggregate(category=None), "not None"),
@@ -115,4 +136,6 @@ def test_a_context_that_cannot_work_is_refused(wrong: Any, message: str) -> None
 
 def test_what_it_refuses_is_right_but_for_one_thing() -> None:
     assert Context("right", aggregate()).events == (Begun,)
+    loose = aggregate(decide=lambda self, *given, more=1: [], evolve=staticmethod(lambda event: event))
+    assert Context("right", loose).events == (Begun,)
     assert Context("right", aggregate(Begin | Correct)).commands == (Begin, Correct)

@@ -162,9 +162,9 @@ def test_an_upcaster_may_return_stored_or_python_values(
     [
         ({"amount": "1.50"}, "Later.amount: what is stored is no Decimal, but of class str"),
         ({"grace": 2.5}, "Later.grace: what is stored is no timedelta, but of class float"),
-        ({"line": {"name": "pen"}}, "line: missing"),
+        ({"line": {"name": "pen"}}, "line.price: a value is required"),
         ({"line": 7}, "Later.line: what is stored is no Line, but of class int"),
-        ({"other": 1}, "other: extra_forbidden"),
+        ({"other": 1}, "other: there is no such field"),
     ],
 )
 def test_what_an_upcaster_returns_wrongly_is_unreadable_with_its_field(wrong: dict[str, object], detail: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
@@ -185,8 +186,46 @@ def test_what_a_row_holds_cannot_be_changed_in_place(cuts: list[int]) -> None:
 
     rows, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY), cuts)
     assert rows["default/note-a"]["folded"] == [1, 1]
-    assert letter.failure.error == "TypeError"
-    assert re.fullmatch(f"raised at {PLACE}", letter.failure.detail)
+    assert letter.failure.error == "read-only value"
+    said = rf"changed a read-only value at {PLACE}: rows are read-only inside; return .* \{{\*\*row, .*"
+    assert re.fullmatch(said, letter.failure.detail), letter.failure.detail
+
+
+@pytest.mark.parametrize(
+    ("mistake", "failure"),
+    [
+        (lambda event: sys.exit(SECRET), ("SystemExit", "raised at")),
+        (
+            lambda event: setattr(event.payload, "by", 7),
+            ("read-only value", "changed a Scored at .*: events and commands cannot be changed"),
+        ),
+        (
+            lambda event: Scored(by=SECRET),
+            ("wrong value", "made a Scored that does not fit at .*: by: must be an integer$"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("part", ["key", "apply"])
+def test_what_a_fold_or_a_key_did_is_said_in_plain_words(mistake: Any, failure: Any, part: str) -> None:
+    def key(event: RecordedEvent) -> Any:
+        return mistake(event) if event.payload == Scored(by=WRONG) else (event.stream,)
+
+    def apply(id: str, row: Any, event: RecordedEvent) -> Any:
+        return mistake(event) if event.payload == Scored(by=WRONG) else notes.view.apply(id, row, event)
+
+    view = replace(notes.view, key=key) if part == "key" else replace(notes.view, apply=apply)
+    _, (letter,) = folded(view, commits_of(HISTORY))
+    assert letter.failure.error == failure[0]
+    assert re.match(failure[1], letter.failure.detail), letter.failure.detail
+    assert re.search(PLACE, letter.failure.detail)
+    assert SECRET not in letter.failure.detail
+
+
+@pytest.mark.parametrize("part", ["key", "apply"])
+def test_a_view_whose_functions_take_other_arguments_is_refused(part: str) -> None:
+    wrong: Any = lambda one, two: None  # noqa: E731
+    with pytest.raises(DeclarationError, match=rf"{part} of view 'notes' must take \(.*event\).*{PLACE}"):
+        replace(notes.view, key=wrong) if part == "key" else replace(notes.view, apply=wrong)
 
 
 def test_a_failure_inside_a_library_names_the_users_line_and_class() -> None:
@@ -196,8 +235,9 @@ def test_a_failure_inside_a_library_names_the_users_line_and_class() -> None:
         return notes.view.apply(id, row, event)
 
     _, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
-    assert letter.failure.error == "ValidationError"
-    assert re.fullmatch(f"no valid Written, raised at {PLACE}", letter.failure.detail)
+    assert letter.failure.error == "wrong value"
+    said = f"made a Written that does not fit at {PLACE}: text: must be a text"
+    assert re.fullmatch(said, letter.failure.detail), letter.failure.detail
 
 
 def test_rows_of_older_code_are_folded_on_as_they_are() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 
 import pytest
+from graphql import GraphQLError
 
+from api.graphql.errors import failure
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope, InvariantViolated, Receipt
-from domain.kernel.errors import ValidationFailed
+from domain.kernel.errors import ContextFault, ValidationFailed
 from domain.kernel.middleware import correlated, logged, metered, trace, validated
 
 ENVELOPE = Envelope(RegisterAgent(name="x"))
@@ -82,3 +84,33 @@ async def test_a_refusal_is_logged_without_what_the_command_says(caplog: pytest.
     assert [record.levelname for record in caplog.records] == ["DEBUG", "INFO"]
     assert "RegisterAgent refused: INVARIANT_VIOLATED" in caplog.text
     assert "a secret" not in caplog.text
+
+
+async def test_a_fault_of_a_context_is_logged_with_its_traceback_once_and_without_data(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fault = ContextFault("Lab.decide raised KeyError for DoLab at lab/__init__.py:82")
+
+    async def fail(envelope: Envelope) -> Receipt:
+        try:
+            raise KeyError("a " + "secret")
+        except KeyError as error:
+            raise fault from error
+
+    layer = logged(logging.getLogger("commands"))
+    with pytest.raises(ContextFault):
+        await layer(Envelope(RegisterAgent(name="a secret")), fail)
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.message.startswith(f"RegisterAgent failed: {fault}\nTraceback")
+    assert "in fail" in record.message
+    failure(GraphQLError("", original_error=fault))
+    assert (caplog.text.count("Traceback"), caplog.text.count(str(fault))) == (1, 2)
+    assert "a secret" not in caplog.text
+
+
+async def test_a_fault_outside_of_a_command_is_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failure(GraphQLError("", original_error=ContextFault("Lab.evolve raised KeyError")))
+    assert "Lab.evolve raised KeyError\nTraceback" in caplog.text

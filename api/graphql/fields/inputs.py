@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from api.graphql.fields.input_reading import input_reader
 from api.graphql.input_types import member_name
-from api.graphql.wording import input_error
 from domain.kernel.command import Command
 from domain.kernel.errors import DataKey, UnfitValue, ValidationFailed
+from domain.kernel.input_words import input_error
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import (
     FieldType,

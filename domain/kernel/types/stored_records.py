@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from domain.kernel.errors import UnfitValue
+from domain.kernel.faults import FAULTS
 from domain.kernel.types.annotations import (
     FieldType,
     Kind,
@@ -197,7 +198,7 @@ def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:
     def make(values: dict[str, Any]) -> Any:
         try:
             return python(**values)
-        except Exception as error:
+        except FAULTS as error:
             # Its text may hold the data.
             raise UnfitValue(f"{python.__name__} raises {type(error).__name__} for what is stored") from None
 
