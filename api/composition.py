@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -42,6 +43,7 @@ from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.site import Site
 from projections.standing import ViewStanding
 from projections.view import View
+from projections.view_checks import check_row_id
 from projections.watching.changes import LiveChanges
 from projections.watching.commands import CommandStatus
 from projections.watching.live import LiveView
@@ -86,13 +88,18 @@ class Nerve:
     metrics: Metrics
 
 
+_CHECKOUT = Path(__file__).parents[1]
+
+
 def load_views(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
     """The views that the settings register, and the catalog of their contexts and of nerve's own.
 
     Raises ConfigurationError for a module that cannot be imported or holds no `view`, DeclarationError where
-    two of them clash.
+    two of them clash, or a row cannot be stored.
     """
     views = [_load_view(name) for name in settings.contexts]
+    for view in views:
+        check_row_id(view)
     served = (context for view in views for context in (view.context, *view.also))
     return Catalog(dict.fromkeys([*served, deadletters.context])), views
 
@@ -101,7 +108,10 @@ def _load_view(module: str) -> View[Any]:
     try:
         found = getattr(import_module(module), "view", None)
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f"contexts: there is no module {error.name!r}") from None
+        raise ConfigurationError(
+            f"contexts: there is no module {error.name!r}; nerve looks in its checkout, {_CHECKOUT}, "
+            "in the folder where it is started and in those of PYTHONPATH; add one as in PYTHONPATH=/folder"
+        ) from None
     if not isinstance(found, View):
         raise ConfigurationError(f"contexts: the module {module!r} holds no `view`")
     return found

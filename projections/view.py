@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from typing_extensions import is_typeddict
-
 from domain.kernel import Context, RecordedEvent
-from domain.kernel.declaring import check_arguments, check_pure
 from domain.kernel.errors import DeclarationError
 from domain.kernel.types.annotations import RecordOf, record_type
 from projections.links import Link
+from projections.view_checks import check_view
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
@@ -53,12 +51,7 @@ class View(Generic[R]):
     description: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("key", "apply"):
-            check_pure(f"{name} of view {self.name!r}", getattr(self, name))
-        check_arguments(f"key of view {self.name!r}", self.key, "event", own="")
-        check_arguments(f"apply of view {self.name!r}", self.apply, "id", "row", "event", own="")
-        if not is_typeddict(self.row) or "id" not in self.row.__annotations__:
-            raise DeclarationError(f"the row of view {self.name!r} must be a TypedDict with a field 'id'")
+        check_view(self)
         unknown = set(self.filters + self.orders) - set(self.row.__annotations__)
         if unknown:
             raise DeclarationError(

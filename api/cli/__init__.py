@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from domain.kernel.errors import ConfigurationError, NerveError
+from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 
 INTERRUPTED = 130
 """The exit code of what ended with a Ctrl-C, by the custom of shells."""
@@ -19,12 +19,12 @@ def main() -> None:
 
 
 def run(command: Callable[[], None]) -> None:
-    """Run a command. A refusal is one sentence, with exit code 2 for wrong settings, else 1."""
+    """Run a command. A refusal is one sentence; the exit code is 2 for wrong settings or classes, else 1."""
     try:
         command()
     except NerveError as error:
         print(f"nerve: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+        sys.exit(2 if isinstance(error, ConfigurationError | DeclarationError) else 1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -12,6 +12,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, input_field, listed
 from api.graphql.scalars import INT, JSON
+from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import (
     ABSENT,
     FieldType,
@@ -48,6 +49,7 @@ class InputTypes:
     def _fields(self, record: RecordOf) -> Iterator[StrawberryField]:
         texts = _descriptions(record.python)
         for name, field in record.fields.items():
+            check_name(f"{record.python.__name__}.{name}", name)
             if constant_of(field.type) is None:
                 shape = self._of(field.type, name)
                 yield input_field(

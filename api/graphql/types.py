@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from enum import Enum
 from inspect import cleandoc
 from typing import Any
@@ -14,6 +15,7 @@ from api.graphql.declare import JsonLookUp, declare, enumeration, listed, nest, 
 from api.graphql.input_types import InputTypes
 from api.graphql.scalars import JSON, scalar_shape
 from domain.kernel.errors import DeclarationError
+from domain.kernel.name_checks import check_name
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import (
     FieldType,
@@ -59,6 +61,7 @@ class TypeMap:
                     f"{_source(first)} and {_source(source)} would both be the GraphQL type {name}"
                 )
             return made
+        check_name(_source(source), name)
         made = make()
         self._declared[name] = (source, made)
         return made
@@ -77,7 +80,10 @@ class TypeMap:
 
     def row_fields(self, row: type) -> list[StrawberryField]:
         """The fields of a TypedDict, or of another record that is part of one."""
-        return [self._field(name, field) for name, field in record_type(row).fields.items()]
+        fields = record_type(row).fields
+        for name in fields:
+            check_name(f"{row.__name__}.{name}", name)
+        return [self._field(name, field) for name, field in fields.items()]
 
     def model_input(self, model: type[BaseModel], name: str) -> Any:
         """The input type of a command; a field with a default may be left out."""
@@ -167,9 +173,22 @@ def _is_stored_json(declared: FieldType) -> bool:
 
 def _declare_enum(source: type[Enum]) -> Any:
     # Made anew: strawberry marks the class it is given, and the domain's own is to stay as it is.
+    for member in source:
+        check_name(f"{source.__name__}.{member.name}", member.name)
+        if member.name in _RESERVED_MEMBERS:
+            raise DeclarationError(
+                f"{source.__name__}.{member.name}: no member of an enum in GraphQL can be named true, false "
+                f"or null; write it {member.name.upper()}"
+            )
     values = {member.name: member.value for member in source}
     return enumeration(source.__name__, values, _first_paragraph(source))
 
 
 def _first_paragraph(documented: type) -> str | None:
-    return cleandoc(documented.__doc__).split("\n\n")[0] if documented.__doc__ else None
+    text = documented.__doc__
+    if not text or (is_dataclass(documented) and text.startswith(f"{documented.__name__}(")):
+        return None  # a dataclass without a text has its signature in its place
+    return cleandoc(text).split("\n\n")[0]
+
+
+_RESERVED_MEMBERS = ("true", "false", "null")

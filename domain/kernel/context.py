@@ -78,7 +78,7 @@ class Catalog:
                 _claim(self._by_command, command, context, "command")
                 _claim(names, command.__name__, command, "command name")
             for event in context.events:
-                _claim(self._events, event.type, event, "event type")
+                _claim_type(self._events, event)
                 personal_fields(event)
             self._upcasters.update(_chains(context))
             check_records(context.aggregate, *context.commands, *context.events)
@@ -132,3 +132,16 @@ def _chains(context: Context) -> dict[str, tuple[Upcaster, ...]]:
 def _claim(table: dict[Any, Any], key: Any, value: Any, what: str) -> None:
     if table.setdefault(key, value) is not value:
         raise DeclarationError(f"two contexts declare the {what} {getattr(key, '__name__', key)!r}")
+
+
+def _claim_type(table: dict[str, type[Event]], event: type[Event]) -> None:
+    first = table.setdefault(event.type, event)
+    if first is not event:
+        raise DeclarationError(
+            f"{_place(first)} and {_place(event)} are both events of the type {event.type!r}; "
+            "give one of them another type"
+        )
+
+
+def _place(event: type[Event]) -> str:
+    return f"{event.__module__}.{event.__qualname__}"

@@ -236,6 +236,7 @@ class Decider:
 def check_prefix(field: str, category: str, stream: str) -> None:
     """Raises ValidationFailed where `stream` is not the id of one of that category."""
     if not stream.startswith(f"{category}-"):
+        article = "an" if category[0] in "aeiou" else "a"
         raise ValidationFailed(
-            f"{stream!r} is not the id of a {category}: it must start with '{category}-'", (field,)
+            f"{stream!r} is not the id of {article} {category}: it must start with '{category}-'", (field,)
         )

@@ -29,12 +29,21 @@ class Event(BaseModel):
     type: ClassVar[str]
     revision: ClassVar[int] = 1
 
-    def __init_subclass__(cls, *, type: str, revision: int = 1, **options: Any) -> None:
+    def __init_subclass__(cls, *, type: str | None = None, revision: int = 1, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if type is None:
+            raise DeclarationError(
+                f'{cls.__name__} has no event type; write `class {cls.__name__}(Event, type="thing.made")`'
+            )
         if "." not in type or type != type.lower():
             raise DeclarationError(f"{cls.__name__}: an event type is dotted and lower case, not {type!r}")
         if revision < 1:
             raise DeclarationError(f"{cls.__name__}: revisions count from 1, so there is none of {revision}")
+        for name in _OWN_NAMES & vars(cls).get("__annotations__", {}).keys():
+            raise DeclarationError(
+                f"{cls.__name__}.{name}: no field of an event can have this name, for every event has a "
+                f"`{name}` of its own; give the field another name, such as `{cls.__name__.lower()}_{name}`"
+            )
         cls.type = type
         cls.revision = revision
 
@@ -58,6 +67,10 @@ class Event(BaseModel):
         """
         event: Self = event_codec(cls).read(data)
         return event
+
+
+_OWN_NAMES = frozenset(("type", "revision", "to_data", "as_stored", "from_data"))
+"""What each event has beside its fields."""
 
 
 class CommitInfo(NamedTuple):

@@ -28,8 +28,8 @@ CREATE = "mutation ($input: CreateTaskInput!) { createTask(input: $input) { rece
         ({"title": "x", "tags": ["a", ""]}, ["input", "tags", 1]),
         ({"title": "x", "tags": ["a", 1]}, ["input", "tags", 1]),
         ({"title": "x", "id": "task"}, ["input", "id"]),
-        ({"title": "x", "id": "agent-1"}, ["id"]),
-        ({"title": "x", "agentId": "task-1"}, ["agentId"]),
+        ({"title": "x", "id": "agent-1"}, ["input", "id"]),
+        ({"title": "x", "agentId": "task-1"}, ["input", "agentId"]),
         ({"title": "x", "agentId": "agent-" + "1" * 200}, ["input", "agentId"]),
     ],
 )
@@ -176,6 +176,12 @@ def test_a_command_that_a_rule_refuses_stores_nothing(served: Served) -> None:
     error = served.refused(document)
     assert (error["extensions"], error["path"]) == ({"code": "INVARIANT_VIOLATED"}, ["completeTask"])
     assert served.stored() == before
+
+
+def test_the_id_of_another_kind_is_refused_with_the_path_into_the_input(served: Served) -> None:
+    error = served.refused('mutation { completeTask(input: {id: "agent-1"}) { receipt { version } } }')
+    assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": ["input", "id"]}
+    assert "is not the id of a task" in error["message"]
 
 
 @pytest.mark.parametrize("id", ["", "x" * 129])

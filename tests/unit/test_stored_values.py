@@ -163,7 +163,7 @@ REFUSED: list[tuple[Any, str]] = [
     (Open, "Open allows fields that it does not declare"),
     (Rooted, "Rooted is a RootModel; use the type that it holds"),
     (Initial, r"Initial\.x is an InitVar, which is not kept; make it a field"),
-    (Unresolved, "Unresolved has a field whose type is named, but is nowhere in its module"),
+    (Unresolved, "Unresolved.x: Nowhere is not defined; define it .*, or import it"),
     (Unequal, "Unequal is a dataclass with eq=False"),
     (Computed, r"Computed.x is no argument of its class \(init=False\)"),
     (Deep, "Deep.inner: complex is not a type that can be stored"),

@@ -158,6 +158,10 @@ def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Comma
 async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
     try:
         return await context.services.bus.dispatch(envelope)
+    except ValidationFailed as refused:
+        if refused.path and refused.path[0] in type(envelope.command).model_fields:
+            refused.path = ("input", *refused.path)
+        raise
     except CommandIdReused as reused:
         reused.sealed_position = context.seal(Place(reused.position))
         raise

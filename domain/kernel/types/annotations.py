@@ -11,7 +11,18 @@ from decimal import Decimal
 from enum import Enum, Flag
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
-from typing import Annotated, Any, Literal, NotRequired, Required, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, FutureDate, JsonValue, NaiveDatetime, PastDate
@@ -19,6 +30,7 @@ from typing_extensions import ReadOnly
 
 from domain.kernel.errors import DeclarationError
 from domain.kernel.fields import Bits, Json, check_storable
+from domain.kernel.name_checks import check_distinct
 from domain.kernel.types.nodes import (
     ABSENT,
     Absent,
@@ -109,6 +121,7 @@ def record_type(python: Any) -> RecordOf:
     try:
         for each in declared_fields(python):
             declared = field_type(each.annotation, f"{python.__name__}.{each.name}")
+            check_distinct(python.__name__, each.name, fields)
             fields[each.name] = RecordField(declared, each.required, each.default, each.default_factory)
     finally:
         del _in_progress[python]
@@ -246,6 +259,8 @@ def is_hashable(type: FieldType) -> bool:
 
 def _refusal(annotation: Any) -> str:
     name = _name(annotation)
+    if isinstance(annotation, ForwardRef):
+        return f"{annotation.__forward_arg__} is not defined; define it above, or import it"
     if annotation in (Any, object):
         return f"{name} says nothing about what is stored; use Json for any JSON value"
     if annotation is NaiveDatetime:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, PydanticUndefinedAnnotation, PydanticUserError, RootModel
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
@@ -68,10 +68,14 @@ def _of_model(python: type[BaseModel]) -> Iterator[DeclaredField]:
         raise DeclarationError(
             f"{python.__name__} allows fields that it does not declare; use a dict for them"
         )
-    if not python.__pydantic_complete__ and not python.model_rebuild(raise_errors=False):
+    try:
+        python.model_rebuild()
+    except PydanticUndefinedAnnotation as error:
+        raise _undefined(python, error.name or str(error)) from None
+    except PydanticUserError as error:
         raise DeclarationError(
-            f"{python.__name__} has a field whose type is named, but is nowhere in its module"
-        )
+            f"{python.__name__} has a field that cannot be stored: {error.message}"
+        ) from None
     for name, field in python.model_fields.items():
         if field.alias or field.validation_alias or field.serialization_alias:
             raise DeclarationError(
@@ -121,9 +125,25 @@ def _hints(python: Any) -> dict[str, Any]:
     try:
         hints = get_type_hints(python, include_extras=True)
     except NameError as error:
-        module = getattr(sys.modules.get(python.__module__), "__file__", python.__module__)
-        raise DeclarationError(f"{python.__name__}: {error.name!r} is no name that {module} knows") from None
+        raise _undefined(python, error.name or str(error)) from None
     return {name: hint for name, hint in hints.items() if not _is_class_variable(hint)}
+
+
+def _with_name(python: Any, name: str) -> str:
+    """The field whose annotation has the name, with its class."""
+    for kind in reversed(python.__mro__):
+        for field, annotation in vars(kind).get("__annotations__", {}).items():
+            text = getattr(annotation, "__forward_arg__", annotation)
+            if re.search(rf"\b{re.escape(name)}\b", str(text)):
+                return f"{python.__name__}.{field}"
+    return str(python.__name__)
+
+
+def _undefined(python: Any, name: str) -> DeclarationError:
+    return DeclarationError(
+        f"{_with_name(python, name)}: {name} is not defined; define it at the top level "
+        "of the module, or import it"
+    )
 
 
 def _is_class_variable(hint: Any) -> bool:
