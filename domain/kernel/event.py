@@ -70,7 +70,7 @@ class Event(BaseModel):
 
 
 _OWN_NAMES = frozenset(("type", "revision", "to_data", "as_stored", "from_data"))
-"""What each event has beside its fields."""
+"""Attributes that each event has in addition to its fields."""
 
 
 class CommitInfo(NamedTuple):
