@@ -16,7 +16,7 @@ run: .venv/embedded
 	@exec $(BIN)/nerve dev
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
+	$(BIN)/python -m pytest -n 3 $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
 
 lint: .venv/dev
 	$(BIN)/ruff format --check

@@ -28,7 +28,7 @@ from tests.served import serve
 AT_ONCE = 10
 """Contexts of one nerve."""
 
-DECLARATIONS = int(os.environ.get("NERVE_DECLARATIONS", "20"))
+DECLARATIONS = int(os.environ.get("NERVE_DECLARATIONS", "10"))
 
 _numbers = count()
 
