@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
@@ -93,31 +92,45 @@ MAX_JSON_DEPTH = 50
 
 
 def check_storable(value: JsonValue) -> JsonValue:
-    """Refuses what JSON may say and BSON cannot: large integers, NUL in keys, links, too deep a nesting."""
+    """Return the value. Raises Unstorable for what is no JSON, and for JSON that BSON cannot hold.
+
+    That is large integers, NUL in keys, links, and too deep a nesting.
+    """
     _check_storable(value, 0)
     return value
 
 
-def _check_storable(value: JsonValue, depth: int) -> None:
+def _check_storable(value: Any, depth: int) -> None:
     if depth > MAX_JSON_DEPTH:
         raise Unstorable(f"must not be nested more than {MAX_JSON_DEPTH} deep")
-    inner: Iterable[JsonValue] = ()
     if isinstance(value, dict):
-        if any("\0" in key for key in value):
-            raise Unstorable("must not have a NUL character in a key")
-        if {"$ref", "$id"} <= value.keys():
-            raise Unstorable("must not have both $ref and $id in one object, which MongoDB takes for a link")
-        inner = (*value, *value.values())
+        _check_keys(value)
+        for item in value.values():
+            _check_storable(item, depth + 1)
     elif isinstance(value, list):
-        inner = value
+        for item in value:
+            _check_storable(item, depth + 1)
     elif isinstance(value, str):
         value.encode()
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise Unstorable("must not have an integer beyond 64 bits")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise Unstorable("must not have a number that is not finite")
-    for item in inner:
-        _check_storable(item, depth + 1)
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Unstorable("must not have an integer beyond 64 bits")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise Unstorable("must not have a number that is not finite")
+    elif value is not None:
+        raise Unstorable(f"must be a JSON value, and a {type(value).__name__} is none")
+
+
+def _check_keys(value: dict[Any, Any]) -> None:
+    for key in value:
+        if not isinstance(key, str):
+            raise Unstorable(f"must have texts as keys, not values of class {type(key).__name__}")
+        key.encode()
+        if "\0" in key:
+            raise Unstorable("must not have a NUL character in a key")
+    if {"$ref", "$id"} <= value.keys():
+        raise Unstorable("must not have both $ref and $id in one object, which MongoDB takes for a link")
 
 
 Json = Annotated[JsonValue, AfterValidator(check_storable)]

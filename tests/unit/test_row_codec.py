@@ -137,7 +137,7 @@ def held(*, loaded: bool) -> Any:
 )
 def test_lists_dicts_and_sets_in_a_row_refuse_to_be_changed(change: Any, loaded: bool) -> None:
     row = held(loaded=loaded)
-    with pytest.raises(TypeError, match="read-only; return a row with a new value"):
+    with pytest.raises(TypeError, match="read-only inside; return a row with a new value"):
         change(ORDERS.copy(row))
     assert row == ORDER
 
