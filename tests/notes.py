@@ -246,7 +246,7 @@ class Rig:
 
     async def documents(self, generation: int | None = None) -> dict[str, dict[str, Any]]:
         """What the view holds, without the generation: the active one's rows, or this one's."""
-        rows = await self.standing.rows() if generation is None else self.rows(generation)
+        rows = self.rows(generation) if generation else (await self.standing.reached())[0]
         stored = await rows.find().to_list(None)
         return {row["_id"]: {key: row[key] for key in row if key != "_generation"} for row in stored}
 
