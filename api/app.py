@@ -1,6 +1,6 @@
 """The ASGI application: GraphQL over HTTP, the console, health and metrics.
 
-A WebSocket is no part of it: its protocol is served beside it (see `api.servers.web`).
+A WebSocket is no part of it: its protocol is served beside it (see `api.transports.web`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore, open_blobs
-from eventstore.driver import open_client
+from eventstore.mongo.driver import open_client
 
 
 def open_archive(settings: Settings) -> BlobStore | None:

@@ -18,45 +18,46 @@ from api.graphql.context import Services
 from api.graphql.positions import PositionSeal
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
-from api.rights import check_rights
+from api.rights.checks import check_rights
 from api.settings import Settings, check_exposure
-from domain import deadletters
-from domain.kernel import Catalog, CommandBus
+from domain.builtin import deadletters
+from domain.dispatch import CommandBus
+from domain.dispatch.middleware import correlated, logged, metered, validated
+from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError
-from domain.kernel.middleware import correlated, logged, metered, validated
 from eventstore.aggregates.rebuilder import Rebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.archiving.retention import Retention
-from eventstore.driver import Database, open_client, refused_if_forbidden
 from eventstore.integrity.readable import ReadCheck
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
+from projections.kernel.view import View
+from projections.kernel.view_checks import check_row_id
+from projections.live.changes import LiveChanges
+from projections.live.commands import CommandStatus
+from projections.live.live import LiveView
 from projections.past.reader import PastReader
 from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
+from projections.querying.locator import ViewStanding
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
 from projections.querying.waiting import ProjectionWaits
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.site import Site
-from projections.standing import ViewStanding
-from projections.view import View
-from projections.view_checks import check_row_id
-from projections.watching.changes import LiveChanges
-from projections.watching.commands import CommandStatus
-from projections.watching.live import LiveView
-from subscriptions.block_sealing import BlockSealing
-from subscriptions.commands.hints import CommandHints
-from subscriptions.commands.watch import CommandWatch
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.generations import Generations
-from subscriptions.events import EventHub
-from subscriptions.feed import TOPIC, Feed
-from subscriptions.hub.ring import RingLimits
-from subscriptions.restored import refuse_shortfall
-from subscriptions.wakeups import Wakeups
+from subscriptions.consumers.block_sealing import BlockSealing
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.restored import refuse_shortfall
+from subscriptions.feed.feed import TOPIC, Feed
+from subscriptions.feed.wakeups import Wakeups
+from subscriptions.live.command_hints import CommandHints
+from subscriptions.live.command_watch import CommandWatch
+from subscriptions.live.events import EventHub
+from subscriptions.live.ring import RingLimits
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from api.composition import Nerve
 from domain.kernel.errors import Unavailable
-from projections.standing import consumer_name
-from subscriptions.consuming.standing import Standing, State
+from projections.querying.locator import consumer_name
+from subscriptions.consumers.state import Standing, State
 
 PATIENCE = 0.8
 """Seconds a server may take to answer: who asks usually waits for one."""

@@ -22,12 +22,12 @@ from prometheus_client.registry import Collector
 
 from api.access.origins import OriginPolicy
 from api.encoding import encode
+from domain.dispatch.ports import CommandLog, NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError, Forbidden
-from domain.kernel.ports import CommandLog, NewCommit
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.consumer import Handler
-from subscriptions.hub.origins import Tally
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.consumer import Handler
+from subscriptions.live.ports import Tally
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -92,7 +92,7 @@ class Metrics:
         )
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
-        """A command was handled; see `domain.kernel.middleware.Meter`."""
+        """A command was handled; see `domain.dispatch.middleware.Meter`."""
         self._commands(name, outcome).inc()
         self._duration("append").observe(seconds)
 

@@ -23,7 +23,7 @@ from api.access.origins import ANY, OriginPolicy, read_host, read_origin
 from api.settings_file import PREFIX, check_environment, read_settings_file, wrong_settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
-from subscriptions.consuming.group import LEASE_TIME
+from subscriptions.consumers.group import LEASE_TIME
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
@@ -64,14 +64,14 @@ class Settings(BaseSettings):
     insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
     contexts: Annotated[tuple[str, ...], NoDecode] = Field(
         (
-            "projections.agents",
-            "projections.tasks",
-            "projections.workflows",
-            "projections.documents",
-            "projections.subjects",
-            "projections.task_days",
-            "projections.step_times",
-            "projections.meters",
+            "projections.views.agents",
+            "projections.views.tasks",
+            "projections.views.workflows",
+            "projections.views.documents",
+            "projections.views.subjects",
+            "projections.views.task_days",
+            "projections.views.step_times",
+            "projections.views.meters",
         ),
         description="Modules that each hold a `view`; its context comes with it.",
     )

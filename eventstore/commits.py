@@ -9,11 +9,12 @@ from typing import Any
 import bson
 from bson.raw_bson import RawBSONDocument
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.event import NewEvent
 from domain.kernel.personal import personal_fields
-from domain.kernel.ports import NewCommit, NewEvent
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 from eventstore.personal.sealing import NOTHING_SEALED, Sealed
 
 MAX_COMMIT_BYTES = 15_000_000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from domain.kernel import Catalog, Commit
 from eventstore.archiving.archive import Archive
 from eventstore.commits import to_commit
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 from eventstore.personal.vault import Vault
 
 

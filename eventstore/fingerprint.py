@@ -16,10 +16,11 @@ from eventstore.sources import file_of, published
 KERNEL = "domain"
 """The package that every context builds on."""
 
-KERNEL_MODULES = "domain.kernel."
+KERNEL_MODULES = ("domain.kernel.", "projections.kernel.")
+"""Modules of nerve that contexts and views are declared with."""
 
-FOUNDATION = frozenset({"domain", "domain.kernel", "projections", "projections.links", "projections.view"})
-"""Modules of nerve that contexts and views are declared with, in addition to those of the kernel."""
+FOUNDATION = frozenset({"domain", "domain.kernel", "projections", "projections.kernel"})
+"""Their packages, and those that these are in."""
 
 SEPARATOR = "."
 

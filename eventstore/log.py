@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
+from domain.dispatch.ports import Clock, NewCommit, StoredCommand
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import Clock, NewCommit, StoredCommand
 from eventstore.appending.appender import Appender
 from eventstore.appending.pending import ChainBroken
 from eventstore.appending.restore import Outcome, Restorer
@@ -17,9 +17,9 @@ from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
 from eventstore.commits import encode, first_receipt, to_receipt
 from eventstore.decoder import Decoder
-from eventstore.driver import Database, unavailable_if_down
-from eventstore.indexes import Collections
 from eventstore.integrity.block_sealer import BlockSealer, last_block
+from eventstore.mongo.driver import Database, unavailable_if_down
+from eventstore.mongo.indexes import Collections
 from eventstore.personal.keys import SubjectKeys
 from eventstore.personal.sealing import MasterKeys, blank
 from eventstore.personal.vault import Vault
@@ -87,7 +87,7 @@ class EventLog:
         await self._restorer.close()
 
     async def append(self, commit: NewCommit) -> Receipt:
-        """Store the commit whole, majority-durable; see `domain.kernel.ports.CommandLog`.
+        """Store the commit whole, majority-durable; see `domain.dispatch.ports.CommandLog`.
 
         Whoever stops waiting has not stopped the append: only its command id tells what became of it.
         """

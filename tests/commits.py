@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Commit, Event
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 from eventstore.archiving.blobs import BlobStore
-from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Collection, Database, Driver, open_client
 from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.notes import Scored, context, now

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from eventstore.appending import positions
-from eventstore.driver import Driver
+from eventstore.mongo.driver import Driver
 from tests.support import DRIVER, Servers
 
 URLS = pytest.StashKey[dict[str, str]]()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from projections.standing import consumer_name
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import Standing
+from projections.querying.locator import consumer_name
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.state import Standing
 from tests.notes import Rig
 
 TERM = 600.0

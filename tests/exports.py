@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from api.exporting import Exporter, Range
-from api.importing.restoring import Restorer
-from api.importing.rows import Refused
-from api.importing.runner import Report
+from api.transfer.exporting import Exporter, Range
+from api.transfer.importing import ImportReport
+from api.transfer.restoring import Restorer
+from api.transfer.rows import Refused
 from domain.kernel import Catalog
 from eventstore.personal.sealing import MasterKeys
 from tests import notes, people
@@ -42,11 +42,11 @@ def content(path: Path) -> bytes:
 
 async def restore(
     store: Store, path: Path, refuse: Callable[[Refused], None] = lambda row: pytest.fail(row.reason)
-) -> Report:
+) -> ImportReport:
     return await Restorer(CATALOG, store.log, refuse=refuse).run(path)
 
 
-def counts(report: Report) -> tuple[int, int, int]:
+def counts(report: ImportReport) -> tuple[int, int, int]:
     return report.stored, report.known, report.refused
 
 

@@ -12,15 +12,15 @@ from uuid import uuid4
 from strawberry.utils.str_converters import to_camel_case
 
 from api.composition import open_nerve
-from api.exporting import Exporter, Range
-from api.importing.restoring import Restorer
 from api.settings import Settings
+from api.transfer.exporting import Exporter, Range
+from api.transfer.restoring import Restorer
 from domain.kernel import Envelope, Scope
 from domain.kernel.event_data import event_codec
 from domain.kernel.types.annotations import FieldType, OptionalOf, record_type
 from domain.kernel.types.json_values import json_writer
 from domain.kernel.types.stored_values import encoder
-from projections.querying.kinds import field_kind
+from projections.kernel.field_kinds import field_kind
 from projections.querying.ordering import parse_order
 from tests.generated_contexts import ADDED, GeneratedContext
 from tests.graphql_forms import (

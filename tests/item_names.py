@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from domain.kernel import RecordedEvent
-from projections.view import View
+from projections.kernel.view import View
 from tests.fragile import BAD, Bug, ItemNamed, context
 
 

@@ -10,7 +10,8 @@ from itertools import count
 from typing import Any, TypedDict
 from uuid import uuid4
 
-from domain import deadletters, subjects
+from domain.builtin import deadletters, subjects
+from domain.dispatch.ports import NewCommit
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -22,25 +23,25 @@ from domain.kernel import (
     Receipt,
     RecordedEvent,
 )
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 from eventstore.archiving.blobs import BlobStore
-from eventstore.driver import Collection, Database, Driver, open_client
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Collection, Database, Driver, open_client
 from eventstore.personal.sealing import MasterKeys
+from projections.kernel.view import View
+from projections.live.changes import LiveChanges
+from projections.live.live import LiveView
 from projections.projecting.worker import ViewWorker
+from projections.querying.locator import ViewStanding
 from projections.querying.queries import ViewReader
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.site import Site
-from projections.rows import collection
-from projections.standing import ViewStanding
-from projections.view import View
-from projections.watching.changes import LiveChanges
-from projections.watching.live import LiveView
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.generations import Generations
-from subscriptions.events import EventHub
-from subscriptions.feed import TOPIC, Feed
-from subscriptions.wakeups import Wakeups
+from projections.storage.rows import collection
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import Generations
+from subscriptions.feed.feed import TOPIC, Feed
+from subscriptions.feed.wakeups import Wakeups
+from subscriptions.live.events import EventHub
 from tests.support import chosen_driver
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

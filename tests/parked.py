@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain.deadletters.events import DeadLetterDropped, DeadLetterRetried
+from domain.builtin.deadletters.events import DeadLetterDropped, DeadLetterRetried
 from domain.kernel import Commit
 from projections.projecting.projector import Projector
-from projections.rows import collection, fields
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.standing import WHOLE, Partition
+from projections.storage.rows import collection, fields
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.state import WHOLE, Partition
 from tests import notes
 from tests.notes import Rig
 from tests.poison import Dose, poisoned

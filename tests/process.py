@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from api.importing.activity import Activity
-from api.importing.files import kind_of, read_log
-from api.importing.plan import ProcessPlan
+from api.fleet.activity import Activity
+from api.fleet.plan import ProcessPlan
+from api.transfer.import_files import kind_of, read_log
 from domain import agents, tasks, workflows
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Aggregate, Catalog, Envelope, Facts, Scope
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 
 CATALOG = Catalog([agents.context, tasks.context, workflows.context])
 

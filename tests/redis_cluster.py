@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Connection
 
-from api.servers.embedded import LOOPBACK, RedisServer, free_port
+from api.devserver.embedded import LOOPBACK, RedisServer, free_port
 from tests.support import eventually
 
 SLOTS = 16_384

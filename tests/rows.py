@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from projections.indexes import prepare
 from projections.querying.pages import Page, Side
+from projections.storage.indexes import prepare
 from tests.notes import Rig
 
 TENANT = "default"

@@ -18,9 +18,9 @@ from websockets.typing import Subprotocol
 
 from api.access.callers import OPEN, Access
 from api.composition import open_nerve
-from api.servers.address import listen
-from api.servers.web import opened
+from api.devserver.address import listen
 from api.settings import Settings
+from api.transports.web import opened
 from tests.support import eventually
 
 PATIENCE = 30.0

@@ -16,17 +16,17 @@ from api.access.admissions import Admissions
 from api.access.callers import OPEN, Access
 from api.access.origins import OriginPolicy
 from api.composition import load_views
+from api.devserver.address import listen
 from api.graphql.context import RequestContext
 from api.graphql.running.execution import Executor, Prepared, Result
 from api.graphql.running.subscribing import Subscriptions
 from api.graphql.schema import build_schema
 from api.ids import now
-from api.servers.address import listen
 from api.settings import Settings
 from api.transports.requests import Endpoint
 from api.transports.sockets.protocol import protocol
 from api.transports.sockets.sockets import SocketLimits, Sockets
-from subscriptions.hub.sinks import Chunk, Sink
+from subscriptions.live.sinks import Chunk, Sink
 
 PATIENCE = 10.0
 

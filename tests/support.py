@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
-from api.servers.embedded import EmbeddedServer, Mongod, RedisServer
-from eventstore.driver import Driver
+from api.devserver.embedded import EmbeddedServer, Mongod, RedisServer
+from eventstore.mongo.driver import Driver
 
 S = TypeVar("S", bound=EmbeddedServer)
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from subscriptions.hub.group import Group
-from subscriptions.hub.member import Member
-from subscriptions.hub.origins import Choice, Complete, Page, Tally
-from subscriptions.hub.ring import RingLimits
-from subscriptions.hub.sinks import Chunk
-from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+from subscriptions.live.ports import Choice, Complete, Page, Tally
+from subscriptions.live.ring import RingLimits
+from subscriptions.live.sinks import Chunk
+from subscriptions.live.subscriber import Member
+from subscriptions.live.topic import Group
 
 
 class Note(NamedTuple):

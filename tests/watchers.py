@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from projections.rows import fields
-from projections.watching.held import Changed, ChangeKind, Snapshot, Told
-from projections.watching.live import LiveView, ViewMessage
-from projections.watching.watchers import News
-from subscriptions.hub.sinks import Chunk, Subscription
-from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+from projections.live.live import LiveView, ViewMessage
+from projections.live.result_set import Changed, ChangeKind, Snapshot, Told
+from projections.live.watchers import News
+from projections.storage.rows import fields
+from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+from subscriptions.live.sinks import Chunk, Subscription
 
 DEADLINE = 30
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from api.ids import new_id, now
-from domain.kernel import Catalog, Command, CommandBus, Envelope, Middleware, Receipt, RecordedEvent
+from domain.dispatch import CommandBus, Middleware
+from domain.kernel import Catalog, Command, Envelope, Receipt, RecordedEvent
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.driver import open_client
 from eventstore.log import EventLog
+from eventstore.mongo.driver import open_client
 from tests.support import chosen_driver
 from tests.unit.world import CATALOG
 

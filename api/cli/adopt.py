@@ -9,10 +9,10 @@ import typer
 
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
-from eventstore.driver import refused_if_forbidden
+from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.worker import drop_view
-from subscriptions.consuming.generations import Generations
-from subscriptions.restored import Shortfall, find_shortfall
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.restored import Shortfall, find_shortfall
 
 
 def adopt(

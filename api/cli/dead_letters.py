@@ -13,11 +13,11 @@ from api.cli.events import print_line
 from api.cli.terminal import errors, output, running_nerve
 from api.composition import Nerve
 from api.graphql.fields.inputs import read_input
-from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Scope
 from domain.kernel.errors import NotFound, StaleRead, ValidationFailed
 from domain.kernel.names import declared_name
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 from projections.querying.dead_letters import cursor
 
 app = typer.Typer(help="Look at the events that views could not fold, and settle them.", no_args_is_help=True)

@@ -22,8 +22,8 @@ from eventstore.reading.as_of import AsOf
 from eventstore.reading.diff import Change, Operation
 from eventstore.reading.history import History
 from eventstore.reading.query import EventQuery
-from subscriptions.events import Happened
-from subscriptions.messages import CursorExpired, Lagged, Place
+from subscriptions.live.events import Happened
+from subscriptions.live.messages import CursorExpired, Lagged, Place
 
 app = typer.Typer(help="Look at the log.", no_args_is_help=True)
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from api.cli.points import OccurredSince, OccurredUntil, Point, last_before, moment, point
 from api.cli.terminal import errors, output, running_nerve
-from api.exporting import Exporter, Range, Report
+from api.transfer.exporting import Exporter, ExportReport, Range
 from eventstore.reading.query import EventQuery
 
 POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
@@ -51,7 +51,7 @@ async def _export(
     tenant: str | None,
     query: EventQuery,
     personal: bool,
-) -> Report:
+) -> ExportReport:
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     since, before = points
     async with running_nerve() as nerve:
@@ -60,7 +60,7 @@ async def _export(
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=max(0, upto - after))
 
-            def show(report: Report) -> None:
+            def show(report: ExportReport) -> None:
                 progress.update(bar, completed=report.position - after)
 
             exporter = Exporter(nerve.log, personal=personal, progress=show)

@@ -10,11 +10,11 @@ import uvloop
 
 from api.cli.terminal import errors
 from api.composition import load_views, open_nerve
-from api.servers import web
-from api.servers.address import listen
-from api.servers.folder import Instance, connected
-from api.servers.supervisor import DEV_ORIGINS, Supervisor
+from api.devserver.address import listen
+from api.devserver.folder import Instance, connected
+from api.devserver.supervisor import DEV_ORIGINS, Supervisor
 from api.settings import Settings, check_exposure, is_loopback, load_settings
+from api.transports import web
 
 
 def dev() -> None:

@@ -13,7 +13,7 @@ from api.cli.terminal import errors, output
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus
-from subscriptions.consuming.standing import State
+from subscriptions.consumers.state import State
 
 LOOK = 0.25
 """Seconds between two looks."""

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.terminal import errors, output, running_nerve
 from api.graphql.fields.inputs import read_input
+from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
 from domain.kernel.errors import StaleRead
-from domain.subjects.commands import EraseSubject
 
 keys = typer.Typer(help="The keys that personal data is sealed under.", no_args_is_help=True)
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from rich.console import Console
 
 from api.composition import Nerve, open_nerve
-from api.servers.folder import connected
+from api.devserver.folder import connected
 from api.settings import load_settings
 
 output = Console()

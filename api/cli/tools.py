@@ -13,10 +13,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.cli.terminal import errors, output, running_nerve
-from api.demo import Demo
-from api.importing.restoring import Restorer, is_export
-from api.importing.rows import Refused
-from api.importing.runner import Importer, Report
+from api.fleet.demo import Demo
+from api.transfer.importing import Importer, ImportReport
+from api.transfer.restoring import Restorer, is_export
+from api.transfer.rows import Refused
 from eventstore.integrity.readable import schemas_of_log
 
 
@@ -41,7 +41,7 @@ def import_file(
         raise typer.Exit(1)
 
 
-async def _import(file: Path) -> tuple[Report, str]:
+async def _import(file: Path) -> tuple[ImportReport, str]:
     """Import the file; the report, and what it counts."""
     columns = (
         TextColumn("{task.description}"),
@@ -54,7 +54,7 @@ async def _import(file: Path) -> tuple[Report, str]:
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=None, rate=0.0)
 
-            def show(report: Report) -> None:
+            def show(report: ImportReport) -> None:
                 progress.update(bar, completed=report.rows, total=report.total, rate=report.rate)
 
             refuse = partial(_refuse, file)

@@ -17,19 +17,19 @@ from rich.text import Text
 from api.archiving import open_archive
 from api.cli.terminal import errors, output
 from api.composition import load_views
+from api.devserver.folder import connected
 from api.ids import now
-from api.servers.folder import connected
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.archiving.archive import Archive
-from eventstore.driver import open_client, refused_if_forbidden
-from eventstore.indexes import Collections
 from eventstore.integrity.blocks import Block, block_of, first_of
 from eventstore.integrity.readable import schemas_of_log
 from eventstore.integrity.report import Finding, Report
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.integrity.verify import Verifier
-from subscriptions.consuming.checkpoints import Checkpoints
+from eventstore.mongo.driver import open_client, refused_if_forbidden
+from eventstore.mongo.indexes import Collections
+from subscriptions.consumers.checkpoints import Checkpoints
 
 SHOWN = 1_000
 """Findings that are told one by one; of what comes after, only the table tells how much it is."""

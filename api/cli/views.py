@@ -13,8 +13,8 @@ from api.cli.rebuilding import Follower, described, held, holders
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
-from subscriptions.consuming.failing import Failing
-from subscriptions.consuming.standing import UNREAD, State
+from subscriptions.consumers.failures import Failing
+from subscriptions.consumers.state import UNREAD, State
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
 

@@ -16,8 +16,8 @@ from api.composition import Nerve
 from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 from eventstore.reading.as_of import AsOf
+from projections.kernel.view import View
 from projections.past.reasons import Reason
-from projections.view import View
 
 
 def why(

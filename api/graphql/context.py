@@ -11,19 +11,20 @@ from api.access.callers import Caller
 from api.graphql.positions import PositionSeal
 from api.graphql.running.reads import Reads
 from api.graphql.running.selections import Selections
-from domain.kernel import CommandBus, Scope
+from domain.dispatch import CommandBus
+from domain.kernel import Scope
 from eventstore.log import EventLog
+from projections.live.commands import CommandStatus
+from projections.live.live import LiveView
 from projections.past.reader import PastReader
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
 from projections.querying.waiting import ProjectionWaits
 from projections.rebuilding.rebuilds import Rebuilds
-from projections.watching.commands import CommandStatus
-from projections.watching.live import LiveView
-from subscriptions.events import EventHub
-from subscriptions.feed import Feed
-from subscriptions.messages import Place
+from subscriptions.feed.feed import Feed
+from subscriptions.live.events import EventHub
+from subscriptions.live.messages import Place
 
 
 @dataclass(frozen=True, slots=True)

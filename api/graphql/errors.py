@@ -9,6 +9,7 @@ from uuid import uuid4
 from graphql import GraphQLError
 
 from api.graphql.wording import client_words
+from domain.dispatch.middleware import trace
 from domain.kernel.errors import (
     ConfigurationError,
     ContextFault,
@@ -20,7 +21,6 @@ from domain.kernel.errors import (
     ValidationFailed,
 )
 from domain.kernel.faults import fault, traceback_text
-from domain.kernel.middleware import trace
 from domain.kernel.names import client_name
 from domain.kernel.places import user_place
 

@@ -29,7 +29,7 @@ from api.graphql.scalars import SCALARS
 from api.graphql.types import TypeMap
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError
-from projections.view import View
+from projections.kernel.view import View
 
 NODE_ID = "Unique among all nodes."
 ROW_ID = "Of a past state another one than the row's own; see `_meta`."

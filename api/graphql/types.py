@@ -32,7 +32,7 @@ from domain.kernel.types.annotations import (
     record_type,
 )
 from domain.kernel.types.json_values import json_writer
-from projections.view import View
+from projections.kernel.view import View
 
 
 class TypeMap:

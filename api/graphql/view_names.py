@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Command
 from domain.kernel.names import declared_name
 

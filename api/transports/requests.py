@@ -15,7 +15,7 @@ from api.graphql.running.subscribing import Subscriptions
 from api.transports.reading import RequestLimits
 from api.transports.single import Reservations
 from api.transports.streams import Streams
-from domain.kernel.middleware import trace
+from domain.dispatch.middleware import trace
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 

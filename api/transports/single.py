@@ -25,7 +25,7 @@ from api.graphql.running.execution import Result
 from api.transports.media import SSE
 from api.transports.streams import Stream, StreamResponse, Streams
 from domain.kernel.errors import AlreadyExists, NotFound, RateLimited, ValidationFailed
-from subscriptions.hub.sinks import Chunk
+from subscriptions.live.sinks import Chunk
 
 PATIENCE = 10.0
 """Seconds for which a reservation is kept that no stream was opened on."""

@@ -14,7 +14,7 @@ from api.graphql.errors import refusal
 from api.transports.media import Media
 from api.transports.sweep import Sweep
 from domain.kernel.errors import NerveError, Unavailable
-from subscriptions.hub.sinks import Chunk, Subscription
+from subscriptions.live.sinks import Chunk, Subscription
 
 HEADERS = {
     "cache-control": "no-cache",

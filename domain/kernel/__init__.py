@@ -1,7 +1,9 @@
-"""The kernel: what every context is made of, and the bus that runs it."""
+"""The kernel: what contexts are declared with. Pure.
+
+It imports nothing of the project. Everything may import it.
+"""
 
 from domain.kernel.aggregate import Aggregate, Facts
-from domain.kernel.bus import CommandBus, Middleware
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, PutCommand, Receipt, Scope
 from domain.kernel.conflicts import ConflictRule, last_write_wins
 from domain.kernel.context import Catalog, Context
@@ -28,7 +30,6 @@ __all__ = [
     "Cause",
     "ChangeCommand",
     "Command",
-    "CommandBus",
     "Commit",
     "CommitInfo",
     "ConflictRule",
@@ -42,7 +43,6 @@ __all__ = [
     "Int64",
     "InvariantViolated",
     "Json",
-    "Middleware",
     "Moment",
     "Name",
     "NerveError",

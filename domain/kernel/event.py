@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self
@@ -164,3 +165,18 @@ class Commit(NamedTuple):
     position: int
     info: CommitInfo | None
     events: tuple[RecordedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that is about to be stored, under the id it will have; `data` is its stored form.
+
+    Raises UnfitValue where the event cannot be stored.
+    """
+
+    id: str
+    event: Event
+    data: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", self.event.to_data())

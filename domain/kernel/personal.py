@@ -11,9 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.kernel.errors import DeclarationError, ValidationFailed
-from domain.kernel.event import Event
+from domain.kernel.event import Event, NewEvent
 from domain.kernel.fields import ID_PATTERN, Personal
-from domain.kernel.ports import NewEvent
 
 PersonalData = dict[str, dict[str, Any]]
 """Values by field, by subject."""

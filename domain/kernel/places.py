@@ -10,23 +10,20 @@ from typing import Any, NamedTuple
 
 MACHINERY = (
     "api",
+    "domain.dispatch",
     "domain.kernel",
     "eventstore",
-    "projections.indexes",
-    "projections.links",
-    "projections.merging",
+    "projections.folding",
+    "projections.kernel",
+    "projections.live",
     "projections.past",
     "projections.projecting",
     "projections.querying",
     "projections.rebuilding",
-    "projections.row_events",
-    "projections.rows",
-    "projections.standing",
-    "projections.view",
-    "projections.watching",
+    "projections.storage",
     "subscriptions",
 )
-"""Packages and modules of nerve that run the code of contexts and views."""
+"""Packages of nerve that run the code of contexts and views."""
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 """Folders of the standard library and of installed packages."""

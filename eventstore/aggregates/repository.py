@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from domain.dispatch.ports import Loaded
 from domain.kernel import Aggregate, Event
 from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import Unavailable
-from domain.kernel.ports import Loaded
 from eventstore.aggregates.rebuilder import Rebuilder
 from eventstore.aggregates.snapshots import Snapshot
 from eventstore.log import EventLog

@@ -18,7 +18,7 @@ from domain.kernel.errors import UnfitValue
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.stored_values import decoder, encoder
 from eventstore.aggregates.fingerprint import fingerprint
-from eventstore.driver import CODEC, Database, Document, unavailable_if_down
+from eventstore.mongo.driver import CODEC, Database, Document, unavailable_if_down
 from eventstore.personal.sealed_state import StateSeal
 
 logger = logging.getLogger(__name__)

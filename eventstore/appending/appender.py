@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from domain.dispatch.ports import Clock, NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import PersonalDataRefused, Unavailable
-from domain.kernel.ports import Clock, NewCommit
 from eventstore.appending.pending import Pending
 from eventstore.appending.positions import Positions
 from eventstore.appending.queue import GROUP, Queue
 from eventstore.appending.settlement import Refusal, Settlement
 from eventstore.commits import new_receipt
-from eventstore.driver import is_outage, time_limit, unavailable_if_down
-from eventstore.indexes import Collections
+from eventstore.mongo.driver import is_outage, time_limit, unavailable_if_down
+from eventstore.mongo.indexes import Collections
 from eventstore.personal.sealing import NOTHING_UNSEALED, Unsealed
 from eventstore.personal.vault import Vault
 from eventstore.reading.streams import Streams

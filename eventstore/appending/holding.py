@@ -6,9 +6,9 @@ import asyncio
 from time import monotonic
 from typing import Any
 
-from domain.kernel.ports import Clock
-from eventstore.driver import Collection
-from eventstore.indexes import Collections
+from domain.dispatch.ports import Clock
+from eventstore.mongo.driver import Collection
+from eventstore.mongo.indexes import Collections
 from eventstore.reading.fence import close_positions
 
 LEASE = 1.0

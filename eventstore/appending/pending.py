@@ -9,11 +9,11 @@ from datetime import datetime
 
 from bson.raw_bson import RawBSONDocument
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import NewCommit
 from eventstore.commits import encode, is_stored_as, placed
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 from eventstore.personal.sealing import NOTHING_UNSEALED, Sealed, Unsealed
 
 

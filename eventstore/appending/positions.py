@@ -19,10 +19,10 @@ from uuid import uuid4
 from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import PyMongoError
 
-from domain.kernel.ports import Clock
+from domain.dispatch.ports import Clock
 from eventstore.appending.holding import Hold, Patience
-from eventstore.driver import Document
-from eventstore.indexes import Collections
+from eventstore.mongo.driver import Document
+from eventstore.mongo.indexes import Collections
 
 SOLE_AFTER = 1.0
 """Seconds in which nobody else took a position, after which this process may hold the counter."""

@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from domain.kernel.ports import NewCommit
 from eventstore.appending.pending import Chain, Pending
 from eventstore.personal.sealing import NOTHING_UNSEALED, Unsealed
 

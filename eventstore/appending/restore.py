@@ -10,13 +10,13 @@ from itertools import count
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
+from domain.dispatch.ports import Clock, NewCommit
 from domain.kernel.errors import ConcurrencyConflict, NerveError, Unavailable, ValidationFailed
-from domain.kernel.ports import Clock, NewCommit
 from eventstore.appending.positions import Positions
 from eventstore.appending.settlement import Refusal
 from eventstore.commits import encode, is_stored_as, placed
-from eventstore.driver import DUPLICATE_KEY, Document, unavailable_if_down
-from eventstore.indexes import Collections
+from eventstore.mongo.driver import DUPLICATE_KEY, Document, unavailable_if_down
+from eventstore.mongo.indexes import Collections
 from eventstore.personal.sealing import NOTHING_SEALED, Sealed, Unsealed
 from eventstore.personal.vault import Vault
 from eventstore.reading.fence import close_positions

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from domain.dispatch.ports import Clock
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import Clock
 from eventstore.appending.pending import Pending
 from eventstore.commits import first_receipt, new_receipt
-from eventstore.driver import Document
-from eventstore.indexes import COMMAND_KEYS, VERSION_KEYS, Collections
+from eventstore.mongo.driver import Document
+from eventstore.mongo.indexes import COMMAND_KEYS, VERSION_KEYS, Collections
 from eventstore.reading.fence import close_positions
 from eventstore.reading.streams import Streams, Tip
 

@@ -12,8 +12,8 @@ import bson
 from domain.kernel.errors import SegmentUnreadable, Unavailable
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.segments import Segment, Unpacked, unpack
-from eventstore.driver import CODEC, Collection, Document, unavailable_if_down
 from eventstore.lru import Lru
+from eventstore.mongo.driver import CODEC, Collection, Document, unavailable_if_down
 from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 MEMORY = 64_000_000

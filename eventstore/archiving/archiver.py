@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from domain.dispatch.ports import Clock
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
-from domain.kernel.ports import Clock
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.segments import Segment, pack
-from eventstore.driver import UNAUTHORIZED, Database, unavailable_if_down
+from eventstore.mongo.driver import UNAUTHORIZED, Database, unavailable_if_down
 from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 COMMITS = 10_000

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from pymongo.errors import DuplicateKeyError
 
+from domain.dispatch.ports import Clock
 from domain.kernel.errors import NerveError
-from domain.kernel.ports import Clock
 from eventstore.archiving.archiver import Archived, Archiver
-from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.reading.moments import moved
 
 logger = logging.getLogger("nerve.archive")

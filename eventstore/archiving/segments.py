@@ -15,7 +15,7 @@ from struct import unpack_from
 
 from domain.kernel.errors import SegmentUnreadable
 from eventstore.archiving.zstd import CompressionParameter, compress, decompress
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 from eventstore.reading.raw import position_of
 
 OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 9, CompressionParameter.checksum_flag: 1}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from eventstore.driver import Collection
 from eventstore.integrity.block_sealer import last_block
 from eventstore.integrity.blocks import GENESIS, Block, Digest, block_of, first_of, last_of, to_block
+from eventstore.mongo.driver import Collection
 
 CHANGED = "of positions {} to {} something was changed, removed or added: their digest is another one"
 

@@ -9,9 +9,9 @@ from contextlib import aclosing
 from pymongo.errors import DuplicateKeyError
 
 from eventstore.archiving.archive import Archive
-from eventstore.driver import Collection, Document, unavailable_if_down
-from eventstore.indexes import Collections
 from eventstore.integrity.blocks import GENESIS, Block, Digest, first_of, last_of, to_block
+from eventstore.mongo.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.indexes import Collections
 
 logger = logging.getLogger(__name__)
 

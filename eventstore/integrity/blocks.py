@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 
 BLOCK = 1_000
 """Positions in a block."""

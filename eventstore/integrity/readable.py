@@ -19,9 +19,9 @@ import orjson
 
 from domain.kernel import Catalog, Event
 from domain.kernel.schemas import Schema, event_schema, narrowings
-from eventstore.driver import Database, Document, unavailable_if_down
-from eventstore.indexes import Collections
 from eventstore.integrity.schemas import EventSchemas, Shape, kept_schemas
+from eventstore.mongo.driver import Database, Document, unavailable_if_down
+from eventstore.mongo.indexes import Collections
 
 PREFIX = "schema/"
 

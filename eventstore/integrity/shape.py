@@ -9,7 +9,7 @@ from annotated_types import Ge, MinLen
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 
 Name = Annotated[str, MinLen(1)]
 Count = Annotated[int, Ge(1)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.kernel.ports import Clock
-from eventstore.indexes import CLOCK_SKEW
+from domain.dispatch.ports import Clock
+from eventstore.mongo.indexes import CLOCK_SKEW
 
 
 class TimeOrder:

@@ -14,17 +14,17 @@ from typing import Any
 import bson
 from bson.errors import BSONError
 
+from domain.dispatch.ports import Clock
 from domain.kernel.errors import SegmentUnreadable
-from domain.kernel.ports import Clock
 from eventstore.archiving.archive import Archive
-from eventstore.driver import CODEC, Document, unavailable_if_down
-from eventstore.indexes import HEAD_LAG, INDEXES, Collections, Index
 from eventstore.integrity.block_chain import BlockChain
 from eventstore.integrity.blocks import first_of
 from eventstore.integrity.report import Check, Finding, Report
 from eventstore.integrity.shape import misshapen, with_empty_data, without_data
 from eventstore.integrity.stream_versions import StreamVersions
 from eventstore.integrity.time_order import TimeOrder
+from eventstore.mongo.driver import CODEC, Document, unavailable_if_down
+from eventstore.mongo.indexes import HEAD_LAG, INDEXES, Collections, Index
 from eventstore.reading.raw import position_of, segment_of, stored_pages
 
 OPEN = 10_000

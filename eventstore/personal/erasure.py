@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from domain.kernel import Commit, Envelope, Middleware, Receipt
-from domain.kernel.bus import Handler
+from domain.builtin.subjects.aggregate import Subject
+from domain.builtin.subjects.commands import EraseSubject
+from domain.builtin.subjects.events import SubjectErased
+from domain.dispatch import Middleware
+from domain.dispatch.bus import Handler
+from domain.kernel import Commit, Envelope, Receipt
 from domain.kernel.errors import NotFound
-from domain.subjects.aggregate import Subject
-from domain.subjects.commands import EraseSubject
-from domain.subjects.events import SubjectErased
 from eventstore.personal.keys import SubjectKeys, owner_of
 
 

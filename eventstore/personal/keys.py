@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from domain.dispatch.ports import Clock
 from domain.kernel.errors import ConfigurationError, PersonalDataRefused
-from domain.kernel.ports import Clock
-from eventstore.driver import DUPLICATE_KEY, Database, Document, Write, unavailable_if_down
+from eventstore.mongo.driver import DUPLICATE_KEY, Database, Document, Write, unavailable_if_down
 from eventstore.personal.sealing import MasterKeys, WrappedKey, new_key
 
 ROTATED_AT_ONCE = 500

@@ -13,7 +13,7 @@ import bson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.kernel.errors import ConfigurationError
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

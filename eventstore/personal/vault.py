@@ -8,14 +8,14 @@ import bson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.builtin.subjects.aggregate import Subject
+from domain.builtin.subjects.events import SubjectErased
+from domain.dispatch.ports import NewCommit
 from domain.kernel.errors import PersonalDataRefused
 from domain.kernel.event import Cause, Unreadable
 from domain.kernel.personal import personal_fields, split_personal
-from domain.kernel.ports import NewCommit
-from domain.subjects.aggregate import Subject
-from domain.subjects.events import SubjectErased
-from eventstore.driver import CODEC, Document
 from eventstore.lru import Lru
+from eventstore.mongo.driver import CODEC, Document
 from eventstore.personal.keys import ERASED, Erased, Locked, SubjectKey, SubjectKeys, owner_of
 from eventstore.personal.sealing import (
     NOTHING_UNSEALED,

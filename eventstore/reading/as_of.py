@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from domain.dispatch.ports import Clock
 from domain.kernel.errors import OutsideLog, Unavailable, ValidationFailed
-from domain.kernel.ports import Clock
-from eventstore.driver import unavailable_if_down
-from eventstore.indexes import Collections
+from eventstore.mongo.driver import unavailable_if_down
+from eventstore.mongo.indexes import Collections
 from eventstore.reading.moments import RecordTimes
 from eventstore.reading.watermark import Watermark
 

@@ -7,9 +7,9 @@ from time import monotonic
 
 from pymongo.errors import BulkWriteError
 
-from domain.kernel.ports import Clock
+from domain.dispatch.ports import Clock
 from eventstore.commits import tombstone
-from eventstore.driver import DUPLICATE_KEY, Collection, time_limit
+from eventstore.mongo.driver import DUPLICATE_KEY, Collection, time_limit
 
 CLOSE_AT_ONCE = 5_000
 """Positions closed by one insert at most: a counter that was raised by mistake leaves a hole of any size."""

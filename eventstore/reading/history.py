@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
 
+from domain.dispatch.ports import Loaded
 from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
-from domain.kernel.ports import Loaded
 from domain.kernel.types.json_values import Rename
 from eventstore.aggregates.rebuilder import payloads
 from eventstore.log import EventLog

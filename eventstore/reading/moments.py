@@ -11,9 +11,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.kernel.ports import Clock
-from eventstore.driver import Document, aggregate, unavailable_if_down
-from eventstore.indexes import BY_MOMENT, CLOCK_SKEW, Collections
+from domain.dispatch.ports import Clock
+from eventstore.mongo.driver import Document, aggregate, unavailable_if_down
+from eventstore.mongo.indexes import BY_MOMENT, CLOCK_SKEW, Collections
 
 PAGE = 50_000
 """Positions whose times are compared by one request to MongoDB."""

@@ -8,7 +8,7 @@ from struct import Struct
 from bson.raw_bson import RawBSONDocument
 
 from eventstore.commits import POSITION_ELEMENT
-from eventstore.driver import Collection, unavailable_if_down
+from eventstore.mongo.driver import Collection, unavailable_if_down
 
 _SIZE = Struct("<i")
 _LONG = Struct("<q")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from domain.dispatch.ports import Clock
 from domain.kernel import Commit
-from domain.kernel.ports import Clock
 from eventstore.decoder import Decoder
-from eventstore.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.reading.fence import Fence
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import Decoder
-from eventstore.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.reading.moments import RecordTimes
 from eventstore.reading.query import EventQuery
 from eventstore.reading.watermark import Watermark

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from domain.kernel import RecordedEvent
 from eventstore.commits import last_version
 from eventstore.decoder import Decoder
-from eventstore.driver import Collection, Document, unavailable_if_down
-from eventstore.indexes import VERSION_GUARD
 from eventstore.lru import Lru
+from eventstore.mongo.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.indexes import VERSION_GUARD
 
 PAGE = 1_000
 """Versions a query reads at once, so that neither side sorts or holds more."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.kernel.ports import Clock
-from eventstore.driver import unavailable_if_down
-from eventstore.indexes import Collections
+from domain.dispatch.ports import Clock
+from eventstore.mongo.driver import unavailable_if_down
+from eventstore.mongo.indexes import Collections
 from eventstore.reading.fence import Fence
 
 PAGE = 10_000

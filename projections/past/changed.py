@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import bson
 
-from eventstore.driver import Document
 from eventstore.lru import Lru
+from eventstore.mongo.driver import Document
 from projections.past.folds import PastFolds
 from projections.querying.queries import ViewReader
-from projections.row_events import Budget
+from projections.storage.row_events import Budget
 
 CACHED_BYTES = 16_000_000
 """Of rows as BSON, for all pasts of one view."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from domain.kernel import CommitInfo, RecordedEvent
 from projections.past.folds import Step
-from projections.rows import Row, changed_fields
+from projections.storage.rows import Row, changed_fields
 
 
 class Change(NamedTuple):

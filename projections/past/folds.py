@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import bson
 
 from domain.kernel import RecordedEvent
-from eventstore.driver import CODEC, Document
 from eventstore.log import EventLog
-from projections.projecting.folding import RowFold
-from projections.projecting.parking import row_ids
-from projections.projecting.refolding import drops
-from projections.row_events import Budget, RowEvents
-from projections.rows import Row
-from projections.view import View
-from subscriptions.consuming.failing import Failure
-from subscriptions.messages import Place
+from eventstore.mongo.driver import CODEC, Document
+from projections.folding.folding import RowFold
+from projections.folding.parking import row_ids
+from projections.folding.refolding import drops
+from projections.kernel.view import View
+from projections.storage.row_events import Budget, RowEvents
+from projections.storage.rows import Row
+from subscriptions.consumers.failures import Failure
+from subscriptions.live.messages import Place
 
 Drops = Mapping[str | None, Container[tuple[str, int]]]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import ValidationFailed
-from eventstore.driver import Document
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Document
 from projections.past.changed import ChangedRows
 from projections.past.changes import Changes, by_commit, page_of
 from projections.past.folds import PastFolds, Step
@@ -25,8 +25,8 @@ from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.pages import Page, page_size
 from projections.querying.queries import ViewReader
-from projections.row_events import Budget
-from projections.rows import Row, row_key
+from projections.storage.row_events import Budget
+from projections.storage.rows import Row, row_key
 
 
 class PastReader:

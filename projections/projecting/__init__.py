@@ -1,1 +1,4 @@
-"""Views kept up to date: batches of commits folded into rows."""
+"""The projector and the worker that keep views up to date.
+
+It stands on top of folding and rebuilding. `api` imports it.
+"""

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eventstore.driver import Database
 from eventstore.log import EventLog
-from projections.projecting.dead_letters import DeadLetters
-from projections.projecting.refolding import Refolder
-from projections.projecting.scrubbing import Scrubber
-from projections.rebuilding.fingerprint import view_fingerprint
-from projections.rebuilding.leftovers import clear_leftovers
-from projections.rows import collection
-from projections.standing import consumer_name
-from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.standing import WHOLE
+from eventstore.mongo.driver import Database
+from projections.folding.dead_letters import DeadLetters
+from projections.folding.refolding import Refolder
+from projections.folding.scrubbing import Scrubber
+from projections.kernel.view import View
+from projections.querying.leftovers import clear_leftovers
+from projections.querying.locator import consumer_name
+from projections.storage.fingerprint import view_fingerprint
+from projections.storage.rows import collection
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.state import WHOLE
 
 
 class OtherGenerations:

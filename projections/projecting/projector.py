@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from domain.kernel import Commit
-from eventstore.driver import Database, unavailable_if_down
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.personal.erasure import erased_in
-from projections.indexes import prepare, prepare_folding
-from projections.projecting.dead_letters import DeadLetters
-from projections.projecting.folding import Fold, touches
+from projections.folding.dead_letters import DeadLetters
+from projections.folding.folding import Fold, touches
+from projections.folding.refolding import Refolder
+from projections.folding.retrying import Retrier, orders_in
+from projections.folding.scrubbing import Scrubber
+from projections.folding.stored_rows import StoredRows
+from projections.kernel.view import View
 from projections.projecting.other_generations import OtherGenerations
-from projections.projecting.refolding import Refolder
-from projections.projecting.retrying import Retrier, orders_in
-from projections.projecting.scrubbing import Scrubber
-from projections.projecting.stored_rows import StoredRows
-from projections.rows import collection
-from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoint
+from projections.storage.indexes import prepare, prepare_folding
+from projections.storage.rows import collection
+from subscriptions.consumers.checkpoints import Checkpoint
 
 FIRST = 1
 """The number of a view's first generation."""

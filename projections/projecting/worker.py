@@ -6,22 +6,22 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from eventstore.driver import Database
 from eventstore.fingerprint import same_fold
+from eventstore.mongo.driver import Database
+from projections.kernel.row_fields import row_fields
+from projections.kernel.view import View
 from projections.projecting.projector import Projector
-from projections.rebuilding.fingerprint import view_fingerprint
-from projections.rebuilding.leftovers import clear_leftovers
-from projections.row_fields import row_fields
-from projections.standing import consumer_name, rows_topic
-from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.consumer import Handler
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.group import LEASE_TIME, Group, Work
-from subscriptions.consuming.leases import Lease
-from subscriptions.consuming.standing import Standing
-from subscriptions.feed import Feed
-from subscriptions.wakeups import Wakeups
+from projections.querying.leftovers import clear_leftovers
+from projections.querying.locator import consumer_name, rows_topic
+from projections.storage.fingerprint import view_fingerprint
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.consumer import Handler
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.group import LEASE_TIME, Group, Work
+from subscriptions.consumers.leases import Lease
+from subscriptions.consumers.state import Standing
+from subscriptions.feed.feed import Feed
+from subscriptions.feed.wakeups import Wakeups
 
 Around = Callable[[str, Handler], Handler]
 """Wraps the handler of the consumer of this name."""

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from domain.kernel.errors import RowParked
-from projections.projecting.parking import EventName, letter_id, parked_in
-from projections.rows import Row
+from projections.folding.parking import EventName, letter_id, parked_in
+from projections.storage.rows import Row
 
 AT_LEAST = ("_position", "_version", "_parked")
 """The stored fields of a row that show whether it holds enough."""

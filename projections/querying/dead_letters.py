@@ -7,18 +7,19 @@ from binascii import Error as MalformedBase64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
-from domain.kernel import Envelope, Middleware, Receipt
-from domain.kernel.bus import Handler
+from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.dispatch import Middleware
+from domain.dispatch.bus import Handler
+from domain.dispatch.ports import CommandLog
+from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.names import client_name, declared_name
-from domain.kernel.ports import CommandLog
-from eventstore.driver import Database, Document, unavailable_if_down
-from projections.projecting.dead_letters import DEAD_LETTERS
-from projections.projecting.parking import EventName, letter_id
-from projections.standing import consumer_name
-from projections.view import View
-from subscriptions.consuming.checkpoints import Checkpoints
+from eventstore.mongo.driver import Database, Document, unavailable_if_down
+from projections.folding.dead_letters import DEAD_LETTERS
+from projections.folding.parking import EventName, letter_id
+from projections.kernel.view import View
+from projections.querying.locator import consumer_name
+from subscriptions.consumers.checkpoints import Checkpoints
 
 BEHIND = ":"
 """Comes behind every digit: a generation ends the `_id` of a letter."""

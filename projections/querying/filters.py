@@ -17,10 +17,10 @@ from typing import Any
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import Kind
-from projections.querying.kinds import FieldKind, kinds
+from projections.kernel.field_kinds import FieldKind, kinds
+from projections.kernel.view import View
 from projections.querying.values import checked, comparable, has_decimals
-from projections.rows import Row
-from projections.view import View
+from projections.storage.rows import Row
 
 MAX_CONDITIONS = 200
 MAX_DEPTH = 20

@@ -15,11 +15,11 @@ from domain.kernel.errors import DeclarationError, UnfitValue, ViewRebuilding
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.stored_values import encoder
+from projections.kernel.row_fields import row_fields, unreadable_fields
+from projections.kernel.view import View
 from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter, Not, to_predicate
-from projections.row_fields import row_fields, unreadable_fields
-from projections.rows import Row
-from projections.view import View
-from subscriptions.consuming.standing import Standing, State
+from projections.storage.rows import Row
+from subscriptions.consumers.state import Standing, State
 
 NOTHING = AnyOf(())
 """The filter that no row meets."""

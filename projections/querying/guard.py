@@ -7,14 +7,14 @@ import time
 from typing import Any
 
 from domain.kernel.errors import NotIndexed
-from eventstore.driver import Collection, unavailable_if_down
 from eventstore.lru import Lru
+from eventstore.mongo.driver import Collection, unavailable_if_down
+from projections.kernel.view import View
 from projections.querying.filters import Filter, to_mongo
 from projections.querying.marks import mark
 from projections.querying.ordering import Order
 from projections.querying.serving import served_parts, shape_of, unserved
-from projections.rows import LIVE
-from projections.view import View
+from projections.storage.rows import LIVE
 
 logger = logging.getLogger(__name__)
 

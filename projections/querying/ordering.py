@@ -20,12 +20,12 @@ from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import Kind
 from domain.kernel.types.text_forms import read_decimal
+from projections.kernel.field_kinds import kinds
+from projections.kernel.view import View
 from projections.querying.filters import EVERYTHING, Filter
-from projections.querying.kinds import kinds
 from projections.querying.marks import mark
 from projections.querying.values import Path, comparable, stored_value
-from projections.rows import Row
-from projections.view import View
+from projections.storage.rows import Row
 
 Direction = Literal["asc", "desc"]
 OrderBy = Sequence[tuple[str, Direction]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.kernel.errors import ValidationFailed
 from projections.querying.ordering import Order
-from projections.rows import Row
+from projections.storage.rows import Row
 
 Side = bool | Callable[[], Awaitable[bool]]
 """Whether there is more on a side of a page: known, or looked up when it is needed."""

@@ -11,21 +11,21 @@ from typing import Any
 from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import StaleRead, Unavailable
-from eventstore.driver import INDEX_NOT_FOUND, unavailable_if_down
-from projections.indexes import check_indexes
-from projections.projecting.parking import EventName, alone
+from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
+from projections.folding.parking import EventName, alone
+from projections.kernel.view import by_stream
 from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.gaps import stored_defaults
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
+from projections.querying.locator import ViewStanding
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.pages import Page, Side, page_size
 from projections.querying.searching import parse_search
-from projections.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
-from projections.standing import ViewStanding
-from projections.view import by_stream
-from subscriptions.messages import Place
+from projections.storage.indexes import check_indexes
+from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
+from subscriptions.live.messages import Place
 
 PROMPT = 0.02
 """Seconds in which a view that is kept up to date has what was just written, on a machine at rest."""

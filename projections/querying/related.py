@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eventstore.driver import Collection, Document, aggregate, unavailable_if_down
+from eventstore.mongo.driver import Collection, Document, aggregate, unavailable_if_down
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
+from projections.querying.locator import ViewStanding
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.querying.pages import Page
-from projections.rows import Row, row_key
-from projections.standing import ViewStanding
+from projections.storage.rows import Row, row_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import Kind
+from projections.kernel.view import View
 from projections.querying.values import Path, stored_value
-from projections.view import View
 
 MAX_SEARCH = 500
 """Characters of a search."""

@@ -14,10 +14,10 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
-from projections.indexes import RowIndex, row_indexes
+from projections.kernel.field_kinds import kinds
+from projections.kernel.view import View
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, negation
-from projections.querying.kinds import kinds
-from projections.view import View
+from projections.storage.indexes import RowIndex, row_indexes
 
 MAX_WAYS = 64
 """Ways to meet a filter; of one with more, it is not told."""

@@ -11,7 +11,7 @@ from bson.decimal128 import Decimal128
 from domain.kernel.errors import UnfitValue, ValidationFailed
 from domain.kernel.types.annotations import Kind, Scalar
 from domain.kernel.types.stored_values import encoder
-from projections.querying.kinds import NAMES
+from projections.kernel.field_kinds import NAMES
 
 Path = tuple[str | int, ...]
 

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Command, Receipt
 from domain.kernel.errors import RowParked
-from domain.subjects.commands import EraseSubject
-from projections.projecting.parking import EventName, letter_id
+from projections.folding.parking import EventName, letter_id
+from projections.kernel.view import View
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
-from projections.view import View
 
 
 def views_to_wait_for(

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from eventstore.driver import Collection, unavailable_if_down
+from eventstore.mongo.driver import Collection, unavailable_if_down
 from projections.rebuilding.comparison import Comparison, at_one_position
-from projections.rows import Row
+from projections.storage.rows import Row
 
 PAGE = 1_000
 """Rows of either generation that are held at once."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from projections.rows import Row, changed_fields
+from projections.storage.rows import Row, changed_fields
 
 EXAMPLES = 20
 """How many of the rows that differ are named; the rest are counted."""

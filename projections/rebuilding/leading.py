@@ -10,18 +10,18 @@ import logging
 from typing import Any
 
 from domain.kernel.errors import InvariantViolated
-from projections.indexes import prepare
-from projections.rebuilding.fingerprint import view_fingerprint
-from projections.rebuilding.leftovers import clear_leftovers
+from projections.kernel.row_fields import row_fields
+from projections.kernel.view import View
+from projections.querying.leftovers import clear_leftovers
+from projections.querying.locator import consumer_name
 from projections.rebuilding.rebuild import Over, Rebuild
 from projections.rebuilding.site import Site
-from projections.row_fields import row_fields
-from projections.rows import collection
-from projections.standing import consumer_name
-from projections.view import View
-from subscriptions.consuming.group import TOPIC
-from subscriptions.consuming.leases import Lease
-from subscriptions.consuming.standing import Standing, State
+from projections.storage.fingerprint import view_fingerprint
+from projections.storage.indexes import prepare
+from projections.storage.rows import collection
+from subscriptions.consumers.group import TOPIC
+from subscriptions.consumers.leases import Lease
+from subscriptions.consumers.state import Standing, State
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from eventstore.driver import Collection, Database, Document, unavailable_if_down
-from projections.projecting.dead_letters import DEAD_LETTERS
-from projections.projecting.parking import EventName, alone, parked_in
+from eventstore.mongo.driver import Collection, Database, Document, unavailable_if_down
+from projections.folding.dead_letters import DEAD_LETTERS
+from projections.folding.parking import EventName, alone, parked_in
+from projections.kernel.view import View
 from projections.rebuilding.comparison import Comparison
-from projections.rows import collection, row_key
-from projections.view import View
-from subscriptions.consuming.standing import Generation
+from projections.storage.rows import collection, row_key
+from subscriptions.consumers.state import Generation
 
 PAGE = 1_000
 """Dead letters that are compared at a time."""

@@ -12,8 +12,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from eventstore.driver import Collection
-from projections.indexes import prepare, strip
+from eventstore.mongo.driver import Collection
+from projections.kernel.view import View
+from projections.querying.locator import consumer_name, edition
 from projections.rebuilding.comparing import Comparer, Side
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.notes import Notes, Phase
@@ -21,11 +22,10 @@ from projections.rebuilding.objections import NewlyParked, newly_parked, objecti
 from projections.rebuilding.pace import Pace
 from projections.rebuilding.site import Site
 from projections.rebuilding.switching import Switch
-from projections.rows import collection
-from projections.standing import consumer_name, edition
-from projections.view import View
-from subscriptions.consuming.leases import Lease
-from subscriptions.consuming.standing import UNREAD, Generation, Standing, State
+from projections.storage.indexes import prepare, strip
+from projections.storage.rows import collection
+from subscriptions.consumers.leases import Lease
+from subscriptions.consumers.state import UNREAD, Generation, Standing, State
 
 logger = logging.getLogger(__name__)
 

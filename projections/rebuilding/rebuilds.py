@@ -7,18 +7,18 @@ from typing import Any
 
 from domain.kernel.errors import InvariantViolated, NotFound
 from domain.kernel.names import client_name, declared_name
-from eventstore.driver import time_limit, unavailable_if_down
-from projections.indexes import BUILD_LIMIT
-from projections.rebuilding.fingerprint import view_fingerprint
+from eventstore.mongo.driver import time_limit, unavailable_if_down
+from projections.kernel.row_fields import row_fields
+from projections.kernel.view import View
+from projections.querying.locator import consumer_name
 from projections.rebuilding.leading import Leader
 from projections.rebuilding.site import Site
 from projections.rebuilding.status import ViewStatus, to_status
-from projections.row_fields import row_fields
-from projections.rows import collection
-from projections.standing import consumer_name
-from projections.view import View
-from subscriptions.consuming.group import TOPIC
-from subscriptions.consuming.standing import UNREAD, Generation, State
+from projections.storage.fingerprint import view_fingerprint
+from projections.storage.indexes import BUILD_LIMIT
+from projections.storage.rows import collection
+from subscriptions.consumers.group import TOPIC
+from subscriptions.consumers.state import UNREAD, Generation, State
 
 
 class Rebuilds:
@@ -33,7 +33,7 @@ class Rebuilds:
         self._site = site
         self._partitions = partitions
         self.lead = Leader(site, partitions)
-        """What a worker has to do for rebuilds; see `subscriptions.consuming.group.Work`."""
+        """What a worker has to do for rebuilds; see `subscriptions.consumers.group.Work`."""
         self.notice = self.lead.notice
         """What it does where its code is new; see there too."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eventstore.driver import Database
 from eventstore.log import EventLog
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.generations import Generations
-from subscriptions.wakeups import Wakeups
+from eventstore.mongo.driver import Database
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import Generations
+from subscriptions.feed.wakeups import Wakeups
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from eventstore.fingerprint import same_fold
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.notes import Notes, Phase
 from projections.rebuilding.pace import time_left
-from subscriptions.consuming.failing import Failing
-from subscriptions.consuming.standing import Generation, Standing, State
+from subscriptions.consumers.failures import Failing
+from subscriptions.consumers.state import Generation, Standing, State
 
 
 @dataclass(frozen=True, slots=True)

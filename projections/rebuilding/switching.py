@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
+from projections.kernel.view import View
+from projections.querying.locator import consumer_name, switch_topic
 from projections.rebuilding.site import Site
-from projections.standing import consumer_name, switch_topic
-from projections.view import View
-from subscriptions.consuming.group import TOPIC
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import Standing
+from subscriptions.consumers.group import TOPIC
+from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.state import Standing
 
 WITHIN = 2.0
 """Seconds that the old generation stands still at most, before it is let go on."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from api.servers.folder import running
+from api.devserver.folder import running
 from tests.served import Served, serve
 from tests.support import eventually
 

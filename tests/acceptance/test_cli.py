@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from api.cli import main
 from api.cli.app import app
-from api.servers.address import listen
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK
-from api.servers.folder import occupied
+from api.devserver.address import listen
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK
+from api.devserver.folder import occupied
 from api.settings import Settings
 from tests.letters.stored import FIRST, document
 from tests.support import eventually

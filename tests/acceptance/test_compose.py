@@ -17,9 +17,9 @@ import yaml
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from api.servers.binaries import find_program
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK, free_port
+from api.devserver.binaries import find_program
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK, free_port
 from tests.support import eventually
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"

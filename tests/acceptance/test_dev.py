@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.servers.embedded import STOP_GRACE
+from api.devserver.embedded import STOP_GRACE
 from tests.support import eventually
 
 NERVE = Path(sys.executable).with_name("nerve")

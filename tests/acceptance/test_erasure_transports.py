@@ -33,7 +33,7 @@ Open = Callable[[Served, str, dict[str, Any]], AbstractAsyncContextManager[Said]
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     database = f"test_{uuid4().hex}"
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    contexts = ("tests.people", "projections.subjects")
+    contexts = ("tests.people", "projections.views.subjects")
     with serve(contexts=contexts, master_key=b64encode(os.urandom(32)).decode(), **own) as running_api:
         yield running_api
     with MongoClient[dict[str, object]](mongo_url) as client:

@@ -17,7 +17,7 @@ from tests.acceptance.test_command_status import whole
 from tests.served import Served, serve
 from tests.support import eventually
 
-WITHOUT_MENTIONS = ["tests.people", "projections.subjects"]
+WITHOUT_MENTIONS = ["tests.people", "projections.views.subjects"]
 CONTEXTS = [*WITHOUT_MENTIONS, "tests.mentions"]
 GONE = "plain-text-of-the-erased"
 ERASE = """mutation ($subject: String!, $command: ID) {

@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from api.servers.embedded import free_port
+from api.devserver.embedded import free_port
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
 from tests.served import Served, serve
 

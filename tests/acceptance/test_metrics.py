@@ -9,7 +9,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.composition import load_views
-from api.servers.address import listen
+from api.devserver.address import listen
 from api.settings import Settings
 from tests.served import Served, serve
 from tests.support import Servers, eventually

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from api.servers.folder import running
+from api.devserver.folder import running
 from tests.mistakes import SECRET
 from tests.served import Served, serve
 from tests.support import eventually

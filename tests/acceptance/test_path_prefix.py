@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from api.servers.embedded import free_port
+from api.devserver.embedded import free_port
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
 from tests.served import serve
 from tests.support import eventually

@@ -42,7 +42,7 @@ def name() -> str:
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str, name: str) -> Iterator[Served]:
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": name}
-    contexts = ["tests.fragile", "tests.item_names", "projections.documents"]
+    contexts = ["tests.fragile", "tests.item_names", "projections.views.documents"]
     with serve(**own, contexts=contexts, wait_timeout=WAIT) as running:
         yield running
     with MongoClient[dict[str, object]](mongo_url) as client:

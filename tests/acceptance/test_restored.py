@@ -20,8 +20,8 @@ from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError, ValidationFailed
-from eventstore import indexes
-from subscriptions.messages import Place
+from eventstore.mongo import indexes
+from subscriptions.live.messages import Place
 
 Documents = dict[str, Any]
 

@@ -19,18 +19,18 @@ from typer.testing import CliRunner
 from api.cli import main
 from api.cli.app import app
 from api.composition import open_nerve
-from api.servers.embedded import LOOPBACK, Mongod
-from api.servers.replica_set import NAME
+from api.devserver.embedded import LOOPBACK, Mongod
+from api.devserver.replica_set import NAME
 from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
+from domain.builtin.subjects.commands import EraseSubject
 from domain.documents.commands import CreateDocument
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError
-from domain.subjects.commands import EraseSubject
-from eventstore import indexes
-from eventstore.driver import UNAUTHORIZED
 from eventstore.integrity import blocks
+from eventstore.mongo import indexes
+from eventstore.mongo.driver import UNAUTHORIZED
 from projections.querying.related import Wanted
 from tests.support import chosen_driver
 

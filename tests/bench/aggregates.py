@@ -11,15 +11,16 @@ from typing import ClassVar
 from bson.raw_bson import RawBSONDocument
 
 from api.ids import now
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 from eventstore.aggregates.rebuilder import Rebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.commits import encode, placed
-from eventstore.driver import Collection, open_client
-from eventstore.indexes import Collections
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Collection, open_client
+from eventstore.mongo.indexes import Collections
 from tests.bench.callers import median_latency
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core

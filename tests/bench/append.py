@@ -9,12 +9,13 @@ from itertools import count, islice
 import bson
 
 from api.ids import now
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Event
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 from eventstore.commits import encode
-from eventstore.driver import Client, Collection, Document, open_client
-from eventstore.indexes import Collections
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Client, Collection, Document, open_client
+from eventstore.mongo.indexes import Collections
 from tests.bench.callers import median_latency, per_second
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core

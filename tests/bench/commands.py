@@ -17,8 +17,8 @@ from api.ids import new_id, now
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
 from domain.kernel import Command, Envelope
-from eventstore.driver import Collection, open_client
-from eventstore.indexes import Collections
+from eventstore.mongo.driver import Collection, open_client
+from eventstore.mongo.indexes import Collections
 from tests.bench.callers import per_second
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK, Mongod, RedisServer
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK, Mongod, RedisServer
 
 CORES = sorted(os.sched_getaffinity(0))
 SUBJECT = set(CORES[:1])

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 from api.composition import Nerve, open_nerve
 from eventstore.commits import encode, placed, to_commit
-from eventstore.driver import Collection, Database, open_client
-from eventstore.indexes import Collections
-from projections import tasks
-from projections.rows import row_key
-from projections.view import View
-from subscriptions.consuming.standing import State
+from eventstore.mongo.driver import Collection, Database, open_client
+from eventstore.mongo.indexes import Collections
+from projections.kernel.view import View
+from projections.storage.rows import row_key
+from projections.views import tasks
+from subscriptions.consumers.state import State
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventstore.appending import positions
-from eventstore.driver import Driver
+from eventstore.mongo.driver import Driver
 from tests.commits import Store, open_store
 
 OpenStore = Callable[..., Awaitable[Store]]

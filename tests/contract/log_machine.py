@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from pymongo.errors import BulkWriteError
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 from eventstore.appending import positions
 from eventstore.commits import encode, new_receipt, placed
 from eventstore.reading.fence import close_positions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, CommitInfo, Receipt
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import NewCommit
 
 
 @dataclass(eq=False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from domain.kernel.errors import NerveError
-from eventstore.driver import Database
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Database
 from tests.commits import CATALOG, NEVER
 from tests.contract.log_model import Attempt
 from tests.contract.shaky import ShakyDatabase

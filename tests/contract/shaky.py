@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import WriteConcern
 from pymongo.errors import AutoReconnect
 
-from eventstore.driver import Collection, Database
+from eventstore.mongo.driver import Collection, Database
 
 Fault = Literal["fenced", "taken", "outrun", "lost", "unheard", "late", "stalled"]
 """What happens to an insert of commits.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from eventstore.driver import Document, aggregate
+from eventstore.mongo.driver import Document, aggregate
 
 INSTANTS = 150
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import InvariantViolated, NotFound
-from eventstore.driver import Database, open_client
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.generations import SLOTS, Generations
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import Standing, State
+from eventstore.mongo.driver import Database, open_client
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import SLOTS, Generations
+from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.state import Standing, State
 from tests.support import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from eventstore.driver import Database, open_client
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import PartitionStanding
+from eventstore.mongo.driver import Database, open_client
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.state import PartitionStanding
 from tests.support import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")

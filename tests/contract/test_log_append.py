@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel.errors import ConcurrencyConflict, UnfitValue, ValidationFailed
-from domain.kernel.ports import NewCommit
 from eventstore.reading.query import EVERYTHING
 from tests.commits import Store, commit, scores
 from tests.notes import START, Scored, Written

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded
-from domain.kernel.ports import NewCommit
 from eventstore.appending import queue
 from eventstore.commits import encode, placed
 from tests.commits import Store, commit, scores

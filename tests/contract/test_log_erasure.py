@@ -9,12 +9,13 @@ import bson
 import pytest
 
 from api.ids import new_id, now
-from domain import subjects
-from domain.kernel import Catalog, CommandBus, Envelope, RecordedEvent
-from domain.kernel.digest import command_digest
+from domain.builtin import subjects
+from domain.builtin.subjects.commands import EraseSubject
+from domain.builtin.subjects.events import SubjectErased
+from domain.dispatch import CommandBus
+from domain.dispatch.digest import command_digest
+from domain.kernel import Catalog, Envelope, RecordedEvent
 from domain.kernel.errors import CommandIdReused
-from domain.subjects.commands import EraseSubject
-from domain.subjects.events import SubjectErased
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealing import MasterKeys

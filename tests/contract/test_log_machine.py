@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from eventstore.appending import appender, holding, positions
-from eventstore.driver import Client, open_client
+from eventstore.mongo.driver import Client, open_client
 from tests.contract.log_machine import LogMachine
 from tests.contract.log_world import World
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import bson
 import pytest
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Event, Personal, RecordedEvent
 from domain.kernel.errors import (
     ConcurrencyConflict,
@@ -15,8 +16,7 @@ from domain.kernel.errors import (
     UnfitValue,
     ValidationFailed,
 )
-from domain.kernel.ports import NewCommit
-from eventstore.driver import Document
+from eventstore.mongo.driver import Document
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.query import EventQuery

@@ -11,11 +11,11 @@ from typing import Annotated, Any, cast
 import pytest
 
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts, Personal, Text, upcaster
-from eventstore.driver import Database, open_client
-from eventstore.indexes import Collections
 from eventstore.integrity import readable, schemas
 from eventstore.integrity.readable import ReadCheck, schemas_of_log
 from eventstore.integrity.schemas import EventSchemas, write_schemas
+from eventstore.mongo.driver import Database, open_client
+from eventstore.mongo.indexes import Collections
 from tests.support import chosen_driver
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from eventstore.appending import holding, positions
 from eventstore.commits import encode, placed
-from eventstore.driver import open_client
 from eventstore.log import EventLog
+from eventstore.mongo.driver import open_client
 from tests.commits import CATALOG, NEVER, Store, commit
 from tests.notes import START
 

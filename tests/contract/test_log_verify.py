@@ -12,12 +12,12 @@ from uuid import uuid4
 import pytest
 
 from domain.kernel import Catalog
-from eventstore.indexes import COMMAND_GUARD, VERSION_GUARD, Collections
 from eventstore.integrity import blocks, verify
 from eventstore.integrity.blocks import Block
 from eventstore.integrity.report import Check, Finding, Report
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.integrity.verify import Verifier
+from eventstore.mongo.indexes import COMMAND_GUARD, VERSION_GUARD, Collections
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store, scores
 from tests.contract.conftest import OpenStore

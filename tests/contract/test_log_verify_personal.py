@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from eventstore.indexes import Collections
 from eventstore.integrity.report import Check, Finding
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.integrity.verify import Verifier
+from eventstore.mongo.indexes import Collections
 from eventstore.personal.keys import SubjectKeys, owner_of
 from eventstore.personal.sealing import MasterKeys
 from tests.commits import CATALOG, Store, commit

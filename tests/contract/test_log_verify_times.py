@@ -10,11 +10,11 @@ import pytest
 
 from domain.kernel import Catalog
 from eventstore.commits import encode, placed, tombstone
-from eventstore.indexes import Collections
 from eventstore.integrity import verify
 from eventstore.integrity.report import Check, Finding, Report
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.integrity.verify import Verifier
+from eventstore.mongo.indexes import Collections
 from tests.archives import archive_all, folder
 from tests.commits import Store, commit
 from tests.notes import context, now

@@ -16,16 +16,17 @@ from pathlib import Path
 from random import Random
 
 from api.composition import Nerve, open_nerve
-from api.demo import Demo
+from api.fleet.demo import Demo
 from api.ids import new_id, now
 from api.settings import load_settings
+from domain.builtin.subjects.commands import EraseSubject
+from domain.dispatch import CommandBus, Middleware
+from domain.dispatch.bus import Handler
+from domain.dispatch.middleware import correlated, validated
 from domain.documents.commands import ArchiveDocument, CreateDocument, RenameDocument, RestoreDocument
-from domain.kernel import Command, CommandBus, Envelope, Middleware, Receipt, Scope
-from domain.kernel.bus import Handler
+from domain.kernel import Command, Envelope, Receipt, Scope
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from domain.kernel.middleware import correlated, validated
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
-from domain.subjects.commands import EraseSubject
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.personal.erasure import destroying
 from tests.faults.journal import Journal

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK, free_port
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK, free_port
 from api.settings import Settings
 from tests.support import Servers, eventually
 

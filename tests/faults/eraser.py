@@ -6,13 +6,14 @@ import asyncio
 import sys
 
 from api.ids import new_id, now
-from domain import subjects
-from domain.kernel import Catalog, CommandBus, Envelope, Receipt
-from domain.kernel.bus import Handler
-from domain.subjects.commands import EraseSubject
+from domain.builtin import subjects
+from domain.builtin.subjects.commands import EraseSubject
+from domain.dispatch import CommandBus
+from domain.dispatch.bus import Handler
+from domain.kernel import Catalog, Envelope, Receipt
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.driver import open_client
 from eventstore.log import EventLog
+from eventstore.mongo.driver import open_client
 from eventstore.personal.erasure import destroying
 from tests.support import chosen_driver
 

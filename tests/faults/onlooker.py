@@ -11,9 +11,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from eventstore.driver import CODEC
-from projections.rows import slots
-from projections.view import View
+from eventstore.mongo.driver import CODEC
+from projections.kernel.view import View
+from projections.storage.rows import slots
 from tests.faults.replay import Sight
 
 ROWS = 5

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.servers.child import Child
+from api.devserver.child import Child
 from tests.faults.journal import Entry, Watch
 from tests.faults.writer import Orders
 

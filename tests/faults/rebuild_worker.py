@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from projections.rebuilding.switching import Switch
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.leases import Lease
 from tests.notes import open_rig
 
 

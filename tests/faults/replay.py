@@ -12,8 +12,8 @@ import bson
 import orjson
 
 from domain.kernel import Commit
-from eventstore.driver import CODEC
-from projections.view import View
+from eventstore.mongo.driver import CODEC
+from projections.kernel.view import View
 
 Fields = Mapping[str, Any]
 Rows = Mapping[str, Fields]

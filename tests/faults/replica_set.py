@@ -12,8 +12,8 @@ from typing import Any
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from api.servers.embedded import LOOPBACK, Mongod
-from api.servers.replica_set import NAME, configure
+from api.devserver.embedded import LOOPBACK, Mongod
+from api.devserver.replica_set import NAME, configure
 from tests.support import eventually
 
 SETTINGS = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300, "heartbeatTimeoutSecs": 1}

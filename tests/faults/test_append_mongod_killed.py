@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import Unavailable
-from domain.kernel.ports import NewCommit
 from tests.commits import Store, commit, open_store, scores
 
 

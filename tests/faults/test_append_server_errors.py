@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from api.servers.embedded import Mongod
+from api.devserver.embedded import Mongod
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
 from eventstore.appending import appender
 from tests.commits import Store, commit, open_store, scores

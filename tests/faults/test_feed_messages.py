@@ -14,9 +14,9 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from projections.watching.held import Changed, ChangeKind, Snapshot
-from subscriptions import channels
-from subscriptions.channels import SingleChannel
+from projections.live.result_set import Changed, ChangeKind, Snapshot
+from subscriptions.feed import channels
+from subscriptions.feed.channels import SingleChannel
 from tests.faults.test_feed_redis import follow as positions
 from tests.notes import Rig, Scored, open_rig
 from tests.support import Servers

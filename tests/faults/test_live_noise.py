@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.servers.embedded import LOOPBACK, free_port
+from api.devserver.embedded import LOOPBACK, free_port
 from tests.faults.live import noise
 
 MESSAGES = 300

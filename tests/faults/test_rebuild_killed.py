@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from subscriptions.consuming.standing import State
+from subscriptions.consumers.state import State
 from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
 
 DEADLINE = 60

@@ -17,10 +17,10 @@ from typing import Any, Literal
 from rich.table import Table
 
 from api.composition import Nerve, load_views, open_nerve
-from api.servers.child import Child
+from api.devserver.child import Child
 from domain.kernel import Commit
-from projections.rows import slots
-from projections.view import View
+from projections.kernel.view import View
+from projections.storage.rows import slots
 from tests.faults.deployment import LEASE_TIME, PATIENCE, Deployment
 from tests.faults.journal import Entry
 from tests.faults.onlooker import Onlooker

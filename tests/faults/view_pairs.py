@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from api.servers.child import Child
+from api.devserver.child import Child
 from tests.faults.deployment import PATIENCE, Deployment
 
 CLIENTS = 8

@@ -19,9 +19,9 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from api.composition import open_nerve
-from api.importing.activity import Activity
+from api.fleet.activity import Activity
 from eventstore.commits import encode, placed
-from eventstore.driver import open_client
+from eventstore.mongo.driver import open_client
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.process import activities, commits, of_tenant
 from tests.served import Client

@@ -14,9 +14,9 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-from api.servers.address import listen
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK
+from api.devserver.address import listen
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
 from eventstore.archiving.blobs import BlobStore, open_blobs
 from tests.archives import archive_all, folder

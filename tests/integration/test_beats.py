@@ -9,11 +9,11 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from projections.standing import consumer_name
-from subscriptions.consuming.generations import Generations
-from subscriptions.listeners import MISSED
-from subscriptions.messages import CaughtUp
-from subscriptions.wakeups import Wakeups
+from projections.querying.locator import consumer_name
+from subscriptions.consumers.generations import Generations
+from subscriptions.feed.listeners import MISSED
+from subscriptions.feed.wakeups import Wakeups
+from subscriptions.live.messages import CaughtUp
 from tests.notes import Rig, open_rig, view
 
 DEADLINE = 30

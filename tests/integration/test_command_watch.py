@@ -12,14 +12,14 @@ from redis.asyncio import Redis
 
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
+from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt, Scope
-from domain.kernel.bus import Handler
 from domain.kernel.errors import InvariantViolated, NerveError
 from domain.tasks.commands import CancelTask, CompleteTask, CreateTask, StartTask
-from subscriptions.commands.hints import Accepted, CommandHints, Refused
-from subscriptions.commands.watch import CommandWatch, Outcome, Stored
-from subscriptions.feed import TOPIC, Feed
-from subscriptions.wakeups import Wakeups
+from subscriptions.feed.feed import TOPIC, Feed
+from subscriptions.feed.wakeups import Wakeups
+from subscriptions.live.command_hints import Accepted, CommandHints, Refused
+from subscriptions.live.command_watch import CommandWatch, Outcome, Stored
 from tests.wired import Wired, wired
 
 DEADLINE = 30

@@ -10,11 +10,11 @@ import pytest
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.failing import Failing
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.group import Group, Work
-from subscriptions.consuming.leases import Leases
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.failures import Failing
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.group import Group, Work
+from subscriptions.consumers.leases import Leases
 from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from domain.kernel import Commit, Event
 from projections.projecting.projector import Projector
-from projections.rows import collection, slots
-from subscriptions.consuming.standing import Partition
+from projections.storage.rows import collection, slots
+from subscriptions.consumers.state import Partition
 from tests import notes
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
 from tests.parked import begun, decide, letters, rows_held, rows_told

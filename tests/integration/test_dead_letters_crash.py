@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from domain.kernel import Commit
-from eventstore.driver import Collection, Database
+from eventstore.mongo.driver import Collection, Database
 from projections.projecting.projector import Projector
-from subscriptions.consuming.checkpoints import Checkpoint
+from subscriptions.consumers.checkpoints import Checkpoint
 from tests.notes import Linked, Rig, Scored, Written, open_rig
 from tests.parked import decide, letters, rows_held, rows_told
 from tests.poison import NOWHERE, POISON, Dose, poisoned

@@ -14,16 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from api.exporting import Exporter, Range
 from api.ids import new_id, now
-from api.importing.restoring import Restorer
-from domain.kernel import Catalog, CommandBus, Envelope, RecordedEvent
+from api.transfer.exporting import Exporter, Range
+from api.transfer.restoring import Restorer
+from domain.dispatch import CommandBus
+from domain.kernel import Catalog, Envelope, RecordedEvent
 from domain.kernel.schemas import event_schema
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
-from eventstore.driver import Client, open_client
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
+from eventstore.mongo.driver import Client, open_client
 from eventstore.personal.sealed_state import StateSeal
 from eventstore.reading.query import EventQuery
 from tests.commits import commit

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from api.demo import Demo
+from api.fleet.demo import Demo
+from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt
-from domain.kernel.bus import Handler
 from domain.tasks.commands import CancelTask
-from projections import agents, tasks, workflows
+from projections.views import agents, tasks, workflows
 from tests.unit.world import fold
 from tests.wired import wired
 

@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 from redis import Redis
 
-from api.servers.embedded import free_port
+from api.devserver.embedded import free_port
 from tests.support import Servers
 
 

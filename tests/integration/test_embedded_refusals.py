@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from api.servers import binaries
-from api.servers.address import listen
-from api.servers.child import Child
-from api.servers.embedded import Mongod, RedisServer
-from api.servers.folder import Instance, announce, connected, occupied, running
+from api.devserver import binaries
+from api.devserver.address import listen
+from api.devserver.child import Child
+from api.devserver.embedded import Mongod, RedisServer
+from api.devserver.folder import Instance, announce, connected, occupied, running
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from tests.support import eventually
@@ -81,7 +81,7 @@ def test_a_data_folder_in_use_is_refused_by_its_process_id(tmp_path: Path) -> No
 def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_path: Path) -> None:
     script = (
         "import signal, sys; from pathlib import Path\n"
-        "from api.servers.child import Child; from api.servers.folder import occupied\n"
+        "from api.devserver.child import Child; from api.devserver.folder import occupied\n"
         "with occupied(Path(sys.argv[1])) as lock:\n"
         "    print(Child('sleeper', ['/bin/sleep', '600'], keep=[lock]).pid, flush=True)\n"
         "    signal.pause()\n"

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from projections.projecting.projector import Projector
-from projections.rebuilding.fingerprint import view_fingerprint
-from projections.standing import consumer_name
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.generations import Generations
+from projections.querying.locator import consumer_name
+from projections.storage.fingerprint import view_fingerprint
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.generations import Generations
 from tests import people
 from tests.consumed import hold, opened, switch
 from tests.integration.test_erasure_views import MASTERS, erase, happened, plain

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from domain.subjects.events import SubjectErased
+from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.query import EventQuery
-from projections.watching.held import Changed
-from subscriptions.events import Happened
-from subscriptions.messages import CaughtUp, Place
-from subscriptions.tail import Tail
+from projections.live.result_set import Changed
+from subscriptions.feed.tail import Tail
+from subscriptions.live.events import Happened
+from subscriptions.live.messages import CaughtUp, Place
 from tests import people
 from tests.notes import Rig, open_rig
 from tests.people import PersonRegistered, PersonRenamed

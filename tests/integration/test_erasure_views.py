@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import Commit, Event
 from domain.kernel.errors import PersonalDataRefused
-from domain.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from projections.kernel.view import View
+from projections.live.result_set import Changed, Snapshot
 from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
-from projections.view import View
-from projections.watching.held import Changed, Snapshot
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.messages import CaughtUp
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.live.messages import CaughtUp
 from tests import mentions, people
 from tests.notes import Rig, open_rig
 from tests.people import PersonRegistered, PersonRenamed, Remarked

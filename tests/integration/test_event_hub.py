@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from domain.subjects.events import SubjectErased
+from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.query import EventQuery
-from subscriptions.events import EventHub, EventMessage, Happened
-from subscriptions.hub.ring import RingLimits
-from subscriptions.hub.sinks import Chunk, Subscription
-from subscriptions.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.events import EventHub, EventMessage, Happened
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.ring import RingLimits
+from subscriptions.live.sinks import Chunk, Subscription
 from tests import people
 from tests.notes import Rig, Scored, Written, open_rig
 from tests.people import PersonRegistered, PersonRenamed

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from eventstore.reading.query import EventQuery
-from subscriptions.events import EventHub, EventMessage, Happened
-from subscriptions.hub.ring import RingLimits
-from subscriptions.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.events import EventHub, EventMessage, Happened
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.ring import RingLimits
 from tests.notes import Rig, Scored, Written, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")

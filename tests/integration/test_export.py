@@ -14,7 +14,7 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.importing.restoring import is_export
+from api.transfer.restoring import is_export
 from domain.kernel import Event
 from domain.kernel.errors import ValidationFailed
 from eventstore.reading.query import EventQuery

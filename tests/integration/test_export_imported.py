@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.importing.rows import Refused
+from api.transfer.rows import Refused
 from domain.kernel.errors import Unavailable, ValidationFailed
 from eventstore.appending.restore import Restorer as LogRestorer
 from eventstore.commits import tombstone

@@ -12,10 +12,10 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel import Commit
-from subscriptions import tail
-from subscriptions.pages import PAGE
-from subscriptions.tail import Tail
-from subscriptions.wakeups import Wakeups
+from subscriptions.feed import tail
+from subscriptions.feed.pages import PAGE
+from subscriptions.feed.tail import Tail
+from subscriptions.feed.wakeups import Wakeups
 from tests.notes import Rig, Written, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")

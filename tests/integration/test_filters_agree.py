@@ -17,9 +17,9 @@ from pymongo.collection import Collection
 
 from domain.kernel import Int64
 from domain.kernel.types.stored_values import encoder
+from projections.kernel.view import View, by_stream
+from projections.live.index import FilterIndex
 from projections.querying.filters import parse_filter, to_mongo, to_predicate
-from projections.view import View, by_stream
-from projections.watching.index import FilterIndex
 from tests.notes import context
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 import pytest
 
 from domain.kernel import Commit
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.group import Group, Work
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import Partition, Standing
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.group import Group, Work
+from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.state import Partition, Standing
 from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 import pytest
 
-from api.importing import Importer, Refused, Report
+from api.transfer.importing import Importer, ImportReport
+from api.transfer.rows import Refused
 from domain.agents.commands import RegisterAgent, RetireAgent
+from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt
-from domain.kernel.bus import Handler
 from domain.kernel.errors import Unavailable, ValidationFailed
-from projections import agents, tasks, workflows
+from projections.views import agents, tasks, workflows
 from tests.unit.world import CATALOG, fold
 from tests.wired import Wired, wired
 
@@ -59,7 +60,7 @@ def many(cases: int, each: int) -> list[str]:
     ]
 
 
-async def run(nerve: Wired, path: Path) -> tuple[Report, list[Refused]]:
+async def run(nerve: Wired, path: Path) -> tuple[ImportReport, list[Refused]]:
     refused: list[Refused] = []
     report = await Importer(CATALOG, nerve.bus, nerve.log, refuse=refused.append).run(path)
     return report, refused

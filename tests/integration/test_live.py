@@ -9,14 +9,14 @@ from contextlib import aclosing
 import pytest
 
 from domain.kernel.errors import ValidationFailed
+from projections.live import reading
+from projections.live.live import LiveView, ViewMessage
+from projections.live.result_set import Changed, ChangeKind, Snapshot
 from projections.projecting.projector import Projector
-from projections.watching import reading
-from projections.watching.held import Changed, ChangeKind, Snapshot
-from projections.watching.live import LiveView, ViewMessage
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.leases import Lease
-from subscriptions.hub.ring import RingLimits
-from subscriptions.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.leases import Lease
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.ring import RingLimits
 from tests.consumed import hold
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 from tests.support import Servers

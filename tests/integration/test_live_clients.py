@@ -8,11 +8,11 @@ from collections import Counter
 from contextlib import aclosing
 from typing import Any
 
+from projections.live.live import LiveView, ViewMessage
+from projections.live.result_set import Changed, ChangeKind, Snapshot
 from projections.projecting.worker import drop_view
-from projections.rows import changed_fields, fields
-from projections.watching.held import Changed, ChangeKind, Snapshot
-from projections.watching.live import LiveView, ViewMessage
-from subscriptions.messages import CaughtUp, Lagged, Place
+from projections.storage.rows import changed_fields, fields
+from subscriptions.live.messages import CaughtUp, Lagged, Place
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 
 DEADLINE = 30

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from projections.live import watched
+from projections.live.live import LiveView
+from projections.live.watched import Watched
 from projections.querying.filters import Condition
-from projections.rows import fields
-from projections.watching import watched
-from projections.watching.live import LiveView
-from projections.watching.watched import Watched
-from subscriptions.hub.member import Member
-from subscriptions.hub.ring import RingLimits
-from subscriptions.messages import Place
+from projections.storage.rows import fields
+from subscriptions.live.messages import Place
+from subscriptions.live.ring import RingLimits
+from subscriptions.live.subscriber import Member
 from tests.integration.test_live_clients import churn
 from tests.integration.test_rebuild import louder
 from tests.notes import Rig, Scored, Written, open_rig

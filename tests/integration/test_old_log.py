@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from domain.kernel import RecordedEvent
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.driver import open_client
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
+from eventstore.mongo.driver import open_client
+from projections.kernel.view import by_stream
 from projections.projecting.worker import ViewWorker
+from projections.querying.locator import ViewStanding
 from projections.querying.queries import ViewReader
-from projections.standing import ViewStanding
-from projections.view import by_stream
-from subscriptions.consuming.checkpoints import Checkpoints
-from subscriptions.feed import Feed
-from subscriptions.wakeups import Wakeups
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.feed.feed import Feed
+from subscriptions.feed.wakeups import Wakeups
 from tests.fixtures import CATALOG, VIEWS, old_commits
 from tests.letters import Letter, Speed
 from tests.notes import now

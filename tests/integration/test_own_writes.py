@@ -10,11 +10,11 @@ from functools import partial
 import pytest
 
 from domain.kernel.errors import RowParked, StaleRead
-from projections.projecting.parking import EventName
+from projections.folding.parking import EventName
+from projections.live.result_set import Snapshot
 from projections.projecting.projector import Projector
-from projections.standing import rows_topic
-from projections.watching.held import Snapshot
-from subscriptions.consuming.checkpoints import Checkpoint
+from projections.querying.locator import rows_topic
+from subscriptions.consumers.checkpoints import Checkpoint
 from tests.notes import Erased, Linked, Rig, Written, open_rig, view
 from tests.poison import NOWHERE, Dose, poisoned
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from domain.kernel import Event
 from projections.projecting.projector import Projector
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.standing import Partition
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.state import Partition
 from tests.consumed import opened
 from tests.integration.test_projector import histories, some_history, tell
 from tests.notes import folded, open_rig, view

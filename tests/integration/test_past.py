@@ -14,15 +14,15 @@ from pydantic import SecretStr
 
 from api.composition import Nerve, open_nerve
 from api.settings import Settings
+from domain.builtin.subjects.commands import EraseSubject
 from domain.documents.commands import ArchiveDocument, CreateDocument, PatchDocument, RenameDocument
 from domain.kernel import Command, Envelope, Event, Scope
 from domain.kernel.errors import NerveError
 from domain.meters.commands import ReportCount, ReportLabels
-from domain.subjects.commands import EraseSubject
 from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import Page
-from projections.rows import fields
+from projections.storage.rows import fields
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
 from tests.rows import sides
 from tests.unit.test_views_properties import SETUP, commands

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from domain.builtin.subjects.events import SubjectErased
 from domain.kernel.errors import StaleRead, TooComplex
-from domain.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from projections import row_events
+from projections.kernel.view import View
 from projections.past.reader import PastReader
-from projections.rows import fields
-from projections.view import View
+from projections.storage import row_events
+from projections.storage.rows import fields
 from tests import mentions, people
 from tests.notes import Erased, Rig, Scored, Written, open_rig
 from tests.people import PersonRegistered, Remarked

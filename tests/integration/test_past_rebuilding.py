@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import TooComplex
+from projections.kernel.view import View
 from projections.past.reader import PastReader
-from projections.rows import fields
-from projections.view import View
+from projections.storage.rows import fields
 from tests.integration.test_rebuild import in_use, louder, some_notes
 from tests.integration.test_rebuild_held import held
 from tests.integration.test_view_rebuilding import HotRow, apply_hot, hot, hot_by_default, reading

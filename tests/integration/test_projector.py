@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pymongo import ReplaceOne
 
 from domain.kernel import Commit, Event
+from projections.kernel.view import by_stream
 from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
-from projections.rows import key_filter
-from projections.view import by_stream
-from subscriptions.consuming.checkpoints import Checkpoint
+from projections.storage.rows import key_filter
+from subscriptions.consumers.checkpoints import Checkpoint
 from tests.consumed import opened
 from tests.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
 

@@ -15,7 +15,7 @@ from domain.kernel import RecordedEvent
 from domain.kernel.errors import InvariantViolated, NotFound
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus, ViewStatus
-from subscriptions.consuming.standing import State
+from subscriptions.consumers.state import State
 from tests.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
 
 PATIENCE = 30.0

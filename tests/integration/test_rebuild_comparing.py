@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.driver import Collection, open_client
+from eventstore.mongo.driver import Collection, open_client
 from projections.rebuilding import comparing
 from projections.rebuilding.comparing import Comparer, Side
 from projections.rebuilding.comparison import Comparison, Example, Verdict

@@ -11,11 +11,11 @@ import pytest
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import InvariantViolated, NotFound
 from eventstore.fingerprint import same_fold
-from projections.rebuilding.fingerprint import view_fingerprint
+from projections.kernel.view import View
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
-from projections.view import View
-from subscriptions.consuming.standing import State
+from projections.storage.fingerprint import view_fingerprint
+from subscriptions.consumers.state import State
 from tests.integration.test_rebuild import _not_yet, in_use, louder, some_notes, status, until
 from tests.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
 

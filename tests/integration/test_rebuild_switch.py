@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
+from projections.querying.locator import consumer_name
 from projections.rebuilding import switching
 from projections.rebuilding.site import Site
 from projections.rebuilding.switching import Switch
-from projections.standing import consumer_name
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease, Leases
-from subscriptions.consuming.standing import Standing
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.state import Standing
 from tests.notes import Rig, Written, open_rig
 
 LOG = 5

@@ -9,10 +9,10 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from projections.rows import fields
-from projections.watching.held import Changed, ChangeKind, Snapshot
-from projections.watching.live import ViewMessage
-from subscriptions.messages import CaughtUp, Place
+from projections.live.live import ViewMessage
+from projections.live.result_set import Changed, ChangeKind, Snapshot
+from projections.storage.rows import fields
+from subscriptions.live.messages import CaughtUp, Place
 from tests.integration.test_rebuild import in_use, louder
 from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
 

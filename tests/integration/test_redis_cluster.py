@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from redis import exceptions
 
-from subscriptions import channels
-from subscriptions.channels import ShardedChannel
+from subscriptions.feed import channels
+from subscriptions.feed.channels import ShardedChannel
 from tests.notes import Rig, Scored, open_rig
 from tests.redis_cluster import RedisCluster
 

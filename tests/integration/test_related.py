@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel.errors import NotIndexed
-from projections.indexes import prepare
 from projections.querying.ordering import OrderBy
 from projections.querying.related import RelatedRows, Wanted
-from projections.rows import Row
+from projections.storage.indexes import prepare
+from projections.storage.rows import Row
 from tests.notes import Rig, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, TypedDict
 import pytest
 
 from domain.kernel.errors import NotIndexed
+from projections.kernel.field_kinds import kinds
+from projections.kernel.view import View, by_stream
 from projections.querying.filters import parse_filter, to_predicate
-from projections.querying.kinds import kinds
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.queries import ViewReader
 from projections.querying.serving import shape_of, unserved
-from projections.view import View, by_stream
 from tests.notes import Rig, context, open_rig
 from tests.rows import TENANT, fill
 

@@ -17,9 +17,9 @@ from api.settings import Settings
 from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
-from eventstore.driver import Driver
-from projections.watching.held import Changed, Snapshot
-from subscriptions.messages import Place
+from eventstore.mongo.driver import Driver
+from projections.live.result_set import Changed, Snapshot
+from subscriptions.live.messages import Place
 from tests.notes import Rig, Scored, Written, open_rig
 
 DEADLINE = 30

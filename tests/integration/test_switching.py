@@ -8,13 +8,13 @@ from contextlib import aclosing
 
 import pytest
 
+from projections.live.result_set import Changed, Snapshot
 from projections.projecting.projector import Projector
-from projections.rebuilding.leftovers import clear_leftovers
-from projections.standing import consumer_name, switch_topic
-from projections.watching.held import Changed, Snapshot
-from subscriptions.consuming.checkpoints import Checkpoint
-from subscriptions.consuming.generations import Generations
-from subscriptions.consuming.leases import Lease, Leases
+from projections.querying.leftovers import clear_leftovers
+from projections.querying.locator import consumer_name, switch_topic
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.generations import Generations
+from subscriptions.consumers.leases import Lease, Leases
 from tests.consumed import TERM, hold, opened, switch
 from tests.notes import Rig, Scored, Written, open_rig, view
 

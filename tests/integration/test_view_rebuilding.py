@@ -12,12 +12,12 @@ import pytest
 
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import DeclarationError, ViewRebuilding
+from projections.kernel.view import View
+from projections.live.result_set import Snapshot
 from projections.querying.filters import parse_filter
 from projections.querying.gaps import stored_defaults
 from projections.querying.related import RelatedRows, Wanted
 from projections.rebuilding.rebuild import Rebuild
-from projections.view import View
-from projections.watching.held import Snapshot
 from tests.integration.test_rebuild import _not_yet, in_use, some_notes
 from tests.integration.test_rebuild_held import broken, held
 from tests.notes import NoteRow, Rig, open_rig, view

@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 from api.ids import new_id, now
-from domain.kernel import Command, CommandBus, Envelope, Receipt
+from domain.dispatch import CommandBus
+from domain.kernel import Command, Envelope, Receipt
 from tests.unit.tallies import CATALOG, Add, MemoryAggregates, MemoryLog, fold, totals
 
 TALLY, OTHER = "tally-1", "tally-2"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import uuid4
 
+from domain.dispatch.ports import Loaded, NewCommit, StoredCommand
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -23,7 +24,7 @@ from domain.kernel import (
     Refers,
 )
 from domain.kernel.errors import ConcurrencyConflict
-from domain.kernel.ports import Loaded, NewCommit, NewEvent, StoredCommand
+from domain.kernel.event import NewEvent
 from tests.unit.scenario import NOON
 
 A = TypeVar("A", bound=Aggregate[Any, Any])

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from api.servers.address import listen
+from api.devserver.address import listen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels have no such option")

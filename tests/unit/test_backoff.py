@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.kernel.errors import Unavailable
-from subscriptions.backoff import OUTAGE_CAP, Backoff
+from subscriptions.feed.backoff import OUTAGE_CAP, Backoff
 
 
 def test_pauses_grow_up_to_the_cap():

@@ -11,8 +11,8 @@ import pytest
 
 from domain.agents.commands import ChangeAgentState, RegisterAgent, RetireAgent
 from domain.agents.events import AgentState
+from domain.dispatch.bus import Handler
 from domain.kernel import AlreadyExists, Command, Envelope, InvariantViolated, NotFound, Receipt, Scope
-from domain.kernel.bus import Handler
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
 from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTask
 from domain.workflows.commands import CompleteStep, StartWorkflow

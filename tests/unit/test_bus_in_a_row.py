@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain.kernel import AlreadyExists, InvariantViolated, NotFound, queues
+from domain.dispatch import queues
+from domain.kernel import AlreadyExists, InvariantViolated, NotFound
 from domain.kernel.errors import Overloaded, Unavailable
 from tests.unit.row import OTHER, TALLY, receipt, refusal
 from tests.unit.tallies import LIMIT, Add, Match, Open, Reset

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.ids import new_id, now
-from domain.kernel import Command, CommandBus, Envelope, Facts, InvariantViolated, Receipt
-from domain.kernel.digest import command_digest
+from domain.dispatch import CommandBus
+from domain.dispatch.digest import command_digest
+from domain.dispatch.ports import NewCommit
+from domain.kernel import Command, Envelope, Facts, InvariantViolated, Receipt
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, NerveError, NotFound, Unavailable
-from domain.kernel.ports import NewCommit
 from tests.unit.tallies import CATALOG, Add, Bid, Match, MemoryAggregates, MemoryLog, Moved, Open, Reset, fold
 
 STREAMS = ("tally-1", "tally-2")

@@ -115,7 +115,7 @@ async def test_a_rule_is_asked_again_when_another_writer_came_between(row):
 async def test_who_is_further_behind_than_a_rule_looks_has_a_conflict(row, monkeypatch):
     await row.add(*[0] * 3)
     await row.land()
-    monkeypatch.setattr("domain.kernel.deciding.MOST_SINCE", 2)
+    monkeypatch.setattr("domain.dispatch.deciding.MOST_SINCE", 2)
     (bid,) = await row.send(Bid(id=TALLY), expected_version=1)
     assert refusal(bid) is ConcurrencyConflict
 

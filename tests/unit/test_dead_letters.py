@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.deadletters.aggregate import DeadLetter
-from domain.deadletters.commands import DropDeadLetter, RetryDeadLetter
-from domain.deadletters.events import DeadLetterDropped, DeadLetterRetried
+from domain.builtin.deadletters.aggregate import DeadLetter
+from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
+from domain.builtin.deadletters.events import DeadLetterDropped, DeadLetterRetried
 from tests.unit.scenario import given
 
 LETTER = {"view": "tasks", "stream": "task-1", "version": 3}

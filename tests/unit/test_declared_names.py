@@ -14,13 +14,13 @@ from api.cli import run
 from api.composition import load_views
 from api.graphql.types import TypeMap
 from api.settings import Settings
+from domain.dispatch.deciding import check_prefix
 from domain.kernel import Catalog, Context, Event
-from domain.kernel.deciding import check_prefix
 from domain.kernel.errors import ConfigurationError, DeclarationError, ValidationFailed
 from domain.kernel.types.annotations import record_type
-from projections.links import ToOne
-from projections.view import View, by_stream
-from projections.view_checks import check_row_id
+from projections.kernel.links import ToOne
+from projections.kernel.view import View, by_stream
+from projections.kernel.view_checks import check_row_id
 from tests.mistakes import Begin, Begun
 from tests.unit.test_declaring import aggregate
 

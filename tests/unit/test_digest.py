@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, Field
 
+from domain.dispatch.digest import command_digest
 from domain.kernel import ChangeCommand, Command, CreateCommand, Json
-from domain.kernel.digest import command_digest
 
 KEY = b"a key"
 

@@ -16,7 +16,7 @@ from pymongo.errors import (
 )
 
 from domain.kernel.errors import Unavailable
-from eventstore.driver import unavailable_if_down
+from eventstore.mongo.driver import unavailable_if_down
 
 INTERRUPTED = {
     "code": 11602,

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from domain.kernel import Aggregate, Catalog, Cause, Context, CreateCommand, Event, Unreadable, Upcaster
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.upcasting import upcast
-from eventstore.driver import CODEC
+from eventstore.mongo.driver import CODEC
 from tests import invoices
 from tests.invoices import DETAILS, Correct, Details, InvoiceCorrected, InvoiceWritten, Line, Money
 

@@ -8,9 +8,9 @@ from typing import Any, NotRequired, TypedDict
 import pytest
 
 from domain.kernel.errors import DeclarationError, ValidationFailed
+from projections.kernel.field_kinds import kinds
+from projections.kernel.view import View, by_stream
 from projections.querying.filters import parse_filter, to_predicate
-from projections.querying.kinds import kinds
-from projections.view import View, by_stream
 from tests.notes import context, view
 
 ROW = {"id": "note-1", "text": "Hello", "score": 3, "links": 0, "scored_at": None}

@@ -13,7 +13,7 @@ import pytest
 from domain.kernel import Context
 from eventstore import fingerprint as module
 from eventstore.aggregates.fingerprint import fingerprint
-from projections.rebuilding.fingerprint import view_fingerprint
+from projections.storage.fingerprint import view_fingerprint
 
 SOURCES = {
     "__init__.py": "",
@@ -58,7 +58,7 @@ def done_1(data):
     "view.py": """
 from typing import TypedDict
 from domain.kernel import Context
-from projections.view import View, by_stream
+from projections.kernel.view import View, by_stream
 from .aggregate import Deed
 from .rows import count
 

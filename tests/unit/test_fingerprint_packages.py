@@ -12,13 +12,13 @@ import pytest
 
 from eventstore import fingerprint, sources
 from eventstore.aggregates.fingerprint import fingerprint as state_fingerprint
-from projections.rebuilding.fingerprint import view_fingerprint
+from projections.storage.fingerprint import view_fingerprint
 
 CONTEXT = """
 from dataclasses import dataclass
 from typing import TypedDict
 from domain.kernel import Aggregate, ChangeCommand, Context, Event
-from projections.view import View, by_stream
+from projections.kernel.view import View, by_stream
 from shop_money.rounding import rounded
 
 class Pay(ChangeCommand):

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from domain.kernel import Commit, Event, RecordedEvent
 from domain.kernel.errors import DeclarationError
-from projections.projecting.dead_letters import Letter
-from projections.projecting.folding import Fold, touches
-from projections.projecting.parking import MAX_ID_LENGTH, parked_in
-from projections.rows import fields
-from projections.view import View
+from projections.folding.dead_letters import Letter
+from projections.folding.folding import Fold, touches
+from projections.folding.parking import MAX_ID_LENGTH, parked_in
+from projections.kernel.view import View
+from projections.storage.rows import fields
 from tests import notes
 from tests.notes import NoteRow, Scored, Written
 from tests.poison import SECRET, commits_of

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.live.result_set import Away, Changed, ChangeKind, Found, Held, Told
 from projections.querying.filters import Condition
-from projections.rows import Row, changed_fields, place
-from projections.watching.held import Away, Changed, ChangeKind, Found, Held, Told
-from subscriptions.messages import Place
+from projections.storage.rows import Row, changed_fields, place
+from subscriptions.live.messages import Place
 
 POSITIVE = Condition("score", "gt", 0)
 AWAY = Place(4)

@@ -17,7 +17,7 @@ from api.transports.media import GRAPHQL, JSON, SSE, Media, choose
 from api.transports.single import Reservations
 from api.transports.streams import SoleSink, Stream, StreamResponse, Streams
 from domain.kernel.errors import NotFound, RateLimited, Unavailable
-from subscriptions.hub.sinks import Chunk
+from subscriptions.live.sinks import Chunk
 
 LIMIT = 1_000
 

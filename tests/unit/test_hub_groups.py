@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.hub.ring import RingLimits
-from subscriptions.hub.sinks import Chunk
-from subscriptions.messages import CaughtUp, CursorExpired, Place
+from subscriptions.live.messages import CaughtUp, CursorExpired, Place
+from subscriptions.live.ring import RingLimits
+from subscriptions.live.sinks import Chunk
 from tests.told import AtOnce, Hub, Later, Note, Odd, Past, Reader, Told, other
 
 TELL = st.tuples(st.just("tell"), st.lists(st.integers(0, 3), min_size=1, max_size=4))
@@ -260,7 +260,7 @@ async def test_who_leaves_while_others_are_told_is_told_nothing() -> None:
 async def test_a_group_that_cannot_keep_up_says_so_to_its_subscribers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("subscriptions.hub.group.INBOX", 5)
+    monkeypatch.setattr("subscriptions.live.topic.INBOX", 5)
     hub = Hub(Later(), RingLimits(), Past())
     reader = hub.join(None)
     await hub.settle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from subscriptions.hub.ring import RingLimits
+from subscriptions.live.ring import RingLimits
 from tests.told import AtOnce, Hub, Past
 
 

@@ -18,8 +18,8 @@ from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError, ValidationFailed
-from projections.view import View
-from subscriptions.messages import Place
+from projections.kernel.view import View
+from subscriptions.live.messages import Place
 
 CATALOG, VIEWS = load_views(Settings())
 BY_NAME = {view.name: view for view in VIEWS}

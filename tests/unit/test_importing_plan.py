@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.importing.activity import Activity
-from api.importing.ids import LONGEST, command_id, stream_id
-from api.importing.plan import ProcessPlan
+from api.fleet.activity import Activity
+from api.fleet.ids import LONGEST, command_id, stream_id
+from api.fleet.plan import ProcessPlan
 from domain.kernel import Command, Scope
 from domain.kernel.fields import ID_PATTERN
 from domain.tasks.commands import CompleteTask, CreateTask, StartTask

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from api.importing.activity import to_activity
-from api.importing.cloudevents import read_cloudevents
-from api.importing.csv import read_csv
-from api.importing.files import kind_of, opened, read_log
-from api.importing.rows import Fields, Planned, Refused
-from api.importing.xes import CHUNK, read_xes
+from api.fleet.activity import to_activity
+from api.fleet.csv import read_csv
+from api.fleet.xes import CHUNK, read_xes
+from api.transfer.cloudevents import read_cloudevents
+from api.transfer.import_files import kind_of, opened, read_log
+from api.transfer.rows import Fields, Planned, Refused
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask

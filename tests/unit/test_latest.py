@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.watching.held import Changed, ChangeKind
-from projections.watching.latest import Latest
-from subscriptions.messages import Place
+from projections.live.latest import Latest
+from projections.live.result_set import Changed, ChangeKind
+from subscriptions.live.messages import Place
 
 PLACES = count(1)
 

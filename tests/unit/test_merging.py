@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.merging import (
+from projections.kernel.merging import (
     CounterShare,
     Rule,
     WrittenNumber,

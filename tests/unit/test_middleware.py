@@ -9,9 +9,9 @@ from graphql import GraphQLError
 
 from api.graphql.errors import failure
 from domain.agents.commands import RegisterAgent
+from domain.dispatch.middleware import correlated, logged, metered, trace, validated
 from domain.kernel import Envelope, InvariantViolated, Receipt
 from domain.kernel.errors import ContextFault, ValidationFailed
-from domain.kernel.middleware import correlated, logged, metered, trace, validated
 
 ENVELOPE = Envelope(RegisterAgent(name="x"))
 

@@ -9,8 +9,8 @@ import pytest
 
 from domain.kernel.errors import StaleRead
 from domain.kernel.obstacles import Obstacle
-from projections.standing import obstacle
-from subscriptions.consuming.standing import Standing
+from projections.querying.locator import obstacle
+from subscriptions.consumers.state import Standing
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 OWN, OTHER = "own.nerve", "other.nerve"

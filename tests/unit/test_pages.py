@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from domain.kernel import Commit
-from subscriptions import pages as module
-from subscriptions.pages import KEPT, PAGE, WINDOW, PageCursor, Pages
+from subscriptions.feed import pages as module
+from subscriptions.feed.pages import KEPT, PAGE, WINDOW, PageCursor, Pages
 
 HEAD = 40 * PAGE
 HOLE = 30 * PAGE + 5

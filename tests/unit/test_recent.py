@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-from projections.rows import Row
-from projections.watching.recent import Recent
+from projections.live.recent import Recent
+from projections.storage.rows import Row
 
 
 def row(name: str, position: int, tenant: str = "one") -> Row:

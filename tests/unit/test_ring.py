@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.tail import Reader, Ring
+from subscriptions.feed.tail import Reader, Ring
 
 
 class Numbered:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 
-from projections.row_fields import row_fields, unreadable_fields
+from projections.kernel.row_fields import row_fields, unreadable_fields
 from tests.notes import view
 
 

@@ -18,8 +18,8 @@ from api.graphql.schema import build_schema, print_api
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Json, Name, RecordedEvent
 from domain.kernel.errors import ConfigurationError, DeclarationError
-from projections.links import Link, ToMany, ToOne
-from projections.view import View, by_stream
+from projections.kernel.links import Link, ToMany, ToOne
+from projections.kernel.view import View, by_stream
 
 API = Path(__file__).parents[2] / "api"
 
@@ -306,7 +306,7 @@ def test_the_printed_schema_is_the_one_in_the_repository() -> None:
     )
 
 
-@pytest.mark.parametrize("module", ["projections.nowhere", "projections.view"])
+@pytest.mark.parametrize("module", ["projections.nowhere", "projections.kernel.view"])
 def test_a_module_that_holds_no_view_is_named(module: str) -> None:
     with pytest.raises(ConfigurationError, match=module):
         load_views(Settings(contexts=(module,)))

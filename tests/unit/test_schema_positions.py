@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from api.graphql.positions import PositionSeal
 from domain.kernel.errors import ValidationFailed
-from subscriptions.messages import Place
+from subscriptions.live.messages import Place
 
 SEAL = PositionSeal(bytes(range(32)))
 PLACES = st.builds(Place, st.integers(0, 2**63), st.integers(0, 0xFFFF))

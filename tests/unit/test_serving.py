@@ -9,11 +9,11 @@ import pytest
 
 from api.composition import load_views
 from api.settings import Settings
-from projections import agents, documents, tasks, workflows
+from projections.kernel.view import View, by_stream
 from projections.querying.filters import parse_filter
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.serving import MAX_WAYS, shape_of, unserved
-from projections.view import View, by_stream
+from projections.views import agents, documents, tasks, workflows
 from tests.notes import context
 
 

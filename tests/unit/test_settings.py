@@ -30,7 +30,10 @@ HAS_NO_VALUE = "has no value; give it one, or remove the line"
     ("text", "said"),
     [
         ("port: 1\n\thost: x\n", "nerve.yaml, line 2: a tab cannot indent a line; use spaces"),
-        ("contexts:\n\t- projections.tasks\n", "nerve.yaml, line 2: a tab cannot indent a line; use spaces"),
+        (
+            "contexts:\n\t- projections.views.tasks\n",
+            "nerve.yaml, line 2: a tab cannot indent a line; use spaces",
+        ),
         (
             "port: 1\n  host: x\n",
             "nerve.yaml, line 2: this is not YAML (mapping values are not allowed here); "

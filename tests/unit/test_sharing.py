@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.consuming.sharing import Seat, next_seat, seats
-from subscriptions.consuming.standing import Generation, Partition, PartitionStanding, Standing, State
+from subscriptions.consumers.assignment import Seat, next_seat, seats
+from subscriptions.consumers.state import Generation, Partition, PartitionStanding, Standing, State
 
 Held = tuple[str | None, str | None]
 """An owner and its code."""

@@ -20,7 +20,7 @@ from api.transports.sockets.life import Life
 from api.transports.sockets.operations import Live
 from api.transports.sockets.outbox import JOINED, Joint, Outbox
 from api.transports.sockets.turns import AT_ONCE, Turns
-from subscriptions.hub.sinks import Chunk
+from subscriptions.live.sinks import Chunk
 
 
 class Pipe(asyncio.Transport):

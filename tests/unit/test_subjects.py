@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.subjects.aggregate import Subject
-from domain.subjects.commands import EraseSubject
-from domain.subjects.events import SubjectErased
+from domain.builtin.subjects.aggregate import Subject
+from domain.builtin.subjects.commands import EraseSubject
+from domain.builtin.subjects.events import SubjectErased
 from tests.unit.scenario import given
 
 ERASE = EraseSubject(subject="person-1", reason="asked for it")

@@ -12,16 +12,16 @@ import pytest
 
 from api.encoding import encode
 from api.event_json import event_json
-from api.importing.cloudevents import read_cloudevents
-from api.importing.rows import Planned, Refused
+from api.transfer.cloudevents import read_cloudevents
+from api.transfer.rows import Planned, Refused
 from domain.kernel import Catalog, Event, RecordedEvent, Scope
 from domain.kernel.schemas import event_schema
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
-from eventstore.driver import CODEC
 from eventstore.integrity import schemas
 from eventstore.integrity.schemas import EventSchemas, Shape, write_schemas
 from eventstore.integrity.stored_forms import StoredForms
+from eventstore.mongo.driver import CODEC
 from tests import invoices
 from tests.invoices import DETAILS, InvoiceWritten, WriteInvoice
 from tests.poison import commits_of

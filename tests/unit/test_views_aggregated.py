@@ -16,7 +16,7 @@ from domain.kernel import RecordedEvent
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
 from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTask
 from domain.workflows.commands import CompleteStep, StartWorkflow
-from projections import meters, step_times, task_days
+from projections.views import meters, step_times, task_days
 from tests.unit.scenario import NOON
 from tests.unit.world import World, fold
 

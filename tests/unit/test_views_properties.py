@@ -15,8 +15,8 @@ from domain.agents.events import AgentState
 from domain.kernel import Command, RecordedEvent
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
-from projections import agents, step_times, task_days, tasks, workflows
-from projections.view import View
+from projections.kernel.view import View
+from projections.views import agents, step_times, task_days, tasks, workflows
 from tests.unit.world import World, fold, through_mongo
 
 VIEWS: list[View[Any]] = [agents.view, tasks.view, workflows.view, task_days.view, step_times.view]

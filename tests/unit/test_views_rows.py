@@ -13,8 +13,8 @@ from domain.kernel import Command
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
 from domain.tasks.events import Priority
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
-from projections import agents, tasks, workflows
-from projections.view import View
+from projections.kernel.view import View
+from projections.views import agents, tasks, workflows
 from tests.unit.scenario import NOON
 from tests.unit.world import World, fold
 

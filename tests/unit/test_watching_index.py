@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.live.index import FilterIndex
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, to_predicate
-from projections.watching.index import FilterIndex
 
 VALUES = st.sampled_from(["a", "b", None])
 CONDITIONS: st.SearchStrategy[Filter] = st.one_of(

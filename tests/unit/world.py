@@ -12,7 +12,7 @@ from bson.codec_options import CodecOptions
 
 from domain import agents, meters, tasks, workflows
 from domain.kernel import Aggregate, Catalog, Command, CommitInfo, Facts, InvariantViolated, RecordedEvent
-from projections.view import View
+from projections.kernel.view import View
 from tests.unit.scenario import NOON, UTC_CODEC, stored
 
 CATALOG = Catalog([agents.context, tasks.context, workflows.context, meters.context])

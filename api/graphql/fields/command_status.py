@@ -14,12 +14,12 @@ from api.graphql.declare import argument, declare, listed, output_field
 from api.graphql.fields.commands import receipt_row, receipt_type
 from api.graphql.fields.live import Messages
 from api.graphql.types import TypeMap
+from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.middleware import MAX_COMMAND_ID
 from domain.kernel.names import client_name
-from projections.watching.commands import CommandMessage, Projected
-from subscriptions.commands.hints import Accepted, Refused
-from subscriptions.commands.watch import Stored
+from projections.live.commands import CommandMessage, Projected
+from subscriptions.live.command_hints import Accepted, Refused
+from subscriptions.live.command_watch import Stored
 
 
 def command_field(types: TypeMap, messages: Messages) -> StrawberryField:

@@ -10,7 +10,7 @@ import strawberry
 from api.graphql.context import RequestContext
 from api.graphql.scalars import Position
 from domain.kernel import CommitInfo
-from subscriptions.messages import Place
+from subscriptions.live.messages import Place
 
 COMMIT = {
     "position": (Position, "The place in the log."),

@@ -13,8 +13,8 @@ from api.graphql.declare import argument, declare, listed, output_field
 from api.graphql.identity import past_row, row_key
 from api.graphql.types import TypeMap
 from domain.kernel.errors import ValidationFailed
+from projections.kernel.view import View
 from projections.querying.pages import Page, Side
-from projections.view import View
 
 DEFAULT_PAGE = 20
 

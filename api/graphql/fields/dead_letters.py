@@ -16,7 +16,7 @@ from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.names import client_name
 from projections.querying.dead_letters import cursor, id_of
-from subscriptions.messages import Place
+from subscriptions.live.messages import Place
 
 
 def dead_letter_fields(types: TypeMap, node: Any) -> tuple[StrawberryField, StrawberryField]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from api.graphql.context import RequestContext
 from domain.kernel import RecordedEvent
 from eventstore.reading.query import EventQuery
-from subscriptions.messages import Place
+from subscriptions.live.messages import Place
 
 
 class Window(NamedTuple):

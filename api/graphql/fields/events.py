@@ -25,8 +25,8 @@ from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
 from eventstore.reading.query import EventQuery
 from projections.querying.pages import Side
-from subscriptions.events import EventMessage, Happened
-from subscriptions.messages import Place
+from subscriptions.live.events import EventMessage, Happened
+from subscriptions.live.messages import Place
 
 _FILTER = {
     "streams": (list[strawberry.ID], "Of these entities."),

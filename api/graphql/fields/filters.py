@@ -18,9 +18,9 @@ from strawberry.types.field import StrawberryField
 from api.graphql.declare import declare, enumeration, input_field, listed, nest
 from api.graphql.scalars import Int64
 from api.graphql.types import TypeMap
+from projections.kernel.field_kinds import FieldKind, kinds
+from projections.kernel.view import View
 from projections.querying.filters import operators
-from projections.querying.kinds import FieldKind, kinds
-from projections.view import View
 
 _EQUALITY = {
     "eq": "Equal to this; null matches rows without a value.",

@@ -13,11 +13,11 @@ from api.graphql.context import Info, RequestContext
 from api.graphql.fields.connections import connection_value, page_size, past_connection
 from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from api.graphql.running.selections import Linked
+from projections.kernel.view import View
 from projections.querying.fields import Fields
 from projections.querying.pages import Page
 from projections.querying.related import Wanted
-from projections.rows import Row
-from projections.view import View
+from projections.storage.rows import Row
 
 
 class LinkedRow(Linked):

@@ -16,8 +16,8 @@ from api.graphql.fields.linked import LinkedRow, LinkedRows
 from api.graphql.types import TypeMap
 from domain.kernel.errors import DeclarationError
 from domain.kernel.names import client_name
-from projections.links import Link, ToMany, ToOne
-from projections.view import View
+from projections.kernel.links import Link, ToMany, ToOne
+from projections.kernel.view import View
 
 
 class Shape(NamedTuple):

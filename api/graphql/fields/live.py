@@ -17,11 +17,11 @@ from api.graphql.running.sharing import SharedSource
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.names import client_name
+from projections.kernel.view import View
+from projections.live.result_set import Changed, ChangeKind, Snapshot, Told
+from projections.live.watchers import News
 from projections.querying.filters import Filter
-from projections.view import View
-from projections.watching.held import Changed, ChangeKind, Snapshot, Told
-from projections.watching.watchers import News
-from subscriptions.messages import CaughtUp, Common, CursorExpired, Lagged
+from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged
 
 _AFTER = argument(
     "after",

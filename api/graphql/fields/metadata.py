@@ -18,10 +18,10 @@ from api.graphql.identity import AS_OF, row_key
 from api.graphql.running.selections import StoredItems
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
-from projections.projecting.parking import letter_id, parked_in
-from projections.rows import Row
-from projections.view import View
-from subscriptions.messages import Place
+from projections.folding.parking import letter_id, parked_in
+from projections.kernel.view import View
+from projections.storage.rows import Row
+from subscriptions.live.messages import Place
 
 META = "_meta"
 

@@ -14,8 +14,8 @@ from api.graphql.fields.events import event_row
 from api.graphql.identity import is_entity, past_row, read_id
 from domain.kernel.errors import OutsideLog
 from eventstore.reading.as_of import AsOf
-from projections.rows import Row
-from projections.view import View
+from projections.kernel.view import View
+from projections.storage.rows import Row
 
 
 def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:

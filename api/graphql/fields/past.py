@@ -21,9 +21,9 @@ from api.graphql.types import TypeMap
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import OptionalOf
 from domain.kernel.types.json_values import json_writer
+from projections.kernel.view import View
 from projections.past.changes import Change
 from projections.past.reader import PastView
-from projections.view import View
 
 
 def past_fields(

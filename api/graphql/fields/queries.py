@@ -26,9 +26,9 @@ from api.graphql.points import as_of_argument, position_of, same_position
 from api.graphql.scalars import Position
 from api.graphql.types import TypeMap
 from domain.kernel.names import client_name
+from projections.kernel.view import View
 from projections.past.reader import PastView
 from projections.querying.queries import ViewReader
-from projections.view import View
 
 ROW_ID = "The row's `id`; of a past state, the row as it was then."
 

@@ -18,7 +18,7 @@ from projections.rebuilding.comparison import Comparison, Verdict
 from projections.rebuilding.notes import Phase
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus, ViewStatus
-from subscriptions.consuming.standing import State
+from subscriptions.consumers.state import State
 
 LOOK = 1.0
 """Seconds between two looks for somebody who follows."""

@@ -19,8 +19,8 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_subfields
 
 from api.graphql.declare import ItemLookUp
+from projections.kernel.view import View
 from projections.querying.fields import Fields
-from projections.view import View
 
 KEPT = 100
 """What is kept of the selections below one field, which has as many as its conditions have values."""

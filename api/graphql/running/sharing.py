@@ -17,9 +17,9 @@ from graphql import (
     visit,
 )
 
-from subscriptions.hub.origins import Telling
-from subscriptions.hub.sinks import Sink, Subscription
-from subscriptions.messages import Common
+from subscriptions.live.messages import Common
+from subscriptions.live.ports import Telling
+from subscriptions.live.sinks import Sink, Subscription
 
 M = TypeVar("M")
 

@@ -18,7 +18,7 @@ from api.graphql.errors import failure
 from api.graphql.running.execution import CACHED_DOCUMENTS, Executor, Prepared, Refused, Stream
 from api.graphql.running.sharing import SharedSource, own_variable
 from eventstore.lru import Lru
-from subscriptions.hub.sinks import Chunk, Sink, Subscription
+from subscriptions.live.sinks import Chunk, Sink, Subscription
 
 logger = logging.getLogger(__name__)
 

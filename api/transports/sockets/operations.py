@@ -15,7 +15,7 @@ from api.graphql.running.execution import Executor, Prepared, Result
 from api.transports.requests import traced
 from api.transports.sockets.frames import encoded_id, message_frame, next_frame, next_frames
 from api.transports.sockets.outbox import Outbox
-from subscriptions.hub.sinks import Chunk, Subscription
+from subscriptions.live.sinks import Chunk, Subscription
 
 Ended = Callable[[str], None]
 """Told the id of an operation whose last message was written: the id is free again."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK
 from tests.bench.fanout.event import FIRST, POSITION
 from tests.bench.machine import STOP_GRACE, on_subject_core
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from api.servers.web import opened
 from api.settings import load_settings
 from api.transports.sockets.frames import text_frame
+from api.transports.web import opened
 from tests.bench.fanout.event import FIRST, OPERATION, event
 from tests.bench.fanout.serve import Served, asgi
 

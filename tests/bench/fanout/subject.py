@@ -14,13 +14,14 @@ import uvicorn
 from api import composition
 from api.composition import Nerve
 from api.ids import now
-from api.servers.web import opened
 from api.settings import load_settings
+from api.transports.web import opened
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, CommitInfo, RecordedEvent
-from domain.kernel.ports import NewCommit, NewEvent
+from domain.kernel.event import NewEvent
 from domain.tasks.events import TaskCompleted
 from eventstore.log import EventLog
-from subscriptions.feed import TOPIC
+from subscriptions.feed.feed import TOPIC
 from tests.bench.fanout.event import CATEGORY, FIRST, TYPE, event_id
 from tests.bench.fanout.serve import Served
 

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK, free_port
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK, free_port
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.deployments.clients import HOT_ROWS, ROWS, Facts, Follower, read, write
 from tests.faults.deployments.versions import BROKEN, CHANGED, FIRST, MODULE, NEW_FIELD, REFUSED, Version

@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from api.servers.embedded import LOOPBACK
+from api.devserver.embedded import LOOPBACK
 
 SEGMENT = 1_400
 """Bytes of a packet, as between machines: with those of loopback the kernel holds megabytes of a socket."""

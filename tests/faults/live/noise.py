@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from random import Random
 
-from api.servers.embedded import LOOPBACK
+from api.devserver.embedded import LOOPBACK
 
 FATES = {"passed on": 55, "lost": 15, "doubled": 15, "held back": 15}
 """Of a hundred messages."""

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from api.composition import Nerve, load_views, open_nerve
-from api.servers.child import Child
-from api.servers.embedded import LOOPBACK, free_port
+from api.devserver.child import Child
+from api.devserver.embedded import LOOPBACK, free_port
 from domain.kernel import Commit
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.live.audience import Audience

@@ -17,6 +17,7 @@ from random import Random
 from api.composition import open_nerve
 from api.settings import load_settings
 from domain.agents.commands import RegisterAgent
+from domain.dispatch import CommandBus
 from domain.documents.commands import (
     ArchiveDocument,
     CreateDocument,
@@ -24,7 +25,7 @@ from domain.documents.commands import (
     RenameDocument,
     RestoreDocument,
 )
-from domain.kernel import Command, CommandBus, Envelope, Receipt, Scope
+from domain.kernel import Command, Envelope, Receipt, Scope
 from domain.tasks.commands import CancelTask, CompleteTask, CreateTask, FailTask, StartTask
 from domain.tasks.events import Priority
 from tests.faults.journal import Journal

@@ -1,0 +1,58 @@
+"""Makes mongod processes members of one replica set: ``python -m api.devserver.replica_set HOST:PORT…``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+NAME = "nerve"
+START_DEADLINE = 60.0
+NOT_YET_INITIALIZED = 94
+"""MongoDB's error code of a member that has no replica set configuration."""
+
+
+def configure(client: MongoClient[dict[str, Any]], hosts: Sequence[str]) -> None:
+    """Make `hosts` the members of the set, through a direct connection to one of them.
+
+    Does nothing where they are the members already; a set under other addresses is moved to these.
+    """
+    members = [{"_id": place, "host": host} for place, host in enumerate(hosts)]
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as error:
+        if error.code != NOT_YET_INITIALIZED:
+            raise
+        client.admin.command("replSetInitiate", {"_id": NAME, "members": members})
+        return
+    if [member["host"] for member in config["members"]] != list(hosts):
+        changed = {**config, "members": members, "version": config["version"] + 1}
+        client.admin.command("replSetReconfig", changed, force=True)
+
+
+def main(hosts: Sequence[str]) -> int:
+    """Configure the set and wait until it has a primary; 0 when it has."""
+    deadline = time.monotonic() + START_DEADLINE
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        f"mongodb://{hosts[0]}/?directConnection=true", serverSelectionTimeoutMS=1000
+    )
+    with client:
+        while time.monotonic() < deadline:
+            try:
+                configure(client, hosts)
+                if client.admin.command("hello").get("primary"):
+                    print(f"the replica set {NAME} of {', '.join(hosts)} has a primary")
+                    return 0
+            except PyMongoError as error:
+                print(f"waiting for the replica set: {type(error).__name__}", file=sys.stderr)
+            time.sleep(0.5)
+    print(f"the replica set had no primary after {START_DEADLINE:.0f} seconds", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

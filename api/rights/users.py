@@ -1,0 +1,101 @@
+"""Making the MongoDB users that nerve runs as, with no more rights than it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import SecretStr
+from pymongo.uri_parser import parse_uri
+
+from api.composition import load_views
+from api.ids import now
+from api.rights.checks import needed_rights
+from api.rights.grants import APPLICATION, MAINTENANCE, Rights
+from api.settings import Settings
+from domain.kernel.errors import ConfigurationError
+from eventstore.mongo.driver import Database, open_client, refused_if_forbidden, unavailable_if_down
+from eventstore.mongo.indexes import Collections
+
+
+class User(NamedTuple):
+    """A user as the URL of a setting names it; `source` is the database that knows it."""
+
+    setting: str
+    name: str
+    password: str
+    source: str
+    role: str
+
+
+def user_of(setting: str, url: SecretStr | None, role: str) -> User:
+    """The user that a URL names. Raises ConfigurationError where it names none."""
+    try:
+        parsed = parse_uri(url.get_secret_value()) if url else {}
+    except Exception:
+        # The message may hold the URL, and with it the password.
+        raise ConfigurationError(f"{setting} is no MongoDB URL") from None
+    if not parsed.get("username") or not parsed.get("password"):
+        raise ConfigurationError(
+            f"{setting} must name the user to be made, and its password: mongodb://name:password@host:port/"
+        )
+    source = parsed["options"].get("authsource") or parsed["database"] or "admin"
+    return User(setting, parsed["username"], parsed["password"], source, role)
+
+
+async def secure(settings: Settings) -> Sequence[User]:
+    """Make the roles and the users of a log, or bring them up to date, and the log's indexes.
+
+    Raises ConfigurationError where a URL is missing or a user has not the rights to do it, Unavailable.
+    """
+    if settings.admin_url is None:
+        raise ConfigurationError("admin_url is not set: NERVE_ADMIN_URL names a user who may make users")
+    users = [user_of("mongo_url", settings.mongo_url, APPLICATION)]
+    if settings.maintenance_url is not None:
+        users.append(user_of("maintenance_url", settings.maintenance_url, MAINTENANCE))
+    _check_distinct([user_of("admin_url", settings.admin_url, "admin"), *users])
+    _, views = load_views(settings)
+    async with open_client(settings.admin_url.get_secret_value(), settings.mongo_driver) as client:
+        database = client[settings.database]
+        with refused_if_forbidden("admin_url"), unavailable_if_down():
+            await Collections.of(database).prepare(now())
+            await _make_roles(database, needed_rights(views))
+            for user in users:
+                await _make_user(client[user.source], user, settings.database)
+    return users
+
+
+def _check_distinct(users: Iterable[User]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for user in users:
+        other = seen.setdefault((user.source, user.name), user.setting)
+        if other != user.setting:
+            raise ConfigurationError(
+                f"{other} and {user.setting} name the same user; each needs one of its own"
+            )
+
+
+async def _make_roles(database: Database, granted: Mapping[str, Rights]) -> None:
+    for role, place in ((APPLICATION, 0), (MAINTENANCE, 1)):
+        privileges = [_privilege(database, name, actions[place]) for name, actions in granted.items()]
+        privileges.append(_privilege(database, "", ("listCollections",)))
+        known = await database.command({"rolesInfo": role})
+        command = "updateRole" if known["roles"] else "createRole"
+        await database.command({command: role, "privileges": privileges, "roles": []})
+
+
+def _privilege(database: Database, name: str, actions: Sequence[str]) -> Mapping[str, Any]:
+    return {"resource": {"db": database.name, "collection": name}, "actions": list(actions)}
+
+
+async def _make_user(source: Database, user: User, log: str) -> None:
+    """The user with this role alone, but for those that it has of nerve in other logs."""
+    found = (await source.command({"usersInfo": user.name}))["users"]
+    kept = [
+        role
+        for role in (found[0]["roles"] if found else ())
+        if role["role"] in (APPLICATION, MAINTENANCE) and role["db"] != log
+    ]
+    command = "updateUser" if found else "createUser"
+    roles = [*kept, {"role": user.role, "db": log}]
+    await source.command({command: user.name, "pwd": user.password, "roles": roles})

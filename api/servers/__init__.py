@@ -1,1 +1,0 @@
-"""The servers nerve brings along, and the processes it runs as."""

@@ -1,0 +1,182 @@
+"""Exported events, see `api.transfer.export_lines`, as the commits that they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+import orjson
+from pydantic import BaseModel, Field, ValidationError
+
+from api.transfer.rows import Refused, in_words
+from domain.dispatch.ports import NewCommit
+from domain.kernel import Catalog, Event, Identifier, Moment
+from domain.kernel.errors import UnfitValue, ValidationFailed
+from domain.kernel.event import NewEvent
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.json_reading import json_reader
+from eventstore.integrity.schemas import SchemasOfLog
+from eventstore.integrity.stored_forms import StoredForms
+
+Short = Field(min_length=1, max_length=500)
+
+
+class ExportedEvent(BaseModel):
+    """One line. The specification lets an event have other attributes too."""
+
+    specversion: Literal["1.0"]
+    id: str = Short
+    type: str = Short
+    subject: Identifier
+    time: Moment
+    recordedtime: Moment | None = None
+    firstrecordedtime: Moment | None = None
+    tenant: str = Short
+    category: str = Short
+    position: str = Field(pattern=r"^[1-9][0-9]{0,18}$")
+    eventindex: int = Field(ge=0)
+    eventcount: int = Field(ge=1)
+    streamversion: int = Field(ge=1)
+    revision: int = Field(ge=1)
+    command: str = Short
+    commandid: str = Short
+    correlationid: str
+    causationid: str | None = None
+    actor: str | None = None
+    origin: str | None = None
+    data: dict[str, Any]
+
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """What the events of one commit have in common."""
+        return (
+            self.position, self.tenant, self.subject, self.category, self.eventcount, self.command,
+            self.commandid, self.correlationid, self.causationid, self.actor, self.origin, self.time,
+            self.recordedtime, self.firstrecordedtime,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """A commit to restore; `line` is where it begins, `size` how many bytes its lines have."""
+
+    line: int
+    size: int
+    commit: NewCommit
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    size: int
+    attributes: ExportedEvent
+    event: NewEvent
+
+
+def begins_export(stream: BinaryIO) -> bool:
+    """Whether these are exported events rather than commands, by their first line."""
+    first = next((line for line in stream if line.strip()), b"")
+    try:
+        found = orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and {"position", "eventindex", "commandid"} <= found.keys()
+
+
+def read_commits(stream: BinaryIO, catalog: Catalog, of_log: SchemasOfLog) -> Iterator[Restorable | Refused]:
+    """The commits of a file, in its order. A wrong line is refused, and with it the commit that it is of.
+
+    `of_log` are the schemas that the log keeps, by which data of earlier revisions is read.
+    """
+    lines: list[_Line] = []
+    forms = StoredForms(catalog, of_log)
+    for number, text in enumerate(stream, 1):
+        if not text.strip():
+            continue
+        try:
+            line = _read(number, text, catalog, forms)
+            if line.attributes.eventindex == 0:
+                yield from _cut_off(lines)
+                lines = []
+            lines.append(line)
+            _check_place(lines)
+        except ValidationFailed as error:
+            yield Refused(number, str(error))
+            lines = []
+            continue
+        if len(lines) == line.attributes.eventcount:
+            yield Restorable(lines[0].number, sum(one.size for one in lines), _commit(lines))
+            lines = []
+    yield from _cut_off(lines)
+
+
+def _cut_off(lines: list[_Line]) -> Iterator[Refused]:
+    if lines:
+        count = lines[0].attributes.eventcount
+        yield Refused(
+            lines[0].number, f"begins a commit of {count} events, of which only {len(lines)} follow"
+        )
+
+
+def _read(number: int, text: bytes, catalog: Catalog, forms: StoredForms) -> _Line:
+    try:
+        attributes = ExportedEvent.model_validate(orjson.loads(text))
+        event = NewEvent(attributes.id, _event(attributes, catalog, forms))
+        return _Line(number, len(text), attributes, event)
+    except orjson.JSONDecodeError as error:
+        raise ValidationFailed(f"is not JSON: {error}") from None
+    except (ValidationError, UnfitValue) as error:
+        raise ValidationFailed(in_words(error)) from None
+    except ValueError as error:
+        raise ValidationFailed(str(error)) from None
+
+
+def _event(line: ExportedEvent, catalog: Catalog, forms: StoredForms) -> Event:
+    kind = catalog.events.get(line.type)
+    if kind is None:
+        raise ValidationFailed(f"no registered context knows the event type {line.type!a}")
+    if line.revision == kind.revision:
+        read = json_reader(record_type(kind))
+        return kind.model_validate(line.data if read is None else read(line.data))
+    data = forms.read(line.type, line.revision, line.data)
+    _, _, payload, unreadable = catalog.read(line.type, line.revision, data)
+    if payload is None:
+        assert unreadable is not None
+        raise ValidationFailed(f"{line.type} at revision {line.revision}: {unreadable.detail}")
+    return payload
+
+
+def _check_place(lines: list[_Line]) -> None:
+    """Raises ValidationFailed where the last line does not go on with the commit of those before it."""
+    first, last = lines[0].attributes, lines[-1].attributes
+    if last.eventindex != len(lines) - 1:
+        raise ValidationFailed(
+            f"is event {last.eventindex} of a commit, and event {len(lines) - 1} is missing"
+        )
+    if last.shared != first.shared:
+        raise ValidationFailed("does not belong to the commit that the line before it is of")
+    if last.streamversion != first.streamversion + last.eventindex:
+        raise ValidationFailed(f"has version {last.streamversion}, which does not follow the one before it")
+    if last.eventindex >= last.eventcount:
+        raise ValidationFailed(f"is event {last.eventindex} of a commit of {last.eventcount}")
+
+
+def _commit(lines: list[_Line]) -> NewCommit:
+    first = lines[0].attributes
+    return NewCommit(
+        tenant=first.tenant,
+        stream=first.subject,
+        category=first.category,
+        expected=first.streamversion - 1,
+        events=tuple(line.event for line in lines),
+        command_id=first.commandid,
+        command=first.command,
+        correlation=first.correlationid,
+        causation=first.causationid,
+        actor=first.actor,
+        source=first.origin,
+        at=first.recordedtime or first.time,
+        occurred=None if first.recordedtime is None else first.time,
+        recorded=first.firstrecordedtime,
+    )

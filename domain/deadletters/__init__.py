@@ -1,6 +1,0 @@
-"""Dead letters: events that a view could not fold, and the record of what was done about them."""
-
-from domain.deadletters.aggregate import DeadLetter
-from domain.kernel import Context
-
-context = Context("deadletters", DeadLetter)

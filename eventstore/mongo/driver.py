@@ -1,0 +1,273 @@
+"""The one module that knows which MongoDB driver is in use.
+
+motor is the default; pymongo's own asyncio client is its successor. The protocols below are the calls that
+both have alike, and all that nerve uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from datetime import UTC
+from inspect import iscoroutine
+from typing import Any, Literal, Protocol, Self, cast
+
+import pymongo
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne, UpdateOne, WriteConcern
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
+from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+
+from domain.kernel.errors import ConfigurationError, Unavailable
+from eventstore.mongo.cancellation import Heeding
+
+Driver = Literal["motor", "pymongo"]
+Document = dict[str, Any]
+Sort = Sequence[tuple[str, int]]
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
+
+CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+"""How BSON that nerve decodes itself becomes Python: as the client's own reads do."""
+
+DUPLICATE_KEY = 11_000
+UNAUTHORIZED = 13
+INDEX_NOT_FOUND = 27
+AUTHENTICATION_FAILED = 18
+"""MongoDB's error codes."""
+
+TIMEOUTS: Mapping[str, int] = {
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "heartbeatFrequencyMS": 2_000,
+    "socketTimeoutMS": 20_000,
+    "wTimeoutMS": 10_000,
+}
+"""What waits on a server that says nothing more ends after a heartbeat's interval and a connect's timeout."""
+
+OUTAGES = frozenset(
+    {
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        24,  # LockTimeout
+        43,  # CursorNotFound: the server that held it is gone
+        50,  # MaxTimeMSExpired
+        64,  # WriteConcernFailed
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        112,  # WriteConflict
+        133,  # FailedToSatisfyReadPreference
+        134,  # ReadConcernMajorityNotAvailableYet
+        175,  # QueryPlanKilled
+        189,  # PrimarySteppedDown
+        202,  # NetworkInterfaceExceededTimeLimit
+        262,  # ExceededTimeLimit
+        9001,  # SocketException
+        10058,  # LegacyNotPrimary
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11601,  # Interrupted
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+        14031,  # OutOfDiskSpace
+    }
+)
+"""The server's error codes that say nothing about the request: sent again later, it may be carried out."""
+
+ALL_AT_ONCE = 1_000_000
+"""Documents; of a batch, of which no more come than fit into one message."""
+
+SHORTEST_LIMIT = 0.001
+"""Seconds; to the driver 0 would be no limit at all."""
+
+
+class Cursor(Protocol):
+    """A query that runs when it is read."""
+
+    def sort(self, key_or_list: Sort) -> Self: ...
+    def limit(self, limit: int) -> Self: ...
+    def hint(self, index: str) -> Self: ...
+    def to_list(self, length: int | None) -> Awaitable[list[Document]]: ...
+    def __aiter__(self) -> AsyncIterator[Document]: ...
+
+
+class RawCursor(Protocol):
+    """A query whose answer comes as the server sends it: BSON documents one behind the other."""
+
+    def sort(self, key_or_list: Sort) -> Self: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Collection(Protocol):
+    """A collection; arguments mean what the driver's reference says."""
+
+    @property
+    def name(self) -> str: ...
+    def with_options(
+        self, *, codec_options: CodecOptions[Any] | None = ..., write_concern: WriteConcern | None = ...
+    ) -> Collection: ...
+    def find(self, filter: Mapping[str, Any] = ..., projection: Mapping[str, Any] | None = ...) -> Cursor: ...
+    async def find_one(
+        self,
+        filter: Mapping[str, Any],
+        projection: Mapping[str, Any] | None = ...,
+        *,
+        sort: Sort | None = ...,
+        hint: str | None = ...,
+    ) -> Document | None: ...
+    async def find_one_and_update(
+        self,
+        filter: Mapping[str, Any],
+        update: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        upsert: bool = ...,
+        return_document: bool = ...,
+    ) -> Document | None: ...
+    async def insert_one(self, document: Document) -> InsertOneResult: ...
+    async def insert_many(
+        self, documents: Sequence[Document] | Sequence[RawBSONDocument], ordered: bool = ...
+    ) -> InsertManyResult: ...
+    async def update_one(
+        self,
+        filter: Mapping[str, Any],
+        update: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        upsert: bool = ...,
+    ) -> UpdateResult: ...
+    async def update_many(
+        self, filter: Mapping[str, Any], update: Mapping[str, Any], upsert: bool = ...
+    ) -> UpdateResult: ...
+    async def bulk_write(self, requests: Sequence[Write], ordered: bool = ...) -> BulkWriteResult: ...
+    async def delete_one(self, filter: Mapping[str, Any]) -> DeleteResult: ...
+    async def delete_many(self, filter: Mapping[str, Any]) -> DeleteResult: ...
+    async def count_documents(self, filter: Mapping[str, Any], *, limit: int = ...) -> int: ...
+    async def create_index(
+        self,
+        keys: Sort,
+        *,
+        name: str = ...,
+        unique: bool = ...,
+        partialFilterExpression: Mapping[str, Any] = ...,
+    ) -> str: ...
+    async def create_indexes(self, indexes: Sequence[IndexModel]) -> list[str]: ...
+    async def drop_index(self, index_or_name: str) -> None: ...
+    async def index_information(self) -> Mapping[str, Any]: ...
+    def find_raw_batches(self, filter: Mapping[str, Any]) -> RawCursor: ...
+    async def drop(self) -> None: ...
+
+
+class Database(Protocol):
+    """A database of a client."""
+
+    @property
+    def name(self) -> str: ...
+    def __getitem__(self, name: str) -> Collection: ...
+    async def command(self, command: str | Mapping[str, Any]) -> Mapping[str, Any]: ...
+    async def list_collection_names(self) -> list[str]: ...
+
+
+class Client(Protocol):
+    """Connections to one deployment."""
+
+    def __getitem__(self, name: str) -> Database: ...
+    async def drop_database(self, name: str) -> None: ...
+
+
+@asynccontextmanager
+async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Client]:
+    """A client whose writes are majority-durable and whose reads see only what is; closed at the end.
+
+    The first call waits for the server, not this one. Raises ConfigurationError for what is no MongoDB URL.
+    """
+    make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
+    try:
+        client = make(
+            url,
+            w="majority",
+            journal=True,
+            readConcernLevel="majority",
+            # Also where the URL would have it otherwise: what a secondary shows may be long past.
+            readPreference="primary",
+            retryWrites=True,
+            tz_aware=True,
+            tzinfo=UTC,
+            **TIMEOUTS,
+        )
+    except (PyMongoError, ValueError):
+        # The driver's message may hold the URL, and with it the password.
+        raise ConfigurationError("the MongoDB URL is not one: expected mongodb://host:port/") from None
+    try:
+        lossy = driver == "pymongo" and sys.version_info < (3, 12)
+        yield cast(Client, Heeding(client) if lossy else client)
+    finally:
+        if driver == "motor":
+            # motor's close() waits for the server, and is no coroutine.
+            await asyncio.to_thread(client.close)
+        else:
+            await client.close()
+
+
+async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """All that the stages make of a collection."""
+    asked: Any = cast(Any, collection).aggregate(stages, batchSize=ALL_AT_ONCE)
+    cursor = await asked if iscoroutine(asked) else asked
+    found: list[Document] = await (Heeding(cursor) if isinstance(collection, Heeding) else cursor).to_list(
+        None
+    )
+    return found
+
+
+def time_limit(seconds: float) -> AbstractContextManager[None]:
+    """Within it each call ends after so many seconds, with all its retries, and at the server too."""
+    return pymongo.timeout(max(seconds, SHORTEST_LIMIT))
+
+
+@contextmanager
+def unavailable_if_down() -> Iterator[None]:
+    """Raises Unavailable where MongoDB cannot be reached or does not answer in time."""
+    try:
+        yield
+    except PyMongoError as error:
+        if not is_outage(error):
+            raise
+        raise Unavailable(f"MongoDB did not answer in time ({type(error).__name__}); try again") from error
+
+
+@contextmanager
+def refused_if_forbidden(setting: str) -> Iterator[None]:
+    """Raises ConfigurationError where MongoDB refuses the user of that setting, or what nerve needs to do.
+
+    The server's own message may hold data.
+    """
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == AUTHENTICATION_FAILED:
+            raise ConfigurationError(f"MongoDB refuses the user and password of {setting}") from None
+        if error.code != UNAUTHORIZED:
+            raise
+        raise ConfigurationError(
+            f"the MongoDB user of {setting} lacks rights that nerve needs, or the URL names none;"
+            " `nerve secure` makes users who have them"
+        ) from None
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """Whether the server or its majority was out of reach, rather than the request wrong."""
+    if isinstance(error, BulkWriteError):
+        # Where the primary stepped down while it waited for the majority, no connection failed.
+        details = error.details
+        return bool(details["writeConcernErrors"]) or any(
+            one["code"] in OUTAGES for one in details["writeErrors"]
+        )
+    down = isinstance(error, OperationFailure) and error.code in OUTAGES
+    return down or error.timeout or isinstance(error, (ConnectionFailure, WriteConcernError))

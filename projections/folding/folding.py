@@ -1,0 +1,265 @@
+"""Folding a batch of commits into rows, in memory. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from domain.kernel import Commit, RecordedEvent
+from domain.kernel.faults import FAULTS
+from eventstore.mongo.driver import Document
+from projections.folding.dead_letters import Letter
+from projections.folding.parking import (
+    UNSTORABLE,
+    EventName,
+    Parked,
+    alone,
+    encode,
+    failed,
+    parked_in,
+    row_ids,
+    unreadable,
+    unstorable,
+    wrong_row,
+)
+from projections.folding.row_codec import WrongRow, row_codec
+from projections.kernel.view import View
+from projections.storage.rows import Row, row_key
+from subscriptions.consumers.failures import Failure
+from subscriptions.live.messages import Place
+
+
+class Touch(NamedTuple):
+    """An event that touches a row. `place` numbers the rows that the event's commit touches in this view.
+
+    With a `failure` it is parked in a row of its own.
+    """
+
+    tenant: str
+    id: str
+    event: RecordedEvent
+    place: int
+    failure: Failure | None = None
+
+    def into(self, row: RowFold) -> bool:
+        """Fold the event into its row; whether that is to be written. Raises as `RowFold.take`."""
+        return row.take(self.id, self.event) if self.failure is None else row.park(self.event, self.failure)
+
+
+def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]]:
+    """What a batch does to which rows, by row key, each row's touches in order.
+
+    Raises Unavailable at an event that this process lacks the key for.
+    """
+    found: dict[str, list[Touch]] = {}
+    categories = view.categories
+    for commit in commits:
+        if commit.info is None or commit.info.category not in categories:
+            continue
+        places: dict[str, int] = {}
+        for event in commit.events:
+            tenant, ids, failure = event.commit.tenant, row_ids(view, event), None
+            if isinstance(ids, Failure):
+                failure = ids
+                tenant, own = alone(tenant, EventName(event.stream, event.version))
+                ids = (own,)
+            for row_id in ids:
+                key = row_key(tenant, row_id)
+                place = places.setdefault(key, len(places))
+                found.setdefault(key, []).append(Touch(tenant, row_id, event, place, failure))
+    return found
+
+
+class RowFold:
+    """One row while events are folded into it, with the subjects whose data they hold or held.
+
+    An event that cannot be folded is parked, and later ones of its stream wait behind it; `failures` tells
+    what was parked by this fold, and why. What is `dropped` is left out. With `careful` an event is
+    parked, too, that makes of the row what cannot be stored.
+    """
+
+    __slots__ = (
+        "_careful",
+        "_codec",
+        "_created",
+        "_dropped",
+        "_open",
+        "_parked",
+        "_row",
+        "_scrubbed",
+        "_subjects",
+        "_version",
+        "_view",
+        "failures",
+    )
+
+    def __init__(
+        self,
+        view: View[Any],
+        stored: Document | None,
+        dropped: Iterable[EventName] = (),
+        *,
+        careful: bool = False,
+    ) -> None:
+        self._view = view
+        self._careful = careful
+        known: Document = stored or {}
+        row: Any = view.row
+        self._codec = row_codec(row)
+        self._row = None if known.get("_gone", True) else self._codec.read(known)
+        self._created: int = known.get("_created", 0)
+        self._version: int | None = known.get("_version")
+        self._subjects: set[str] = set(known.get("_subjects", ()))
+        self._open: set[str] = set(known.get("_open", ()))
+        self._scrubbed: int = known.get("_scrubbed", 0)
+        self._parked = {parked.stream: parked for parked in parked_in(known)}
+        self._dropped = frozenset(dropped)
+        self.failures: list[tuple[RecordedEvent, Failure]] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether there ever was anything to be stored of the row."""
+        return self._created > 0
+
+    @property
+    def row(self) -> Row | None:
+        """The row's own fields as they are stored, None where it is gone."""
+        return None if self._row is None else self._codec.write(self._row)
+
+    def take(self, id: str, event: RecordedEvent) -> bool:
+        """Fold the event in; whether the row is to be written for it.
+
+        Raises Unavailable where this process lacks the key for it.
+        """
+        if event.stream in self._parked:
+            return False
+        if self._dropped and (event.stream, event.version) in self._dropped:
+            return self._advance(id, event)
+        if event.payload is None and (failure := unreadable(self._view, event)) is not None:
+            return self.park(event, failure)
+        before = self._row
+        try:
+            given = None if before is None else self._codec.copy(before)
+            returned = self._view.apply(id, given, event)
+            after = None if returned is None else self._codec.take(id, before, returned)
+        except WrongRow as error:
+            return self.park(event, wrong_row(self._view, error))
+        except FAULTS as error:
+            return self.park(event, failed(error))
+        if (
+            self._careful
+            and after is not None
+            and (failure := unstorable(self._codec.write(after))) is not None
+        ):
+            return self.park(event, failure)
+        self._row = after
+        changed = self._advance(id, event) or after is not before
+        if event.subjects or event.erased:
+            # Also what changes nothing is to be found, should it read otherwise once its subject is erased.
+            changed = self._concern(event) or changed
+        if changed:
+            self._created = self._created or event.position
+        return changed
+
+    def park(self, event: RecordedEvent, failure: Failure) -> bool:
+        """Let the event wait, and with it what follows in its stream. The row is to be written."""
+        self._parked[event.stream] = Parked(event.stream, event.version, event.position, event.place)
+        self.failures.append((event, failure))
+        # Once its subject is erased it reads otherwise, and may be folded then.
+        self._concern(event)
+        self._created = self._created or event.position
+        return True
+
+    def _advance(self, id: str, event: RecordedEvent) -> bool:
+        """Record the version of an event of the row's own stream, even if it left the fields alone.
+
+        So the row's version is the one to expect when a command is decided on the row. Return whether it is.
+        """
+        if event.stream != id or self._row is None:
+            return False
+        self._version = event.version
+        return True
+
+    def _concern(self, event: RecordedEvent) -> bool:
+        about, readable = {*event.subjects, *event.erased}, set(event.subjects)
+        known = about <= self._subjects and readable <= self._open
+        self._subjects |= about
+        self._open |= readable
+        return not known
+
+    def scrub(self, subjects: Collection[str], position: int) -> None:
+        """They are erased at `position`, and what was folded in holds nothing of them."""
+        self._open.difference_update(subjects)
+        self._scrubbed = position
+
+    def letters(self, key: str, row: str | None, tried: int = 0) -> list[Letter]:
+        """The failures in the row of that key: when each event was folded, or all of them at `tried`."""
+        return [Letter(key, row, event, failure, tried or event.position) for event, failure in self.failures]
+
+    def document(self, tenant: str, id: str, place: Place, generation: int) -> Document:
+        """The row as it is stored."""
+        document = {
+            **(self.row or {"id": id}),
+            "_id": row_key(tenant, id),
+            "_tenant": tenant,
+            "_gone": self._row is None,
+            "_position": place.position,
+            "_place": place.index,
+            "_created": self._created,
+            "_generation": generation,
+        }
+        if self._version is not None:
+            document["_version"] = self._version
+        if self._subjects:
+            document |= {"_subjects": sorted(self._subjects), "_open": sorted(self._open)}
+        if self._parked:
+            document["_parked"] = [parked._asdict() for parked in self._parked.values()]
+        return {**document, "_scrubbed": self._scrubbed} if self._scrubbed else document
+
+
+class Folded(NamedTuple):
+    """A row to be written, also as it is stored, and the letters of what was parked in it."""
+
+    document: Document
+    encoded: bytes
+    letters: Sequence[Letter]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Applies a view to one row at a time, for one generation of it."""
+
+    view: View[Any]
+    generation: int
+
+    def __call__(self, stored: Document | None, touched: Sequence[Touch]) -> Folded | None:
+        """The row to write; None where nothing changes.
+
+        What an older generation left behind counts as absent, and a newer one is left alone.
+        """
+        if stored is not None and stored["_generation"] > self.generation:
+            return None
+        if stored is not None and stored["_generation"] < self.generation:
+            stored = None
+        try:
+            return self._folded(stored, touched)
+        except UNSTORABLE:
+            # One of the events is to blame: which of them, costs an encoding each to tell.
+            return self._folded(stored, touched, careful=True)
+
+    def _folded(
+        self, stored: Document | None, touched: Sequence[Touch], *, careful: bool = False
+    ) -> Folded | None:
+        done = 0 if stored is None else stored["_position"]
+        fold = RowFold(self.view, stored, careful=careful)
+        last: Touch | None = None
+        for touch in touched:
+            if touch.event.position > done and touch.into(fold):
+                last = touch
+        if last is None:
+            return None
+        place = Place(last.event.position, last.place)
+        document = fold.document(last.tenant, last.id, place, self.generation)
+        letters = fold.letters(document["_id"], None if last.failure else last.id)
+        return Folded(document, encode(document), letters)

@@ -1,0 +1,103 @@
+"""What a view declares: one read collection, as a pure fold over events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from domain.kernel import Context, RecordedEvent
+from domain.kernel.errors import DeclarationError
+from domain.kernel.types.annotations import RecordOf, record_type
+from projections.kernel.links import Link
+from projections.kernel.view_checks import check_view
+
+R = TypeVar("R", bound=Mapping[str, Any])
+
+Key = Callable[[RecordedEvent], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class View(Generic[R]):
+    """One read collection.
+
+    `name` is the collection and the list query (``tasks``), `single` the query of one (``task``), both in
+    lower case with underscores; the GraphQL type is `single` in capitals (``TaskDay`` for ``task_day``).
+    `row` is a TypedDict whose fields are the type's fields; each has ``id``. `key` gives the ids of the rows
+    that an event touches, `apply` the row after it (None: the row is gone). Both are pure, and see the events
+    of `context` and of the contexts in `also`.
+    `filters` and `orders` name the row fields a query may filter and sort by, each with an index of its own.
+    `indexes` are those over several of them, ``-`` before one that descends: first what is asked for by
+    equality, then what is sorted by or asked for by a range. `search` names the fields whose words a query
+    may look for. `links` are the rows of other views that belong to a row. All of these may change without a
+    rebuild. `defaults` gives values with which fields are read that the rows lack, as a new field does until
+    they are rebuilt; without one it is refused until then. `description` is the type's text in the API.
+    Raises DeclarationError where these do not fit together.
+    """
+
+    name: str
+    single: str
+    context: Context
+    row: type[R]
+    key: Key
+    apply: Callable[[str, R | None, RecordedEvent], R | None]
+    filters: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    also: tuple[Context, ...] = field(default=(), kw_only=True)
+    indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
+    search: tuple[str, ...] = field(default=(), kw_only=True)
+    links: tuple[Link, ...] = field(default=(), kw_only=True)
+    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    description: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_view(self)
+        unknown = set(self.filters + self.orders) - set(self.row.__annotations__)
+        if unknown:
+            raise DeclarationError(
+                f"view {self.name!r} filters or orders by {sorted(unknown)}, which no row has"
+            )
+        indexed = {name.removeprefix("-") for index in self.indexes for name in index or ("",)}
+        unknown = indexed - {"id", *self.filters, *self.orders}
+        if unknown:
+            raise DeclarationError(
+                f"view {self.name!r} has indexes of {sorted(unknown)}, by which it neither filters nor orders"
+            )
+        unknown = set(self.search) - set(self.row.__annotations__)
+        if unknown:
+            raise DeclarationError(f"view {self.name!r} searches {sorted(unknown)}, which no row has")
+        unknown = set(self.defaults) - set(self.row.__annotations__)
+        if unknown:
+            raise DeclarationError(f"view {self.name!r} has defaults of {sorted(unknown)}, which no row has")
+        reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
+        if reserved:
+            raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")
+
+    @property
+    def record(self) -> RecordOf:
+        """The declared types of the row's fields. Raises DeclarationError for one that cannot be stored."""
+        row: Any = self.row
+        return record_type(row)
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """The categories whose events the fold sees."""
+        return frozenset(context.category for context in (self.context, *self.also))
+
+    @property
+    def type_name(self) -> str:
+        return _capitals(self.single)
+
+    @property
+    def list_type_name(self) -> str:
+        """What the GraphQL types about many rows begin with."""
+        return _capitals(self.name)
+
+
+def _capitals(name: str) -> str:
+    return "".join(word[0].upper() + word[1:] for word in name.split("_"))
+
+
+def by_stream(event: RecordedEvent) -> tuple[str, ...]:
+    """The usual key: the row has the id of the event's stream."""
+    return (event.stream,)

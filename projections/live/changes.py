@@ -1,0 +1,61 @@
+"""A view's changes as the source of a live tail: rows in the order of their last change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eventstore.mongo.driver import Collection, unavailable_if_down
+from projections.querying.locator import ViewStanding
+from projections.storage.rows import BY_CHANGE, Row
+from subscriptions.feed.tail import Tail
+
+
+class _ChangedRows:
+    """Reads, of all tenants, the rows whose last change lies between two positions.
+
+    A row that changes again while this is read has moved beyond the second one, where the next read finds it.
+    """
+
+    def __init__(self, standing: ViewStanding) -> None:
+        self._standing = standing
+
+    async def head(self) -> int:
+        return await self._standing.position()
+
+    def reader(self) -> _ChangedRows:
+        return self
+
+    def position(self, row: Row) -> int:
+        position: int = row["_position"]
+        return position
+
+    def erasure(self, rows: Sequence[Row]) -> int:
+        return max((row.get("_scrubbed", 0) for row in rows), default=0)
+
+    def edition(self) -> int:
+        return self._standing.edition
+
+    async def read(self, after: int, limit: int) -> tuple[Sequence[Row], int]:
+        stored, upto = await self._standing.reached()
+        if upto <= after:
+            return (), after
+        rows = await self._between(stored, after, upto, limit)
+        if len(rows) < limit:
+            return rows, upto
+        cut = self.position(rows[-1])
+        whole = [row for row in rows if self.position(row) < cut]
+        # More rows than asked for may have changed at one position; they stay together.
+        return (whole, cut - 1) if whole else (await self._between(stored, after, cut, 0), cut)
+
+    async def _between(self, stored: Collection, after: int, upto: int, limit: int) -> Sequence[Row]:
+        found = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
+        with unavailable_if_down():
+            rows = await found.limit(limit).to_list(None)
+        return self._standing.filled(stored, rows)
+
+
+class LiveChanges(Tail[Row]):
+    """The changes of one view, read once for all who watch it in this process."""
+
+    def __init__(self, standing: ViewStanding, poll_interval: float) -> None:
+        super().__init__(_ChangedRows(standing), standing.listen(), poll_interval)

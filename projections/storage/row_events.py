@@ -1,0 +1,104 @@
+"""The events that lead to rows: those of their streams, or a scan where a row is made of several streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from domain.kernel import RecordedEvent
+from domain.kernel.errors import TooComplex
+from eventstore.log import EventLog
+from eventstore.reading.query import EventQuery
+from projections.kernel.view import View, by_stream
+
+EVENTS_AT_ONCE = 1_000
+STREAMS_AT_ONCE = 100
+
+
+class Budget:
+    """How many events one question may read."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._left = most
+
+    def spend(self, count: int) -> None:
+        """Raises TooComplex where there is not so much left."""
+        self.require(count)
+        self._left -= count
+
+    def require(self, count: int) -> None:
+        """Raises TooComplex where `count` cannot be spent."""
+        if count > self._left:
+            raise TooComplex(
+                f"this takes more than {self.most} events of the log to answer; ask about another point in "
+                "time or about one row, or have max_past_events raised"
+            )
+
+
+class RowEvents:
+    """Reads the events that can touch rows of one view. Raises Unavailable where MongoDB does not answer."""
+
+    def __init__(self, view: View[Any], log: EventLog) -> None:
+        self._log = log
+        self._categories = view.categories
+        self._by_stream = view.key is by_stream
+
+    async def of(
+        self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget | None = None
+    ) -> AsyncGenerator[RecordedEvent, None]:
+        """All events up to a settled position that can touch these rows, in the order of the log for each.
+
+        Without `ids` they are those of every row.
+
+        Raises TooComplex where they are more than the budget allows, of a scan before anything is read.
+        """
+        async for page in self._pages(tenant, ids, upto, budget):
+            if budget is not None:
+                budget.spend(len(page))
+            for event in page:
+                yield event
+
+    def _pages(
+        self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget | None
+    ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+        if ids is None or not self._by_stream:
+            return self._scan(tenant, upto, budget)
+        return self._streams(tenant, ids, upto) if len(ids) > 1 else self._stream(tenant, ids[0], upto)
+
+    async def _streams(
+        self, tenant: str, ids: Sequence[str], upto: int
+    ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+        for start in range(0, len(ids), STREAMS_AT_ONCE):
+            some = ids[start : start + STREAMS_AT_ONCE]
+            query = EventQuery(streams=some, categories=self._categories)
+            page = await self._log.search(tenant, query, 0, EVENTS_AT_ONCE, before=upto + 1)
+            if len(page) < EVENTS_AT_ONCE:
+                yield page
+                continue
+            # No index has several streams in the order of the log: each page of them would sort them all.
+            for stream in some:
+                async for part in self._stream(tenant, stream, upto):
+                    yield part
+
+    async def _stream(
+        self, tenant: str, stream: str, upto: int
+    ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+        version, beyond = 0, False
+        while not beyond and (events := await self._log.stream(tenant, stream, version, EVENTS_AT_ONCE)):
+            version, beyond = events[-1].version, events[-1].position > upto
+            yield [event for event in events if event.position <= upto and self._is_seen(event)]
+
+    async def _scan(
+        self, tenant: str, upto: int, budget: Budget | None
+    ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+        query, position = EventQuery(categories=self._categories), 0
+        if budget is not None:
+            budget.require(await self._log.count(tenant, query, upto, budget.most + 1))
+        while events := await self._log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
+            yield events
+            position = events[-1].position
+
+    def _is_seen(self, event: RecordedEvent) -> bool:
+        """Whether the fold sees it: an id may be that of a stream of another context."""
+        return event.commit.category in self._categories

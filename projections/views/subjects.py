@@ -1,0 +1,40 @@
+"""The view `subjects`: who was erased, when and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from domain.builtin.subjects import context
+from domain.builtin.subjects.events import SubjectErased
+from domain.kernel import RecordedEvent
+from projections.kernel.view import View, by_stream
+
+
+class SubjectRow(TypedDict):
+    """A person whose personal data cannot be read any more. `subject` is the id that the data was about."""
+
+    id: str
+    subject: str
+    reason: str | None
+    erased_at: datetime
+
+
+def _apply(id: str, row: SubjectRow | None, event: RecordedEvent) -> SubjectRow | None:
+    payload = event.payload
+    if isinstance(payload, SubjectErased):
+        return SubjectRow(id=id, subject=payload.subject, reason=payload.reason, erased_at=event.time)
+    return row
+
+
+view = View(
+    name="subjects",
+    single="subject",
+    context=context,
+    row=SubjectRow,
+    key=by_stream,
+    apply=_apply,
+    filters=("subject", "erased_at"),
+    orders=("subject", "erased_at"),
+    description="A person whose personal data was erased: the record of it.",
+)

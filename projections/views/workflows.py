@@ -1,0 +1,119 @@
+"""The view `workflows`: each case with its steps and how far it has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from domain.kernel import Int32, RecordedEvent
+from domain.workflows import context
+from domain.workflows.events import (
+    WorkflowFailed,
+    WorkflowFinished,
+    WorkflowStarted,
+    WorkflowStatus,
+    WorkflowStepCompleted,
+)
+from projections.kernel.links import ToMany, ToOne
+from projections.kernel.view import View, by_stream
+
+
+class WorkflowStep(TypedDict):
+    """A step that was completed, by a task or by an agent without one."""
+
+    name: str
+    task_id: str | None
+    agent_id: str | None
+    completed_at: datetime
+
+
+class WorkflowRow(TypedDict):
+    """A workflow with its steps in the order in which they were reported.
+
+    `progress` goes from 0 to 1: 1 once finished, before that completed of planned steps, None without a plan.
+    `duration_seconds` is None while it runs, and where it would be negative.
+    """
+
+    id: str
+    name: str
+    status: WorkflowStatus
+    steps: list[WorkflowStep]
+    steps_completed: Int32
+    steps_planned: Int32 | None
+    progress: float | None
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    duration_seconds: float | None
+
+
+def _apply(id: str, row: WorkflowRow | None, event: RecordedEvent) -> WorkflowRow | None:
+    payload = event.payload
+    if isinstance(payload, WorkflowStarted):
+        return _started(id, payload)
+    if row is None:
+        return None
+    match payload:
+        case WorkflowStepCompleted():
+            return _step_completed(row, payload, event.time)
+        case WorkflowFinished():
+            return {**_over(row, WorkflowStatus.FINISHED, payload, event.time), "progress": 1.0}
+        case WorkflowFailed():
+            return {**_over(row, WorkflowStatus.FAILED, payload, event.time), "error": payload.error}
+        case _:
+            return row
+
+
+def _started(id: str, event: WorkflowStarted) -> WorkflowRow:
+    return WorkflowRow(
+        id=id,
+        name=event.name,
+        status=WorkflowStatus.RUNNING,
+        steps=[],
+        steps_completed=0,
+        steps_planned=event.planned_steps,
+        progress=_progress(0, event.planned_steps),
+        error=None,
+        started_at=event.started_at,
+        finished_at=None,
+        duration_seconds=None,
+    )
+
+
+def _step_completed(row: WorkflowRow, event: WorkflowStepCompleted, time: datetime) -> WorkflowRow:
+    step = WorkflowStep(name=event.name, task_id=event.task_id, agent_id=event.agent_id, completed_at=time)
+    return {
+        **row,
+        "steps": [*row["steps"], step],
+        "steps_completed": event.number,
+        "progress": _progress(event.number, row["steps_planned"]),
+    }
+
+
+def _progress(completed: int, planned: int | None) -> float | None:
+    return None if planned is None else min(1.0, completed / planned)
+
+
+def _over(
+    row: WorkflowRow, status: WorkflowStatus, event: WorkflowFinished | WorkflowFailed, time: datetime
+) -> WorkflowRow:
+    return {**row, "status": status, "finished_at": time, "duration_seconds": event.duration_seconds}
+
+
+view = View(
+    name="workflows",
+    single="workflow",
+    context=context,
+    row=WorkflowRow,
+    key=by_stream,
+    apply=_apply,
+    filters=("name", "status", "steps_completed", "started_at", "finished_at"),
+    orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),
+    indexes=(("status", "-started_at"),),
+    links=(
+        ToMany("tasks", "tasks", by="workflow_id"),
+        ToOne("steps.task", "tasks", by="task_id"),
+        ToOne("steps.agent", "agents", by="agent_id"),
+    ),
+    description="A case that advances step by step.",
+)

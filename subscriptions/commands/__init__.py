@@ -1,1 +1,0 @@
-"""What becomes of a command, for whoever watches it by its id."""

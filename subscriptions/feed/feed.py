@@ -1,0 +1,90 @@
+"""The feed: the log from any position on, first from MongoDB, then live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.kernel import Commit
+from eventstore.log import EventLog
+from eventstore.personal.erasure import erased_in
+from subscriptions.feed.pages import PAGE, PageCursor, Pages
+from subscriptions.feed.tail import Tail
+from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
+
+TOPIC = "log"
+"""What is announced under this topic is the log's highest position."""
+
+
+class _ReadOn:
+    """Reads whole pages, which it shares, up to where the log is known to have them."""
+
+    def __init__(self, log: _Log) -> None:
+        self._log = log
+        self._reader = log.log.reader()
+        self._cursor = PageCursor()
+
+    async def read(self, after: int, limit: int) -> tuple[Sequence[Commit], int]:
+        number, place = divmod(after, PAGE)
+        if after - place + PAGE <= self._log.known_head:
+            page = await self._log.pages.get(number, self._cursor, self._log.known_head)
+            if len(page) == PAGE:
+                return page[place:], page[-1].position
+        commits = await self._reader.read(after, limit)
+        return commits, commits[-1].position if commits else after
+
+
+class _Log:
+    """The log as the source of a tail. `known_head` is the highest position that was seen."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+        self.pages = Pages(log.reader().read)
+        self.known_head = 0
+
+    async def head(self) -> int:
+        head = await self.log.head()
+        self.known_head = max(head, self.known_head)
+        return head
+
+    def reader(self) -> _ReadOn:
+        return _ReadOn(self)
+
+    def position(self, commit: Commit) -> int:
+        return commit.position
+
+    def erasure(self, commits: Sequence[Commit]) -> int:
+        return max((commit.position for commit in commits if erased_in(commit)), default=0)
+
+    def edition(self) -> int:
+        """What was appended never changes."""
+        return 0
+
+
+class Feed(Tail[Commit]):
+    """The tail of `log`. `poll_interval` is in seconds: the latency at most while Redis is down."""
+
+    def __init__(self, log: EventLog, wakeups: Wakeups, poll_interval: float) -> None:
+        self.log = log
+        self._wakeups = wakeups
+        self._beats = False
+        self._pages = (source := _Log(log)).pages
+        super().__init__(source, wakeups.listen(TOPIC), poll_interval)
+
+    def beat(self) -> None:
+        """Look by itself from now on, whoever else does, and tell all processes how far the log is."""
+        self._beats = True
+
+    async def _rest(self, position: int) -> None:
+        if not self._beats:
+            await super()._rest(position)
+        else:
+            self._wakeups.beat(TOPIC, position)
+            await self._listener.wait(BEAT_EVERY * self._poll_interval, beyond=position)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._pages.forget()
+
+    def _end(self) -> None:
+        super()._end()
+        self._pages.close()
