@@ -8,19 +8,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from api.archiving import open_archive, open_archiver
+from api.contexts import load_contexts
 from api.graphql.context import Services
 from api.graphql.positions import PositionSeal
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
 from api.rights.checks import check_rights
 from api.settings import Settings, check_exposure
-from domain.builtin import deadletters
 from domain.dispatch import CommandBus
 from domain.dispatch.middleware import correlated, logged, metered, validated
 from domain.kernel import Catalog
@@ -35,7 +33,6 @@ from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
 from eventstore.personal.erasure import destroying
 from eventstore.personal.sealed_state import StateSeal
 from projections.kernel.view import View
-from projections.kernel.view_checks import check_row_id
 from projections.live.changes import LiveChanges
 from projections.live.commands import CommandStatus
 from projections.live.live import LiveView
@@ -89,35 +86,6 @@ class Nerve:
     metrics: Metrics
 
 
-_CHECKOUT = Path(__file__).parents[1]
-
-
-def load_views(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
-    """The views that the settings register, and the catalog of their contexts and of nerve's own.
-
-    Raises ConfigurationError for a module that cannot be imported or holds no `view`, DeclarationError where
-    two of them clash, or a row cannot be stored.
-    """
-    views = [_load_view(name) for name in settings.contexts]
-    for view in views:
-        check_row_id(view)
-    served = (context for view in views for context in (view.context, *view.also))
-    return Catalog(dict.fromkeys([*served, deadletters.context])), views
-
-
-def _load_view(module: str) -> View[Any]:
-    try:
-        found = getattr(import_module(module), "view", None)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"contexts: there is no module {error.name!r}; nerve looks in its checkout, {_CHECKOUT}, "
-            "in the folder where it is started and in those of PYTHONPATH; add one as in PYTHONPATH=/folder"
-        ) from None
-    if not isinstance(found, View):
-        raise ConfigurationError(f"contexts: the module {module!r} holds no `view`")
-    return found
-
-
 @asynccontextmanager
 async def open_nerve(
     settings: Settings, *, project: bool = False, short: bool = False, operate: bool = False
@@ -131,7 +99,7 @@ async def open_nerve(
     Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, the
     log ends too early, or the code cannot read it, Unavailable where MongoDB does not answer.
     """
-    catalog, views = load_views(settings)
+    catalog, views = load_contexts(settings)
     if settings.mongo_url is None or settings.redis_url is None:
         raise ConfigurationError(
             "mongo_url and redis_url are not set; `nerve dev` starts both servers itself"

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Access
 from api.access.origins import OriginPolicy
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.devserver.address import listen
 from api.graphql.context import RequestContext
 from api.graphql.running.execution import Executor, Prepared, Result
@@ -103,7 +103,7 @@ async def until(holds: Callable[[], object]) -> None:
 @asynccontextmanager
 async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
     """Serve sockets with these limits in the running loop."""
-    schema = build_schema(*load_views(Settings()))
+    schema = build_schema(*load_contexts(Settings()))
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()

@@ -9,7 +9,8 @@ import signal
 import uvloop
 
 from api.cli.terminal import errors
-from api.composition import load_views, open_nerve
+from api.composition import open_nerve
+from api.contexts import load_contexts
 from api.devserver.address import listen
 from api.devserver.folder import Instance, connected
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
@@ -22,7 +23,7 @@ def dev() -> None:
     settings = load_settings()
     check_exposure(settings)
     # The API and the worker load them as well, and would each print what is wrong with them.
-    load_views(settings)
+    load_contexts(settings)
 
     def ready(instance: Instance) -> None:
         errors.print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api.cli.terminal import errors, output
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import load_settings
 from eventstore.integrity.schemas import problems, write_schemas
@@ -16,14 +16,14 @@ app = typer.Typer(help="The GraphQL schema, and the schemas of the events.", no_
 @app.command("print")
 def print_schema() -> None:
     """Print the GraphQL schema."""
-    catalog, views = load_views(load_settings())
+    catalog, views = load_contexts(load_settings())
     typer.echo(print_api(catalog, views), nl=False)
 
 
 @app.command()
 def events() -> None:
     """Write the JSON Schema of each event beside its context; refuses what would not read stored events."""
-    catalog, _ = load_views(load_settings())
+    catalog, _ = load_contexts(load_settings())
     written = write_schemas(catalog)
     for path in written:
         output.print(str(path), highlight=False, markup=False, soft_wrap=True)
@@ -33,7 +33,7 @@ def events() -> None:
 @app.command()
 def check() -> None:
     """Check that the events still read all that their schemas allow. Exit code 1 where one does not."""
-    catalog, _ = load_views(load_settings())
+    catalog, _ = load_contexts(load_settings())
     found = problems(catalog)
     for problem in found:
         errors.print(problem, highlight=False, markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from api.archiving import open_archive
 from api.cli.terminal import errors, output
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.devserver.folder import connected
 from api.ids import now
 from api.settings import Settings, load_settings
@@ -70,7 +70,7 @@ def _seal(text: str) -> tuple[int, bytes]:
 async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes]) -> Report:
     if settings.mongo_url is None:
         raise ConfigurationError("mongo_url is not set")
-    catalog, _ = load_views(settings)
+    catalog, _ = load_contexts(settings)
     async with open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         collections = Collections.of(database)

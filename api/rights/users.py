@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import SecretStr
 from pymongo.uri_parser import parse_uri
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.ids import now
 from api.rights.checks import needed_rights
 from api.rights.grants import APPLICATION, MAINTENANCE, Rights
@@ -54,7 +54,7 @@ async def secure(settings: Settings) -> Sequence[User]:
     if settings.maintenance_url is not None:
         users.append(user_of("maintenance_url", settings.maintenance_url, MAINTENANCE))
     _check_distinct([user_of("admin_url", settings.admin_url, "admin"), *users])
-    _, views = load_views(settings)
+    _, views = load_contexts(settings)
     async with open_client(settings.admin_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from tests.served import Served
@@ -168,7 +168,7 @@ def test_c12_events_before_a_commit_are_those_before_all_of_it(
 
 
 def test_c12_all_connections_have_the_same_arguments() -> None:
-    schema = build_schema(*load_views(Settings()))
+    schema = build_schema(*load_contexts(Settings()))
     found = 0
     for declared in schema.type_map.values():
         if isinstance(declared, GraphQLObjectType | GraphQLInterfaceType):

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from api.composition import Nerve, load_views, open_nerve
+from api.composition import Nerve, open_nerve
+from api.contexts import load_contexts
 from api.devserver.child import Child
 from domain.kernel import Commit
 from projections.kernel.view import View
@@ -102,7 +103,7 @@ class ViewKills:
     ) -> None:
         self._deployment = Deployment(folder, partitions=partitions)
         self._settings = self._deployment.settings()
-        self.views: Sequence[View[Any]] = load_views(self._settings)[1]
+        self.views: Sequence[View[Any]] = load_contexts(self._settings)[1]
         where = (self._deployment.mongod.url, self._deployment.database)
         self.onlooker = Onlooker(*where, self.views, every)
         self._chance = Random(kills)

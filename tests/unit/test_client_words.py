@@ -10,7 +10,7 @@ from graphql import execute, parse, validate
 from pydantic import BaseModel, Field
 
 from api.access.callers import ANYONE
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.context import RequestContext, Services
 from api.graphql.errors import failure
 from api.graphql.fields.inputs import read_command
@@ -22,7 +22,7 @@ from domain.kernel import CreateCommand
 from domain.kernel.errors import ValidationFailed
 from tests.unit.test_absent_and_null import received
 
-SCHEMA = build_schema(*load_views(Settings()))
+SCHEMA = build_schema(*load_contexts(Settings()))
 CONTEXT = RequestContext(cast(Services, None), ANYONE, {})
 
 FOREIGN = re.compile(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "contexts.md").read_text()
 
 CHECK = """
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import load_settings
 from domain.kernel import Facts, InvariantViolated
@@ -23,7 +23,7 @@ from library.members import EndMembership, MemberRegistered, MembershipEnded
 from tests.unit.scenario import NOON
 from tests.unit.world import recorded, stream_info
 
-catalog, views = load_views(load_settings())
+catalog, views = load_contexts(load_settings())
 schema = print_api(catalog, views)
 assert "damaged: DamagedInput" in schema and "lent: Int!" in schema
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, create_model
 
 from api.cli import run
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.types import TypeMap
 from api.settings import Settings
 from domain.dispatch.deciding import check_prefix
@@ -262,7 +262,7 @@ def test_a_dataclass_has_only_the_description_that_is_written() -> None:
 
 def test_a_module_that_is_not_found_is_named_with_where_it_is_looked_for() -> None:
     with pytest.raises(ConfigurationError, match=r"no module 'nowhere_at_all'; .*checkout.*PYTHONPATH="):
-        load_views(Settings(contexts=("nowhere_at_all",)))
+        load_contexts(Settings(contexts=("nowhere_at_all",)))
 
 
 def test_an_id_of_another_kind_is_named_with_the_right_article() -> None:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, create_model
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, Event, Json, Upcaster
 from domain.kernel.errors import ConfigurationError, DeclarationError
@@ -28,7 +28,7 @@ from tests import letters
 from tests.strategies import stored_data
 from tests.unit.scenario import NOON, UTC_CODEC
 
-PRODUCT = load_views(Settings())[0]
+PRODUCT = load_contexts(Settings())[0]
 CATALOG = Catalog([*PRODUCT.contexts, letters.context])
 KEPT = kept_schemas(CATALOG)
 CHECKED = EventSchemas(CATALOG)

@@ -10,7 +10,7 @@ from graphql import GraphQLObjectType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.context import RequestContext
 from api.graphql.identity import RowPoint, id_look_up, past_row, read_id, refuse_past_id, row_point
 from api.graphql.positions import PositionSeal
@@ -21,7 +21,7 @@ from domain.kernel.errors import DeclarationError, ValidationFailed
 from projections.kernel.view import View
 from subscriptions.live.messages import Place
 
-CATALOG, VIEWS = load_views(Settings())
+CATALOG, VIEWS = load_contexts(Settings())
 BY_NAME = {view.name: view for view in VIEWS}
 SEAL = PositionSeal(bytes(range(32)))
 

@@ -12,13 +12,13 @@ from graphql import execute_subscription_event, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.running import execution
 from api.graphql.running.plans import plan
 from api.graphql.schema import build_schema
 from api.settings import Settings
 
-SCHEMA = build_schema(*load_views(Settings()))
+SCHEMA = build_schema(*load_contexts(Settings()))
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 TASK = {
     "id": "task-1",

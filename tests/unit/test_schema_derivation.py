@@ -13,7 +13,7 @@ import pytest
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, print_type
 from pydantic import BaseModel, Field
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.schema import build_schema, print_api
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Json, Name, RecordedEvent
@@ -301,7 +301,7 @@ def test_nothing_in_the_api_is_written_for_one_context() -> None:
 
 
 def test_the_printed_schema_is_the_one_in_the_repository() -> None:
-    assert (API / "schema.graphql").read_text() == print_api(*load_views(Settings())), (
+    assert (API / "schema.graphql").read_text() == print_api(*load_contexts(Settings())), (
         "the schema has changed: look at the difference, then run `nerve schema print > api/schema.graphql`"
     )
 
@@ -309,4 +309,4 @@ def test_the_printed_schema_is_the_one_in_the_repository() -> None:
 @pytest.mark.parametrize("module", ["projections.nowhere", "projections.kernel.view"])
 def test_a_module_that_holds_no_view_is_named(module: str) -> None:
     with pytest.raises(ConfigurationError, match=module):
-        load_views(Settings(contexts=(module,)))
+        load_contexts(Settings(contexts=(module,)))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.access.callers import ANYONE
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.graphql.context import RequestContext, Services
 from api.graphql.running import execution
 from api.graphql.running.execution import Executor, Refused
@@ -25,7 +25,7 @@ from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel.errors import NotFound
 
-SCHEMA = build_schema(*load_views(Settings()))
+SCHEMA = build_schema(*load_contexts(Settings()))
 LEAVES = find_leaves(SCHEMA)
 NOTHING = RequestContext(cast(Services, None), ANYONE, {})
 

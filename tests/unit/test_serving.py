@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from api.composition import load_views
+from api.contexts import load_contexts
 from api.settings import Settings
 from projections.kernel.view import View, by_stream
 from projections.querying.filters import parse_filter
@@ -115,7 +115,7 @@ def test_what_no_index_serves_and_what_would(query: tuple[Any, ...], says: str) 
     assert says in found
 
 
-ALL = load_views(Settings())[1]
+ALL = load_contexts(Settings())[1]
 
 
 @pytest.mark.parametrize("of", ALL, ids=lambda one: str(one.name))

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from api.composition import Nerve, load_views, open_nerve
+from api.composition import Nerve, open_nerve
+from api.contexts import load_contexts
 from api.devserver.child import Child
 from api.devserver.embedded import LOOPBACK, free_port
 from domain.kernel import Commit
@@ -240,7 +241,7 @@ class LiveResumes:
             head = await nerve.log.head()
             await asyncio.gather(*(one.wait_for(head, SETTLED) for one in nerve.readers.values()))
             log = await _everything(nerve, head)
-            views = [view for view in load_views(settings)[1] if view.single in SELECTIONS]
+            views = [view for view in load_contexts(settings)[1] if view.single in SELECTIONS]
             truth = Truth(log, views, nerve.services.seal)
         async with httpx.AsyncClient(base_url=self._url(self._ports[0]), timeout=SETTLED) as http:
             wishes = [watcher.told.wish for watcher in self._heard.watchers]
