@@ -18,9 +18,9 @@ from api.encoding import encode
 from api.event_json import event_json
 from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound, OutsideLog
+from eventstore.history.diff import Change, Operation
+from eventstore.history.versions import History
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.diff import Change, Operation
-from eventstore.reading.history import History
 from eventstore.reading.query import EventQuery
 from subscriptions.live.events import Happened
 from subscriptions.live.messages import CursorExpired, Lagged, Place

@@ -14,7 +14,7 @@ from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.segments import Segment, Unpacked, unpack
 from eventstore.lru import Lru
 from eventstore.mongo.driver import CODEC, Collection, Document, unavailable_if_down
-from eventstore.reading.raw import position_of, segment_of, stored_pages
+from eventstore.raw_documents import position_of, segment_of, stored_pages
 
 MEMORY = 64_000_000
 """Bytes of unpacked segments that a process keeps, those that were used last."""

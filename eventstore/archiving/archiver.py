@@ -15,7 +15,7 @@ from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.segments import Segment, pack
 from eventstore.mongo.driver import UNAUTHORIZED, Database, unavailable_if_down
-from eventstore.reading.raw import position_of, segment_of, stored_pages
+from eventstore.raw_documents import position_of, segment_of, stored_pages
 
 COMMITS = 10_000
 """Commits of one segment at most."""

@@ -16,7 +16,7 @@ from struct import unpack_from
 from domain.kernel.errors import SegmentUnreadable
 from eventstore.archiving.zstd import CompressionParameter, compress, decompress
 from eventstore.mongo.driver import Document
-from eventstore.reading.raw import position_of
+from eventstore.raw_documents import position_of
 
 OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 9, CompressionParameter.checksum_flag: 1}
 """Of the levels up to 22 one that is still far faster than the log is read."""

@@ -25,7 +25,7 @@ from eventstore.integrity.stream_versions import StreamVersions
 from eventstore.integrity.time_order import TimeOrder
 from eventstore.mongo.driver import CODEC, Document, unavailable_if_down
 from eventstore.mongo.indexes import HEAD_LAG, INDEXES, Collections, Index
-from eventstore.reading.raw import position_of, segment_of, stored_pages
+from eventstore.raw_documents import position_of, segment_of, stored_pages
 
 OPEN = 10_000
 """Positions below the head among which some may be open while writers are at work."""

@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from eventstore.commits import encode, placed
 from eventstore.integrity import blocks
 from eventstore.integrity.blocks import GENESIS, Digest, block_of, first_of, last_of
-from eventstore.reading.raw import position_of, segment_of, stored_pages
+from eventstore.raw_documents import position_of, segment_of, stored_pages
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from domain.kernel import Aggregate, Commit, Event, Facts
 from domain.kernel.errors import NotFound, OutsideLog, Unavailable, ValidationFailed
 from eventstore.commits import encode, placed
+from eventstore.history.diff import Change, Operation
+from eventstore.history.versions import History
 from eventstore.reading import as_of as points
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.diff import Change, Operation
-from eventstore.reading.history import History
 from tests.commits import commit
 from tests.contract.test_log_reader import leave_hole
 from tests.contract.test_log_search import examined
@@ -192,7 +192,7 @@ async def test_the_version_at_a_position_is_found_without_reading_the_stream(sto
 
 
 async def test_versions_are_one_for_each_commit_and_pages_of_them_join(store, monkeypatch):
-    monkeypatch.setattr("eventstore.reading.history.PAGE", 2)
+    monkeypatch.setattr("eventstore.history.versions.PAGE", 2)
     await store.log.append(commit("note-a", 0, Written(text="x"), Scored(by=1), Scored(by=2), actor="ann"))
     await store.log.append(commit("note-b", 0))
     await store.log.append(commit("note-a", 3, Scored(by=3)))

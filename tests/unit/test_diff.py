@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.reading.diff import Change, Operation, diff
-from eventstore.reading.state_json import state_json
+from eventstore.history.diff import Change, Operation, diff
+from eventstore.history.state_json import state_json
 
 ADD, REMOVE, REPLACE = Operation
 

@@ -27,7 +27,7 @@ from domain.documents.events import (
 )
 from domain.documents.merging import merged
 from domain.kernel import Command, Facts, InvariantViolated, NotFound
-from eventstore.reading.state_json import state_json
+from eventstore.history.state_json import state_json
 from tests.unit.scenario import NOON, given, stored
 
 ID, ANN = "document-1", "subject-ann"

@@ -19,7 +19,7 @@ from domain.documents.events import DocumentCreated, DocumentPatched, DocumentRe
 from domain.documents.json_patch import MAX_STEPS, apply_steps, read_steps
 from domain.documents.merging import INEXPRESSIBLE, is_same_json, merge_patch, merged
 from domain.kernel import Facts, InvariantViolated
-from eventstore.reading.diff import Operation, diff
+from eventstore.history.diff import Operation, diff
 from tests.unit.scenario import NOON, given, stored
 
 ID = "document-1"

@@ -20,9 +20,9 @@ from api.graphql.types import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
-from eventstore.reading.diff import Operation, diff_at
-from eventstore.reading.history import History, Version
-from eventstore.reading.state_json import state_json
+from eventstore.history.diff import Operation, diff_at
+from eventstore.history.state_json import state_json
+from eventstore.history.versions import History, Version
 
 _VERSION = {
     "version": (int, "The version that the entity came to."),

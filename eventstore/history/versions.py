@@ -11,10 +11,10 @@ from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.types.json_values import Rename
 from eventstore.aggregates.rebuilder import payloads
+from eventstore.history.diff import Change, diff
+from eventstore.history.state_json import state_json
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.diff import Change, diff
-from eventstore.reading.state_json import state_json
 from eventstore.reading.streams import PAGE
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
