@@ -17,7 +17,6 @@ from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
 from eventstore.commits import encode, first_receipt, to_receipt
 from eventstore.decoder import Decoder
-from eventstore.history.replay import Replay, bounds
 from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.mongo.indexes import Collections
@@ -28,6 +27,7 @@ from eventstore.reading.as_of import AsOf, Moments
 from eventstore.reading.moments import RecordTimes
 from eventstore.reading.query import EVERYTHING, EventQuery
 from eventstore.reading.reader import LogReader
+from eventstore.reading.replay import Replay, bounds
 from eventstore.reading.search import Search
 from eventstore.reading.streams import Streams
 from eventstore.reading.watermark import Watermark

@@ -9,7 +9,7 @@ from itertools import combinations, product
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from eventstore.history import replay as replays
+from eventstore.reading import replay as replays
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.query import EVERYTHING, EventQuery
 from tests.commits import commit
