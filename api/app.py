@@ -1,6 +1,6 @@
 """The ASGI application: GraphQL over HTTP, the console, health and metrics.
 
-A WebSocket is no part of it: its protocol is served beside it (see `api.transports.web`).
+A WebSocket is no part of it: its protocol is served beside it (see `api.server`).
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from api import console
 from api.access.admissions import Admissions
-from api.access.callers import OPEN, Access
+from api.access.callers import OPEN, Authenticator
 from api.access.origins import OriginPolicy
 from api.composition import Nerve, open_nerve
-from api.graphql.running.execution import Executor
-from api.graphql.running.persisted import PersistedDocuments, read_documents
-from api.graphql.running.subscribing import Subscriptions
+from api.graphql.execution.executor import Executor
+from api.graphql.execution.persisted import PersistedDocuments, read_documents
+from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
 from api.ids import now
 from api.settings import Settings
-from api.transports.guard import OriginGuard
+from api.transports.endpoint import Endpoint
 from api.transports.http import METHODS, serve_http
-from api.transports.reading import RequestLimits
-from api.transports.requests import Endpoint
-from api.transports.single import Reservations
-from api.transports.sockets.sockets import SocketLimits, Sockets
-from api.transports.streams import Streams
+from api.transports.origin_guard import OriginGuard
+from api.transports.request_reading import RequestLimits
+from api.transports.response_streams import ResponseStreams
+from api.transports.single_connection import Reservations
+from api.transports.sockets.registry import SocketLimits, SocketRegistry
 
 GRAPHQL = "/graphql"
 PAGES = ("/", "/graphiql", "/graphiql/")
 HEALTH = ("/healthz", "/readyz")
 
 
-def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = False) -> Starlette:
+def create_app(settings: Settings, access: Authenticator = OPEN, *, explain: bool = False) -> Starlette:
     """The application; it opens its nerve when the server starts it, and closes it at the end.
 
     `access` authenticates requests. With `explain` clients see internal errors: see `failure`.
@@ -56,12 +56,12 @@ def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = Fal
                 build_schema(nerve.catalog, nerve.views), _documents(settings), explain=explain
             )
             app.state.nerve = nerve
-            streams = Streams(
+            streams = ResponseStreams(
                 admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
             )
             endpoint = Endpoint(
                 executor,
-                Subscriptions(executor),
+                SubscriptionOpener(executor),
                 nerve.services,
                 streams,
                 Reservations(streams, settings.max_operations),
@@ -70,7 +70,7 @@ def create_app(settings: Settings, access: Access = OPEN, *, explain: bool = Fal
             )
             app.state.endpoint = endpoint
             paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
-            sockets = Sockets(endpoint, _limits(settings), paths, policy, nerve.metrics.socket_closed)
+            sockets = SocketRegistry(endpoint, _limits(settings), paths, policy, nerve.metrics.socket_closed)
             nerve.metrics.watch("socket", sockets)
             nerve.metrics.watch("stream", streams)
             app.state.sockets = sockets

@@ -13,8 +13,8 @@ from typing import Any
 
 from api.archiving import open_archive, open_archiver
 from api.contexts import load_contexts
-from api.graphql.context import Services
-from api.graphql.positions import PositionSeal
+from api.graphql.execution.request_context import Services
+from api.graphql.position_seal import PositionSeal
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
 from api.rights.checks import check_rights

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from api.access.callers import Caller, Ended
+from api.access.callers import AccessRevocation, Caller
 from domain.kernel import Scope
 from domain.kernel.errors import Forbidden, Unauthenticated
 from tests.served import Served, serve
@@ -26,7 +26,7 @@ class Tokens:
         self._callers: dict[str, Caller] = {}
         self._held_back: dict[str, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._end: Callable[[Ended], object] | None = None
+        self._end: Callable[[AccessRevocation], object] | None = None
         self.asked: list[str] = []
 
     def grant(self, token: str, caller: Caller) -> str:
@@ -39,7 +39,7 @@ class Tokens:
         waiting = self._held_back[token] = asyncio.Event()
         return lambda: self._run(waiting.set)
 
-    def end(self, ended: Ended) -> None:
+    def end(self, ended: AccessRevocation) -> None:
         """Access ends at once for those concerned."""
         self._run(lambda: self._end and self._end(ended))
 
@@ -55,7 +55,7 @@ class Tokens:
         return self._callers[token]
 
     @asynccontextmanager
-    async def following(self, end: Callable[[Ended], object]) -> AsyncIterator[None]:
+    async def following(self, end: Callable[[AccessRevocation], object]) -> AsyncIterator[None]:
         self._loop, self._end = asyncio.get_running_loop(), end
         yield
 

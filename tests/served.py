@@ -16,11 +16,11 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from api.access.callers import OPEN, Access
+from api.access.callers import OPEN, Authenticator
 from api.composition import open_nerve
 from api.devserver.address import listen
+from api.server import open_server
 from api.settings import Settings
-from api.transports.web import opened
 from tests.support import eventually
 
 PATIENCE = 30.0
@@ -129,7 +129,7 @@ class Client:
 class _Thread(threading.Thread):
     """Serves until it is stopped."""
 
-    def __init__(self, listener: socket, settings: Settings, worker: bool, access: Access) -> None:
+    def __init__(self, listener: socket, settings: Settings, worker: bool, access: Authenticator) -> None:
         super().__init__()
         self._parts = (listener, settings, worker, access)
         self._server: uvicorn.Server | None = None
@@ -145,16 +145,16 @@ class _Thread(threading.Thread):
         if self._server is not None:
             self._server.should_exit = True
 
-    async def _serve(self, listener: socket, settings: Settings, worker: bool, access: Access) -> None:
+    async def _serve(self, listener: socket, settings: Settings, worker: bool, access: Authenticator) -> None:
         async with AsyncExitStack() as stack:
             if worker:
                 await stack.enter_async_context(open_nerve(settings, project=True))
-            self._server = await stack.enter_async_context(opened(settings, access))
+            self._server = await stack.enter_async_context(open_server(settings, access))
             await self._server.serve(sockets=[listener])
 
 
 @contextmanager
-def serve(access: Access = OPEN, /, *, worker: bool = True, **settings: Any) -> Iterator[Served]:
+def serve(access: Authenticator = OPEN, /, *, worker: bool = True, **settings: Any) -> Iterator[Served]:
     """Serve the API with these settings as in production, and with a worker beside it or not."""
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]

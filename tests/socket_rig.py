@@ -13,19 +13,19 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from api.access.admissions import Admissions
-from api.access.callers import OPEN, Access
+from api.access.callers import OPEN, Authenticator
 from api.access.origins import OriginPolicy
 from api.contexts import load_contexts
 from api.devserver.address import listen
-from api.graphql.context import RequestContext
-from api.graphql.running.execution import Executor, Prepared, Result
-from api.graphql.running.subscribing import Subscriptions
+from api.graphql.execution.executor import Executor, PreparedOperation, Result
+from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.schema import build_schema
 from api.ids import now
 from api.settings import Settings
-from api.transports.requests import Endpoint
-from api.transports.sockets.protocol import protocol
-from api.transports.sockets.sockets import SocketLimits, Sockets
+from api.transports.endpoint import Endpoint
+from api.transports.sockets.protocol import socket_protocol
+from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
 
 PATIENCE = 10.0
@@ -56,12 +56,12 @@ class Stream:
         self.sink.deliver(Chunk(results))
 
 
-class Opened(Subscriptions):
+class Opened(SubscriptionOpener):
     """Keeps what is opened."""
 
     streams: list[Stream]
 
-    def open(self, prepared: Prepared, context: RequestContext, sink: Sink) -> Stream:
+    def open(self, prepared: PreparedOperation, context: RequestContext, sink: Sink) -> Stream:
         self.streams.append(Stream(sink))
         return self.streams[-1]
 
@@ -71,7 +71,7 @@ class Held(Executor):
 
     let: asyncio.Event
 
-    async def execute(self, prepared: Prepared, context: RequestContext) -> Result:
+    async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
         await self.let.wait()
         return await super().execute(prepared, context)
 
@@ -81,7 +81,7 @@ class Rig:
     """Served sockets, and what was opened over them."""
 
     port: int
-    sockets: Sockets
+    sockets: SocketRegistry
     streams: list[Stream]
     let: asyncio.Event
     closes: Counter[str] = field(default_factory=Counter)
@@ -101,7 +101,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
+async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
     """Serve sockets with these limits in the running loop."""
     schema = build_schema(*load_contexts(Settings()))
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
@@ -121,11 +121,13 @@ async def socket_rig(access: Access = OPEN, /, **limits: Any) -> AsyncIterator[R
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,
            "init_timeout": 10.0, "ping_interval": 30.0, **limits}
     )  # fmt: skip
-    sockets = Sockets(endpoint, chosen, ["/graphql"], OriginPolicy(), lambda code: closes.update([code]))
+    sockets = SocketRegistry(
+        endpoint, chosen, ["/graphql"], OriginPolicy(), lambda code: closes.update([code])
+    )
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         config = uvicorn.Config(
-            _nothing, lifespan="off", http="httptools", ws=protocol(sockets), log_config=None,
+            _nothing, lifespan="off", http="httptools", ws=socket_protocol(sockets), log_config=None,
             timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)

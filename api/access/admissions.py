@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 
-from api.access.callers import Access, Caller, Ended
+from api.access.callers import AccessRevocation, Authenticator, Caller
 from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
 
 OnEnd = Callable[[NerveError], None]
@@ -34,14 +34,14 @@ class Admission:
 class Admissions:
     """What is let in at one endpoint; each subject may have `most` connections open at a time."""
 
-    def __init__(self, access: Access, clock: Callable[[], datetime], most: int) -> None:
+    def __init__(self, access: Authenticator, clock: Callable[[], datetime], most: int) -> None:
         self._access = access
         self._clock = clock
         self._most = most
         self._open: set[Admission] = set()
         self._connections: Counter[str] = Counter()
         self._deciding = 0
-        self._meanwhile: list[Ended] = []
+        self._meanwhile: list[AccessRevocation] = []
 
     def admit(self, headers: Mapping[str, str]) -> Admission | Coroutine[None, None, Admission]:
         """Let in who sends these headers, until `release`; at once where that can be decided at once.
@@ -82,7 +82,7 @@ class Admissions:
             if not self._connections[subject]:
                 del self._connections[subject]
 
-    def end(self, ended: Ended) -> int:
+    def end(self, ended: AccessRevocation) -> int:
         """Access has ended for some callers: so do their connections. Returns how many."""
         if self._deciding:
             self._meanwhile.append(ended)
@@ -118,5 +118,5 @@ class Admissions:
         return True
 
 
-def _forbidden(ended: Ended) -> Forbidden:
+def _forbidden(ended: AccessRevocation) -> Forbidden:
     return Forbidden(f"access has ended: {ended.reason}")

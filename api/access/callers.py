@@ -30,7 +30,7 @@ ANYONE = Caller()
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AccessRevocation:
     """Access ended for all callers of whom all holds that is given; `reason` is told to them."""
 
     reason: str
@@ -49,7 +49,7 @@ class Ended:
         )
 
 
-class Access(Protocol):
+class Authenticator(Protocol):
     """Decides who comes in."""
 
     def admit(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
@@ -59,18 +59,18 @@ class Access(Protocol):
         An implementation may be a coroutine function; where it has to wait for nothing it need not be one.
         """
 
-    def following(self, end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
+    def following(self, end: Callable[[AccessRevocation], object]) -> AbstractAsyncContextManager[None]:
         """Entered for as long as the API serves: call `end`, in its loop, when access ends early."""
 
 
-class OpenAccess:
+class OpenAuthenticator:
     """Asks nobody who they are: everyone may do everything."""
 
     def admit(self, _headers: Mapping[str, str]) -> Caller:
         return ANYONE
 
-    def following(self, _end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
+    def following(self, _end: Callable[[AccessRevocation], object]) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
 
-OPEN = OpenAccess()
+OPEN = OpenAuthenticator()

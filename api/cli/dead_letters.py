@@ -12,7 +12,7 @@ from rich.table import Table
 from api.cli.events import print_line
 from api.cli.terminal import errors, output, running_nerve
 from api.composition import Nerve
-from api.graphql.fields.inputs import read_input
+from api.graphql.fields.command_inputs import read_input
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Scope
 from domain.kernel.errors import NotFound, StaleRead, ValidationFailed

@@ -8,6 +8,7 @@ import signal
 
 import uvloop
 
+from api import server
 from api.cli.terminal import errors
 from api.composition import open_nerve
 from api.contexts import load_contexts
@@ -15,7 +16,6 @@ from api.devserver.address import listen
 from api.devserver.folder import Instance, connected
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
 from api.settings import Settings, check_exposure, is_loopback, load_settings
-from api.transports import web
 
 
 def dev() -> None:
@@ -62,7 +62,7 @@ def _serve(*, explain: bool) -> None:
     settings = _settings()
     check_exposure(settings)
     with listen(settings.host, settings.port) as listener:
-        uvloop.run(web.serve(settings, listener, explain=explain and is_loopback(settings.host)))
+        uvloop.run(server.serve(settings, listener, explain=explain and is_loopback(settings.host)))
 
 
 def worker() -> None:

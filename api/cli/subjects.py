@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.cli.terminal import errors, output, running_nerve
-from api.graphql.fields.inputs import read_input
+from api.graphql.fields.command_inputs import read_input
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
 from domain.kernel.errors import StaleRead

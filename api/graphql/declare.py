@@ -144,12 +144,12 @@ def enumeration(name: str, values: Mapping[str, Any], description: str | None = 
     return strawberry.enum(make(name, values), description=description)
 
 
-def listed(shape: Any) -> Any:
+def list_of(shape: Any) -> Any:
     """A list of the type `shape`."""
     return types.GenericAlias(list, (shape,))
 
 
-def nest(declared: Any, field: StrawberryField) -> None:
+def add_field(declared: Any, field: StrawberryField) -> None:
     """Add a field to a declared type, such as one whose type leads back to the declared type."""
     declared.__strawberry_definition__.fields.append(field)
 

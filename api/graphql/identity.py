@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLID, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
 
-from api.graphql.context import RequestContext
 from api.graphql.declare import ItemLookUp
+from api.graphql.execution.request_context import RequestContext
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from projections.kernel.view import View
 from projections.storage.rows import Row
@@ -38,7 +38,7 @@ KEPT_INPUTS = 1_000
 """Input types whose fields with IDs are kept; there are some for each command."""
 
 
-class RowPoint(NamedTuple):
+class RowReference(NamedTuple):
     """The row that an id names: its key in its view, and the position it is as of; None is now."""
 
     key: str
@@ -124,12 +124,12 @@ def row_key(source: Mapping[str, Any], name: str = "id") -> Any:
     return source[KEY] if name == "id" and KEY in source else source.get(name)
 
 
-def row_point(view: View[Any], id: str, context: RequestContext) -> RowPoint:
+def row_reference(view: View[Any], id: str, context: RequestContext) -> RowReference:
     """The row of the view that a client names by its id, or by its plain key."""
-    return read_id(view, id, context) or RowPoint(id, None)
+    return read_id(view, id, context) or RowReference(id, None)
 
 
-def read_id(view: View[Any], id: str, context: RequestContext) -> RowPoint | None:
+def read_id(view: View[Any], id: str, context: RequestContext) -> RowReference | None:
     """The row that an id of the view names; None where the view gives no row such an id."""
     if is_entity(view):
         head, at, sealed = id.rpartition("@")
@@ -140,42 +140,42 @@ def read_id(view: View[Any], id: str, context: RequestContext) -> RowPoint | Non
         if not colon or name != view.type_name:
             return None
     if not at:
-        return RowPoint(key, None)
+        return RowReference(key, None)
     place = context.opened(sealed)
-    return None if place is None else RowPoint(key, place.position)
+    return None if place is None else RowReference(key, place.position)
 
 
 def present_key(view: View[Any], id: str, context: RequestContext, *path: str | int) -> str:
     """The key of the row that an id names. Raises ValidationFailed at `path` for the id of a past state."""
-    key, position = row_point(view, id, context)
+    key, position = row_reference(view, id, context)
     if position is not None:
-        raise past_id_refused(id, key, *path)
+        raise past_id_error(id, key, *path)
     return key
 
 
-def refuse_past_id(id: str, context: RequestContext, *path: str | int) -> None:
+def reject_past_id(id: str, context: RequestContext, *path: str | int) -> None:
     """Raise ValidationFailed at `path` where the text is the id of a past state of any row."""
     if "@" in id:
         before, colon, key = id.partition(":")
         if colon and context.opened(before.partition("@")[2]) is not None:
-            raise past_id_refused(id, key, *path)
+            raise past_id_error(id, key, *path)
         stream, _, sealed = id.rpartition("@")
         if context.opened(sealed) is not None:
-            raise past_id_refused(id, stream, *path)
+            raise past_id_error(id, stream, *path)
 
 
-def refuse_past_ids(declared: Any, value: Any, context: RequestContext, *path: str | int) -> None:
-    """As `refuse_past_id`, for all that is an ID in an input of this type."""
+def reject_past_ids(declared: Any, value: Any, context: RequestContext, *path: str | int) -> None:
+    """As `reject_past_id`, for all that is an ID in an input of this type."""
     if isinstance(value, str):
         if get_named_type(declared) is GraphQLID:
-            refuse_past_id(value, context, *path)
+            reject_past_id(value, context, *path)
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            refuse_past_ids(declared, item, context, *path, place)
+            reject_past_ids(declared, item, context, *path, place)
     elif isinstance(value, Mapping) and isinstance(named := get_named_type(declared), GraphQLInputObjectType):
         for name, inner in _fields_with_ids(named):
             if (item := value.get(name)) is not None:
-                refuse_past_ids(inner, item, context, *path, name)
+                reject_past_ids(inner, item, context, *path, name)
 
 
 @lru_cache(KEPT_INPUTS)
@@ -190,7 +190,7 @@ def _may_have_ids(declared: Any) -> bool:
     return named is GraphQLID or isinstance(named, GraphQLInputObjectType)
 
 
-def past_id_refused(id: str, key: str, *path: str | int) -> ValidationFailed:
+def past_id_error(id: str, key: str, *path: str | int) -> ValidationFailed:
     """The error for an id of the past where only the row itself can be meant."""
     return ValidationFailed(f"{id!r} is the id of a past state of {key!r}; give {key!r} instead", path)
 
@@ -230,5 +230,5 @@ def _operand(view: View[Any] | None, value: Any, context: RequestContext, path: 
         return value
     if view is not None:
         return present_key(view, value, context, *path)
-    refuse_past_id(value, context, *path)
+    reject_past_id(value, context, *path)
     return value

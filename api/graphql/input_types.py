@@ -10,7 +10,7 @@ import strawberry
 from pydantic import BaseModel
 from strawberry.types.field import StrawberryField
 
-from api.graphql.declare import declare, input_field, listed
+from api.graphql.declare import declare, input_field, list_of
 from api.graphql.scalars import INT, JSON
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import (
@@ -29,7 +29,7 @@ from domain.kernel.types.annotations import (
 )
 
 if TYPE_CHECKING:
-    from api.graphql.types import TypeMap
+    from api.graphql.type_map import TypeMap
 
 _EXPRESSED = (Kind.TEXT, Kind.BOOLEAN, Kind.INTEGER, Kind.NUMBER)
 """Kinds whose defaults the schema shows."""
@@ -63,9 +63,9 @@ class InputTypes:
             case OptionalOf(inner):
                 return self._of(inner, field) | None
             case ListOf(item, _):
-                return listed(self._item(item, field))
+                return list_of(self._item(item, field))
             case TupleOf(items) if len(set(items)) == 1:
-                return listed(self._item(items[0], field))
+                return list_of(self._item(items[0], field))
             case TupleOf() | MapOf():
                 return JSON
             case RecordOf():

@@ -12,21 +12,21 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, output_field, use_plain_values
 from api.graphql.fields.command_status import command_field
-from api.graphql.fields.commands import Projections, mutations
-from api.graphql.fields.dead_letters import dead_letter_fields
-from api.graphql.fields.events import event_fields, event_type
-from api.graphql.fields.filters import filter_input, order_input
-from api.graphql.fields.history import history_fields
-from api.graphql.fields.links import Shape, add_links
-from api.graphql.fields.live import Messages, subscriptions
-from api.graphql.fields.metadata import meta_field
-from api.graphql.fields.nodes import node
-from api.graphql.fields.past import past_fields
-from api.graphql.fields.queries import many, single
-from api.graphql.fields.rebuilding import rebuild_fields
+from api.graphql.fields.dead_letter_queries import dead_letter_fields
+from api.graphql.fields.entity_history import history_fields
+from api.graphql.fields.event_log import event_fields, event_type
+from api.graphql.fields.filter_inputs import filter_input, order_input
+from api.graphql.fields.link_fields import ViewTypes, add_links
+from api.graphql.fields.mutations import ContextViews, mutations
+from api.graphql.fields.node_query import node
+from api.graphql.fields.row_history import past_fields
+from api.graphql.fields.row_metadata import meta_field
+from api.graphql.fields.view_queries import many, single
+from api.graphql.fields.view_status import rebuild_fields
+from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
 from api.graphql.identity import check_ids, id_look_up, is_entity
 from api.graphql.scalars import SCALARS
-from api.graphql.types import TypeMap
+from api.graphql.type_map import TypeMap
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError
 from projections.kernel.view import View
@@ -54,7 +54,7 @@ class SchemaBuilder:
             "A row of a view, an event, or a dead letter.",
             is_interface=True,
         )
-        self._messages = Messages(self._types)
+        self._messages = MessageTypes(self._types)
 
     def build(self) -> GraphQLSchema:
         """The schema as graphql-core runs it; raises DeclarationError where names clash."""
@@ -67,7 +67,7 @@ class SchemaBuilder:
         for context in self._catalog.contexts:
             entity = self._entities.get(context.category)
             row = None if entity is None else rows[entity.name]
-            projections = Projections(context.category, entity, self._views)
+            projections = ContextViews(context.category, entity, self._views)
             for field in mutations(context, projections, row, self._types):
                 self._add("Mutation", field)
         query, subscription = event_fields(self._types, self._event(), self._messages)
@@ -96,10 +96,10 @@ class SchemaBuilder:
     def _event(self) -> Any:
         return event_type(self._types, self._messages, self._interface)
 
-    def _shape(self, view: View[Any], row: Any) -> Shape:
-        return Shape(view, row, filter_input(view, self._types), order_input(view, self._types))
+    def _shape(self, view: View[Any], row: Any) -> ViewTypes:
+        return ViewTypes(view, row, filter_input(view, self._types), order_input(view, self._types))
 
-    def _add_view(self, shape: Shape) -> None:
+    def _add_view(self, shape: ViewTypes) -> None:
         view, row, filters, orders = shape
         self._add("Query", single(view, row, self._types))
         self._add("Query", many(view, row, filters, orders, self._types))

@@ -10,10 +10,10 @@ from typing import Any
 
 from graphql import OperationType
 
-from api.graphql.context import RequestContext
-from api.graphql.errors import refusal
-from api.graphql.running.execution import Executor, Refused, Result
-from api.graphql.running.operation import read_operation
+from api.graphql.error_bodies import refused_result
+from api.graphql.execution.executor import Executor, OperationRefused, Result
+from api.graphql.execution.operation_request import read_operation
+from api.graphql.execution.request_context import RequestContext
 from domain.kernel.errors import ValidationFailed
 
 
@@ -28,7 +28,7 @@ async def _run(sent: Any, executor: Executor, context: RequestContext) -> Result
         if prepared.kind is OperationType.SUBSCRIPTION:
             raise ValidationFailed("a subscription is no part of a batch", ("query",))
     except ValidationFailed as error:
-        return refusal(error)
-    except Refused as refused:
+        return refused_result(error)
+    except OperationRefused as refused:
         return refused.result
     return await executor.execute(prepared, context)

@@ -16,17 +16,17 @@ from starlette.responses import Response
 
 from api.access.admissions import Admission
 from api.encoding import encode
-from api.graphql.context import RequestContext
-from api.graphql.errors import refusal
-from api.graphql.running.execution import Prepared, Refused, Result
-from api.graphql.running.operation import Operation
+from api.graphql.error_bodies import refused_result
+from api.graphql.execution.executor import OperationRefused, PreparedOperation, Result
+from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.request_context import RequestContext
 from api.transports.batches import run_batch
-from api.transports.bodies import Rejected
-from api.transports.media import GRAPHQL, JSON, SSE, Media, choose, types
-from api.transports.reading import read_request
-from api.transports.requests import Endpoint, traced
-from api.transports.single import Once, check_id, find_token
-from api.transports.streams import SoleSink, Stream, StreamResponse
+from api.transports.endpoint import Endpoint, traced
+from api.transports.request_bodies import HttpRejection
+from api.transports.request_reading import read_request
+from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
+from api.transports.response_streams import ResponseStream, SingleSubscriptionSink, StreamResponse
+from api.transports.single_connection import StreamOperation, check_id, find_token
 from domain.kernel.errors import (
     AlreadyExists,
     Forbidden,
@@ -57,17 +57,17 @@ async def serve_http(request: Request, endpoint: Endpoint) -> Response:
         return await _admit(request, endpoint, media)
     except ClientDisconnect:
         return Response(status_code=400)
-    except Rejected as rejected:
+    except HttpRejection as rejected:
         return _reject(rejected, media)
     except Unauthenticated as error:
-        return _reject(Rejected(401, error, **{"www-authenticate": "Bearer"}), media)
+        return _reject(HttpRejection(401, error, **{"www-authenticate": "Bearer"}), media)
     except tuple(STATUSES) as error:
-        return _reject(Rejected(STATUSES[type(error)], error), media)
-    except Refused as refused:
+        return _reject(HttpRejection(STATUSES[type(error)], error), media)
+    except OperationRefused as refused:
         return _respond(refused.result, media or JSON)
 
 
-async def _admit(request: Request, endpoint: Endpoint, media: Media | None) -> Response:
+async def _admit(request: Request, endpoint: Endpoint, media: ResponseFormat | None) -> Response:
     admitted = endpoint.admissions.admit(request.headers)
     admission = admitted if isinstance(admitted, Admission) else await admitted
     try:
@@ -77,14 +77,16 @@ async def _admit(request: Request, endpoint: Endpoint, media: Media | None) -> R
             endpoint.admissions.release(admission)
 
 
-async def _serve(request: Request, endpoint: Endpoint, media: Media | None, admission: Admission) -> Response:
+async def _serve(
+    request: Request, endpoint: Endpoint, media: ResponseFormat | None, admission: Admission
+) -> Response:
     reservations, token, caller = endpoint.reservations, find_token(request), admission.caller
     if request.method == "PUT":
         return Response(reservations.make(admission), 201, media_type="text/plain; charset=utf-8")
     if request.method == "DELETE":
         return _end(request, reservations.find(token or "", caller))
     if media is None:
-        raise Rejected(406, ValidationFailed(f"nerve answers in {types()}", ("accept",)))
+        raise HttpRejection(406, ValidationFailed(f"nerve answers in {types()}", ("accept",)))
     if token is not None and media is SSE and request.method == "GET":
         return reservations.open(token, caller)
     shared = None if token is None else reservations.find(token, caller)
@@ -99,12 +101,12 @@ async def _serve(request: Request, endpoint: Endpoint, media: Media | None, admi
 
 
 async def _operate(
-    operation: Operation,
+    operation: OperationRequest,
     request: Request,
     endpoint: Endpoint,
-    media: Media,
+    media: ResponseFormat,
     admission: Admission,
-    shared: Stream | None,
+    shared: ResponseStream | None,
 ) -> Response:
     prepared = endpoint.executor.prepare(operation)
     _check_method(request.method, prepared.kind)
@@ -121,23 +123,27 @@ async def _operate(
 def _check_method(method: str, kind: OperationType) -> None:
     if kind is OperationType.MUTATION and method != "POST":
         wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
-        raise Rejected(405, wrong, allow="POST")
+        raise HttpRejection(405, wrong, allow="POST")
     if kind is OperationType.SUBSCRIPTION and method == "HEAD":
         # Nobody would read what it tells, and it would never end.
-        raise Rejected(405, ValidationFailed("a subscription has no head", ("query",)), allow="GET, POST")
+        raise HttpRejection(
+            405, ValidationFailed("a subscription has no head", ("query",)), allow="GET, POST"
+        )
 
 
-def _begin(prepared: Prepared, context: RequestContext, endpoint: Endpoint, stream: Stream) -> Response:
+def _begin(
+    prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, stream: ResponseStream
+) -> Response:
     name = check_id(prepared.operation.stream_operation_id)
     sink = endpoint.reservations.begin(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
         stream.add(name, endpoint.subscriptions.open(prepared, context, sink))
     else:
-        stream.add(name, Once(partial(endpoint.executor.execute, prepared, context), sink))
+        stream.add(name, StreamOperation(partial(endpoint.executor.execute, prepared, context), sink))
     return Response(status_code=202)
 
 
-def _end(request: Request, stream: Stream) -> Response:
+def _end(request: Request, stream: ResponseStream) -> Response:
     name = check_id(request.query_params.get("operationId"))
     if subscription := stream.subscriptions.pop(name, None):
         subscription.close()
@@ -145,27 +151,27 @@ def _end(request: Request, stream: Stream) -> Response:
 
 
 def _stream(
-    prepared: Prepared, context: RequestContext, endpoint: Endpoint, admission: Admission
+    prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, admission: Admission
 ) -> Response:
     media = choose(context.headers.get("accept"), streams=True)
     if media is None:
         told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
-        raise Rejected(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
+        raise HttpRejection(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
     if media is SSE and (last := context.headers.get("last-event-id")):
         context = replace(context, resume_after=context.open(last, "lastEventId"))
     stream = endpoint.streams.make(media, admission)
-    stream.add("", endpoint.subscriptions.open(prepared, context, SoleSink(stream)))
+    stream.add("", endpoint.subscriptions.open(prepared, context, SingleSubscriptionSink(stream)))
     return StreamResponse(stream, partial(endpoint.streams.close, stream))
 
 
-def _respond(result: Result, media: Media) -> Response:
+def _respond(result: Result, media: ResponseFormat) -> Response:
     """What was refused is a client error only in the type that was made for it; see the specification."""
     status = 400 if media is GRAPHQL and "data" not in result else 200
     return Response(media.whole(encode(result)), status, media_type=media.content_type)
 
 
-def _reject(rejected: Rejected, media: Media | None) -> Response:
+def _reject(rejected: HttpRejection, media: ResponseFormat | None) -> Response:
     """In JSON also to a client that would have results streamed: there are none."""
     told = (JSON if media is None or media.streams else media).content_type
-    body = encode(refusal(rejected.error))
+    body = encode(refused_result(rejected.error))
     return Response(body, rejected.status, rejected.headers, media_type=told)

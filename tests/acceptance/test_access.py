@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.access.callers import Caller, Ended
+from api.access.callers import AccessRevocation, Caller
 from api.ids import now
 from domain.kernel import Scope
 from tests.access import Tokens, serve_with, somebody
@@ -111,7 +111,7 @@ async def test_an_open_socket_is_closed_when_access_ends_and_others_go_on(
     async with served.client(authorization=shown) as client, served.client(authorization=bob) as other:
         await listen(client)
         await listen(other)
-        tokens.end(Ended("locked out", **{clause: of_ada[clause]}))
+        tokens.end(AccessRevocation("locked out", **{clause: of_ada[clause]}))
         assert await client.closed() == (4403, "access has ended: locked out")
         await other.subscribe("2", CREATE % "for Bob")
         assert {(await other.receive())["type"] for _ in range(3)} == {"next", "complete"}
@@ -177,6 +177,6 @@ class TestWhileItIsDecided:
     async def test_an_end_counts(self, served: Served, tokens: Tokens, shown: str) -> None:
         async with served.socket() as client:
             await self.init(client, tokens, shown)
-            tokens.end(Ended("locked out", subject=self.ada.subject))
+            tokens.end(AccessRevocation("locked out", subject=self.ada.subject))
             self.go_on()
             assert await client.closed() == (4403, "access has ended: locked out")

@@ -12,7 +12,7 @@ import httpx
 import orjson
 import pytest
 
-from api.access.callers import Caller, Ended
+from api.access.callers import AccessRevocation, Caller
 from api.ids import now
 from domain.kernel import Scope
 from tests.access import Tokens, serve_with, somebody
@@ -136,7 +136,7 @@ def test_a_response_ends_when_access_does_and_others_go_on(
     with OPEN[kind](served, shown) as told, OPEN[kind](served, bob) as of_bob:
         next(told)
         next(of_bob)
-        tokens.end(Ended("locked out", subject=ada.subject))
+        tokens.end(AccessRevocation("locked out", subject=ada.subject))
         assert list(told) == last_words(kind, refused("FORBIDDEN", LOCKED_OUT))
         served.post({"query": CREATE}, authorization=bob)
         assert "'actor': 'bob'" in str(next(of_bob))
@@ -203,7 +203,7 @@ def test_what_ends_while_a_request_is_still_coming_counts(
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     eventually(lambda: ada.credential in tokens.asked)
-    tokens.end(Ended("locked out", subject=ada.subject))
+    tokens.end(AccessRevocation("locked out", subject=ada.subject))
     go_on.set()
     asking.join(10)
     [response] = responses

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from pymongo import MongoClient
 
-from api.transports.http_protocol import MAX_HEAD
+from api.transports.uvicorn_http import MAX_HEAD
 from tests.served import PATIENCE, Served, serve
 
 MUTATION = 'mutation { registerAgent(input: {name: "x"}) { receipt { version } } }'

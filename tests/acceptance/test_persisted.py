@@ -15,7 +15,7 @@ import orjson
 import pytest
 from pymongo import MongoClient
 
-from api.graphql.running.persisted import read_documents
+from api.graphql.execution.persisted import read_documents
 from api.settings import load_settings
 from domain.kernel.errors import ConfigurationError
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients

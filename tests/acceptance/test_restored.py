@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api.cli import main
 from api.cli.app import app
 from api.composition import open_nerve
-from api.graphql.positions import PositionSeal
+from api.graphql.position_seal import PositionSeal
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope

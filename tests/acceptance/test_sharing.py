@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from api.graphql.running.sharing import own_variable
+from api.graphql.execution.shared_sources import cursor_variable
 from tests.served import Served
 from tests.support import eventually
 
@@ -92,4 +92,4 @@ async def test_others_have_executions_of_their_own(served: Served) -> None:
 )
 def test_the_variable_that_says_only_where_to_begin(document: str, name: str | None, own: str | None) -> None:
     """What may be used for anything else keeps those apart who give it other values."""
-    assert own_variable(parse(document), name) == own
+    assert cursor_variable(parse(document), name) == own

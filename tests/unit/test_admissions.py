@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.access.admissions import Admission, Admissions
-from api.access.callers import Caller, Ended, OpenAccess
+from api.access.callers import AccessRevocation, Caller, OpenAuthenticator
 from domain.kernel import Scope
 from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
 
@@ -40,7 +40,7 @@ class Decider:
         await self.decide.wait()
         return self.caller
 
-    def following(self, _end: Callable[[Ended], object]) -> AbstractAsyncContextManager[None]:
+    def following(self, _end: Callable[[AccessRevocation], object]) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
 
@@ -65,16 +65,16 @@ def test_an_end_concerns_whom_all_that_is_given_is_true_of(caller: Caller, claus
         "credential": {caller.credential},
     }
     expected = all(value in have[name] for name, value in clauses.items())
-    assert Ended("", **clauses).concerns(caller) is expected
+    assert AccessRevocation("", **clauses).concerns(caller) is expected
 
 
 async def test_a_connection_is_told_once_that_access_has_ended() -> None:
     admissions, admission = await let_in(ADA)
     told: list[NerveError] = []
     admissions.hold(admission, told.append)
-    assert admissions.end(Ended("another's", subject="bob")) == 0
-    assert admissions.end(Ended("the key was revoked", credential="key-1")) == 1
-    assert admissions.end(Ended("all", tenant="acme")) == 0
+    assert admissions.end(AccessRevocation("another's", subject="bob")) == 0
+    assert admissions.end(AccessRevocation("the key was revoked", credential="key-1")) == 1
+    assert admissions.end(AccessRevocation("all", tenant="acme")) == 0
     assert [(type(error), str(error)) for error in told] == [
         (Forbidden, "access has ended: the key was revoked")
     ]
@@ -86,13 +86,13 @@ async def test_one_that_is_over_is_told_nothing() -> None:
     admissions.hold(admission, told.append)
     admissions.release(admission)
     admissions.release(admission)
-    assert admissions.end(Ended("all")) == 0
+    assert admissions.end(AccessRevocation("all")) == 0
     assert told == []
 
 
 async def test_what_ended_before_it_was_a_connection_keeps_it_from_being_one() -> None:
     admissions, admission = await let_in(ADA)
-    assert admissions.end(Ended("locked out", subject="ada")) == 0
+    assert admissions.end(AccessRevocation("locked out", subject="ada")) == 0
     with pytest.raises(Forbidden, match="locked out"):
         admissions.hold(admission, lambda _error: None)
 
@@ -102,8 +102,8 @@ async def test_what_ends_while_it_is_decided_counts() -> None:
     admissions = Admissions(decider, lambda: NOW, 10)
     deciding = asyncio.create_task(admit(admissions))
     await decider.asked.wait()
-    admissions.end(Ended("another's", subject="bob"))
-    admissions.end(Ended("locked out", role="editor"))
+    admissions.end(AccessRevocation("another's", subject="bob"))
+    admissions.end(AccessRevocation("locked out", role="editor"))
     later = asyncio.create_task(admit(admissions))
     decider.decide.set()
     with pytest.raises(Forbidden, match="locked out"):
@@ -130,11 +130,11 @@ async def test_a_subject_has_so_many_connections_at_a_time() -> None:
         admissions.hold(second, lambda _error: None)
     admissions.release(first)
     admissions.hold(second, lambda _error: None)
-    admissions.end(Ended("all"))
+    admissions.end(AccessRevocation("all"))
     admissions.hold(await admit(admissions), lambda _error: None)
 
 
 async def test_who_is_not_known_may_have_any_number() -> None:
-    admissions = Admissions(OpenAccess(), lambda: NOW, 1)
+    admissions = Admissions(OpenAuthenticator(), lambda: NOW, 1)
     for _ in range(3):
         admissions.hold(await admit(admissions), lambda _error: None)

@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 
 from api.access.callers import ANYONE
 from api.contexts import load_contexts
-from api.graphql.context import RequestContext, Services
-from api.graphql.errors import failure
-from api.graphql.fields.inputs import read_command
-from api.graphql.running.execution import Executor, Refused
-from api.graphql.running.operation import Operation
+from api.graphql.error_bodies import error_body
+from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.request_context import RequestContext, Services
+from api.graphql.fields.command_inputs import read_command
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel import CreateCommand
@@ -71,8 +71,8 @@ def test_c7_errors_about_variables_have_no_words_of_python(declared: str, value:
     kind = "mutation" if "receipt" in FIELDS[declared] else "query"
     executor = Executor(SCHEMA)
     text = f"{kind} ($v: {declared}) {{ {FIELDS[declared]} }}"
-    prepared = executor.prepare(Operation(query=text, variables={"v": value}))
-    with pytest.raises(Refused) as refused:
+    prepared = executor.prepare(OperationRequest(query=text, variables={"v": value}))
+    with pytest.raises(OperationRefused) as refused:
         executor.subscribe(prepared, CONTEXT)
     for error in refused.value.result["errors"]:
         assert error["extensions"]["code"] == "VALIDATION_FAILED"
@@ -91,8 +91,8 @@ def test_c7_errors_about_variables_have_no_words_of_python(declared: str, value:
     ],
 )
 def test_c7_errors_about_literals_have_no_words_of_python(document: str) -> None:
-    with pytest.raises(Refused) as refused:
-        Executor(SCHEMA).prepare(Operation(query=document))
+    with pytest.raises(OperationRefused) as refused:
+        Executor(SCHEMA).prepare(OperationRequest(query=document))
     for error in refused.value.result["errors"]:
         assert not FOREIGN.search(error["message"]), error["message"]
 
@@ -102,7 +102,7 @@ def test_c7_errors_about_arguments_have_no_words_of_python() -> None:
     document = parse('query ($id: ID = "x") { task(id: $id) { id } }')
     assert not validate(SCHEMA, document)
     outcome: Any = execute(SCHEMA, document, variable_values={"id": None})
-    (error,) = [failure(error) for error in outcome.errors]
+    (error,) = [error_body(error) for error in outcome.errors]
     assert error["extensions"] == {"code": "VALIDATION_FAILED"}
     assert not FOREIGN.search(error["message"]), error["message"]
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, field_validator
 from pydantic_core.core_schema import ErrorType
 from typing_extensions import TypedDict
 
-from api.graphql.fields.inputs import read_command
+from api.graphql.fields.command_inputs import read_command
 from api.graphql.schema import build_schema
 from domain.kernel import (
     Aggregate,
@@ -241,9 +241,9 @@ def test_c7_what_is_wrong_is_named_as_clients_know_it(literal: str, path: list[s
 def shown(error: ValidationFailed) -> list[str | int]:
     from graphql import GraphQLError
 
-    from api.graphql.errors import failure
+    from api.graphql.error_bodies import error_body
 
-    path: list[str | int] = failure(GraphQLError("x", original_error=error))["extensions"]["path"]
+    path: list[str | int] = error_body(GraphQLError("x", original_error=error))["extensions"]["path"]
     return path
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, create_model
 
 from api.cli import run
 from api.contexts import load_contexts
-from api.graphql.types import TypeMap
+from api.graphql.type_map import TypeMap
 from api.settings import Settings
 from domain.dispatch.deciding import check_prefix
 from domain.kernel import Catalog, Context, Event

@@ -13,9 +13,14 @@ from starlette.types import Message
 from api.access.admissions import Admission, Admissions
 from api.access.callers import ANYONE, OPEN
 from api.ids import now
-from api.transports.media import GRAPHQL, JSON, SSE, Media, choose
-from api.transports.single import Reservations
-from api.transports.streams import SoleSink, Stream, StreamResponse, Streams
+from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose
+from api.transports.response_streams import (
+    ResponseStream,
+    ResponseStreams,
+    SingleSubscriptionSink,
+    StreamResponse,
+)
+from api.transports.single_connection import Reservations
 from domain.kernel.errors import NotFound, RateLimited, Unavailable
 from subscriptions.live.sinks import Chunk
 
@@ -67,8 +72,8 @@ class Client:
 
 
 @asynccontextmanager
-async def responding() -> AsyncIterator[tuple[Stream, Client, Recorded, Streams]]:
-    streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
+async def responding() -> AsyncIterator[tuple[ResponseStream, Client, Recorded, ResponseStreams]]:
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     stream, client, subscription = streams.make(SSE, ADMISSION), Client(), Recorded()
     stream.add("", subscription)
     task = asyncio.create_task(
@@ -92,7 +97,7 @@ async def test_what_is_written_meanwhile_is_sent_at_once() -> None:
     async with responding() as (stream, client, _, _):
         client.reads.set()
         await until(lambda: client.taken == b":\n\n")
-        sink = SoleSink(stream)
+        sink = SingleSubscriptionSink(stream)
         sink.deliver(Chunk((b"1", b"2")))
         sink.deliver(Chunk((b"3",)))
         sink.end()
@@ -106,7 +111,7 @@ async def test_what_is_written_meanwhile_is_sent_at_once() -> None:
 async def test_a_subscription_waits_while_its_client_takes_nothing() -> None:
     async with responding() as (stream, client, subscription, _):
         await until(lambda: client.offered == 1)
-        sink = SoleSink(stream)
+        sink = SingleSubscriptionSink(stream)
         sink.deliver(Chunk((b"x" * LIMIT,)))
         assert subscription.asked == ["pause"]
         # One result may be on its way when it is paused; it is not lost, and not asked for again.
@@ -200,7 +205,7 @@ async def test_who_is_far_behind_leaves_room_for_others() -> None:
 
 
 async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
-    streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations, subscription = Reservations(streams, most=1, patience=0.01), Recorded()
     token = reservations.make(ADMISSION)
     stream = reservations.find(token, ANYONE)
@@ -212,7 +217,7 @@ async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
 
 
 async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
-    streams = Streams(ADMISSIONS, 60, LIMIT, most=1)
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations = Reservations(streams, most=1)
     stream = reservations.find(reservations.make(ADMISSION), ANYONE)
     reservations.begin(stream, "1")
@@ -240,5 +245,5 @@ async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
         ("text/event-stream, application/json;q=0.9", SSE),
     ],
 )
-def test_the_type_that_a_client_likes_best_is_chosen(accept: str, wanted: Media | None) -> None:
+def test_the_type_that_a_client_likes_best_is_chosen(accept: str, wanted: ResponseFormat | None) -> None:
     assert choose(accept, streams=False) is wanted

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.contexts import load_contexts
-from api.graphql.context import RequestContext
-from api.graphql.identity import RowPoint, id_look_up, past_row, read_id, refuse_past_id, row_point
-from api.graphql.positions import PositionSeal
+from api.graphql.execution.request_context import RequestContext
+from api.graphql.identity import RowReference, id_look_up, past_row, read_id, reject_past_id, row_reference
+from api.graphql.position_seal import PositionSeal
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel import Catalog
@@ -66,7 +66,7 @@ rows = st.tuples(streams | others, st.none() | st.integers(1, 9))
 def test_an_id_is_read_as_the_row_that_it_is_of(row: tuple[tuple[View[Any], str], int | None]) -> None:
     (view, key), position = row
     shown = id_of(view, key, position)
-    assert read_id(view, shown, CONTEXT) == row_point(view, shown, CONTEXT) == RowPoint(key, position)
+    assert read_id(view, shown, CONTEXT) == row_reference(view, shown, CONTEXT) == RowReference(key, position)
 
 
 @given(rows, rows)
@@ -86,7 +86,7 @@ def test_an_id_of_the_past_is_refused_where_only_the_row_can_be_meant(
     if position is None:
         return
     with pytest.raises(ValidationFailed, match="is the id of a past state of") as refused:
-        refuse_past_id(id_of(view, key, position), CONTEXT, "input", "id")
+        reject_past_id(id_of(view, key, position), CONTEXT, "input", "id")
     assert refused.value.path == ("input", "id")
     assert str(refused.value).endswith(f"give {key!r} instead")
 

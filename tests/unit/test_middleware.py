@@ -7,7 +7,7 @@ import logging
 import pytest
 from graphql import GraphQLError
 
-from api.graphql.errors import failure
+from api.graphql.error_bodies import error_body
 from domain.agents.commands import RegisterAgent
 from domain.dispatch.middleware import correlated, logged, metered, trace, validated
 from domain.kernel import Envelope, InvariantViolated, Receipt
@@ -104,7 +104,7 @@ async def test_a_fault_of_a_context_is_logged_with_its_traceback_once_and_withou
     assert record.levelname == "ERROR"
     assert record.message.startswith(f"RegisterAgent failed: {fault}\nTraceback")
     assert "in fail" in record.message
-    failure(GraphQLError("", original_error=fault))
+    error_body(GraphQLError("", original_error=fault))
     assert (caplog.text.count("Traceback"), caplog.text.count(str(fault))) == (1, 2)
     assert "a secret" not in caplog.text
 
@@ -112,5 +112,5 @@ async def test_a_fault_of_a_context_is_logged_with_its_traceback_once_and_withou
 async def test_a_fault_outside_of_a_command_is_logged_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    failure(GraphQLError("", original_error=ContextFault("Lab.evolve raised KeyError")))
+    error_body(GraphQLError("", original_error=ContextFault("Lab.evolve raised KeyError")))
     assert "Lab.evolve raised KeyError\nTraceback" in caplog.text

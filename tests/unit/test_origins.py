@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.access.origins import OriginPolicy, read_host, read_origin
 from api.settings import Settings
-from api.transports.guard import OriginGuard
+from api.transports.origin_guard import OriginGuard
 from domain.kernel.errors import Forbidden
 
 OWN = "127.0.0.1:8321"

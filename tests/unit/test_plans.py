@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.contexts import load_contexts
-from api.graphql.running import execution
-from api.graphql.running.plans import plan
+from api.graphql.execution import executor
+from api.graphql.execution.message_writers import compile_writer
 from api.graphql.schema import build_schema
 from api.settings import Settings
 
@@ -87,7 +87,7 @@ def test_a_plan_writes_what_graphql_core_does_or_leaves_it_to_it(
     task = {**TASK, **row}
     source = {"__typename": typename, **SOURCES[typename], "task": task, "tasks": [task, TASK], **odd}
     bound = bind(no=no)
-    planned, told = plan(bound, typename)(source), core(bound, source)
+    planned, told = compile_writer(bound, typename)(source), core(bound, source)
     if planned is not None:
         assert told.errors is None
         assert repr(planned) == repr(told.data)
@@ -96,7 +96,7 @@ def test_a_plan_writes_what_graphql_core_does_or_leaves_it_to_it(
 @pytest.mark.parametrize("typename", sorted(SOURCES))
 def test_what_is_as_it_should_be_is_planned(typename: str) -> None:
     source = {"__typename": typename, **SOURCES[typename]}
-    planned = plan(bind(), typename)(source)
+    planned = compile_writer(bind(), typename)(source)
     assert planned is not None
     assert list(planned["told"]) == list(core(bind(), source).data["told"])
 
@@ -104,8 +104,8 @@ def test_what_is_as_it_should_be_is_planned(typename: str) -> None:
 def test_what_follows_a_link_is_left_to_graphql_core() -> None:
     query = "subscription { tasks { ... on TaskChanged { rowId task { id agent { name } } } } }"
     source = {"__typename": "TaskChanged", **SOURCES["TaskChanged"]}
-    assert plan(bind(query), "TaskChanged")(source) is None
-    assert plan(bind(query), "CaughtUp")({"__typename": "CaughtUp"}) == {"tasks": {}}
+    assert compile_writer(bind(query), "TaskChanged")(source) is None
+    assert compile_writer(bind(query), "CaughtUp")({"__typename": "CaughtUp"}) == {"tasks": {}}
 
 
 async def test_a_planned_result_needs_no_execution(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +116,8 @@ async def test_a_planned_result_needs_no_execution(monkeypatch: pytest.MonkeyPat
         told.append(bound.root_value)
         return execute_subscription_event(bound)
 
-    monkeypatch.setattr(execution, "execute_subscription_event", note)
-    stream = execution.Stream(bind(), None)
+    monkeypatch.setattr(executor, "execute_subscription_event", note)
+    stream = executor.SubscriptionExecution(bind(), None)
     whole = {"__typename": "CaughtUp", "position": "p"}
     assert stream.result(whole) == {"data": {"told": {"__typename": "CaughtUp", "position": "p"}}}
     assert told == []

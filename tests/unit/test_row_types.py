@@ -14,7 +14,7 @@ from graphql import execute, parse, print_type
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.execution.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, Json, RecordedEvent
 from projections.kernel.view import View, by_stream

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from api.access.callers import ANYONE
 from api.contexts import load_contexts
-from api.graphql.context import RequestContext, Services
-from api.graphql.running import execution
-from api.graphql.running.execution import Executor, Refused
-from api.graphql.running.leaves import CheckedExecutor, LeafExecutor, find_leaves
-from api.graphql.running.operation import Operation, read_operation
+from api.graphql.execution import executor as executor_module
+from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.leaves import CheckedExecutor, LeafExecutor, find_leaves
+from api.graphql.execution.operation_request import OperationRequest, read_operation
+from api.graphql.execution.request_context import RequestContext, Services
 from api.graphql.schema import build_schema
 from api.settings import Settings
 from domain.kernel.errors import NotFound
@@ -98,7 +98,7 @@ def test_introspection_is_answered() -> None:
     assert "errors" not in short
 
 
-def operation(query: str, **parts: Any) -> Operation:
+def operation(query: str, **parts: Any) -> OperationRequest:
     return read_operation({"query": query, **parts})
 
 
@@ -111,7 +111,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         texts.append(text)
         return parse(text)
 
-    monkeypatch.setattr(execution, "parse", note)
+    monkeypatch.setattr(executor_module, "parse", note)
     return texts
 
 
@@ -123,7 +123,7 @@ def test_a_text_is_parsed_and_validated_once(parsed: list[str]) -> None:
 
 
 def test_the_texts_used_last_are_kept(monkeypatch: pytest.MonkeyPatch, parsed: list[str]) -> None:
-    monkeypatch.setattr(execution, "CACHED_DOCUMENTS", 2)
+    monkeypatch.setattr(executor_module, "CACHED_DOCUMENTS", 2)
     executor = Executor(SCHEMA)
     texts = [f"{{ a{n}: __typename }}" for n in range(3)]
     for n in (0, 1, 0, 2, 0, 1):
@@ -134,13 +134,13 @@ def test_the_texts_used_last_are_kept(monkeypatch: pytest.MonkeyPatch, parsed: l
 def test_an_invalid_text_is_not_kept(parsed: list[str]) -> None:
     executor = Executor(SCHEMA)
     for _ in range(2):
-        with pytest.raises(Refused):
+        with pytest.raises(OperationRefused):
             executor.prepare(operation("{ nope }"))
     assert len(parsed) == 2
 
 
 def test_a_very_long_text_is_run_and_not_kept(parsed: list[str]) -> None:
-    executor, text = Executor(SCHEMA), "{ __typename #" + "x" * execution.CACHED_LENGTH + "\n}"
+    executor, text = Executor(SCHEMA), "{ __typename #" + "x" * executor_module.CACHED_LENGTH + "\n}"
     for _ in range(2):
         executor.prepare(operation(text))
     assert len(parsed) == 2
@@ -170,7 +170,7 @@ async def test_a_subscription_that_fails_on_its_way_ends_with_the_error() -> Non
     with resolving("Subscription", "events", lambda *_, **__: messages(), "subscribe"):
         results = executor.subscribe(prepared, NOTHING).results()
         assert await anext(results) == {"data": {"events": {"__typename": "CaughtUp"}}}
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(OperationRefused) as refused:
             await anext(results)
     assert refused.value.result == {
         "errors": [{"message": "it is gone", "extensions": {"code": "NOT_FOUND"}}]

@@ -16,10 +16,10 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from api.transports.sockets.frames import PING, message_frame, next_frame, text_frame
-from api.transports.sockets.life import Life
-from api.transports.sockets.operations import Live
-from api.transports.sockets.outbox import JOINED, Joint, Outbox
-from api.transports.sockets.turns import AT_ONCE, Turns
+from api.transports.sockets.limiter import MAX_RUNNING, Limiter
+from api.transports.sockets.liveness import Liveness
+from api.transports.sockets.outbox import COALESCED_BYTES, Outbox, WriteCoalescer
+from api.transports.sockets.socket_operations import SocketSubscription
 from subscriptions.live.sinks import Chunk
 
 
@@ -58,7 +58,7 @@ class Pipe(asyncio.Transport):
 
 def outboxes(*pipes: Pipe, limit: int = 1_000_000) -> list[Outbox]:
     """Those of one loop."""
-    joint = Joint(asyncio.get_running_loop())
+    joint = WriteCoalescer(asyncio.get_running_loop())
     for pipe in pipes:
         pipe.outbox = Outbox(pipe, joint, limit)
     return [pipe.outbox for pipe in pipes if pipe.outbox]
@@ -94,9 +94,13 @@ async def test_much_does_not_wait_for_the_end_of_the_iteration() -> None:
     pipe = Pipe()
     [outbox] = outboxes(pipe)
     for _ in range(6):
-        outbox.write(b"x" * (JOINED - 1))
-        assert outbox.outstanding < JOINED
-    assert [len(piece) for piece in pipe.written] == [JOINED - 1, 2 * (JOINED - 1), 2 * (JOINED - 1)]
+        outbox.write(b"x" * (COALESCED_BYTES - 1))
+        assert outbox.outstanding < COALESCED_BYTES
+    assert [len(piece) for piece in pipe.written] == [
+        COALESCED_BYTES - 1,
+        2 * (COALESCED_BYTES - 1),
+        2 * (COALESCED_BYTES - 1),
+    ]
 
 
 async def test_nothing_goes_out_of_a_sealed_outbox_but_what_was_in_it() -> None:
@@ -160,7 +164,7 @@ async def test_what_a_slow_client_is_sent_is_whole_and_its_producers_are_paused(
             piece = bytes([number]) * size
             given += piece
             outbox.write(piece)
-        assert outbox.outstanding <= limit + JOINED + 2 * 60_000
+        assert outbox.outstanding <= limit + COALESCED_BYTES + 2 * 60_000
     while outbox.outstanding:
         await asyncio.sleep(0)
         pipe.let(100_000)
@@ -184,7 +188,7 @@ async def test_what_a_slow_client_is_sent_is_whole_and_its_producers_are_paused(
 def test_signs_of_life_are_what_is_heard_and_what_is_taken_of_a_backlog(
     looks: Sequence[tuple[bool, int]], over: bool
 ) -> None:
-    life = Life()
+    life = Liveness()
     for seen, stuck in looks:
         life.seen = life.seen or seen
         last = life.over(stuck)
@@ -203,7 +207,7 @@ class Job:
     st.lists(st.sampled_from(["add", "done", "drop", "hold", "release"]), max_size=200), st.integers(0, 50)
 )
 def test_turns_start_each_once_in_order_and_never_too_many(moves: list[str], first: int) -> None:
-    turns, started, added, gone = Turns(), list[Job](), list[Job](), set[Job]()
+    turns, started, added, gone = Limiter(), list[Job](), list[Job](), set[Job]()
     held = False
     for move in ["add"] * first + moves:
         before = list(started) if held and move != "release" else None
@@ -223,10 +227,10 @@ def test_turns_start_each_once_in_order_and_never_too_many(moves: list[str], fir
             turns.remove(found[0])
         running = [job for job in started if job not in gone]
         waiting = [job for job in added if job not in gone and job not in started]
-        assert len(running) <= AT_ONCE
+        assert len(running) <= MAX_RUNNING
         assert before is None or started == before
         assert started == [job for job in added if job in started]
-        assert held or not waiting or len(running) == AT_ONCE
+        assert held or not waiting or len(running) == MAX_RUNNING
 
 
 SIZES = (0, 1, 50, 75, 80, 126, 1_000, 65_450, 65_500, 66_000)
@@ -241,7 +245,7 @@ async def test_results_are_framed_as_next_messages_of_each_operation(
 ) -> None:
     chunk, pipes = Chunk(results), [Pipe() for _ in ids]
     for name, pipe, outbox in zip(ids, pipes, outboxes(*pipes), strict=True):
-        Live(name, outbox, lambda _id: None).deliver(chunk)
+        SocketSubscription(name, outbox, lambda _id: None).deliver(chunk)
         frames = read(b"".join(pipe.written))
         assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
         assert [orjson.loads(frame.data) for frame in frames] == [

@@ -8,8 +8,8 @@ import pytest
 from graphql import GraphQLSchema, execute, parse, print_type
 from typing_extensions import TypedDict
 
-from api.graphql.errors import failure
-from api.graphql.running.leaves import LeafExecutor, find_leaves
+from api.graphql.error_bodies import error_body
+from api.graphql.execution.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, RecordedEvent
 from domain.kernel.errors import UnfitValue
@@ -59,7 +59,7 @@ def listed(selection: str, found: list[dict[str, Any]]) -> tuple[Any, list[dict[
         outcome: Any = execute(SCHEMA, document, executor_class=LeafExecutor, leaves=find_leaves(SCHEMA))
     finally:
         declared.resolve = resolver
-    return outcome.data, [failure(error) for error in outcome.errors or ()]
+    return outcome.data, [error_body(error) for error in outcome.errors or ()]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Union
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from api.graphql.context import Info, RequestContext
-from api.graphql.declare import argument, declare, listed, output_field
-from api.graphql.fields.commands import receipt_row, receipt_type
-from api.graphql.fields.live import Messages
-from api.graphql.types import TypeMap
+from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.fields.mutations import receipt_row, receipt_type
+from api.graphql.fields.view_subscriptions import MessageTypes
+from api.graphql.type_map import TypeMap
 from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
@@ -22,7 +22,7 @@ from subscriptions.live.command_hints import Accepted, Refused
 from subscriptions.live.command_watch import Stored
 
 
-def command_field(types: TypeMap, messages: Messages) -> StrawberryField:
+def command_field(types: TypeMap, messages: MessageTypes) -> StrawberryField:
     """``command(id)``."""
     return output_field(
         "command",
@@ -36,7 +36,7 @@ def command_field(types: TypeMap, messages: Messages) -> StrawberryField:
     )
 
 
-def _messages(types: TypeMap, messages: Messages) -> list[Any]:
+def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
     view = output_field("view", str, "The view, by the name of its list.")
     own = output_field("command_id", strawberry.ID, "The command's id.")
     placed = (messages.interface,)
@@ -56,7 +56,10 @@ def _messages(types: TypeMap, messages: Messages) -> list[Any]:
         ),
         declare(
             "CommandParked",
-            [view, output_field("dead_letters", listed(strawberry.ID), "The ids of the dead letters there.")],
+            [
+                view,
+                output_field("dead_letters", list_of(strawberry.ID), "The ids of the dead letters there."),
+            ],
             "A view could not fold an event of the command, or one before it in its stream, and goes on "
             "without: it has no `CommandProjected`.",
             interfaces=placed,

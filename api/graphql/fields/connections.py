@@ -8,10 +8,10 @@ from typing import Any
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
-from api.graphql.context import Info, RequestContext
-from api.graphql.declare import argument, declare, listed, output_field
+from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.identity import past_row, row_key
-from api.graphql.types import TypeMap
+from api.graphql.type_map import TypeMap
 from domain.kernel.errors import ValidationFailed
 from projections.kernel.view import View
 from projections.querying.pages import Page, Side
@@ -76,8 +76,8 @@ def connection(name: str, row: Any, types: TypeMap, *extra: StrawberryField) -> 
         ],
     )
     fields = [
-        output_field("edges", listed(edge), resolver=_edges),
-        output_field("nodes", listed(row), "The rows alone.", resolver=lambda source, _info: source["rows"]),
+        output_field("edges", list_of(edge), resolver=_edges),
+        output_field("nodes", list_of(row), "The rows alone.", resolver=lambda source, _info: source["rows"]),
         output_field("page_info", page_info(types), resolver=lambda source, _info: source),
         *extra,
     ]

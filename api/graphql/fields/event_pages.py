@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from api.graphql.context import RequestContext
+from api.graphql.execution.request_context import RequestContext
 from domain.kernel import RecordedEvent
 from eventstore.reading.query import EventQuery
 from subscriptions.live.messages import Place
 
 
-class Window(NamedTuple):
+class EventWindow(NamedTuple):
     """The places behind `low` and before `high`; None where there is no bound."""
 
     low: Place | None
@@ -21,14 +21,14 @@ class Window(NamedTuple):
         place = Place(event.position, event.place)
         return (self.low is None or place > self.low) and (self.high is None or place < self.high)
 
-    def beyond(self, *, backward: bool) -> Window | None:
+    def beyond(self, *, backward: bool) -> EventWindow | None:
         """What lies at and beyond the bound that a page begins at; None without that bound."""
         if backward:
-            return None if self.high is None else Window(self.high.before(), None)
-        return None if self.low is None else Window(None, Place(self.low.position, self.low.index + 1))
+            return None if self.high is None else EventWindow(self.high.before(), None)
+        return None if self.low is None else EventWindow(None, Place(self.low.position, self.low.index + 1))
 
 
-def open_window(after: str | None, before: str | None, context: RequestContext) -> Window:
+def open_window(after: str | None, before: str | None, context: RequestContext) -> EventWindow:
     """The window between two cursors or positions. Raises ValidationFailed at ``after`` or ``before``.
 
     A position without an index stands for a whole commit: it is neither behind it nor before it.
@@ -37,11 +37,11 @@ def open_window(after: str | None, before: str | None, context: RequestContext) 
     high = None if before is None else context.open(before, "before")
     if high is not None and high == Place(high.position):
         high = Place(high.position, 0)
-    return Window(low, high)
+    return EventWindow(low, high)
 
 
 async def read_events(
-    context: RequestContext, query: EventQuery, window: Window, limit: int, *, backward: bool = False
+    context: RequestContext, query: EventQuery, window: EventWindow, limit: int, *, backward: bool = False
 ) -> list[RecordedEvent]:
     """The first events in the window, or with `backward` the last: at least `limit`, or all there are."""
     search, tenant = context.services.log.search, context.scope.tenant
@@ -63,6 +63,6 @@ async def read_events(
     return events
 
 
-async def any_event(context: RequestContext, query: EventQuery, window: Window) -> bool:
+async def any_event(context: RequestContext, query: EventQuery, window: EventWindow) -> bool:
     """Whether there is an event in the window."""
     return bool(await read_events(context, query, window, 1, backward=window.low is None))

@@ -14,15 +14,15 @@ import orjson
 from graphql import OperationType
 
 from api.access.admissions import Admission
-from api.graphql.context import RequestContext
-from api.graphql.errors import refusal
-from api.graphql.running.execution import Prepared, Refused
-from api.graphql.running.operation import read_operation
-from api.transports.requests import Endpoint, traced
+from api.graphql.error_bodies import refused_result
+from api.graphql.execution.executor import OperationRefused, PreparedOperation
+from api.graphql.execution.operation_request import read_operation
+from api.graphql.execution.request_context import RequestContext
+from api.transports.endpoint import Endpoint, traced
 from api.transports.sockets.frames import message_frame
-from api.transports.sockets.operations import Live, Once, refused
+from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
-from api.transports.sockets.turns import Turns
+from api.transports.sockets.socket_operations import SocketOperation, SocketSubscription, refused
 from domain.kernel.errors import NerveError, RateLimited, Unavailable, ValidationFailed
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ SUBSCRIBER_EXISTS = 4409
 TOO_MANY_INITS = 4429
 
 
-class Violation(Exception):
+class ProtocolViolation(Exception):
     """The client broke the protocol; the socket is closed with this code."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -51,7 +51,7 @@ class Violation(Exception):
         self.reason = reason
 
 
-class Closing(Protocol):
+class ClosableSocket(Protocol):
     """The socket as its connection sees it."""
 
     def close(self, code: int, reason: str) -> None:
@@ -67,7 +67,7 @@ class Connection:
         max_operations: int,
         headers: Mapping[str, str],
         outbox: Outbox,
-        socket: Closing,
+        socket: ClosableSocket,
     ) -> None:
         self._endpoint = endpoint
         self._max_operations = max_operations
@@ -77,8 +77,8 @@ class Connection:
         self._deciding: asyncio.Task[None] | None = None
         self._admission: Admission | None = None
         self._context: RequestContext | None = None
-        self._operations: dict[str, Live | Once] = {}
-        self._turns = Turns()
+        self._operations: dict[str, SocketSubscription | SocketOperation] = {}
+        self._turns = Limiter()
         self._paused = False
         self._draining = False
 
@@ -109,14 +109,16 @@ class Connection:
                     operation.close()
                     self._ended(id)
             case _:
-                raise Violation(BAD_REQUEST, "Invalid message: unknown type, or id or payload missing")
+                raise ProtocolViolation(
+                    BAD_REQUEST, "Invalid message: unknown type, or id or payload missing"
+                )
 
     def pause(self) -> None:
         """Nothing is delivered until `resume`: enough is outstanding."""
         self._paused = True
         self._turns.hold()
         for operation in self._operations.values():
-            if isinstance(operation, Live):
+            if isinstance(operation, SocketSubscription):
                 operation.subscription.pause()
 
     def resume(self) -> None:
@@ -125,7 +127,7 @@ class Connection:
         for key, operation in list(self._operations.items()):
             if self._paused:
                 return
-            if isinstance(operation, Live) and key in self._operations:
+            if isinstance(operation, SocketSubscription) and key in self._operations:
                 # Next time those come first that had no turn now.
                 self._operations[key] = self._operations.pop(key)
                 operation.subscription.resume()
@@ -135,7 +137,7 @@ class Connection:
         """Begin nothing any more, and close once what runs and will end by itself is done."""
         self._draining = True
         for key, operation in list(self._operations.items()):
-            if isinstance(operation, Live):
+            if isinstance(operation, SocketSubscription):
                 del self._operations[key]
                 operation.close()
         self._close_if_drained()
@@ -153,9 +155,11 @@ class Connection:
 
     def _initialise(self, payload: Any) -> None:
         if not isinstance(payload, dict | None):
-            raise Violation(BAD_REQUEST, "Invalid message: the payload of connection_init is not an object")
+            raise ProtocolViolation(
+                BAD_REQUEST, "Invalid message: the payload of connection_init is not an object"
+            )
         if self._deciding or self._context:
-            raise Violation(TOO_MANY_INITS, "Too many initialisation requests")
+            raise ProtocolViolation(TOO_MANY_INITS, "Too many initialisation requests")
         said = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
         headers = {**self._headers, **said}
         try:
@@ -192,33 +196,33 @@ class Connection:
             self._send(pong)
         except TypeError:
             # What can be read is written again, except for what is nested very deep.
-            raise Violation(BAD_REQUEST, "Invalid message: the payload is nested too deep") from None
+            raise ProtocolViolation(BAD_REQUEST, "Invalid message: the payload is nested too deep") from None
 
     def _start(self, id: str, payload: dict[str, Any]) -> None:
         if self._context is None:
-            raise Violation(UNAUTHORIZED, "Unauthorized")
+            raise ProtocolViolation(UNAUTHORIZED, "Unauthorized")
         if id in self._operations:
-            raise Violation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
+            raise ProtocolViolation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         if self._draining:
             return
         try:
             if len(self._operations) >= self._max_operations:
                 raise RateLimited(f"a socket runs {self._max_operations} operations at most")
             prepared = self._endpoint.executor.prepare(read_operation(payload))
-        except Refused as error:
+        except OperationRefused as error:
             self._outbox.write(refused(id, error.result["errors"]))
         except (RateLimited, ValidationFailed) as error:
-            self._outbox.write(refused(id, refusal(error)["errors"]))
+            self._outbox.write(refused(id, refused_result(error)["errors"]))
         else:
             self._run(id, prepared, self._context)
 
-    def _run(self, id: str, prepared: Prepared, context: RequestContext) -> None:
+    def _run(self, id: str, prepared: PreparedOperation, context: RequestContext) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            once = Once(id, self._endpoint.executor, prepared, context, self._outbox, self._ended)
+            once = SocketOperation(id, self._endpoint.executor, prepared, context, self._outbox, self._ended)
             self._operations[id] = once
             self._turns.add(once)
             return
-        live = Live(id, self._outbox, self._ended)
+        live = SocketSubscription(id, self._outbox, self._ended)
         with traced(context.headers):
             live.subscription = self._endpoint.subscriptions.open(prepared, context, live)
         self._operations[id] = live
@@ -227,7 +231,7 @@ class Connection:
 
     def _ended(self, id: str) -> None:
         operation = self._operations.pop(id, None)
-        if isinstance(operation, Once):
+        if isinstance(operation, SocketOperation):
             self._turns.remove(operation)
         self._close_if_drained()
 
@@ -239,10 +243,10 @@ class Connection:
         self._outbox.write(message_frame(message))
 
 
-def _violation(error: NerveError) -> Violation:
+def _violation(error: NerveError) -> ProtocolViolation:
     """How a socket that is not let in is closed: for good, or until there is room or an answer again."""
     again = isinstance(error, RateLimited | Unavailable)
-    return Violation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
+    return ProtocolViolation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
 
 
 def _read(text: bytes | bytearray) -> dict[str, Any]:
@@ -250,9 +254,9 @@ def _read(text: bytes | bytearray) -> dict[str, Any]:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
         _check_encoding(text)
-        raise Violation(BAD_REQUEST, "Invalid message: not JSON") from None
+        raise ProtocolViolation(BAD_REQUEST, "Invalid message: not JSON") from None
     if not isinstance(message, dict):
-        raise Violation(BAD_REQUEST, "Invalid message: not an object")
+        raise ProtocolViolation(BAD_REQUEST, "Invalid message: not an object")
     return message
 
 
@@ -261,4 +265,4 @@ def _check_encoding(text: bytes | bytearray) -> None:
     try:
         text.decode()
     except UnicodeDecodeError:
-        raise Violation(INVALID_TEXT, "Invalid message: not UTF-8") from None
+        raise ProtocolViolation(INVALID_TEXT, "Invalid message: not UTF-8") from None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-JOINED = 65_536
+COALESCED_BYTES = 65_536
 """Bytes that are worth a write of their own."""
 
 
-class Joint:
+class WriteCoalescer:
     """What the outboxes of a process join: the iterations of its loop, with one callback at their ends."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -50,7 +50,7 @@ class Outbox:
         "overflowing", "relieved",
     )  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport, joint: Joint, limit: int) -> None:
+    def __init__(self, transport: asyncio.Transport, joint: WriteCoalescer, limit: int) -> None:
         self._transport = transport
         self._joint = joint
         self._limit = limit
@@ -116,7 +116,7 @@ class Outbox:
             self._joint.hold(self)
         self._pieces.append(piece)
         self._size += len(piece)
-        if self._free and self._size >= JOINED:
+        if self._free and self._size >= COALESCED_BYTES:
             self.flush()
         if self._size > self._limit and not self._over and not self._free:
             self._over = True
@@ -124,11 +124,11 @@ class Outbox:
 
     def _take(self) -> bytes:
         """The first pieces as one, as many as are worth a write."""
-        if self._size <= JOINED:
+        if self._size <= COALESCED_BYTES:
             pieces, self._pieces, self._size = self._pieces, [], 0
             return b"".join(pieces)
         size = taken = 0
-        while size < JOINED:
+        while size < COALESCED_BYTES:
             size += len(self._pieces[taken])
             taken += 1
         piece = b"".join(self._pieces[:taken])

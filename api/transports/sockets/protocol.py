@@ -17,8 +17,8 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from api.encoding import encode
-from api.graphql.errors import refusal
-from api.transports.media import JSON
+from api.graphql.error_bodies import refused_result
+from api.transports.response_formats import JSON
 from api.transports.sockets.connection import (
     BAD_REQUEST,
     INIT_TIMEOUT,
@@ -26,12 +26,12 @@ from api.transports.sockets.connection import (
     SUBPROTOCOL,
     SUBPROTOCOL_NOT_ACCEPTABLE,
     Connection,
-    Violation,
+    ProtocolViolation,
 )
 from api.transports.sockets.frames import PING
-from api.transports.sockets.life import Life
+from api.transports.sockets.liveness import Liveness
 from api.transports.sockets.outbox import Outbox
-from api.transports.sockets.sockets import Sockets
+from api.transports.sockets.registry import SocketRegistry
 from domain.kernel.errors import Forbidden
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _REASON = 123
 class SocketProtocol(asyncio.Protocol):
     """What uvicorn makes for each connection that asks for a WebSocket."""
 
-    sockets: ClassVar[Sockets]
+    sockets: ClassVar[SocketRegistry]
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         # uvicorn tells all that are in there to shut down, and waits until they have gone.
@@ -57,7 +57,7 @@ class SocketProtocol(asyncio.Protocol):
         self._fragments = bytearray()
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
-        self._life = Life()
+        self._life = Liveness()
 
     @property
     def operations(self) -> int:
@@ -151,7 +151,7 @@ class SocketProtocol(asyncio.Protocol):
             self.sockets.policy.check(get("host"), get("origin"), get("sec-fetch-site"))
         except Forbidden as error:
             self.sockets.refusals.add(error)
-            response = self._parser.reject(HTTPStatus.FORBIDDEN, encode(refusal(error)).decode())
+            response = self._parser.reject(HTTPStatus.FORBIDDEN, encode(refused_result(error)).decode())
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = JSON.content_type
             return response
@@ -174,13 +174,13 @@ class SocketProtocol(asyncio.Protocol):
     def _take(self, frame: Frame, connection: Connection) -> None:
         try:
             if frame.opcode is Opcode.BINARY:
-                raise Violation(BAD_REQUEST, "Invalid message: not text")
+                raise ProtocolViolation(BAD_REQUEST, "Invalid message: not text")
             if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
                 self._fragments += frame.data
                 if frame.fin:
                     text, self._fragments = self._fragments, bytearray()
                     connection.receive(text)
-        except Violation as violation:
+        except ProtocolViolation as violation:
             self.close(violation.code, violation.reason)
         except Exception:
             logger.exception("a message could not be handled")
@@ -227,7 +227,7 @@ class SocketProtocol(asyncio.Protocol):
         self._timer = self.sockets.loop.call_later(self.sockets.limits.parting, self._transport.abort)
 
 
-def protocol(sockets: Sockets) -> type[asyncio.Protocol]:
+def socket_protocol(sockets: SocketRegistry) -> type[asyncio.Protocol]:
     """The class for uvicorn to make the sockets of."""
 
     class Served(SocketProtocol):

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
+from api.server import open_server
 from api.settings import load_settings
 from api.transports.sockets.frames import text_frame
-from api.transports.web import opened
 from tests.bench.fanout.event import FIRST, OPERATION, event
 from tests.bench.fanout.serve import Served, asgi
 
@@ -29,7 +29,7 @@ def _message(number: int) -> bytes:
 async def written() -> AsyncIterator[Served]:
     """On nerve's own sockets: the frames of all events that come at once are one write to each transport."""
     numbers = count(FIRST)
-    async with opened(load_settings()) as server:
+    async with open_server(load_settings()) as server:
         sockets: Any = server.config.app.state.sockets  # type: ignore[union-attr]
 
         def push(events: int, stored: Callable[[], None]) -> None:

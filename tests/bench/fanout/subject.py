@@ -14,8 +14,8 @@ import uvicorn
 from api import composition
 from api.composition import Nerve
 from api.ids import now
+from api.server import open_server
 from api.settings import load_settings
-from api.transports.web import opened
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, CommitInfo, RecordedEvent
 from domain.kernel.event import NewEvent
@@ -119,6 +119,6 @@ def _new(number: int) -> NewCommit:
 
 @asynccontextmanager
 async def _serving() -> AsyncIterator[tuple[Nerve, uvicorn.Server]]:
-    async with opened(load_settings()) as server:
+    async with open_server(load_settings()) as server:
         app: Any = server.config.app
         yield app.state.nerve, server

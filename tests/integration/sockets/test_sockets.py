@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import count
 
-from api.transports.sockets.outbox import JOINED
+from api.transports.sockets.outbox import COALESCED_BYTES
 from tests.raw_sockets import RawSocket, raw_socket
 from tests.socket_rig import EVENTS, Rig
 
@@ -51,7 +51,7 @@ async def test_I11_who_stops_reading_pauses_its_own_subscriptions_alone(rig: Rig
         while not first.paused:
             number = next(numbered)
             first.deliver(result(number, 5_000))
-            assert rig.sockets.outstanding <= 50_000 + JOINED + 6_000
+            assert rig.sockets.outstanding <= 50_000 + COALESCED_BYTES + 6_000
             await asyncio.sleep(0)
         assert not second.paused
         second.deliver(result(0))

@@ -1,0 +1,58 @@
+"""Points in the past, as clients give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from strawberry.types.arguments import StrawberryArgument
+
+from api.graphql.declare import argument, declare, input_field
+from api.graphql.execution.request_context import RequestContext
+from api.graphql.scalars import Position
+from api.graphql.type_map import TypeMap
+from domain.kernel.errors import ValidationFailed
+from eventstore.reading.as_of import AsOf
+
+_AS_OF = {
+    "position": (Position, "Behind this position of the log."),
+    "time": (datetime, "As the log stood at this moment, by the times of record."),
+}
+
+
+def as_of_argument(types: TypeMap, description: str = "The point in the past.") -> StrawberryArgument:
+    """``asOf: AsOf``."""
+    return argument("as_of", types.claim("AsOf", AsOf, _declare_as_of) | None, description)
+
+
+def _declare_as_of() -> Any:
+    fields = [input_field(name, shape | None, text) for name, (shape, text) in _AS_OF.items()]
+    return declare("AsOf", fields, "A point in the past: a position or a moment.", is_input=True)
+
+
+def read_as_of(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
+    """What a client means; raises ValidationFailed where that is not one position or one moment."""
+    sealed, time = as_of.get("position"), as_of.get("time")
+    position = None if sealed is None else context.open(sealed, "as_of", "position").position
+    if (position is None) == (time is None):
+        raise ValidationFailed("give either position or time", ("as_of",))
+    return AsOf(position, time)
+
+
+async def resolve_position(as_of: Mapping[str, Any], context: RequestContext) -> int:
+    """The settled position that a point stands for. Raises OutsideLog, and as `read_as_of`."""
+    return await context.services.log.position_at(context.scope.tenant, read_as_of(as_of, context))
+
+
+async def resolve_matching_position(
+    then: int | None, as_of: Mapping[str, Any], context: RequestContext
+) -> int:
+    """The position that `asOf` stands for, where the id of a past state does not name another one.
+
+    Raises ValidationFailed where it does, and as `resolve_position`.
+    """
+    position = await resolve_position(as_of, context)
+    if then not in (None, position):
+        raise ValidationFailed("the id is of a past state as of another position; leave out asOf", ("as_of",))
+    return position

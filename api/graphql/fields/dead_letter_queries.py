@@ -1,0 +1,103 @@
+"""The query `deadLetters`: the events that wait in views because these could not fold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import argument, declare, output_field
+from api.graphql.execution.request_context import Info
+from api.graphql.fields.connections import connection, page_arguments, page_size
+from api.graphql.scalars import Position
+from api.graphql.type_map import TypeMap
+from domain.kernel.names import client_name
+from projections.querying.dead_letters import cursor, id_of
+from subscriptions.live.messages import Place
+
+
+def dead_letter_fields(types: TypeMap, node: Any) -> tuple[StrawberryField, StrawberryField]:
+    """``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
+    fields = [
+        output_field(
+            "id",
+            strawberry.ID,
+            "As in `_meta.parked` of its row, and in errors with the code PARKED.",
+            resolver=lambda letter, _info: id_of(letter),
+        ),
+        output_field(
+            "view",
+            str,
+            "The view that could not fold the event: the name of its list.",
+            resolver=lambda letter, _info: client_name(letter["view"]),
+        ),
+        output_field("row", strawberry.ID | None, "The row in which it waits; null: which is not known."),
+        output_field("stream", strawberry.ID, "The stream of the event."),
+        output_field("version", int, "Its version there; what follows in the stream waits behind it."),
+        output_field("type", str, "What happened, such as `task.completed`."),
+        output_field("position", Position, "The event's place in the log.", resolver=_position),
+        output_field("error", str, "What went wrong, by its name."),
+        output_field("detail", str, "Where, or why; nothing of the event's data."),
+        output_field("failures", int, "How often it failed."),
+        output_field("first_at", datetime, "When it failed first."),
+        output_field("last_at", datetime, "When it failed last."),
+    ]
+    text = "An event that a view could not fold, and that waits there."
+    letter = declare("DeadLetter", fields, text, interfaces=(node,))
+    one = output_field(
+        "dead_letter",
+        letter | None,
+        "The event that waits under this id; null where none does, or does not any more.",
+        resolver=_dead_letter,
+        arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
+    )
+    return one, output_field(
+        "dead_letters",
+        connection("DeadLetter", letter, types),
+        "The events that wait in views, by view and row, until they are retried or dropped.",
+        resolver=_dead_letters,
+        arguments=[
+            argument("view", str | None, "Of this view alone."),
+            *page_arguments(),
+        ],
+    )
+
+
+def _position(source: Mapping[str, Any], info: Info) -> str:
+    return info.context.seal(Place(source["position"]))
+
+
+async def _dead_letter(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
+    context = info.context
+    return await context.services.letters.find(context.scope.tenant, id)
+
+
+async def _dead_letters(
+    _root: object,
+    info: Info,
+    *,
+    view: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> dict[str, Any]:
+    context = info.context
+    size = page_size(first, last, context.services.max_page)
+    page = await context.services.letters.page(
+        context.scope.tenant,
+        view,
+        first=size if last is None else None,
+        after=after,
+        last=last,
+        before=before,
+    )
+    return {
+        "rows": page.letters,
+        "cursor": cursor,
+        "has_next_page": page.has_next,
+        "has_previous_page": page.has_previous,
+    }

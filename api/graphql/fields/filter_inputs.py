@@ -1,0 +1,130 @@
+"""Filter and order inputs, derived from the fields a view declares for them.
+
+A filter reaches the query side as the plain tree that `projections.querying.filters` reads:
+``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import add_field, declare, enumeration, input_field, list_of
+from api.graphql.scalars import Int64
+from api.graphql.type_map import TypeMap
+from projections.kernel.field_kinds import FieldKind, kinds
+from projections.kernel.view import View
+from projections.querying.filters import operators
+
+_EQUALITY = {
+    "eq": "Equal to this; null matches rows without a value.",
+    "ne": "Not equal to this; null matches rows with a value.",
+}
+_RANGE = {
+    "lt": "Less than this.",
+    "lte": "At most this.",
+    "gt": "Greater than this.",
+    "gte": "At least this.",
+}
+_TEXT = {"contains": "Contains this text; case counts.", "startsWith": "Starts with this text; case counts."}
+_DESCRIPTIONS = {
+    **_EQUALITY,
+    **_RANGE,
+    **_TEXT,
+    "in": "One of these.",
+    "isNull": "Whether it has no value.",
+}
+"""The operators of `projections.querying.filters`, in the order of their input's fields."""
+
+_NAMES: dict[Any, str] = {
+    bool: "Boolean",
+    datetime: "DateTime",
+    date: "Date",
+    time: "Time",
+    timedelta: "Duration",
+    Decimal: "Decimal",
+    float: "Float",
+    int: "Int",
+    Int64: "Int64",
+    str: "String",
+    strawberry.ID: "ID",
+    UUID: "UUID",
+    bytes: "Bytes",
+}
+
+_NO_OPERATORS = frozenset[str]()
+_OF_ENUMS = frozenset({*_RANGE, *_TEXT})
+_NOT_OFFERED: dict[Any, frozenset[str]] = {strawberry.ID: frozenset(_RANGE)}
+"""Operators that a field has and the API does not offer for its type; for enums those of their values."""
+
+
+class Direction(Enum):
+    """Which way a list is sorted."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+def filter_input(view: View[Any], types: TypeMap) -> Any:
+    """``TaskFilter``: by id, and by the fields the view declares."""
+    of = kinds(view)
+    names = dict.fromkeys(("id", *view.filters))
+    fields = [input_field(name, _conditions(of[name], name, types) | None) for name in names]
+    declared = declare(f"{view.type_name}Filter", fields, "All that is given must hold.", is_input=True)
+    add_field(declared, input_field("and_", list_of(declared) | None, "All of these must hold."))
+    add_field(declared, input_field("or_", list_of(declared) | None, "At least one of these must hold."))
+    add_field(declared, input_field("not_", declared | None, "This must not hold."))
+    return declared
+
+
+def order_input(view: View[Any], types: TypeMap) -> Any:
+    """``TaskOrder``, a field and a direction; None for a view that sorts by nothing."""
+    if not view.orders:
+        return None
+    name = f"{view.type_name}OrderField"
+    choice = enumeration(name, {field.upper(): field for field in view.orders})
+    direction = types.of(Direction, "direction", name)
+    fields = [
+        input_field("field", choice),
+        input_field("direction", direction, default=Direction.ASC.value),
+    ]
+    return declare(f"{view.type_name}Order", fields, is_input=True)
+
+
+def _conditions(kind: FieldKind, field: str, types: TypeMap) -> Any:
+    """The conditions on a field of one kind, shared by all such fields."""
+    if kind.is_list:
+        value = types.scalar(kind.scalar, field.removesuffix("s"))
+        name = f"{_name(value)}ListFilter"
+        contains = input_field("contains", value | None, "Has this element.")
+        return types.claim(name, (list, value), lambda: _declare_conditions(name, [contains]))
+    value = types.scalar(kind.scalar, field)
+    name = f"{_name(value)}Filter"
+    offered = operators(kind) - _NOT_OFFERED.get(value, _NO_OPERATORS if value in _NAMES else _OF_ENUMS)
+    fields = [
+        input_field(f"{operator}_" if operator == "in" else operator, _operand(operator, value) | None, text)
+        for operator, text in _DESCRIPTIONS.items()
+        if operator in offered and operator != "isNull"
+    ]
+    return types.claim(name, value, lambda: _declare_conditions(name, fields))
+
+
+def _operand(operator: str, value: Any) -> Any:
+    return list_of(value) if operator == "in" else value
+
+
+def _name(value: Any) -> str:
+    """The name of a scalar, or of an enum."""
+    name: str = _NAMES.get(value) or value.__name__
+    return name
+
+
+def _declare_conditions(name: str, fields: list[StrawberryField]) -> Any:
+    is_null = input_field("isNull", bool | None, _DESCRIPTIONS["isNull"])
+    return declare(name, [*fields, is_null], "All that is given must hold.", is_input=True)

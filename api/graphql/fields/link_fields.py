@@ -1,0 +1,111 @@
+"""The links between views: declared on a view, resolved by name, and fields of its GraphQL type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from typing_extensions import is_typeddict
+
+from api.graphql.declare import add_field, argument, list_of, output_field
+from api.graphql.fields.connections import list_connection, page_arguments
+from api.graphql.fields.link_resolvers import ToManyResolver, ToOneResolver
+from api.graphql.type_map import TypeMap
+from domain.kernel.errors import DeclarationError
+from domain.kernel.names import client_name
+from projections.kernel.links import Link, ToMany, ToOne
+from projections.kernel.view import View
+
+
+class ViewTypes(NamedTuple):
+    """A view with the GraphQL types of its rows, of its filter, and of its order where it has one."""
+
+    view: View[Any]
+    row: Any
+    filters: Any
+    orders: Any
+
+
+def add_links(shapes: Mapping[str, ViewTypes], types: TypeMap) -> None:
+    """Give the types of rows the fields that are their views' links.
+
+    Raises DeclarationError for a link to what is no view, by what is no id, of many rows that no index finds,
+    or with a name that is taken.
+    """
+    for shape in shapes.values():
+        for link in shape.view.links:
+            if link.to not in shapes:
+                raise DeclarationError(f"{_label(shape, link)}: there is no view {link.to!r}")
+            if isinstance(link, ToOne):
+                _add_one(shape, link, shapes[link.to], types)
+            else:
+                _add_many(shape, link, shapes[link.to], types)
+
+
+def _add_one(shape: ViewTypes, link: ToOne, target: ViewTypes, types: TypeMap) -> None:
+    *route, name = link.name.split(".")
+    holder: Any = shape.view.row
+    declared = shape.row
+    for step in route:
+        holder = _inner(get_type_hints(holder).get(step))
+        if not is_typeddict(holder):
+            raise DeclarationError(f"{_label(shape, link)}: {step!r} is no object, and no list of objects")
+        declared = types.of(holder, step, shape.view.row.__name__)
+    _check_id(holder, link.by, types, _label(shape, link))
+    text = f"The {_words(target.view.single)} that `{client_name(link.by)}` names; null where there is none."
+    resolver = ToOneResolver(link.by, target.view)
+    _add(declared, output_field(name, target.row | None, text, resolver=resolver), _label(shape, link))
+
+
+def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap) -> None:
+    said = _label(shape, link)
+    _check_id(target.view.row, link.by, types, said)
+    if link.by not in target.view.filters:
+        raise DeclarationError(f"{said}: {link.to!r} does not filter by {link.by!r}, so no index finds them")
+    arguments = [
+        argument("filter", target.filters | None, "Which of them."),
+        *page_arguments(),
+    ]
+    if target.orders is not None:
+        order = argument("order_by", list_of(target.orders) | None, "By what to sort; equals by id.")
+        arguments.insert(1, order)
+    field = output_field(
+        link.name,
+        list_connection(target.view, target.row, types) | None,
+        f"The {_words(target.view.name)} whose `{client_name(link.by)}` names this.",
+        resolver=ToManyResolver("id", target.view, link.by),
+        arguments=arguments,
+    )
+    _add(shape.row, field, said)
+
+
+def _add(declared: Any, field: StrawberryField, said: str) -> None:
+    if field.python_name in (known.python_name for known in declared.__strawberry_definition__.fields):
+        raise DeclarationError(f"{said}: there is a field of that name")
+    add_field(declared, field)
+
+
+def _check_id(row: Any, by: str, types: TypeMap, said: str) -> None:
+    hint = get_type_hints(row, include_extras=True).get(by)
+    shape = None if hint is None else types.of(hint, by, row.__name__)
+    members = [member for member in get_args(shape) if member is not NoneType] or [shape]
+    if members not in ([strawberry.ID], [str]):
+        raise DeclarationError(f"{said}: {row.__name__} has no field {by!r} that is a text")
+
+
+def _inner(hint: Any) -> Any:
+    """The type of one element, where the hint says a list, or that it may be missing."""
+    while get_origin(hint) is not None:
+        hint = next(part for part in get_args(hint) if part is not NoneType)
+    return hint
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _label(shape: ViewTypes, link: Link) -> str:
+    return f"view {shape.view.name!r}, link {link.name!r}"

@@ -1,0 +1,152 @@
+"""The resolvers of links: rows of another view, read for all rows of a level at once."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from strawberry.dataloader import DataLoader
+
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.selections import LinkResolver
+from api.graphql.fields.connections import connection_value, page_size, past_connection
+from api.graphql.identity import AS_OF, past_row, read_filter, row_key
+from projections.kernel.view import View
+from projections.querying.fields import Fields
+from projections.querying.pages import Page
+from projections.querying.related import Wanted
+from projections.storage.rows import Row
+
+
+class ToOneResolver(LinkResolver):
+    """The row whose id is the item `key` of the source; null where there is none. Of the past, as of then."""
+
+    def __call__(self, source: Mapping[str, Any], info: Info) -> Coroutine[Any, Any, Row | None] | None:
+        key = row_key(source, self.key)
+        return None if key is None else self._read(key, source.get(AS_OF), info)
+
+    async def _read(self, id: str, as_of: int | None, info: Info) -> Row | None:
+        context = info.context
+        fields = context.selections.fields(info, self.view)
+        load = partial(_rows, context, self.view, fields, as_of)
+        row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
+        context.reads.tell(1, context.services.max_rows)
+        return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
+
+
+class ToManyResolver(LinkResolver):
+    """A page of the rows whose field `by` is the item `key` of the source."""
+
+    def __init__(self, key: str, view: View[Any], by: str) -> None:
+        super().__init__(key, view)
+        self._by = by
+
+    async def __call__(
+        self,
+        source: Mapping[str, Any],
+        info: Info,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> dict[str, Any]:
+        context = info.context
+        wanted = Wanted(
+            self._by,
+            page_size(first, last, context.services.max_page),
+            read_filter(self.view, filter, context),
+            [(by["field"], by["direction"]) for by in order_by or ()],
+            after,
+            before,
+            last is not None,
+            context.selections.fields(info, self.view),
+        )
+        if AS_OF in source:
+            return await _past_page(context, self.view, wanted, row_key(source, self.key), source[AS_OF])
+        # At one place of a document the arguments are the same for every row.
+        place = (self.view.name, *map(id, info.field_nodes))
+        pages = context.reads.loader(("pages", *place), partial(_pages, context, self.view, wanted))
+        counts = context.reads.loader(("counts", *place), partial(_counts, context, self.view, wanted))
+        owner = source[self.key]
+        page: Page = await pages.load(owner)
+        context.reads.tell(len(page.rows), context.services.max_rows)
+        if wanted.beginning is not None:
+            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, self.view, wanted))
+            look = partial(_loaded, beyond, owner)
+            page = replace(page, has_next=look) if wanted.backward else replace(page, has_previous=look)
+        return connection_value(page, partial(_loaded, counts, owner))
+
+
+async def _past_page(
+    context: RequestContext, view: View[Any], wanted: Wanted, owner: str, as_of: int
+) -> dict[str, Any]:
+    """A page as of a position. One is read for each owner; what has changed since is folded once for all."""
+    then, tenant, most = (
+        context.services.past[view.name].at(as_of),
+        context.scope.tenant,
+        context.services.max_rows,
+    )
+    own = {"and": [wanted.filter or {}, {wanted.by: {"eq": owner}}]}
+    async with context.reads.turn(most):
+        page = await then.page(
+            tenant,
+            own,
+            wanted.order,
+            first=None if wanted.backward else wanted.size,
+            after=wanted.after,
+            last=wanted.size if wanted.backward else None,
+            before=wanted.before,
+            fields=wanted.fields,
+        )
+        context.reads.read(len(page.rows), most)
+    context.reads.tell(len(page.rows), most)
+    return past_connection(view, page, as_of, partial(then.count, tenant, own), context)
+
+
+async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:
+    return await loader.load(key)
+
+
+async def _rows(
+    context: RequestContext, view: View[Any], fields: Fields | None, as_of: int | None, ids: Sequence[str]
+) -> list[Row | None]:
+    reads, most = context.reads, context.services.max_rows
+    async with reads.turn(most):
+        tenant, services = context.scope.tenant, context.services
+        found: Mapping[str, Row]
+        if as_of is None:
+            found = await services.related[view.name].get(tenant, ids, fields)
+        else:
+            found = await services.past[view.name].at(as_of).rows(tenant, ids)
+        reads.read(len(found), most)
+    return [found.get(one) for one in ids]
+
+
+async def _pages(
+    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+) -> list[Page]:
+    reads, most = context.reads, context.services.max_rows
+    related = context.services.related[view.name]
+    async with reads.turn(most) as left:
+        pages = await related.pages(context.scope.tenant, owners, wanted, left + 1)
+        reads.read(sum(len(page.rows) for page in pages.values()), most)
+    return [pages[owner] for owner in owners]
+
+
+async def _beyond(
+    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+) -> list[bool]:
+    beyond = await context.services.related[view.name].beyond(context.scope.tenant, owners, wanted)
+    return [owner in beyond for owner in owners]
+
+
+async def _counts(
+    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+) -> list[int]:
+    counts = await context.services.related[view.name].counts(context.scope.tenant, owners, wanted)
+    return [counts[owner] for owner in owners]

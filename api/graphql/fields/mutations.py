@@ -1,0 +1,228 @@
+"""A mutation for every command: input type, payload and resolver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from enum import Enum
+from inspect import cleandoc
+from time import monotonic
+from typing import Any, NamedTuple
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import Resolver, argument, declare, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.selections import selects
+from api.graphql.fields.command_inputs import read_command
+from api.graphql.fields.view_queries import reach_links
+from api.graphql.identity import reject_past_id, reject_past_ids
+from api.graphql.scalars import Position
+from api.graphql.type_map import TypeMap
+from api.graphql.view_names import with_stored_view
+from domain.kernel import Command, Context, Envelope, Receipt
+from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
+from projections.folding.parking import EventName
+from projections.kernel.view import View
+from projections.querying.waiting import views_to_wait_for
+from subscriptions.live.messages import Place
+
+
+class Await(Enum):
+    """What a mutation waits for before it answers.
+
+    STORED: its events are durable. PROJECTED: views hold them too, that of the entity or, for a context
+    without one, all that fold its events. An error with the code STALE_READ says that they do not hold them
+    yet, PARKED that they could not be folded; the receipt is in the response in either case.
+    """
+
+    STORED = "stored"
+    PROJECTED = "projected"
+
+
+class ContextViews(NamedTuple):
+    """The view of a context's entity, None where it has none, and all `views`; the context's `category`."""
+
+    category: str
+    entity: View[Any] | None
+    views: Sequence[View[Any]]
+
+
+def mutations(
+    context: Context, projections: ContextViews, row: Any, types: TypeMap
+) -> Iterable[StrawberryField]:
+    """One mutation for each command of `context`; `row` is the GraphQL type of its entity's view."""
+    for command in context.commands:
+        yield _mutation(command, projections, row, types)
+
+
+def _mutation(command: type[Command], projections: ContextViews, row: Any, types: TypeMap) -> StrawberryField:
+    wait = types.of(Await, "await", "Await")
+    name = command.__name__
+    return output_field(
+        name[0].lower() + name[1:],
+        _payload(f"{name}Payload", projections.entity, row, types),
+        cleandoc(command.__doc__ or ""),
+        resolver=_resolver(command, projections),
+        arguments=[
+            argument("input", types.model_input(command, f"{name}Input"), "What the command says."),
+            argument(
+                "command_id",
+                strawberry.ID | None,
+                "Makes the mutation safe to send again: one id has effect at most once. With other content "
+                "than before it is refused as COMMAND_ID_REUSED.",
+            ),
+            argument(
+                "expected_version",
+                int | None,
+                "The version that the decision was made on, as `_meta.version` of the row that was read. "
+                f"{command.on_conflict.__doc__}",
+            ),
+            argument("await_", wait, "What to wait for before answering.", default=Await.STORED.value),
+        ],
+    )
+
+
+def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
+    fields = [output_field("receipt", receipt_type(types), "Where the events are.")]
+    if entity is not None:
+        text = "As the command left it; null unless `await: PROJECTED` was asked for."
+        fields.insert(0, output_field(entity.single, row | None, text))
+    return declare(name, fields)
+
+
+def receipt_type(types: TypeMap) -> Any:
+    """``Receipt``."""
+    return types.claim("Receipt", Receipt, _declare_receipt)
+
+
+def _declare_receipt() -> Any:
+    fields = [
+        output_field(
+            "command_id", strawberry.ID, "The command's id, made by the server where none was given."
+        ),
+        output_field("stream", strawberry.ID, "The stream that the events are in: the entity's id."),
+        output_field("version", int, "The stream's version after the command."),
+        output_field("position", Position, "The place in the log, to read `atLeast`."),
+        output_field("correlation_id", strawberry.ID, "Shared by all that was caused by one request."),
+        output_field("replayed", bool, "The receipt is that of an earlier run of this command id."),
+        output_field("changed", bool, "Whether it caused events; false where there was nothing to change."),
+    ]
+    return declare("Receipt", fields, "Proof of a command: its events are stored, or it had none.")
+
+
+def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
+    async def resolve(
+        _root: object,
+        info: Info,
+        *,
+        input: Mapping[str, Any],
+        command_id: str | None = None,
+        expected_version: int | None = None,
+        **rest: str,
+    ) -> dict[str, Any]:
+        context = info.context
+        envelope = Envelope(
+            _read(command, input, info),
+            context.scope,
+            command_id,
+            expected_version,
+            source="graphql",
+        )
+        receipt = await _dispatch(envelope, context)
+        payload = {"receipt": receipt_row(receipt, context)}
+        if rest["await"] == Await.PROJECTED.value:
+            await _add_projected(payload, envelope.command, projections, receipt, info)
+        return payload
+
+    return resolve
+
+
+def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Command:
+    """The command that the input says. Raises ValidationFailed, in clear words for the id of a past state."""
+    declared = info.parent_type.fields[info.field_name].args["input"].type
+    reject_past_ids(declared, input, info.context, "input")
+    try:
+        return with_stored_view(read_command(command, input, "input"), info.context.services.readers)
+    except ValidationFailed as refused:
+        value: Any = {"input": input}
+        for part in refused.path:
+            with suppress(LookupError, TypeError):
+                value = value[part]
+        if isinstance(value, str):
+            reject_past_id(value, info.context, *refused.path)
+        raise
+
+
+async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
+    try:
+        return await context.services.bus.dispatch(envelope)
+    except ValidationFailed as refused:
+        if refused.path and refused.path[0] in type(envelope.command).model_fields:
+            refused.path = ("input", *refused.path)
+        raise
+    except CommandIdReused as reused:
+        reused.sealed_position = context.seal(Place(reused.position))
+        raise
+
+
+async def _add_projected(
+    payload: dict[str, Any], command: Command, projections: ContextViews, receipt: Receipt, info: Info
+) -> None:
+    """Wait for the views, and add the entity's row, or the error that takes its place, to the payload.
+
+    The receipt must reach the client in any case, and so must the error: where the row is not selected, it
+    is reported in addition to the payload.
+    """
+    name = None if projections.entity is None else projections.entity.single
+    try:
+        row = await _projected(command, projections, receipt, info)
+    except (StaleRead, RowParked) as error:
+        if name is not None and selects(info, name):
+            payload[name] = error
+        else:
+            info.context.report(error, info)
+        return
+    if name is not None:
+        payload[name] = row
+
+
+async def _projected(
+    command: Command, projections: ContextViews, receipt: Receipt, info: Info
+) -> Mapping[str, Any] | None:
+    """The entity's row with the command's events, None where there is no entity or its row is gone.
+
+    Raises StaleRead and RowParked.
+    """
+    context, entity = info.context, projections.entity
+    services, tenant = context.services, context.scope.tenant
+    deadline = monotonic() + services.wait_timeout
+    position = receipt.position
+    views = views_to_wait_for(command, projections.category, entity, projections.views)
+    await services.waits.reach(views, position, services.wait_timeout)
+    await services.waits.check_folded(tenant, command, receipt, views)
+    if entity is None:
+        return None
+    within = min(await reach_links(entity, position, info), max(0.0, deadline - monotonic()))
+    return await services.readers[entity.name].get_at_least(
+        tenant,
+        receipt.stream,
+        position,
+        within,
+        event=EventName(receipt.stream, receipt.version),
+        fields=context.selections.fields(info, entity),
+    )
+
+
+def receipt_row(receipt: Receipt, context: RequestContext) -> dict[str, Any]:
+    """The receipt, as the fields of ``Receipt`` read it."""
+    return {
+        "command_id": receipt.command_id,
+        "stream": receipt.stream,
+        "version": receipt.version,
+        "position": context.seal(Place(receipt.position)),
+        "correlation_id": receipt.correlation,
+        "replayed": receipt.replayed,
+        "changed": receipt.changed,
+    }

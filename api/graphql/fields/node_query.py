@@ -1,0 +1,70 @@
+"""Rows, events and dead letters by their ids alone: Relay's `node`, and rows of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import argument, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.fields.event_log import event_row
+from api.graphql.identity import is_entity, past_row, read_id
+from domain.kernel.errors import OutsideLog
+from eventstore.reading.as_of import AsOf
+from projections.kernel.view import View
+from projections.storage.rows import Row
+
+
+def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
+    """``node(id)``: Relay's way to load any row, event or dead letter by its id, which says what it is."""
+    entities = {view.context.category: view for view in views if is_entity(view)}
+    names = {view.name for view in views}
+    others = {view.type_name: view for view in views if not is_entity(view)}
+
+    async def resolve(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
+        context = info.context
+        view = others.get(id.partition(":")[0].partition("@")[0]) or entities.get(id.partition("-")[0])
+        if view is None and id.partition("/")[0] in names:
+            letter = await context.services.letters.find(context.scope.tenant, id)
+            return letter and {**letter, "__typename": "DeadLetter"}
+        if view is None:
+            return await _read_event(id, context)
+        point = read_id(view, id, context)
+        if point is None:
+            return None
+        key, position = point
+        row: Mapping[str, Any] | None
+        if position is None:
+            fields = context.selections.fields(info, view)
+            row = await context.services.readers[view.name].get(context.scope.tenant, key, fields=fields)
+        else:
+            row = await read_past(view, key, position, context)
+        return None if row is None else {**row, "__typename": view.type_name}
+
+    arguments = [
+        argument(
+            "id", strawberry.ID, "The `id` of any row, of the past too, of an event, or of a dead letter."
+        )
+    ]
+    text = "Any row, event or dead letter by its id; null where there is none."
+    return output_field("node", interface | None, text, resolver=resolve, arguments=arguments)
+
+
+async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | None:
+    """The event with this id; None where the caller's tenant has none."""
+    event = await context.services.log.event(context.scope.tenant, id)
+    return None if event is None else {**event_row(event, context), "__typename": "Event"}
+
+
+async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:
+    """The row as of a position; None where there was none then, or the log does not go so far."""
+    tenant, services = context.scope.tenant, context.services
+    try:
+        await services.log.position_at(tenant, AsOf(position))
+    except OutsideLog:
+        return None
+    row = await services.past[view.name].at(position).get(tenant, key)
+    return None if row is None else past_row(view, row, position, context)

@@ -1,0 +1,158 @@
+"""How a row came to be what it is, for any view: ``taskHistory`` and ``taskWhy``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position
+from api.graphql.declare import argument, declare, enumeration, list_of, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.fields.commit_fields import COMMIT, commit_row
+from api.graphql.fields.connections import connection, page_arguments, page_size
+from api.graphql.fields.event_log import event_row
+from api.graphql.identity import past_row, row_reference
+from api.graphql.scalars import JSON, Position
+from api.graphql.type_map import TypeMap
+from domain.kernel.names import client_name
+from domain.kernel.types.annotations import OptionalOf
+from domain.kernel.types.json_values import json_writer
+from projections.kernel.view import View
+from projections.past.changes import Change
+from projections.past.reader import PastView
+
+
+def past_fields(
+    view: View[Any], row: Any, event: Any, types: TypeMap
+) -> tuple[StrawberryField, StrawberryField]:
+    """The two queries of a view."""
+    names = {name.upper(): name for name in view.record.fields}
+    field = enumeration(f"{view.type_name}Field", names, "A field of it.")
+    the_id = argument("id", strawberry.ID, "The row's `id`; of a past state, looked back at from then.")
+    as_of = as_of_argument(types, "Looked back at from this point in the past, not from now.")
+    history = output_field(
+        f"{view.single}_history",
+        connection(f"{view.type_name}History", _entry(view, row, field, event), types),
+        "How it came to be what it is: each change of it, in the order of the log.",
+        resolver=partial(_history, view),
+        arguments=[
+            the_id,
+            *page_arguments(Position),
+            as_of,
+        ],
+    )
+    why = output_field(
+        f"{view.single}_why",
+        types.claim("Why", past_fields, lambda: _declare_why(event)) | None,
+        "Why a field has its value: what set it, and what led to that; null where there is no such row.",
+        resolver=partial(_why, view),
+        arguments=[the_id, argument("field", field, "Of which field."), as_of],
+    )
+    return history, why
+
+
+def _entry(view: View[Any], row: Any, field: Any, event: Any) -> Any:
+    """``TaskHistoryEntry``."""
+    fields = [output_field(name, shape, text) for name, (shape, text) in COMMIT.items()]
+    fields += [
+        output_field("changed_fields", list_of(field), "Whose value is another than before."),
+        output_field("before", row | None, "The row before; null where it was not there."),
+        output_field("after", row | None, "The row after; null where it is gone."),
+        output_field("events", list_of(event), "What happened that changed it."),
+    ]
+    return declare(f"{view.type_name}HistoryEntry", fields, "A change, by one command.")
+
+
+def _declare_why(event: Any) -> Any:
+    fields = [
+        output_field("value", JSON | None, "The value."),
+        output_field("before", JSON | None, "The value before; null also where the row was not there."),
+        output_field("event", event, "What happened that set it."),
+        output_field(
+            "causes",
+            list_of(event),
+            "The events that led to it, the nearest first, back to the one that nothing else has caused.",
+        ),
+    ]
+    return declare("Why", fields, "Why a field has its value.")
+
+
+async def _history(
+    view: View[Any],
+    _root: object,
+    info: Info,
+    *,
+    id: str,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    as_of: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    context = info.context
+    size = page_size(first, last, context.services.max_page)
+    key, past = await _row(view, id, as_of, context)
+    page = await past.history(
+        context.scope.tenant,
+        key,
+        first=size if last is None else None,
+        after=None if after is None else context.open(after, "after").position,
+        last=last,
+        before=None if before is None else context.open(before, "before").position,
+    )
+    return {
+        "rows": [_told(view, change, context) for change in page.changes],
+        "cursor": lambda row: row["position"],
+        "has_next_page": page.has_next,
+        "has_previous_page": page.has_previous,
+    }
+
+
+def _told(view: View[Any], change: Change, context: RequestContext) -> dict[str, Any]:
+    commit = change.commit
+    return {
+        **commit_row(commit, context),
+        "changed_fields": change.fields,
+        "before": change.before and past_row(view, change.before, commit.position - 1, context),
+        "after": change.after and past_row(view, change.after, commit.position, context),
+        "events": [event_row(event, context) for event in change.events],
+    }
+
+
+async def _why(
+    view: View[Any],
+    _root: object,
+    info: Info,
+    *,
+    id: str,
+    field: str,
+    as_of: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
+    context = info.context
+    key, past = await _row(view, id, as_of, context)
+    reason = await past.why(context.scope.tenant, key, field)
+    if reason is None:
+        return None
+    to_json = json_writer(OptionalOf(view.record.fields[field].type), client_name)
+    return {
+        "value": reason.value if to_json is None else to_json(reason.value),
+        "before": reason.before if to_json is None else to_json(reason.before),
+        "event": event_row(reason.event, context),
+        "causes": [event_row(event, context) for event in reason.causes],
+    }
+
+
+async def _row(
+    view: View[Any], id: str, as_of: Mapping[str, Any] | None, context: RequestContext
+) -> tuple[str, PastView]:
+    """The key of a row, and its view at a point in the past: `asOf`, that of the id, or as the log is now."""
+    key, position = row_reference(view, id, context)
+    if as_of is not None:
+        position = await resolve_matching_position(position, as_of, context)
+    if position is None:
+        position = await context.services.log.settled()
+    return key, context.services.past[view.name].at(position)

@@ -1,0 +1,127 @@
+"""``_meta`` of every row: its version and place in the log, and whether it is behind.
+
+The name cannot collide with a field of a row: those may not start with an underscore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import declare, list_of, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.selections import RowItemsResolver
+from api.graphql.identity import AS_OF, row_key
+from api.graphql.scalars import Position
+from api.graphql.type_map import TypeMap
+from projections.folding.parking import letter_id, parked_in
+from projections.kernel.view import View
+from projections.storage.rows import Row
+from subscriptions.live.messages import Place
+
+META = "_meta"
+
+
+class _RowMetadata(NamedTuple):
+    """A row, and the view that it is of."""
+
+    view: View[Any]
+    row: Row
+
+    @property
+    def key(self) -> str:
+        key: str = row_key(self.row)
+        return key
+
+
+class RowMetadataResolver(RowItemsResolver):
+    """The resolver of ``_meta`` for rows of one view."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: View[Any]) -> None:
+        super().__init__("id", "_position", "_version", "_parked")
+        self._view = view
+
+    def __call__(self, source: Mapping[str, Any], _info: Info) -> _RowMetadata:
+        return _RowMetadata(self._view, source)
+
+
+def meta_field(view: View[Any], types: TypeMap) -> StrawberryField:
+    """``_meta``."""
+    text = "The row's version and place in the log, and whether events wait to be folded into it."
+    return output_field(
+        META, types.claim("RowMeta", meta_field, _declare), text, resolver=RowMetadataResolver(view)
+    )
+
+
+def _declare() -> Any:
+    fields = [
+        output_field(
+            "key",
+            strawberry.ID,
+            "The row's plain key, the same now and in the past: what other rows name it by.",
+            resolver=lambda meta, _info: meta.key,
+        ),
+        output_field(
+            "version",
+            int | None,
+            "The version of the row's own stream that the row holds: the `expectedVersion` of a command that "
+            "is decided on this row. Null for a row that is no stream's own.",
+            resolver=_version,
+        ),
+        output_field("position", Position, "Where in the log the row changed last.", resolver=_position),
+        output_field(
+            "parked",
+            list_of(strawberry.ID),
+            "The ids of the dead letters that wait in this row: events that could not be folded. The row is "
+            "behind by these, and by all later events of their streams. Empty where it is not.",
+            resolver=_parked,
+        ),
+        output_field(
+            "as_of",
+            Position | None,
+            "The point in the past that the row is of; null: it is now.",
+            resolver=_as_of,
+        ),
+    ]
+    return declare(
+        "RowMeta", fields, "Metadata of a row: its version, its position, and whether it is behind."
+    )
+
+
+def _position(meta: _RowMetadata, info: Info) -> str:
+    return info.context.seal(Place(meta.row["_position"]))
+
+
+def _as_of(meta: _RowMetadata, info: Info) -> str | None:
+    position = meta.row.get(AS_OF)
+    return None if position is None else info.context.seal(Place(position))
+
+
+def _parked(meta: _RowMetadata, _info: Info) -> list[str]:
+    return [letter_id(meta.view.name, meta.key, parked.name) for parked in parked_in(meta.row)]
+
+
+def _version(meta: _RowMetadata, info: Info) -> int | Awaitable[int | None] | None:
+    version: int | None = meta.row.get("_version")
+    may_be_stream = meta.key.partition("-")[0] in meta.view.categories
+    return version if version is not None or not may_be_stream else _read_version(meta, info.context)
+
+
+async def _read_version(meta: _RowMetadata, context: RequestContext) -> int | None:
+    """The version of a row that was stored before rows had versions, by what the log had where it changed."""
+    load = partial(_read_versions, context)
+    version: int = await context.reads.loader("versions", load).load((meta.key, meta.row["_position"]))
+    for parked in parked_in(meta.row):
+        if parked.stream == meta.key:
+            version = min(version, parked.version - 1)
+    return version or None
+
+
+async def _read_versions(context: RequestContext, places: Sequence[tuple[str, int]]) -> list[int]:
+    return await context.services.log.versions_at(context.scope.tenant, places)

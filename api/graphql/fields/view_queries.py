@@ -1,0 +1,168 @@
+"""Queries of a view: one row by its id, and the list as a Relay connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import strawberry
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position, resolve_position
+from api.graphql.declare import Resolver, argument, list_of, output_field
+from api.graphql.execution.request_context import Info
+from api.graphql.fields.connections import (
+    connection_value,
+    list_connection,
+    page_arguments,
+    page_size,
+    past_connection,
+)
+from api.graphql.fields.node_query import read_past
+from api.graphql.identity import read_filter, row_reference
+from api.graphql.scalars import Position
+from api.graphql.type_map import TypeMap
+from domain.kernel.names import client_name
+from projections.kernel.view import View
+from projections.past.reader import PastView
+from projections.querying.queries import ViewReader
+
+ROW_ID = "The row's `id`; of a past state, the row as it was then."
+
+SEARCH = (
+    "Only rows with all of these words in {}, at least one of them as a whole word; case and accents do not "
+    'count. "In quotes" is a phrase, and -word is not to be there.'
+)
+
+_AT_LEAST = argument(
+    "at_least",
+    Position | None,
+    "Wait until the view has reached this position; STALE_READ if it does not in time. One row by its id "
+    "is PARKED if an event up to there could not be folded into it; rows of a list say so in `_meta.parked`.",
+)
+
+
+def _as_of(types: TypeMap) -> StrawberryArgument:
+    return as_of_argument(types, "As it was at this point in the past.")
+
+
+def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
+    """``task(id, atLeast, asOf)``: null where there is none."""
+
+    async def resolve(
+        _root: object,
+        info: Info,
+        *,
+        id: str,
+        at_least: str | None = None,
+        as_of: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any] | None:
+        context = info.context
+        key, position = row_reference(view, id, context)
+        if as_of is not None:
+            position = await resolve_matching_position(position, as_of, context)
+        if position is not None:
+            await _reach(view, at_least, info)
+            return await read_past(view, key, position, context)
+        reader, tenant = context.services.readers[view.name], context.scope.tenant
+        fields = context.selections.fields(info, view)
+        if at_least is None:
+            return await reader.get(tenant, key, fields=fields)
+        reached = context.open(at_least, "atLeast").position
+        within = await reach_links(view, reached, info)
+        return await reader.get_at_least(tenant, key, reached, within, fields=fields)
+
+    arguments = [argument("id", strawberry.ID, ROW_ID), _AT_LEAST, _as_of(types)]
+    return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
+
+
+def _listing(fields: Sequence[str]) -> str:
+    *rest, last = map(client_name, fields)
+    return f"{', '.join(rest)} or {last}" if rest else last
+
+
+def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> StrawberryField:
+    """``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
+    arguments = [
+        argument("filter", filters | None, "Which rows."),
+        *page_arguments(),
+        _AT_LEAST,
+        _as_of(types),
+    ]
+    if orders is not None:
+        arguments.insert(1, argument("order_by", list_of(orders) | None, "By what to sort; equals by id."))
+    if view.search:
+        arguments.insert(1, argument("search", str | None, SEARCH.format(_listing(view.search))))
+    return output_field(
+        view.name,
+        list_connection(view, row, types),
+        view.description,
+        resolver=_list(view),
+        arguments=arguments,
+    )
+
+
+def _list(view: View[Any]) -> Resolver:
+    async def resolve(
+        _root: object,
+        info: Info,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        search: str | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        at_least: str | None = None,
+        as_of: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        context = info.context
+        size = page_size(first, last, context.services.max_page)
+        wanted = read_filter(view, filter, context)
+        await _reach(view, at_least, info)
+        tenant, position = context.scope.tenant, None
+        reader: ViewReader | PastView = context.services.readers[view.name]
+        if as_of is not None:
+            position = await resolve_position(as_of, context)
+            reader = context.services.past[view.name].at(position)
+        page = await reader.page(
+            tenant,
+            filter=wanted,
+            search=search,
+            order=[(by["field"], by["direction"]) for by in order_by or ()],
+            first=size if last is None else None,
+            after=after,
+            last=last,
+            before=before,
+            fields=context.selections.fields(info, view),
+        )
+        context.reads.tell(len(page.rows), context.services.max_rows)
+        count = partial(reader.count, tenant, wanted, search)
+        if position is None:
+            return connection_value(page, count)
+        return past_connection(view, page, position, count, context)
+
+    return resolve
+
+
+async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:
+    if at_least is not None:
+        position = info.context.open(at_least, "atLeast").position
+        within = await reach_links(view, position, info)
+        await info.context.services.readers[view.name].wait_for(position, within)
+
+
+async def reach_links(view: View[Any], position: int, info: Info) -> float:
+    """Wait until the views have reached the position that the selected links of a view are read from.
+
+    The seconds that are left to wait for the view itself. Raises StaleRead where they are not enough.
+    """
+    services = info.context.services
+    deadline = monotonic() + services.wait_timeout
+    for name in info.context.selections.views(info, view):
+        await services.readers[name].wait_for(position, max(0.0, deadline - monotonic()))
+    return max(0.0, deadline - monotonic())

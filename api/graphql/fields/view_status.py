@@ -1,0 +1,167 @@
+"""Views and their generations: `viewStatus` as a query and a subscription, and what is done with rebuilds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import ItemLookUp, Resolver, argument, declare, enumeration, list_of, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from domain.kernel.names import client_name
+from projections.rebuilding.comparison import Comparison, Verdict
+from projections.rebuilding.notes import Phase
+from projections.rebuilding.rebuilds import Rebuilds
+from projections.rebuilding.status import GenerationStatus, ViewStatus
+from subscriptions.consumers.state import State
+
+LOOK = 1.0
+"""Seconds between two looks for somebody who follows."""
+
+_COMPARISON = {
+    "same": (int, "Rows that are as before."),
+    "different": (int, "Rows that both have, with other values."),
+    "missing": (int, "Rows that the new generation does not have."),
+    "extra": (int, "Rows that only the new generation has."),
+    "moving": (int, "Rows that changed too often to be compared."),
+}
+_GENERATION = {
+    "number": (int, "From 1, for each view."),
+    "begun_at": (datetime, "When its build began."),
+    "events": (int, "Events that are folded in."),
+    "total": (int, "About how many there are by now."),
+    "rate": (float, "Events folded in a second; 0 where it is not being built."),
+    "seconds_left": (float | None, "Until it has caught up at this rate; null where that is unknown."),
+    "waiting_for": (str | None, "What it waits for, in words: a worker, or a decision where it is held."),
+}
+_VIEW = {
+    "name": (str, "The view."),
+    "lag": (int, "Positions of the log that it is behind."),
+}
+_NAME = argument("name", str, "The view, such as `taskDays`: the name of its list.")
+
+
+def rebuild_fields() -> Iterator[tuple[str, StrawberryField]]:
+    """The root fields, each with the root that it belongs to."""
+    status = _declare_status()
+    names = argument("names", list_of(str) | None, "Which views; all of them where it is not given.")
+    text = "How far the views are, and the generations of their rows."
+    yield "Query", output_field("view_status", list_of(status), text, resolver=_status, arguments=[names])
+    yield "Subscription", output_field(
+        "view_status", status, f"{text} First each, then each that changes.",
+        resolver=_follow, arguments=[names], subscription=True,
+    )  # fmt: skip
+    for name, act, text in (
+        (
+            "rebuild_view",
+            Rebuilds.begin,
+            "Build a view anew beside the rows that are read, and switch to it.",
+        ),
+        ("cancel_rebuild", Rebuilds.cancel, "Stop a rebuild; it can be resumed."),
+        ("resume_rebuild", Rebuilds.resume, "Go on with a rebuild that was cancelled."),
+        (
+            "switch_view",
+            Rebuilds.switch,
+            "Read the generation of a view that is held, whatever speaks against it.",
+        ),
+        ("forget_generations", Rebuilds.forget, "Let go of the rows of a view that nobody reads any more."),
+    ):
+        yield "Mutation", output_field(name, status, text, resolver=_acting(act), arguments=[_NAME])
+
+
+def _declare_status() -> Any:
+    example = declare(
+        "DifferingRow",
+        [
+            output_field("row", strawberry.ID, "The row's key in the view.", resolver=ItemLookUp("id")),
+            output_field("verdict", _enum("RowVerdict", Verdict)),
+            output_field("fields", list[str], "The fields that differ, where both have the row."),
+        ],
+        "A row that is another in the new generation.",
+    )
+    examples = output_field("examples", list_of(example), "The first rows that differ.")
+    comparison = declare(
+        "ViewComparison", [*_fields(_COMPARISON), examples], "A generation beside the one before."
+    )
+    generation = declare(
+        "ViewGeneration",
+        [
+            *_fields(_GENERATION),
+            output_field("state", _enum("GenerationState", State)),
+            output_field("phase", _enum("RebuildPhase", Phase) | None, "Of one that is built."),
+            output_field(
+                "comparison", comparison | None, "With the one that is read, once it has caught up."
+            ),
+        ],
+        "One build of a view's rows.",
+    )
+    generations = output_field("generations", list_of(generation), "In order; one of them is active.")
+    return declare("ViewStatus", [*_fields(_VIEW), generations], "How far a view is.")
+
+
+def _enum(name: str, source: type[Enum]) -> Any:
+    return enumeration(name, {member.name: member.value for member in source}, source.__doc__)
+
+
+def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[StrawberryField]:
+    return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
+
+
+async def _status(_root: object, info: Info, *, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    found = await info.context.services.rebuilds.status(names)
+    return [_told(one, info.context) for one in found]
+
+
+async def _follow(
+    _root: object, info: Info, *, names: Sequence[str] | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    context = info.context
+    await context.services.rebuilds.status(names)
+    return _changes(names, context)
+
+
+async def _changes(names: Sequence[str] | None, context: RequestContext) -> AsyncIterator[dict[str, Any]]:
+    known: dict[str, ViewStatus] = {}
+    while True:
+        for status in await context.services.rebuilds.status(names):
+            if known.get(status.name) != status:
+                known[status.name] = status
+                yield _told(status, context)
+        await asyncio.sleep(LOOK)
+
+
+def _acting(act: Callable[[Rebuilds, str], Any]) -> Resolver:
+    async def resolve(_root: object, info: Info, *, name: str) -> dict[str, Any]:
+        rebuilds = info.context.services.rebuilds
+        await act(rebuilds, name)
+        (status,) = await rebuilds.status([name])
+        return _told(status, info.context)
+
+    return resolve
+
+
+def _told(status: ViewStatus, context: RequestContext) -> dict[str, Any]:
+    generations = [_generation(one, context) for one in status.generations]
+    return {"name": client_name(status.name), "lag": status.lag, "generations": generations}
+
+
+def _generation(found: GenerationStatus, context: RequestContext) -> dict[str, Any]:
+    own = {name: getattr(found, name) for name in _GENERATION if name != "seconds_left"}
+    comparison = None if found.comparison is None else _comparison(found.comparison, context)
+    state = {"state": found.state.value, "phase": found.phase and found.phase.value}
+    return {**own, **state, "seconds_left": found.left, "comparison": comparison}
+
+
+def _comparison(found: Comparison, context: RequestContext) -> dict[str, Any]:
+    """Other tenants' rows are counted, and not named."""
+    shown = [
+        {**one._asdict(), "fields": list(map(client_name, one.fields))}
+        for one in found.examples
+        if one.tenant == context.scope.tenant
+    ]
+    return {**{name: getattr(found, name) for name in _COMPARISON}, "examples": shown}

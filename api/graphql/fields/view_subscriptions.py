@@ -1,0 +1,219 @@
+"""Subscriptions of a view: the current result, then each change, in-band and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, Union
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.declare import Resolver, argument, declare, list_of, output_field
+from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.shared_sources import SharedSource
+from api.graphql.fields.connections import page_size
+from api.graphql.identity import id_look_up, present_key, read_filter
+from api.graphql.scalars import Position
+from api.graphql.type_map import TypeMap
+from domain.kernel.names import client_name
+from projections.kernel.view import View
+from projections.live.result_set import Changed, ChangeKind, Snapshot, Told
+from projections.live.watchers import News
+from projections.querying.filters import Filter
+from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged
+
+_AFTER = argument(
+    "after",
+    Position | None,
+    "Resume behind this position: each row that changed since is delivered once, instead of a snapshot.",
+)
+_LATEST_ONLY = argument(
+    "latest_only",
+    bool,
+    "Deliver only the latest state of each row when this subscriber falls behind.",
+    default=False,
+)
+
+
+FIRST = (
+    "How many rows the snapshot has at most; without it as many as a page may have (`max_page`, 200 by "
+    "default)."
+)
+HAS_MORE = (
+    "Whether other rows met the filter when the list was read. They are sent when they change; the query of "
+    "this name pages through all."
+)
+
+
+class MessageTypes:
+    """What every subscription may say, each with a position: its own messages, and the common ones."""
+
+    def __init__(self, types: TypeMap) -> None:
+        self.change_kind = types.of(ChangeKind, "kind", "ChangeKind")
+        position = output_field("position", Position, "Resume `after` it, on any server.")
+        self.interface = declare("Message", [position], "What a subscription says.", is_interface=True)
+        self._caught_up = declare(
+            "CaughtUp",
+            [],
+            "All that was there has been delivered; what follows is live.",
+            interfaces=(self.interface,),
+        )
+        resume = output_field("resume_after", Position, "Where to resume.")
+        self._lagged = declare(
+            "Lagged",
+            [resume],
+            "The subscriber was too slow and the subscription ends here.",
+            interfaces=(self.interface,),
+        )
+        self._expired = declare(
+            "CursorExpired",
+            [],
+            "It cannot be resumed where it was asked to: nerve never came there, or has gone too far since.",
+            interfaces=(self.interface,),
+        )
+
+    def union(self, name: str, *own: Any) -> Any:
+        """The union of a subscription's own messages and the common ones."""
+        return Annotated[Union[(*own, self._caught_up, self._lagged, self._expired)], strawberry.union(name)]
+
+    def changed(self, view: View[Any], row: Any) -> Any:
+        """``TaskChanged``."""
+        fields = [
+            output_field("kind", self.change_kind),
+            output_field(
+                "row_id", strawberry.ID, "The `id` of the row.", resolver=id_look_up(view, "row_id")
+            ),
+            output_field(view.single, row | None, "The row as it is now; null once it is gone."),
+            output_field(
+                "changed_fields", list[str] | None, "Where known: whose value is another than before."
+            ),
+        ]
+        return declare(
+            f"{view.type_name}Changed", fields, "A row came, changed or left.", interfaces=(self.interface,)
+        )
+
+    def snapshot(self, name: str, *fields: StrawberryField) -> Any:
+        """``TaskSnapshot`` or ``TasksSnapshot``."""
+        text = "The result as it is now."
+        return declare(f"{name}Snapshot", fields, text, interfaces=(self.interface,))
+
+
+def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageTypes) -> list[StrawberryField]:
+    """``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
+    changed = messages.changed(view, row)
+    one = messages.snapshot(
+        view.type_name, output_field(view.single, row | None, "Null where there is none.")
+    )
+    many = messages.snapshot(
+        view.list_type_name,
+        output_field(view.name, list_of(row), "Those that changed last come first."),
+        output_field("has_more", bool, HAS_MORE),
+    )
+    return [
+        output_field(
+            view.single,
+            messages.union(f"{view.type_name}Message", one, changed),
+            "The row as it is, then each change of it after the view has it.",
+            resolver=_watch_one(view),
+            arguments=[argument("id", strawberry.ID, "The id of the row."), _AFTER, _LATEST_ONLY],
+            subscription=True,
+        ),
+        output_field(
+            view.name,
+            messages.union(f"{view.list_type_name}Message", many, changed),
+            "The rows as they are, then each change after the view has it.",
+            resolver=_watch_many(view),
+            arguments=[
+                argument("filter", filters | None, "Which rows."),
+                argument("first", int | None, FIRST),
+                _AFTER,
+                _LATEST_ONLY,
+            ],
+            subscription=True,
+        ),
+    ]
+
+
+def _watch_one(view: View[Any]) -> Resolver:
+    def snapshot(found: Snapshot) -> dict[str, Any]:
+        row = found.rows[0] if found.rows else None
+        return {"__typename": f"{view.type_name}Snapshot", view.single: row}
+
+    def subscribe(
+        _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
+    ) -> SharedSource[News]:
+        context = info.context
+        wanted = context.services.live[view.name].one(present_key(view, id, context, "id"))
+        return _shared(view, context, wanted, 1, after, latest_only, snapshot)
+
+    return subscribe
+
+
+def _watch_many(view: View[Any]) -> Resolver:
+    def snapshot(found: Snapshot) -> dict[str, Any]:
+        own = {view.name: found.rows, "has_more": found.has_more}
+        return {"__typename": f"{view.list_type_name}Snapshot", **own}
+
+    def subscribe(
+        _root: object,
+        info: Info,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        latest_only: bool = False,
+    ) -> SharedSource[News]:
+        context, services = info.context, info.context.services
+        wanted = services.live[view.name].many(read_filter(view, filter, context))
+        most = services.max_page
+        size = page_size(most if first is None else first, None, most)
+        return _shared(view, context, wanted, size, after, latest_only, snapshot)
+
+    return subscribe
+
+
+def _shared(
+    view: View[Any],
+    context: RequestContext,
+    wanted: Filter,
+    first: int,
+    after: str | None,
+    latest_only: bool,
+    snapshot: Callable[[Snapshot], dict[str, Any]],
+) -> SharedSource[News]:
+    def told(message: News | Common) -> dict[str, Any]:
+        """The message as the client's selection reads it."""
+        match message:
+            case Snapshot():
+                return {**snapshot(message), "position": context.seal(message.place)}
+            case Told(changed):
+                return _changed(view, changed, context)
+            case _:
+                return status(message, context)
+
+    place = context.start_of(after)
+    live, tenant = context.services.live[view.name], context.scope.tenant
+    return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
+
+
+def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict[str, Any]:
+    names = message.changed_fields
+    return {
+        "__typename": f"{view.type_name}Changed",
+        "kind": message.kind,
+        "row_id": message.id,
+        view.single: message.row,
+        "changed_fields": None if names is None else [client_name(name) for name in names],
+        "position": context.seal(message.place),
+    }
+
+
+def status(message: Common, context: RequestContext) -> dict[str, Any]:
+    """One of the common messages, for the client."""
+    match message:
+        case CaughtUp(place) | CursorExpired(place):
+            return {"__typename": type(message).__name__, "position": context.seal(place)}
+        case Lagged(place):
+            position = context.seal(place)
+            return {"__typename": "Lagged", "position": position, "resume_after": position}

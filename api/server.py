@@ -1,0 +1,69 @@
+"""The API process: uvicorn on a listening socket."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from api.access.callers import OPEN, Authenticator
+from api.app import create_app
+from api.settings import Settings
+from api.transports.response_streams import ResponseStreams
+from api.transports.sockets.protocol import socket_protocol
+from api.transports.uvicorn_http import http_protocol
+
+DRAIN = 5
+"""Seconds that open requests and sockets get to end when the process is asked to stop."""
+
+
+class DrainingServer(uvicorn.Server):
+    """Ends the streams over HTTP before it waits for what is still open."""
+
+    def __init__(self, config: uvicorn.Config, streams: ResponseStreams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close all connections, those that are in use last."""
+        self._streams.drain()
+        await super().shutdown(sockets)
+
+
+@asynccontextmanager
+async def open_server(
+    settings: Settings, access: Authenticator = OPEN, *, explain: bool = False
+) -> AsyncIterator[uvicorn.Server]:
+    """The server of an API that is open, to be run inside; raises what opening nerve raises.
+
+    `access` authenticates requests; `explain`: see `create_app`.
+    """
+    app = create_app(settings, access, explain=explain)
+    # uvicorn would only log what goes wrong in there, with its traceback.
+    async with app.router.lifespan_context(app):
+        yield DrainingServer(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                http=http_protocol(settings.request_timeout),
+                ws=socket_protocol(app.state.sockets),
+                timeout_graceful_shutdown=DRAIN,
+                access_log=False,
+                server_header=False,
+                log_config=None,
+                log_level="warning",
+            ),
+            app.state.endpoint.streams,
+        )
+
+
+async def serve(settings: Settings, listener: socket.socket, *, explain: bool = False) -> None:
+    """Serve the API on `listener` until SIGINT or SIGTERM; raises what opening nerve raises."""
+    async with open_server(settings, explain=explain) as server:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn raises the signal again when it has served, and nerve is still to be closed then.
+            signal.signal(number, lambda _number, _frame: None)
+        await server.serve(sockets=[listener])

@@ -1,0 +1,48 @@
+"""What the transports share: the endpoint they serve, and the caller's trace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from api.access.admissions import Admissions
+from api.access.callers import Caller
+from api.graphql.execution.executor import Executor
+from api.graphql.execution.request_context import RequestContext, Services
+from api.graphql.execution.subscription_opener import SubscriptionOpener
+from api.transports.request_reading import RequestLimits
+from api.transports.response_streams import ResponseStreams
+from api.transports.single_connection import Reservations
+from domain.dispatch.middleware import trace
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is served at one GraphQL address; `limits` are those of requests over HTTP."""
+
+    executor: Executor
+    subscriptions: SubscriptionOpener
+    services: Services
+    streams: ResponseStreams
+    reservations: Reservations
+    admissions: Admissions
+    limits: RequestLimits
+
+    def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
+        """The context of a request of this caller with these headers, their names in lower case."""
+        return RequestContext(self.services, caller, headers)
+
+
+@contextmanager
+def traced(headers: Mapping[str, str]) -> Iterator[None]:
+    """Take over the caller's trace id for what happens inside (W3C Trace Context, header ``traceparent``)."""
+    sent = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    token = trace.set(sent[1] if sent else None)
+    try:
+        yield
+    finally:
+        trace.reset(token)
