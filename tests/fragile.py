@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypedDict
 
 from domain.kernel import Aggregate, ChangeCommand, Context, CreateCommand, Event, Facts, RecordedEvent
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 BAD = "bad"
 """The name that the view of items cannot fold, and that the key of the view of names raises at."""

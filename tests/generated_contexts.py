@@ -23,8 +23,8 @@ from domain.kernel import (
     Upcaster,
 )
 from domain.kernel.types.annotations import FieldType
+from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import field_kind
-from projections.kernel.view import View, by_stream
 from tests.declared_types import DeclaredField, values_of
 
 ADDED = "added"

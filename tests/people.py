@@ -19,7 +19,7 @@ from domain.kernel import (
     RecordedEvent,
     Text,
 )
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 
 class PersonRegistered(Event, type="person.registered"):

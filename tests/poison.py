@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.kernel import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from tests import notes
 from tests.notes import START, Linked, NoteRow, Scored, Written
 

@@ -19,7 +19,7 @@ from domain.kernel.errors import Unavailable
 from domain.kernel.faults import FAULTS
 from domain.kernel.places import definition_place
 from projections.folding.row_codec import WrongRow
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from subscriptions.consumers.failures import Failure, raised
 
 UNSTORABLE = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)

@@ -17,7 +17,7 @@ from pymongo import InsertOne, ReplaceOne
 from eventstore.lru import Lru
 from eventstore.mongo.driver import CODEC, Collection, Document, Write, unavailable_if_down
 from projections.folding.folding import Folded, Touch
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from projections.storage.rows import key_filter, write
 
 MEMORY = 8_000_000

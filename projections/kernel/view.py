@@ -96,8 +96,3 @@ class View(Generic[R]):
 
 def _capitals(name: str) -> str:
     return "".join(word[0].upper() + word[1:] for word in name.split("_"))
-
-
-def by_stream(event: RecordedEvent) -> tuple[str, ...]:
-    """The usual key: the row has the id of the event's stream."""
-    return (event.stream,)

@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 from domain.kernel.errors import StaleRead, Unavailable
 from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
 from projections.folding.parking import EventName, alone
-from projections.kernel.view import by_stream
+from projections.kernel import by_stream
 from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo

@@ -9,7 +9,7 @@ from domain.kernel import RecordedEvent
 from domain.kernel.errors import TooComplex
 from eventstore.log import EventLog
 from eventstore.reading.query import EventQuery
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 EVENTS_AT_ONCE = 1_000
 STREAMS_AT_ONCE = 100

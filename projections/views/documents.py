@@ -17,7 +17,7 @@ from domain.documents.events import (
     said,
 )
 from domain.kernel import Int32, Json, RecordedEvent
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 
 class DocumentRow(TypedDict):

@@ -8,7 +8,7 @@ from typing import TypedDict
 from domain.builtin.subjects import context
 from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import RecordedEvent
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 
 class SubjectRow(TypedDict):

@@ -17,8 +17,8 @@ from domain.tasks.events import (
     TaskStarted,
     TaskStatus,
 )
+from projections.kernel import View, by_stream
 from projections.kernel.links import ToOne
-from projections.kernel.view import View, by_stream
 
 
 class TaskRow(TypedDict):

@@ -14,8 +14,8 @@ from domain.workflows.events import (
     WorkflowStatus,
     WorkflowStepCompleted,
 )
+from projections.kernel import View, by_stream
 from projections.kernel.links import ToMany, ToOne
-from projections.kernel.view import View, by_stream
 
 
 class WorkflowStep(TypedDict):

@@ -124,7 +124,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 from domain.kernel import Aggregate, Context, CreateCommand, Event, Facts, RecordedEvent, Text, upcaster
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 class WriteSlip(CreateCommand):
     """Write."""

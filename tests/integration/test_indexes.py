@@ -12,7 +12,7 @@ import pytest
 from domain.kernel import Json
 from domain.kernel.errors import DeclarationError
 from eventstore.mongo.driver import Collection, open_client
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from projections.storage.indexes import check_indexes, prepare, prepare_folding, strip
 from tests.notes import context, open_rig, view
 from tests.support import chosen_driver

@@ -7,7 +7,7 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.integrity.schemas import EventSchemas
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
-from projections.kernel.view import by_stream
+from projections.kernel import by_stream
 from projections.projecting.worker import ViewWorker
 from projections.querying.locator import ViewStanding
 from projections.querying.queries import ViewReader

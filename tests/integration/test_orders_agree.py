@@ -18,8 +18,8 @@ from pymongo.collection import Collection
 from domain.kernel import Int64
 from domain.kernel.errors import DeclarationError
 from domain.kernel.types.stored_values import encoder
+from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import kinds
-from projections.kernel.view import View, by_stream
 from projections.querying.ordering import Direction, parse_order
 from tests.notes import context
 

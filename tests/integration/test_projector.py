@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pymongo import ReplaceOne
 
 from domain.kernel import Commit, Event
-from projections.kernel.view import by_stream
+from projections.kernel import by_stream
 from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
 from projections.storage.rows import key_filter

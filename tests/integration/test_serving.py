@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypedDict
 import pytest
 
 from domain.kernel.errors import NotIndexed
+from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import kinds
-from projections.kernel.view import View, by_stream
 from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.queries import ViewReader

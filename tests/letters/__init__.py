@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypedDict
 
 from domain.kernel import Aggregate, ChangeCommand, Context, Event, Facts, RecordedEvent
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from tests.letters.upcasters import sent_1, sent_2
 
 

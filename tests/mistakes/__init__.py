@@ -19,7 +19,7 @@ from domain.kernel import (
     PutCommand,
     RecordedEvent,
 )
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 SECRET = "<what a client typed>"
 """What no message for others may hold."""

@@ -31,7 +31,7 @@ from domain.kernel import (
 )
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.input_words import input_error
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from tests.unit.test_client_words import FOREIGN
 
 

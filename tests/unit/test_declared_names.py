@@ -18,8 +18,8 @@ from domain.dispatch.deciding import check_prefix
 from domain.kernel import Catalog, Context, Event
 from domain.kernel.errors import ConfigurationError, DeclarationError, ValidationFailed
 from domain.kernel.types.annotations import record_type
+from projections.kernel import View, by_stream
 from projections.kernel.links import ToOne
-from projections.kernel.view import View, by_stream
 from projections.kernel.view_checks import check_row_id
 from tests.mistakes import Begin, Begun
 from tests.unit.test_declaring import aggregate

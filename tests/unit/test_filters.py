@@ -8,8 +8,8 @@ from typing import Any, NotRequired, TypedDict
 import pytest
 
 from domain.kernel.errors import DeclarationError, ValidationFailed
+from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import kinds
-from projections.kernel.view import View, by_stream
 from projections.querying.filters import parse_filter, to_predicate
 from tests.notes import context, view
 

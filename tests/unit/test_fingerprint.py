@@ -58,7 +58,7 @@ def done_1(data):
     "view.py": """
 from typing import TypedDict
 from domain.kernel import Context
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from .aggregate import Deed
 from .rows import count
 

@@ -18,7 +18,7 @@ CONTEXT = """
 from dataclasses import dataclass
 from typing import TypedDict
 from domain.kernel import Aggregate, ChangeCommand, Context, Event
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from shop_money.rounding import rounded
 
 class Pay(ChangeCommand):

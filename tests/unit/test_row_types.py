@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 from api.graphql.execution.leaves import LeafExecutor, find_leaves
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, Json, RecordedEvent
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from tests.notes import context
 
 

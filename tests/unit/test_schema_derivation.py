@@ -18,8 +18,8 @@ from api.graphql.schema import build_schema, print_api
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Json, Name, RecordedEvent
 from domain.kernel.errors import ConfigurationError, DeclarationError
+from projections.kernel import View, by_stream
 from projections.kernel.links import Link, ToMany, ToOne
-from projections.kernel.view import View, by_stream
 
 API = Path(__file__).parents[2] / "api"
 

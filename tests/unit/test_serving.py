@@ -9,7 +9,7 @@ import pytest
 
 from api.contexts import load_contexts
 from api.settings import Settings
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from projections.querying.filters import parse_filter
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.serving import MAX_WAYS, shape_of, unserved

@@ -14,7 +14,7 @@ from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, RecordedEvent
 from domain.kernel.errors import UnfitValue
 from domain.kernel.types.stored_values import encoder
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 from tests.notes import context
 
 

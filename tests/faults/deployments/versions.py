@@ -62,7 +62,7 @@ from typing import TypedDict
 
 from domain.kernel import RecordedEvent
 from market import AuctionOpened, BidPlaced, context
-from projections.kernel.view import View, by_stream
+from projections.kernel import View, by_stream
 
 
 class AuctionRow(TypedDict):
