@@ -86,7 +86,7 @@ class Metrics:
         closes = Counter("nerve_socket_closes", "Sockets gone, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
         self._hubs: dict[str, Tally] = {}
-        registry.register(HubCollector(self._hubs))
+        registry.register(LiveStatsCollector(self._hubs))
         self._held = Gauge(
             "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
         )
@@ -185,7 +185,7 @@ def _guarded(app: WSGIApplication, policy: OriginPolicy) -> WSGIApplication:
     return answer
 
 
-class HubCollector(Collector):
+class LiveStatsCollector(Collector):
     """What the hubs of a process have counted, by what their subscriptions follow."""
 
     def __init__(self, hubs: Mapping[str, Tally]) -> None:

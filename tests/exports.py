@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from api.transfer.exporting import Exporter, Range
-from api.transfer.importing import ImportReport
-from api.transfer.restoring import Restorer
-from api.transfer.rows import Refused
+from api.transfer.command_importer import ImportReport
+from api.transfer.export_importer import ExportImporter
+from api.transfer.exporter import Exporter, ExportRange
+from api.transfer.rows import RefusedRow
 from domain.kernel import Catalog
 from eventstore.personal.sealing import MasterKeys
 from tests import notes, people
@@ -32,7 +32,9 @@ def store_of(mongo_url: str, database: str, **options: Any) -> Any:
 
 async def export(store: Store, path: Path, *, personal: bool = False, **wanted: Any) -> bytes:
     upto = wanted.pop("upto", None) or await store.log.settled()
-    await Exporter(store.log, personal=personal).run(path, Range(wanted.pop("after", 0), upto, **wanted))
+    await Exporter(store.log, personal=personal).run(
+        path, ExportRange(wanted.pop("after", 0), upto, **wanted)
+    )
     return content(path)
 
 
@@ -41,9 +43,9 @@ def content(path: Path) -> bytes:
 
 
 async def restore(
-    store: Store, path: Path, refuse: Callable[[Refused], None] = lambda row: pytest.fail(row.reason)
+    store: Store, path: Path, refuse: Callable[[RefusedRow], None] = lambda row: pytest.fail(row.reason)
 ) -> ImportReport:
-    return await Restorer(CATALOG, store.log, refuse=refuse).run(path)
+    return await ExportImporter(CATALOG, store.log, refuse=refuse).run(path)
 
 
 def counts(report: ImportReport) -> tuple[int, int, int]:

@@ -13,8 +13,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.composition import open_nerve
 from api.settings import Settings
-from api.transfer.exporting import Exporter, Range
-from api.transfer.restoring import Restorer
+from api.transfer.export_importer import ExportImporter
+from api.transfer.exporter import Exporter, ExportRange
 from domain.kernel import Envelope, Scope
 from domain.kernel.event_data import event_codec
 from domain.kernel.types.annotations import FieldType, OptionalOf, record_type
@@ -250,14 +250,14 @@ class Trial:
 
     async def export(self, path: Path) -> None:
         async with open_nerve(Settings(**self.settings)) as nerve:
-            await Exporter(nerve.log).run(path, Range(0, await nerve.log.settled()))
+            await Exporter(nerve.log).run(path, ExportRange(0, await nerve.log.settled()))
 
     async def restore(self, path: Path) -> None:
         """Import the file into another database, which is the trial's from now on."""
         self.settings["database"] += "_restored"
         async with open_nerve(Settings(**self.settings), project=True) as nerve:
             refused: list[Any] = []
-            await Restorer(nerve.catalog, nerve.log, refuse=refused.append).run(path)
+            await ExportImporter(nerve.catalog, nerve.log, refuse=refused.append).run(path)
             assert refused == []
             for reader in nerve.readers.values():
                 await reader.wait_for(await nerve.log.settled(), 30)

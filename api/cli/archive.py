@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from api.archiving import open_archiver
-from api.cli.points import Point, last_before, point
+from api.cli.points import Point, last_position_before, parse_point
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.archiver import Archived
@@ -32,12 +32,12 @@ def archive(
     """
     if before is not None and list_:
         raise ValidationFailed("give --before or --list, not both")
-    asyncio.run(_show() if before is None else _archive(point(before)))
+    asyncio.run(_show() if before is None else _archive(parse_point(before)))
 
 
 async def _archive(before: Point) -> None:
     async with running_nerve() as nerve, open_archiver(nerve.settings) as archiver:
-        upto = await last_before(nerve, before)
+        upto = await last_position_before(nerve, before)
         done = sum(segment.count for segment in await nerve.log.archive.segments())
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:

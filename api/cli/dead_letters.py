@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from api.cli.events import print_line
+from api.cli.events import print_event_line
 from api.cli.terminal import errors, output, running_nerve
 from api.composition import Nerve
 from api.graphql.fields.command_inputs import read_input
@@ -47,10 +47,10 @@ async def _list(view: str | None) -> None:
     if not letters:
         output.print("nothing waits", highlight=False)
         return
-    output.print(table_of(letters), soft_wrap=True)
+    output.print(dead_letter_table(letters), soft_wrap=True)
 
 
-def table_of(letters: Sequence[Document]) -> Table:
+def dead_letter_table(letters: Sequence[Document]) -> Table:
     """One line a letter. It may be wider than the terminal: views, rows and events are there to be copied."""
     table = Table("view", "row", "event", "type", "error", "failures", "last")
     for one in letters:
@@ -77,7 +77,7 @@ async def _show(view: str, event: str, row: str | None) -> None:
             output.print(said, highlight=False, markup=False, soft_wrap=True)
         first = letters[0]
         for waiting in await nerve.log.stream(Scope().tenant, first["stream"], first["version"] - 1):
-            print_line(waiting)
+            print_event_line(waiting)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from api.cli.points import as_of
+from api.cli.points import parse_as_of
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
 from api.encoding import encode
@@ -41,7 +41,7 @@ def show(
     ] = None,
 ) -> None:
     """Show all events of a stream; as of a point in the past, also the state that they led to."""
-    asyncio.run(_show(stream, None if at is None else as_of(at)))
+    asyncio.run(_show(stream, None if at is None else parse_as_of(at)))
 
 
 async def _show(stream: str, point: AsOf | None) -> None:
@@ -66,7 +66,7 @@ async def _show(stream: str, point: AsOf | None) -> None:
 
 def _print_event(event: RecordedEvent) -> None:
     actor = f"  by {event.commit.actor}" if event.commit.actor else ""
-    output.print(Text(f"{event.version:>5}  {time_of(event)}  {event.type}{actor}", style="bold"))
+    output.print(Text(f"{event.version:>5}  {format_time(event)}  {event.type}{actor}", style="bold"))
     output.print(Padding(Text(_data(event)), (0, 0, 0, 7)))
     if event.unreadable is not None:
         reason = Text(f"{event.unreadable.cause}: {event.unreadable.detail}", style="red")
@@ -129,20 +129,20 @@ async def _tail(query: EventQuery, after: int | None) -> None:
         while True:
             async for message in nerve.services.events.watch(Scope().tenant, query, place):
                 if isinstance(message, Happened):
-                    print_line(message.event)
+                    print_event_line(message.event)
                 elif isinstance(message, Lagged):
                     place = message.resume_after
                 elif isinstance(message, CursorExpired):
                     raise OutsideLog(f"the log ends at {message.place.position}; begin behind that or before")
 
 
-def print_line(event: RecordedEvent) -> None:
+def print_event_line(event: RecordedEvent) -> None:
     """An event on one line."""
-    line = f"{event.position:>8}  {time_of(event)}  {event.type:<24} {event.stream}  {_data(event)}"
+    line = f"{event.position:>8}  {format_time(event)}  {event.type:<24} {event.stream}  {_data(event)}"
     output.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def time_of(event: RecordedEvent) -> str:
+def format_time(event: RecordedEvent) -> str:
     """When it happened, in UTC."""
     return event.time.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
 

@@ -9,9 +9,16 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.points import OccurredSince, OccurredUntil, Point, last_before, moment, point
+from api.cli.points import (
+    OccurredSince,
+    OccurredUntil,
+    Point,
+    last_position_before,
+    parse_moment,
+    parse_point,
+)
 from api.cli.terminal import errors, output, running_nerve
-from api.transfer.exporting import Exporter, ExportReport, Range
+from api.transfer.exporter import Exporter, ExportRange, ExportReport
 from eventstore.reading.query import EventQuery
 
 POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
@@ -30,11 +37,11 @@ def export(
     personal: Annotated[bool, typer.Option("--personal", help="Personal data in plain, not null.")] = False,
 ) -> None:
     """Export events as CloudEvents, one a line, in the order of the log; `nerve import` reads them back."""
-    points = (None if since is None else point(since), None if before is None else point(before))
+    points = (None if since is None else parse_point(since), None if before is None else parse_point(before))
     query = EventQuery(
         streams=frozenset(stream) if stream else None,
-        occurred_since=moment(occurred_since),
-        occurred_until=moment(occurred_until),
+        occurred_since=parse_moment(occurred_since),
+        occurred_until=parse_moment(occurred_until),
     )
     report = asyncio.run(_export(file, points, tenant, query, personal))
     output.print(
@@ -55,8 +62,8 @@ async def _export(
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     since, before = points
     async with running_nerve() as nerve:
-        after = 0 if since is None else await last_before(nerve, since)
-        upto = await nerve.log.settled() if before is None else await last_before(nerve, before)
+        after = 0 if since is None else await last_position_before(nerve, since)
+        upto = await nerve.log.settled() if before is None else await last_position_before(nerve, before)
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=max(0, upto - after))
 
@@ -64,4 +71,4 @@ async def _export(
                 progress.update(bar, completed=report.position - after)
 
             exporter = Exporter(nerve.log, personal=personal, progress=show)
-            return await exporter.run(file, Range(after, upto, tenant, query))
+            return await exporter.run(file, ExportRange(after, upto, tenant, query))

@@ -22,7 +22,7 @@ OccurredUntil = Annotated[
 ]
 
 
-def point(text: str) -> Point:
+def parse_point(text: str) -> Point:
     """A position, or a moment; one without an offset is UTC. Raises ValidationFailed."""
     try:
         if text.isdecimal():
@@ -33,26 +33,26 @@ def point(text: str) -> Point:
         raise ValidationFailed(f"{text!r} is no position and no moment such as 2026-01-31") from None
 
 
-def as_of(text: str) -> AsOf:
+def parse_as_of(text: str) -> AsOf:
     """A point in the past, for which a moment must say its time zone. Raises ValidationFailed."""
     if text.isdecimal():
         return AsOf(position=int(text))
-    found = point(text)
+    found = parse_point(text)
     if datetime.fromisoformat(text).tzinfo is None:
         raise ValidationFailed(f"{text!r} has no time zone; write it as 2026-01-31T12:00:00Z")
     assert isinstance(found, datetime)
     return AsOf(time=found)
 
 
-def moment(text: str | None) -> datetime | None:
-    """A moment as in `point`, which is no position. Raises ValidationFailed."""
-    found = None if text is None else point(text)
+def parse_moment(text: str | None) -> datetime | None:
+    """A moment as in `parse_point`, which is no position. Raises ValidationFailed."""
+    found = None if text is None else parse_point(text)
     if isinstance(found, int):
         raise ValidationFailed(f"{text!r} is a position; this option takes a moment such as 2026-01-31")
     return found
 
 
-async def last_before(nerve: Nerve, limit: Point) -> int:
+async def last_position_before(nerve: Nerve, limit: Point) -> int:
     """The last settled position before a point, by the times of record; 0 where there is none."""
     if isinstance(limit, int):
         return max(0, min(limit - 1, await nerve.log.settled()))

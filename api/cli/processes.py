@@ -13,7 +13,7 @@ from api.cli.terminal import errors
 from api.composition import open_nerve
 from api.contexts import load_contexts
 from api.devserver.address import listen
-from api.devserver.folder import Instance, connected
+from api.devserver.folder import RunningInstance, with_instance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
 from api.settings import Settings, check_exposure, is_loopback, load_settings
 
@@ -25,7 +25,7 @@ def dev() -> None:
     # The API and the worker load them as well, and would each print what is wrong with them.
     load_contexts(settings)
 
-    def ready(instance: Instance) -> None:
+    def ready(instance: RunningInstance) -> None:
         errors.print(
             f"\n  [bold]nerve is running[/]\n\n"
             f"  GraphQL    {instance.url}/graphql\n"
@@ -79,7 +79,7 @@ async def _work(settings: Settings) -> None:
 
 
 def _settings() -> Settings:
-    settings = connected(load_settings())
+    settings = with_instance(load_settings())
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )

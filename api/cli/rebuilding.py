@@ -34,7 +34,7 @@ COLUMNS = (
 )
 
 
-def described(found: GenerationStatus) -> str:
+def describe_generation(found: GenerationStatus) -> str:
     """One line about a generation that is not read."""
     text = f"{found.number} {found.state.lower()}"
     if found.phase is None:
@@ -43,7 +43,7 @@ def described(found: GenerationStatus) -> str:
     return ", ".join(filter(None, (f"{text}: {found.phase.lower()}", done, time_left(found))))
 
 
-def held(view: str, found: GenerationStatus) -> str:
+def describe_wait(view: str, found: GenerationStatus) -> str:
     """One sentence about a generation that waits for something."""
     text = f"generation {found.number} waits for {found.waiting_for}"
     if found.state is not State.HELD:
@@ -51,7 +51,7 @@ def held(view: str, found: GenerationStatus) -> str:
     return f"{text}; deploy a correction, or `nerve views switch {view}` reads it as it is"
 
 
-def holders(found: GenerationStatus) -> str:
+def list_workers(found: GenerationStatus) -> str:
     """Who works on a generation, a line for each; how many of its partitions, where there are several."""
     several = sum(found.holders.values()) > 1
     return "\n".join(
@@ -69,7 +69,7 @@ def time_left(found: GenerationStatus) -> str:
     return "" if found.left is None else f"{timedelta(seconds=round(found.left))} left"
 
 
-class Follower:
+class RebuildFollower:
     """Shows bars until the generations of these numbers, by their views' names, are read or given up."""
 
     def __init__(self, rebuilds: Rebuilds, numbers: Mapping[str, int]) -> None:
@@ -120,7 +120,7 @@ class Follower:
         self._ends[name] = found is not None and found.state in (State.ACTIVE, State.KEPT)
         progress.remove_task(bar)
         if found is not None and found.state is State.HELD:
-            _warn(f"{name}: {held(name, found)}")
+            _warn(f"{name}: {describe_wait(name, found)}")
             if found.comparison is not None:
                 _tell(found.comparison)
             return

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.events import Streams, Types, print_line
-from api.cli.points import OccurredSince, OccurredUntil, as_of, moment
+from api.cli.events import Streams, Types, print_event_line
+from api.cli.points import OccurredSince, OccurredUntil, parse_as_of, parse_moment
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
@@ -48,10 +48,10 @@ def replay(
         streams=stream,
         categories=category,
         types=type,
-        occurred_since=moment(occurred_since),
-        occurred_until=moment(occurred_until),
+        occurred_since=parse_moment(occurred_since),
+        occurred_until=parse_moment(occurred_until),
     )
-    first, last = (None if point is None else as_of(point) for point in (since, until))
+    first, last = (None if point is None else parse_as_of(point) for point in (since, until))
     asyncio.run(_replay(query, first, last, speed))
 
 
@@ -59,7 +59,7 @@ async def _replay(query: EventQuery, since: AsOf | None, until: AsOf | None, spe
     async with running_nerve() as nerve:
         await _check_streams(nerve.log, query)
         found = await nerve.log.replay(Scope().tenant, query, since=since, until=until)
-        player = Player(query, speed)
+        player = ReplayPrinter(query, speed)
         # Where lines scroll by, they are the progress.
         with Progress(*COLUMNS, console=errors, transient=True, disable=output.is_terminal) as progress:
             bar = progress.add_task("replay", total=found.progress.total, rate=0.0)
@@ -83,7 +83,7 @@ async def _check_streams(log: EventLog, query: EventQuery) -> None:
             raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
 
 
-class Player:
+class ReplayPrinter:
     """Prints what is wanted of each commit; with `speed` when it is due."""
 
     def __init__(self, query: EventQuery, speed: float | None) -> None:
@@ -99,7 +99,7 @@ class Player:
         wanted = [event for event in commit.events if self._query.wants(event)]
         await self._until_due(wanted[0].time)
         for event in wanted:
-            print_line(event)
+            print_event_line(event)
         self.commits += 1
         self.events += len(wanted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from api.cli.terminal import output
-from api.rights.users import secure as make_users
+from api.rights.users import create_users as make_users
 from api.settings import load_settings
 
 

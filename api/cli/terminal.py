@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from rich.console import Console
 
 from api.composition import Nerve, open_nerve
-from api.devserver.folder import connected
+from api.devserver.folder import with_instance
 from api.settings import load_settings
 
 output = Console()
@@ -23,7 +23,7 @@ async def running_nerve(
 
     `short`, `operate`: see `open_nerve`. With `maintain` it is the user of maintenance_url, if that is set.
     """
-    settings = connected(load_settings())
+    settings = with_instance(load_settings())
     if maintain and settings.maintenance_url is not None:
         settings = settings.model_copy(update={"mongo_url": settings.maintenance_url})
     async with open_nerve(settings, short=short, operate=operate) as nerve:

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.terminal import errors, output, running_nerve
 from api.fleet.demo import Demo
-from api.transfer.importing import Importer, ImportReport
-from api.transfer.restoring import Restorer, is_export
-from api.transfer.rows import Refused
+from api.transfer.command_importer import CommandImporter, ImportReport
+from api.transfer.export_importer import ExportImporter, is_export
+from api.transfer.rows import RefusedRow
 from eventstore.integrity.readable import schemas_of_log
 
 
@@ -60,12 +60,14 @@ async def _import(file: Path) -> tuple[ImportReport, str]:
             refuse = partial(_refuse, file)
             if is_export(file):
                 of_log = await schemas_of_log(nerve.database)
-                restorer = Restorer(nerve.catalog, nerve.log, show, refuse, of_log)
+                restorer = ExportImporter(nerve.catalog, nerve.log, show, refuse, of_log)
                 return await restorer.run(file), "commits"
-            return await Importer(nerve.catalog, nerve.bus, nerve.log, show, refuse).run(file), "commands"
+            return await CommandImporter(nerve.catalog, nerve.bus, nerve.log, show, refuse).run(
+                file
+            ), "commands"
 
 
-def _refuse(file: Path, row: Refused) -> None:
+def _refuse(file: Path, row: RefusedRow) -> None:
     errors.print(f"{file}:{row.line}: {row.reason}", highlight=False, markup=False, soft_wrap=True)
 
 

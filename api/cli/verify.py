@@ -17,7 +17,7 @@ from rich.text import Text
 from api.archiving import open_archive
 from api.cli.terminal import errors, output
 from api.contexts import load_contexts
-from api.devserver.folder import connected
+from api.devserver.folder import with_instance
 from api.ids import now
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
@@ -54,7 +54,7 @@ def verify(
     It reads and changes nothing, and may run beside everything else.
     """
     expected = dict(map(_seal, expect or ()))
-    report = asyncio.run(_verify(connected(load_settings()), first_of(block_of(start)), expected))
+    report = asyncio.run(_verify(with_instance(load_settings()), first_of(block_of(start)), expected))
     _print(report)
     if not report.sound:
         raise typer.Exit(1)
@@ -82,13 +82,13 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
                 Archive(collections.segments, open_archive(settings)),
                 violation=schemas.violation,
                 clock=now,
-                tell=_Teller(),
+                tell=_FindingPrinter(),
                 progress=show,
             )
             return await verifier.run(start, consumers, expected)
 
 
-class _Teller:
+class _FindingPrinter:
     """Prints findings as they come, a bounded number of them."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class _Teller:
 def _progress() -> Iterator[Show]:
     """Shows how far the walk is: a bar on a terminal, else a line now and then."""
     if not errors.is_terminal:
-        yield _Lines()
+        yield _ProgressLines()
         return
     columns = (
         TextColumn("verifying"),
@@ -126,7 +126,7 @@ def _progress() -> Iterator[Show]:
         yield show
 
 
-class _Lines:
+class _ProgressLines:
     """Progress for a log file."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from api.cli.rebuilding import Follower, described, held, holders
+from api.cli.rebuilding import RebuildFollower, describe_generation, describe_wait, list_workers
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
@@ -39,8 +39,8 @@ async def _show() -> None:
     table = Table("view", "position", "lag", "generation", "worked on by", "beside it", "parked")
     for view in found:
         active = view.of_state(State.ACTIVE)
-        read = ("", "nobody") if active is None else (str(active.number), holders(active))
-        others = [described(one) for one in view.generations if one is not active]
+        read = ("", "nobody") if active is None else (str(active.number), list_workers(active))
+        others = [describe_generation(one) for one in view.generations if one is not active]
         waiting = str(parked[view.name] or "")
         table.add_row(view.name, str(view.position), str(view.lag), *read, "\n".join(others), waiting)
     output.print(table)
@@ -49,7 +49,7 @@ async def _show() -> None:
             _say(_failing(view.name, view.failing))
         for one in view.generations:
             if one.waiting_for is not None:
-                _say(f"{view.name}: {held(view.name, one)}")
+                _say(f"{view.name}: {describe_wait(view.name, one)}")
 
 
 def _failing(view: str, failing: Failing) -> str:
@@ -87,7 +87,7 @@ async def _rebuild(names: list[str] | None, *, wait: bool, within: float | None)
         if not wait or not numbers:
             return begun
         try:
-            return await Follower(nerve.rebuilds, numbers).run(within) and begun
+            return await RebuildFollower(nerve.rebuilds, numbers).run(within) and begun
         except asyncio.CancelledError:
             errors.print("the rebuild goes on; `nerve views` shows how far it is", highlight=False)
             raise

@@ -9,8 +9,8 @@ import orjson
 import typer
 from rich.text import Text
 
-from api.cli.events import print_line
-from api.cli.points import as_of
+from api.cli.events import print_event_line
+from api.cli.points import parse_as_of
 from api.cli.terminal import output, running_nerve
 from api.composition import Nerve
 from domain.kernel import Scope
@@ -32,7 +32,7 @@ def why(
     ] = None,
 ) -> None:
     """Show why a field of a row has its value: the event that set it, and the events that led to that."""
-    reason = asyncio.run(_why(row, field, view, None if at is None else as_of(at)))
+    reason = asyncio.run(_why(row, field, view, None if at is None else parse_as_of(at)))
     before, value = (orjson.dumps(one, default=str).decode() for one in (reason.before, reason.value))
     output.print(Text(f"{field}: {before} → {value}", style="bold"), soft_wrap=True)
     commit = reason.event.commit
@@ -40,7 +40,7 @@ def why(
     text = f"{commit.command} {commit.command_id}{by}, correlation {commit.correlation}"
     output.print(text, highlight=False, markup=False, soft_wrap=True)
     for event in (reason.event, *reason.causes):
-        print_line(event)
+        print_event_line(event)
 
 
 async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Reason:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-LAUNCHER = Path(__file__).with_name("tied.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
-class Child:
+class ChildProcess:
     """A running command, with its output in a file or inherited, in a session of its own.
 
     The session keeps a Ctrl-C in the terminal from reaching it: its parent decides the order of the end.

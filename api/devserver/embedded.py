@@ -15,8 +15,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from api.devserver.binaries import Program, find_program
-from api.devserver.child import Child
-from api.devserver.replica_set import NAME, configure
+from api.devserver.child import ChildProcess
+from api.devserver.replica_set import NAME, configure_members
 from domain.kernel.errors import ConfigurationError
 
 START_DEADLINE = 60.0
@@ -49,7 +49,7 @@ class EmbeddedServer(ABC):
         self.folder = folder
         self.port = free_port()
         self._keep = tuple(keep)
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
 
     @property
     @abstractmethod
@@ -78,7 +78,7 @@ class EmbeddedServer(ABC):
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [find_program(self.program), *self._arguments()]
-        self.child = Child(self.program, command, output=self._output, keep=self._keep)
+        self.child = ChildProcess(self.program, command, output=self._output, keep=self._keep)
         deadline = time.monotonic() + START_DEADLINE
         while not self._ready():
             if self.exit_code is not None:
@@ -99,7 +99,7 @@ class EmbeddedServer(ABC):
         """End it as a crash would."""
         self._running().kill()
 
-    def _running(self) -> Child:
+    def _running(self) -> ChildProcess:
         if self.child is None:
             raise RuntimeError(f"{self.program} was not started")
         return self.child
@@ -149,7 +149,7 @@ class Mongod(EmbeddedServer):
         try:
             if client.admin.command("hello").get("isWritablePrimary"):
                 return True
-            configure(client, [f"{LOOPBACK}:{self.port}"])
+            configure_members(client, [f"{LOOPBACK}:{self.port}"])
         except PyMongoError:
             return False
         finally:

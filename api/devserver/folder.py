@@ -20,7 +20,7 @@ DYING = 10.0
 """Seconds that the children of a killed instance may take to be gone."""
 
 
-class Instance(BaseModel):
+class RunningInstance(BaseModel):
     """A running `nerve dev`, as its data folder's `run.json` describes it.
 
     Only what it started itself is in there, so the file never holds a password.
@@ -33,7 +33,7 @@ class Instance(BaseModel):
 
 
 @contextmanager
-def occupied(folder: Path) -> Iterator[int]:
+def occupy_folder(folder: Path) -> Iterator[int]:
     """Hold the data folder; yields the lock's descriptor, for each child to keep open.
 
     The lock is free when all who hold the descriptor have ended, however they did (``man 2 flock``), so a
@@ -52,12 +52,12 @@ def occupied(folder: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def announce(folder: Path, instance: Instance) -> None:
+def write_run_file(folder: Path, instance: RunningInstance) -> None:
     """Tell the other commands where the instance is."""
     _run_file(folder).write_text(instance.model_dump_json(indent=2) + "\n")
 
 
-def running(folder: Path) -> Instance | None:
+def find_instance(folder: Path) -> RunningInstance | None:
     """The instance that holds the folder, None where none does."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
@@ -66,14 +66,14 @@ def running(folder: Path) -> Instance | None:
     try:
         if _locked(lock, fcntl.LOCK_SH):
             return None
-        return Instance.model_validate_json(_run_file(folder).read_text())
+        return RunningInstance.model_validate_json(_run_file(folder).read_text())
     except FileNotFoundError:
         return None
     finally:
         os.close(lock)
 
 
-def own_master_key(folder: Path) -> SecretStr:
+def instance_master_key(folder: Path) -> SecretStr:
     """The master key of the folder's own instance, in a file for its owner alone; made when asked for."""
     path = _key_file(folder)
     if not path.exists():
@@ -87,14 +87,14 @@ def own_master_key(folder: Path) -> SecretStr:
     return SecretStr(path.read_text().strip())
 
 
-def connected(settings: Settings) -> Settings:
+def with_instance(settings: Settings) -> Settings:
     """The settings with what they leave to the running instance: its servers' URLs and its master key.
 
     Raises ConfigurationError where a URL is missing and nothing runs.
     """
-    instance = running(settings.data_dir)
+    instance = find_instance(settings.data_dir)
     if instance is not None and settings.master_key is None and _key_file(settings.data_dir).exists():
-        settings = settings.model_copy(update={"master_key": own_master_key(settings.data_dir)})
+        settings = settings.model_copy(update={"master_key": instance_master_key(settings.data_dir)})
     if settings.mongo_url and settings.redis_url:
         return settings
     if instance is None:

@@ -16,7 +16,7 @@ NOT_YET_INITIALIZED = 94
 """MongoDB's error code of a member that has no replica set configuration."""
 
 
-def configure(client: MongoClient[dict[str, Any]], hosts: Sequence[str]) -> None:
+def configure_members(client: MongoClient[dict[str, Any]], hosts: Sequence[str]) -> None:
     """Make `hosts` the members of the set, through a direct connection to one of them.
 
     Does nothing where they are the members already; a set under other addresses is moved to these.
@@ -43,7 +43,7 @@ def main(hosts: Sequence[str]) -> int:
     with client:
         while time.monotonic() < deadline:
             try:
-                configure(client, hosts)
+                configure_members(client, hosts)
                 if client.admin.command("hello").get("primary"):
                     print(f"the replica set {NAME} of {', '.join(hosts)} has a primary")
                     return 0

@@ -11,9 +11,9 @@ from http.client import HTTPConnection, HTTPException
 from types import FrameType
 
 from api.devserver.address import listen, reachable, url_of
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import START_DEADLINE, STOP_GRACE, EmbeddedServer, Mongod, RedisServer, free_port
-from api.devserver.folder import Instance, announce, occupied, own_master_key
+from api.devserver.folder import RunningInstance, instance_master_key, occupy_folder, write_run_file
 from api.settings import Settings
 from domain.kernel.errors import Unavailable
 
@@ -23,41 +23,41 @@ LOOK_EVERY = 0.1
 DEV_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000))
 """Pages that may use the API in development: those of Vite and Next on this machine, at their usual ports."""
 
-Say = Callable[[str], None]
+Printer = Callable[[str], None]
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """A signal asks this program to end."""
 
 
 class Supervisor:
     """Starts everything in order, watches it, and stops everything in the opposite order."""
 
-    def __init__(self, settings: Settings, say: Say) -> None:
+    def __init__(self, settings: Settings, say: Printer) -> None:
         self._settings = settings
         self._say = say
         self._servers: list[EmbeddedServer] = []
-        self._processes: list[Child] = []
+        self._processes: list[ChildProcess] = []
         self._stopping = False
         self._hurried = False
 
-    def run(self, ready: Callable[[Instance], None]) -> None:
+    def run(self, ready: Callable[[RunningInstance], None]) -> None:
         """Run until SIGINT or SIGTERM; `ready` is told once all of it serves.
 
         A second signal kills what has not stopped yet. Raises ConfigurationError where something cannot
         start, Unavailable where a child ends by itself.
         """
         listen(self._settings.host, self._settings.port).close()
-        with occupied(self._settings.data_dir) as lock:
+        with occupy_folder(self._settings.data_dir) as lock:
             try:
                 for number in (signal.SIGINT, signal.SIGTERM):
                     signal.signal(number, self._on_signal)
                 instance = self._start(lock)
-                announce(self._settings.data_dir, instance)
+                write_run_file(self._settings.data_dir, instance)
                 ready(instance)
                 while True:
                     self._look()
-            except Stopped:
+            except StopRequested:
                 self._say("stopping")
             finally:
                 self._stop()
@@ -67,7 +67,7 @@ class Supervisor:
         self._hurried = self._stopping
         self._stopping = True
 
-    def _start(self, lock: int) -> Instance:
+    def _start(self, lock: int) -> RunningInstance:
         settings = self._settings
         mongod = None if settings.mongo_url else Mongod(settings.data_dir / "mongo", keep=[lock])
         redis = None if settings.redis_url else RedisServer(settings.data_dir / "redis", keep=[lock])
@@ -77,7 +77,7 @@ class Supervisor:
                 self._servers.append(server)
                 server.start(self._check)
         port = settings.port or free_port()
-        instance = Instance(
+        instance = RunningInstance(
             pid=os.getpid(),
             url=url_of(settings.host, port),
             mongo_url=mongod.url if mongod else None,
@@ -89,7 +89,7 @@ class Supervisor:
         if redis:
             environment["NERVE_REDIS_URL"] = redis.url
         if settings.master_key is None:
-            environment["NERVE_MASTER_KEY"] = own_master_key(settings.data_dir).get_secret_value()
+            environment["NERVE_MASTER_KEY"] = instance_master_key(settings.data_dir).get_secret_value()
         if "unindexed_queries" not in settings.model_fields_set:
             environment["NERVE_UNINDEXED_QUERIES"] = "warn"
         if "allowed_origins" not in settings.model_fields_set:
@@ -98,7 +98,7 @@ class Supervisor:
         programs = {"the API": ["api.cli.development"], "the worker": ["api.cli", "worker"]}
         for name, module in programs.items():
             program = [sys.executable, "-m", *module]
-            self._processes.append(Child(name, program, environment=environment, keep=[lock]))
+            self._processes.append(ChildProcess(name, program, environment=environment, keep=[lock]))
         self._await_ready(reachable(settings.host), port)
         return instance
 
@@ -111,7 +111,7 @@ class Supervisor:
 
     def _check(self) -> None:
         if self._stopping:
-            raise Stopped
+            raise StopRequested
 
     def _look(self) -> None:
         time.sleep(LOOK_EVERY)
@@ -135,7 +135,7 @@ class Supervisor:
                 child.kill()
 
     @property
-    def _started(self) -> list[Child]:
+    def _started(self) -> list[ChildProcess]:
         return [server.child for server in self._servers if server.child]
 
 

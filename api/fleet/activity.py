@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from api.transfer.rows import Fields
+from api.transfer.rows import ProcessLogRow
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.fields import to_moment
 
@@ -40,7 +40,7 @@ class Activity:
     case_end: datetime | None
 
 
-def to_activity(row: Fields) -> Activity:
+def parse_activity(row: ProcessLogRow) -> Activity:
     """The row as an activity.
 
     A row without a transition tells of a completed activity. Times without an offset are UTC.

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from api.fleet.activity import Activity
-from api.fleet.ids import command_id, stream_id
-from api.fleet.instances import Instances
-from api.transfer.rows import Planned, Step
+from api.fleet.log_ids import command_id, stream_id
+from api.fleet.task_ids import TaskIds
+from api.transfer.rows import ImportStep, PlannedRow
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope, Scope
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
@@ -26,36 +26,36 @@ class ProcessPlan:
         self._activities = sorted(activities, key=lambda activity: activity.time)
         self._scope = scope
         self._source = source
-        self._instances = Instances(self._activities)
+        self._instances = TaskIds(self._activities)
         self._last = {activity.case: activity for activity in self._activities}
         self._seen: set[str] = set()
         self._agents: dict[str, str | None] = {}
         self._started: set[str] = set()
 
-    def rows(self) -> Iterator[Planned]:
+    def rows(self) -> Iterator[PlannedRow]:
         """Each activity as its commands; to be run through once."""
         for activity in self._activities:
             steps = [*self._case(activity), *self._agent(activity), *self._task(activity)]
             if activity is self._last[activity.case]:
                 steps += self._end(activity)
-            yield Planned(activity.line, tuple(steps))
+            yield PlannedRow(activity.line, tuple(steps))
 
-    def _case(self, activity: Activity) -> Iterator[Step]:
+    def _case(self, activity: Activity) -> Iterator[ImportStep]:
         workflow = _workflow(activity)
         if self._is_new(workflow):
             start = StartWorkflow(id=workflow, name=activity.case)
             yield self._step(activity, start, activity.case_start, ensures=True)
 
-    def _end(self, activity: Activity) -> Iterator[Step]:
+    def _end(self, activity: Activity) -> Iterator[ImportStep]:
         if activity.case_end is not None:
             yield self._step(activity, FinishWorkflow(id=_workflow(activity)), activity.case_end)
 
-    def _agent(self, activity: Activity) -> Iterator[Step]:
+    def _agent(self, activity: Activity) -> Iterator[ImportStep]:
         agent = _agent(activity)
         if self._is_new(agent):
             yield self._step(activity, RegisterAgent(id=agent, name=activity.resource), ensures=True)
 
-    def _task(self, activity: Activity) -> Iterator[Step]:
+    def _task(self, activity: Activity) -> Iterator[ImportStep]:
         task = self._instances.task_of(activity)
         match activity.transition:
             case "schedule":
@@ -78,13 +78,13 @@ class ProcessPlan:
                 yield from self._assigned(activity, task)
                 yield self._step(activity, FailTask(id=task, error=abort), key=task)
 
-    def _created(self, activity: Activity, task: str, agent: str | None) -> Iterator[Step]:
+    def _created(self, activity: Activity, task: str, agent: str | None) -> Iterator[ImportStep]:
         if self._is_new(task):
             self._agents[task] = agent
             create = CreateTask(id=task, title=activity.name, workflow_id=_workflow(activity), agent_id=agent)
             yield self._step(activity, create)
 
-    def _assigned(self, activity: Activity, task: str) -> Iterator[Step]:
+    def _assigned(self, activity: Activity, task: str) -> Iterator[ImportStep]:
         agent = _agent(activity)
         yield from self._created(activity, task, agent)
         if self._agents[task] != agent and task not in self._started:
@@ -104,7 +104,7 @@ class ProcessPlan:
         *,
         key: str | None = None,
         ensures: bool = False,
-    ) -> Step:
+    ) -> ImportStep:
         """The command with its id: one for each stream, and with a `key` one for each key and time."""
         name, stream = type(command).__name__, str(command.target)
         parts = (name, stream) if key is None else (name, stream, key, activity.time.isoformat())
@@ -116,7 +116,7 @@ class ProcessPlan:
             source=self._source,
             occurred=occurred or activity.time,
         )
-        return Step(envelope, ensures, derived=True)
+        return ImportStep(envelope, ensures, derived=True)
 
 
 def _workflow(activity: Activity) -> str:

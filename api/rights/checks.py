@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from api.rights.grants import Grants, Rights, rights
+from api.rights.grants import CollectionRights, UserPrivileges, collection_rights
 from domain.kernel.errors import ConfigurationError
 from eventstore.mongo.driver import Database, unavailable_if_down
 from projections.folding.dead_letters import DEAD_LETTERS
@@ -17,9 +17,9 @@ from subscriptions.consumers.state import CONSUMERS
 logger = logging.getLogger(__name__)
 
 
-def needed_rights(views: Iterable[View[Any]]) -> dict[str, Rights]:
+def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
     """What is done with each collection of nerve's, by the users of either role."""
-    return rights([CONSUMERS, DEAD_LETTERS, *(slot for view in views for slot in slots(view))])
+    return collection_rights([CONSUMERS, DEAD_LETTERS, *(slot for view in views for slot in slots(view))])
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
@@ -28,8 +28,8 @@ async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
     Says so where the user may do more than that with the log. Raises Unavailable.
     """
     with unavailable_if_down():
-        grants = await Grants.of(database)
-    for name, needed in needed_rights(views).items():
+        grants = await UserPrivileges.of(database)
+    for name, needed in required_rights(views).items():
         for action in needed.application:
             if not grants.may(action, name):
                 raise ConfigurationError(

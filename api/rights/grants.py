@@ -18,33 +18,33 @@ APPEND = (*READ, "insert")
 WRITE = (*APPEND, "update", "remove", "createIndex")
 
 
-class Rights(NamedTuple):
+class CollectionRights(NamedTuple):
     """What each role may do with a collection, in MongoDB's words for it."""
 
     application: tuple[str, ...]
     maintenance: tuple[str, ...]
 
 
-OWN: Mapping[str, Rights] = {
+OWN: Mapping[str, CollectionRights] = {
     # Not even an index: one of its own could make commits expire.
-    "log": Rights(APPEND, (*APPEND, "update", "createIndex", "dropIndex")),
-    "blocks": Rights(APPEND, (*APPEND, "remove")),
-    "segments": Rights(READ, APPEND),
-    "counters": Rights(WRITE, WRITE),
-    "keys": Rights(WRITE, WRITE),
-    "meta": Rights(WRITE, WRITE),
-    "snapshots": Rights(WRITE, WRITE),
+    "log": CollectionRights(APPEND, (*APPEND, "update", "createIndex", "dropIndex")),
+    "blocks": CollectionRights(APPEND, (*APPEND, "remove")),
+    "segments": CollectionRights(READ, APPEND),
+    "counters": CollectionRights(WRITE, WRITE),
+    "keys": CollectionRights(WRITE, WRITE),
+    "meta": CollectionRights(WRITE, WRITE),
+    "snapshots": CollectionRights(WRITE, WRITE),
 }
 """The log's own collections."""
 
 
-def rights(others: Iterable[str]) -> dict[str, Rights]:
+def collection_rights(others: Iterable[str]) -> dict[str, CollectionRights]:
     """What may be done with each of nerve's collections; `others` are those that are not the log's."""
     own = (*WRITE, "dropIndex")
-    return {**OWN, **{name: Rights(own, own) for name in others}}
+    return {**OWN, **{name: CollectionRights(own, own) for name in others}}
 
 
-class Grants:
+class UserPrivileges:
     """What the user of a connection may do. Where the server asks nobody who they are, that is all."""
 
     def __init__(self, database: str, user: str | None, privileges: Iterable[Mapping[str, Any]]) -> None:
@@ -53,7 +53,7 @@ class Grants:
         self._privileges = list(privileges)
 
     @classmethod
-    async def of(cls, database: Database) -> Grants:
+    async def of(cls, database: Database) -> UserPrivileges:
         """Ask the server. Raises what the driver raises."""
         status = await database.command({"connectionStatus": 1, "showPrivileges": True})
         auth = status["authInfo"]

@@ -10,15 +10,15 @@ from pymongo.uri_parser import parse_uri
 
 from api.contexts import load_contexts
 from api.ids import now
-from api.rights.checks import needed_rights
-from api.rights.grants import APPLICATION, MAINTENANCE, Rights
+from api.rights.checks import required_rights
+from api.rights.grants import APPLICATION, MAINTENANCE, CollectionRights
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden, unavailable_if_down
 from eventstore.mongo.indexes import Collections
 
 
-class User(NamedTuple):
+class MongoUser(NamedTuple):
     """A user as the URL of a setting names it; `source` is the database that knows it."""
 
     setting: str
@@ -28,7 +28,7 @@ class User(NamedTuple):
     role: str
 
 
-def user_of(setting: str, url: SecretStr | None, role: str) -> User:
+def parse_user(setting: str, url: SecretStr | None, role: str) -> MongoUser:
     """The user that a URL names. Raises ConfigurationError where it names none."""
     try:
         parsed = parse_uri(url.get_secret_value()) if url else {}
@@ -40,32 +40,32 @@ def user_of(setting: str, url: SecretStr | None, role: str) -> User:
             f"{setting} must name the user to be made, and its password: mongodb://name:password@host:port/"
         )
     source = parsed["options"].get("authsource") or parsed["database"] or "admin"
-    return User(setting, parsed["username"], parsed["password"], source, role)
+    return MongoUser(setting, parsed["username"], parsed["password"], source, role)
 
 
-async def secure(settings: Settings) -> Sequence[User]:
+async def create_users(settings: Settings) -> Sequence[MongoUser]:
     """Make the roles and the users of a log, or bring them up to date, and the log's indexes.
 
     Raises ConfigurationError where a URL is missing or a user has not the rights to do it, Unavailable.
     """
     if settings.admin_url is None:
         raise ConfigurationError("admin_url is not set: NERVE_ADMIN_URL names a user who may make users")
-    users = [user_of("mongo_url", settings.mongo_url, APPLICATION)]
+    users = [parse_user("mongo_url", settings.mongo_url, APPLICATION)]
     if settings.maintenance_url is not None:
-        users.append(user_of("maintenance_url", settings.maintenance_url, MAINTENANCE))
-    _check_distinct([user_of("admin_url", settings.admin_url, "admin"), *users])
+        users.append(parse_user("maintenance_url", settings.maintenance_url, MAINTENANCE))
+    _check_distinct([parse_user("admin_url", settings.admin_url, "admin"), *users])
     _, views = load_contexts(settings)
     async with open_client(settings.admin_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():
             await Collections.of(database).prepare(now())
-            await _make_roles(database, needed_rights(views))
+            await _make_roles(database, required_rights(views))
             for user in users:
                 await _make_user(client[user.source], user, settings.database)
     return users
 
 
-def _check_distinct(users: Iterable[User]) -> None:
+def _check_distinct(users: Iterable[MongoUser]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for user in users:
         other = seen.setdefault((user.source, user.name), user.setting)
@@ -75,7 +75,7 @@ def _check_distinct(users: Iterable[User]) -> None:
             )
 
 
-async def _make_roles(database: Database, granted: Mapping[str, Rights]) -> None:
+async def _make_roles(database: Database, granted: Mapping[str, CollectionRights]) -> None:
     for role, place in ((APPLICATION, 0), (MAINTENANCE, 1)):
         privileges = [_privilege(database, name, actions[place]) for name, actions in granted.items()]
         privileges.append(_privilege(database, "", ("listCollections",)))
@@ -88,7 +88,7 @@ def _privilege(database: Database, name: str, actions: Sequence[str]) -> Mapping
     return {"resource": {"db": database.name, "collection": name}, "actions": list(actions)}
 
 
-async def _make_user(source: Database, user: User, log: str) -> None:
+async def _make_user(source: Database, user: MongoUser, log: str) -> None:
     """The user with this role alone, but for those that it has of nerve in other logs."""
     found = (await source.command({"usersInfo": user.name}))["users"]
     kept = [

@@ -9,21 +9,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from api.transfer.import_files import CLOUDEVENTS, kind_of
+from api.transfer.import_files import CLOUDEVENTS, file_suffix
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.zstd import CompressionParameter, ZstdFile
 
 
-def check_name(path: Path) -> None:
+def check_file_name(path: Path) -> None:
     """Raises ValidationFailed where the name does not say what the file is to be."""
-    if kind_of(path) not in CLOUDEVENTS:
+    if file_suffix(path) not in CLOUDEVENTS:
         raise ValidationFailed(
             f"{path.name} must end in .jsonl or .ndjson, and may have .gz or .zst behind it"
         )
 
 
 @contextmanager
-def created(path: Path) -> Iterator[BinaryIO]:
+def create_file(path: Path) -> Iterator[BinaryIO]:
     """The file to write to, packed as its name says; what was there is replaced at the end, if all went well.
 
     Raises ValidationFailed, with its name, where it cannot be written.

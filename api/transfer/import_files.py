@@ -9,19 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from api.fleet.activity import Activity, to_activity
-from api.fleet.csv import read_csv
-from api.fleet.xes import read_xes
-from api.transfer.rows import Fields, Refused
+from api.fleet.activity import Activity, parse_activity
+from api.fleet.csv_reader import read_csv
+from api.fleet.xes_reader import read_xes
+from api.transfer.rows import ProcessLogRow, RefusedRow
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.zstd import MAGIC, ZstdError, ZstdFile
 
-LOGS: dict[str, Callable[[BinaryIO], Iterator[Fields | Refused]]] = {".csv": read_csv, ".xes": read_xes}
+LOGS: dict[str, Callable[[BinaryIO], Iterator[ProcessLogRow | RefusedRow]]] = {
+    ".csv": read_csv,
+    ".xes": read_xes,
+}
 CLOUDEVENTS = frozenset({".jsonl", ".ndjson"})
 PACKED = frozenset({".gz", ".zst"})
 
 
-def kind_of(path: Path) -> str:
+def file_suffix(path: Path) -> str:
     """What the file is by its name, ``.gz`` or ``.zst`` aside; raises ValidationFailed for nothing known."""
     name = path.with_suffix("") if path.suffix.lower() in PACKED else path
     kind = name.suffix.lower()
@@ -34,7 +37,7 @@ def kind_of(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def open_file(path: Path) -> Iterator[BinaryIO]:
     """The file as bytes, unpacked; raises ValidationFailed, with its name, where it cannot be read."""
     try:
         with path.open("rb") as packed:
@@ -53,22 +56,22 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise ValidationFailed(f"{path.name}: {error}") from None
 
 
-def read_log(path: Path, kind: str) -> tuple[list[Activity], list[Refused]]:
+def read_log(path: Path, kind: str) -> tuple[list[Activity], list[RefusedRow]]:
     """All activities of a process log, and the rows that are none."""
     activities: list[Activity] = []
-    refused: list[Refused] = []
-    with opened(path) as stream:
+    refused: list[RefusedRow] = []
+    with open_file(path) as stream:
         for row in LOGS[kind](stream):
-            found = row if isinstance(row, Refused) else _checked(row)
-            if isinstance(found, Refused):
+            found = row if isinstance(row, RefusedRow) else _checked(row)
+            if isinstance(found, RefusedRow):
                 refused.append(found)
             else:
                 activities.append(found)
     return activities, refused
 
 
-def _checked(row: Fields) -> Activity | Refused:
+def _checked(row: ProcessLogRow) -> Activity | RefusedRow:
     try:
-        return to_activity(row)
+        return parse_activity(row)
     except ValidationFailed as error:
-        return Refused(row.line, str(error))
+        return RefusedRow(row.line, str(error))

@@ -12,21 +12,21 @@ from domain.kernel import Envelope
 from domain.kernel.errors import UnfitValue
 
 
-class Fields(NamedTuple):
+class ProcessLogRow(NamedTuple):
     """One event of a process log, under its XES names; what belongs to its case begins with ``case:``."""
 
     line: int
     values: Mapping[str, str]
 
 
-class Refused(NamedTuple):
+class RefusedRow(NamedTuple):
     """A row that was not imported. `line` is where it begins in the file, counted from 1."""
 
     line: int
     reason: str
 
 
-class Step(NamedTuple):
+class ImportStep(NamedTuple):
     """One command of a row.
 
     With `ensures` it is fine that another one has created the stream already. An id that is `derived` names
@@ -39,16 +39,16 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRow:
     """A row as the commands that it comes to, one after the other."""
 
     line: int
-    steps: tuple[Step, ...]
+    steps: tuple[ImportStep, ...]
 
-    def without(self, stored: Container[str | None]) -> Planned | None:
+    def without(self, stored: Container[str | None]) -> PlannedRow | None:
         """What is left to do when these command ids are stored, None for nothing."""
         steps = tuple(step for step in self.steps if step.envelope.command_id not in stored)
-        return Planned(self.line, steps) if steps else None
+        return PlannedRow(self.line, steps) if steps else None
 
     def writes(self) -> set[str]:
         """The streams that it changes, as far as their ids are known."""
@@ -61,7 +61,7 @@ class Planned:
         return {stream for references in named for _, _, stream in references} - self.writes()
 
 
-def in_words(error: ValidationError | UnfitValue) -> str:
+def describe_error(error: ValidationError | UnfitValue) -> str:
     """What is wrong with a line, in one line."""
     if isinstance(error, UnfitValue):
         return f"{'.'.join(map(str, error.path)) or 'it'}: {error.reason}"

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from api.cli import main
 from api.cli.app import app
 from api.devserver.address import listen
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK
-from api.devserver.folder import occupied
+from api.devserver.folder import occupy_folder
 from api.settings import Settings
 from tests.letters.stored import FIRST, document
 from tests.support import eventually
@@ -40,7 +40,7 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     """Settings for a database of the module's own, kept by a worker."""
     database = f"test_{uuid4().hex}"
     settings = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
-    worker = Child("worker", [NERVE, "worker"], environment=settings)
+    worker = ChildProcess("worker", [NERVE, "worker"], environment=settings)
     with MongoClient[dict[str, object]](mongo_url) as client:
         consumers = client[database].consumers
         eventually(lambda: consumers.count_documents({}) == len(Settings().contexts))
@@ -281,7 +281,7 @@ def test_what_nerve_refuses_is_one_sentence_and_an_exit_code(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["nerve", *command.split()])
-    with occupied(Path("used")), listen(LOOPBACK, 0) as taken:
+    with occupy_folder(Path("used")), listen(LOOPBACK, 0) as taken:
         for name, value in {**environment, **settings}.items():
             monkeypatch.setenv(name, value.replace(TAKEN, str(taken.getsockname()[1])))
         with pytest.raises(SystemExit) as end:

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from api.devserver.binaries import find_program
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from tests.support import eventually
 
@@ -46,7 +46,7 @@ class Deployment:
         self._file = yaml.safe_load(COMPOSE.read_text())
         self._folder = folder
         self.ports = {name: free_port() for name in PROCESSES}
-        self.children: dict[str, Child] = {}
+        self.children: dict[str, ChildProcess] = {}
         self.programs = {
             "mongod": find_program("mongod"),
             "redis-server": find_program("redis-server"),
@@ -72,7 +72,7 @@ class Deployment:
             (self._folder / name / Path(source["target"]).name).write_text(content)
         output = self._folder / f"{name}.log"
         command = self._command(self._service(name)["command"], name)
-        self.children[name] = Child(name, command, output=output, environment=environment)
+        self.children[name] = ChildProcess(name, command, output=output, environment=environment)
 
     def healthy(self, name: str) -> bool:
         """Whether the service's health check passes for the process `name`."""

@@ -21,7 +21,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from eventstore.archiving.zstd import decompress
 from tests.served import PATIENCE, Client, Served
@@ -46,13 +46,13 @@ class Deployed:
     environment: dict[str, str]
     metrics_port: int
     served: Served
-    children: list[Child] = field(default_factory=list)
+    children: list[ChildProcess] = field(default_factory=list)
 
     def start(self, command: str, **environment: str) -> None:
         program = [sys.executable, "-m", "api.cli", command]
         output = self.folder / f"{command}-{len(self.children)}.log"
         settings = {**self.environment, **environment}
-        self.children.append(Child(command, program, output=output, environment=settings))
+        self.children.append(ChildProcess(command, program, output=output, environment=settings))
 
     def nerve(self, *arguments: str) -> str:
         """What another command of the command line says."""

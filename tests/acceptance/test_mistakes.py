@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from api.devserver.folder import running
+from api.devserver.folder import find_instance
 from tests.mistakes import SECRET
 from tests.served import Served, serve
 from tests.support import eventually
@@ -60,8 +60,8 @@ def dev(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
         cwd=root,
     )
     try:
-        eventually(lambda: nerve.poll() is not None or running(folder) is not None, 60.0)
-        instance = running(folder)
+        eventually(lambda: nerve.poll() is not None or find_instance(folder) is not None, 60.0)
+        instance = find_instance(folder)
         assert instance is not None, f"nerve ended with exit code {nerve.poll()}"
         yield instance.url
     finally:

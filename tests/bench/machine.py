@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, Mongod, RedisServer
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -79,7 +79,7 @@ class Machine:
             descriptor = listener.fileno()
             command = [sys.executable, "-m", "tests.bench.serve", factory, str(descriptor)]
             with on_subject_core():
-                child = Child(factory, command, environment=environment, keep=(descriptor,))
+                child = ChildProcess(factory, command, environment=environment, keep=(descriptor,))
             port: int = listener.getsockname()[1]
         try:
             yield port
@@ -90,7 +90,9 @@ class Machine:
     def working(self, environment: Mapping[str, str]) -> Iterator[None]:
         """A worker process beside what is measured, on the same core."""
         with on_subject_core():
-            child = Child("worker", [sys.executable, "-m", "api.cli", "worker"], environment=environment)
+            child = ChildProcess(
+                "worker", [sys.executable, "-m", "api.cli", "worker"], environment=environment
+            )
         try:
             yield
         finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from api.settings import Settings
 from tests.support import Servers, eventually
@@ -31,7 +31,7 @@ class Deployment:
         self.mongod = self._servers.mongod()
         self.redis = self._servers.redis()
         self.database = "deployed"
-        self.children: list[Child] = []
+        self.children: list[ChildProcess] = []
         self.environment = {
             "NERVE_MONGO_URL": self.mongod.url,
             "NERVE_REDIS_URL": self.redis.url,
@@ -54,15 +54,17 @@ class Deployment:
         }
         return Settings(**known)
 
-    def start(self, *arguments: str, **environment: str) -> Child:
+    def start(self, *arguments: str, **environment: str) -> ChildProcess:
         """Start ``python -m`` with these arguments and the deployment's settings."""
         output = self.folder / f"{arguments[0]}-{len(self.children)}.out"
         command = [sys.executable, "-m", *arguments]
-        child = Child(output.stem, command, output=output, environment={**self.environment, **environment})
+        child = ChildProcess(
+            output.stem, command, output=output, environment={**self.environment, **environment}
+        )
         self.children.append(child)
         return child
 
-    def worker(self) -> Child:
+    def worker(self) -> ChildProcess:
         return self.start("api.cli", "worker")
 
     def api(self, **environment: str) -> str:
@@ -73,7 +75,7 @@ class Deployment:
         self.serving(url, child)
         return url
 
-    def serving(self, url: str, child: Child) -> None:
+    def serving(self, url: str, child: ChildProcess) -> None:
         """Wait until an API process serves."""
 
         def serves() -> bool:
@@ -84,7 +86,7 @@ class Deployment:
 
         eventually(serves, PATIENCE)
 
-    def said(self, child: Child) -> str:
+    def said(self, child: ChildProcess) -> str:
         """All that a process has printed."""
         return (self.folder / f"{child.name}.out").read_text()
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from tests.faults.journal import Entry, Watch
 from tests.faults.writer import Orders
 
@@ -24,7 +24,7 @@ class Program(ABC):
         self._watch = Watch(journal)
         self._output = journal.with_suffix(".out")
         command = [sys.executable, "-m", *arguments]
-        self._child = Child(arguments[0], command, output=self._output, environment=environment)
+        self._child = ChildProcess(arguments[0], command, output=self._output, environment=environment)
 
     def look(self) -> None:
         """Take in what it has noted since the last look."""

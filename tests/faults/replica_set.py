@@ -13,7 +13,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from api.devserver.embedded import LOOPBACK, Mongod
-from api.devserver.replica_set import NAME, configure
+from api.devserver.replica_set import NAME, configure_members
 from tests.support import eventually
 
 SETTINGS = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300, "heartbeatTimeoutSecs": 1}
@@ -73,12 +73,12 @@ class ReplicaSet:
             member.start()
         first = self.members[0]
         with first.client() as client:
-            configure(client, [first.host])
+            configure_members(client, [first.host])
             eventually(lambda: bool(first.hello().get("isWritablePrimary")))
             config = client.admin.command("replSetGetConfig")["config"]
             quick = {**config, "version": config["version"] + 1, "settings": SETTINGS}
             client.admin.command("replSetReconfig", quick)
-            configure(client, [member.host for member in self.members])
+            configure_members(client, [member.host for member in self.members])
         self.await_whole()
         everywhere = WriteConcern(w=len(self.members))
         with MongoClient[dict[str, Any]](self.url) as client:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from api.composition import Nerve, open_nerve
 from api.contexts import load_contexts
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from domain.kernel import Commit
 from projections.kernel.view import View
 from projections.storage.rows import slots
@@ -108,7 +108,7 @@ class ViewKills:
         self.onlooker = Onlooker(*where, self.views, every)
         self._chance = Random(kills)
         self._counts = (workers, writers)
-        self._workers: list[Child] = []
+        self._workers: list[ChildProcess] = []
         self._writers: list[BusWriter] = []
         self.victims = self._order(kills)
         self.outcome = Outcome()

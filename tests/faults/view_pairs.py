@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from tests.faults.deployment import PATIENCE, Deployment
 
 CLIENTS = 8
@@ -130,7 +130,7 @@ class ViewPairs:
         self._deployment = Deployment(folder)
         self._pairs = pairs
         self._count = workers
-        self._workers: list[Child] = []
+        self._workers: list[ChildProcess] = []
         self._outcome = Outcome()
 
     def run(self, done: Callable[[], None] = lambda: None) -> Outcome:

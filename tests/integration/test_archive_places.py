@@ -15,7 +15,7 @@ import pytest
 from obstore.store import S3Store
 
 from api.devserver.address import listen
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
 from eventstore.archiving.blobs import BlobStore, open_blobs
@@ -35,12 +35,12 @@ class Bucket:
         (self.folder / "bucket").mkdir(parents=True)
         with closing(listen(LOOPBACK, 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
 
     def start(self) -> None:
         rclone = str(Path(sys.executable).with_name("rclone"))
         command = [rclone, "serve", "s3", "--config", "/dev/null", "--addr", f"{LOOPBACK}:{self.port}"]
-        self._child = Child(
+        self._child = ChildProcess(
             "rclone",
             [*command, "--auth-key", f"{KEY},{SECRET}", str(self.folder)],
             output=self.folder.with_suffix(".log"),

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from api.ids import new_id, now
-from api.transfer.exporting import Exporter, Range
-from api.transfer.restoring import Restorer
+from api.transfer.export_importer import ExportImporter
+from api.transfer.exporter import Exporter, ExportRange
 from domain.dispatch import CommandBus
 from domain.kernel import Catalog, Envelope, RecordedEvent
 from domain.kernel.schemas import event_schema
@@ -108,14 +108,14 @@ class Journey:
     async def copy(self, log: EventLog, before: int, streams: Sequence[str]) -> None:
         """Export the streams and import them into the other log."""
         await Exporter(log, personal=True).run(
-            self.path, Range(before, await log.head(), query=EventQuery(streams))
+            self.path, ExportRange(before, await log.head(), query=EventQuery(streams))
         )
         schema = Draft202012Validator(event_schema(self.declared.event))
         for line in self.path.read_bytes().splitlines():
             assert schema.is_valid(orjson.loads(line)["data"])
         other = await self.log(self.target)
         refused: list[str] = []
-        restorer = Restorer(
+        restorer = ExportImporter(
             Catalog([self.declared.context]), other, refuse=lambda row: refused.append(row.reason)
         )
         await restorer.run(self.path)

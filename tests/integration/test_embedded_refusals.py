@@ -13,9 +13,9 @@ import pytest
 
 from api.devserver import binaries
 from api.devserver.address import listen
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import Mongod, RedisServer
-from api.devserver.folder import Instance, announce, connected, occupied, running
+from api.devserver.folder import RunningInstance, find_instance, occupy_folder, with_instance, write_run_file
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from tests.support import eventually
@@ -71,9 +71,9 @@ def test_a_server_that_ends_at_its_start_shows_its_last_words(path: Path, tmp_pa
 
 def test_a_data_folder_in_use_is_refused_by_its_process_id(tmp_path: Path) -> None:
     with (
-        occupied(tmp_path),
+        occupy_folder(tmp_path),
         pytest.raises(ConfigurationError, match=f"in use by the nerve with process id {os.getpid()}"),
-        occupied(tmp_path),
+        occupy_folder(tmp_path),
     ):
         pass
 
@@ -93,24 +93,24 @@ def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_p
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    with occupied(tmp_path):
+    with occupy_folder(tmp_path):
         assert (tmp_path / "lock").read_text() == str(os.getpid())
         assert not _alive(sleeper)
 
 
 def test_commands_find_the_running_instance_and_only_that(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    there = Instance(pid=1, url="http://127.0.0.1:1", mongo_url="mongodb://m", redis_url="redis://r")
-    with occupied(tmp_path):
-        announce(tmp_path, there)
-        assert running(tmp_path) == there
-        found = connected(settings)
+    there = RunningInstance(pid=1, url="http://127.0.0.1:1", mongo_url="mongodb://m", redis_url="redis://r")
+    with occupy_folder(tmp_path):
+        write_run_file(tmp_path, there)
+        assert find_instance(tmp_path) == there
+        found = with_instance(settings)
     assert found.mongo_url is not None
     assert found.mongo_url.get_secret_value() == "mongodb://m"
-    announce(tmp_path, there)  # what a killed instance leaves behind
-    assert running(tmp_path) is None
+    write_run_file(tmp_path, there)  # what a killed instance leaves behind
+    assert find_instance(tmp_path) is None
     with pytest.raises(ConfigurationError, match="no nerve is running"):
-        connected(settings)
+        with_instance(settings)
 
 
 def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:
@@ -129,7 +129,7 @@ def test_children_are_started_from_the_main_thread_alone() -> None:
 
     def start() -> None:
         try:
-            Child("sleeper", ["/bin/sleep", "60"])
+            ChildProcess("sleeper", ["/bin/sleep", "60"])
         except RuntimeError as error:
             errors.append(error)
 
@@ -142,7 +142,7 @@ def test_children_are_started_from_the_main_thread_alone() -> None:
 def test_a_child_that_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None:
     stubborn = _program(tmp_path, "stubborn", "trap '' TERM; echo up; while :; do sleep 0.1; done")
     output = tmp_path / "output"
-    child = Child("stubborn", [str(stubborn)], output=output)
+    child = ChildProcess("stubborn", [str(stubborn)], output=output)
     while "up" not in output.read_text():
         assert child.exit_code is None
     assert not child.stop(grace=0.2)

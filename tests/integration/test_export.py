@@ -14,7 +14,7 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.transfer.restoring import is_export
+from api.transfer.export_importer import is_export
 from domain.kernel import Event
 from domain.kernel.errors import ValidationFailed
 from eventstore.reading.query import EventQuery

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.transfer.rows import Refused
+from api.transfer.rows import RefusedRow
 from domain.kernel.errors import Unavailable, ValidationFailed
 from eventstore.appending.restore import Restorer as LogRestorer
 from eventstore.commits import tombstone
@@ -107,7 +107,7 @@ async def test_a_wrong_line_and_a_conflict_are_named_by_line_and_the_rest_is_imp
         fresh = {**first, "subject": "note-new", "commandid": "new", "id": "new"}
         lines = [first, {**written, "eventcount": 1, **change}, fresh]
         path.write_bytes(b"\n\n" + b"".join(orjson.dumps(line) + b"\n" for line in lines))
-        refused: list[Refused] = []
+        refused: list[RefusedRow] = []
         assert counts(await restore(store, path, refused.append)) == (1, 1, 1)
         (wrong,) = refused
         assert wrong.line == 4
@@ -126,7 +126,7 @@ async def test_a_file_that_was_cut_off_is_told(
         whole = await export(store, path)
     path.write_bytes(whole[:-10])
     async with store_of(mongo_url, target_database) as target:
-        refused: list[Refused] = []
+        refused: list[RefusedRow] = []
         if packed:
             with pytest.raises(ValidationFailed, match="cannot be read"):
                 await restore(target, path)
@@ -148,7 +148,7 @@ async def test_personal_data_of_a_subject_that_was_erased_there_is_refused_with_
         await export(store, tmp_path / "null.jsonl")
     async with store_of(mongo_url, target_database) as target:
         await target.log.keys.destroy(["default/person-1"])
-        refused: list[Refused] = []
+        refused: list[RefusedRow] = []
         assert counts(await restore(target, path, refused.append)) == (1, 0, 2)
         assert [row.line for row in refused] == [1, 2]
         assert "erased" in refused[0].reason

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from api.transfer.importing import Importer, ImportReport
-from api.transfer.rows import Refused
+from api.transfer.command_importer import CommandImporter, ImportReport
+from api.transfer.rows import RefusedRow
 from domain.agents.commands import RegisterAgent, RetireAgent
 from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt
@@ -60,9 +60,9 @@ def many(cases: int, each: int) -> list[str]:
     ]
 
 
-async def run(nerve: Wired, path: Path) -> tuple[ImportReport, list[Refused]]:
-    refused: list[Refused] = []
-    report = await Importer(CATALOG, nerve.bus, nerve.log, refuse=refused.append).run(path)
+async def run(nerve: Wired, path: Path) -> tuple[ImportReport, list[RefusedRow]]:
+    refused: list[RefusedRow] = []
+    report = await CommandImporter(CATALOG, nerve.bus, nerve.log, refuse=refused.append).run(path)
     return report, refused
 
 
@@ -255,7 +255,7 @@ async def test_two_imports_of_one_file_at_once_add_what_one_adds(
 
 async def test_progress_is_told_batch_by_batch(nerve: Wired, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
-    importer = Importer(
+    importer = CommandImporter(
         CATALOG, nerve.bus, nerve.log, progress=lambda report: seen.append((report.rows, report.total))
     )
     rows = [f"c1 - t{n} draft complete r1 99" for n in range(1100)]

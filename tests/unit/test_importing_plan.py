@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.fleet.activity import Activity
-from api.fleet.ids import LONGEST, command_id, stream_id
+from api.fleet.log_ids import LONGEST, command_id, stream_id
 from api.fleet.plan import ProcessPlan
 from domain.kernel import Command, Scope
 from domain.kernel.fields import ID_PATTERN

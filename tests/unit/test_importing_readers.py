@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from api.fleet.activity import to_activity
-from api.fleet.csv import read_csv
-from api.fleet.xes import CHUNK, read_xes
-from api.transfer.cloudevents import read_cloudevents
-from api.transfer.import_files import kind_of, opened, read_log
-from api.transfer.rows import Fields, Planned, Refused
+from api.fleet.activity import parse_activity
+from api.fleet.csv_reader import read_csv
+from api.fleet.xes_reader import CHUNK, read_xes
+from api.transfer.command_reader import read_cloudevents
+from api.transfer.import_files import file_suffix, open_file, read_log
+from api.transfer.rows import PlannedRow, ProcessLogRow, RefusedRow
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
@@ -31,7 +31,7 @@ ROW = {
 }
 
 
-def csv_rows(text: str | bytes) -> list[Fields | Refused]:
+def csv_rows(text: str | bytes) -> list[ProcessLogRow | RefusedRow]:
     return list(read_csv(io.BytesIO(text.encode() if isinstance(text, str) else text)))
 
 
@@ -40,7 +40,7 @@ def csv_rows(text: str | bytes) -> list[Fields | Refused]:
 def test_csv_rows_have_the_names_of_the_header(delimiter: str, mark: str) -> None:
     text = mark + f"{HEADER}\nc1,draft,r1,now\n".replace(",", delimiter)
     values = {**ROW, "time:timestamp": "now"}
-    assert csv_rows(text) == [Fields(2, values)]
+    assert csv_rows(text) == [ProcessLogRow(2, values)]
 
 
 def test_csv_lines_are_counted_where_a_row_begins() -> None:
@@ -50,12 +50,16 @@ def test_csv_lines_are_counted_where_a_row_begins() -> None:
 
 def test_a_csv_row_with_too_few_or_too_many_fields_is_refused_alone() -> None:
     rows = csv_rows(f"{HEADER}\nc1,draft\nc1,draft,r1,now\nc1,draft,r1,now,more\n")
-    assert [(type(row), row.line) for row in rows] == [(Refused, 2), (Fields, 3), (Refused, 4)]
+    assert [(type(row), row.line) for row in rows] == [(RefusedRow, 2), (ProcessLogRow, 3), (RefusedRow, 4)]
 
 
 def test_a_csv_field_without_end_is_refused_and_named() -> None:
     rows = csv_rows(f'{HEADER}\nc1,draft,r1,now\nc1,"{"x" * 200_000}",r1,now\nc1,draft,r1,now\n')
-    assert [(type(row), row.line) for row in rows] == [(Fields, 2), (Refused, 3), (Fields, 4)]
+    assert [(type(row), row.line) for row in rows] == [
+        (ProcessLogRow, 2),
+        (RefusedRow, 3),
+        (ProcessLogRow, 4),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "case,activity\nc1,draft\n", "concept:name,org:resource\n"])
@@ -69,8 +73,8 @@ def test_a_csv_row_that_is_not_utf8_is_refused_alone() -> None:
     good = csv_rows(f"{HEADER}\nc1,café,r1,2024-05-17\n")
     for row in rows:
         with pytest.raises(ValidationFailed, match="not UTF-8"):
-            to_activity(row)  # type: ignore[arg-type]
-    assert to_activity(good[0]).name == "café"  # type: ignore[arg-type]
+            parse_activity(row)  # type: ignore[arg-type]
+    assert parse_activity(good[0]).name == "café"  # type: ignore[arg-type]
 
 
 XES = """<?xml version="1.0" encoding="UTF-8"?>
@@ -93,12 +97,12 @@ C1 = {"case:concept:name": "c1", "case:enddate": "2024-05-18T12:00:00Z"}
 
 def test_xes_events_have_the_attributes_of_their_trace() -> None:
     assert list(read_xes(io.BytesIO(XES.encode()))) == [
-        Fields(
+        ProcessLogRow(
             7,
             {**C1, "concept:name": "draft & send", "time:timestamp": "2024-05-17T12:00:00.000+02:00"},
         ),
-        Fields(11, {**C1, "concept:name": "check"}),
-        Fields(13, {"case:concept:name": "c2"}),
+        ProcessLogRow(11, {**C1, "concept:name": "check"}),
+        ProcessLogRow(13, {"case:concept:name": "c2"}),
     ]
 
 
@@ -122,7 +126,7 @@ def test_a_large_xes_file_is_read_trace_by_trace() -> None:
 
 def test_what_came_before_broken_xml_counts_and_the_break_is_named() -> None:
     rows = list(read_xes(io.BytesIO(XES.replace("</log>", "</trace>").encode())))
-    assert [type(row) for row in rows] == [Fields, Fields, Fields, Refused]
+    assert [type(row) for row in rows] == [ProcessLogRow, ProcessLogRow, ProcessLogRow, RefusedRow]
     assert rows[-1].line == 14
 
 
@@ -141,17 +145,17 @@ def test_what_came_before_broken_xml_counts_and_the_break_is_named() -> None:
 )
 def test_a_row_says_what_is_wrong_with_it(values: dict[str, str], why: str) -> None:
     with pytest.raises(ValidationFailed, match=why):
-        to_activity(Fields(2, values))
+        parse_activity(ProcessLogRow(2, values))
 
 
 def test_a_plain_row_is_a_completed_activity_and_its_time_is_utc() -> None:
-    activity = to_activity(Fields(2, ROW))
+    activity = parse_activity(ProcessLogRow(2, ROW))
     assert (activity.transition, activity.instance, activity.case_end) == ("complete", None, None)
     assert activity.time == datetime(2024, 5, 17, 10, tzinfo=UTC)
-    assert to_activity(Fields(2, {**ROW, "time:timestamp": "2024-05-17 12:00:00.1239"})).time == datetime(
-        2024, 5, 17, 12, 0, 0, 123000, tzinfo=UTC
-    )
-    assert to_activity(Fields(2, {**ROW, "lifecycle:transition": "START"})).transition == "start"
+    assert parse_activity(
+        ProcessLogRow(2, {**ROW, "time:timestamp": "2024-05-17 12:00:00.1239"})
+    ).time == datetime(2024, 5, 17, 12, 0, 0, 123000, tzinfo=UTC)
+    assert parse_activity(ProcessLogRow(2, {**ROW, "lifecycle:transition": "START"})).transition == "start"
 
 
 EVENT: dict[str, Any] = {
@@ -165,14 +169,14 @@ EVENT: dict[str, Any] = {
 }
 
 
-def cloudevents(*lines: Any) -> list[Planned | Refused]:
+def cloudevents(*lines: Any) -> list[PlannedRow | RefusedRow]:
     encoded = b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in lines)
     return list(read_cloudevents(io.BytesIO(encoded), CATALOG, Scope("acme")))
 
 
 def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
     (row,) = cloudevents({**EVENT, "datacontenttype": "application/json", "partitionkey": "x"})
-    assert isinstance(row, Planned)
+    assert isinstance(row, PlannedRow)
     (step,) = row.steps
     envelope = step.envelope
     assert envelope.command == CreateTask(id="task-17", title="Sum", workflow_id="workflow-7")
@@ -201,7 +205,7 @@ def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
 )
 def test_a_line_that_is_no_command_is_refused_and_the_next_one_read(line: Any, why: str) -> None:
     refused, blank_skipped = cloudevents(line, b"", EVENT)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedRow)
     assert (refused.line, blank_skipped.line) == (1, 3)
     assert why in refused.reason
 
@@ -211,7 +215,7 @@ def test_a_line_that_is_no_command_is_refused_and_the_next_one_read(line: Any, w
 def test_a_file_is_unpacked_by_what_it_holds(tmp_path: Path, pack: Any, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(pack(f"{HEADER}\nc1,draft,r1,2024-05-17\nc1,draft,r1,never\n".encode()))
-    activities, refused = read_log(path, kind_of(path))
+    activities, refused = read_log(path, file_suffix(path))
     assert [activity.line for activity in activities] == [2]
     assert [row.line for row in refused] == [3]
 
@@ -219,11 +223,11 @@ def test_a_file_is_unpacked_by_what_it_holds(tmp_path: Path, pack: Any, name: st
 @pytest.mark.parametrize("name", ["log", "log.txt", "log.gz", "log.json"])
 def test_a_file_of_no_known_kind_is_refused(name: str) -> None:
     with pytest.raises(ValidationFailed, match=name):
-        kind_of(Path(name))
+        file_suffix(Path(name))
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ValidationFailed, match="cannot be read"), opened(tmp_path / "none.csv"):
+    with pytest.raises(ValidationFailed, match="cannot be read"), open_file(tmp_path / "none.csv"):
         pass
     cut = tmp_path / "cut.csv.gz"
     cut.write_bytes(gzip.compress(f"{HEADER}\n".encode() * 1000)[:-20])

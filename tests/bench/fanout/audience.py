@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK
 from tests.bench.fanout.event import FIRST, POSITION
 from tests.bench.machine import STOP_GRACE, on_subject_core
@@ -110,7 +110,9 @@ async def audience(
         port, inherited = listener.getsockname()[1], (listener.fileno(), theirs.fileno())
         command = [*server.command, *map(str, inherited)]
         with on_subject_core(), theirs:
-            child = Child(server.name, command, environment={**SETTINGS, **environment}, keep=inherited)
+            child = ChildProcess(
+                server.name, command, environment={**SETTINGS, **environment}, keep=inherited
+            )
     options: dict[str, Any] = {"port": port, "control": ours.fileno(), "many": many, "on": server.on}
     distinct = distinct and not server.bare
     order = json.dumps({**options, "distinct": distinct, "own_ids": server.own_ids})

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.deployments.clients import HOT_ROWS, ROWS, Facts, Follower, read, write
@@ -59,8 +59,8 @@ class Running:
     """The processes of one version."""
 
     version: Version
-    api: Child
-    worker: Child
+    api: ChildProcess
+    worker: ChildProcess
 
 
 class DeploymentTrial:
@@ -124,11 +124,11 @@ class DeploymentTrial:
         self._facts.url, self._facts.version = url, version
         return Running(version, api, worker)
 
-    def _process(self, version: Version, command: str, **environment: str) -> Child:
+    def _process(self, version: Version, command: str, **environment: str) -> ChildProcess:
         place = str(version.write(self._folder))
         return self._deployment.start("api.cli", command, PYTHONPATH=place, **environment)
 
-    async def _api(self, version: Version) -> tuple[str, Child]:
+    async def _api(self, version: Version) -> tuple[str, ChildProcess]:
         """An API process that serves, and its address."""
         port = free_port()
         api = self._process(version, "serve", NERVE_PORT=str(port), NERVE_HOST=LOOPBACK)
@@ -272,12 +272,12 @@ class DeploymentTrial:
         except TimeoutError:
             raise TimeoutError(f"not within {PATIENCE:.0f} s: {what}") from None
 
-    async def _stop(self, *children: Child) -> None:
+    async def _stop(self, *children: ChildProcess) -> None:
         for child in children:
             child.ask_to_stop()
         for child in children:
             await self._until(lambda child=child: _ended(child), f"{child.name} ends")  # type: ignore[misc]
 
 
-async def _ended(child: Child) -> bool:
+async def _ended(child: ChildProcess) -> bool:
     return child.exit_code is not None

@@ -14,7 +14,7 @@ import httpx
 
 from api.composition import Nerve, open_nerve
 from api.contexts import load_contexts
-from api.devserver.child import Child
+from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from domain.kernel import Commit
 from tests.faults.deployment import PATIENCE, Deployment
@@ -79,8 +79,8 @@ class LiveResumes:
             "NERVE_INIT_TIMEOUT": str(PATIENCE),
         }
         self._ports = [free_port() for _ in range(size.apis)]
-        self._apis: dict[int, Child] = {}
-        self._workers: list[Child] = []
+        self._apis: dict[int, ChildProcess] = {}
+        self._workers: list[ChildProcess] = []
         self._writer: _Writer | None = None
         self._audience: Audience | None = None
         self.outcome = Outcome()

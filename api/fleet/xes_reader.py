@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
-from api.transfer.rows import Fields, Refused
+from api.transfer.rows import ProcessLogRow, RefusedRow
 
 CHUNK = 1 << 16
 
 
-class _Traces:
+class _TraceCollector:
     """Collects events with the attributes of their trace; a trace is whole when it ends."""
 
     def __init__(self) -> None:
-        self.ready: list[Fields] = []
+        self.ready: list[ProcessLogRow] = []
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -38,12 +38,12 @@ class _Traces:
     def _end(self, tag: str) -> None:
         self._path.pop()
         if tag == "trace":
-            self.ready += (Fields(line, {**self._case, **event}) for line, event in self._events)
+            self.ready += (ProcessLogRow(line, {**self._case, **event}) for line, event in self._events)
 
 
-def read_xes(stream: BinaryIO) -> Iterator[Fields | Refused]:
+def read_xes(stream: BinaryIO) -> Iterator[ProcessLogRow | RefusedRow]:
     """The events of an XES file, trace by trace. Where the XML breaks off, what came before it counts."""
-    traces = _Traces()
+    traces = _TraceCollector()
     more = True
     while more:
         chunk = stream.read(CHUNK)
@@ -52,7 +52,7 @@ def read_xes(stream: BinaryIO) -> Iterator[Fields | Refused]:
         try:
             traces.parser.Parse(chunk, not more)
         except expat.ExpatError as error:
-            broken = Refused(error.lineno, f"is not XML, and nothing behind it was read: {error}")
+            broken = RefusedRow(error.lineno, f"is not XML, and nothing behind it was read: {error}")
         yield from traces.ready
         traces.ready.clear()
         if broken is not None:

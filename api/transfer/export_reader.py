@@ -1,4 +1,4 @@
-"""Exported events, see `api.transfer.export_lines`, as the commits that they were."""
+"""Exported events, see `api.transfer.export_writer`, as the commits that they were."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Literal
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from api.transfer.rows import Refused, in_words
+from api.transfer.rows import RefusedRow, describe_error
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Event, Identifier, Moment
 from domain.kernel.errors import UnfitValue, ValidationFailed
@@ -58,7 +58,7 @@ class ExportedEvent(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Restorable:
+class ExportedCommit:
     """A commit to restore; `line` is where it begins, `size` how many bytes its lines have."""
 
     line: int
@@ -67,14 +67,14 @@ class Restorable:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _EventLine:
     number: int
     size: int
     attributes: ExportedEvent
     event: NewEvent
 
 
-def begins_export(stream: BinaryIO) -> bool:
+def begins_with_event(stream: BinaryIO) -> bool:
     """Whether these are exported events rather than commands, by their first line."""
     first = next((line for line in stream if line.strip()), b"")
     try:
@@ -84,12 +84,14 @@ def begins_export(stream: BinaryIO) -> bool:
     return isinstance(found, dict) and {"position", "eventindex", "commandid"} <= found.keys()
 
 
-def read_commits(stream: BinaryIO, catalog: Catalog, of_log: SchemasOfLog) -> Iterator[Restorable | Refused]:
+def read_commits(
+    stream: BinaryIO, catalog: Catalog, of_log: SchemasOfLog
+) -> Iterator[ExportedCommit | RefusedRow]:
     """The commits of a file, in its order. A wrong line is refused, and with it the commit that it is of.
 
     `of_log` are the schemas that the log keeps, by which data of earlier revisions is read.
     """
-    lines: list[_Line] = []
+    lines: list[_EventLine] = []
     forms = StoredForms(catalog, of_log)
     for number, text in enumerate(stream, 1):
         if not text.strip():
@@ -102,32 +104,32 @@ def read_commits(stream: BinaryIO, catalog: Catalog, of_log: SchemasOfLog) -> It
             lines.append(line)
             _check_place(lines)
         except ValidationFailed as error:
-            yield Refused(number, str(error))
+            yield RefusedRow(number, str(error))
             lines = []
             continue
         if len(lines) == line.attributes.eventcount:
-            yield Restorable(lines[0].number, sum(one.size for one in lines), _commit(lines))
+            yield ExportedCommit(lines[0].number, sum(one.size for one in lines), _commit(lines))
             lines = []
     yield from _cut_off(lines)
 
 
-def _cut_off(lines: list[_Line]) -> Iterator[Refused]:
+def _cut_off(lines: list[_EventLine]) -> Iterator[RefusedRow]:
     if lines:
         count = lines[0].attributes.eventcount
-        yield Refused(
+        yield RefusedRow(
             lines[0].number, f"begins a commit of {count} events, of which only {len(lines)} follow"
         )
 
 
-def _read(number: int, text: bytes, catalog: Catalog, forms: StoredForms) -> _Line:
+def _read(number: int, text: bytes, catalog: Catalog, forms: StoredForms) -> _EventLine:
     try:
         attributes = ExportedEvent.model_validate(orjson.loads(text))
         event = NewEvent(attributes.id, _event(attributes, catalog, forms))
-        return _Line(number, len(text), attributes, event)
+        return _EventLine(number, len(text), attributes, event)
     except orjson.JSONDecodeError as error:
         raise ValidationFailed(f"is not JSON: {error}") from None
     except (ValidationError, UnfitValue) as error:
-        raise ValidationFailed(in_words(error)) from None
+        raise ValidationFailed(describe_error(error)) from None
     except ValueError as error:
         raise ValidationFailed(str(error)) from None
 
@@ -147,7 +149,7 @@ def _event(line: ExportedEvent, catalog: Catalog, forms: StoredForms) -> Event:
     return payload
 
 
-def _check_place(lines: list[_Line]) -> None:
+def _check_place(lines: list[_EventLine]) -> None:
     """Raises ValidationFailed where the last line does not go on with the commit of those before it."""
     first, last = lines[0].attributes, lines[-1].attributes
     if last.eventindex != len(lines) - 1:
@@ -162,7 +164,7 @@ def _check_place(lines: list[_Line]) -> None:
         raise ValidationFailed(f"is event {last.eventindex} of a commit of {last.eventcount}")
 
 
-def _commit(lines: list[_Line]) -> NewCommit:
+def _commit(lines: list[_EventLine]) -> NewCommit:
     first = lines[0].attributes
     return NewCommit(
         tenant=first.tenant,

@@ -27,7 +27,7 @@ from domain.kernel.personal import personal_fields
 from domain.kernel.rfc3339 import write_moment
 
 
-def to_lines(commit: Commit, *, personal: bool) -> bytes:
+def write_commit(commit: Commit, *, personal: bool) -> bytes:
     """A commit's lines; without `personal` the personal fields are null, whatever they hold.
 
     Raises ValidationFailed where an event holds a value that JSON has no form for, or its personal

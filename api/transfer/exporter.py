@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from api.transfer.export_files import check_name, created
-from api.transfer.export_lines import to_lines
+from api.transfer.export_files import check_file_name, create_file
+from api.transfer.export_writer import write_commit
 from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.reading.query import EVERYTHING, EventQuery
@@ -18,7 +18,7 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class ExportRange:
     """What of the log is wanted: positions behind `after` and up to `upto`, of commits that `query` covers.
 
     `tenant` is None for all.
@@ -62,26 +62,26 @@ class Exporter:
     personal: bool = False
     progress: Callable[[ExportReport], None] = lambda report: None
 
-    async def run(self, path: Path, wanted: Range) -> ExportReport:
+    async def run(self, path: Path, wanted: ExportRange) -> ExportReport:
         """Export the range, which must be settled, in the order of positions.
 
         Raises ValidationFailed where the file cannot be written or an event cannot be exported, and then
         leaves no file; Unavailable where the log cannot be read.
         """
-        check_name(path)
+        check_file_name(path)
         report = ExportReport(wanted.after)
-        with created(path) as file:
+        with create_file(path) as file:
             async with aclosing(self._pages(wanted)) as pages:
                 async for page in pages:
                     for commit in filter(wanted.wants, page):
-                        file.write(to_lines(commit, personal=self.personal))
+                        file.write(write_commit(commit, personal=self.personal))
                         report.commits += 1
                         report.events += len(commit.events)
                     report.position = min(page[-1].position, wanted.upto)
                     self.progress(report)
         return report
 
-    async def _pages(self, wanted: Range) -> AsyncGenerator[Sequence[Commit], None]:
+    async def _pages(self, wanted: ExportRange) -> AsyncGenerator[Sequence[Commit], None]:
         reader, position = self.log.reader(), wanted.after
         while position < wanted.upto and (page := await reader.read(position, PAGE)):
             yield page

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from api.fleet.activity import REQUIRED
-from api.transfer.rows import Fields, Refused
+from api.transfer.rows import ProcessLogRow, RefusedRow
 from domain.kernel.errors import ValidationFailed
 
 DELIMITERS = ",;\t"
 
 
-def read_csv(stream: BinaryIO) -> Iterator[Fields | Refused]:
+def read_csv(stream: BinaryIO) -> Iterator[ProcessLogRow | RefusedRow]:
     """The rows of a CSV file; its first line tells the names, and which of ``, ;`` and tab divides them.
 
     Raises ValidationFailed where the header has not the columns that every row needs.
@@ -27,7 +27,7 @@ def read_csv(stream: BinaryIO) -> Iterator[Fields | Refused]:
         text.detach()
 
 
-def _rows(text: io.TextIOWrapper) -> Iterator[Fields | Refused]:
+def _rows(text: io.TextIOWrapper) -> Iterator[ProcessLogRow | RefusedRow]:
     first = text.readline()
     delimiter = max(DELIMITERS, key=first.count)
     header = next(csv.reader([first], delimiter=delimiter), [])
@@ -42,9 +42,9 @@ def _rows(text: io.TextIOWrapper) -> Iterator[Fields | Refused]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Refused(line, f"is not CSV: {error}")
+            yield RefusedRow(line, f"is not CSV: {error}")
             continue
         if len(values) == len(header):
-            yield Fields(line, dict(zip(header, values, strict=True)))
+            yield ProcessLogRow(line, dict(zip(header, values, strict=True)))
         elif values:
-            yield Refused(line, f"has {len(values)} fields where the header has {len(header)}")
+            yield RefusedRow(line, f"has {len(values)} fields where the header has {len(header)}")

@@ -11,9 +11,9 @@ from pathlib import Path
 from time import monotonic
 
 from api.fleet.plan import ProcessPlan
-from api.transfer.cloudevents import read_cloudevents
-from api.transfer.import_files import LOGS, kind_of, opened, read_log
-from api.transfer.rows import Planned, Refused
+from api.transfer.command_reader import read_cloudevents
+from api.transfer.import_files import LOGS, file_suffix, open_file, read_log
+from api.transfer.rows import PlannedRow, RefusedRow
 from domain.dispatch import CommandBus
 from domain.dispatch.ports import StoredCommand
 from domain.kernel import AlreadyExists, Catalog, InvariantViolated, NotFound, Scope
@@ -50,7 +50,7 @@ class ImportReport:
 
 
 @dataclass(frozen=True)
-class Importer:
+class CommandImporter:
     """Imports files through the bus.
 
     `progress` is told after each batch, `refuse` of each row that is left out. Rows that name the same stream
@@ -62,7 +62,7 @@ class Importer:
     bus: CommandBus
     log: EventLog
     progress: Callable[[ImportReport], None] = lambda report: None
-    refuse: Callable[[Refused], None] = lambda refused: None
+    refuse: Callable[[RefusedRow], None] = lambda refused: None
     scope: Scope = field(default_factory=Scope)
 
     async def run(self, path: Path) -> ImportReport:
@@ -80,19 +80,19 @@ class Importer:
             self.progress(report)
         return report
 
-    def _rows(self, path: Path, report: ImportReport) -> Iterator[Planned | Refused]:
-        kind = kind_of(path)
+    def _rows(self, path: Path, report: ImportReport) -> Iterator[PlannedRow | RefusedRow]:
+        kind = file_suffix(path)
         if kind in LOGS:
             activities, refused = read_log(path, kind)
             report.total = len(activities) + len(refused)
             yield from refused
             yield from ProcessPlan(activities, self.scope, f"import:{path.name}").rows()
         else:
-            with opened(path) as stream:
+            with open_file(path) as stream:
                 yield from read_cloudevents(stream, self.catalog, self.scope)
 
-    async def _run_batch(self, batch: Sequence[Planned | Refused], report: ImportReport) -> None:
-        planned = [row for row in batch if isinstance(row, Planned)]
+    async def _run_batch(self, batch: Sequence[PlannedRow | RefusedRow], report: ImportReport) -> None:
+        planned = [row for row in batch if isinstance(row, PlannedRow)]
         ids = {str(step.envelope.command_id) for row in planned for step in row.steps}
         known = await self.log.stored_commands(self.scope.tenant, ids)
         reused = self._reused(planned, known)
@@ -100,12 +100,12 @@ class Importer:
             str(step.envelope.command_id) for row in planned if row.line not in reused for step in row.steps
         }
         report.known += len(again & known.keys())
-        turns = _Turns()
+        turns = _RowOrder()
         places = asyncio.Semaphore(CONCURRENCY)
         try:
             async with asyncio.TaskGroup() as group:
                 for row in batch:
-                    if isinstance(row, Refused):
+                    if isinstance(row, RefusedRow):
                         self._left_out(row, report)
                     elif row.line in reused:
                         self._left_out(reused[row.line], report)
@@ -115,7 +115,9 @@ class Importer:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    def _reused(self, rows: Sequence[Planned], known: Mapping[str, StoredCommand]) -> dict[int, Refused]:
+    def _reused(
+        self, rows: Sequence[PlannedRow], known: Mapping[str, StoredCommand]
+    ) -> dict[int, RefusedRow]:
         """The rows that another command was stored for before, under the id of one of theirs, by line."""
         found = {}
         for row in rows:
@@ -125,11 +127,11 @@ class Importer:
                     try:
                         self.bus.check_same(step.envelope, stored)
                     except CommandIdReused as error:
-                        found[row.line] = Refused(row.line, str(error))
+                        found[row.line] = RefusedRow(row.line, str(error))
         return found
 
     async def _run_row(
-        self, row: Planned, before: set[Turn], places: asyncio.Semaphore, report: ImportReport
+        self, row: PlannedRow, before: set[Turn], places: asyncio.Semaphore, report: ImportReport
     ) -> None:
         if before:
             await asyncio.wait(before)
@@ -143,19 +145,19 @@ class Importer:
                     if step.derived and isinstance(error, CommandIdReused):
                         report.known += 1
                         continue
-                    self._left_out(Refused(row.line, str(error)), report)
+                    self._left_out(RefusedRow(row.line, str(error)), report)
                     return
                 if receipt.replayed:
                     report.known += 1
                 elif receipt.changed:
                     report.stored += 1
 
-    def _left_out(self, row: Refused, report: ImportReport) -> None:
+    def _left_out(self, row: RefusedRow, report: ImportReport) -> None:
         report.refused += 1
         self.refuse(row)
 
 
-class _Turns:
+class _RowOrder:
     """Which rows of a batch must be over before another may start.
 
     A row waits for the last one before it that changes a stream that it names, and, where it changes a stream
@@ -166,11 +168,11 @@ class _Turns:
         self._writer: dict[str, Turn] = {}
         self._readers: dict[str, set[Turn]] = defaultdict(set)
 
-    def before(self, row: Planned) -> set[Turn]:
+    def before(self, row: PlannedRow) -> set[Turn]:
         writers = {self._writer[name] for name in row.writes() | row.reads() if name in self._writer}
         return writers.union(*(self._readers[name] for name in row.writes()))
 
-    def take(self, row: Planned, turn: Turn) -> None:
+    def take(self, row: PlannedRow, turn: Turn) -> None:
         for name in row.writes():
             self._writer[name] = turn
             self._readers[name].clear()

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from api.fleet.activity import Activity
-from api.fleet.ids import stream_id
+from api.fleet.log_ids import stream_id
 
 _STAGES = {"schedule": 0, "assign": 1, "start": 2}
 _OVER = 3
 
 
-class Instances:
+class TaskIds:
     """Task ids, the same each time the log is read.
 
     ``concept:instance`` is the task where it stands for one activity of one case in the whole log. Where it

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from api.transfer.export_reading import Restorable, begins_export, read_commits
-from api.transfer.import_files import CLOUDEVENTS, kind_of, opened
-from api.transfer.importing import ImportReport
-from api.transfer.rows import Refused
+from api.transfer.command_importer import ImportReport
+from api.transfer.export_reader import ExportedCommit, begins_with_event, read_commits
+from api.transfer.import_files import CLOUDEVENTS, file_suffix, open_file
+from api.transfer.rows import RefusedRow
 from domain.kernel import Catalog
 from eventstore.integrity.schemas import SchemasOfLog
 from eventstore.log import EventLog
@@ -24,14 +24,14 @@ BATCH_BYTES = 8_000_000
 
 def is_export(path: Path) -> bool:
     """Whether `nerve export` wrote the file; raises ValidationFailed where it cannot be read."""
-    if kind_of(path) not in CLOUDEVENTS:
+    if file_suffix(path) not in CLOUDEVENTS:
         return False
-    with opened(path) as stream:
-        return begins_export(stream)
+    with open_file(path) as stream:
+        return begins_with_event(stream)
 
 
 @dataclass(frozen=True)
-class Restorer:
+class ExportImporter:
     """Imports what `nerve export` wrote, commit by commit as they were.
 
     `progress` is called after each batch, `refuse` with each commit that is left out. `of_log` are the
@@ -41,7 +41,7 @@ class Restorer:
     catalog: Catalog
     log: EventLog
     progress: Callable[[ImportReport], None] = lambda report: None
-    refuse: Callable[[Refused], None] = lambda refused: None
+    refuse: Callable[[RefusedRow], None] = lambda refused: None
     of_log: SchemasOfLog = field(default_factory=dict)
 
     async def run(self, path: Path) -> ImportReport:
@@ -50,10 +50,10 @@ class Restorer:
         Raises ValidationFailed where the file cannot be read, and Unavailable where MongoDB gives up: what
         was stored by then stays, and the next run goes on from there.
         """
-        report, batch, size = ImportReport(), list[Restorable](), 0
-        with opened(path) as stream:
+        report, batch, size = ImportReport(), list[ExportedCommit](), 0
+        with open_file(path) as stream:
             for row in read_commits(stream, self.catalog, self.of_log):
-                if isinstance(row, Refused):
+                if isinstance(row, RefusedRow):
                     self._left_out(row, report)
                     continue
                 batch.append(row)
@@ -64,7 +64,7 @@ class Restorer:
         await self._store(batch, report)
         return report
 
-    async def _store(self, batch: Sequence[Restorable], report: ImportReport) -> None:
+    async def _store(self, batch: Sequence[ExportedCommit], report: ImportReport) -> None:
         outcomes = await self.log.restore([row.commit for row in batch]) if batch else []
         for row, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, bool):
@@ -72,11 +72,11 @@ class Restorer:
                 report.stored += outcome
                 report.known += not outcome
             else:
-                self._left_out(Refused(row.line, str(outcome)), report)
+                self._left_out(RefusedRow(row.line, str(outcome)), report)
         report.seconds = monotonic() - report.started
         self.progress(report)
 
-    def _left_out(self, row: Refused, report: ImportReport) -> None:
+    def _left_out(self, row: RefusedRow, report: ImportReport) -> None:
         report.rows += 1
         report.refused += 1
         self.refuse(row)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from api.transfer.rows import Planned, Refused, Step, in_words
+from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, describe_error
 from domain.kernel import Catalog, Command, Envelope, Identifier, Moment, Scope
 from domain.kernel.errors import UnfitValue, ValidationFailed
 from domain.kernel.names import client_name
@@ -38,7 +38,7 @@ class CloudEvent(BaseModel):
     data: dict[str, Any] = {}
 
 
-def read_cloudevents(stream: BinaryIO, catalog: Catalog, scope: Scope) -> Iterator[Planned | Refused]:
+def read_cloudevents(stream: BinaryIO, catalog: Catalog, scope: Scope) -> Iterator[PlannedRow | RefusedRow]:
     """The commands of a file, line by line; blank lines do not count."""
     commands = {command.__name__: command for each in catalog.contexts for command in each.commands}
     for line, text in enumerate(stream, 1):
@@ -48,13 +48,13 @@ def read_cloudevents(stream: BinaryIO, catalog: Catalog, scope: Scope) -> Iterat
             event = CloudEvent.model_validate(orjson.loads(text))
             envelope = _envelope(event, commands, scope)
         except orjson.JSONDecodeError as error:
-            yield Refused(line, f"is not JSON: {error}")
+            yield RefusedRow(line, f"is not JSON: {error}")
         except (ValidationError, UnfitValue) as error:
-            yield Refused(line, in_words(error))
+            yield RefusedRow(line, describe_error(error))
         except ValidationFailed as error:
-            yield Refused(line, str(error))
+            yield RefusedRow(line, str(error))
         else:
-            yield Planned(line, (Step(envelope),))
+            yield PlannedRow(line, (ImportStep(envelope),))
 
 
 def _envelope(event: CloudEvent, commands: dict[str, type[Command]], scope: Scope) -> Envelope:
