@@ -23,14 +23,14 @@ from domain.dispatch import CommandBus
 from domain.dispatch.middleware import correlated, logged, metered, validated
 from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError
-from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.archiving.retention import Retention
-from eventstore.integrity.readable import ReadCheck
+from eventstore.integrity.log_compatibility import LogCompatibility
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
-from eventstore.personal.erasure import destroying
+from eventstore.personal.erasure import destroy_key_on_erasure
 from eventstore.personal.sealed_state import StateSeal
 from projections.kernel.view import View
 from projections.live.changes import LiveChanges
@@ -75,7 +75,7 @@ class Nerve:
     wakeups: Wakeups
     checkpoints: Checkpoints
     log: EventLog
-    rebuilder: Rebuilder
+    rebuilder: AggregateRebuilder
     feed: Feed
     bus: CommandBus
     readers: Mapping[str, ViewReader]
@@ -129,7 +129,7 @@ async def open_nerve(
 
 async def _check_events(settings: Settings, catalog: Catalog, database: Database) -> None:
     """Raises ConfigurationError where the code cannot read events of the log, unless that is accepted."""
-    check = ReadCheck(database, catalog)
+    check = LogCompatibility(database, catalog)
     if problems := await check.problems():
         said = "; ".join(problems)
         if settings.unreadable_events == "refuse":
@@ -147,7 +147,9 @@ async def _assemble(
     log = await _open_log(settings, catalog, database, wakeups)
     checkpoints = Checkpoints(database)
     feed = Feed(log, wakeups, settings.poll_interval)
-    rebuilder = Rebuilder(log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every)
+    rebuilder = AggregateRebuilder(
+        log, Snapshots(database, catalog, StateSeal(log.keys)), settings.snapshot_every
+    )
     letters = DeadLetterReader(database, checkpoints, views)
     hints = CommandHints(wakeups)
     bus = await _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics, hints)
@@ -241,7 +243,7 @@ async def _bus(
         correlated,
         validated,
         hints,
-        destroying(log.keys),
+        destroy_key_on_erasure(log.keys),
         refusing_unparked(letters, log),
     )
     key = await log.digest_key()

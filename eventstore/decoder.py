@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from domain.kernel import Catalog, Commit
 from eventstore.archiving.archive import Archive
-from eventstore.commits import to_commit
+from eventstore.commit_documents import to_commit
 from eventstore.mongo.driver import Document
 from eventstore.personal.vault import Vault
 
 
-class Decoder:
+class CommitDecoder:
     """Turns documents of the log, as they are stored, into what the rest of nerve sees."""
 
     def __init__(self, catalog: Catalog, archive: Archive, vault: Vault) -> None:

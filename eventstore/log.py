@@ -10,27 +10,27 @@ from domain.dispatch.ports import Clock, NewCommit, StoredCommand
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.appending.appender import Appender
-from eventstore.appending.pending import ChainBroken
-from eventstore.appending.restore import Outcome, Restorer
-from eventstore.appending.settlement import Settlement
+from eventstore.appending.commit_restorer import CommitRestorer, RestoreOutcome
+from eventstore.appending.outcomes import OutcomeResolver
+from eventstore.appending.pending_append import ChainBroken
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
-from eventstore.commits import encode, first_receipt, to_receipt
-from eventstore.decoder import Decoder
+from eventstore.commit_documents import encode_commit, first_receipt, to_receipt
+from eventstore.decoder import CommitDecoder
 from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from eventstore.personal.keys import SubjectKeys
-from eventstore.personal.sealing import MasterKeys, blank
+from eventstore.personal.sealing import MasterKeys, seal_placeholder
 from eventstore.personal.vault import Vault
-from eventstore.reading.as_of import AsOf, Moments
-from eventstore.reading.moments import RecordTimes
-from eventstore.reading.query import EVERYTHING, EventQuery
-from eventstore.reading.reader import LogReader
-from eventstore.reading.replay import Replay, bounds
+from eventstore.reading.as_of import AsOf, PointResolver
+from eventstore.reading.event_query import EVERYTHING, EventQuery
+from eventstore.reading.high_water_mark import HighWaterMark
+from eventstore.reading.log_reader import LogReader
+from eventstore.reading.record_times import RecordTimes
+from eventstore.reading.replay import Replay, replay_range
 from eventstore.reading.search import Search
-from eventstore.reading.streams import Streams
-from eventstore.reading.watermark import Watermark
+from eventstore.reading.stream_reader import StreamReader
 
 SECRET_BYTES = 32
 
@@ -55,21 +55,21 @@ class EventLog:
         archive: BlobStore | None = None,
         masters: MasterKeys | None = None,
     ) -> None:
-        self._collections = Collections.of(database)
+        self._collections = LogCollections.of(database)
         self.archive = Archive(self._collections.segments, archive)
         self.keys = SubjectKeys(database, masters, clock)
         self._vault = Vault(self.keys)
-        self._decoder = Decoder(catalog, self.archive, self._vault)
+        self._decoder = CommitDecoder(catalog, self.archive, self._vault)
         self._clock = clock
         self._fence_after = fence_after
-        self._streams = Streams(self._collections.log, self._decoder)
-        settlement = Settlement(self._collections, self._streams, clock)
+        self._streams = StreamReader(self._collections.log, self._decoder)
+        settlement = OutcomeResolver(self._collections, self._streams, clock)
         self._appender = Appender(self._collections, self._streams, settlement, self._vault, clock, announce)
-        self._watermark = Watermark(self._collections, clock, fence_after)
+        self._watermark = HighWaterMark(self._collections, clock, fence_after)
         self._times = RecordTimes(self._collections, clock)
         self._search = Search(self._collections.log, self._times, self._decoder, self._watermark)
-        self._restorer = Restorer(self._collections, self._streams, self._vault, clock, announce)
-        self._moments = Moments(self._collections, self._times, self._watermark, clock)
+        self._restorer = CommitRestorer(self._collections, self._streams, self._vault, clock, announce)
+        self._moments = PointResolver(self._collections, self._times, self._watermark, clock)
 
     async def open(self) -> None:
         """Create what is missing; safe with several processes at once, and again.
@@ -93,7 +93,7 @@ class EventLog:
         """
         unsealed = self._vault.prepare(commit)
         try:
-            encoded = encode(commit, blank(unsealed, commit.digest))
+            encoded = encode_commit(commit, seal_placeholder(unsealed, commit.digest))
             return await self._appender.submit(commit, encoded, unsealed)
         except ChainBroken as conflict:
             with unavailable_if_down():
@@ -102,8 +102,8 @@ class EventLog:
                 raise ConcurrencyConflict(conflict.stream, conflict.expected, conflict.actual) from None
             return first_receipt(commit, stored)
 
-    async def restore(self, commits: Sequence[NewCommit]) -> list[Outcome]:
-        """Store commits of another log as they were there, in their order; see `Restorer.store`."""
+    async def restore(self, commits: Sequence[NewCommit]) -> list[RestoreOutcome]:
+        """Store commits of another log as they were there, in their order; see `CommitRestorer.store`."""
         return await self._restorer.store(commits)
 
     async def stored_command(self, tenant: str, command_id: str) -> StoredCommand | None:
@@ -135,7 +135,7 @@ class EventLog:
         with unavailable_if_down():
             return await self._collections.reaches(position)
 
-    async def settled(self) -> int:
+    async def high_water_mark(self) -> int:
         """The highest position up to which no position is open: what is read up to it never changes."""
         return await self._watermark.advance()
 
@@ -149,7 +149,7 @@ class EventLog:
 
         Reading by time does it where nobody has done it lately.
         """
-        settled = await self.settled()
+        settled = await self.high_water_mark()
         await self._times.measure(settled)
         return settled
 
@@ -229,7 +229,7 @@ class EventLog:
         Without them it goes from the beginning to what is settled now. Raises ValidationFailed where `since`
         is after `until`.
         """
-        first, last = await bounds(self._moments, tenant, since, until)
+        first, last = await replay_range(self._moments, tenant, since, until)
         return Replay(self._search, tenant, query, first, last)
 
     async def secret(self) -> bytes:

@@ -10,7 +10,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Lru(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """Values by key that weigh at most `size` together: each 1, or what `weigh` says."""
 
     def __init__(self, size: int, weigh: Callable[[V], int] = lambda _: 1) -> None:

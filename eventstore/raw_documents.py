@@ -7,7 +7,7 @@ from struct import Struct
 
 from bson.raw_bson import RawBSONDocument
 
-from eventstore.commits import POSITION_ELEMENT
+from eventstore.commit_documents import POSITION_ELEMENT
 from eventstore.mongo.driver import Collection, unavailable_if_down
 
 _SIZE = Struct("<i")

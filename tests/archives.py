@@ -20,4 +20,4 @@ def archiver(store: Store, blobs: BlobStore, commits: int = 3, size: int = 1_000
 
 async def archive_all(store: Store, blobs: BlobStore, commits: int = 3) -> int:
     """Archive all that is settled; how many segments that took."""
-    return await archiver(store, blobs, commits).run(await store.log.settled())
+    return await archiver(store, blobs, commits).run(await store.log.high_water_mark())

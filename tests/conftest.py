@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
-from eventstore.appending import positions
+from eventstore.appending import position_allocator
 from eventstore.mongo.driver import Driver
 from tests.support import DRIVER, Servers
 
@@ -104,7 +104,7 @@ def redis_url(pytestconfig: pytest.Config) -> str:
 @pytest.fixture(autouse=True)
 def reserved_positions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs reserve their positions, however long a test takes; one that is about the other way says so."""
-    monkeypatch.setattr(positions, "SOLE_AFTER", float("inf"))
+    monkeypatch.setattr(position_allocator, "SOLE_AFTER", float("inf"))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def store_of(mongo_url: str, database: str, **options: Any) -> Any:
 
 
 async def export(store: Store, path: Path, *, personal: bool = False, **wanted: Any) -> bytes:
-    upto = wanted.pop("upto", None) or await store.log.settled()
+    upto = wanted.pop("upto", None) or await store.log.high_water_mark()
     await Exporter(store.log, personal=personal).run(
         path, ExportRange(wanted.pop("after", 0), upto, **wanted)
     )
@@ -65,7 +65,7 @@ async def fill(store: Store, count: int = 12) -> None:
 
 async def settled(store: Store, position: int) -> None:
     async with asyncio.timeout(10):
-        while await store.log.settled() < position:
+        while await store.log.high_water_mark() < position:
             await asyncio.sleep(0)
 
 

@@ -250,7 +250,7 @@ class Trial:
 
     async def export(self, path: Path) -> None:
         async with open_nerve(Settings(**self.settings)) as nerve:
-            await Exporter(nerve.log).run(path, ExportRange(0, await nerve.log.settled()))
+            await Exporter(nerve.log).run(path, ExportRange(0, await nerve.log.high_water_mark()))
 
     async def restore(self, path: Path) -> None:
         """Import the file into another database, which is the trial's from now on."""
@@ -260,7 +260,7 @@ class Trial:
             await ExportImporter(nerve.catalog, nerve.log, refuse=refused.append).run(path)
             assert refused == []
             for reader in nerve.readers.values():
-                await reader.wait_for(await nerve.log.settled(), 30)
+                await reader.wait_for(await nerve.log.high_water_mark(), 30)
 
 
 def _stored(of: FieldType, value: Any) -> Any:

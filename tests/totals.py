@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel import Aggregate, Catalog, Facts
-from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.personal.sealed_state import StateSeal
@@ -50,7 +50,7 @@ class Process:
     def __init__(self, store: Store, catalog: Catalog = CATALOG) -> None:
         self.store = store
         self.snapshots = Snapshots(store.database, catalog, StateSeal(store.log.keys))
-        self.rebuilder = Rebuilder(store.log, self.snapshots, EVERY)
+        self.rebuilder = AggregateRebuilder(store.log, self.snapshots, EVERY)
         self.aggregates = AggregateRepository(store.log, self.rebuilder)
 
     async def cold(self, stream: str = "note-a", kind: Any = Total) -> Any:
@@ -79,7 +79,7 @@ class Process:
         return found
 
 
-async def idle(rebuilder: Rebuilder) -> None:
+async def idle(rebuilder: AggregateRebuilder) -> None:
     """Wait until nothing waits for a snapshot."""
     async with asyncio.timeout(10):
         while rebuilder.waiting:

@@ -13,7 +13,7 @@ from api.archiving import open_archiver
 from api.cli.points import Point, last_position_before, parse_point
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import ValidationFailed
-from eventstore.archiving.archiver import Archived
+from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment
 
 
@@ -44,7 +44,7 @@ async def _archive(before: Point) -> None:
             bar = progress.add_task("commits", total=max(0, upto - done))
             made: list[Segment] = []
 
-            def show(archived: Archived) -> None:
+            def show(archived: ArchiveProgress) -> None:
                 made.append(archived.segment)
                 progress.update(bar, advance=archived.segment.count)
 

@@ -18,10 +18,10 @@ from api.encoding import encode
 from api.event_json import event_json
 from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound, OutsideLog
-from eventstore.history.diff import Change, Operation
-from eventstore.history.versions import History
+from eventstore.history.diff import Operation, ValueChange
+from eventstore.history.versions import StreamHistory
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from subscriptions.live.events import Happened
 from subscriptions.live.messages import CursorExpired, Lagged, Place
 
@@ -52,14 +52,14 @@ async def _show(stream: str, point: AsOf | None) -> None:
             if not events:
                 raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
         else:
-            events = await History(nerve.log).events(tenant, stream, point)
+            events = await StreamHistory(nerve.log).events(tenant, stream, point)
             if not events:
                 raise NotFound(f"{stream} was not there yet at this point")
         for event in events:
             _print_event(event)
         if point is not None:
             kind = nerve.catalog.aggregate(events[-1].commit.category)
-            state = await History(nerve.log).document(tenant, stream, kind, events[-1].version)
+            state = await StreamHistory(nerve.log).document(tenant, stream, kind, events[-1].version)
             output.print(Text(f"\nstate at version {events[-1].version}", style="bold"))
             output.print(Text(orjson.dumps(state, option=orjson.OPT_INDENT_2).decode()))
 
@@ -87,10 +87,10 @@ def diff(
         output.print(f"versions {first} and {second} have the same state", highlight=False)
 
 
-async def _diff(stream: str, first: int, second: int) -> list[Change]:
+async def _diff(stream: str, first: int, second: int) -> list[ValueChange]:
     async with running_nerve() as nerve:
         kind = nerve.catalog.aggregate(await _category(nerve, stream))
-        return await History(nerve.log).diff(Scope().tenant, stream, kind, first, second)
+        return await StreamHistory(nerve.log).diff(Scope().tenant, stream, kind, first, second)
 
 
 async def _category(nerve: Nerve, stream: str) -> str:
@@ -100,7 +100,7 @@ async def _category(nerve: Nerve, stream: str) -> str:
     return events[0].commit.category
 
 
-def _change(change: Change) -> Text:
+def _change(change: ValueChange) -> Text:
     before, after = (orjson.dumps(value).decode() for value in (change.before, change.after))
     match change.operation:
         case Operation.ADD:

@@ -19,7 +19,7 @@ from api.cli.points import (
 )
 from api.cli.terminal import errors, output, running_nerve
 from api.transfer.exporter import Exporter, ExportRange, ExportReport
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 
 POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
 
@@ -63,7 +63,9 @@ async def _export(
     since, before = points
     async with running_nerve() as nerve:
         after = 0 if since is None else await last_position_before(nerve, since)
-        upto = await nerve.log.settled() if before is None else await last_position_before(nerve, before)
+        upto = (
+            await nerve.log.high_water_mark() if before is None else await last_position_before(nerve, before)
+        )
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=max(0, upto - after))
 

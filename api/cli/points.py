@@ -55,5 +55,5 @@ def parse_moment(text: str | None) -> datetime | None:
 async def last_position_before(nerve: Nerve, limit: Point) -> int:
     """The last settled position before a point, by the times of record; 0 where there is none."""
     if isinstance(limit, int):
-        return max(0, min(limit - 1, await nerve.log.settled()))
+        return max(0, min(limit - 1, await nerve.log.high_water_mark()))
     return await nerve.log.recorded_before(limit)

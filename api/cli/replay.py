@@ -16,7 +16,7 @@ from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 
 COLUMNS = (
     TextColumn("{task.description}"),

@@ -8,7 +8,7 @@ from api.cli.terminal import errors, output
 from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import load_settings
-from eventstore.integrity.schemas import problems, write_schemas
+from eventstore.integrity.event_schemas import schema_problems, write_schemas
 
 app = typer.Typer(help="The GraphQL schema, and the schemas of the events.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def events() -> None:
 def check() -> None:
     """Check that the events still read all that their schemas allow. Exit code 1 where one does not."""
     catalog, _ = load_contexts(load_settings())
-    found = problems(catalog)
+    found = schema_problems(catalog)
     for problem in found:
         errors.print(problem, highlight=False, markup=False, soft_wrap=True)
     if found:

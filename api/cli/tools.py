@@ -17,7 +17,7 @@ from api.fleet.demo import Demo
 from api.transfer.command_importer import CommandImporter, ImportReport
 from api.transfer.export_importer import ExportImporter, is_export
 from api.transfer.rows import RefusedRow
-from eventstore.integrity.readable import schemas_of_log
+from eventstore.integrity.log_compatibility import schemas_of_log
 
 
 def import_file(

@@ -23,12 +23,12 @@ from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.archiving.archive import Archive
 from eventstore.integrity.blocks import Block, block_of, first_of
-from eventstore.integrity.readable import schemas_of_log
-from eventstore.integrity.report import Finding, Report
-from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Verifier
+from eventstore.integrity.event_schemas import EventSchemas
+from eventstore.integrity.log_compatibility import schemas_of_log
+from eventstore.integrity.report import Finding, VerificationReport
+from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.driver import open_client, refused_if_forbidden
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from subscriptions.consumers.checkpoints import Checkpoints
 
 SHOWN = 1_000
@@ -67,13 +67,13 @@ def _seal(text: str) -> tuple[int, bytes]:
     return int(parts[1]), bytes.fromhex(parts[2])
 
 
-async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes]) -> Report:
+async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes]) -> VerificationReport:
     if settings.mongo_url is None:
         raise ConfigurationError("mongo_url is not set")
     catalog, _ = load_contexts(settings)
     async with open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
-        collections = Collections.of(database)
+        collections = LogCollections.of(database)
         with refused_if_forbidden("mongo_url"), _progress() as show:
             schemas = EventSchemas(catalog, await schemas_of_log(database))
             consumers = await Checkpoints(database).furthest()
@@ -145,7 +145,7 @@ class _ProgressLines:
             )
 
 
-def _print(report: Report) -> None:
+def _print(report: VerificationReport) -> None:
     table = Table("", "checked", "wrong")
     for column in table.columns[1:]:
         column.justify = "right"

@@ -50,7 +50,9 @@ async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Re
             raise NotFound(
                 f"a {view.single} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"
             )
-        position = await (nerve.log.settled() if point is None else nerve.log.position_at(tenant, point))
+        position = await (
+            nerve.log.high_water_mark() if point is None else nerve.log.position_at(tenant, point)
+        )
         reason = await nerve.services.past[view.name].at(position).why(tenant, row, field)
     if reason is None:
         raise NotFound(f"{view.name} has no row {row!r} at position {position}")

@@ -15,7 +15,7 @@ from api.rights.grants import APPLICATION, MAINTENANCE, CollectionRights
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden, unavailable_if_down
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 
 
 class MongoUser(NamedTuple):
@@ -58,7 +58,7 @@ async def create_users(settings: Settings) -> Sequence[MongoUser]:
     async with open_client(settings.admin_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():
-            await Collections.of(database).prepare(now())
+            await LogCollections.of(database).prepare(now())
             await _make_roles(database, required_rights(views))
             for user in users:
                 await _make_user(client[user.source], user, settings.database)

@@ -12,7 +12,7 @@ from api.transfer.export_reader import ExportedCommit, begins_with_event, read_c
 from api.transfer.import_files import CLOUDEVENTS, file_suffix, open_file
 from api.transfer.rows import RefusedRow
 from domain.kernel import Catalog
-from eventstore.integrity.schemas import SchemasOfLog
+from eventstore.integrity.event_schemas import SchemasOfLog
 from eventstore.log import EventLog
 
 BATCH = 500

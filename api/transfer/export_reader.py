@@ -16,8 +16,8 @@ from domain.kernel.errors import UnfitValue, ValidationFailed
 from domain.kernel.event import NewEvent
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
-from eventstore.integrity.schemas import SchemasOfLog
-from eventstore.integrity.stored_forms import StoredForms
+from eventstore.integrity.event_schemas import SchemasOfLog
+from eventstore.integrity.stored_forms import StoredFormReader
 
 Short = Field(min_length=1, max_length=500)
 
@@ -92,7 +92,7 @@ def read_commits(
     `of_log` are the schemas that the log keeps, by which data of earlier revisions is read.
     """
     lines: list[_EventLine] = []
-    forms = StoredForms(catalog, of_log)
+    forms = StoredFormReader(catalog, of_log)
     for number, text in enumerate(stream, 1):
         if not text.strip():
             continue
@@ -121,7 +121,7 @@ def _cut_off(lines: list[_EventLine]) -> Iterator[RefusedRow]:
         )
 
 
-def _read(number: int, text: bytes, catalog: Catalog, forms: StoredForms) -> _EventLine:
+def _read(number: int, text: bytes, catalog: Catalog, forms: StoredFormReader) -> _EventLine:
     try:
         attributes = ExportedEvent.model_validate(orjson.loads(text))
         event = NewEvent(attributes.id, _event(attributes, catalog, forms))
@@ -134,7 +134,7 @@ def _read(number: int, text: bytes, catalog: Catalog, forms: StoredForms) -> _Ev
         raise ValidationFailed(str(error)) from None
 
 
-def _event(line: ExportedEvent, catalog: Catalog, forms: StoredForms) -> Event:
+def _event(line: ExportedEvent, catalog: Catalog, forms: StoredFormReader) -> Event:
     kind = catalog.events.get(line.type)
     if kind is None:
         raise ValidationFailed(f"no registered context knows the event type {line.type!a}")

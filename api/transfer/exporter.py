@@ -12,7 +12,7 @@ from api.transfer.export_files import check_file_name, create_file
 from api.transfer.export_writer import write_commit
 from domain.kernel import Commit
 from eventstore.log import EventLog
-from eventstore.reading.query import EVERYTHING, EventQuery
+from eventstore.reading.event_query import EVERYTHING, EventQuery
 
 PAGE = 500
 

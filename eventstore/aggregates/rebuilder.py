@@ -11,7 +11,7 @@ from domain.kernel import Aggregate, Event, RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from eventstore.log import EventLog
-from eventstore.reading.streams import PAGE
+from eventstore.reading.stream_reader import PAGE
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ WAITING = 256
 """Streams that wait for a new snapshot at most; what does not fit has another chance with later events."""
 
 
-class Rebuilt(NamedTuple, Generic[A]):
+class RebuiltAggregate(NamedTuple, Generic[A]):
     """A state and the version it is at; `snapshot` is the version of the snapshot that it began with."""
 
     state: A
@@ -29,7 +29,7 @@ class Rebuilt(NamedTuple, Generic[A]):
     snapshot: int
 
 
-class Rebuilder:
+class AggregateRebuilder:
     """Rebuilds states, and writes snapshots behind those who load, one after another.
 
     A stream has a new snapshot whenever it is found `every` events or more beyond its last one. Snapshots are
@@ -43,7 +43,7 @@ class Rebuilder:
         self._waiting: dict[tuple[str, str], Snapshot[Any] | type[Aggregate[Any, Any]]] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    async def rebuild(self, tenant: str, stream: str, kind: type[A]) -> Rebuilt[A]:
+    async def rebuild(self, tenant: str, stream: str, kind: type[A]) -> RebuiltAggregate[A]:
         """The state of the stream, with all that was acknowledged before the call.
 
         Raises Unavailable, also where the stream holds an event that this process cannot read.
@@ -52,7 +52,7 @@ class Rebuilder:
         begin, end = from_snapshot or await self._from_zero(tenant, stream, kind)
         if self.is_due(end.version, begin.version):
             self._enqueue(tenant, stream, end)
-        return Rebuilt(end.state, end.version, begin.version)
+        return RebuiltAggregate(end.state, end.version, begin.version)
 
     async def _from_snapshot(
         self, tenant: str, stream: str, kind: type[A]

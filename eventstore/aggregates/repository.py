@@ -9,10 +9,10 @@ from domain.dispatch.ports import Loaded
 from domain.kernel import Aggregate, Event
 from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import Unavailable
-from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.snapshots import Snapshot
 from eventstore.log import EventLog
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
@@ -31,10 +31,12 @@ class AggregateRepository:
     States that may hold personal data are not kept: they would outlive an erasure.
     """
 
-    def __init__(self, log: EventLog, rebuilder: Rebuilder | None = None, size: int = 10_000) -> None:
+    def __init__(
+        self, log: EventLog, rebuilder: AggregateRebuilder | None = None, size: int = 10_000
+    ) -> None:
         self._log = log
-        self._rebuilder = rebuilder or Rebuilder(log)
-        self._kept: Lru[tuple[str, str], _Kept] = Lru(size)
+        self._rebuilder = rebuilder or AggregateRebuilder(log)
+        self._kept: LruCache[tuple[str, str], _Kept] = LruCache(size)
 
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
         """The state of the stream; with `fresh` it holds all that was acknowledged before the call.

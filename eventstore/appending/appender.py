@@ -10,16 +10,16 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from domain.dispatch.ports import Clock, NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import PersonalDataRefused, Unavailable
-from eventstore.appending.pending import Pending
-from eventstore.appending.positions import Positions
-from eventstore.appending.queue import GROUP, Queue
-from eventstore.appending.settlement import Refusal, Settlement
-from eventstore.commits import new_receipt
+from eventstore.appending.append_queue import GROUP, AppendQueue
+from eventstore.appending.outcomes import InsertFailure, OutcomeResolver
+from eventstore.appending.pending_append import PendingAppend
+from eventstore.appending.position_allocator import PositionAllocator
+from eventstore.commit_documents import new_receipt
 from eventstore.mongo.driver import is_outage, time_limit, unavailable_if_down
-from eventstore.mongo.indexes import Collections
-from eventstore.personal.sealing import NOTHING_UNSEALED, Unsealed
+from eventstore.mongo.log_collections import LogCollections
+from eventstore.personal.sealing import NO_UNSEALED_PARTS, UnsealedParts
 from eventstore.personal.vault import Vault
-from eventstore.reading.streams import Streams
+from eventstore.reading.stream_reader import StreamReader
 
 IN_FLIGHT = 3
 """Groups under way at once: one is encoded while another is written and a third is made durable."""
@@ -41,9 +41,9 @@ class Appender:
 
     def __init__(
         self,
-        collections: Collections,
-        streams: Streams,
-        settlement: Settlement,
+        collections: LogCollections,
+        streams: StreamReader,
+        settlement: OutcomeResolver,
         vault: Vault,
         clock: Clock,
         announce: Callable[[int], None],
@@ -53,15 +53,15 @@ class Appender:
         self._settlement = settlement
         self._vault = vault
         self._announce = announce
-        self._queue = Queue()
-        self._positions = Positions(collections, clock, IN_FLIGHT * GROUP)
+        self._queue = AppendQueue()
+        self._positions = PositionAllocator(collections, clock, IN_FLIGHT * GROUP)
         self._groups: set[asyncio.Task[None]] = set()
         self._checks: set[asyncio.Task[None]] = set()
         self._start_is_due = False
         self._closing = False
 
     def submit(
-        self, commit: NewCommit, encoded: bytes, unsealed: Unsealed = NOTHING_UNSEALED
+        self, commit: NewCommit, encoded: bytes, unsealed: UnsealedParts = NO_UNSEALED_PARTS
     ) -> asyncio.Future[Receipt]:
         """Queue a commit; the future gets its receipt, or the error that says why there is none.
 
@@ -85,7 +85,7 @@ class Appender:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         await self._positions.close()
 
-    def _found(self, pending: Pending) -> None:
+    def _found(self, pending: PendingAppend) -> None:
         """Start a chain with its first commit, once it is clear that the stream is where that expects it."""
         commit, chain = pending.commit, pending.chain
         known = self._streams.known(commit.tenant, commit.stream)
@@ -98,7 +98,7 @@ class Appender:
             self._checks.add(check)
             check.add_done_callback(self._checks.discard)
 
-    async def _check(self, pending: Pending) -> None:
+    async def _check(self, pending: PendingAppend) -> None:
         try:
             with unavailable_if_down():
                 await self._settlement.check(pending)
@@ -122,7 +122,7 @@ class Appender:
                 self._groups.add(task)
                 task.add_done_callback(self._ended)
 
-    async def _run(self, group: list[Pending]) -> None:
+    async def _run(self, group: list[PendingAppend]) -> None:
         patience = max(pending.deadline for pending in group) - asyncio.get_running_loop().time()
         try:
             with time_limit(patience):
@@ -136,7 +136,7 @@ class Appender:
             await asyncio.sleep(PAUSE)
         self._queue.give_back(group)
 
-    async def _seal(self, group: list[Pending]) -> None:
+    async def _seal(self, group: list[PendingAppend]) -> None:
         """Seal what is personal; a commit whose subject was erased gets its outcome here."""
         if personal := [pending for pending in group if pending.unsealed]:
             sealed = await self._vault.seal([(pending.commit, pending.unsealed) for pending in personal])
@@ -150,7 +150,7 @@ class Appender:
         self._groups.discard(task)
         self._start_soon()
 
-    async def _store(self, group: list[Pending]) -> None:
+    async def _store(self, group: list[PendingAppend]) -> None:
         behind = max(pending.chain.after for pending in group)
         first, times = await self._positions.take([pending.commit.at for pending in group], behind)
         for pending, time in zip(group, times, strict=True):
@@ -166,13 +166,13 @@ class Appender:
             await self._settlement.settle(placed, refused)
         self._announce(first + len(group) - 1)
 
-    async def _insert(self, placed: Mapping[int, Pending]) -> dict[int, Refusal]:
+    async def _insert(self, placed: Mapping[int, PendingAppend]) -> dict[int, InsertFailure]:
         """Write the group; for each position that was not plainly acknowledged, why.
 
         Where there are chains the server stops at a refused commit, so that nothing lands that builds on it;
         what does not is sent once more.
         """
-        refused: dict[int, Refusal] = {}
+        refused: dict[int, InsertFailure] = {}
         left = dict(placed)
         while left:
             ordered = any(len(pending.chain.taken) > 1 for pending in left.values())
@@ -183,11 +183,11 @@ class Appender:
             stopped = max(found)
             lost = placed[stopped].chain
             untried = {at: pending for at, pending in left.items() if at > stopped}
-            refused |= {at: Refusal.UNTRIED for at, pending in untried.items() if pending.chain is lost}
+            refused |= {at: InsertFailure.UNTRIED for at, pending in untried.items() if pending.chain is lost}
             left = {at: pending for at, pending in untried.items() if pending.chain is not lost}
         return refused
 
-    async def _try(self, placed: Mapping[int, Pending], *, ordered: bool) -> dict[int, Refusal]:
+    async def _try(self, placed: Mapping[int, PendingAppend], *, ordered: bool) -> dict[int, InsertFailure]:
         """One insert; with `ordered` nothing behind the first refused position was tried."""
         positions = list(placed)
         documents = [pending.at(position) for position, pending in placed.items()]
@@ -197,10 +197,10 @@ class Appender:
             await self._collections.log.insert_many(documents, ordered=ordered)
         except BulkWriteError as error:
             details = error.details
-            unsure = dict.fromkeys(positions if details["writeConcernErrors"] else (), Refusal.UNKNOWN)
-            return unsure | {positions[one["index"]]: Refusal.of(one) for one in details["writeErrors"]}
+            unsure = dict.fromkeys(positions if details["writeConcernErrors"] else (), InsertFailure.UNKNOWN)
+            return unsure | {positions[one["index"]]: InsertFailure.of(one) for one in details["writeErrors"]}
         except PyMongoError as error:
             if not is_outage(error):
                 raise
-            return dict.fromkeys(positions, Refusal.UNKNOWN)
+            return dict.fromkeys(positions, InsertFailure.UNKNOWN)
         return {}

@@ -11,8 +11,8 @@ import bson
 
 from domain.kernel.errors import SegmentUnreadable, Unavailable
 from eventstore.archiving.blobs import BlobStore
-from eventstore.archiving.segments import Segment, Unpacked, unpack
-from eventstore.lru import Lru
+from eventstore.archiving.segments import Segment, UnpackedSegment, unpack
+from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Collection, Document, unavailable_if_down
 from eventstore.raw_documents import position_of, segment_of, stored_pages
 
@@ -33,8 +33,8 @@ class Archive:
     def __init__(self, segments: Collection, store: BlobStore | None, memory: int = MEMORY) -> None:
         self._segments = segments
         self._store = store
-        self._kept: Lru[int, Unpacked] = Lru(memory, lambda unpacked: unpacked.size)
-        self._fetching: dict[int, asyncio.Task[Unpacked]] = {}
+        self._kept: LruCache[int, UnpackedSegment] = LruCache(memory, lambda unpacked: unpacked.size)
+        self._fetching: dict[int, asyncio.Task[UnpackedSegment]] = {}
         self._places = asyncio.Semaphore(FETCHES)
 
     async def segments(self) -> list[Segment]:
@@ -72,14 +72,14 @@ class Archive:
             return document
         return (await self._unpacked(number)).at(position)
 
-    async def prove(self, segment: Segment) -> Unpacked:
+    async def prove(self, segment: Segment) -> UnpackedSegment:
         """Fetch the segment, from the store and not from memory, and check it."""
         if self._store is None:
             raise Unavailable("commits of this log are archived, and archive_url is not set")
         packed = await self._store.get(segment.name)
         return await asyncio.to_thread(unpack, segment, packed)
 
-    async def _unpacked(self, number: int) -> Unpacked:
+    async def _unpacked(self, number: int) -> UnpackedSegment:
         kept = self._kept.get(number)
         if kept is not None:
             return kept
@@ -90,7 +90,7 @@ class Archive:
         # A reader that leaves does not take the segment away from the others.
         return await asyncio.shield(fetch)
 
-    async def _fetch(self, number: int) -> Unpacked:
+    async def _fetch(self, number: int) -> UnpackedSegment:
         async with self._places:
             with unavailable_if_down():
                 stored = await self._segments.find_one({"_id": number})
@@ -98,7 +98,7 @@ class Archive:
                 raise SegmentUnreadable(number, "unknown", "the log does not know it")
             return await self.prove(Segment.from_document(stored))
 
-    def _fetched(self, number: int, fetch: asyncio.Task[Unpacked]) -> None:
+    def _fetched(self, number: int, fetch: asyncio.Task[UnpackedSegment]) -> None:
         del self._fetching[number]
         if not fetch.cancelled() and fetch.exception() is None:
             self._kept.put(number, fetch.result())

@@ -24,7 +24,7 @@ BYTES = 8_000_000
 """Unpacked size of a segment at most, but for a single commit that is larger."""
 
 
-class Archived(NamedTuple):
+class ArchiveProgress(NamedTuple):
     """How far a run is: `segment` is done, and the run goes up to position `upto`."""
 
     segment: Segment
@@ -58,7 +58,7 @@ class Archiver:
         upto: int,
         *,
         partly: bool = True,
-        progress: Callable[[Archived], None] = lambda archived: None,
+        progress: Callable[[ArchiveProgress], None] = lambda archived: None,
     ) -> int:
         """Archive all up to position `upto`, which must be settled; how many segments were made.
 
@@ -76,7 +76,7 @@ class Archiver:
             number, first = (last.number + 1, last.last + 1) if last else (1, 1)
             last = await self._archived(number, first, documents)
             made += 1
-            progress(Archived(last, upto))
+            progress(ArchiveProgress(last, upto))
         return made
 
     async def _last(self) -> Segment | None:

@@ -12,10 +12,10 @@ from pymongo.errors import DuplicateKeyError
 
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import NerveError
-from eventstore.archiving.archiver import Archived, Archiver
+from eventstore.archiving.archiver import ArchiveProgress, Archiver
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, unavailable_if_down
-from eventstore.reading.moments import moved
+from eventstore.reading.record_times import add_clamped
 
 logger = logging.getLogger("nerve.archive")
 
@@ -74,7 +74,7 @@ class Retention:
         if not await self._take_turn():
             return 0
         try:
-            upto = await self._log.recorded_before(moved(self._clock(), -self._age))
+            upto = await self._log.recorded_before(add_clamped(self._clock(), -self._age))
             return await self._archiver.run(upto, partly=False, progress=_tell)
         finally:
             await self._end_turn()
@@ -96,7 +96,7 @@ class Retention:
             await self._turns.delete_one({"_id": "archiving", "owner": self._owner})
 
 
-def _tell(archived: Archived) -> None:
+def _tell(archived: ArchiveProgress) -> None:
     segment = archived.segment
     logger.info(
         "archived positions %d to %d in segment %d: %d bytes are %d",

@@ -62,7 +62,7 @@ class Segment:
         return cls(number=stored["_id"], **fields)
 
 
-class Unpacked:
+class UnpackedSegment:
     """The documents of a segment in memory, decoded one by one when they are asked for."""
 
     def __init__(self, segment: Segment, content: bytes) -> None:
@@ -108,14 +108,14 @@ def pack(
     return segment, packed
 
 
-def unpack(segment: Segment, packed: bytes | None) -> Unpacked:
+def unpack(segment: Segment, packed: bytes | None) -> UnpackedSegment:
     """What was packed, checked; raises SegmentUnreadable where it is not that, to the last bit."""
     if packed is None:
         raise SegmentUnreadable(segment.number, segment.name, "it is missing")
     if sha256(packed).hexdigest() != segment.sha256:
         raise SegmentUnreadable(segment.number, segment.name, "it was changed: its sha256 is another one")
     content = decompress(packed)
-    unpacked = Unpacked(segment, content)
+    unpacked = UnpackedSegment(segment, content)
     if len(unpacked) != segment.count:
         raise SegmentUnreadable(segment.number, segment.name, "it does not hold the positions that it should")
     return unpacked

@@ -22,7 +22,7 @@ class Operation(StrEnum):
     REPLACE = "replace"
 
 
-class Change(NamedTuple):
+class ValueChange(NamedTuple):
     """One step from a value to another, with what was there before.
 
     `path` is a JSON Pointer (RFC 6901); '' is the whole value. `before` of what is added and `after` of what
@@ -35,7 +35,7 @@ class Change(NamedTuple):
     after: Any
 
 
-def diff(before: Any, after: Any) -> list[Change]:
+def diff(before: Any, after: Any) -> list[ValueChange]:
     """The steps from one JSON value to another: a JSON Patch, to be applied one after the other.
 
     Members of objects are told by name. In lists the longest common runs stay, and what lies between them
@@ -45,7 +45,7 @@ def diff(before: Any, after: Any) -> list[Change]:
     return list(_changes(before, after, ""))
 
 
-def diff_at(before: Any, after: Any, pointer: str) -> list[Change]:
+def diff_at(before: Any, after: Any, pointer: str) -> list[ValueChange]:
     """The same for the places of the two values at a JSON Pointer; paths begin there.
 
     Raises ValueError where the pointer is none.
@@ -69,30 +69,30 @@ def _value_at(value: Any, pointer: str) -> Any:
     return value
 
 
-def _changes(before: Any, after: Any, path: str) -> Iterator[Change]:
+def _changes(before: Any, after: Any, path: str) -> Iterator[ValueChange]:
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _members(before, after, path)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _items(before, after, path)
     elif isinstance(before, bool) != isinstance(after, bool) or before != after:
-        yield Change(Operation.REPLACE, path, before, after)
+        yield ValueChange(Operation.REPLACE, path, before, after)
 
 
-def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Change]:
+def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[ValueChange]:
     for name in dict.fromkeys((*before, *after)):
         yield from _one(before.get(name, MISSING), after.get(name, MISSING), f"{path}/{_escaped(name)}")
 
 
-def _one(before: Any, after: Any, path: str) -> Iterator[Change]:
+def _one(before: Any, after: Any, path: str) -> Iterator[ValueChange]:
     if before is MISSING:
-        yield Change(Operation.ADD, path, None, after)
+        yield ValueChange(Operation.ADD, path, None, after)
     elif after is MISSING:
-        yield Change(Operation.REMOVE, path, before, None)
+        yield ValueChange(Operation.REMOVE, path, before, None)
     else:
         yield from _changes(before, after, path)
 
 
-def _items(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[Change]:
+def _items(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[ValueChange]:
     matcher = SequenceMatcher(None, [*map(_key, before)], [*map(_key, after)], autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag != "equal":

@@ -11,16 +11,16 @@ from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.types.json_values import Rename
 from eventstore.aggregates.rebuilder import payloads
-from eventstore.history.diff import Change, diff
+from eventstore.history.diff import ValueChange, diff
 from eventstore.history.state_json import state_json
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.streams import PAGE
+from eventstore.reading.stream_reader import PAGE
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
 
-class Version(NamedTuple):
+class StreamVersion(NamedTuple):
     """A version that a commit brought a stream to, by which types of events."""
 
     version: int
@@ -28,7 +28,7 @@ class Version(NamedTuple):
     commit: CommitInfo
 
 
-class History:
+class StreamHistory:
     """The past of streams, folded from the log each time: nothing of it is kept.
 
     A stream that does not exist raises NotFound, an event that this process cannot read Unavailable.
@@ -62,23 +62,23 @@ class History:
 
     async def versions(
         self, tenant: str, stream: str, after: int = 0, limit: int | None = None
-    ) -> list[Version]:
+    ) -> list[StreamVersion]:
         """The versions behind version `after`, at most `limit`: one for each commit, in order."""
         await self._require(tenant, stream, 0)
-        found: list[Version] = []
+        found: list[StreamVersion] = []
         async with aclosing(self._events(tenant, stream, after, limit or PAGE)) as events:
             async for event in events:
                 if found and found[-1].commit.position == event.position:
-                    found[-1] = Version(event.version, (*found[-1].types, event.type), event.commit)
+                    found[-1] = StreamVersion(event.version, (*found[-1].types, event.type), event.commit)
                 elif len(found) == limit:
                     break
                 else:
-                    found.append(Version(event.version, (event.type,), event.commit))
+                    found.append(StreamVersion(event.version, (event.type,), event.commit))
         return found
 
     async def diff(
         self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]], first: int, second: int
-    ) -> list[Change]:
+    ) -> list[ValueChange]:
         """What leads from one version's state to another's, whichever is the later one."""
         return diff(
             await self.document(tenant, stream, kind, first),

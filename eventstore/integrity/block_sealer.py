@@ -9,9 +9,9 @@ from contextlib import aclosing
 from pymongo.errors import DuplicateKeyError
 
 from eventstore.archiving.archive import Archive
-from eventstore.integrity.blocks import GENESIS, Block, Digest, first_of, last_of, to_block
+from eventstore.integrity.blocks import GENESIS, Block, BlockDigest, first_of, last_of, to_block
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class BlockSealer:
     """Seals one block after the other; several at once do no harm."""
 
-    def __init__(self, collections: Collections, archive: Archive) -> None:
+    def __init__(self, collections: LogCollections, archive: Archive) -> None:
         self._log = collections.log
         self._blocks = collections.blocks
         self._archive = archive
@@ -40,7 +40,7 @@ class BlockSealer:
 
     async def _digest(self, number: int, previous: bytes) -> bytes | None:
         """The digest of a block; None where a position of it is missing."""
-        digest, found = Digest(previous), 0
+        digest, found = BlockDigest(previous), 0
         async with aclosing(self._archive.raw_pages(self._log, first_of(number), last_of(number))) as pages:
             async for documents in pages:
                 # In a thread, since a page may be of many megabytes.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from eventstore.mongo.driver import Document
 
-BLOCK = 1_000
+BLOCK_SIZE = 1_000
 """Positions in a block."""
 
 GENESIS = bytes(32)
@@ -47,20 +47,20 @@ def to_block(stored: Document) -> Block:
 
 def block_of(position: int) -> int:
     """The number of the block that a position lies in, from 1."""
-    return (position - 1) // BLOCK + 1
+    return (position - 1) // BLOCK_SIZE + 1
 
 
 def first_of(number: int) -> int:
     """The first position of a block."""
-    return (number - 1) * BLOCK + 1
+    return (number - 1) * BLOCK_SIZE + 1
 
 
 def last_of(number: int) -> int:
     """The last position of a block."""
-    return number * BLOCK
+    return number * BLOCK_SIZE
 
 
-class Digest:
+class BlockDigest:
     """The digest of a block, document by document."""
 
     def __init__(self, previous: bytes) -> None:

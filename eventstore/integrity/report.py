@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 
 @dataclass
-class Report:
+class VerificationReport:
     """What was verified, from position `first` to `last`, and how much of each kind was wrong.
 
     `notes` are what a person may want to know and is no fault in itself; `seal` is the block sealed last.

@@ -13,7 +13,7 @@ from domain.kernel.rfc3339 import read_moment
 from domain.kernel.schemas import Schema
 from domain.kernel.types.stored_scalars import MICROSECOND
 from domain.kernel.types.text_forms import read_bytes, read_decimal, read_duration
-from eventstore.integrity.schemas import NO_SCHEMAS, SchemasOfLog, Shape, known_schemas
+from eventstore.integrity.event_schemas import NO_SCHEMAS, SchemaKey, SchemasOfLog, known_schemas
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "date-time": lambda text: to_moment(read_moment(text)),
@@ -25,7 +25,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 """Readers by the format or encoding that a schema gives a text."""
 
 
-class StoredForms:
+class StoredFormReader:
     """The stored form of JSON data, by the schemas that are kept with the contexts of a catalog.
 
     Where there is no file for a revision, the last of the schemas that the log keeps, `of_log`, is used.
@@ -34,7 +34,7 @@ class StoredForms:
     def __init__(self, catalog: Catalog, of_log: SchemasOfLog = NO_SCHEMAS) -> None:
         self._catalog = catalog
         self._of_log = of_log
-        self._schemas: Mapping[Shape, Sequence[Schema]] | None = None
+        self._schemas: Mapping[SchemaKey, Sequence[Schema]] | None = None
 
     def read(self, type: str, revision: int, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data as an event of this revision is stored; as it is where no schema of it is kept.
@@ -44,7 +44,7 @@ class StoredForms:
         """
         if self._schemas is None:
             self._schemas = known_schemas(self._catalog, self._of_log)
-        schemas = self._schemas.get(Shape(type, revision))
+        schemas = self._schemas.get(SchemaKey(type, revision))
         if not schemas:
             return data
         schema = schemas[-1]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from domain.dispatch.ports import Clock
-from eventstore.mongo.indexes import CLOCK_SKEW
+from eventstore.mongo.log_collections import CLOCK_SKEW
 
 
 class TimeOrder:

@@ -15,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 T = TypeVar("T")
 
 
-class Heeding:
+class CancellationSafe:
     """A client, database, collection or cursor of pymongo, and all that its calls give.
 
     pymongo sends with `asyncio.wait_for`, which may drop a cancellation until Python 3.12
@@ -30,8 +30,8 @@ class Heeding:
         found = getattr(self._inner, name)
         return partial(self._call, found) if callable(found) else found
 
-    def __getitem__(self, name: str) -> Heeding:
-        return Heeding(self._inner[name])
+    def __getitem__(self, name: str) -> CancellationSafe:
+        return CancellationSafe(self._inner[name])
 
     def __aiter__(self) -> Self:
         return self
@@ -44,7 +44,9 @@ class Heeding:
         if iscoroutine(result):
             return _heed(result)
         return (
-            Heeding(result) if isinstance(result, AsyncCursor | AsyncCollection | AsyncDatabase) else result
+            CancellationSafe(result)
+            if isinstance(result, AsyncCursor | AsyncCollection | AsyncDatabase)
+            else result
         )
 
 

@@ -29,7 +29,7 @@ from pymongo.errors import (
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from domain.kernel.errors import ConfigurationError, Unavailable
-from eventstore.mongo.cancellation import Heeding
+from eventstore.mongo.cancellation import CancellationSafe
 
 Driver = Literal["motor", "pymongo"]
 Document = dict[str, Any]
@@ -207,7 +207,7 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
         raise ConfigurationError("the MongoDB URL is not one: expected mongodb://host:port/") from None
     try:
         lossy = driver == "pymongo" and sys.version_info < (3, 12)
-        yield cast(Client, Heeding(client) if lossy else client)
+        yield cast(Client, CancellationSafe(client) if lossy else client)
     finally:
         if driver == "motor":
             # motor's close() waits for the server, and is no coroutine.
@@ -220,9 +220,9 @@ async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]])
     """All that the stages make of a collection."""
     asked: Any = cast(Any, collection).aggregate(stages, batchSize=ALL_AT_ONCE)
     cursor = await asked if iscoroutine(asked) else asked
-    found: list[Document] = await (Heeding(cursor) if isinstance(collection, Heeding) else cursor).to_list(
-        None
-    )
+    found: list[Document] = await (
+        CancellationSafe(cursor) if isinstance(collection, CancellationSafe) else cursor
+    ).to_list(None)
     return found
 
 

@@ -12,7 +12,7 @@ from domain.kernel.errors import NotFound
 from eventstore.personal.keys import SubjectKeys, owner_of
 
 
-def destroying(keys: SubjectKeys) -> Middleware:
+def destroy_key_on_erasure(keys: SubjectKeys) -> Middleware:
     """Destroys the key of a subject once its erasure is on record, before the caller has the receipt.
 
     Should this process die in between, the next reader of the record does it, see the `Vault`. Raises
@@ -34,7 +34,7 @@ def destroying(keys: SubjectKeys) -> Middleware:
     return layer
 
 
-def erased_in(commit: Commit) -> list[str]:
+def erased_subjects(commit: Commit) -> list[str]:
     """The subjects that the commit records as erased."""
     if commit.info is None or commit.info.category != Subject.category:
         return []

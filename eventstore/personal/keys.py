@@ -27,18 +27,18 @@ ROTATED_AT_ONCE = 500
 NO_MASTER_KEY = "set NERVE_MASTER_KEY, to what `openssl rand -base64 32` prints"
 
 
-class Locked:
+class LockedKey:
     """A subject's key that is there and cannot be unwrapped by this process."""
 
 
-class Erased:
+class ErasedKey:
     """A subject whose key was destroyed."""
 
 
-LOCKED: Final = Locked()
-ERASED: Final = Erased()
+LOCKED_KEY: Final = LockedKey()
+ERASED_KEY: Final = ErasedKey()
 
-SubjectKey = AESGCM | Locked | Erased
+SubjectKey = AESGCM | LockedKey | ErasedKey
 
 
 def owner_of(tenant: str, subject: str) -> str:
@@ -157,14 +157,14 @@ class SubjectKeys:
 
     def _unwrapped(self, document: Document) -> SubjectKey:
         if "wrapped" not in document:
-            return ERASED
+            return ERASED_KEY
         wrapped = WrappedKey(document["wrapped"], document["master"])
         if self._masters is None or wrapped.master not in self._masters:
-            return LOCKED
+            return LOCKED_KEY
         try:
             return AESGCM(self._masters.unwrap(wrapped, document["_id"]))
         except InvalidTag:
-            return LOCKED
+            return LOCKED_KEY
 
 
 def _rewrapped(masters: MasterKeys, document: Document) -> Write | None:

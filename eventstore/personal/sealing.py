@@ -34,11 +34,11 @@ class SealedEvent(NamedTuple):
     sealed: Sequence[Document]
 
 
-Unsealed = Mapping[str, UnsealedEvent]
+UnsealedParts = Mapping[str, UnsealedEvent]
 """By the event's id; events without personal data are not among them."""
 
 
-class Sealed(NamedTuple):
+class SealedParts(NamedTuple):
     """What is stored of the events that hold personal data, by their ids, and of the digest of their command.
 
     `digest` is ``{"subjects": […], "value": <sealed under the keys of all of them>}``, or None.
@@ -48,8 +48,8 @@ class Sealed(NamedTuple):
     digest: Document | None = None
 
 
-NOTHING_UNSEALED: Unsealed = MappingProxyType({})
-NOTHING_SEALED = Sealed(MappingProxyType({}))
+NO_UNSEALED_PARTS: UnsealedParts = MappingProxyType({})
+NO_SEALED_PARTS = SealedParts(MappingProxyType({}))
 
 
 def new_key() -> bytes:
@@ -130,7 +130,7 @@ def blob(subject: str, fields: Sequence[str], value: bytes) -> Document:
     return {"subject": subject, "fields": list(fields), "value": value}
 
 
-def subjects_of(unsealed: Unsealed) -> list[str]:
+def subjects_of(unsealed: UnsealedParts) -> list[str]:
     """The subjects of the events' personal data, in the order in which their keys seal together."""
     return sorted({subject for event in unsealed.values() for subject in event.personal})
 
@@ -140,10 +140,10 @@ def sealed_digest(subjects: Sequence[str], value: bytes) -> Document:
     return {"subjects": list(subjects), "value": value}
 
 
-def blank(unsealed: Unsealed, digest: bytes | None) -> Sealed:
+def seal_placeholder(unsealed: UnsealedParts, digest: bytes | None) -> SealedParts:
     """What takes as many bytes as it will take sealed."""
     if not unsealed:
-        return NOTHING_SEALED
+        return NO_SEALED_PARTS
     subjects = subjects_of(unsealed)
     size = len(digest or b"") + len(subjects) * (NONCE_BYTES + TAG_BYTES)
     stored = sealed_digest(subjects, bytes(size)) if subjects and digest is not None else None
@@ -157,4 +157,4 @@ def blank(unsealed: Unsealed, digest: bytes | None) -> Sealed:
         )
         for event, (data, personal) in unsealed.items()
     }
-    return Sealed(events, stored)
+    return SealedParts(events, stored)

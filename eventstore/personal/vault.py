@@ -14,15 +14,15 @@ from domain.dispatch.ports import NewCommit
 from domain.kernel.errors import PersonalDataRefused
 from domain.kernel.event import Cause, Unreadable
 from domain.kernel.personal import personal_fields, split_personal
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Document
-from eventstore.personal.keys import ERASED, Erased, Locked, SubjectKey, SubjectKeys, owner_of
+from eventstore.personal.keys import ERASED_KEY, ErasedKey, LockedKey, SubjectKey, SubjectKeys, owner_of
 from eventstore.personal.sealing import (
-    NOTHING_UNSEALED,
-    Sealed,
+    NO_UNSEALED_PARTS,
     SealedEvent,
-    Unsealed,
+    SealedParts,
     UnsealedEvent,
+    UnsealedParts,
     binding,
     blob,
     seal,
@@ -42,16 +42,16 @@ class Vault:
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
-        self._met: Lru[str, bool] = Lru(ERASURES_KNOWN)
+        self._met: LruCache[str, bool] = LruCache(ERASURES_KNOWN)
 
-    def prepare(self, commit: NewCommit) -> Unsealed:
+    def prepare(self, commit: NewCommit) -> UnsealedParts:
         """What of the commit is to be sealed.
 
         Raises ValidationFailed where a value has no subject, PersonalDataRefused where there is personal data
         and no master key.
         """
         if not any(personal_fields(type(new.event)) for new in commit.events):
-            return NOTHING_UNSEALED
+            return NO_UNSEALED_PARTS
         found = {}
         for new in commit.events:
             data, personal = split_personal(new, commit.stream)
@@ -65,8 +65,8 @@ class Vault:
         return found
 
     async def seal(
-        self, unsealed: Sequence[tuple[NewCommit, Unsealed]]
-    ) -> list[Sealed | PersonalDataRefused]:
+        self, unsealed: Sequence[tuple[NewCommit, UnsealedParts]]
+    ) -> list[SealedParts | PersonalDataRefused]:
         """What is to be stored in the place of events that hold personal data, or why it cannot be.
 
         Raises what the driver raises.
@@ -105,9 +105,9 @@ class Vault:
         if not sealed and not erased:
             return documents
         keys = await self._keys.find(sealed | erased)
-        if alive := [owner for owner in erased if not isinstance(keys.get(owner), Erased)]:
+        if alive := [owner for owner in erased if not isinstance(keys.get(owner), ErasedKey)]:
             await self._keys.destroy(alive)
-            keys.update(dict.fromkeys(alive, ERASED))
+            keys.update(dict.fromkeys(alive, ERASED_KEY))
         for owner in erased:
             self._met.put(owner, True)
         return [_opened(document, keys) for document in documents]
@@ -136,8 +136,8 @@ def _erased(documents: Sequence[Document]) -> set[str]:
 
 
 def _sealed(
-    commit: NewCommit, events: Unsealed, keys: Mapping[str, SubjectKey]
-) -> Sealed | PersonalDataRefused:
+    commit: NewCommit, events: UnsealedParts, keys: Mapping[str, SubjectKey]
+) -> SealedParts | PersonalDataRefused:
     sealed: dict[str, SealedEvent] = {}
     for event, (data, personal) in events.items():
         blobs = []
@@ -148,7 +148,7 @@ def _sealed(
             about = binding(commit.tenant, commit.stream, event, subject)
             blobs.append(blob(subject, fields, seal(key, values, about)))
         sealed[event] = SealedEvent(data, blobs)
-    return Sealed(sealed, _sealed_digest(commit, subjects_of(events), keys))
+    return SealedParts(sealed, _sealed_digest(commit, subjects_of(events), keys))
 
 
 def _sealed_digest(
@@ -175,8 +175,8 @@ def _ciphers(
     return [(subject, key) for subject, key in found if isinstance(key, AESGCM)]
 
 
-def _refused(subject: str, key: Locked | Erased) -> PersonalDataRefused:
-    if isinstance(key, Erased):
+def _refused(subject: str, key: LockedKey | ErasedKey) -> PersonalDataRefused:
+    if isinstance(key, ErasedKey):
         return PersonalDataRefused(f"{subject} was erased; personal data of it cannot be stored any more")
     return PersonalDataRefused(
         f"no master key of this nerve unwraps the key of {subject}; add the one that does to old_master_keys"
@@ -224,7 +224,7 @@ def _opened_event(tenant: str, stream: str, event: Document, keys: Mapping[str, 
             else:
                 data.update(bson.decode(plaintext, CODEC))
                 subjects.append(subject)
-        elif isinstance(key, Locked):
+        elif isinstance(key, LockedKey):
             locked = f"this process has no master key that unwraps the key of {subject}"
             unreadable = Unreadable(Cause.LOCKED, locked)
         else:

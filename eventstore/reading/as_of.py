@@ -11,9 +11,9 @@ from functools import partial
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import OutsideLog, Unavailable, ValidationFailed
 from eventstore.mongo.driver import unavailable_if_down
-from eventstore.mongo.indexes import Collections
-from eventstore.reading.moments import RecordTimes
-from eventstore.reading.watermark import Watermark
+from eventstore.mongo.log_collections import LogCollections
+from eventstore.reading.high_water_mark import HighWaterMark
+from eventstore.reading.record_times import RecordTimes
 
 PATIENCE = 5.0
 """Seconds to wait for open positions before the point asked for."""
@@ -47,11 +47,11 @@ class AsOf:
             raise ValidationFailed(f"{self.time} has no time zone; write it as 2026-01-31T12:00:00Z")
 
 
-class Moments:
+class PointResolver:
     """Finds the position that a point in the past stands for, all positions up to it settled."""
 
     def __init__(
-        self, collections: Collections, times: RecordTimes, watermark: Watermark, clock: Clock
+        self, collections: LogCollections, times: RecordTimes, watermark: HighWaterMark, clock: Clock
     ) -> None:
         self._collections = collections
         self._times = times
@@ -75,7 +75,7 @@ class Moments:
             raise OutsideLog(f"{as_of.time.isoformat()} is before the log begins; ask for a later moment")
         return position
 
-    async def settled(self) -> int:
+    async def high_water_mark(self) -> int:
         """The highest position up to which all are settled, now."""
         return await self._watermark.advance()
 

@@ -8,7 +8,7 @@ from time import monotonic
 from pymongo.errors import BulkWriteError
 
 from domain.dispatch.ports import Clock
-from eventstore.commits import tombstone
+from eventstore.commit_documents import tombstone
 from eventstore.mongo.driver import DUPLICATE_KEY, Collection, time_limit
 
 CLOSE_AT_ONCE = 5_000

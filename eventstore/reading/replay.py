@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from domain.kernel import Commit
 from domain.kernel.errors import ValidationFailed
-from eventstore.reading.as_of import AsOf, Moments
-from eventstore.reading.query import EventQuery
+from eventstore.reading.as_of import AsOf, PointResolver
+from eventstore.reading.event_query import EventQuery
 from eventstore.reading.search import Search
 
 PAGE = 200
 """Commits that are read at once, which is what a replay holds in memory."""
 
 
-class Progress(NamedTuple):
+class ReplayProgress(NamedTuple):
     """Positions done of those in the range, and done in a second."""
 
     done: int
@@ -43,9 +43,9 @@ class Replay:
         """All up to this position has been handed out, and done with."""
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> ReplayProgress:
         done, seconds = self.position - self._first + 1, time.monotonic() - self._begun
-        return Progress(done, self._last - self._first + 1, done / seconds if seconds else 0.0)
+        return ReplayProgress(done, self._last - self._first + 1, done / seconds if seconds else 0.0)
 
     async def __aiter__(self) -> AsyncIterator[Commit]:
         while self.position < self._last:
@@ -62,20 +62,22 @@ class Replay:
             await handler(commit)
 
 
-async def bounds(moments: Moments, tenant: str, since: AsOf | None, until: AsOf | None) -> tuple[int, int]:
+async def replay_range(
+    moments: PointResolver, tenant: str, since: AsOf | None, until: AsOf | None
+) -> tuple[int, int]:
     """The first and the last position from `since` on and before `until`: the beginning, and what is settled.
 
     Raises ValidationFailed where `since` is after `until`.
     """
     first = 1 if since is None else await _before(moments, tenant, since) + 1
-    head = await moments.settled()
+    head = await moments.high_water_mark()
     last = head if until is None else min(head, await _before(moments, tenant, until))
     if since is not None and until is not None and _is_after(since, until, first, last):
         raise ValidationFailed("since is after until; nothing lies between them")
     return first, max(last, first - 1)
 
 
-async def _before(moments: Moments, tenant: str, point: AsOf) -> int:
+async def _before(moments: PointResolver, tenant: str, point: AsOf) -> int:
     """The last position before a point, settled or, by its number, to come."""
     if point.position is not None:
         return max(point.position, 1) - 1

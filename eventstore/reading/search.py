@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from domain.kernel import Commit, RecordedEvent
-from eventstore.decoder import Decoder
+from eventstore.decoder import CommitDecoder
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
-from eventstore.reading.moments import RecordTimes
-from eventstore.reading.query import EventQuery
-from eventstore.reading.watermark import Watermark
+from eventstore.reading.event_query import EventQuery
+from eventstore.reading.high_water_mark import HighWaterMark
+from eventstore.reading.record_times import RecordTimes
 
 
 class Search:
     """Finds events in settled positions only, so that a page that was read never gets an event later."""
 
-    def __init__(self, log: Collection, times: RecordTimes, decoder: Decoder, watermark: Watermark) -> None:
+    def __init__(
+        self, log: Collection, times: RecordTimes, decoder: CommitDecoder, watermark: HighWaterMark
+    ) -> None:
         self._log = log
         self._times = times
         self._decoder = decoder

@@ -12,7 +12,7 @@ from pymongo import ReplaceOne
 from domain.builtin.deadletters.events import DeadLetterDropped
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Document, Write, unavailable_if_down
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from projections.folding.dead_letters import DeadLetters, Letter
 from projections.folding.folding import RowFold
 from projections.folding.parking import EventName, row_ids

@@ -14,7 +14,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, ReplaceOne
 
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Collection, Document, Write, unavailable_if_down
 from projections.folding.folding import Folded, Touch
 from projections.kernel import View, by_stream
@@ -36,7 +36,7 @@ class StoredRows:
         self._by_stream = view.key is by_stream
         self._collection = collection
         self._memory = memory
-        self._known: Lru[str, bytes] = self._nothing()
+        self._known: LruCache[str, bytes] = self._nothing()
         self._all_known = fresh
 
     async def load(self, touched: Touched) -> dict[str, Document]:
@@ -89,8 +89,8 @@ class StoredRows:
         self._known = self._nothing()
         self._all_known = False
 
-    def _nothing(self) -> Lru[str, bytes]:
-        return Lru(self._memory, lambda encoded: len(encoded) + OVERHEAD)
+    def _nothing(self) -> LruCache[str, bytes]:
+        return LruCache(self._memory, lambda encoded: len(encoded) + OVERHEAD)
 
 
 def _insert(raw: RawBSONDocument) -> Write:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from domain.kernel import Commit
 from domain.kernel.errors import StaleRead
-from eventstore.personal.erasure import erased_in
+from eventstore.personal.erasure import erased_subjects
 from projections.folding.folding import touches
 from projections.folding.parking import EventName
 from projections.folding.retrying import orders_in
@@ -87,4 +87,4 @@ class CommandStatus:
 
 def _is_concerned(view: View[Any], commit: Commit) -> bool:
     """Whether the view folds an event of the commit, scrubs a subject for it, or settles a dead letter."""
-    return bool(erased_in(commit) or orders_in(commit, view.name) or touches(view, [commit]))
+    return bool(erased_subjects(commit) or orders_in(commit, view.name) or touches(view, [commit]))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import bson
 
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 from eventstore.mongo.driver import Document
 from projections.past.folds import PastFolds
 from projections.querying.queries import ViewReader
@@ -40,8 +40,8 @@ class ChangedRows:
     def __init__(self, reader: ViewReader, folds: PastFolds) -> None:
         self._reader = reader
         self._folds = folds
-        self._kept: Lru[tuple[str, int], _Kept] = Lru(CACHED_BYTES, lambda kept: kept.size)
-        self._whole: Lru[tuple[str, int], _Kept] = Lru(CACHED_BYTES, lambda kept: kept.size)
+        self._kept: LruCache[tuple[str, int], _Kept] = LruCache(CACHED_BYTES, lambda kept: kept.size)
+        self._whole: LruCache[tuple[str, int], _Kept] = LruCache(CACHED_BYTES, lambda kept: kept.size)
 
     async def since(self, tenant: str, position: int, budget: Budget) -> list[Document]:
         """The tenant's rows that were there at a position, which the view has reached, and changed behind it.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.kernel import RecordedEvent
 from eventstore.log import EventLog
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from projections.storage.row_events import EVENTS_AT_ONCE, Budget
 
 

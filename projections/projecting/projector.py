@@ -12,7 +12,7 @@ from typing import Any
 from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, unavailable_if_down
-from eventstore.personal.erasure import erased_in
+from eventstore.personal.erasure import erased_subjects
 from projections.folding.dead_letters import DeadLetters
 from projections.folding.folding import Fold, touches
 from projections.folding.refolding import Refolder
@@ -78,7 +78,7 @@ class Projector:
         """Fold a batch in; whether it touched any row. Raises Unavailable."""
         done, touched = 0, False
         for place, commit in enumerate(commits, 1):
-            erased, orders = erased_in(commit), orders_in(commit, self._view.name)
+            erased, orders = erased_subjects(commit), orders_in(commit, self._view.name)
             if commit.info is None or not (erased or orders):
                 continue
             await self._fold_in(commits[done:place])

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from domain.kernel.errors import NotIndexed
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 from eventstore.mongo.driver import Collection, unavailable_if_down
 from projections.kernel.view import View
 from projections.querying.filters import Filter, to_mongo
@@ -39,8 +39,8 @@ class ScanGuard:
     def __init__(self, view: View[Any], limit: int | None = SCAN_LIMIT) -> None:
         self._view = view
         self._limit = limit
-        self._too_many: Lru[str, tuple[bool, float]] = Lru(CACHED_COUNTS)
-        self._warned: Lru[str, bool] = Lru(CACHED_WARNINGS)
+        self._too_many: LruCache[str, tuple[bool, float]] = LruCache(CACHED_COUNTS)
+        self._warned: LruCache[str, bool] = LruCache(CACHED_WARNINGS)
 
     async def check(self, rows: Collection, tenant: str, filter: Filter, order: Order | None = None) -> None:
         """Raises NotIndexed for a query of these rows, in this order or counted. Raises Unavailable."""

@@ -8,7 +8,7 @@ from typing import Any
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import TooComplex
 from eventstore.log import EventLog
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from projections.kernel import View, by_stream
 
 EVENTS_AT_ONCE = 1_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from domain.kernel import Commit
 from eventstore.log import EventLog
-from eventstore.personal.erasure import erased_in
+from eventstore.personal.erasure import erased_subjects
 from subscriptions.feed.pages import PAGE, PageCursor, Pages
 from subscriptions.feed.tail import Tail
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
@@ -53,7 +53,7 @@ class _Log:
         return commit.position
 
     def erasure(self, commits: Sequence[Commit]) -> int:
-        return max((commit.position for commit in commits if erased_in(commit)), default=0)
+        return max((commit.position for commit in commits if erased_subjects(commit)), default=0)
 
     def edition(self) -> int:
         """What was appended never changes."""

@@ -98,7 +98,7 @@ class CommandWatch:
         backoff, place = Backoff(), None
         while True:
             try:
-                place = await self._log.settled() if place is None else place
+                place = await self._log.high_water_mark() if place is None else place
                 begun.set()
                 async with aclosing(self._feed.follow(place)) as batches:
                     async for batch in batches:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.kernel import Commit, CommitInfo, RecordedEvent
 from eventstore.log import EventLog
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from subscriptions.feed.feed import Feed
 from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.index import EventIndex
@@ -48,7 +48,7 @@ class EventHub:
         self.feed = feed
         self.max_lag = max_lag
         self.tally = Tally()
-        self.dispatcher = Dispatcher(feed, log.settled, self._tell)
+        self.dispatcher = Dispatcher(feed, log.high_water_mark, self._tell)
         self._limits = limits or RingLimits()
         self._index: EventIndex[_Asked] = EventIndex()
         self._groups: dict[Hashable, Group[Happened, Any]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterator
 from typing import Generic, TypeVar
 
 from domain.kernel import Commit
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 
 K = TypeVar("K", bound=Hashable)
 

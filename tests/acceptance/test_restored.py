@@ -20,7 +20,7 @@ from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError, ValidationFailed
-from eventstore.mongo import indexes
+from eventstore.mongo import log_collections
 from subscriptions.live.messages import Place
 
 Documents = dict[str, Any]
@@ -29,7 +29,7 @@ Documents = dict[str, Any]
 @pytest.fixture(autouse=True)
 def _short_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long for a head that will not come."""
-    monkeypatch.setattr(indexes, "HEAD_LAG", 0.2)
+    monkeypatch.setattr(log_collections, "HEAD_LAG", 0.2)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_nerve_goes_on_from_the_end_of_a_restored_log_when_it_is_told_to(
 async def test_a_head_that_lags_for_a_moment_after_a_failover_is_waited_for(
     settings: Settings, stored: Database[Documents], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexes, "HEAD_LAG", 10.0)
+    monkeypatch.setattr(log_collections, "HEAD_LAG", 10.0)
     await _register(settings, 4)
     last = stored.log.find_one({"_id": 4})
     assert last is not None
@@ -132,7 +132,7 @@ async def test_i4_a_note_of_settled_positions_that_the_log_does_not_have_is_not_
     await _register(settings, 3)
     stored.counters.update_one({"_id": "settled"}, {"$set": {"position": 100}}, upsert=True)
     async with open_nerve(settings) as nerve:
-        assert await nerve.log.settled() == 3
+        assert await nerve.log.high_water_mark() == 3
     note = stored.counters.find_one({"_id": "settled"})
     assert note is not None
     assert note["position"] <= 3

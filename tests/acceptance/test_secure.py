@@ -29,7 +29,7 @@ from domain.documents.commands import CreateDocument
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError
 from eventstore.integrity import blocks
-from eventstore.mongo import indexes
+from eventstore.mongo import log_collections
 from eventstore.mongo.driver import UNAUTHORIZED
 from projections.querying.related import Wanted
 from tests.support import chosen_driver
@@ -114,7 +114,7 @@ def _environment(settings: dict[str, str]) -> Iterator[Settings]:
 def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Database[Documents]]:
     """What is stored after all of nerve has run as the application's user, seen by that user."""
     with pytest.MonkeyPatch.context() as patch, _environment(environment) as settings:
-        patch.setattr(blocks, "BLOCK", 5)
+        patch.setattr(blocks, "BLOCK_SIZE", 5)
         asyncio.run(_use(settings))
         archived = CliRunner().invoke(app, ["archive", "--before", "4"], catch_exceptions=False)
         assert "3 commits archived" in archived.output
@@ -250,8 +250,8 @@ def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
     made = CliRunner(env={**own, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)}).invoke(app, ["secure"])
     assert made.exit_code == 0, made.output
     with pytest.MonkeyPatch.context() as patch, _environment(own) as settings:
-        patch.setattr(blocks, "BLOCK", 5)
-        patch.setattr(indexes, "HEAD_LAG", 0.2)
+        patch.setattr(blocks, "BLOCK_SIZE", 5)
+        patch.setattr(log_collections, "HEAD_LAG", 0.2)
         asyncio.run(_use(settings))
         with MongoClient[Documents](mongod.as_user(ADMIN)) as client:
             client["other"].log.delete_many({"_id": {"$gt": 7}})

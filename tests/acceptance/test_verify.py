@@ -29,8 +29,8 @@ BLOCK = 10
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no patience with a hole near the head, which is no writer's here."""
-    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
-    monkeypatch.setattr("eventstore.integrity.verify.HEAD_LAG", 0.0)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", BLOCK)
+    monkeypatch.setattr("eventstore.integrity.verifier.HEAD_LAG", 0.0)
 
 
 @pytest.fixture

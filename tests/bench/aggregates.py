@@ -14,13 +14,13 @@ from api.ids import now
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts
 from domain.kernel.event import NewEvent
-from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
-from eventstore.commits import encode, placed
+from eventstore.commit_documents import encode_commit, with_position
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, open_client
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from tests.bench.callers import median_latency
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core
@@ -100,7 +100,7 @@ class Filler:
         batch: list[RawBSONDocument] = []
         for commit in new:
             self._position += 1
-            batch.append(placed(encode(commit), self._position))
+            batch.append(with_position(encode_commit(commit), self._position))
             if len(batch) == EVERY:
                 await self._log.insert_many(batch)
                 batch = []
@@ -111,7 +111,7 @@ class Filler:
 class Loads:
     """Loads by repositories that have not seen the stream before."""
 
-    def __init__(self, log: EventLog, rebuilder: Rebuilder, stream: str, version: int) -> None:
+    def __init__(self, log: EventLog, rebuilder: AggregateRebuilder, stream: str, version: int) -> None:
         self._log = log
         self._rebuilder = rebuilder
         self._stream = stream
@@ -132,13 +132,13 @@ async def _load(machine: Machine) -> AsyncIterator[Contest]:
         stack.enter_context(on_subject_core())
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         database = client["aggregates"]
-        await Collections.of(database).prepare(now())
+        await LogCollections.of(database).prepare(now())
         filler, snapshot = Filler(database["log"]), LONG - EVERY + 1
         await filler.fill(commits("bench-short", 0, SHORT, 1))
         await filler.fill(commits("bench-long", 0, snapshot - EVERY, BIG))
         await filler.fill(commits("bench-long", snapshot - EVERY, snapshot, 1))
         log = EventLog(database, CATALOG, clock=now, announce=lambda position: None, fence_after=1.0)
-        rebuilder = Rebuilder(log, Snapshots(database, CATALOG), EVERY)
+        rebuilder = AggregateRebuilder(log, Snapshots(database, CATALOG), EVERY)
         stack.push_async_callback(rebuilder.close)
         await Loads(log, rebuilder, "bench-long", snapshot).once()
         while rebuilder.waiting:

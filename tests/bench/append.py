@@ -12,10 +12,10 @@ from api.ids import now
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Event
 from domain.kernel.event import NewEvent
-from eventstore.commits import encode
+from eventstore.commit_documents import encode_commit
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Client, Collection, Document, open_client
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from tests.bench.callers import median_latency, per_second
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core
@@ -57,7 +57,8 @@ class Source:
         first = next(self._numbers)
         commits = [self._commit(number) for number in (first, *islice(self._numbers, wanted - 1))]
         return [
-            {"_id": place, **bson.decode(encode(commit))} for place, commit in enumerate(commits, first + 1)
+            {"_id": place, **bson.decode(encode_commit(commit))}
+            for place, commit in enumerate(commits, first + 1)
         ]
 
     def _commit(self, number: int) -> NewCommit:
@@ -107,7 +108,7 @@ class Bare:
 
 
 async def _bare(client: Client, name: str) -> Bare:
-    collections = Collections.of(client[name])
+    collections = LogCollections.of(client[name])
     await collections.prepare(now())
     return Bare(collections.log)
 

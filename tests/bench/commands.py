@@ -18,7 +18,7 @@ from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
 from domain.kernel import Command, Envelope
 from eventstore.mongo.driver import Collection, open_client
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from tests.bench.callers import per_second
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
@@ -81,7 +81,7 @@ async def _dispatched(machine: Machine, streams: int) -> AsyncIterator[Dispatche
         stack.enter_context(on_subject_core())
         nerve = await stack.enter_async_context(open_nerve(settings(machine, name)))
         client = await stack.enter_async_context(open_client(machine.mongo_url))
-        bare = Collections.of(client[f"{name}_bare"])
+        bare = LogCollections.of(client[f"{name}_bare"])
         await bare.prepare(now())
         dispatched = Dispatched(nerve, bare.log, streams)
         await dispatched.prepare()

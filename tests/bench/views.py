@@ -11,9 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from api.composition import Nerve, open_nerve
-from eventstore.commits import encode, placed, to_commit
+from eventstore.commit_documents import encode_commit, to_commit, with_position
 from eventstore.mongo.driver import Collection, Database, open_client
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from projections.kernel.view import View
 from projections.storage.rows import row_key
 from projections.views import tasks
@@ -38,11 +38,11 @@ PATIENCE = 1_800.0
 async def fill(database: Database) -> None:
     """The process log as its import would have stored it, again and again."""
     once = list(commits(activities()))
-    log = Collections.of(database).log
+    log = LogCollections.of(database).log
     for copy in range(COPIES):
         start = copy * len(once)
         documents = [
-            placed(encode(of_tenant(commit, f"copy-{copy}")), position)
+            with_position(encode_commit(of_tenant(commit, f"copy-{copy}")), position)
             for position, commit in enumerate(once, start + 1)
         ]
         for first in range(0, len(documents), PAGE):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.appending import positions
+from eventstore.appending import position_allocator
 from eventstore.mongo.driver import Driver
 from tests.commits import Store, open_store
 
@@ -29,8 +29,10 @@ async def open_another(mongo_url: str, database: str, driver: Driver) -> AsyncIt
 @pytest.fixture(params=["reserved", "direct"])
 def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once with positions reserved, once with logs that take themselves for the only writer if they can."""
-    monkeypatch.setattr(positions, "SOLE_AFTER", float("inf") if request.param == "reserved" else 0.0)
-    monkeypatch.setattr(positions, "BUSY", 0)
+    monkeypatch.setattr(
+        position_allocator, "SOLE_AFTER", float("inf") if request.param == "reserved" else 0.0
+    )
+    monkeypatch.setattr(position_allocator, "BUSY", 0)
 
 
 @pytest.fixture

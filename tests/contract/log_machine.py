@@ -18,8 +18,8 @@ from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.event import NewEvent
-from eventstore.appending import positions
-from eventstore.commits import encode, new_receipt, placed
+from eventstore.appending import position_allocator
+from eventstore.commit_documents import encode_commit, new_receipt, with_position
 from eventstore.reading.fence import close_positions
 from tests.commits import commit, scores
 from tests.contract.log_model import Attempt, Model
@@ -57,7 +57,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @initialize(alone=st.booleans())
     def may_take_itself_for_the_only_writer(self, alone: bool) -> None:
-        positions.SOLE_AFTER = 0.0 if alone else float("inf")
+        position_allocator.SOLE_AFTER = 0.0 if alone else float("inf")
 
     @rule(side=sides, stream=streams, offset=offsets, chain=chains, on=st.booleans(), seconds=skews)
     def append(
@@ -239,7 +239,7 @@ class LogMachine(RuleBasedStateMachine):
 
     async def take(self, position: int, at: datetime) -> None:
         new = commit(f"note-{uuid4().hex}", 0, tenant=self.tenant, at=at)
-        document: RawBSONDocument = placed(encode(new), position)
+        document: RawBSONDocument = with_position(encode_commit(new), position)
         try:
             await self.world.database["log"].insert_many([document])
         except BulkWriteError:

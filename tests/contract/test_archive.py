@@ -16,7 +16,7 @@ from eventstore.archiving.segments import Segment
 from eventstore.archiving.zstd import decompress
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from tests import people
 from tests.archives import archive_all, archiver, folder
 from tests.commits import Store, commit
@@ -53,7 +53,7 @@ async def tell(store: Store, seed: int) -> list[Commit]:
         await store.log.append(new)
         versions[which] += len(events)
     async with asyncio.timeout(10):
-        while await store.log.settled() < 21:
+        while await store.log.high_water_mark() < 21:
             await asyncio.sleep(0)
     return await store.everything()
 

@@ -11,7 +11,7 @@ import pytest
 
 from domain.dispatch.ports import NewCommit
 from domain.kernel.errors import ConcurrencyConflict, UnfitValue, ValidationFailed
-from eventstore.reading.query import EVERYTHING
+from eventstore.reading.event_query import EVERYTHING
 from tests.commits import Store, commit, scores
 from tests.notes import START, Scored, Written
 

@@ -8,8 +8,8 @@ import pytest
 
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore.appending import appender, queue
-from eventstore.commits import encode, placed
+from eventstore.appending import append_queue, appender
+from eventstore.commit_documents import encode_commit, with_position
 from tests.commits import commit, scores
 from tests.notes import Written
 
@@ -23,7 +23,7 @@ async def test_what_waits_together_is_written_together(open_another):
 
 
 async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store, monkeypatch):
-    monkeypatch.setattr(queue, "QUEUE", 3)
+    monkeypatch.setattr(append_queue, "QUEUE", 3)
     found = await asyncio.gather(
         *(store.log.append(commit(f"note-{number}", 0)) for number in range(5)), return_exceptions=True
     )
@@ -33,7 +33,7 @@ async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store,
 
 async def test_the_queue_is_bounded_by_what_waits_in_bytes_too(store, monkeypatch):
     """What landed makes room again."""
-    monkeypatch.setattr(queue, "QUEUE_BYTES", 25_000)
+    monkeypatch.setattr(append_queue, "QUEUE_BYTES", 25_000)
     large = [commit(f"note-{number}", 0, Written(text="x" * 10_000)) for number in range(3)]
     found = await asyncio.gather(*map(store.log.append, large), return_exceptions=True)
     assert [type(outcome) for outcome in found] == [Receipt, Receipt, Overloaded]
@@ -42,7 +42,7 @@ async def test_the_queue_is_bounded_by_what_waits_in_bytes_too(store, monkeypatc
 
 async def test_a_group_is_bounded_by_its_bytes_too(open_another, monkeypatch):
     """In order all the same, and a commit that is larger by itself goes alone."""
-    monkeypatch.setattr(queue, "GROUP_BYTES", 25_000)
+    monkeypatch.setattr(append_queue, "GROUP_BYTES", 25_000)
     announced: list[int] = []
     store = await open_another(announce=announced.append)
     sizes = (10_000, 10_000, 10_000, 40_000, 100, 100)
@@ -53,7 +53,7 @@ async def test_a_group_is_bounded_by_its_bytes_too(open_another, monkeypatch):
 
 
 async def test_closing_finishes_what_is_queued_and_takes_nothing_new(store, monkeypatch):
-    monkeypatch.setattr(queue, "GROUP", 4)
+    monkeypatch.setattr(append_queue, "GROUP", 4)
     appends = [asyncio.create_task(store.log.append(commit(f"note-{number}", 0))) for number in range(30)]
     await asyncio.sleep(0)
     await store.log.close()
@@ -117,7 +117,7 @@ async def test_a_counter_that_went_back_is_raised_to_the_head(store, counter):
 async def test_a_counter_far_behind_is_raised_at_once(store, monkeypatch):
     """Not by as many tries as there are positions, for which nobody would have the patience."""
     monkeypatch.setattr(appender, "PATIENCE", 1.5)
-    foreign = [placed(encode(commit(f"note-{place}", 0)), place) for place in range(1, 4001)]
+    foreign = [with_position(encode_commit(commit(f"note-{place}", 0)), place) for place in range(1, 4001)]
     await store.documents.insert_many(foreign)
     assert (await store.log.append(commit("note-new", 0))).position == 4001
 

@@ -9,9 +9,9 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
-from eventstore.commits import encode, placed
+from eventstore.commit_documents import encode_commit, with_position
 from eventstore.integrity import blocks
-from eventstore.integrity.blocks import GENESIS, Digest, block_of, first_of, last_of
+from eventstore.integrity.blocks import GENESIS, BlockDigest, block_of, first_of, last_of
 from eventstore.raw_documents import position_of, segment_of, stored_pages
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store
@@ -22,7 +22,7 @@ BLOCK = 100
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", BLOCK)
 
 
 async def fill(store: Store, count: int) -> None:
@@ -64,9 +64,9 @@ async def test_a_block_is_sealed_once_all_of_it_is_settled_and_chained_to_the_on
 async def test_a_block_with_a_hole_is_not_sealed(store) -> None:
     """Also where the hole is its last position, or the log ends in it."""
     await fill(store, BLOCK - 2)
-    await store.documents.insert_many([placed(encode(commit("note-late")), BLOCK)])
+    await store.documents.insert_many([with_position(encode_commit(commit("note-late")), BLOCK)])
     assert await store.log.block_sealer().seal_next() is None
-    await store.documents.insert_many([placed(encode(commit("note-gap")), BLOCK - 1)])
+    await store.documents.insert_many([with_position(encode_commit(commit("note-gap")), BLOCK - 1)])
     assert await store.log.block_sealer().seal_next() is not None
 
 
@@ -104,7 +104,7 @@ async def test_archived_commits_are_sealed_as_they_were(open_another, tmp_path) 
     archive = folder(tmp_path)
     store, untouched = await open_another(archive=archive), await open_another()
     await fill(store, BLOCK)
-    plain = Digest(GENESIS)
+    plain = BlockDigest(GENESIS)
     plain.add(await raw(untouched, 1, BLOCK))
     await archiver(store, archive, commits=BLOCK).run(BLOCK // 2)
     stubs = await raw(untouched, 1, BLOCK // 2)
@@ -133,7 +133,7 @@ async def test_the_bytes_of_a_document_are_those_that_were_sent_whichever_driver
     by_stream = {bson.decode(document).get("stream"): document for document in read[0]}
     for new in sent:
         document = by_stream[new.stream]
-        assert document == placed(encode(new), position_of(document) or 0).raw
+        assert document == with_position(encode_commit(new), position_of(document) or 0).raw
     assert RawBSONDocument(read[0][3])["tombstone"] is True
 
 

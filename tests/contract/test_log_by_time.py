@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel.errors import OutsideLog
-from eventstore.commits import encode, placed, tombstone
-from eventstore.reading import moments
+from eventstore.commit_documents import encode_commit, tombstone, with_position
+from eventstore.reading import record_times
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.moments import EARLIEST, LATEST, RecordTimes
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
+from eventstore.reading.record_times import EARLIEST, LATEST, RecordTimes
 from tests.commits import Store, commit
 from tests.notes import START
 
@@ -37,7 +37,9 @@ async def write(store: Store, plan: Plan) -> None:
     documents: list[Any] = [
         tombstone(position, at(seconds))
         if tenant is None
-        else placed(encode(commit(f"note-{position}", 0, tenant=tenant, at=at(seconds))), position)
+        else with_position(
+            encode_commit(commit(f"note-{position}", 0, tenant=tenant, at=at(seconds))), position
+        )
         for position, (tenant, seconds) in enumerate(plan, 1)
     ]
     await store.documents.insert_many(documents)
@@ -136,7 +138,7 @@ async def test_c17_both_ends_of_all_times_are_moments_as_others(open_another, pl
 
 
 async def test_what_was_measured_is_measured_once_for_all_processes(store, open_another, monkeypatch):
-    monkeypatch.setattr(moments, "KEEP_EVERY", 3)
+    monkeypatch.setattr(record_times, "KEEP_EVERY", 3)
     await write(store, [(MINE, 0), (MINE, 9), (MINE, 2), (MINE, 9)])
     assert await store.log.measure_times() == 4
     noted = None
@@ -186,7 +188,7 @@ async def test_a_search_by_event_time_finds_when_it_happened(open_another, plan)
     for number, (recorded, happened) in enumerate(plan):
         occurred = None if happened is None else at(happened)
         new = commit(f"note-{uuid4().hex}", 0, tenant=tenant, at=at(recorded), occurred=occurred)
-        await store.documents.insert_many([placed(encode(new), before + number + 1)])
+        await store.documents.insert_many([with_position(encode_commit(new), before + number + 1)])
     for since, until, recorded_since in ((2, 6, None), (4, None, None), (None, 5, None), (2, 8, 3)):
         times = [None if seconds is None else at(seconds) for seconds in (since, until, recorded_since)]
         query = EventQuery(occurred_since=times[0], occurred_until=times[1], since=times[2])

@@ -13,8 +13,8 @@ import pytest
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded
-from eventstore.appending import queue
-from eventstore.commits import encode, placed
+from eventstore.appending import append_queue
+from eventstore.commit_documents import encode_commit, with_position
 from tests.commits import Store, commit, scores
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -49,7 +49,7 @@ async def test_a_chain_lands_in_order_and_in_one_group(open_another):
 
 
 async def test_a_chain_longer_than_a_group_lands_in_order_while_others_go_on(store, monkeypatch):
-    monkeypatch.setattr(queue, "GROUP", 4)
+    monkeypatch.setattr(append_queue, "GROUP", 4)
     singles = [commit(f"note-{number}", 0) for number in range(10)]
     found = await outcomes(store, [*chain("note-a", 30), *singles])
     assert versions(found) == [*range(1, 31), *[1] * 10]
@@ -91,7 +91,10 @@ async def test_i2_what_builds_on_a_commit_that_lost_never_lands(store, open_anot
 
 
 async def test_i2_a_loss_in_the_middle_takes_what_follows_and_nothing_else(store):
-    taken = [placed(encode(commit(stream, 3)), place) for stream, place in (("note-a", 901), ("note-b", 902))]
+    taken = [
+        with_position(encode_commit(commit(stream, 3)), place)
+        for stream, place in (("note-a", 901), ("note-b", 902))
+    ]
     await store.documents.insert_many(taken)
     around = [commit("note-c", 0), *chain("note-d", 3)]
     found = await outcomes(store, [*chain("note-a", 6), *chain("note-b", 6), *around])
@@ -144,7 +147,7 @@ async def test_a_caller_that_leaves_does_not_break_the_chain(store):
 
 
 async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(store, monkeypatch):
-    monkeypatch.setattr(queue, "QUEUE", 2)
+    monkeypatch.setattr(append_queue, "QUEUE", 2)
     found = await outcomes(store, chain("note-a", 3))
     assert versions(found) == [1, 2, Overloaded.__name__]
     with pytest.raises(ConcurrencyConflict):
@@ -173,7 +176,7 @@ async def test_i2_of_two_chains_on_one_version_one_lands(store, open_another):
 
 async def test_i1_i2_i4_racing_pipelines_land_only_on_what_they_were_decided_on(open_another, monkeypatch):
     """Two processes, an eager fence, small groups; each commit names the one that it builds on."""
-    monkeypatch.setattr(queue, "GROUP", 5)
+    monkeypatch.setattr(append_queue, "GROUP", 5)
     stores = [await open_another(fence_after=0.0) for _ in range(2)]
     writing = asyncio.gather(*(_pipeline(store, seed) for seed, store in enumerate(stores)))
     reader = stores[0].log.reader()

@@ -17,7 +17,7 @@ from domain.dispatch.digest import command_digest
 from domain.kernel import Catalog, Envelope, RecordedEvent
 from domain.kernel.errors import CommandIdReused
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.personal.erasure import destroying
+from eventstore.personal.erasure import destroy_key_on_erasure
 from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.commits import Store, commit
@@ -35,7 +35,7 @@ async def store(open_another) -> Store:
 
 def bus(store: Store) -> CommandBus:
     repository = AggregateRepository(store.log)
-    return CommandBus(CATALOG, store.log, repository, now, new_id, [destroying(store.log.keys)])
+    return CommandBus(CATALOG, store.log, repository, now, new_id, [destroy_key_on_erasure(store.log.keys)])
 
 
 async def name(store: Store, stream: str, version: int) -> None:

@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
-from eventstore.commits import encode, placed
+from eventstore.commit_documents import encode_commit, with_position
 from eventstore.reading import fence
 from tests.commits import NEVER, Store, commit, open_store
 from tests.contract.test_log_positions import commands
@@ -56,7 +56,7 @@ async def test_i4_a_position_in_an_open_transaction_is_neither_passed_nor_waited
     reader = store.log.reader()
     with beside.database.client.start_session() as session:
         session.start_transaction()
-        beside.insert_one(placed(encode(commit("note-a", 0)), hole), session=session)
+        beside.insert_one(with_position(encode_commit(commit("note-a", 0)), hole), session=session)
         for _ in range(2):
             async with asyncio.timeout(5):
                 with pytest.raises(Unavailable):
@@ -118,7 +118,7 @@ async def test_a_second_hole_has_a_time_of_its_own(open_another, later):
     reader = store.log.reader()
     assert await reader.read(0) == []
     later(61)
-    await store.documents.insert_many([placed(encode(commit("note-a", 0)), first)])
+    await store.documents.insert_many([with_position(encode_commit(commit("note-a", 0)), first)])
     await leave_hole(store)
     await store.log.append(commit("note-c", 0))
     assert [one.position for one in await reader.read(0)] == [1, 2]
@@ -132,4 +132,4 @@ async def test_nothing_is_read_from_a_secondary_whatever_the_url_says(mongo_url,
     url = mongo_url.replace("directConnection=true", "readPreference=secondary")
     async with open_store(url, database) as store:
         await store.log.append(commit("note-a", 0))
-        assert len(await store.everything()) == await store.log.settled() == 1
+        assert len(await store.everything()) == await store.log.high_water_mark() == 1

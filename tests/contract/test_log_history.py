@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from domain.kernel import Aggregate, Commit, Event, Facts
 from domain.kernel.errors import NotFound, OutsideLog, Unavailable, ValidationFailed
-from eventstore.commits import encode, placed
-from eventstore.history.diff import Change, Operation
-from eventstore.history.versions import History
+from eventstore.commit_documents import encode_commit, with_position
+from eventstore.history.diff import Operation, ValueChange
+from eventstore.history.versions import StreamHistory
 from eventstore.reading import as_of as points
 from eventstore.reading.as_of import AsOf
 from tests.commits import commit
@@ -65,7 +65,7 @@ async def write(
         at = START + timedelta(seconds=seconds)
         new = commit(name, versions[name], *events, at=at, tenant=tenant)
         if old:
-            await store.documents.insert_many([placed(encode(new), await store.log.head() + 1)])
+            await store.documents.insert_many([with_position(encode_commit(new), await store.log.head() + 1)])
         else:
             await store.log.append(new)
         versions[name] += count
@@ -81,7 +81,7 @@ async def test_as_of_every_position_and_moment_is_the_fold_of_the_log_up_to_it(s
     tenant, begun = uuid4().hex, await store.log.head()
     await write(store, plan, tenant, old=old)
     await write(store, [(0, 1, 0)], uuid4().hex)
-    history, commits = History(store.log), await store.everything()
+    history, commits = StreamHistory(store.log), await store.everything()
     for name in NAMES:
         exists = folded(commits, name, tenant)[1]
         for position in range(begun + 1, len(commits) + 1):
@@ -101,7 +101,7 @@ async def test_as_of_every_position_and_moment_is_the_fold_of_the_log_up_to_it(s
             assert await state(history, name, AsOf(time=time), tenant) == expected
 
 
-async def state(history: History, stream: str, as_of: AsOf, tenant: str) -> tuple[Sheet, int] | None:
+async def state(history: StreamHistory, stream: str, as_of: AsOf, tenant: str) -> tuple[Sheet, int] | None:
     try:
         loaded = await history.state(tenant, stream, Sheet, as_of)
     except NotFound:
@@ -113,7 +113,10 @@ async def test_a_moment_is_inclusive_and_its_answer_is_final_once_a_later_commit
     await write(store, [(0, 1, 1), (0, 1, 2), (0, 1, 3)])
     two = AsOf(time=START + timedelta(seconds=2))
     assert await store.log.position_at("default", two) == 2
-    assert [event.version for event in await History(store.log).events("default", "note-a", two)] == [1, 2]
+    assert [event.version for event in await StreamHistory(store.log).events("default", "note-a", two)] == [
+        1,
+        2,
+    ]
     late = commit("note-b", 0, at=START + timedelta(seconds=1))
     await store.log.append(late)
     assert await store.log.position_at("default", two) == 2
@@ -134,13 +137,13 @@ async def test_a_point_outside_the_log_is_told_apart_from_a_stream_that_does_not
 ):
     await write(store, [(0, 1, 0), (0, 1, 1)])
     with pytest.raises(OutsideLog, match=sentence):
-        await History(store.log).state("default", "note-a", Sheet, as_of)
+        await StreamHistory(store.log).state("default", "note-a", Sheet, as_of)
     with pytest.raises(OutsideLog, match=sentence):
-        await History(store.log).events("default", "note-a", as_of)
+        await StreamHistory(store.log).events("default", "note-a", as_of)
 
 
 async def test_an_unknown_stream_is_not_found_and_one_that_came_later_is_at_version_0(store):
-    history = History(store.log)
+    history = StreamHistory(store.log)
     await write(store, [(0, 1, 0), (1, 1, 1)])
     early = AsOf(position=1)
     loaded = await history.state("default", "note-b", Sheet, early)
@@ -176,7 +179,7 @@ async def test_a_point_behind_an_open_position_waits_until_that_is_settled(store
     waiting = asyncio.create_task(store.log.position_at("default", AsOf(position=receipt.position)))
     fencing = await open_another(fence_after=0.01)
     async with asyncio.timeout(10):
-        while await fencing.log.settled() < receipt.position:
+        while await fencing.log.high_water_mark() < receipt.position:
             await asyncio.sleep(0)
         assert await waiting == receipt.position
 
@@ -197,7 +200,7 @@ async def test_versions_are_one_for_each_commit_and_pages_of_them_join(store, mo
     await store.log.append(commit("note-b", 0))
     await store.log.append(commit("note-a", 3, Scored(by=3)))
     await store.log.append(commit("note-a", 4, Written(text="y"), Scored(by=4)))
-    history = History(store.log)
+    history = StreamHistory(store.log)
     versions = await history.versions("default", "note-a")
     assert [(one.version, one.types, one.commit.position, one.commit.actor) for one in versions] == [
         (3, ("note.written", "note.scored", "note.scored"), 1, "ann"),
@@ -213,14 +216,14 @@ async def test_versions_are_one_for_each_commit_and_pages_of_them_join(store, mo
 
 async def test_two_versions_differ_by_the_events_between_them_in_both_directions(store):
     await write(store, [(0, 2, 0), (0, 1, 1)])
-    history = History(store.log)
-    added = [Change(Operation.ADD, "/lines/2", None, "1.0")]
-    removed = [Change(Operation.REMOVE, "/lines/2", "1.0", None)]
+    history = StreamHistory(store.log)
+    added = [ValueChange(Operation.ADD, "/lines/2", None, "1.0")]
+    removed = [ValueChange(Operation.REMOVE, "/lines/2", "1.0", None)]
     assert await history.diff("default", "note-a", Sheet, 2, 3) == added
     assert await history.diff("default", "note-a", Sheet, 3, 2) == removed
     assert await history.diff("default", "note-a", Sheet, 3, 3) == []
     assert await history.diff("default", "note-a", Sheet, 0, 1) == [
-        Change(Operation.ADD, "/lines", None, ["0.0"])
+        ValueChange(Operation.ADD, "/lines", None, ["0.0"])
     ]
     for wrong in (4, 99):
         with pytest.raises(NotFound, match=f"note-a has no version {wrong} yet"):
@@ -232,7 +235,7 @@ async def test_two_versions_differ_by_the_events_between_them_in_both_directions
 async def test_a_state_is_not_told_without_an_event_that_cannot_be_read(store):
     await write(store, [(0, 1, 0), (0, 1, 1)])
     await store.documents.update_one({"_id": 2}, {"$set": {"events.0.type": "note.newer"}})
-    history = History(store.log)
+    history = StreamHistory(store.log)
     assert (await history.state("default", "note-a", Sheet, AsOf(position=1))).version == 1
     with pytest.raises(Unavailable, match=r"note\.newer"):
         await history.state("default", "note-a", Sheet, AsOf(position=2))

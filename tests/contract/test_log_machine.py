@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from eventstore.appending import appender, holding, positions
+from eventstore.appending import appender, counter_takeover, position_allocator
 from eventstore.mongo.driver import Client, open_client
 from tests.contract.log_machine import LogMachine
 from tests.contract.log_world import World
@@ -27,10 +27,10 @@ SHARE = 4
 def world(mongo_url, database, driver, monkeypatch):
     """A log whose writers hold an outage to be over at once, and who may be told when they are alone."""
     monkeypatch.setattr(appender, "PAUSE", 0.001)
-    monkeypatch.setattr(positions, "SOLE_AFTER", positions.SOLE_AFTER)
-    monkeypatch.setattr(positions, "BUSY", 0)
-    monkeypatch.setattr(positions, "TELL_EVERY", 0.01)
-    monkeypatch.setattr(holding, "LEASE", 0.1)
+    monkeypatch.setattr(position_allocator, "SOLE_AFTER", position_allocator.SOLE_AFTER)
+    monkeypatch.setattr(position_allocator, "BUSY", 0)
+    monkeypatch.setattr(position_allocator, "TELL_EVERY", 0.01)
+    monkeypatch.setattr(counter_takeover, "LEASE", 0.1)
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         client: Client = runner.run(stack.enter_async_context(open_client(mongo_url, driver)))

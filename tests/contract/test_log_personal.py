@@ -19,7 +19,7 @@ from domain.kernel.errors import (
 from eventstore.mongo.driver import Document
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from tests.commits import Store, commit, scores
 from tests.people import PersonRegistered, PersonRenamed, Remarked
 

@@ -13,15 +13,15 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel import Receipt
-from eventstore.appending import positions
+from eventstore.appending import position_allocator
 from tests.commits import Store, commit
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log takes itself for the only writer as soon as nobody came between two of its reservations."""
-    monkeypatch.setattr(positions, "SOLE_AFTER", 0.0)
-    monkeypatch.setattr(positions, "BUSY", 0)
+    monkeypatch.setattr(position_allocator, "SOLE_AFTER", 0.0)
+    monkeypatch.setattr(position_allocator, "BUSY", 0)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def one_by_one(store: Store, name: str, count: int) -> list[Receipt]:
 
 
 async def test_a_reservation_costs_a_command_before_each_insert(store, monkeypatch):
-    monkeypatch.setattr(positions, "SOLE_AFTER", float("inf"))
+    monkeypatch.setattr(position_allocator, "SOLE_AFTER", float("inf"))
     async with commands(store) as counts:
         await one_by_one(store, "note-a", 10)
     assert counts == {"findAndModify counters": 10, "insert log": 10}
@@ -132,7 +132,7 @@ async def test_nobody_starves_beside_a_writer_that_reserves_nothing(
     direct, open_another, monkeypatch, sole_after
 ):
     """One writes without a pause, the other now and then."""
-    monkeypatch.setattr(positions, "SOLE_AFTER", sole_after)
+    monkeypatch.setattr(position_allocator, "SOLE_AFTER", sole_after)
     other = await open_another()
     done = asyncio.Event()
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any, cast
 import pytest
 
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts, Personal, Text, upcaster
-from eventstore.integrity import readable, schemas
-from eventstore.integrity.readable import ReadCheck, schemas_of_log
-from eventstore.integrity.schemas import EventSchemas, write_schemas
+from eventstore.integrity import event_schemas, log_compatibility
+from eventstore.integrity.event_schemas import EventSchemas, write_schemas
+from eventstore.integrity.log_compatibility import LogCompatibility, schemas_of_log
 from eventstore.mongo.driver import Database, open_client
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from tests.support import chosen_driver
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -86,7 +86,7 @@ class Log:
 
     async def started(self, *events: type[Event], **options: Any) -> list[str]:
         """What a process with these events finds at its start; it keeps their schemas."""
-        check = ReadCheck(self.database, catalog(*events, **options))
+        check = LogCompatibility(self.database, catalog(*events, **options))
         found = await check.problems()
         await check.keep()
         return found
@@ -95,7 +95,7 @@ class Log:
 @pytest.fixture
 async def log(mongo_url: str, database: str) -> AsyncIterator[Log]:
     async with open_client(mongo_url, chosen_driver()) as client:
-        await Collections.of(client[database]).prepare(NOW)
+        await LogCollections.of(client[database]).prepare(NOW)
         found = Log(client[database])
         assert await found.started(FIRST) == []
         await found.store({"type": "bid.placed", "data": {"amount": 5}})
@@ -201,7 +201,7 @@ async def test_what_cannot_be_looked_at_counts_as_stored(
     if unknown == "archived":
         await log.database["log"].update_one({"_id": 1}, {"$set": {"archived": 1}})
     else:
-        monkeypatch.setattr(readable, "PATIENCE", -1.0)
+        monkeypatch.setattr(log_compatibility, "PATIENCE", -1.0)
     assert len(await log.started(FIRST)) == 1
 
 
@@ -245,7 +245,7 @@ async def test_an_earlier_revision_is_checked_by_the_schemas_of_the_log_without_
 
 
 async def test_what_meets_one_of_the_schemas_of_the_log_is_sound(log: Log) -> None:
-    await ReadCheck(log.database, catalog(placed(price=int))).keep()
+    await LogCompatibility(log.database, catalog(placed(price=int))).keep()
     check = await revised(log)
     assert check.violation("bid.placed", 1, {"amount": 5}) is None
     assert check.violation("bid.placed", 1, {"price": 5}) is None
@@ -255,7 +255,7 @@ async def test_what_meets_one_of_the_schemas_of_the_log_is_sound(log: Log) -> No
 async def test_the_file_of_an_earlier_revision_counts_before_the_schemas_of_the_log(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schemas, "folder", lambda context: tmp_path)
+    monkeypatch.setattr(event_schemas, "folder", lambda context: tmp_path)
     write_schemas(catalog(placed(price=int)))
     check = await revised(log)
     assert check.violation("bid.placed", 1, {"price": 5}) is None

@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
-from eventstore.commits import encode, placed
+from eventstore.commit_documents import encode_commit, with_position
 from tests.commits import NEVER, commit
 
 
@@ -24,7 +24,7 @@ async def leave_hole(store, count: int = 1) -> int:
 
 async def test_an_empty_log_has_nothing_to_read(store):
     assert await store.log.reader().read(0) == []
-    assert (await store.log.head(), await store.log.settled()) == (0, 0)
+    assert (await store.log.head(), await store.log.high_water_mark()) == (0, 0)
 
 
 async def test_i4_a_reader_does_not_pass_an_open_position(store):
@@ -34,7 +34,7 @@ async def test_i4_a_reader_does_not_pass_an_open_position(store):
     reader = store.log.reader()
     assert [one.position for one in await reader.read(0)] == [1]
     assert await reader.read(1) == []
-    assert (await store.log.head(), await store.log.settled()) == (3, 1)
+    assert (await store.log.head(), await store.log.high_water_mark()) == (3, 1)
 
 
 async def test_i4_a_writer_that_comes_late_but_before_the_fence_is_seen_in_its_place(store):
@@ -42,7 +42,7 @@ async def test_i4_a_writer_that_comes_late_but_before_the_fence_is_seen_in_its_p
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
     assert await reader.read(0) == []
-    await store.documents.insert_many([placed(encode(commit("note-a", 0)), hole)])
+    await store.documents.insert_many([with_position(encode_commit(commit("note-a", 0)), hole)])
     assert [one.info.stream for one in await reader.read(0)] == ["note-a", "note-b"]
 
 
@@ -57,9 +57,9 @@ async def test_i4_a_stalled_writer_can_never_land_behind_a_reader(open_another):
             pass
     assert [one.info is None for one in seen] == [True] * 40 + [False]
     with pytest.raises(BulkWriteError):
-        await store.documents.insert_many([placed(encode(commit("note-a", 0)), hole + 7)])
+        await store.documents.insert_many([with_position(encode_commit(commit("note-a", 0)), hole + 7)])
     assert await (await open_another()).everything() == seen
-    assert await store.log.settled() == 41
+    assert await store.log.high_water_mark() == 41
 
 
 async def test_the_fence_counts_from_the_readers_own_first_sight_of_the_hole(open_another):

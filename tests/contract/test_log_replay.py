@@ -11,7 +11,7 @@ import pytest
 from domain.kernel.errors import ValidationFailed
 from eventstore.reading import replay as replays
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.query import EVERYTHING, EventQuery
+from eventstore.reading.event_query import EVERYTHING, EventQuery
 from tests.commits import commit
 from tests.notes import START, Scored, Written
 

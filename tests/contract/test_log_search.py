@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from eventstore.reading import streams, watermark
-from eventstore.reading.query import EventQuery
+from eventstore.reading import high_water_mark, stream_reader
+from eventstore.reading.event_query import EventQuery
 from tests.archives import archive_all, folder
 from tests.commits import commit, scores
 from tests.contract.test_log_reader import leave_hole
@@ -163,7 +163,7 @@ async def test_a_search_by_time_reads_neither_what_came_long_before_nor_long_aft
 
 
 async def test_a_stream_is_read_from_a_version_on_and_up_to_a_limit(store, monkeypatch):
-    monkeypatch.setattr(streams, "PAGE", 3)
+    monkeypatch.setattr(stream_reader, "PAGE", 3)
     for version in (0, 4, 5):
         await store.log.append(commit("note-a", version, *scores({0: 4, 4: 1, 5: 5}[version])))
         await store.log.append(commit(f"note-b{version}", 0))
@@ -178,15 +178,15 @@ async def test_a_stream_is_read_from_a_version_on_and_up_to_a_limit(store, monke
 async def test_a_new_process_starts_from_the_watermark_that_another_has_kept(
     store, open_another, monkeypatch
 ):
-    monkeypatch.setattr(watermark, "KEEP_EVERY", 3)
+    monkeypatch.setattr(high_water_mark, "KEEP_EVERY", 3)
     for number in range(7):
         await store.log.append(commit(f"note-{number}", 0))
-    assert await store.log.settled() == 7
+    assert await store.log.high_water_mark() == 7
     await store.log.append(commit("note-last", 0))
     kept = await store.database["counters"].find_one({"_id": "settled"})
     assert kept == {"_id": "settled", "position": 7}
     await store.documents.delete_many({"_id": {"$lt": 5}})
-    assert await (await open_another()).log.settled() == 8
+    assert await (await open_another()).log.high_water_mark() == 8
 
 
 async def test_an_event_of_an_unknown_type_is_read_as_data(store):

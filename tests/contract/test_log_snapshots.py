@@ -15,7 +15,7 @@ from domain import workflows
 from domain.kernel import Catalog
 from domain.workflows.aggregate import Workflow
 from eventstore.aggregates import rebuilder
-from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from tests import invoices, letters
@@ -171,7 +171,7 @@ def test_a_load_with_snapshots_is_a_load_from_zero(
     async def check() -> None:
         catalog = Catalog([letters.context])
         async with open_store(mongo_url, database, catalog=catalog) as store:
-            snapshots = Rebuilder(store.log, Snapshots(store.database, catalog), every)
+            snapshots = AggregateRebuilder(store.log, Snapshots(store.database, catalog), every)
             process = AggregateRepository(store.log, snapshots)
             version = 0
             for events, act in history:

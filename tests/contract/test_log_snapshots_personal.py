@@ -5,7 +5,7 @@ from __future__ import annotations
 import bson
 import pytest
 
-from eventstore.aggregates.rebuilder import Rebuilder
+from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
@@ -59,7 +59,7 @@ async def test_what_was_read_before_an_erasure_does_not_become_a_snapshot_after_
 
 async def test_without_a_seal_what_is_personal_is_not_kept(process):
     snapshots = Snapshots(process.store.database, CATALOG)
-    rebuilder = Rebuilder(process.store.log, snapshots, EVERY)
+    rebuilder = AggregateRebuilder(process.store.log, snapshots, EVERY)
     await rebuilder.rebuild("default", "person-1", Person)
     await idle(rebuilder)
     assert await process.kept("person-1") is None

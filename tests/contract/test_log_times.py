@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.appending import holding, positions
-from eventstore.commits import encode, placed
+from eventstore.appending import counter_takeover, position_allocator
+from eventstore.commit_documents import encode_commit, with_position
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from tests.commits import CATALOG, NEVER, Store, commit
@@ -74,7 +74,7 @@ async def test_a_writer_whose_counter_was_lost_goes_on_behind_the_times_of_the_l
 async def test_a_log_that_ends_far_ahead_of_the_clock_does_not_stand_still(store, open_another):
     """As one may that was written before times were kept in order."""
     future = datetime(2131, 1, 1, tzinfo=UTC)
-    await store.documents.insert_many([placed(encode(commit("note-a", 0, at=future)), 1)])
+    await store.documents.insert_many([with_position(encode_commit(commit("note-a", 0, at=future)), 1)])
     other = await open_another()
     new = commit("note-b", 0)
     await other.log.append(new)
@@ -86,9 +86,9 @@ class Alone:
 
     @pytest.fixture(autouse=True)
     def alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(positions, "SOLE_AFTER", 0.0)
-        monkeypatch.setattr(positions, "BUSY", 0)
-        monkeypatch.setattr(holding, "LEASE", 0.2)
+        monkeypatch.setattr(position_allocator, "SOLE_AFTER", 0.0)
+        monkeypatch.setattr(position_allocator, "BUSY", 0)
+        monkeypatch.setattr(counter_takeover, "LEASE", 0.2)
 
 
 async def holder(store: Store) -> dict[str, Any] | None:
@@ -109,12 +109,12 @@ class TestTheHolder(Alone):
         assert await times(store) == [START, START + HOUR, START + HOUR, START + HOUR]
 
     async def test_lets_go_when_it_is_idle_or_closed(self, store, open_another, monkeypatch):
-        monkeypatch.setattr(positions, "IDLE_AFTER", 0.0)
+        monkeypatch.setattr(position_allocator, "IDLE_AFTER", 0.0)
         await store.log.append(commit("note-a", 0))
         async with asyncio.timeout(10):
             while await holder(store) is not None:
                 await asyncio.sleep(0.01)
-        monkeypatch.setattr(positions, "IDLE_AFTER", NEVER)
+        monkeypatch.setattr(position_allocator, "IDLE_AFTER", NEVER)
         await store.log.append(commit("note-a", 1))
         assert await holder(store) is not None
         await store.log.close()
@@ -128,7 +128,7 @@ class TestTheHolder(Alone):
         assert held is not None
         for task in store.log._appender._positions._keeping:
             task.cancel()
-        stopped = [placed(encode(commit("note-a", 2, at=START)), 3)]
+        stopped = [with_position(encode_commit(commit("note-a", 2, at=START)), 3)]
         other = await open_another()
         await other.log.append(commit("note-b", 0, at=START + HOUR))
         with pytest.raises(Exception, match="duplicate key"):
@@ -153,7 +153,7 @@ class TestTheHolder(Alone):
         assert await store.documents.count_documents({"tombstone": True}) < 3 * window
 
     async def test_that_was_only_slow_goes_on_behind_the_others(self, store, open_another, monkeypatch):
-        monkeypatch.setattr(positions, "TELL_EVERY", NEVER)
+        monkeypatch.setattr(position_allocator, "TELL_EVERY", NEVER)
         for version in range(3):
             await store.log.append(commit("note-a", version, at=START))
         other = await open_another()
@@ -174,15 +174,15 @@ jumps = st.lists(
 @given(jumps=jumps, alone=st.booleans())
 async def test_no_time_goes_back_however_the_clocks_jump(mongo_url, database, driver, jumps, alone):
     """Of three writers each writes some commits at once, its clock at some time; and may be restarted."""
-    positions.SOLE_AFTER = 0.0 if alone else float("inf")
-    before, positions.BUSY = positions.BUSY, 0
+    position_allocator.SOLE_AFTER = 0.0 if alone else float("inf")
+    before, position_allocator.BUSY = position_allocator.BUSY, 0
     try:
         async with open_client(mongo_url, driver) as client:
             await client.drop_database(database)
             await _jump(client[database], jumps)
     finally:
-        positions.BUSY = before
-    positions.SOLE_AFTER = float("inf")
+        position_allocator.BUSY = before
+    position_allocator.SOLE_AFTER = float("inf")
 
 
 async def _jump(database: Any, jumps: list[tuple[int, int, int, bool]]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from domain.kernel import Catalog, Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from tests.commits import Store
 from tests.contract.conftest import OpenStore
 from tests.letters import Letter, Sent, Speed, context

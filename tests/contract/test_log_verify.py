@@ -12,12 +12,12 @@ from uuid import uuid4
 import pytest
 
 from domain.kernel import Catalog
-from eventstore.integrity import blocks, verify
+from eventstore.integrity import blocks, verifier
 from eventstore.integrity.blocks import Block
-from eventstore.integrity.report import Check, Finding, Report
-from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Verifier
-from eventstore.mongo.indexes import COMMAND_GUARD, VERSION_GUARD, Collections
+from eventstore.integrity.event_schemas import EventSchemas
+from eventstore.integrity.report import Check, Finding, VerificationReport
+from eventstore.integrity.verifier import Verifier
+from eventstore.mongo.log_collections import COMMAND_GUARD, VERSION_GUARD, LogCollections
 from tests.archives import archiver, folder
 from tests.commits import Store, commit, open_store, scores
 from tests.contract.conftest import OpenStore
@@ -32,7 +32,7 @@ COMMITS = 2 * BLOCK + 50
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", BLOCK)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def open_another(mongo_url: str, database: str) -> AsyncIterator[OpenStore
 class Verified:
     """What `nerve verify` would tell."""
 
-    report: Report
+    report: VerificationReport
     findings: list[Finding] = field(default_factory=list)
 
     def __iter__(self):
@@ -60,14 +60,14 @@ class Verified:
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    monkeypatch.setattr(verify, "HEAD_LAG", 0.0)
+    monkeypatch.setattr(verifier, "HEAD_LAG", 0.0)
 
     async def run(
         store: Store, start: int = 1, consumers: Mapping[str, int] | None = None, **expected: Block
     ) -> Verified:
         findings: list[Finding] = []
         verifier = Verifier(
-            Collections.of(store.database),
+            LogCollections.of(store.database),
             store.log.archive,
             violation=EventSchemas(Catalog([context])).violation,
             clock=now,
@@ -118,11 +118,11 @@ async def test_a_log_that_nobody_touched_is_sound(sealed, verified) -> None:
 
 
 async def test_an_empty_log_is_sound(store, verified) -> None:
-    assert (await verified(store)).report == Report(1, 0, looked=verify_nothing())
+    assert (await verified(store)).report == VerificationReport(1, 0, looked=verify_nothing())
 
 
 def verify_nothing() -> Any:
-    empty = Report(1, 0).looked
+    empty = VerificationReport(1, 0).looked
     empty[Check.INDEXES] = 8
     return empty
 

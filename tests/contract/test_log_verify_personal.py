@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.integrity.report import Check, Finding
-from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Verifier
-from eventstore.mongo.indexes import Collections
+from eventstore.integrity.verifier import Verifier
+from eventstore.mongo.log_collections import LogCollections
 from eventstore.personal.keys import SubjectKeys, owner_of
 from eventstore.personal.sealing import MasterKeys
 from tests.commits import CATALOG, Store, commit
@@ -39,7 +39,7 @@ async def verify(store: Store) -> Verify:
     async def run() -> list[Finding]:
         findings: list[Finding] = []
         verifier = Verifier(
-            Collections.of(store.database),
+            LogCollections.of(store.database),
             store.log.archive,
             violation=EventSchemas(CATALOG).violation,
             clock=now,

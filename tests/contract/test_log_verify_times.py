@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from domain.kernel import Catalog
-from eventstore.commits import encode, placed, tombstone
-from eventstore.integrity import verify
-from eventstore.integrity.report import Check, Finding, Report
-from eventstore.integrity.schemas import EventSchemas
-from eventstore.integrity.verify import Verifier
-from eventstore.mongo.indexes import Collections
+from eventstore.commit_documents import encode_commit, tombstone, with_position
+from eventstore.integrity import verifier
+from eventstore.integrity.event_schemas import EventSchemas
+from eventstore.integrity.report import Check, Finding, VerificationReport
+from eventstore.integrity.verifier import Verifier
+from eventstore.mongo.log_collections import LogCollections
 from tests.archives import archive_all, folder
 from tests.commits import Store, commit
 from tests.notes import context, now
@@ -22,13 +22,13 @@ from tests.notes import context, now
 
 @pytest.fixture(autouse=True)
 def _short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "HEAD_LAG", 0.0)
+    monkeypatch.setattr(verifier, "HEAD_LAG", 0.0)
 
 
-async def verified(store: Store) -> tuple[Report, list[tuple[Check, str]]]:
+async def verified(store: Store) -> tuple[VerificationReport, list[tuple[Check, str]]]:
     findings: list[Finding] = []
     verifier = Verifier(
-        Collections.of(store.database),
+        LogCollections.of(store.database),
         store.log.archive,
         violation=EventSchemas(Catalog([context])).violation,
         clock=now,
@@ -44,7 +44,7 @@ async def append_at(store: Store, *ages: float) -> None:
     head = await store.log.head()
     for position, age in enumerate(ages, head + 1):
         new = commit(f"note-{position}", 0, at=now() - timedelta(seconds=age))
-        await store.documents.insert_many([placed(encode(new), position)])
+        await store.documents.insert_many([with_position(encode_commit(new), position)])
 
 
 async def test_c18_a_time_before_the_one_before_it_is_found(store):

@@ -54,7 +54,7 @@ async def archive(url: str, database: str, path: str, commits: int, deadly: int)
     blobs = folder(Path(path))
     async with open_store(url, database, archive=blobs) as store:
         mortal(deadly)
-        await archiver(store, blobs, commits).run(await store.log.settled())
+        await archiver(store, blobs, commits).run(await store.log.high_water_mark())
 
 
 def main(url: str, database: str, path: str, commits: int) -> None:

@@ -28,7 +28,7 @@ from domain.kernel import Command, Envelope, Receipt, Scope
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.personal.erasure import destroying
+from eventstore.personal.erasure import destroy_key_on_erasure
 from tests.faults.journal import Journal
 
 AGAIN = 0.1
@@ -60,7 +60,7 @@ def insisting(journal: Journal) -> Middleware:
 
 def own_bus(nerve: Nerve, journal: Journal) -> CommandBus:
     """A bus over the log of `nerve`."""
-    middleware = (insisting(journal), correlated, validated, destroying(nerve.log.keys))
+    middleware = (insisting(journal), correlated, validated, destroy_key_on_erasure(nerve.log.keys))
     return CommandBus(nerve.catalog, nerve.log, AggregateRepository(nerve.log), now, new_id, middleware)
 
 

@@ -14,7 +14,7 @@ from domain.kernel import Catalog, Envelope, Receipt
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
-from eventstore.personal.erasure import destroying
+from eventstore.personal.erasure import destroy_key_on_erasure
 from tests.support import chosen_driver
 
 
@@ -31,7 +31,7 @@ async def main(mongo_url: str, database: str) -> None:
     async with open_client(mongo_url, chosen_driver()) as client:
         catalog = Catalog([subjects.context])
         log = EventLog(client[database], catalog, clock=now, announce=lambda position: None, fence_after=1.0)
-        middleware = [destroying(log.keys), stalled]
+        middleware = [destroy_key_on_erasure(log.keys), stalled]
         bus = CommandBus(catalog, log, AggregateRepository(log), now, new_id, middleware)
         await bus.dispatch(Envelope(EraseSubject(subject="person-1")))
 

@@ -67,7 +67,7 @@ async def test_i1_a_full_disk_leaves_no_part_of_a_commit_and_appends_go_on_when_
         mongod.start()
         after = await store.log.append(commit("note-after", 0))
         async with asyncio.timeout(30):
-            while await store.log.settled() < after.position:
+            while await store.log.high_water_mark() < after.position:
                 await asyncio.sleep(0.02)
         log = await store.everything()
     sizes = {one.info.stream: len(one.events) for one in log if one.info and one.info.stream != after.stream}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
-from eventstore.appending import appender, queue
+from eventstore.appending import append_queue, appender
 from tests.commits import commit, open_store, scores
 from tests.faults.proxy import Proxy
 
@@ -44,7 +44,7 @@ async def test_i1_a_commit_that_never_arrived_is_sent_again(proxy, database, los
         await store.log.append(commit("note-b", 0))
         async with open_store(proxy.url, database, fence_after=0.05) as other:
             async with asyncio.timeout(10):
-                while await other.log.settled() < await other.log.head():
+                while await other.log.high_water_mark() < await other.log.head():
                     pass
 
 
@@ -83,7 +83,7 @@ async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_i
 ):
     """What was never sent cannot have landed, and is told so."""
     monkeypatch.setattr(appender, "PATIENCE", 0.3)
-    monkeypatch.setattr(queue, "GROUP", 3)
+    monkeypatch.setattr(append_queue, "GROUP", 3)
     async with open_store(proxy.url, database) as store:
         proxy.lose_replies = 10_000
         chain = [commit("note-a", version) for version in range(5)]

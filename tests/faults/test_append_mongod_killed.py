@@ -30,7 +30,7 @@ async def test_i1_i5_a_killed_mongod_loses_nothing_acknowledged_and_appends_go_o
         mongod.start()
         await writing
         async with asyncio.timeout(30):
-            while await store.log.settled() < await store.log.head():
+            while await store.log.high_water_mark() < await store.log.head():
                 await asyncio.sleep(0.02)
         log = await store.everything()
     found = {one.info.command_id: (one.position, one.events[-1].version) for one in log if one.info}

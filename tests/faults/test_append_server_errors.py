@@ -58,7 +58,7 @@ def failing(mongod: Mongod, command: str, times: int | None, **how: Any) -> Iter
 async def check(store: Store, streams: dict[str, int]) -> None:
     """The log holds just these streams, in these versions, and each position is settled."""
     async with asyncio.timeout(20):
-        while await store.log.settled() < await store.log.head():
+        while await store.log.high_water_mark() < await store.log.head():
             await asyncio.sleep(0.01)
     found: dict[str, int] = {}
     for one in await store.everything():

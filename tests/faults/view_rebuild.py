@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 
 from api.composition import open_nerve
 from api.fleet.activity import Activity
-from eventstore.commits import encode, placed
+from eventstore.commit_documents import encode_commit, with_position
 from eventstore.mongo.driver import open_client
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.process import activities, commits, of_tenant
@@ -133,7 +133,9 @@ class ViewRebuild:
             for tenant in TENANTS[: -(-self._copies // OF_A_TENANT)]:
                 new = (of_tenant(commit, tenant) for commit in base)
                 while group := list(islice(new, GROUP)):
-                    await log.insert_many([placed(encode(c), position + n) for n, c in enumerate(group, 1)])
+                    await log.insert_many(
+                        [with_position(encode_commit(c), position + n) for n, c in enumerate(group, 1)]
+                    )
                     position += len(group)
                     self._outcome.events += sum(len(commit.events) for commit in group)
                 for _ in range(OF_A_TENANT):

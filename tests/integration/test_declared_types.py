@@ -22,11 +22,11 @@ from domain.kernel import Catalog, Envelope, RecordedEvent
 from domain.kernel.schemas import event_schema
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
-from eventstore.integrity.schemas import EventSchemas
+from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Client, open_client
 from eventstore.personal.sealed_state import StateSeal
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from tests.commits import commit
 from tests.declared_types import DeclaredContext, declared_contexts
 from tests.exports import MASTERS

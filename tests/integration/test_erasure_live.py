@@ -12,7 +12,7 @@ import pytest
 from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from projections.live.result_set import Changed
 from subscriptions.feed.tail import Tail
 from subscriptions.live.events import Happened

@@ -13,7 +13,7 @@ import pytest
 from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from subscriptions.live.events import EventHub, EventMessage, Happened
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
 from subscriptions.live.ring import RingLimits

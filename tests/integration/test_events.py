@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from subscriptions.live.events import EventHub, EventMessage, Happened
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
 from subscriptions.live.ring import RingLimits

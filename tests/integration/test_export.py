@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from api.transfer.export_importer import is_export
 from domain.kernel import Event
 from domain.kernel.errors import ValidationFailed
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from tests.archives import archive_all, folder
 from tests.commits import Store, commit
 from tests.contract.test_log_reader import leave_hole

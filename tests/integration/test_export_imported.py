@@ -11,8 +11,8 @@ import pytest
 
 from api.transfer.rows import RefusedRow
 from domain.kernel.errors import Unavailable, ValidationFailed
-from eventstore.appending.restore import Restorer as LogRestorer
-from eventstore.commits import tombstone
+from eventstore.appending.commit_restorer import CommitRestorer as LogRestorer
+from eventstore.commit_documents import tombstone
 from tests.commits import commit
 from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_places
 from tests.notes import START, Scored, Written

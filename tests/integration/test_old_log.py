@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.kernel import RecordedEvent
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.integrity.schemas import EventSchemas
+from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from projections.kernel import by_stream

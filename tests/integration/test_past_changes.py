@@ -13,7 +13,7 @@ from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope, Scope
 from domain.tasks.commands import AssignTask, CreateTask, StartTask
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from projections.past.changes import Change
 from projections.past.reader import PastReader
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
@@ -49,7 +49,7 @@ async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
     await rig.append("note-a", Erased())
     for _ in range(2):
         await rig.append("note-c", Written(text="a"), Erased())
-    now = PastReader(rig.reader, rig.log, 100_000, DEADLINE).at(await rig.log.settled())
+    now = PastReader(rig.reader, rig.log, 100_000, DEADLINE).at(await rig.log.high_water_mark())
     whole = (await now.history(TENANT, "note-a", first=100)).changes
     assert [(one.commit.position, one.after and one.after["score"]) for one in whole][-3:] == [
         (10, 10),

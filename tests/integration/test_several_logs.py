@@ -85,7 +85,7 @@ async def test_each_log_has_its_own_positions_versions_feed_and_views(rigs: tupl
     await asyncio.gather(write(one, "one", 30), write(other, "other", 12))
     assert await texts(one) == ["one"] + 29 * ["+"]
     assert await texts(other) == ["other"] + 11 * ["+"]
-    assert (await one.log.settled(), await other.log.settled()) == (30, 12)
+    assert (await one.log.high_water_mark(), await other.log.high_water_mark()) == (30, 12)
     for rig, text, score in ((one, "one", 29), (other, "other", 11)):
         (row,) = (await rig.reader.page("default", first=10)).rows
         assert (row["text"], row["score"]) == (text, score)

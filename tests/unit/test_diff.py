@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.history.diff import Change, Operation, diff
+from eventstore.history.diff import Operation, ValueChange, diff
 from eventstore.history.state_json import state_json
 
 ADD, REMOVE, REPLACE = Operation
@@ -27,7 +27,7 @@ VALUES = st.recursive(
 )
 
 
-def applied(changes: list[Change], value: Any) -> Any:
+def applied(changes: list[ValueChange], value: Any) -> Any:
     """The value after the changes, by somebody else's reading of RFC 6902."""
     steps = [
         {"op": one.operation.value, "path": one.path}
@@ -83,7 +83,7 @@ def test_a_value_does_not_differ_from_itself(value: Any) -> None:
         ({"a": {}}, {"a": []}, [(REPLACE, "/a", {}, [])]),
     ],
 )
-def test_differences_as_a_person_would_tell_them(before: Any, after: Any, changes: list[Change]) -> None:
+def test_differences_as_a_person_would_tell_them(before: Any, after: Any, changes: list[ValueChange]) -> None:
     assert diff(before, after) == changes
 
 

@@ -22,8 +22,14 @@ from api.contexts import load_contexts
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, Event, Json, Upcaster
 from domain.kernel.errors import ConfigurationError, DeclarationError
-from eventstore.integrity import schemas
-from eventstore.integrity.schemas import EventSchemas, Shape, kept_schemas, problems, write_schemas
+from eventstore.integrity import event_schemas
+from eventstore.integrity.event_schemas import (
+    EventSchemas,
+    SchemaKey,
+    kept_schemas,
+    schema_problems,
+    write_schemas,
+)
 from tests import letters
 from tests.strategies import stored_data
 from tests.unit.scenario import NOON, UTC_CODEC
@@ -35,13 +41,15 @@ CHECKED = EventSchemas(CATALOG)
 
 
 def test_the_schemas_that_are_kept_say_what_the_events_are():
-    assert problems(CATALOG) == []
+    assert schema_problems(CATALOG) == []
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 @pytest.mark.parametrize("shape", KEPT, ids=str)
-def test_all_that_a_schema_of_any_revision_allows_is_read_at_the_newest(shape: Shape, data: st.DataObject):
+def test_all_that_a_schema_of_any_revision_allows_is_read_at_the_newest(
+    shape: SchemaKey, data: st.DataObject
+):
     stored = bson.decode(bson.encode(data.draw(stored_data(KEPT[shape]))), UTC_CODEC)
     before = copy.deepcopy(stored)
     assert CHECKED.violation(shape.type, shape.revision, stored) is None
@@ -121,7 +129,7 @@ def changed(changes: Mapping[str, Any], revision: int = 1) -> type[Event]:
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for the schemas of `catalog_of`."""
     folder = tmp_path / "schemas"
-    monkeypatch.setattr(schemas, "folder", lambda context: folder)
+    monkeypatch.setattr(event_schemas, "folder", lambda context: folder)
     return folder
 
 
@@ -140,7 +148,7 @@ def test_a_change_that_would_not_read_what_was_stored_needs_a_new_revision(
     write_schemas(catalog_of(Kept))
     before = {path: path.read_bytes() for path in own_folder.iterdir()}
     narrower = catalog_of(changed(changes))
-    (problem,) = problems(narrower)
+    (problem,) = schema_problems(narrower)
     assert message in problem
     assert "Declare it with revision=2 and an upcaster from 1" in problem
     with pytest.raises(DeclarationError, match=message):
@@ -179,7 +187,7 @@ SAME_STORED_FORM: list[tuple[Any, Any]] = [
 @pytest.mark.parametrize(("before", "after"), OTHER_STORED_FORM, ids=range(len(OTHER_STORED_FORM)))
 def test_a_type_that_is_stored_otherwise_needs_a_new_revision(own_folder: Path, before: Any, after: Any):
     write_schemas(catalog_of(changed({"more": (before, ...)})))
-    (problem,) = problems(catalog_of(changed({"more": (after, ...)})))
+    (problem,) = schema_problems(catalog_of(changed({"more": (after, ...)})))
     assert "Declare it with revision=2" in problem
 
 
@@ -190,7 +198,7 @@ def test_a_type_that_reads_what_another_stored_needs_only_its_schema(
     write_schemas(catalog_of(changed({"more": (before, ...)})))
     wider = catalog_of(changed({"more": (after, ...)}))
     write_schemas(wider)
-    assert problems(wider) == []
+    assert schema_problems(wider) == []
 
 
 @pytest.mark.parametrize("changes", WIDER, ids=[",".join(changes) for changes in WIDER])
@@ -199,22 +207,24 @@ def test_a_change_that_reads_all_that_was_stored_needs_only_its_schema(
 ):
     write_schemas(catalog_of(Kept))
     wider = catalog_of(changed(changes))
-    assert problems(wider) == [
+    assert schema_problems(wider) == [
         "letter.kept of revision 1 is not as its schema says any more; run `nerve schema events`"
     ]
     assert [path.name for path in write_schemas(wider)] == ["letter.kept.1.json"]
-    assert (problems(wider), write_schemas(wider)) == ([], [])
+    assert (schema_problems(wider), write_schemas(wider)) == ([], [])
 
 
 def test_a_new_revision_needs_its_schema_and_keeps_the_old_one(own_folder: Path):
     write_schemas(catalog_of(Kept))
     step = Upcaster(Kept.type, 1, lambda data: data)
     newer = catalog_of(changed({"title": None}, revision=2), upcasters=(step,))
-    assert problems(newer) == ["letter.kept of revision 2 has no schema yet; run `nerve schema events`"]
+    assert schema_problems(newer) == [
+        "letter.kept of revision 2 has no schema yet; run `nerve schema events`"
+    ]
     write_schemas(newer)
-    assert problems(newer) == []
+    assert schema_problems(newer) == []
     (own_folder / "letter.kept.1.json").unlink()
-    (problem,) = problems(newer)
+    (problem,) = schema_problems(newer)
     assert problem.startswith("there is no file with the schema of letter.kept of revision 1")
 
 
@@ -222,13 +232,15 @@ def test_no_file_of_an_earlier_revision_is_demanded_where_the_type_has_none(own_
     write_schemas(catalog_of(letters.Opened))
     step = Upcaster(Kept.type, 1, lambda data: data)
     newer = catalog_of(changed({}, revision=2), letters.Opened, upcasters=(step,))
-    assert problems(newer) == ["letter.kept of revision 2 has no schema yet; run `nerve schema events`"]
+    assert schema_problems(newer) == [
+        "letter.kept of revision 2 has no schema yet; run `nerve schema events`"
+    ]
 
 
 def test_a_schema_without_its_event_tells_that_what_is_stored_cannot_be_read(own_folder: Path):
     step = Upcaster(Kept.type, 1, lambda data: data)
     write_schemas(catalog_of(changed({}, revision=2), letters.Opened, upcasters=(step,)))
-    assert [*problems(catalog_of(Kept))] == [
+    assert [*schema_problems(catalog_of(Kept))] == [
         "letter.kept of revision 1 has no schema yet; run `nerve schema events`",
         "there is a schema of letter.kept of revision 2, but Kept is at revision 1",
         "there is a schema of letter.opened of revision 1, but no such event; "
@@ -244,7 +256,7 @@ def test_a_file_that_is_no_schema_is_named(own_folder: Path, name: str, text: st
     own_folder.mkdir()
     (own_folder / name).write_text(text)
     with pytest.raises(ConfigurationError, match=rf"{name} is no schema of an event"):
-        problems(catalog_of(Kept))
+        schema_problems(catalog_of(Kept))
 
 
 FITTING = {

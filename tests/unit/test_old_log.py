@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventstore.integrity.schemas import kept_schemas
+from eventstore.integrity.event_schemas import kept_schemas
 from tests.fixtures import CATALOG, shapes
 
 

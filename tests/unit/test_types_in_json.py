@@ -18,9 +18,9 @@ from domain.kernel import Catalog, Event, RecordedEvent, Scope
 from domain.kernel.schemas import event_schema
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
-from eventstore.integrity import schemas
-from eventstore.integrity.schemas import EventSchemas, Shape, write_schemas
-from eventstore.integrity.stored_forms import StoredForms
+from eventstore.integrity import event_schemas
+from eventstore.integrity.event_schemas import EventSchemas, SchemaKey, write_schemas
+from eventstore.integrity.stored_forms import StoredFormReader
 from eventstore.mongo.driver import CODEC
 from tests import invoices
 from tests.invoices import DETAILS, InvoiceWritten, WriteInvoice
@@ -65,13 +65,13 @@ def test_a1_an_event_is_read_from_its_json():
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the schemas of the invoices."""
-    monkeypatch.setattr(schemas, "folder", lambda context: tmp_path)
+    monkeypatch.setattr(event_schemas, "folder", lambda context: tmp_path)
     write_schemas(CATALOG)
     return tmp_path
 
 
 def test_json_of_an_old_revision_gets_its_stored_form_by_the_schema_that_is_kept(kept: Path):
-    forms = StoredForms(CATALOG)
+    forms = StoredFormReader(CATALOG)
     stored = recorded(WRITTEN).data
     assert forms.read("invoice.written", 1, as_json(WRITTEN)) == stored
     assert forms.read("invoice.written", 7, {"grace": "PT1S"}) == {"grace": "PT1S"}
@@ -82,8 +82,8 @@ def test_json_of_an_old_revision_gets_its_stored_form_by_the_schema_that_is_kept
 def test_json_of_an_old_revision_gets_its_stored_form_by_the_schema_of_the_log_without_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(schemas, "folder", lambda context: tmp_path)
-    forms = StoredForms(CATALOG, {Shape("invoice.written", 1): [event_schema(InvoiceWritten)]})
+    monkeypatch.setattr(event_schemas, "folder", lambda context: tmp_path)
+    forms = StoredFormReader(CATALOG, {SchemaKey("invoice.written", 1): [event_schema(InvoiceWritten)]})
     assert forms.read("invoice.written", 1, as_json(WRITTEN)) == recorded(WRITTEN).data
 
 

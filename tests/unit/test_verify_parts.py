@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.integrity.shape import misshapen, with_empty_data, without_data
+from eventstore.integrity.commit_schema import commit_defect, with_empty_data, without_data
 from eventstore.integrity.stream_versions import StreamVersions
 
 Document = dict[str, Any]
@@ -30,9 +30,9 @@ def stored() -> Document:
 
 
 def test_a_commit_and_a_tombstone_have_the_right_shape() -> None:
-    assert misshapen(stored()) is None
-    assert misshapen({**stored(), "actor": "me", "occurred": datetime(2024, 1, 1, tzinfo=UTC)}) is None
-    assert misshapen({"_id": 1, "tombstone": True, "at": datetime(2024, 1, 1, tzinfo=UTC)}) is None
+    assert commit_defect(stored()) is None
+    assert commit_defect({**stored(), "actor": "me", "occurred": datetime(2024, 1, 1, tzinfo=UTC)}) is None
+    assert commit_defect({"_id": 1, "tombstone": True, "at": datetime(2024, 1, 1, tzinfo=UTC)}) is None
 
 
 CHANGES: list[tuple[Callable[[Document], Any], str]] = [
@@ -55,7 +55,7 @@ def test_what_is_wrong_with_a_shape_is_told_without_the_data(
 ) -> None:
     commit = stored()
     change(commit)
-    told = misshapen(commit)
+    told = commit_defect(commit)
     assert told is not None
     assert wrong in told
     assert "secret" not in told
@@ -65,7 +65,7 @@ def test_a_stub_is_a_commit_without_its_data() -> None:
     stub = {**without_data(stored()), "archived": 3}
     assert all("data" not in event for event in stub["events"])
     assert without_data(stub) == without_data(stored())
-    assert misshapen(with_empty_data(stub)) is None
+    assert commit_defect(with_empty_data(stub)) is None
     assert with_empty_data({"events": 5}) == {"events": 5}
 
 

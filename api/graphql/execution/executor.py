@@ -39,7 +39,7 @@ from domain.kernel.errors import (
     TooManyRows,
     ValidationFailed,
 )
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 
 Result = dict[str, Any]
 """A response as it is encoded. Without ``data`` it was refused before anything was run."""
@@ -122,7 +122,7 @@ class Executor:
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
-        self._documents: Lru[str, ParsedDocument] = Lru(CACHED_DOCUMENTS)
+        self._documents: LruCache[str, ParsedDocument] = LruCache(CACHED_DOCUMENTS)
 
     def prepare(self, operation: OperationRequest) -> PreparedOperation:
         """Parse and validate the operation; raises Refused."""

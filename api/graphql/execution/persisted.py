@@ -21,7 +21,7 @@ from domain.kernel.errors import (
     PersistedQueryNotFound,
     ValidationFailed,
 )
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 
 KEPT_CHARACTERS = 20_000_000
 """Of all documents together that were sent with a hash. Each process keeps its own: where one is missing, the
@@ -40,7 +40,7 @@ class PersistedDocuments:
         self._texts = frozenset(listed.values())
         self._trusted.update((_bare(name), text) for name, text in listed.items())
         self._only_trusted = only_trusted
-        self._sent: Lru[str, str] = Lru(KEPT_CHARACTERS, len)
+        self._sent: LruCache[str, str] = LruCache(KEPT_CHARACTERS, len)
 
     def find(self, text: str | None, name: str | None) -> str:
         """The text that is to be run, of an operation that sends it, names it, or both.

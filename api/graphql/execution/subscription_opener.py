@@ -23,7 +23,7 @@ from api.graphql.execution.executor import (
 )
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.shared_sources import SharedSource, cursor_variable
-from eventstore.lru import Lru
+from eventstore.lru import LruCache
 from subscriptions.live.sinks import Chunk, Sink, Subscription
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class SubscriptionOpener:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._own: Lru[tuple[str, str | None], str] = Lru(CACHED_DOCUMENTS)
+        self._own: LruCache[tuple[str, str | None], str] = LruCache(CACHED_DOCUMENTS)
 
     def open(self, prepared: PreparedOperation, context: RequestContext, sink: Sink) -> Subscription:
         """Run the subscription: what comes of it goes into the sink, the first after this has returned."""

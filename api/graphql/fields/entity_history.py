@@ -22,7 +22,7 @@ from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from eventstore.history.diff import Operation, diff_at
 from eventstore.history.state_json import state_json
-from eventstore.history.versions import History, Version
+from eventstore.history.versions import StreamHistory, StreamVersion
 
 _VERSION = {
     "version": (int, "The version that the entity came to."),
@@ -101,11 +101,11 @@ async def _versions(
     reject_past_id(id, context, "id")
     if after is not None and after < 0:
         raise ValidationFailed(f"{after} is no version; 0 is before the first", ("after",))
-    found = await History(context.services.log).versions(context.scope.tenant, id, after or 0, size)
+    found = await StreamHistory(context.services.log).versions(context.scope.tenant, id, after or 0, size)
     return [_version(one, context) for one in found]
 
 
-def _version(one: Version, context: RequestContext) -> dict[str, Any]:
+def _version(one: StreamVersion, context: RequestContext) -> dict[str, Any]:
     return {
         "version": one.version,
         "types": one.types,
@@ -125,7 +125,7 @@ async def _state_at(
     context = info.context
     reject_past_id(id, context, "id")
     kind = _kind(catalog, id)
-    history, tenant = History(context.services.log), context.scope.tenant
+    history, tenant = StreamHistory(context.services.log), context.scope.tenant
     if (version is None) == (as_of is None):
         raise ValidationFailed("give either version or asOf", ("version",))
     if version is not None:
@@ -142,7 +142,7 @@ async def _diff(
     context = info.context
     reject_past_id(id, context, "id")
     kind = _kind(catalog, id)
-    history, tenant = History(context.services.log), context.scope.tenant
+    history, tenant = StreamHistory(context.services.log), context.scope.tenant
     before = await history.document(tenant, id, kind, rest["from"], client_name)
     after = await history.document(tenant, id, kind, to, client_name)
     try:

@@ -23,7 +23,7 @@ from api.graphql.scalars import JSON, Position
 from api.graphql.type_map import TypeMap
 from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from projections.querying.pages import Side
 from subscriptions.live.events import EventMessage, Happened
 from subscriptions.live.messages import Place

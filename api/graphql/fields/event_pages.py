@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from api.graphql.execution.request_context import RequestContext
 from domain.kernel import RecordedEvent
-from eventstore.reading.query import EventQuery
+from eventstore.reading.event_query import EventQuery
 from subscriptions.live.messages import Place
 
 

@@ -154,5 +154,5 @@ async def _row(
     if as_of is not None:
         position = await resolve_matching_position(position, as_of, context)
     if position is None:
-        position = await context.services.log.settled()
+        position = await context.services.log.high_water_mark()
     return key, context.services.past[view.name].at(position)

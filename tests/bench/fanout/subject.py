@@ -68,7 +68,7 @@ async def handed() -> AsyncIterator[Served]:
         async def head(self) -> int:
             return memory.head
 
-        async def settled(self) -> int:
+        async def high_water_mark(self) -> int:
             return memory.head
 
         def reader(self) -> Any:

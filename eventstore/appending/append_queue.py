@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore.appending.pending import Chain, Pending
-from eventstore.personal.sealing import NOTHING_UNSEALED, Unsealed
+from eventstore.appending.pending_append import CommitChain, PendingAppend
+from eventstore.personal.sealing import NO_UNSEALED_PARTS, UnsealedParts
 
 GROUP = 256
 """Commits in one insert at most."""
@@ -25,12 +25,12 @@ QUEUE_BYTES = 256_000_000
 """Their size at most."""
 
 
-class Queue:
+class AppendQueue:
     """Hands out groups. A chain is in one group at a time, so that it lands in order over several groups."""
 
     def __init__(self) -> None:
-        self._ready: deque[Chain] = deque()
-        self._chains: dict[tuple[str, str], Chain] = {}
+        self._ready: deque[CommitChain] = deque()
+        self._chains: dict[tuple[str, str], CommitChain] = {}
         self._count = 0
         self._bytes = 0
 
@@ -44,8 +44,8 @@ class Queue:
         return not self._count
 
     def add(
-        self, commit: NewCommit, encoded: bytes, deadline: float, unsealed: Unsealed = NOTHING_UNSEALED
-    ) -> Pending:
+        self, commit: NewCommit, encoded: bytes, deadline: float, unsealed: UnsealedParts = NO_UNSEALED_PARTS
+    ) -> PendingAppend:
         """Put the commit behind the one it builds on, or at the head of a chain that is yet to be `start`ed.
 
         Of two commits that lead to one version the last one counts: whoever adds a third saw that one last.
@@ -63,20 +63,20 @@ class Queue:
         if commit.follows is not None and (chain is None or chain.last != commit.follows):
             raise ConcurrencyConflict(commit.stream, commit.expected, commit.expected)
         if chain is None:
-            chain = self._chains[key] = Chain(commit.tenant, stream, commit.expected)
+            chain = self._chains[key] = CommitChain(commit.tenant, stream, commit.expected)
         outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        pending = Pending(chain, commit, encoded, deadline, outcome, unsealed)
+        pending = PendingAppend(chain, commit, encoded, deadline, outcome, unsealed)
         chain.version += len(commit.events)
         self._wait(pending, chain.waiting.append)
         return pending
 
-    def start(self, chain: Chain) -> None:
+    def start(self, chain: CommitChain) -> None:
         """Let a new chain into the next group."""
         self._ready.append(chain)
 
-    def take(self, now: float) -> list[Pending]:
+    def take(self, now: float) -> list[PendingAppend]:
         """The next group: chains first, their commits in order, then what stands by itself."""
-        group: list[Pending] = []
+        group: list[PendingAppend] = []
         space = GROUP_BYTES
         while self._ready and len(group) < GROUP:
             chain = self._ready.popleft()
@@ -95,7 +95,7 @@ class Queue:
         group.sort(key=lambda pending: len(pending.chain.taken) == 1)
         return group
 
-    def give_back(self, group: Iterable[Pending]) -> None:
+    def give_back(self, group: Iterable[PendingAppend]) -> None:
         """The group is over: what has no outcome waits again, in its order and before all others."""
         for chain in dict.fromkeys(pending.chain for pending in group):
             again = [pending for pending in chain.taken if not pending.settled]
@@ -109,7 +109,7 @@ class Queue:
             else:
                 self._forget_if_done(chain)
 
-    def _tidy(self, chain: Chain, now: float) -> None:
+    def _tidy(self, chain: CommitChain, now: float) -> None:
         """Drop what has an outcome, what nobody asks for any more, and what has waited too long."""
         while chain.waiting and chain.waiting[-1].outcome.cancelled():
             # Only from the end: what is left in the middle still carries what builds on it.
@@ -120,17 +120,17 @@ class Queue:
         while chain.waiting and chain.waiting[0].settled:
             self._drop(chain.waiting.popleft())
 
-    def _wait(self, pending: Pending, put: Callable[[Pending], None]) -> None:
+    def _wait(self, pending: PendingAppend, put: Callable[[PendingAppend], None]) -> None:
         put(pending)
         self._count += 1
         self._bytes += len(pending.encoded)
 
-    def _drop(self, pending: Pending) -> Pending:
+    def _drop(self, pending: PendingAppend) -> PendingAppend:
         self._count -= 1
         self._bytes -= len(pending.encoded)
         return pending
 
-    def _forget_if_done(self, chain: Chain) -> None:
+    def _forget_if_done(self, chain: CommitChain) -> None:
         key = (chain.tenant, chain.stream)
         if not chain.taken and not chain.waiting and self._chains.get(key) is chain:
             del self._chains[key]

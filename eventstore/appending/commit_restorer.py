@@ -12,20 +12,20 @@ from pymongo.errors import BulkWriteError
 
 from domain.dispatch.ports import Clock, NewCommit
 from domain.kernel.errors import ConcurrencyConflict, NerveError, Unavailable, ValidationFailed
-from eventstore.appending.positions import Positions
-from eventstore.appending.settlement import Refusal
-from eventstore.commits import encode, is_stored_as, placed
+from eventstore.appending.outcomes import InsertFailure
+from eventstore.appending.position_allocator import PositionAllocator
+from eventstore.commit_documents import encode_commit, is_same_commit, with_position
 from eventstore.mongo.driver import DUPLICATE_KEY, Document, unavailable_if_down
-from eventstore.mongo.indexes import Collections
-from eventstore.personal.sealing import NOTHING_SEALED, Sealed, Unsealed
+from eventstore.mongo.log_collections import LogCollections
+from eventstore.personal.sealing import NO_SEALED_PARTS, SealedParts, UnsealedParts
 from eventstore.personal.vault import Vault
 from eventstore.reading.fence import close_positions
-from eventstore.reading.streams import Streams, Tip
+from eventstore.reading.stream_reader import StreamReader, Tip
 
 Stream = tuple[str, str]
 """Tenant and stream."""
 
-Outcome = bool | NerveError
+RestoreOutcome = bool | NerveError
 """True: stored now; False: stored before, the very same; else why it cannot be stored."""
 
 NEVER_TOLD = Unavailable("the log did not say what became of it")
@@ -34,8 +34,8 @@ NEVER_TOLD = Unavailable("the log did not say what became of it")
 @dataclass(slots=True)
 class _Entry:
     commit: NewCommit
-    outcome: Outcome = NEVER_TOLD
-    sealed: Sealed = NOTHING_SEALED
+    outcome: RestoreOutcome = NEVER_TOLD
+    sealed: SealedParts = NO_SEALED_PARTS
     encoded: bytes = b""
 
     @property
@@ -50,13 +50,13 @@ class _Entry:
         """The document, with the record time of the other log kept too where this one has another."""
         original = self.commit.at
         if time == original:
-            return placed(self.encoded, position)
+            return with_position(self.encoded, position)
         first, happened = self.commit.recorded or original, self.commit.occurred or original
         commit = replace(self.commit, at=time, recorded=first, occurred=happened)
-        return placed(encode(commit, self.sealed), position)
+        return with_position(encode_commit(commit, self.sealed), position)
 
 
-class Restorer:
+class CommitRestorer:
     """Writes past the appender's queue, in one insert a batch, which the server stops at what it refuses.
 
     So what lands is always the first part of the batch, and the order of the other log is kept even where the
@@ -66,14 +66,14 @@ class Restorer:
 
     def __init__(
         self,
-        collections: Collections,
-        streams: Streams,
+        collections: LogCollections,
+        streams: StreamReader,
         vault: Vault,
         clock: Clock,
         announce: Callable[[int], None],
     ) -> None:
         self._collections = collections
-        self._positions = Positions(collections, clock, window=0)
+        self._positions = PositionAllocator(collections, clock, window=0)
         self._streams = streams
         self._vault = vault
         self._clock = clock
@@ -81,7 +81,7 @@ class Restorer:
         self._latest: datetime | None = None
         """The last record time that was handed out here, or found with a commit that was restored before."""
 
-    async def store(self, commits: Sequence[NewCommit]) -> list[Outcome]:
+    async def store(self, commits: Sequence[NewCommit]) -> list[RestoreOutcome]:
         """Store the commits in this order, and tell what became of each.
 
         What builds on a commit that is refused is refused too. Raises Unavailable where MongoDB does not
@@ -136,20 +136,20 @@ class Restorer:
 
     async def _seal(self, entries: Sequence[_Entry]) -> list[_Entry]:
         """Make documents of the commits, what is personal sealed; those that can be stored."""
-        prepared: list[tuple[_Entry, Unsealed]] = []
+        prepared: list[tuple[_Entry, UnsealedParts]] = []
         for entry in entries:
             try:
                 prepared.append((entry, self._vault.prepare(entry.commit)))
             except NerveError as error:
                 entry.outcome = error
-        sealed: Sequence[Sealed | NerveError] = [NOTHING_SEALED] * len(prepared)
+        sealed: Sequence[SealedParts | NerveError] = [NO_SEALED_PARTS] * len(prepared)
         if any(unsealed for _, unsealed in prepared):
             sealed = await self._vault.seal([(entry.commit, unsealed) for entry, unsealed in prepared])
         for (entry, _), one in zip(prepared, sealed, strict=True):
             try:
                 if isinstance(one, NerveError):
                     raise one
-                entry.encoded, entry.sealed = encode(entry.commit, one), one
+                entry.encoded, entry.sealed = encode_commit(entry.commit, one), one
             except NerveError as error:
                 entry.outcome = error
         return _standing(entries)
@@ -166,12 +166,12 @@ class Restorer:
                 await close_positions(self._collections.log, free, self._clock)
                 holder = await self._collections.log.find_one({"_id": first + landed})
                 # A write that the driver repeats may meet itself.
-                landed += holder is not None and is_stored_as(left[landed].commit, holder)
+                landed += holder is not None and is_same_commit(left[landed].commit, holder)
             for position, entry in enumerate(left[:landed], first):
                 entry.outcome = True
                 self._streams.reached(*entry.stream, Tip(entry.version, position))
             left = left[landed:]
-            if left and why in (Refusal.VERSION, Refusal.COMMAND):
+            if left and why in (InsertFailure.VERSION, InsertFailure.COMMAND):
                 left[0].outcome = await self._lost(left[0].commit)
                 left[0].encoded = b""
                 left = _standing(left)
@@ -196,7 +196,7 @@ class Restorer:
 
     async def _try(
         self, entries: Sequence[_Entry], first: int, times: Sequence[datetime]
-    ) -> tuple[int, Refusal | None]:
+    ) -> tuple[int, InsertFailure | None]:
         """One insert: how many landed, and why the next one did not."""
         places = zip(count(first), entries, times, strict=False)
         documents = [entry.at(position, time) for position, entry, time in places]
@@ -209,10 +209,10 @@ class Restorer:
             (refused,) = details["writeErrors"]
             if refused["code"] != DUPLICATE_KEY:
                 raise
-            return int(refused["index"]), Refusal.of(refused)
+            return int(refused["index"]), InsertFailure.of(refused)
         return len(documents), None
 
-    async def _lost(self, commit: NewCommit) -> Outcome:
+    async def _lost(self, commit: NewCommit) -> RestoreOutcome:
         """The outcome of a commit that a guard refused: somebody else writes to the log meanwhile."""
         stored = await self._collections.commit_of(commit.tenant, commit.command_id)
         if stored is not None:
@@ -236,7 +236,7 @@ def _standing(entries: Sequence[_Entry]) -> list[_Entry]:
     return standing
 
 
-def _outcome_of(commit: NewCommit, stored: Document) -> Outcome:
+def _outcome_of(commit: NewCommit, stored: Document) -> RestoreOutcome:
     """Whether what is stored under the command's id is this commit."""
     events = [(event["id"], event["version"]) for event in stored.get("events", ())]
     own = [(new.id, version) for version, new in enumerate(commit.events, commit.expected + 1)]

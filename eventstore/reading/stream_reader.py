@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from domain.kernel import RecordedEvent
-from eventstore.commits import last_version
-from eventstore.decoder import Decoder
-from eventstore.lru import Lru
+from eventstore.commit_documents import last_version
+from eventstore.decoder import CommitDecoder
+from eventstore.lru import LruCache
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
-from eventstore.mongo.indexes import VERSION_GUARD
+from eventstore.mongo.log_collections import VERSION_GUARD
 
 PAGE = 1_000
 """Versions a query reads at once, so that neither side sorts or holds more."""
@@ -28,13 +28,13 @@ class Tip(NamedTuple):
 START = Tip(0, 0)
 
 
-class Streams:
+class StreamReader:
     """The log by stream."""
 
-    def __init__(self, log: Collection, decoder: Decoder) -> None:
+    def __init__(self, log: Collection, decoder: CommitDecoder) -> None:
         self._log = log
         self._decoder = decoder
-        self._known: Lru[tuple[str, str], Tip] = Lru(KNOWN_STREAMS)
+        self._known: LruCache[tuple[str, str], Tip] = LruCache(KNOWN_STREAMS)
 
     async def read(
         self, tenant: str, stream: str, after_version: int, limit: int | None

@@ -76,7 +76,7 @@ _TOMBSTONE = {"_id", "tombstone", "at"}
 _RECORDED = _TOMBSTONE | _Record.__annotations__.keys()
 
 
-def misshapen(document: Document) -> str | None:
+def commit_defect(document: Document) -> str | None:
     """What is wrong with the shape of a stored commit or tombstone; None where nothing is."""
     if "tombstone" in document:
         if "unchanged" in document and document.keys() == _RECORDED:

@@ -20,9 +20,9 @@ from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import PyMongoError
 
 from domain.dispatch.ports import Clock
-from eventstore.appending.holding import Hold, Patience
+from eventstore.appending.counter_takeover import Hold, Patience
 from eventstore.mongo.driver import Document
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 
 SOLE_AFTER = 1.0
 """Seconds in which nobody else took a position, after which this process may hold the counter."""
@@ -42,14 +42,14 @@ DAWN = datetime.min.replace(tzinfo=UTC)
 """Before every record time."""
 
 
-class Grant(NamedTuple):
+class PositionGrant(NamedTuple):
     """Positions from `first` on, one for each of the times, which do not go back."""
 
     first: int
     times: list[datetime]
 
 
-class Positions:
+class PositionAllocator:
     """The positions of one process's groups, each handed out once, with their record times.
 
     A reservation costs a round trip before the insert. A process that has been the only writer for a while,
@@ -61,7 +61,7 @@ class Positions:
     that nothing of it can land behind later times. See `Hold`.
     """
 
-    def __init__(self, collections: Collections, clock: Clock, window: int) -> None:
+    def __init__(self, collections: LogCollections, clock: Clock, window: int) -> None:
         self._collections = collections
         self._durable = collections.counters.with_options(write_concern=WriteConcern(w="majority", j=True))
         self._clock = clock
@@ -82,7 +82,7 @@ class Positions:
         self._leaving = asyncio.Event()
         self._patience = Patience(Hold(collections, clock, self._durable))
 
-    async def take(self, wishes: Sequence[datetime], behind: int) -> Grant:
+    async def take(self, wishes: Sequence[datetime], behind: int) -> PositionGrant:
         """Return a position for each wish, all of them behind `behind`, at the wished times or later.
 
         Raises what the driver raises.
@@ -117,15 +117,15 @@ class Positions:
         if self._keeping:
             await asyncio.wait(self._keeping)
 
-    def _granted(self, first: int, wishes: Sequence[datetime]) -> Grant:
+    def _granted(self, first: int, wishes: Sequence[datetime]) -> PositionGrant:
         times = []
         for wish in wishes:
             self._latest = max(self._latest, wish)
             times.append(self._latest)
         self._last = max(self._last, first + len(wishes) - 1)
-        return Grant(first, times)
+        return PositionGrant(first, times)
 
-    async def _reserve(self, wishes: Sequence[datetime], behind: int) -> Grant:
+    async def _reserve(self, wishes: Sequence[datetime], behind: int) -> PositionGrant:
         while True:
             at_least, hold = max(self._last, behind), self._is_alone()
             counters = self._durable if hold else self._collections.counters
@@ -140,7 +140,9 @@ class Positions:
             await self._patience.wait(held)
         return self._reserved(before or {}, at_least, wishes, hold=hold)
 
-    def _reserved(self, before: Document, at_least: int, wishes: Sequence[datetime], *, hold: bool) -> Grant:
+    def _reserved(
+        self, before: Document, at_least: int, wishes: Sequence[datetime], *, hold: bool
+    ) -> PositionGrant:
         head = before.get("head") or 0
         first = max(head, at_least) + 1
         if first > self._last + 1:

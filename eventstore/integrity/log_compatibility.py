@@ -19,9 +19,9 @@ import orjson
 
 from domain.kernel import Catalog, Event
 from domain.kernel.schemas import Schema, event_schema, narrowings
-from eventstore.integrity.schemas import EventSchemas, Shape, kept_schemas
+from eventstore.integrity.event_schemas import EventSchemas, SchemaKey, kept_schemas
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 
 PREFIX = "schema/"
 
@@ -34,23 +34,23 @@ NAMED = 5
 BY_TYPE = "by_type"
 
 
-async def schemas_of_log(database: Database) -> dict[Shape, Sequence[Schema]]:
+async def schemas_of_log(database: Database) -> dict[SchemaKey, Sequence[Schema]]:
     """The schemas that the log keeps, by type and revision, later ones last. Raises Unavailable."""
     with unavailable_if_down():
-        meta = Collections.of(database).meta
+        meta = LogCollections.of(database).meta
         stored = await meta.find({"_id": {"$gte": PREFIX, "$lt": f"{PREFIX[:-1]}0"}}).to_list(None)
-    found: dict[Shape, Sequence[Schema]] = {}
+    found: dict[SchemaKey, Sequence[Schema]] = {}
     for document in stored:
         name, _, revision = document["_id"].removeprefix(PREFIX).rpartition(".")
-        found[Shape(name, int(revision))] = [orjson.loads(text) for text in document["schemas"]]
+        found[SchemaKey(name, int(revision))] = [orjson.loads(text) for text in document["schemas"]]
     return found
 
 
-class ReadCheck:
+class LogCompatibility:
     """Compares the events of a catalog with the log of a database. Methods raise Unavailable."""
 
     def __init__(self, database: Database, catalog: Catalog) -> None:
-        collections = Collections.of(database)
+        collections = LogCollections.of(database)
         self._database = database
         self._log = collections.log
         self._meta = collections.meta
@@ -72,7 +72,7 @@ class ReadCheck:
         """Keep the schemas of the events as they are declared, before any of them is stored."""
         kept = await schemas_of_log(self._database)
         for event in self._catalog.events.values():
-            shape, schema = Shape(event.type, event.revision), event_schema(event)
+            shape, schema = SchemaKey(event.type, event.revision), event_schema(event)
             if schema not in kept.get(shape, ()):
                 text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS).decode()
                 with unavailable_if_down():
@@ -109,7 +109,7 @@ class ReadCheck:
             return await self._log.find_one({"tenant": {"$gte": ""}, "$or": between}, hint=BY_TYPE)
 
     async def _of_shape(
-        self, event: type[Event], shape: Shape, schemas: Sequence[Schema]
+        self, event: type[Event], shape: SchemaKey, schemas: Sequence[Schema]
     ) -> AsyncIterator[str]:
         """What keeps the event from reading the events that may be stored in this shape."""
         if shape.revision > event.revision:
@@ -128,7 +128,7 @@ class ReadCheck:
                     "new field a default"
                 )
 
-    async def _may_hold(self, shape: Shape, schemas: EventSchemas | None) -> bool:
+    async def _may_hold(self, shape: SchemaKey, schemas: EventSchemas | None) -> bool:
         """Whether the log holds an event of this shape, with `schemas` one that does not fit its schema.
 
         True also where not all could be looked at: they are too many, or archived.
@@ -152,7 +152,7 @@ def _lost(event: type[Event], schemas: Iterable[Schema]) -> Iterator[str]:
         yield from narrowings(schema, now)
 
 
-def _violates(event: Mapping[str, Any], shape: Shape, schemas: EventSchemas) -> bool:
+def _violates(event: Mapping[str, Any], shape: SchemaKey, schemas: EventSchemas) -> bool:
     if (event["type"], event["schema"]) != shape:
         return False
     sealed = [name for part in event.get("sealed", ()) for name in part["fields"]]

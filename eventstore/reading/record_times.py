@@ -13,7 +13,7 @@ from typing import Any
 
 from domain.dispatch.ports import Clock
 from eventstore.mongo.driver import Document, aggregate, unavailable_if_down
-from eventstore.mongo.indexes import BY_MOMENT, CLOCK_SKEW, Collections
+from eventstore.mongo.log_collections import BY_MOMENT, CLOCK_SKEW, LogCollections
 
 PAGE = 50_000
 """Positions whose times are compared by one request to MongoDB."""
@@ -42,7 +42,7 @@ class RecordTimes:
     Every method raises Unavailable where MongoDB does not answer in time.
     """
 
-    def __init__(self, collections: Collections, clock: Clock) -> None:
+    def __init__(self, collections: LogCollections, clock: Clock) -> None:
         self._collections = collections
         self._clock = clock
         self._position = self._kept = 0
@@ -80,7 +80,7 @@ class RecordTimes:
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
             # One with a later time may be at an earlier position, but not with a later one than this.
-            bound = min(moved(nearest["at"], self.skew), later.get("$lte", LATEST))
+            bound = min(add_clamped(nearest["at"], self.skew), later.get("$lte", LATEST))
             wanted = {"tenant": tenant, "at": {**later, "$lte": bound}, "_id": {"$lt": nearest["_id"]}}
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", 1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
@@ -99,7 +99,7 @@ class RecordTimes:
             )
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
-            times = {**times, "$gte": moved(nearest["at"], -self.skew)}
+            times = {**times, "$gte": add_clamped(nearest["at"], -self.skew)}
             wanted = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": end}}
             found = await log.find_one(wanted, {"_id": 1}, sort=[("_id", -1)], hint=BY_MOMENT)
         return int((found or nearest)["_id"])
@@ -118,7 +118,7 @@ class RecordTimes:
         Reads about as many commits as `upto` has binary digits, and those that the skew leaves in doubt.
         """
         log, low, high = self._collections.log, 0, upto + 1
-        clear = moved(moment, -self.skew)
+        clear = add_clamped(moment, -self.skew)
         with unavailable_if_down():
             while high - low > 1:
                 middle = (low + high) // 2
@@ -185,7 +185,7 @@ class RecordTimes:
         self._kept = position
 
 
-def moved(moment: datetime, by: timedelta) -> datetime:
+def add_clamped(moment: datetime, by: timedelta) -> datetime:
     """A moment so much later or earlier, or the first or last that there is."""
     try:
         return moment + by

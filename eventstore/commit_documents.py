@@ -15,7 +15,7 @@ from domain.kernel.errors import ValidationFailed
 from domain.kernel.event import NewEvent
 from domain.kernel.personal import personal_fields
 from eventstore.mongo.driver import Document
-from eventstore.personal.sealing import NOTHING_SEALED, Sealed
+from eventstore.personal.sealing import NO_SEALED_PARTS, SealedParts
 
 MAX_COMMIT_BYTES = 15_000_000
 """Encoded size of one commit at most; MongoDB's own limit for a document is 16 MiB."""
@@ -31,10 +31,10 @@ _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=
 _TIME_ENDS = 4 + len(TIME_ELEMENT) + _LONG.size
 
 
-def encode(commit: NewCommit, sealed: Sealed = NOTHING_SEALED) -> bytes:
-    """The document of a commit as BSON, without its position, which `placed` adds.
+def encode_commit(commit: NewCommit, sealed: SealedParts = NO_SEALED_PARTS) -> bytes:
+    """The document of a commit as BSON, without its position, which `with_position` adds.
 
-    Its record time comes first, so that `placed` can put another one in its place.
+    Its record time comes first, so that `with_position` can put another one in its place.
 
     `sealed` is what is stored of the events that hold personal data, and of the digest with them. The record
     of a command without events has the form of a tombstone, which older versions of nerve pass over.
@@ -54,7 +54,7 @@ def encode(commit: NewCommit, sealed: Sealed = NOTHING_SEALED) -> bytes:
     return encoded
 
 
-def placed(encoded: bytes, position: int, at: datetime | None = None) -> RawBSONDocument:
+def with_position(encoded: bytes, position: int, at: datetime | None = None) -> RawBSONDocument:
     """The encoded document with its position as the first element, by the rules of bsonspec.org.
 
     With `at` that is its record time, else the one it was encoded with.
@@ -67,7 +67,7 @@ def placed(encoded: bytes, position: int, at: datetime | None = None) -> RawBSON
     return RawBSONDocument(place + moment + encoded[_TIME_ENDS:])
 
 
-def _to_document(commit: NewCommit, sealed: Sealed) -> Document:
+def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
     document: Document = {
         "at": commit.at,
         "tenant": commit.tenant,
@@ -111,7 +111,7 @@ def _command(commit: NewCommit, digest: bytes | Document | None) -> Document:
     return command if digest is None else {**command, "digest": digest}
 
 
-def _stored(new: NewEvent, version: int, sealed: Sealed) -> Document:
+def _stored(new: NewEvent, version: int, sealed: SealedParts) -> Document:
     event = {"id": new.id, "type": new.event.type, "schema": new.event.revision, "version": version}
     if (own := sealed.events.get(new.id)) is not None:
         return {**event, "data": own.data, "sealed": own.sealed}
@@ -172,7 +172,7 @@ def _opened(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalo
     return RecordedEvent(*place_and_shape, data, payload, unreadable, event["subjects"], event["erased"])
 
 
-def is_stored_as(commit: NewCommit, stored: Document) -> bool:
+def is_same_commit(commit: NewCommit, stored: Document) -> bool:
     """Whether a stored document is this very commit, not another run of its command."""
     if not commit.events:
         return "unchanged" in stored and bool(stored["unchanged"]["run"] == commit.run)
@@ -188,7 +188,7 @@ def new_receipt(commit: NewCommit, position: int) -> Receipt:
 
 def first_receipt(commit: NewCommit, stored: Document) -> Receipt:
     """The receipt of the first run of a command, which may be this very commit."""
-    return to_receipt(stored, replayed=not is_stored_as(commit, stored))
+    return to_receipt(stored, replayed=not is_same_commit(commit, stored))
 
 
 def to_receipt(stored: Document, *, replayed: bool) -> Receipt:

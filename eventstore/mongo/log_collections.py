@@ -67,7 +67,7 @@ HEAD_LAG = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Collections:
+class LogCollections:
     """Where the log lives. `counters` hands out positions and need not wait for a majority.
 
     A majority write that comes after covers it, and where a failover takes it back the log itself shows it.
@@ -80,7 +80,7 @@ class Collections:
     blocks: Collection
 
     @classmethod
-    def of(cls, database: Database) -> Collections:
+    def of(cls, database: Database) -> LogCollections:
         counters = database["counters"].with_options(write_concern=WriteConcern(w=1))
         return cls(database["log"], counters, database["meta"], database["segments"], database["blocks"])
 

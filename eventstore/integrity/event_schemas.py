@@ -25,7 +25,7 @@ FOLDER = "schemas"
 FILE = re.compile(r"(?P<type>.+)\.(?P<revision>[1-9]\d*)\.json")
 
 
-class Shape(NamedTuple):
+class SchemaKey(NamedTuple):
     """One revision of an event type."""
 
     type: str
@@ -35,7 +35,7 @@ class Shape(NamedTuple):
         return f"{self.type} of revision {self.revision}"
 
 
-SchemasOfLog = Mapping[Shape, Sequence[Schema]]
+SchemasOfLog = Mapping[SchemaKey, Sequence[Schema]]
 """The schemas that a log keeps for each revision of an event type, later ones last; see `readable`."""
 
 NO_SCHEMAS: SchemasOfLog = MappingProxyType({})
@@ -46,13 +46,13 @@ def folder(context: Context) -> Path:
     return Path(inspect.getfile(context.aggregate)).parent / FOLDER
 
 
-def kept_schemas(catalog: Catalog) -> dict[Shape, Schema]:
+def kept_schemas(catalog: Catalog) -> dict[SchemaKey, Schema]:
     """The schemas that are kept with the contexts. Raises ConfigurationError for a file that holds none."""
     folders = dict.fromkeys(map(folder, catalog.contexts))
     return dict(_read(path) for folder in folders for path in sorted(folder.glob("*.json")))
 
 
-def _read(path: Path) -> tuple[Shape, Schema]:
+def _read(path: Path) -> tuple[SchemaKey, Schema]:
     named = FILE.fullmatch(path.name)
     try:
         schema = orjson.loads(path.read_bytes())
@@ -61,10 +61,10 @@ def _read(path: Path) -> tuple[Shape, Schema]:
         named = None
     if named is None:
         raise ConfigurationError(f"{path} is no schema of an event; `nerve schema events` writes them")
-    return Shape(named["type"], int(named["revision"])), schema
+    return SchemaKey(named["type"], int(named["revision"])), schema
 
 
-def known_schemas(catalog: Catalog, of_log: SchemasOfLog) -> dict[Shape, Sequence[Schema]]:
+def known_schemas(catalog: Catalog, of_log: SchemasOfLog) -> dict[SchemaKey, Sequence[Schema]]:
     """The schemas by which events may be stored: of a file where there is one, else those of the log.
 
     Raises ConfigurationError for a file that holds no schema.
@@ -85,22 +85,22 @@ def write_schemas(catalog: Catalog) -> list[Path]:
         for event in context.events:
             path = folder(context) / f"{event.type}.{event.revision}.json"
             schema = event_schema(event)
-            if kept.get(Shape(event.type, event.revision)) != schema:
+            if kept.get(SchemaKey(event.type, event.revision)) != schema:
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
                 written.append(path)
     return written
 
 
-def problems(catalog: Catalog) -> list[str]:
+def schema_problems(catalog: Catalog) -> list[str]:
     """What keeps the events from reading all that may be stored, and where the files do not say what is."""
     kept = kept_schemas(catalog)
     declared = [text for event in catalog.events.values() for text in _of_event(event, kept)]
     return declared + list(_orphans(catalog.events, kept))
 
 
-def _of_event(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]:
-    newest = Shape(event.type, event.revision)
+def _of_event(event: type[Event], kept: Mapping[SchemaKey, Schema]) -> Iterator[str]:
+    newest = SchemaKey(event.type, event.revision)
     narrower = list(_narrower(event, kept))
     yield from narrower
     if newest not in kept:
@@ -111,10 +111,10 @@ def _of_event(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]
         yield from _gaps(event, kept)
 
 
-def _gaps(event: type[Event], kept: Collection[Shape]) -> Iterator[str]:
+def _gaps(event: type[Event], kept: Collection[SchemaKey]) -> Iterator[str]:
     """Earlier revisions without a file, where files of the type are kept."""
     for revision in range(1, event.revision):
-        old = Shape(event.type, revision)
+        old = SchemaKey(event.type, revision)
         if old not in kept:
             yield (
                 f"there is no file with the schema of {old}, which stored events may have; restore it, or "
@@ -122,8 +122,8 @@ def _gaps(event: type[Event], kept: Collection[Shape]) -> Iterator[str]:
             )
 
 
-def _narrower(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]:
-    shape = Shape(event.type, event.revision)
+def _narrower(event: type[Event], kept: Mapping[SchemaKey, Schema]) -> Iterator[str]:
+    shape = SchemaKey(event.type, event.revision)
     before = kept.get(shape)
     if before is not None and (lost := narrowings(before, event_schema(event))):
         following = shape.revision + 1
@@ -134,7 +134,7 @@ def _narrower(event: type[Event], kept: Mapping[Shape, Schema]) -> Iterator[str]
         )
 
 
-def _orphans(events: Mapping[str, type[Event]], kept: Iterable[Shape]) -> Iterator[str]:
+def _orphans(events: Mapping[str, type[Event]], kept: Iterable[SchemaKey]) -> Iterator[str]:
     for shape in kept:
         if shape.type not in events:
             yield f"there is a schema of {shape}, but no such event; what is stored of it cannot be read"
@@ -152,7 +152,7 @@ class EventSchemas:
 
     def __init__(self, catalog: Catalog, of_log: SchemasOfLog = NO_SCHEMAS) -> None:
         newest = {
-            Shape(event.type, event.revision): [event_schema(event)] for event in catalog.events.values()
+            SchemaKey(event.type, event.revision): [event_schema(event)] for event in catalog.events.values()
         }
         schemas = known_schemas(catalog, of_log) | newest
         self._validators: dict[tuple[str, int], list[Draft202012Validator]] = {
@@ -169,7 +169,7 @@ class EventSchemas:
         """
         validators = self._validators.get((type, revision))
         if not validators:
-            return f"there is no schema of {Shape(type, revision)}"
+            return f"there is no schema of {SchemaKey(type, revision)}"
         stored: Any = {**dict.fromkeys(absent), **data} if absent else data
         # What JSON has no type for is not valid either, or is told by a ValueError: both are rare.
         with suppress(ValueError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from eventstore.integrity.block_sealer import last_block
-from eventstore.integrity.blocks import GENESIS, Block, Digest, block_of, first_of, last_of, to_block
+from eventstore.integrity.blocks import GENESIS, Block, BlockDigest, block_of, first_of, last_of, to_block
 from eventstore.mongo.driver import Collection
 
 CHANGED = "of positions {} to {} something was changed, removed or added: their digest is another one"
 
 
-class BlockChain:
+class BlockVerifier:
     """The chain from the block that position `start` begins, to the log's `head`.
 
     `broken` is told the number of a block, and what is wrong with it. `checked` counts sealed blocks;
@@ -24,7 +24,7 @@ class BlockChain:
         self._broken = broken
         self._number = block_of(start) - 1
         self._block: Block | None = None
-        self._digest: Digest | None = None
+        self._digest: BlockDigest | None = None
         self.checked = 0
         self.unsealed: int | None = None
 
@@ -70,7 +70,7 @@ class BlockChain:
             self._broken(
                 self._number, "it does not continue the block before it: one of the two was replaced"
             )
-        self._digest = Digest(self._block.previous)
+        self._digest = BlockDigest(self._block.previous)
 
     async def _stored(self, number: int) -> Block | None:
         stored = await self._blocks.find_one({"_id": number})

@@ -12,9 +12,9 @@ from bson.raw_bson import RawBSONDocument
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
-from eventstore.commits import encode, is_stored_as, placed
+from eventstore.commit_documents import encode_commit, is_same_commit, with_position
 from eventstore.mongo.driver import Document
-from eventstore.personal.sealing import NOTHING_UNSEALED, Sealed, Unsealed
+from eventstore.personal.sealing import NO_UNSEALED_PARTS, SealedParts, UnsealedParts
 
 
 class ChainBroken(ConcurrencyConflict):
@@ -22,7 +22,7 @@ class ChainBroken(ConcurrencyConflict):
 
 
 @dataclass(eq=False, slots=True)
-class Chain:
+class CommitChain:
     """Commits of one stream of which each builds on the one before: none lands without those before it.
 
     Most have but one. `version` is where the last one leads. The next must land behind position `after`,
@@ -34,9 +34,9 @@ class Chain:
     version: int
     after: int = 0
     broken: bool = False
-    taken: list[Pending] = field(default_factory=list)
+    taken: list[PendingAppend] = field(default_factory=list)
     """Those in the group that is under way: all others wait for its end."""
-    waiting: deque[Pending] = field(default_factory=deque)
+    waiting: deque[PendingAppend] = field(default_factory=deque)
 
     @property
     def last(self) -> str | None:
@@ -44,7 +44,7 @@ class Chain:
         behind = self.waiting or self.taken
         return behind[-1].commit.command_id if behind else None
 
-    def break_behind(self, lost: Pending, reason: Exception) -> None:
+    def break_behind(self, lost: PendingAppend, reason: Exception) -> None:
         """`lost` did not land, so nothing that builds on it may.
 
         A commit that was sent with one whose outcome nobody knows may have landed with it: it shares
@@ -61,7 +61,7 @@ class Chain:
 
 
 @dataclass(eq=False, slots=True)
-class Pending:
+class PendingAppend:
     """A queued commit, its document encoded without a position, and its outcome to come.
 
     `time` is its record time, once it has a position. `deadline` is on the event loop's clock. A caller that
@@ -69,27 +69,27 @@ class Pending:
     sealed before it can be sent. `sent`: it was in an insert, and only the log shows whether it landed.
     """
 
-    chain: Chain
+    chain: CommitChain
     commit: NewCommit
     encoded: bytes
     deadline: float
     outcome: asyncio.Future[Receipt]
-    unsealed: Unsealed
+    unsealed: UnsealedParts
     time: datetime | None = None
     sent: bool = False
     settled: bool = False
 
-    def seal(self, sealed: Sealed) -> None:
+    def seal(self, sealed: SealedParts) -> None:
         """Put what is sealed in its place, once: whatever may have landed is sent again as it was."""
-        self.encoded, self.unsealed = encode(self.commit, sealed), NOTHING_UNSEALED
+        self.encoded, self.unsealed = encode_commit(self.commit, sealed), NO_UNSEALED_PARTS
 
     def at(self, position: int) -> RawBSONDocument:
         if self.unsealed:
             raise AssertionError("personal data would be sent unsealed")
-        return placed(self.encoded, position, self.time)
+        return with_position(self.encoded, position, self.time)
 
     def owns(self, stored: Document) -> bool:
-        return is_stored_as(self.commit, stored)
+        return is_same_commit(self.commit, stored)
 
     def land(self, receipt: Receipt) -> None:
         """The command is stored, by this commit or by an earlier run, on which the chain cannot build."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.dispatch.ports import Clock
 from domain.kernel import Commit
-from eventstore.decoder import Decoder
+from eventstore.decoder import CommitDecoder
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.reading.fence import Fence
 
@@ -12,7 +12,7 @@ from eventstore.reading.fence import Fence
 class LogReader:
     """One reader of the log. Every reader of a log sees the same commits at the same positions."""
 
-    def __init__(self, log: Collection, decoder: Decoder, clock: Clock, fence_after: float) -> None:
+    def __init__(self, log: Collection, decoder: CommitDecoder, clock: Clock, fence_after: float) -> None:
         self._log = log
         self._decoder = decoder
         self._fence = Fence(log, clock, fence_after)

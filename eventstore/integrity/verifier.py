@@ -17,14 +17,14 @@ from bson.errors import BSONError
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import SegmentUnreadable
 from eventstore.archiving.archive import Archive
-from eventstore.integrity.block_chain import BlockChain
+from eventstore.integrity.block_verifier import BlockVerifier
 from eventstore.integrity.blocks import first_of
-from eventstore.integrity.report import Check, Finding, Report
-from eventstore.integrity.shape import misshapen, with_empty_data, without_data
+from eventstore.integrity.commit_schema import commit_defect, with_empty_data, without_data
+from eventstore.integrity.report import Check, Finding, VerificationReport
 from eventstore.integrity.stream_versions import StreamVersions
 from eventstore.integrity.time_order import TimeOrder
 from eventstore.mongo.driver import CODEC, Document, unavailable_if_down
-from eventstore.mongo.indexes import HEAD_LAG, INDEXES, Collections, Index
+from eventstore.mongo.log_collections import HEAD_LAG, INDEXES, Index, LogCollections
 from eventstore.raw_documents import position_of, segment_of, stored_pages
 
 OPEN = 10_000
@@ -42,7 +42,7 @@ class Verifier:
 
     def __init__(
         self,
-        collections: Collections,
+        collections: LogCollections,
         archive: Archive,
         *,
         violation: Violation,
@@ -56,20 +56,22 @@ class Verifier:
         self._clock = clock
         self._tell = tell
         self._progress = progress
-        self._report = Report(1, 0)
+        self._report = VerificationReport(1, 0)
         self._versions = StreamVersions()
         self._times = TimeOrder(clock, 0)
         self._unreadable: set[int] = set()
 
-    async def run(self, start: int, consumers: Mapping[str, int], expected: Mapping[int, bytes]) -> Report:
+    async def run(
+        self, start: int, consumers: Mapping[str, int], expected: Mapping[int, bytes]
+    ) -> VerificationReport:
         """Verify the log from position `start`, which begins a block, to its head as of now.
 
         `consumers` are positions up to which the log is known to have been, by who knows; `expected` are
         digests of blocks that were kept elsewhere. Raises Unavailable.
         """
         head = await self._settled_head()
-        self._report = report = Report(start, head)
-        chain = BlockChain(self._collections.blocks, start, head, self._broken)
+        self._report = report = VerificationReport(start, head)
+        chain = BlockVerifier(self._collections.blocks, start, head, self._broken)
         with unavailable_if_down():
             self._times = TimeOrder(self._clock, await self._ordered_after(head))
             await self._check_ids()
@@ -149,7 +151,7 @@ class Verifier:
                 "were killed, or its last commits were deleted"
             )
 
-    async def _walk(self, start: int, head: int, chain: BlockChain) -> None:
+    async def _walk(self, start: int, head: int, chain: BlockVerifier) -> None:
         following = start
         async with aclosing(stored_pages(self._collections.log, start, head)) as pages:
             async for page in pages:
@@ -204,7 +206,7 @@ class Verifier:
         self._report.looked[Check.COMMITS] += 1
         try:
             document = bson.decode(raw, CODEC)
-            wrong = misshapen(document)
+            wrong = commit_defect(document)
         except BSONError as error:
             wrong = f"it cannot be decoded ({type(error).__name__})"
         if wrong is not None:
@@ -218,7 +220,7 @@ class Verifier:
     def _check_stub(self, position: int, raw: bytes) -> None:
         """All that can be told of a commit whose segment cannot be read."""
         stub = bson.decode(raw, CODEC)
-        wrong = misshapen(with_empty_data(stub))
+        wrong = commit_defect(with_empty_data(stub))
         if wrong is not None:
             self._wrong(Check.COMMITS, f"position {position}", wrong)
         else:

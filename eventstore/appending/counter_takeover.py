@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.dispatch.ports import Clock
 from eventstore.mongo.driver import Collection
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from eventstore.reading.fence import close_positions
 
 LEASE = 1.0
@@ -21,7 +21,7 @@ PAUSE = 0.01
 class Hold:
     """Ends the hold of a process that gives no sign of life."""
 
-    def __init__(self, collections: Collections, clock: Clock, durable: Collection) -> None:
+    def __init__(self, collections: LogCollections, clock: Clock, durable: Collection) -> None:
         self._collections = collections
         self._clock = clock
         self._durable = durable

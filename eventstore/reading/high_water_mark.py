@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.dispatch.ports import Clock
 from eventstore.mongo.driver import unavailable_if_down
-from eventstore.mongo.indexes import Collections
+from eventstore.mongo.log_collections import LogCollections
 from eventstore.reading.fence import Fence
 
 PAGE = 10_000
@@ -13,10 +13,10 @@ KEEP_EVERY = 10_000
 """Positions between two notes of the watermark in the database, which spare a new process the way there."""
 
 
-class Watermark:
+class HighWaterMark:
     """What this process knows to be settled."""
 
-    def __init__(self, collections: Collections, clock: Clock, fence_after: float) -> None:
+    def __init__(self, collections: LogCollections, clock: Clock, fence_after: float) -> None:
         self._collections = collections
         self._fence = Fence(collections.log, clock, fence_after)
         self._position = 0
