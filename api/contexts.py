@@ -26,7 +26,7 @@ def load_contexts(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
     views = [_load_view(name) for name in settings.contexts]
     for view in views:
         check_row_id(view)
-    served = (context for view in views for context in (view.context, *view.also))
+    served = (context for view in views for context in (view.context, *view.also_reads))
     return Catalog(dict.fromkeys([*served, deadletters.context])), views
 
 

@@ -83,4 +83,12 @@ def _apply(id: str, row: ItemRow | None, event: RecordedEvent) -> ItemRow | None
     return ItemRow(id=id, name=event.payload.name, names=1 + (row["names"] if row else 0))
 
 
-view = View("items", "item", context, ItemRow, by_stream, _apply, filters=("name",))
+view = View(
+    name="items",
+    singular="item",
+    context=context,
+    row=ItemRow,
+    key=by_stream,
+    apply=_apply,
+    filters=("name",),
+)

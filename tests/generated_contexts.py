@@ -124,7 +124,9 @@ class GeneratedContext:
         def apply(key: str, _row: Any, event: RecordedEvent) -> Any:
             return {"id": key, **{name: getattr(event.payload, name) for name in names}}
 
-        view = View(f"{self.name}s", self.name, context, row, by_stream, apply)
+        view = View(
+            name=f"{self.name}s", singular=self.name, context=context, row=row, key=by_stream, apply=apply
+        )
         kinds = {name: field_kind(view.record.fields[name].type) for name in names}
         filters = tuple(name for name, kind in kinds.items() if kind is not None)
         orders = tuple(name for name, kind in kinds.items() if kind is not None and kind.is_ordered)

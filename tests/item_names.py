@@ -28,4 +28,4 @@ def _apply(id: str, row: ItemNameRow | None, event: RecordedEvent) -> ItemNameRo
     return ItemNameRow(id=id, given=1 + (row["given"] if row else 0))
 
 
-view = View("item_names", "item_name", context, ItemNameRow, _key, _apply)
+view = View(name="item_names", singular="item_name", context=context, row=ItemNameRow, key=_key, apply=_apply)

@@ -32,4 +32,4 @@ def _apply(id: str, row: MentionRow | None, event: RecordedEvent) -> MentionRow 
     return {**row, "texts": [*row["texts"], payload.text], "likes": row["likes"] + payload.likes}
 
 
-view = View(name="mentions", single="mention", context=context, row=MentionRow, key=_key, apply=_apply)
+view = View(name="mentions", singular="mention", context=context, row=MentionRow, key=_key, apply=_apply)

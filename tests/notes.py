@@ -132,7 +132,7 @@ def _apply(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None
 
 view = View(
     name="notes",
-    single="note",
+    singular="note",
     context=context,
     row=NoteRow,
     key=_key,

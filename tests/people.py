@@ -125,7 +125,7 @@ def _apply(id: str, row: PersonRow | None, event: RecordedEvent) -> PersonRow | 
 
 view = View(
     name="people",
-    single="person",
+    singular="person",
     context=context,
     row=PersonRow,
     key=by_stream,

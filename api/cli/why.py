@@ -48,7 +48,7 @@ async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Re
         view, tenant = _view(nerve, row, name), Scope().tenant
         if field not in view.row.__annotations__:
             raise NotFound(
-                f"a {view.single} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"
+                f"a {view.singular} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"
             )
         position = await (
             nerve.log.high_water_mark() if point is None else nerve.log.position_at(tenant, point)
@@ -64,7 +64,7 @@ def _view(nerve: Nerve, row: str, name: str | None) -> View[Any]:
     category = row.partition("-")[0]
     if name is None:
         name = next(
-            (view.name for view in nerve.views if view.single == view.context.category == category), ""
+            (view.name for view in nerve.views if view.singular == view.context.category == category), ""
         )
     if name not in views:
         raise NotFound(f"say with --view which view {row!r} is a row of; there are {', '.join(views)}")

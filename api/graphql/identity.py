@@ -72,7 +72,7 @@ class RowIdLookUp(ItemLookUp):
 
 def is_entity(view: View[Any]) -> bool:
     """Whether the rows of the view are the entities of its context, with the ids of their streams."""
-    return view.single == view.context.category
+    return view.singular == view.context.category
 
 
 def id_look_up(view: View[Any], key: str = "id") -> ItemLookUp:

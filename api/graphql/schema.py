@@ -46,7 +46,7 @@ class SchemaBuilder:
         self._types = TypeMap()
         self._catalog = catalog
         self._views = views
-        self._entities = {view.single: view for view in views if is_entity(view)}
+        self._entities = {view.singular: view for view in views if is_entity(view)}
         self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
         self._interface = declare(
             "Node",

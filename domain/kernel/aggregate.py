@@ -28,11 +28,11 @@ class Facts:
     """
 
     now: datetime
-    others: Mapping[str, Aggregate[Any, Any]] = field(default_factory=dict)
+    references: Mapping[str, Aggregate[Any, Any]] = field(default_factory=dict)
 
-    def other(self, kind: type[A], id: str) -> A:
+    def reference(self, kind: type[A], id: str) -> A:
         """The state of the stream `id`; raises NotFound where it does not exist."""
-        state = self.others.get(id)
+        state = self.references.get(id)
         if not isinstance(state, kind):
             raise NotFound(f"there is no {kind.category} {id!r}; create it first")
         return state

@@ -149,5 +149,5 @@ def _create(command: CreateTask, facts: Facts) -> Sequence[TaskEvent]:
 
 
 def _require_service(agent_id: str, facts: Facts) -> None:
-    if facts.other(Agent, agent_id).retired:
+    if facts.reference(Agent, agent_id).retired:
         raise InvariantViolated(f"{agent_id} is retired and gets no task; choose another agent")

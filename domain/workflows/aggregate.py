@@ -103,7 +103,7 @@ def _agent(command: CompleteStep, facts: Facts) -> str | None:
     """Who did the step: the task's agent, else the one the command names."""
     if command.task_id is None:
         return command.agent_id
-    task = facts.other(Task, command.task_id)
+    task = facts.reference(Task, command.task_id)
     if task.status != TaskStatus.COMPLETED:
         raise InvariantViolated(
             f"{command.task_id} is {task.status}; a step is completed by a task that is completed"

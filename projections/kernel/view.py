@@ -17,15 +17,15 @@ R = TypeVar("R", bound=Mapping[str, Any])
 Key = Callable[[RecordedEvent], Iterable[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View(Generic[R]):
     """One read collection.
 
-    `name` is the collection and the list query (``tasks``), `single` the query of one (``task``), both in
-    lower case with underscores; the GraphQL type is `single` in capitals (``TaskDay`` for ``task_day``).
+    `name` is the collection and the list query (``tasks``), `singular` the query of one (``task``), both in
+    lower case with underscores; the GraphQL type is `singular` in capitals (``TaskDay`` for ``task_day``).
     `row` is a TypedDict whose fields are the type's fields; each has ``id``. `key` gives the ids of the rows
     that an event touches, `apply` the row after it (None: the row is gone). Both are pure, and see the events
-    of `context` and of the contexts in `also`.
+    of `context` and of the contexts in `also_reads`.
     `filters` and `orders` name the row fields a query may filter and sort by, each with an index of its own.
     `indexes` are those over several of them, ``-`` before one that descends: first what is asked for by
     equality, then what is sorted by or asked for by a range. `search` names the fields whose words a query
@@ -36,19 +36,19 @@ class View(Generic[R]):
     """
 
     name: str
-    single: str
+    singular: str
     context: Context
     row: type[R]
     key: Key
     apply: Callable[[str, R | None, RecordedEvent], R | None]
     filters: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
-    also: tuple[Context, ...] = field(default=(), kw_only=True)
-    indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
-    search: tuple[str, ...] = field(default=(), kw_only=True)
-    links: tuple[Link, ...] = field(default=(), kw_only=True)
-    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
-    description: str = field(default="", kw_only=True)
+    also_reads: tuple[Context, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    search: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    description: str = ""
 
     def __post_init__(self) -> None:
         check_view(self)
@@ -82,11 +82,11 @@ class View(Generic[R]):
     @property
     def categories(self) -> frozenset[str]:
         """The categories whose events the fold sees."""
-        return frozenset(context.category for context in (self.context, *self.also))
+        return frozenset(context.category for context in (self.context, *self.also_reads))
 
     @property
     def type_name(self) -> str:
-        return _capitals(self.single)
+        return _capitals(self.singular)
 
     @property
     def list_type_name(self) -> str:

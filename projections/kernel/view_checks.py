@@ -39,7 +39,7 @@ def check_view(view: View[Any]) -> None:
 
 
 def _check_names(view: View[Any]) -> None:
-    for what, name in (("name", view.name), ("single", view.single)):
+    for what, name in (("name", view.name), ("singular", view.singular)):
         place = f"{what} of view {view.name!r}"
         check_name(place, name)
         if not all(name.split("_")):

@@ -42,7 +42,7 @@ class PastReader:
         self.folds = PastFolds(reader.view, log)
         self.changed = ChangedRows(reader, self.folds)
         self._most = most
-        contexts = (reader.view.context, *reader.view.also)
+        contexts = (reader.view.context, *reader.view.also_reads)
         self.is_personal = any(holds_personal_data(context.aggregate) for context in contexts)
 
     def at(self, position: int) -> PastView:

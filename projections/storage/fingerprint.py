@@ -7,13 +7,13 @@ from typing import Any
 from eventstore.fingerprint import code_fingerprint, modules_of
 from projections.kernel.view import View
 
-QUERY_SIDE = ("single", "filters", "orders", "indexes", "search", "links", "defaults", "description")
+QUERY_SIDE = ("singular", "filters", "orders", "indexes", "search", "links", "defaults", "description")
 """What a view declares of how its rows are found and shown, which leaves the rows as they are."""
 
 
 def view_fingerprint(view: View[Any]) -> str:
     """The fingerprint of the view's fold, of its row, and of the contexts whose events it sees."""
-    contexts = (view.context, *view.also)
+    contexts = (view.context, *view.also_reads)
     parts: tuple[Any, ...] = (view.key, view.apply, view.row)
     names = [getattr(part, "__qualname__", "") for part in parts]
     made = f"{view.name} of {sorted(view.categories)} by {names}"

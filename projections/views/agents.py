@@ -87,7 +87,7 @@ def _closed(row: AgentRow) -> AgentRow:
 
 view = View(
     name="agents",
-    single="agent",
+    singular="agent",
     context=context,
     row=AgentRow,
     key=_key,
@@ -95,7 +95,7 @@ view = View(
     filters=("name", "state", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
     orders=("name", "open_tasks", "completed_tasks", "failed_tasks", "registered_at"),
     indexes=(("state", "name"),),
-    also=(tasks,),
+    also_reads=(tasks,),
     links=(ToMany("tasks", "tasks", by="agent_id"), ToMany("task_days", "task_days", by="agent_id")),
     description="Someone who works on tasks, with the count of them.",
 )

@@ -80,7 +80,7 @@ def _stamped(row: DocumentRow, event: RecordedEvent) -> DocumentRow:
 
 view = View(
     name="documents",
-    single="document",
+    singular="document",
     context=context,
     row=DocumentRow,
     key=by_stream,

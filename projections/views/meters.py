@@ -68,7 +68,7 @@ def _merged(row: MeterRow, **written: Any) -> MeterRow:
 
 view = View(
     name="meters",
-    single="meter",
+    singular="meter",
     context=context,
     row=MeterRow,
     key=_key,

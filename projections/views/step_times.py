@@ -111,7 +111,7 @@ def _seconds(bucket: StepTimeBucket) -> float:
 
 view = View(
     name="step_times",
-    single="step_time",
+    singular="step_time",
     context=context,
     row=StepTimeRow,
     key=_key,

@@ -29,7 +29,7 @@ def _apply(id: str, row: SubjectRow | None, event: RecordedEvent) -> SubjectRow 
 
 view = View(
     name="subjects",
-    single="subject",
+    singular="subject",
     context=context,
     row=SubjectRow,
     key=by_stream,

@@ -80,7 +80,7 @@ def _apply(id: str, row: TaskDayRow | None, event: RecordedEvent) -> TaskDayRow 
 
 view = View(
     name="task_days",
-    single="task_day",
+    singular="task_day",
     context=context,
     row=TaskDayRow,
     key=_key,

@@ -93,7 +93,7 @@ def _over(
 
 view = View(
     name="tasks",
-    single="task",
+    singular="task",
     context=context,
     row=TaskRow,
     key=by_stream,

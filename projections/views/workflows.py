@@ -102,7 +102,7 @@ def _over(
 
 view = View(
     name="workflows",
-    single="workflow",
+    singular="workflow",
     context=context,
     row=WorkflowRow,
     key=by_stream,

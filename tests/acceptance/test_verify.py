@@ -155,7 +155,7 @@ class SlipRow(TypedDict):
 def apply(key: str, row: SlipRow | None, event: RecordedEvent) -> SlipRow | None:
     return SlipRow(id=key)
 
-view = View("slips", "slip", context, SlipRow, by_stream, apply)
+view = View(name="slips", singular="slip", context=context, row=SlipRow, key=by_stream, apply=apply)
 '''
 
 

@@ -55,12 +55,12 @@ class Row(TypedDict):
 
 
 view = View(
-    "rows",
-    "row",
-    context,
-    Row,
-    by_stream,
-    lambda _id, row, _event: row,
+    name="rows",
+    singular="row",
+    context=context,
+    row=Row,
+    key=by_stream,
+    apply=lambda _id, row, _event: row,
     filters=tuple(name for name in Row.__annotations__ if name != "id"),
 )
 ENCODERS = {name: encoder(field.type) for name, field in view.record.fields.items()}

@@ -118,8 +118,8 @@ class Tagged(TypedDict):
 
 def declare(**parts: Any) -> View[Tagged]:
     return View(
-        "tagged", "one", context, Tagged, by_stream, lambda _id, row, _event: row,
-        filters=("tags", "marks", "count"), **parts,
+        name="tagged", singular="one", context=context, row=Tagged, key=by_stream,
+        apply=lambda _id, row, _event: row, filters=("tags", "marks", "count"), **parts,
     )  # fmt: skip
 
 

@@ -67,7 +67,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "grade": st.sampled_from(Grade),
 }
 
-view = View("rows", "row", context, Row, by_stream, lambda _id, row, _event: row, orders=tuple(VALUES))
+view = View(
+    name="rows",
+    singular="row",
+    context=context,
+    row=Row,
+    key=by_stream,
+    apply=lambda _id, row, _event: row,
+    orders=tuple(VALUES),
+)
 rows = st.lists(
     st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), max_size=8
 )
@@ -116,6 +124,14 @@ def test_what_has_no_order_is_refused_when_it_is_declared(annotation: Any) -> No
         odd: Any
 
     Odd.__annotations__["odd"] = annotation
-    wrong = View("odds", "odd", context, Odd, by_stream, lambda _id, row, _event: row, orders=("odd",))
+    wrong = View(
+        name="odds",
+        singular="odd",
+        context=context,
+        row=Odd,
+        key=by_stream,
+        apply=lambda _id, row, _event: row,
+        orders=("odd",),
+    )
     with pytest.raises(DeclarationError, match=r"cannot order by 'odd': Odd\.odd is"):
         kinds(wrong)

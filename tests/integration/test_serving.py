@@ -34,12 +34,12 @@ class Measured(TypedDict):
 
 
 view = View(
-    "measured",
-    "one",
-    context,
-    Measured,
-    by_stream,
-    lambda _id, row, _event: row,
+    name="measured",
+    singular="one",
+    context=context,
+    row=Measured,
+    key=by_stream,
+    apply=lambda _id, row, _event: row,
     filters=("state", "owner", "size", "rank", "tags"),
     orders=("size", "rank", "owner"),
     indexes=(("state", "-size"), ("owner", "state", "rank"), ("size", "-rank"), ("tags", "size")),

@@ -78,4 +78,4 @@ def _apply(id: str, row: LetterRow | None, event: RecordedEvent) -> LetterRow | 
     return row
 
 
-view = View("letters", "letter", context, LetterRow, by_stream, _apply)
+view = View(name="letters", singular="letter", context=context, row=LetterRow, key=by_stream, apply=_apply)

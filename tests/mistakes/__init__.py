@@ -213,4 +213,4 @@ def _apply(id: str, row: SheetRow | None, event: RecordedEvent) -> SheetRow | No
     return SheetRow(id=id, text=payload.text) if isinstance(payload, Begun | Corrected) else row
 
 
-view = View("sheets", "sheet", context, SheetRow, by_stream, _apply)
+view = View(name="sheets", singular="sheet", context=context, row=SheetRow, key=by_stream, apply=_apply)

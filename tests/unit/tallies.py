@@ -95,7 +95,7 @@ class Tally(Aggregate[TallyCommand, Opened | Moved]):
             case Add(amount=amount) | Bid(amount=amount):
                 return [self._to(self.total + amount)]
             case Match(other=other):
-                return [self._to(self.total + facts.other(Tally, other).total)]
+                return [self._to(self.total + facts.reference(Tally, other).total)]
 
     def evolve(self, event: Opened | Moved) -> Tally:
         return replace(self, total=event.total) if isinstance(event, Moved) else self

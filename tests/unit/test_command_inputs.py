@@ -137,7 +137,14 @@ class ThingRow(TypedDict):
 
 
 context = Context("things", Thing)
-view = View("things", "thing", context, ThingRow, by_stream, lambda key, _row, _event: {"id": key})
+view = View(
+    name="things",
+    singular="thing",
+    context=context,
+    row=ThingRow,
+    key=by_stream,
+    apply=lambda key, _row, _event: {"id": key},
+)
 SCHEMA = build_schema(Catalog([context]), [view])
 
 

@@ -44,9 +44,9 @@ async def async_key(event: Any) -> tuple[str, ...]:
     return ()
 
 
-def view(name: str = "sheets", single: str = "sheet", **members: Any) -> View[Any]:
+def view(name: str = "sheets", singular: str = "sheet", **members: Any) -> View[Any]:
     given = {"row": SheetRow, "key": by_stream, "apply": fold, **members}
-    return View(name, single, SHEETS, **given)
+    return View(name=name, singular=singular, context=SHEETS, **given)
 
 
 class Clash(BaseModel):
@@ -117,10 +117,10 @@ def test_a_text_in_place_of_a_tuple_is_refused(field: str) -> None:
         ({"apply": by_stream}, r"apply of view 'sheets' must take \(id, row, event\)"),
         ({"key": fold}, r"key of view 'sheets' must take \(event\)"),
         ({"name": "Läden"}, "name of view 'Läden'.*only letters a to z"),
-        ({"single": "my-sheet"}, "single of view 'sheets'.*only letters a to z.*'my-sheet'"),
-        ({"single": "1sheet"}, "single of view 'sheets'.*begin with a letter"),
-        ({"single": ""}, "single of view 'sheets'"),
-        ({"single": "sheet_"}, "single of view 'sheets'.*between two words"),
+        ({"singular": "my-sheet"}, "singular of view 'sheets'.*only letters a to z.*'my-sheet'"),
+        ({"singular": "1sheet"}, "singular of view 'sheets'.*begin with a letter"),
+        ({"singular": ""}, "singular of view 'sheets'"),
+        ({"singular": "sheet_"}, "singular of view 'sheets'.*between two words"),
     ],
 )
 def test_a_view_that_cannot_work_is_refused(members: dict[str, Any], message: str) -> None:

@@ -104,6 +104,14 @@ def test_a_view_cannot_filter_by_what_has_no_order_or_equality() -> None:
         id: str
         parts: NotRequired[list[dict[str, str]]]
 
-    wrong = View("rows", "row", context, Row, by_stream, lambda _id, row, _event: row, filters=("parts",))
+    wrong = View(
+        name="rows",
+        singular="row",
+        context=context,
+        row=Row,
+        key=by_stream,
+        apply=lambda _id, row, _event: row,
+        filters=("parts",),
+    )
     with pytest.raises(DeclarationError, match="'parts'"):
         kinds(wrong)

@@ -71,7 +71,7 @@ def apply(id, row, event):
 
 view = View(
     name="deeds",
-    single="deed",
+    singular="deed",
     context=Context("deeds", Deed),
     row=DeedRow,
     key=by_stream,

@@ -44,7 +44,14 @@ class BillRow(TypedDict):
 def apply(id, row, event):
     return {"id": id, "total": rounded(1)}
 
-view = View("bills", "bill", Context("bills", Bill), BillRow, by_stream, apply)
+view = View(
+    name="bills",
+    singular="bill",
+    context=Context("bills", Bill),
+    row=BillRow,
+    key=by_stream,
+    apply=apply,
+)
 """
 PACKAGES = ("shop_bills", "shop_money", "shop_tax")
 

@@ -49,7 +49,7 @@ def id_of(view: View[Any], key: str, position: int | None) -> str:
 
 
 streams = st.builds(
-    lambda category, rest: (BY_NAME[category], f"{BY_NAME[category].single}-{rest}"),
+    lambda category, rest: (BY_NAME[category], f"{BY_NAME[category].singular}-{rest}"),
     st.sampled_from(["tasks", "agents", "workflows"]),
     st.from_regex(r"[A-Za-z0-9._:-]{1,9}", fullmatch=True),
 )

@@ -93,12 +93,12 @@ FILTERED = [
     *("serial", "blob", "grade", "side", "far", "tags"),
 ]
 VIEW = View(
-    "things",
-    "thing",
-    context,
-    ThingRow,
-    by_stream,
-    fold,
+    name="things",
+    singular="thing",
+    context=context,
+    row=ThingRow,
+    key=by_stream,
+    apply=fold,
     filters=tuple(FILTERED),
     orders=tuple(name for name in FILTERED if name not in ("blob", "tags")),
 )

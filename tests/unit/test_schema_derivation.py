@@ -89,12 +89,12 @@ def fold(id: str, row: LampRow | None, event: RecordedEvent) -> LampRow | None:
 
 LAMPS = Context("lamps", Lamp)
 VIEW = View(
-    "lamps",
-    "lamp",
-    LAMPS,
-    LampRow,
-    by_stream,
-    fold,
+    name="lamps",
+    singular="lamp",
+    context=LAMPS,
+    row=LampRow,
+    key=by_stream,
+    apply=fold,
     filters=("colour", "tags", "lit", "hung_at"),
     orders=("name",),
     description="A lamp.",
@@ -179,7 +179,7 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
 
 
 def test_a_view_that_is_not_the_entity_is_a_node_and_no_payload() -> None:
-    schema = derive(replace(VIEW, name="brightLamps", single="brightLamp"))
+    schema = derive(replace(VIEW, name="brightLamps", singular="brightLamp"))
     assert printed(schema, "BrightLamp").splitlines()[0] == "type BrightLamp implements Node {"
     assert printed(schema, "HangLampPayload").splitlines()[1:] == ["  receipt: Receipt!", "}"]
 
@@ -199,7 +199,13 @@ class HookRow(TypedDict):
 
 
 HOOKS = View(
-    "hooks", "hook", LAMPS, HookRow, by_stream, lambda _id, row, _event: row, filters=("lamp_id", "depth")
+    name="hooks",
+    singular="hook",
+    context=LAMPS,
+    row=HookRow,
+    key=by_stream,
+    apply=lambda _id, row, _event: row,
+    filters=("lamp_id", "depth"),
 )
 
 
@@ -262,7 +268,7 @@ def test_two_classes_that_claim_one_type_are_refused() -> None:
 
     Row.__annotations__["spot"] = TypedDict("Spot", {"size": int})  # type: ignore[operator]
     with pytest.raises(DeclarationError, match="Spot"):
-        derive(VIEW, View("nights", "night", LAMPS, Row, by_stream, fold))
+        derive(VIEW, View(name="nights", singular="night", context=LAMPS, row=Row, key=by_stream, apply=fold))
 
 
 def test_a_part_of_a_row_that_claims_the_type_of_a_view_is_refused() -> None:
@@ -272,7 +278,7 @@ def test_a_part_of_a_row_that_claims_the_type_of_a_view_is_refused() -> None:
 
     Row.__annotations__["lamp"] = TypedDict("Lamp", {"size": float})  # type: ignore[operator]
     with pytest.raises(DeclarationError, match="Lamp"):
-        derive(View("nights", "night", LAMPS, Row, by_stream, fold), VIEW)
+        derive(View(name="nights", singular="night", context=LAMPS, row=Row, key=by_stream, apply=fold), VIEW)
 
 
 @pytest.mark.parametrize("annotation", [int | str, complex, set])
@@ -283,7 +289,7 @@ def test_a_field_without_a_counterpart_in_graphql_is_named(annotation: Any) -> N
 
     Row.__annotations__["odd"] = annotation
     with pytest.raises(DeclarationError, match=r"Row\.odd"):
-        derive(View("nights", "night", LAMPS, Row, by_stream, fold))
+        derive(View(name="nights", singular="night", context=LAMPS, row=Row, key=by_stream, apply=fold))
 
 
 def test_a_field_that_cannot_be_compared_is_no_filter() -> None:

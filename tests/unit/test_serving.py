@@ -28,12 +28,12 @@ class Row(TypedDict):
 
 
 view = View(
-    "rows",
-    "row",
-    context,
-    Row,
-    by_stream,
-    lambda _id, row, _event: row,
+    name="rows",
+    singular="row",
+    context=context,
+    row=Row,
+    key=by_stream,
+    apply=lambda _id, row, _event: row,
     filters=("a", "b", "c", "n", "tags"),
     orders=("n", "m"),
     indexes=(("a", "b", "-n"), ("tags", "c"), ("n", "-m")),

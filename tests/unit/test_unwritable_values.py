@@ -39,7 +39,7 @@ def fold(_id: str, row: AccountRow | None, _event: RecordedEvent) -> AccountRow 
     return row
 
 
-VIEW = View("accounts", "account", context, AccountRow, by_stream, fold)
+VIEW = View(name="accounts", singular="account", context=context, row=AccountRow, key=by_stream, apply=fold)
 SCHEMA: GraphQLSchema = build_schema(Catalog([context]), [VIEW])
 LARGE = 3_000_000_000
 

@@ -55,7 +55,9 @@ def _add_one(shape: ViewTypes, link: ToOne, target: ViewTypes, types: TypeMap) -
             raise DeclarationError(f"{_label(shape, link)}: {step!r} is no object, and no list of objects")
         declared = types.of(holder, step, shape.view.row.__name__)
     _check_id(holder, link.by, types, _label(shape, link))
-    text = f"The {_words(target.view.single)} that `{client_name(link.by)}` names; null where there is none."
+    text = (
+        f"The {_words(target.view.singular)} that `{client_name(link.by)}` names; null where there is none."
+    )
     resolver = ToOneResolver(link.by, target.view)
     _add(declared, output_field(name, target.row | None, text, resolver=resolver), _label(shape, link))
 

@@ -88,7 +88,7 @@ def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> A
     fields = [output_field("receipt", receipt_type(types), "Where the events are.")]
     if entity is not None:
         text = "As the command left it; null unless `await: PROJECTED` was asked for."
-        fields.insert(0, output_field(entity.single, row | None, text))
+        fields.insert(0, output_field(entity.singular, row | None, text))
     return declare(name, fields)
 
 
@@ -175,7 +175,7 @@ async def _add_projected(
     The receipt must reach the client in any case, and so must the error: where the row is not selected, it
     is reported in addition to the payload.
     """
-    name = None if projections.entity is None else projections.entity.single
+    name = None if projections.entity is None else projections.entity.singular
     try:
         row = await _projected(command, projections, receipt, info)
     except (StaleRead, RowParked) as error:

@@ -35,7 +35,7 @@ def past_fields(
     the_id = argument("id", strawberry.ID, "The row's `id`; of a past state, looked back at from then.")
     as_of = as_of_argument(types, "Looked back at from this point in the past, not from now.")
     history = output_field(
-        f"{view.single}_history",
+        f"{view.singular}_history",
         connection(f"{view.type_name}History", _entry(view, row, field, event), types),
         "How it came to be what it is: each change of it, in the order of the log.",
         resolver=partial(_history, view),
@@ -46,7 +46,7 @@ def past_fields(
         ],
     )
     why = output_field(
-        f"{view.single}_why",
+        f"{view.singular}_why",
         types.claim("Why", past_fields, lambda: _declare_why(event)) | None,
         "Why a field has its value: what set it, and what led to that; null where there is no such row.",
         resolver=partial(_why, view),

@@ -76,7 +76,7 @@ def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
         return await reader.get_at_least(tenant, key, reached, within, fields=fields)
 
     arguments = [argument("id", strawberry.ID, ROW_ID), _AT_LEAST, _as_of(types)]
-    return output_field(view.single, row | None, view.description, resolver=resolve, arguments=arguments)
+    return output_field(view.singular, row | None, view.description, resolver=resolve, arguments=arguments)
 
 
 def _listing(fields: Sequence[str]) -> str:

@@ -84,7 +84,7 @@ class MessageTypes:
             output_field(
                 "row_id", strawberry.ID, "The `id` of the row.", resolver=id_look_up(view, "row_id")
             ),
-            output_field(view.single, row | None, "The row as it is now; null once it is gone."),
+            output_field(view.singular, row | None, "The row as it is now; null once it is gone."),
             output_field(
                 "changed_fields", list[str] | None, "Where known: whose value is another than before."
             ),
@@ -103,7 +103,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
     """``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
     changed = messages.changed(view, row)
     one = messages.snapshot(
-        view.type_name, output_field(view.single, row | None, "Null where there is none.")
+        view.type_name, output_field(view.singular, row | None, "Null where there is none.")
     )
     many = messages.snapshot(
         view.list_type_name,
@@ -112,7 +112,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
     )
     return [
         output_field(
-            view.single,
+            view.singular,
             messages.union(f"{view.type_name}Message", one, changed),
             "The row as it is, then each change of it after the view has it.",
             resolver=_watch_one(view),
@@ -138,7 +138,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
 def _watch_one(view: View[Any]) -> Resolver:
     def snapshot(found: Snapshot) -> dict[str, Any]:
         row = found.rows[0] if found.rows else None
-        return {"__typename": f"{view.type_name}Snapshot", view.single: row}
+        return {"__typename": f"{view.type_name}Snapshot", view.singular: row}
 
     def subscribe(
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
@@ -203,7 +203,7 @@ def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict
         "__typename": f"{view.type_name}Changed",
         "kind": message.kind,
         "row_id": message.id,
-        view.single: message.row,
+        view.singular: message.row,
         "changed_fields": None if names is None else [client_name(name) for name in names],
         "position": context.seal(message.place),
     }

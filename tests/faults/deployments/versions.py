@@ -83,7 +83,15 @@ def apply(key: str, row: AuctionRow | None, event: RecordedEvent) -> AuctionRow 
     return row
 
 
-view = View("auctions", "auction", context, AuctionRow, by_stream, apply, filters=("bids",))
+view = View(
+    name="auctions",
+    singular="auction",
+    context=context,
+    row=AuctionRow,
+    key=by_stream,
+    apply=apply,
+    filters=("bids",),
+)
 '''
 
 Edit = tuple[str, str]

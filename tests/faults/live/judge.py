@@ -41,8 +41,8 @@ class Truth:
 
     def __init__(self, log: Sequence[Commit], views: Sequence[View[Any]], seal: PositionSeal) -> None:
         self._seal = seal
-        self._views = {view.single: view for view in views}
-        self._states: dict[str, dict[str, list[State]]] = {view.single: defaultdict(list) for view in views}
+        self._views = {view.singular: view for view in views}
+        self._states: dict[str, dict[str, list[State]]] = {view.singular: defaultdict(list) for view in views}
         self._events: list[tuple[CommitInfo, RecordedEvent]] = []
         for commit in log:
             if commit.info is not None and commit.info.tenant == TENANT:
