@@ -39,16 +39,16 @@ from projections.live.live import LiveView
 from projections.past.reader import PastReader
 from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
-from projections.querying.locator import ViewStanding
+from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
 from projections.querying.waiting import ProjectionWaits
+from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.rebuilds import Rebuilds
-from projections.rebuilding.site import Site
 from subscriptions.consumers.block_sealing import BlockSealing
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.restored import refuse_shortfall
+from subscriptions.consumers.log_shortfall import check_no_shortfall
 from subscriptions.feed.feed import TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.command_hints import CommandHints
@@ -115,7 +115,7 @@ async def open_nerve(
             await check_rights(database, views)
             nerve = await _assemble(settings, catalog, views, database, wakeups)
             if not short:
-                await refuse_shortfall(nerve.log, nerve.checkpoints)
+                await check_no_shortfall(nerve.log, nerve.checkpoints)
             if not operate:
                 await _check_events(settings, catalog, database)
         await wakeups.start()
@@ -154,10 +154,10 @@ async def _assemble(
     hints = CommandHints(wakeups)
     bus = await _bus(catalog, log, AggregateRepository(log, rebuilder), letters, metrics, hints)
     parts = (database, checkpoints, wakeups, settings.poll_interval)
-    standings = {view.name: ViewStanding(view, *parts) for view in views}
+    locators = {view.name: ViewLocator(view, *parts) for view in views}
     scan_limit = settings.scan_limit if settings.unindexed_queries == "refuse" else None
-    readers = {name: ViewReader(standing, scan_limit) for name, standing in standings.items()}
-    changes = {name: LiveChanges(one, settings.poll_interval) for name, one in standings.items()}
+    readers = {name: ViewReader(locator, scan_limit) for name, locator in locators.items()}
+    changes = {name: LiveChanges(one, settings.poll_interval) for name, one in locators.items()}
     rings = RingLimits()
     live = {name: LiveView(reader, changes[name], log.head, limits=rings) for name, reader in readers.items()}
     past = {
@@ -165,9 +165,11 @@ async def _assemble(
         for name, reader in readers.items()
     }
     seal = PositionSeal(await log.secret())
-    site = Site(database, log, checkpoints, Generations(database), wakeups, settings.poll_interval)
-    rebuilds = Rebuilds(views, site, settings.view_partitions)
-    related = {name: RelatedRows(standing, scan_limit) for name, standing in standings.items()}
+    context = RebuildContext(
+        database, log, checkpoints, Generations(database), wakeups, settings.poll_interval
+    )
+    rebuilds = Rebuilds(views, context, settings.view_partitions)
+    related = {name: RelatedRows(locator, scan_limit) for name, locator in locators.items()}
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
     events = EventHub(log, feed, limits=rings)
     for name, tally in {"log": events.tally, **{name: one.tally for name, one in live.items()}}.items():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from api.composition import Nerve
 from domain.kernel.errors import Unavailable
 from projections.querying.locator import consumer_name
-from subscriptions.consumers.state import Standing, State
+from subscriptions.consumers.state import ConsumerState, GenerationState
 
 PATIENCE = 0.8
 """Seconds a server may take to answer: who asks usually waits for one."""
@@ -36,14 +36,14 @@ async def check_readiness(nerve: Nerve) -> Readiness:
 async def _missing(nerve: Nerve) -> list[str]:
     try:
         async with asyncio.timeout(PATIENCE):
-            standings = await _standings(nerve)
+            states = await _states(nerve)
     except (Unavailable, TimeoutError):
         return ["mongodb"]
-    return [name for name, standing in standings.items() if standing.active is None]
+    return [name for name, state in states.items() if state.active is None]
 
 
-async def _standings(nerve: Nerve) -> dict[str, Standing]:
-    return await nerve.checkpoints.standings(map(consumer_name, nerve.views))
+async def _states(nerve: Nerve) -> dict[str, ConsumerState]:
+    return await nerve.checkpoints.states(map(consumer_name, nerve.views))
 
 
 async def _redis_answers(nerve: Nerve) -> bool:
@@ -70,16 +70,16 @@ async def view_health(nerve: Nerve) -> dict[str, ViewHealth]:
     """How each view is; nothing while MongoDB does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
-            standings, head, parked = await asyncio.gather(
-                _standings(nerve), nerve.log.head(), nerve.letters.counts()
+            states, head, parked = await asyncio.gather(
+                _states(nerve), nerve.log.head(), nerve.letters.counts()
             )
     except (Unavailable, TimeoutError):
         return {}
     found = {}
     for view in nerve.views:
-        standing = standings[consumer_name(view)]
-        failing = None if standing.active is None else standing.generations[standing.active].failing
+        state = states[consumer_name(view)]
+        failing = None if state.active is None else state.generations[state.active].failing
         tries = 0 if failing is None else failing.tries
-        held = int(standing.of_state(State.HELD) is not None)
-        found[view.name] = ViewHealth(max(0, head - standing.position), tries, parked[view.name], held)
+        held = int(state.of_state(GenerationState.HELD) is not None)
+        found[view.name] = ViewHealth(max(0, head - state.position), tries, parked[view.name], held)
     return found

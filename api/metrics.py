@@ -26,7 +26,7 @@ from domain.dispatch.ports import CommandLog, NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError, Forbidden
 from subscriptions.consumers.checkpoints import Checkpoint
-from subscriptions.consumers.consumer import Handler
+from subscriptions.consumers.consumer import CommitHandler
 from subscriptions.live.ports import Tally
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Metrics:
         for name, count in types.items():
             self._events(consumer, name).inc(count)
 
-    def around(self, consumer: str, handler: Handler) -> Handler:
+    def around(self, consumer: str, handler: CommitHandler) -> CommitHandler:
         """The handler with each of its batches measured."""
         return MeteredHandler(consumer, handler, self)
 
@@ -236,7 +236,7 @@ class MeteredLog:
 class MeteredHandler:
     """A consumer's handler, with each batch measured."""
 
-    def __init__(self, consumer: str, handler: Handler, metrics: Metrics) -> None:
+    def __init__(self, consumer: str, handler: CommitHandler, metrics: Metrics) -> None:
         self._consumer = consumer
         self._handler = handler
         self._metrics = metrics

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from projections.querying.locator import consumer_name
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.leases import Lease, Leases
-from subscriptions.consumers.state import Standing
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
+from subscriptions.consumers.state import ConsumerState
 from tests.notes import Rig
 
 TERM = 600.0
 
 
-async def opened(rig: Rig) -> Standing:
+async def opened(rig: Rig) -> ConsumerState:
     """How it stands, with an active generation."""
     return await Generations(rig.database).open(consumer_name(rig.view))
 
 
-async def hold(rig: Rig, generation: int = 1, owner: str = "the test", code: str = "") -> Lease:
+async def hold(rig: Rig, generation: int = 1, owner: str = "the test", code: str = "") -> PartitionLease:
     """The lease of the first partition of a generation, taken from whoever holds it."""
-    standing = await opened(rig)
-    seen = standing.generations[generation].partitions[0]
-    leases = Leases(rig.database, owner, TERM)
-    taken = await leases.take(standing.consumer, generation, seen, code=code, force=True)
+    state = await opened(rig)
+    seen = state.generations[generation].partitions[0]
+    leases = PartitionLeases(rig.database, owner, TERM)
+    taken = await leases.take(state.consumer, generation, seen, code=code, force=True)
     return taken[0] if taken else await hold(rig, generation, owner, code)
 
 
-async def switch(rig: Rig, leader: Lease, reached: int) -> None:
+async def switch(rig: Rig, leader: PartitionLease, reached: int) -> None:
     """Make the generation of `leader` the active one, which must be at `reached`; nobody is told."""
     held = None
     while held is None:
         # Somebody may take it between the look and the taking.
-        standing = await opened(rig)
-        assert standing.active is not None
-        held = await Leases(rig.database, "switching", TERM).take_over(standing, standing.active)
+        state = await opened(rig)
+        assert state.active is not None
+        held = await PartitionLeases(rig.database, "switching", TERM).take_over(state, state.active)
     assert await Generations(rig.database).switch(leader, held, reached)

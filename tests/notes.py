@@ -32,10 +32,10 @@ from projections.kernel.view import View
 from projections.live.changes import LiveChanges
 from projections.live.live import LiveView
 from projections.projecting.worker import ViewWorker
-from projections.querying.locator import ViewStanding
+from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
+from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.rebuilds import Rebuilds
-from projections.rebuilding.site import Site
 from projections.storage.rows import collection
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
@@ -205,12 +205,12 @@ class Rig:
         self.feed = Feed(self.log, self.wakeups, self.poll_interval)
         self.events = EventHub(self.log, self.feed)
         parts = (self.database, self.checkpoints, self.wakeups, self.poll_interval)
-        self.standing = ViewStanding(self.view, *parts)
-        self.reader = ViewReader(self.standing)
-        self.changes = LiveChanges(self.standing, self.poll_interval)
+        self.locator = ViewLocator(self.view, *parts)
+        self.reader = ViewReader(self.locator)
+        self.changes = LiveChanges(self.locator, self.poll_interval)
         self.live = LiveView(self.reader, self.changes, self.log.head)
-        site = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
-        self.rebuilds = Rebuilds([self.view], Site(*site, self.poll_interval), self.partitions)
+        context = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
+        self.rebuilds = Rebuilds([self.view], RebuildContext(*context, self.poll_interval), self.partitions)
         self._minutes = count()
 
     def worker(self) -> ViewWorker:
@@ -247,7 +247,7 @@ class Rig:
 
     async def documents(self, generation: int | None = None) -> dict[str, dict[str, Any]]:
         """What the view holds, without the generation: the active one's rows, or this one's."""
-        rows = self.rows(generation) if generation else (await self.standing.reached())[0]
+        rows = self.rows(generation) if generation else (await self.locator.reached())[0]
         stored = await rows.find().to_list(None)
         return {row["_id"]: {key: row[key] for key in row if key != "_generation"} for row in stored}
 

@@ -12,7 +12,7 @@ from api.composition import Nerve
 from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.restored import Shortfall, find_shortfall
+from subscriptions.consumers.log_shortfall import Shortfall, find_shortfall
 
 
 def adopt(

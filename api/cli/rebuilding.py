@@ -13,7 +13,7 @@ from api.cli.terminal import errors, output
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus
-from subscriptions.consumers.state import State
+from subscriptions.consumers.state import GenerationState
 
 LOOK = 0.25
 """Seconds between two looks."""
@@ -46,7 +46,7 @@ def describe_generation(found: GenerationStatus) -> str:
 def describe_wait(view: str, found: GenerationStatus) -> str:
     """One sentence about a generation that waits for something."""
     text = f"generation {found.number} waits for {found.waiting_for}"
-    if found.state is not State.HELD:
+    if found.state is not GenerationState.HELD:
         return text
     return f"{text}; deploy a correction, or `nerve views switch {view}` reads it as it is"
 
@@ -112,14 +112,14 @@ class RebuildFollower:
         self._waits[name] = found.waiting_for
 
     def _show(self, name: str, found: GenerationStatus | None, progress: Progress, bar: TaskID) -> None:
-        if found is not None and found.state is State.BUILDING:
+        if found is not None and found.state is GenerationState.BUILDING:
             left, phase = time_left(found), (found.phase or "").lower()
             done, total = found.events, found.total
             progress.update(bar, completed=done, total=total, rate=found.rate, left=left, phase=phase)
             return
-        self._ends[name] = found is not None and found.state in (State.ACTIVE, State.KEPT)
+        self._ends[name] = found is not None and found.state in (GenerationState.ACTIVE, GenerationState.KEPT)
         progress.remove_task(bar)
-        if found is not None and found.state is State.HELD:
+        if found is not None and found.state is GenerationState.HELD:
             _warn(f"{name}: {describe_wait(name, found)}")
             if found.comparison is not None:
                 _tell(found.comparison)

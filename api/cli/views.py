@@ -13,8 +13,8 @@ from api.cli.rebuilding import RebuildFollower, describe_generation, describe_wa
 from api.cli.terminal import errors, output, running_nerve
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
-from subscriptions.consumers.failures import Failing
-from subscriptions.consumers.state import UNREAD, State
+from subscriptions.consumers.failures import FailureHistory
+from subscriptions.consumers.state import CANDIDATE_STATES, GenerationState
 
 app = typer.Typer(help="Show how far each view is.", invoke_without_command=True)
 
@@ -38,7 +38,7 @@ async def _show() -> None:
         found, parked = await nerve.rebuilds.status(), await nerve.letters.counts()
     table = Table("view", "position", "lag", "generation", "worked on by", "beside it", "parked")
     for view in found:
-        active = view.of_state(State.ACTIVE)
+        active = view.of_state(GenerationState.ACTIVE)
         read = ("", "nobody") if active is None else (str(active.number), list_workers(active))
         others = [describe_generation(one) for one in view.generations if one is not active]
         waiting = str(parked[view.name] or "")
@@ -52,7 +52,7 @@ async def _show() -> None:
                 _say(f"{view.name}: {describe_wait(view.name, one)}")
 
 
-def _failing(view: str, failing: Failing) -> str:
+def _failing(view: str, failing: FailureHistory) -> str:
     tries, (failure, at) = failing.tries, failing.last
     since = f"{failing.first.at:%Y-%m-%d %H:%M:%S}"
     return (
@@ -101,7 +101,7 @@ async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> 
     numbers: dict[str, int] = {}
     begun = True
     for view in await rebuilds.status(names):
-        building = view.of_state(State.BUILDING)
+        building = view.of_state(GenerationState.BUILDING)
         if names is None and building is not None:
             numbers[view.name] = building.number
             _say(f"{view.name}: generation {building.number} is being built already")
@@ -124,7 +124,7 @@ async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> 
 @app.command()
 def cancel(names: Names = None, all: All = False) -> None:
     """Stop rebuilds; what was built so far is kept, and can be resumed."""
-    asyncio.run(_act(_chosen(names, "cancel", every=all), UNREAD, _cancelled))
+    asyncio.run(_act(_chosen(names, "cancel", every=all), CANDIDATE_STATES, _cancelled))
 
 
 async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
@@ -134,7 +134,7 @@ async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
 @app.command()
 def resume(names: Names = None, all: All = False) -> None:
     """Go on with rebuilds that were cancelled, from where they were."""
-    asyncio.run(_act(_chosen(names, "resume", every=all), [State.CANCELLED], _resumed))
+    asyncio.run(_act(_chosen(names, "resume", every=all), [GenerationState.CANCELLED], _resumed))
 
 
 async def _resumed(rebuilds: Rebuilds, view: str) -> str:
@@ -144,7 +144,7 @@ async def _resumed(rebuilds: Rebuilds, view: str) -> str:
 @app.command()
 def switch(names: Names = None, all: All = False) -> None:
     """Read generations that are held, whatever speaks against them; `nerve views` says what that is."""
-    asyncio.run(_act(_chosen(names, "switch", every=all), [State.HELD], _switched))
+    asyncio.run(_act(_chosen(names, "switch", every=all), [GenerationState.HELD], _switched))
 
 
 async def _switched(rebuilds: Rebuilds, view: str) -> str:
@@ -154,7 +154,7 @@ async def _switched(rebuilds: Rebuilds, view: str) -> str:
 @app.command()
 def forget(names: Names = None, all: All = False) -> None:
     """Remove the rows that nobody reads: those before the last switch, and those of a cancelled rebuild."""
-    asyncio.run(_act(_chosen(names, "forget", every=all), list(State), _forgotten))
+    asyncio.run(_act(_chosen(names, "forget", every=all), list(GenerationState), _forgotten))
 
 
 async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
@@ -163,7 +163,7 @@ async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
 
 
 async def _act(
-    names: list[str] | None, states: Sequence[State], act: Callable[[Rebuilds, str], Awaitable[str]]
+    names: list[str] | None, states: Sequence[GenerationState], act: Callable[[Rebuilds, str], Awaitable[str]]
 ) -> None:
     """For each of these views, or for all of which a generation is in one of these states."""
     async with running_nerve() as nerve:

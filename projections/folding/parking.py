@@ -20,7 +20,7 @@ from domain.kernel.faults import FAULTS
 from domain.kernel.places import definition_place
 from projections.folding.row_codec import WrongRow
 from projections.kernel import View, by_stream
-from subscriptions.consumers.failures import Failure, raised
+from subscriptions.consumers.failures import Failure, describe_exception
 
 UNSTORABLE = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)
 """What is raised of a row that BSON has no form for."""
@@ -70,7 +70,7 @@ def failed(error: BaseException) -> Failure:
     """What a view's function raised. What says more of the process than of the event is raised on."""
     if isinstance(error, MemoryError):
         raise error
-    return raised(error)
+    return describe_exception(error)
 
 
 def wrong_row(view: View[Any], error: WrongRow) -> Failure:

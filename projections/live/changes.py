@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eventstore.mongo.driver import Collection, unavailable_if_down
-from projections.querying.locator import ViewStanding
+from projections.querying.locator import ViewLocator
 from projections.storage.rows import BY_CHANGE, Row
 from subscriptions.feed.tail import Tail
 
@@ -16,11 +16,11 @@ class _ChangedRows:
     A row that changes again while this is read has moved beyond the second one, where the next read finds it.
     """
 
-    def __init__(self, standing: ViewStanding) -> None:
-        self._standing = standing
+    def __init__(self, locator: ViewLocator) -> None:
+        self._locator = locator
 
     async def head(self) -> int:
-        return await self._standing.position()
+        return await self._locator.position()
 
     def reader(self) -> _ChangedRows:
         return self
@@ -33,10 +33,10 @@ class _ChangedRows:
         return max((row.get("_scrubbed", 0) for row in rows), default=0)
 
     def edition(self) -> int:
-        return self._standing.edition
+        return self._locator.edition
 
     async def read(self, after: int, limit: int) -> tuple[Sequence[Row], int]:
-        stored, upto = await self._standing.reached()
+        stored, upto = await self._locator.reached()
         if upto <= after:
             return (), after
         rows = await self._between(stored, after, upto, limit)
@@ -51,11 +51,11 @@ class _ChangedRows:
         found = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
         with unavailable_if_down():
             rows = await found.limit(limit).to_list(None)
-        return self._standing.filled(stored, rows)
+        return self._locator.filled(stored, rows)
 
 
 class LiveChanges(Tail[Row]):
     """The changes of one view, read once for all who watch it in this process."""
 
-    def __init__(self, standing: ViewStanding, poll_interval: float) -> None:
-        super().__init__(_ChangedRows(standing), standing.listen(), poll_interval)
+    def __init__(self, locator: ViewLocator, poll_interval: float) -> None:
+        super().__init__(_ChangedRows(locator), locator.listen(), poll_interval)

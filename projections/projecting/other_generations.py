@@ -39,16 +39,16 @@ class OtherGenerations:
         was. One of other code, whose rows cannot be told here, is forgotten unless it is being built: then it
         comes to the erasure.
         """
-        standing = await Checkpoints(self._database).standing(consumer_name(self._view))
-        if standing.active != active:
+        state = await Checkpoints(self._database).state(consumer_name(self._view))
+        if state.active != active:
             return
         code = view_fingerprint(self._view)
-        for other in standing.generations.values():
+        for other in state.generations.values():
             if other.number != active and other.code == code:
                 rows = collection(self._database, self._view, other.number)
                 refolder = Refolder(self._view, rows, self._log, self._letters, WHOLE)
                 scrubber = Scrubber(self._view, rows, refolder)
                 await scrubber.scrub(tenant, subjects, position, other.number)
             elif not other.state.running:
-                await Generations(self._database).forget(standing.consumer, other.number)
+                await Generations(self._database).forget(state.consumer, other.number)
         await clear_leftovers(self._view, self._database)

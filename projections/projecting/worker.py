@@ -15,30 +15,31 @@ from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name, rows_topic
 from projections.storage.fingerprint import view_fingerprint
 from subscriptions.consumers.checkpoints import Checkpoints
-from subscriptions.consumers.consumer import Handler
+from subscriptions.consumers.consumer import CommitHandler
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.group import LEASE_TIME, Group, Work
-from subscriptions.consumers.leases import Lease
-from subscriptions.consumers.state import Standing
+from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, ConsumerGroup
+from subscriptions.consumers.partition_leases import PartitionLease
+from subscriptions.consumers.state import ConsumerState
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
 
-Around = Callable[[str, Handler], Handler]
+HandlerWrapper = Callable[[str, CommitHandler], CommitHandler]
 """Wraps the handler of the consumer of this name."""
 
 
-Lead = Callable[[View[Any], Lease], Coroutine[Any, Any, None]]
-"""What the holder of a generation's first partition does beside folding: see `Work.lead`."""
+LeaderTask = Callable[[View[Any], PartitionLease], Coroutine[Any, Any, None]]
+"""What the holder of a generation's first partition does beside folding: `ConsumerDefinition.lead`."""
 
 
-Notice = Callable[[View[Any], str, Standing], Coroutine[Any, Any, None]]
-"""What a worker with code of this fingerprint does about how a view stands: see `Work.notice`."""
+StateObserver = Callable[[View[Any], str, ConsumerState], Coroutine[Any, Any, None]]
+"""What a worker of this fingerprint does about a view's state: see `ConsumerDefinition.notice`."""
 
 
 class ViewWorker:
     """Keeps views up to date, all from one feed, beside other workers. `around` wraps each handler.
 
-    `tick`, `lease_time`, `partitions` and `builds`: see `Group`; `lead` and `notice`: see `Work`.
+    `tick`, `lease_time`, `partitions` and `builds`: see `ConsumerGroup`.
+    `lead` and `notice`: see `ConsumerDefinition`.
     """
 
     def __init__(
@@ -53,24 +54,24 @@ class ViewWorker:
         lease_time: float = LEASE_TIME,
         partitions: int = 1,
         builds: int | None = None,
-        around: Around = lambda _consumer, handler: handler,
-        lead: Lead | None = None,
-        notice: Notice | None = None,
+        around: HandlerWrapper = lambda _consumer, handler: handler,
+        lead: LeaderTask | None = None,
+        notice: StateObserver | None = None,
     ) -> None:
-        def handler(view: View[Any]) -> Handler:
+        def handler(view: View[Any]) -> CommitHandler:
             written = partial(wakeups.announce, rows_topic(view))
             return around(consumer_name(view), Projector(view, database, feed.log, written))
 
-        def work(view: View[Any]) -> Work:
+        def work(view: View[Any]) -> ConsumerDefinition:
             leader = partial(lead, view) if lead is not None else None
             code = view_fingerprint(view)
             noticed = partial(notice, view, code) if notice is not None else None
             parts = (partial(handler, view), leader, row_fields(view), partial(same_fold, code), noticed)
-            return Work(code, *parts)
+            return ConsumerDefinition(code, *parts)
 
         consumers = {consumer_name(view): work(view) for view in views}
         parts = (database, feed, checkpoints, wakeups)
-        self._group = Group(
+        self._group = ConsumerGroup(
             consumers, *parts, tick=tick, lease_time=lease_time, partitions=partitions, builds=builds
         )
 

@@ -104,8 +104,8 @@ class DeadLetterReader:
     async def _active(self, *views: str) -> list[dict[str, Any]]:
         """Matches the letters of the active generation of these views, or of each."""
         names = dict(map(self._consumer, views)) if views else self._consumers
-        standings = await self._checkpoints.standings(names.values())
-        return [{"view": name, "generation": standings[one].active} for name, one in names.items()]
+        states = await self._checkpoints.states(names.values())
+        return [{"view": name, "generation": states[one].active} for name, one in names.items()]
 
     def _consumer(self, name: str) -> tuple[str, str]:
         view = declared_name(name, self._consumers)

@@ -19,7 +19,7 @@ from projections.kernel.row_fields import row_fields, unreadable_fields
 from projections.kernel.view import View
 from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter, Not, to_predicate
 from projections.storage.rows import Row
-from subscriptions.consumers.state import Standing, State
+from subscriptions.consumers.state import ConsumerState, GenerationState
 
 NOTHING = AnyOf(())
 """The filter that no row meets."""
@@ -98,12 +98,12 @@ class _OldRow(dict[str, Any]):
         return self[name] if name in self or name in self._gaps.refused else default
 
 
-def row_gaps(view: View[Any], standing: Standing) -> RowGaps | None:
+def row_gaps(view: View[Any], state: ConsumerState) -> RowGaps | None:
     """What the active generation lacks of the fields that the view declares; None where that is nothing.
 
     Of a generation that was begun before nerve kept its fields it is not known that it lacks any.
     """
-    active = None if standing.active is None else standing.generations[standing.active]
+    active = None if state.active is None else state.generations[state.active]
     if active is None or active.output is None or active.output == row_fields(view):
         return None
     lacking = unreadable_fields(view, active.output)
@@ -111,21 +111,21 @@ def row_gaps(view: View[Any], standing: Standing) -> RowGaps | None:
         return None
     defaults = {name: value for name, value in stored_defaults(view).items() if name not in active.output}
     refused = lacking - defaults.keys()
-    return RowGaps(defaults, refused, partial(_refusal, view.name, standing))
+    return RowGaps(defaults, refused, partial(_refusal, view.name, state))
 
 
-def _refusal(view: str, standing: Standing, field: str) -> ViewRebuilding:
-    unread = standing.unread
-    if unread is None:
-        state = "they were folded by code without it, and no rebuild is running"
-    elif unread.state is State.HELD:
-        state = "the rows with it are held until they are approved"
+def _refusal(view: str, state: ConsumerState, field: str) -> ViewRebuilding:
+    candidate = state.candidate
+    if candidate is None:
+        cause = "they were folded by code without it, and no rebuild is running"
+    elif candidate.state is GenerationState.HELD:
+        cause = "the rows with it are held until they are approved"
     else:
-        state = f"a rebuild has folded {unread.events} of about {total_events(standing)} events"
-    events = 0 if unread is None else unread.events
-    return ViewRebuilding(client_name(view), client_name(field), state, events, total_events(standing))
+        cause = f"a rebuild has folded {candidate.events} of about {total_events(state)} events"
+    events = 0 if candidate is None else candidate.events
+    return ViewRebuilding(client_name(view), client_name(field), cause, events, total_events(state))
 
 
-def total_events(standing: Standing) -> int:
+def total_events(state: ConsumerState) -> int:
     """How many events the generation that is furthest has folded."""
-    return max(one.events for one in standing.generations.values())
+    return max(one.events for one in state.generations.values())

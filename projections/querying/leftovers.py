@@ -18,10 +18,10 @@ async def clear_leftovers(view: View[Any], database: Database) -> None:
     Where there are none this costs next to nothing. What another generation left in a collection that is in
     use went when that one began there. Raises Unavailable.
     """
-    standing = await Checkpoints(database).standing(consumer_name(view))
-    used = {number % SLOTS for number in standing.generations}
+    state = await Checkpoints(database).state(consumer_name(view))
+    used = {number % SLOTS for number in state.generations}
     with unavailable_if_down(), time_limit(BUILD_LIMIT):
         for place, slot in enumerate(slots(view)):
             if place not in used:
                 # One that begins there meanwhile has a higher number.
-                await database[slot].delete_many({"_generation": {"$lte": standing.last}})
+                await database[slot].delete_many({"_generation": {"$lte": state.last}})

@@ -17,8 +17,8 @@ from projections.storage.fingerprint import view_fingerprint
 from projections.storage.rows import Row, collection
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.progress import Progress
-from subscriptions.consumers.state import Standing, State
-from subscriptions.feed.listeners import Listener
+from subscriptions.consumers.state import ConsumerState, GenerationState
+from subscriptions.feed.listeners import TopicListener
 from subscriptions.feed.wakeups import Wakeups
 
 
@@ -37,7 +37,7 @@ def rows_topic(view: View[Any]) -> str:
     return f"{consumer_name(view)}.rows"
 
 
-class ViewStanding:
+class ViewLocator:
     """One for each view of a process. Its methods raise Unavailable where MongoDB does not answer.
 
     `poll_interval`, in seconds, is how late a new active generation is noticed at most; whoever reads the
@@ -58,7 +58,7 @@ class ViewStanding:
         self._wakeups = wakeups
         self._poll_interval = poll_interval
         self._progress = Progress(self.position, self.listen(), poll_interval)
-        self.rows_written = wakeups.calls(rows_topic(view))
+        self.rows_written = wakeups.position_waiters(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
         self._known: tuple[int, int] | None = None
         self._gaps: dict[str, RowGaps | None] = {}
@@ -84,7 +84,7 @@ class ViewStanding:
             self._code = await asyncio.to_thread(view_fingerprint, self.view)
         return not self._has_gaps and same_fold(self._active_code, self._code)
 
-    def listen(self) -> Listener:
+    def listen(self) -> TopicListener:
         """A listener of its own to the view's progress."""
         return self._wakeups.listen(consumer_name(self.view))
 
@@ -124,8 +124,8 @@ class ViewStanding:
 
     async def reached(self) -> tuple[Collection, int]:
         """The rows of the active generation, and the position up to which these hold every change."""
-        standing = await self._look()
-        return collection(self._database, self.view, _readable(standing)), standing.position
+        state = await self._look()
+        return collection(self._database, self.view, _readable(state)), state.position
 
     async def reach(self, position: int, within: float) -> int:
         """The position once that is `position` or more, or as it is after `within` seconds."""
@@ -135,42 +135,42 @@ class ViewStanding:
         """What keeps the view from coming further, as its consumer's state shows it."""
         return obstacle(await self._look())
 
-    async def _look(self) -> Standing:
-        standing = await self._checkpoints.standing(consumer_name(self.view))
-        known = (standing.revision, _readable(standing))
-        gaps = row_gaps(self.view, standing)
+    async def _look(self) -> ConsumerState:
+        state = await self._checkpoints.state(consumer_name(self.view))
+        known = (state.revision, _readable(state))
+        gaps = row_gaps(self.view, state)
         self._gaps[collection(self._database, self.view, known[1]).name] = gaps
         # Never back: of two reads at once, the one that began first may end last.
         if self._known is None or known >= self._known:
             self._known = known
-            self.edition, self.edition_since = edition(standing)
-            active = None if standing.active is None else standing.generations[standing.active]
+            self.edition, self.edition_since = edition(state)
+            active = None if state.active is None else state.generations[state.active]
             self._active_code = None if active is None else active.code
             self._has_gaps = gaps is not None
-        self._read_at = time.monotonic() if standing.active is not None else 0.0
-        return standing
+        self._read_at = time.monotonic() if state.active is not None else 0.0
+        return state
 
 
-def _readable(standing: Standing) -> int:
-    return standing.last + 1 if standing.active is None else standing.active
+def _readable(state: ConsumerState) -> int:
+    return state.last + 1 if state.active is None else state.active
 
 
-def obstacle(standing: Standing) -> Obstacle:
+def obstacle(state: ConsumerState) -> Obstacle:
     """What keeps the active generation from coming further."""
-    active = None if standing.active is None else standing.generations[standing.active]
+    active = None if state.active is None else state.generations[state.active]
     if active is None or any(partition.owner is None for partition in active.partitions):
         return Obstacle.NO_WORKER
     codes = [partition.owner_code for partition in active.partitions if partition.owner_code is not None]
     if not all(same_fold(code, active.code) for code in codes):
-        is_held = standing.of_state(State.HELD) is not None
+        is_held = state.of_state(GenerationState.HELD) is not None
         return Obstacle.HELD if is_held else Obstacle.REBUILDING
     return Obstacle.BEHIND if active.failing is None else Obstacle.FAILING
 
 
-def edition(standing: Standing) -> tuple[int, int]:
+def edition(state: ConsumerState) -> tuple[int, int]:
     """What was noted when the active generation took its place, or its own number; and where that was."""
-    if standing.active is None:
+    if state.active is None:
         return 0, 0
-    active = standing.generations[standing.active]
+    active = state.generations[state.active]
     number = active.notes.get("edition", active.number)
     return number, active.switched if number == active.number else active.notes.get("since", 0)

@@ -19,7 +19,7 @@ from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.gaps import stored_defaults
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
-from projections.querying.locator import ViewStanding
+from projections.querying.locator import ViewLocator
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.pages import Page, Side, page_size
 from projections.querying.searching import parse_search
@@ -39,12 +39,12 @@ class ViewReader:
     Making a reader raises DeclarationError where the view filters or sorts by what cannot be compared.
     """
 
-    def __init__(self, standing: ViewStanding, scan_limit: int | None = SCAN_LIMIT) -> None:
-        check_indexes(standing.view)
-        stored_defaults(standing.view)
-        self._guard = ScanGuard(standing.view, scan_limit)
-        self.view = standing.view
-        self._standing = standing
+    def __init__(self, locator: ViewLocator, scan_limit: int | None = SCAN_LIMIT) -> None:
+        check_indexes(locator.view)
+        stored_defaults(locator.view)
+        self._guard = ScanGuard(locator.view, scan_limit)
+        self.view = locator.view
+        self._locator = locator
 
     async def get(self, tenant: str, id: str, *, fields: Fields | None = None) -> Row | None:
         """The tenant's row of this id; with `fields` no more of it than these."""
@@ -68,7 +68,7 @@ class ViewReader:
         not enough, RowParked where an event up to there, with `event` of its stream, could not be folded.
         """
         wanted = AtLeast(position, event)
-        calls = self._standing.rows_written
+        calls = self._locator.rows_written
         with calls.reached(position) as written:
             if calls.highest < position:
                 # Nobody has said yet that it is there: a look now would be in the way of who writes it.
@@ -102,7 +102,7 @@ class ViewReader:
         own, name = alone(tenant, event)
         # Followed by a version; behind the digits comes the colon.
         first = row_key(own, name.rpartition("@")[0] + "@")
-        rows = await self._standing.rows()
+        rows = await self._locator.rows()
         named = {"_id": {"$gte": first, "$lt": f"{first}:"}, "_parked": {"$exists": True}}
         with unavailable_if_down():
             waiting = await rows.find(named, {"_id": 0, "_parked": 1}).to_list(None)
@@ -110,19 +110,19 @@ class ViewReader:
             wanted.check(self.view.name, None, row)
 
     async def _row(self, tenant: str, id: str, fields: Fields | None, *needed: str) -> Row | None:
-        rows = await self._standing.rows()
+        rows = await self._locator.rows()
         with unavailable_if_down():
             shown = projection(fields, "_gone", *needed)
             found = await rows.find_one({"_id": row_key(tenant, id)}, shown)
-        gaps = self._standing.gaps(rows)
+        gaps = self._locator.gaps(rows)
         return found if found is None or gaps is None else gaps.fill(found)
 
     async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, even if they are gone."""
-        stored = await self._standing.rows()
+        stored = await self._locator.rows()
         with unavailable_if_down():
             found = await stored.find({"_id": {"$in": keys}}).to_list(None)
-        return self._standing.filled(stored, found)
+        return self._locator.filled(stored, found)
 
     async def page(
         self,
@@ -149,8 +149,8 @@ class ViewReader:
         by = parse_order(self.view, order, filter=parsed, search=search)
         listed = {**_live(tenant, unchanged_since), **parse_search(self.view, search)}
         searched = self.view.search if search is not None else ()
-        stored = await self._standing.rows()
-        parsed = self._standing.adapted(stored, parsed, (*by.names, *searched))
+        stored = await self._locator.rows()
+        parsed = self._locator.adapted(stored, parsed, (*by.names, *searched))
         within = [to_mongo(parsed)]
         sides: list[Side] = [False, False]
         for side, cursor in enumerate((after, before)):
@@ -166,11 +166,11 @@ class ViewReader:
         with self._answering():
             rows = await found.limit(size + 1).to_list(None)
         sides[not backward] = len(rows) > size
-        page = self._standing.filled(stored, rows[:size])
+        page = self._locator.filled(stored, rows[:size])
         return Page(page[::-1] if backward else page, sides[1], sides[0], by)
 
     async def _any(self, wanted: Mapping[str, Any]) -> bool:
-        stored = await self._standing.rows()
+        stored = await self._locator.rows()
         with self._answering():
             return await stored.find_one(wanted, {"_id": 1}) is not None
 
@@ -181,8 +181,8 @@ class ViewReader:
 
         What changed last comes first. A row may be further on than `position`. Raises NotIndexed.
         """
-        stored = await self._standing.rows()
-        adapted = self._standing.adapted(stored, filter)
+        stored = await self._locator.rows()
+        adapted = self._locator.adapted(stored, filter)
         wanted = {**_live(tenant), **to_mongo(adapted)}
         if position is not None:
             wanted["_created"] = {"$lte": position}
@@ -190,15 +190,15 @@ class ViewReader:
         found = stored.find(wanted).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             rows = await found.limit(limit or 0).to_list(None)
-        return self._standing.filled(stored, rows)
+        return self._locator.filled(stored, rows)
 
     async def places(self, tenant: str, filter: Filter) -> list[tuple[str, Place]]:
         """The id and the last change of each row for which `filter` holds, the latest first.
 
         Raises NotIndexed.
         """
-        stored = await self._standing.rows()
-        adapted = self._standing.adapted(stored, filter)
+        stored = await self._locator.rows()
+        adapted = self._locator.adapted(stored, filter)
         await self._guard.check(stored, tenant, adapted)
         wanted = {**_live(tenant), **to_mongo(adapted)}
         found = stored.find(wanted, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
@@ -207,11 +207,11 @@ class ViewReader:
 
     async def changed_since(self, tenant: str, position: int, limit: int) -> list[Row]:
         """The tenant's rows that changed at `position` or later, gone ones too, by their last change."""
-        stored = await self._standing.rows()
+        stored = await self._locator.rows()
         found = stored.find({"_tenant": tenant, "_position": {"$gte": position}}).sort(BY_CHANGE)
         with unavailable_if_down():
             rows = await found.limit(limit).to_list(None)
-        return self._standing.filled(stored, rows)
+        return self._locator.filled(stored, rows)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
@@ -219,9 +219,9 @@ class ViewReader:
         """How many rows match. Raises ValidationFailed at ``filter`` or ``search``, and NotIndexed."""
         parsed = parse_filter(self.view, filter)
         wanted = {**_live(tenant), **parse_search(self.view, search)}
-        stored = await self._standing.rows()
+        stored = await self._locator.rows()
         searched = self.view.search if search is not None else ()
-        parsed = self._standing.adapted(stored, parsed, searched)
+        parsed = self._locator.adapted(stored, parsed, searched)
         if parsed != EVERYTHING:
             wanted |= to_mongo(parsed)
         if search is None:
@@ -244,8 +244,8 @@ class ViewReader:
         self, tenant: str, filter: Mapping[str, Any] | None = None, *, unchanged_since: int
     ) -> set[str]:
         """The ids of all rows that match and have not changed behind a position. Raises as `count`."""
-        parsed, stored = parse_filter(self.view, filter), await self._standing.rows()
-        parsed = self._standing.adapted(stored, parsed)
+        parsed, stored = parse_filter(self.view, filter), await self._locator.rows()
+        parsed = self._locator.adapted(stored, parsed)
         await self._guard.check(stored, tenant, parsed)
         wanted = {**_live(tenant, unchanged_since), **to_mongo(parsed)}
         with unavailable_if_down():
@@ -254,33 +254,33 @@ class ViewReader:
     async def changed_after(self, tenant: str, position: int, created_upto: int, limit: int) -> list[str]:
         """The ids of rows that came to be up to a position and changed behind another, at most `limit`."""
         wanted = {"_tenant": tenant, "_position": {"$gt": position}, "_created": {"$lte": created_upto}}
-        found = (await self._standing.rows()).find(wanted, {"id": 1}).sort(BY_CHANGE)
+        found = (await self._locator.rows()).find(wanted, {"id": 1}).sort(BY_CHANGE)
         with unavailable_if_down():
             return [row["id"] for row in await found.limit(limit).to_list(None)]
 
     @property
     def edition(self) -> int:
-        """Of the rows, when the position was read last: see `ViewStanding.edition`."""
-        return self._standing.edition
+        """Of the rows, when the position was read last: see `ViewLocator.edition`."""
+        return self._locator.edition
 
     @property
     def edition_since(self) -> int:
-        """See `ViewStanding.edition_since`."""
-        return self._standing.edition_since
+        """See `ViewLocator.edition_since`."""
+        return self._locator.edition_since
 
     async def is_of_this_code(self) -> bool:
-        """Whether this process's code made the rows: see `ViewStanding.is_of_this_code`."""
-        return await self._standing.is_of_this_code()
+        """Whether this process's code made the rows: see `ViewLocator.is_of_this_code`."""
+        return await self._locator.is_of_this_code()
 
     async def position(self) -> int:
         """The position up to which the view holds every change."""
-        return await self._standing.position()
+        return await self._locator.position()
 
     async def wait_for(self, position: int, within: float) -> None:
         """Until the view has reached `position`; raises StaleRead where `within` seconds are not enough."""
-        reached = await self._standing.reach(position, within)
+        reached = await self._locator.reach(position, within)
         if reached < position:
-            raise StaleRead(self.view.name, position - reached, await self._standing.obstacle())
+            raise StaleRead(self.view.name, position - reached, await self._locator.obstacle())
 
 
 def _live(tenant: str, unchanged_since: int | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from eventstore.mongo.driver import Collection, Document, aggregate, unavailable
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
-from projections.querying.locator import ViewStanding
+from projections.querying.locator import ViewLocator
 from projections.querying.ordering import Order, OrderBy, parse_order
 from projections.querying.pages import Page
 from projections.storage.rows import Row, row_key
@@ -46,18 +46,18 @@ class RelatedRows:
     What no index serves is refused as by a `ViewReader`, and so is a field that rows lack.
     """
 
-    def __init__(self, standing: ViewStanding, scan_limit: int | None = SCAN_LIMIT) -> None:
-        self._standing = standing
-        self._view = standing.view
-        self._guard = ScanGuard(standing.view, scan_limit)
+    def __init__(self, locator: ViewLocator, scan_limit: int | None = SCAN_LIMIT) -> None:
+        self._locator = locator
+        self._view = locator.view
+        self._guard = ScanGuard(locator.view, scan_limit)
 
     async def get(self, tenant: str, ids: Iterable[str], fields: Fields | None = None) -> dict[str, Row]:
         """The tenant's rows of these ids that there are, by id; with `fields` no more of them than these."""
         wanted = {"_id": {"$in": [row_key(tenant, one) for one in ids]}, "_gone": False}
-        rows = await self._standing.rows()
+        rows = await self._locator.rows()
         with unavailable_if_down():
             found = await rows.find(wanted, projection(fields, "id")).to_list(None)
-        return {row["id"]: row for row in self._standing.filled(rows, found)}
+        return {row["id"]: row for row in self._locator.filled(rows, found)}
 
     async def pages(self, tenant: str, owners: Sequence[str], wanted: Wanted, limit: int) -> dict[str, Page]:
         """The page of each owner, by its id, of the tenant's rows: up to `limit` rows in all.
@@ -78,7 +78,7 @@ class RelatedRows:
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
         pipeline = [*_matching(tenant, parts), *pipeline]
         for owner, row in await self._of_each(stored, owners, wanted.by, pipeline, limit + len(owners)):
-            pages[owner] += self._standing.filled(stored, [row])
+            pages[owner] += self._locator.filled(stored, [row])
         if wanted.backward:
             return {
                 owner: Page(rows[:size][::-1], False, len(rows) > size, by) for owner, rows in pages.items()
@@ -112,8 +112,8 @@ class RelatedRows:
         """Where the rows are, the order of each owner's list, and the MongoDB filters of what is in it."""
         parsed = parse_filter(self._view, wanted.filter)
         order = parse_order(self._view, wanted.order, filter=parsed)
-        stored = await self._standing.rows()
-        parsed = self._standing.adapted(stored, parsed, (wanted.by, *order.names))
+        stored = await self._locator.rows()
+        parsed = self._locator.adapted(stored, parsed, (wanted.by, *order.names))
         of_owners = AllOf((Condition(wanted.by, "in", list(owners)), parsed))
         await self._guard.check(stored, tenant, of_owners, order)
         return stored, replace(order, view=f"{self._view.name} by {wanted.by}"), [to_mongo(parsed)]

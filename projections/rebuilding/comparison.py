@@ -14,7 +14,7 @@ EXAMPLES = 20
 """How many of the rows that differ are named; the rest are counted."""
 
 
-class Verdict(StrEnum):
+class RowVerdict(StrEnum):
     """How a row differs: the new generation has another one, none, or one that the old one does not have."""
 
     DIFFERENT = "DIFFERENT"
@@ -22,12 +22,12 @@ class Verdict(StrEnum):
     EXTRA = "EXTRA"
 
 
-class Example(NamedTuple):
+class DifferingRow(NamedTuple):
     """A row that differs, and the names of the fields that do; none where it is missing or extra."""
 
     tenant: str
     id: str
-    verdict: Verdict
+    verdict: RowVerdict
     fields: tuple[str, ...]
 
 
@@ -45,13 +45,13 @@ class Comparison:
     extra: int = 0
     moving: int = 0
     fields: Counter[str] = field(default_factory=Counter)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[DifferingRow] = field(default_factory=list)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Comparison:
         """What `to_document` made."""
         shown = (
-            Example(one["tenant"], one["id"], Verdict(one["verdict"]), tuple(one["fields"]))
+            DifferingRow(one["tenant"], one["id"], RowVerdict(one["verdict"]), tuple(one["fields"]))
             for one in document["examples"]
         )
         return cls(**{**document, "fields": Counter(document["fields"]), "examples": list(shown)})
@@ -79,10 +79,10 @@ class Comparison:
             self._both(old, new)
         elif new is not None:
             self.extra += 1
-            self._show(Verdict.EXTRA, new)
+            self._show(RowVerdict.EXTRA, new)
         elif old is not None:
             self.missing += 1
-            self._show(Verdict.MISSING, old)
+            self._show(RowVerdict.MISSING, old)
 
     def _both(self, old: Row, new: Row) -> None:
         names = changed_fields(old, new)
@@ -91,11 +91,11 @@ class Comparison:
             return
         self.different += 1
         self.fields.update(names)
-        self._show(Verdict.DIFFERENT, new, names)
+        self._show(RowVerdict.DIFFERENT, new, names)
 
-    def _show(self, verdict: Verdict, row: Row, names: tuple[str, ...] = ()) -> None:
+    def _show(self, verdict: RowVerdict, row: Row, names: tuple[str, ...] = ()) -> None:
         if len(self.examples) < EXAMPLES:
-            self.examples.append(Example(row["_tenant"], row["id"], verdict, names))
+            self.examples.append(DifferingRow(row["_tenant"], row["id"], verdict, names))
 
 
 def at_one_position(old: Row | None, new: Row | None, upto: int) -> bool:

@@ -30,7 +30,7 @@ Waiting = Mapping[str, Mapping[str, int]]
 """By the key of a row, the first version of each stream that waits in it."""
 
 
-class NewlyParked(NamedTuple):
+class NewDeadLetters(NamedTuple):
     """How many dead letters one generation has of events that another has folded, and the first of them."""
 
     events: int = 0
@@ -39,12 +39,12 @@ class NewlyParked(NamedTuple):
     detail: str = ""
 
 
-async def newly_parked(view: View[Any], database: Database, old: int, new: int) -> NewlyParked:
+async def new_dead_letters(view: View[Any], database: Database, old: int, new: int) -> NewDeadLetters:
     """The dead letters of generation `new` whose events generation `old` has folded. Raises Unavailable.
 
     A letter says where to look; what counts is the row.
     """
-    found, last = NewlyParked(), ""
+    found, last = NewDeadLetters(), ""
     while found.events < COUNTED:
         page = await _page(database, view, new, last)
         if not page:
@@ -56,7 +56,7 @@ async def newly_parked(view: View[Any], database: Database, old: int, new: int) 
         ours = [letter for letter in page if _waits(letter, now) and not _waits(letter, before)]
         if ours:
             first = (ours[0]["type"], ours[0]["error"], ours[0]["detail"])
-            found = NewlyParked(found.events + len(ours), *(found[1:] if found.events else first))
+            found = NewDeadLetters(found.events + len(ours), *(found[1:] if found.events else first))
     return found
 
 
@@ -89,7 +89,7 @@ def _waits(letter: Document, waiting: Waiting) -> bool:
 
 
 def objections(
-    old: Generation, new: Generation, comparison: Comparison, parked: NewlyParked
+    old: Generation, new: Generation, comparison: Comparison, parked: NewDeadLetters
 ) -> tuple[str, ...]:
     """What speaks against reading `new` in place of `old`, in words without a name of a row or stream.
 
@@ -99,7 +99,7 @@ def objections(
 
 
 def _objections(
-    old: Generation, new: Generation, comparison: Comparison, parked: NewlyParked
+    old: Generation, new: Generation, comparison: Comparison, parked: NewDeadLetters
 ) -> Iterable[str]:
     if parked.events:
         count = f"{parked.events} or more" if parked.events >= COUNTED else str(parked.events)

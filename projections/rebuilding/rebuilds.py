@@ -11,14 +11,14 @@ from eventstore.mongo.driver import time_limit, unavailable_if_down
 from projections.kernel.row_fields import row_fields
 from projections.kernel.view import View
 from projections.querying.locator import consumer_name
-from projections.rebuilding.leading import Leader
-from projections.rebuilding.site import Site
+from projections.rebuilding.leader import RebuildLeader
+from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.status import ViewStatus, to_status
 from projections.storage.fingerprint import view_fingerprint
 from projections.storage.indexes import BUILD_LIMIT
 from projections.storage.rows import collection
 from subscriptions.consumers.group import TOPIC
-from subscriptions.consumers.state import UNREAD, Generation, State
+from subscriptions.consumers.state import CANDIDATE_STATES, Generation, GenerationState
 
 
 class Rebuilds:
@@ -28,21 +28,21 @@ class Rebuilds:
     Unavailable.
     """
 
-    def __init__(self, views: Sequence[View[Any]], site: Site, partitions: int = 1) -> None:
+    def __init__(self, views: Sequence[View[Any]], context: RebuildContext, partitions: int = 1) -> None:
         self._views = {view.name: view for view in views}
-        self._site = site
+        self._context = context
         self._partitions = partitions
-        self.lead = Leader(site, partitions)
-        """What a worker has to do for rebuilds; see `subscriptions.consumers.group.Work`."""
+        self.lead = RebuildLeader(context, partitions)
+        """What a worker has to do for rebuilds; see `subscriptions.consumers.group.ConsumerDefinition`."""
         self.notice = self.lead.notice
         """What it does where its code is new; see there too."""
 
     async def status(self, names: Iterable[str] | None = None) -> list[ViewStatus]:
         """How these views are, or all."""
         views = list(self._views.values()) if names is None else [self._view(name) for name in names]
-        head = await self._site.log.head()
-        standings = await self._site.checkpoints.standings(map(consumer_name, views))
-        return [to_status(view.name, standings[consumer_name(view)], head) for view in views]
+        head = await self._context.log.head()
+        states = await self._context.checkpoints.states(map(consumer_name, views))
+        return [to_status(view.name, states[consumer_name(view)], head) for view in views]
 
     async def begin(self, name: str) -> int:
         """Build the view anew beside the rows that are read; the number of the generation.
@@ -50,15 +50,15 @@ class Rebuilds:
         Raises InvariantViolated where it is being built already, NotFound also where no worker has ever run.
         """
         view = self._view(name)
-        standing = await self._site.checkpoints.standing(consumer_name(view))
-        if standing.active is None:
+        state = await self._context.checkpoints.state(consumer_name(view))
+        if state.active is None:
             raise NotFound(f"the view {name!r} has no rows yet; `nerve worker` builds them, and none has run")
-        if unread := standing.unread:
-            raise InvariantViolated(_unread(name, unread))
+        if candidate := state.candidate:
+            raise InvariantViolated(_candidate(name, candidate))
         code = view_fingerprint(view)
         begun = (consumer_name(view), code, self._partitions, row_fields(view))
-        number = await self._site.generations.begin(*begun)
-        self._site.wakeups.announce(TOPIC, 1)
+        number = await self._context.generations.begin(*begun)
+        self._context.wakeups.announce(TOPIC, 1)
         return number
 
     async def cancel(self, name: str) -> int:
@@ -66,9 +66,9 @@ class Rebuilds:
 
         Raises NotFound where there is none.
         """
-        found = await self._find(name, *UNREAD)
-        await self._site.generations.cancel(consumer_name(self._view(name)), found.number)
-        self._site.wakeups.announce(TOPIC, 1)
+        found = await self._find(name, *CANDIDATE_STATES)
+        await self._context.generations.cancel(consumer_name(self._view(name)), found.number)
+        self._context.wakeups.announce(TOPIC, 1)
         return found.number
 
     async def resume(self, name: str) -> int:
@@ -76,9 +76,9 @@ class Rebuilds:
 
         Raises NotFound where there is none.
         """
-        found = await self._find(name, State.CANCELLED)
-        await self._site.generations.resume(consumer_name(self._view(name)), found.number)
-        self._site.wakeups.announce(TOPIC, 1)
+        found = await self._find(name, GenerationState.CANCELLED)
+        await self._context.generations.resume(consumer_name(self._view(name)), found.number)
+        self._context.wakeups.announce(TOPIC, 1)
         return found.number
 
     async def switch(self, name: str) -> int:
@@ -86,9 +86,9 @@ class Rebuilds:
 
         Raises NotFound where none is held.
         """
-        found = await self._find(name, State.HELD)
-        await self._site.generations.approve(consumer_name(self._view(name)), found.number)
-        self._site.wakeups.announce(TOPIC, 1)
+        found = await self._find(name, GenerationState.HELD)
+        await self._context.generations.approve(consumer_name(self._view(name)), found.number)
+        self._context.wakeups.announce(TOPIC, 1)
         return found.number
 
     async def forget(self, name: str) -> list[int]:
@@ -97,19 +97,19 @@ class Rebuilds:
         The numbers of those generations.
         """
         view = self._view(name)
-        standing = await self._site.checkpoints.standing(consumer_name(view))
-        over = [one.number for one in standing.generations.values() if not one.state.running]
+        state = await self._context.checkpoints.state(consumer_name(view))
+        over = [one.number for one in state.generations.values() if not one.state.running]
         for number in over:
-            await self._site.generations.forget(consumer_name(view), number)
+            await self._context.generations.forget(consumer_name(view), number)
             with unavailable_if_down(), time_limit(BUILD_LIMIT):
-                rows = collection(self._site.database, view, number)
+                rows = collection(self._context.database, view, number)
                 await rows.delete_many({"_generation": {"$lte": number}})
         return over
 
-    async def _find(self, name: str, *states: State) -> Generation:
+    async def _find(self, name: str, *states: GenerationState) -> Generation:
         """The latest generation in one of these states. Raises NotFound, which names the first of them."""
-        standing = await self._site.checkpoints.standing(consumer_name(self._view(name)))
-        found = next(filter(None, map(standing.of_state, states)), None)
+        state = await self._context.checkpoints.state(consumer_name(self._view(name)))
+        found = next(filter(None, map(state.of_state, states)), None)
         if found is None:
             raise NotFound(f"the view {name!r} has no rebuild that is {states[0].lower()}")
         return found
@@ -122,7 +122,7 @@ class Rebuilds:
         return self._views[declared]
 
 
-def _unread(name: str, generation: Generation) -> str:
-    if generation.state is State.HELD:
+def _candidate(name: str, generation: Generation) -> str:
+    if generation.state is GenerationState.HELD:
         return f"generation {generation.number} of {name} is held; switch to it, or cancel it first"
     return f"generation {generation.number} of {name} is being built already"

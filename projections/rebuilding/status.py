@@ -9,10 +9,10 @@ from datetime import datetime
 
 from eventstore.fingerprint import same_fold
 from projections.rebuilding.comparison import Comparison
-from projections.rebuilding.notes import Notes, Phase
-from projections.rebuilding.pace import time_left
-from subscriptions.consumers.failures import Failing
-from subscriptions.consumers.state import Generation, Standing, State
+from projections.rebuilding.progress_rate import time_left
+from projections.rebuilding.rebuild_progress import RebuildPhase, RebuildProgress
+from subscriptions.consumers.failures import FailureHistory
+from subscriptions.consumers.state import ConsumerState, Generation, GenerationState
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class GenerationStatus:
     """
 
     number: int
-    state: State
-    phase: Phase | None
+    state: GenerationState
+    phase: RebuildPhase | None
     begun_at: datetime
     events: int
     total: int
@@ -48,34 +48,34 @@ class ViewStatus:
     name: str
     position: int
     lag: int
-    failing: Failing | None
+    failing: FailureHistory | None
     generations: Sequence[GenerationStatus]
 
-    def of_state(self, state: State) -> GenerationStatus | None:
+    def of_state(self, state: GenerationState) -> GenerationStatus | None:
         """The latest generation of this state."""
         return next((one for one in reversed(self.generations) if one.state is state), None)
 
 
-def to_status(name: str, standing: Standing, head: int) -> ViewStatus:
+def to_status(name: str, state: ConsumerState, head: int) -> ViewStatus:
     """How a view is that stands so, where `head` is the end of the log."""
-    total = _total(standing, head)
-    found = (standing.generations[number] for number in sorted(standing.generations))
-    generations = [_generation(one, total, standing) for one in found]
-    failing = None if standing.active is None else standing.generations[standing.active].failing
-    return ViewStatus(name, standing.position, max(0, head - standing.position), failing, generations)
+    total = _total(state, head)
+    found = (state.generations[number] for number in sorted(state.generations))
+    generations = [_generation(one, total, state) for one in found]
+    failing = None if state.active is None else state.generations[state.active].failing
+    return ViewStatus(name, state.position, max(0, head - state.position), failing, generations)
 
 
-def _total(standing: Standing, head: int) -> int:
+def _total(state: ConsumerState, head: int) -> int:
     """How many events the log holds: as counted where it was read, and by the same measure behind that."""
-    furthest = max(standing.generations.values(), key=lambda one: one.position, default=None)
+    furthest = max(state.generations.values(), key=lambda one: one.position, default=None)
     if furthest is None or not furthest.position:
         return head
     return furthest.events + round(max(0, head - furthest.position) * furthest.events / furthest.position)
 
 
-def _generation(found: Generation, total: int, standing: Standing) -> GenerationStatus:
-    notes = Notes.of(found.notes)
-    building = found.state is State.BUILDING
+def _generation(found: Generation, total: int, state: ConsumerState) -> GenerationStatus:
+    notes = RebuildProgress.of(found.notes)
+    building = found.state is GenerationState.BUILDING
     return GenerationStatus(
         number=found.number,
         state=found.state,
@@ -87,28 +87,28 @@ def _generation(found: Generation, total: int, standing: Standing) -> Generation
         left=time_left(total - found.events, notes.rate) if building else None,
         comparison=notes.comparison,
         holders=Counter(partition.owner for partition in found.partitions),
-        waiting_for=_waiting_for(found, standing),
+        waiting_for=_waiting_for(found, state),
     )
 
 
-def _phase(found: Generation, notes: Notes) -> Phase:
+def _phase(found: Generation, notes: RebuildProgress) -> RebuildPhase:
     """What was noted is of the past where nobody works on it."""
-    return notes.phase if _is_worked_on(found) else Phase.WAITING
+    return notes.phase if _is_worked_on(found) else RebuildPhase.WAITING
 
 
 def _is_worked_on(found: Generation) -> bool:
     return any(partition.owner is not None for partition in found.partitions)
 
 
-def _waiting_for(found: Generation, standing: Standing) -> str | None:
-    if found.state is State.HELD:
-        return f"a decision, since {' and '.join(Notes.of(found.notes).objections)}"
-    if found.state is State.ACTIVE and _is_worked_on(found):
+def _waiting_for(found: Generation, state: ConsumerState) -> str | None:
+    if found.state is GenerationState.HELD:
+        return f"a decision, since {' and '.join(RebuildProgress.of(found.notes).objections)}"
+    if found.state is GenerationState.ACTIVE and _is_worked_on(found):
         own = any(same_fold(one.owner_code, found.code) for one in found.partitions if one.owner_code)
         return None if own else "a worker of its version; it stands still, for those that run have other code"
-    if found.state is not State.BUILDING or _is_worked_on(found):
+    if found.state is not GenerationState.BUILDING or _is_worked_on(found):
         return None
-    partitions = [one for generation in standing.generations.values() for one in generation.partitions]
+    partitions = [one for generation in state.generations.values() for one in generation.partitions]
     codes = {one.owner_code for one in partitions} - {None}
     if not codes:
         return "a worker: none is running; start one with `nerve worker`"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from eventstore.mongo.driver import Database, time_limit, unavailable_if_down
 from subscriptions.consumers.failures import Failure, update
-from subscriptions.consumers.leases import Lease
-from subscriptions.consumers.state import CONSUMERS, READ, WHOLE, Partition, Standing
+from subscriptions.consumers.partition_leases import PartitionLease
+from subscriptions.consumers.state import CONSUMERS, PROJECTION, WHOLE, ConsumerState, Partition
 
 RECORDING = 1.0
 """Seconds that it may take to record a failure, which may well be that MongoDB does not answer."""
@@ -28,7 +28,7 @@ class Checkpoints:
     def __init__(self, database: Database) -> None:
         self._consumers = database[CONSUMERS]
 
-    async def save(self, lease: Lease, position: int, events: int = 0) -> bool:
+    async def save(self, lease: PartitionLease, position: int, events: int = 0) -> bool:
         """Move the checkpoint on, never back, and extend the lease; False where that is lost.
 
         What the partition failed at is over. `events` is how many there are between the last checkpoint and
@@ -43,30 +43,30 @@ class Checkpoints:
             result = await self._consumers.update_one(lease.guard, moved)
         return result.matched_count == 1
 
-    async def failed(self, lease: Lease, failure: Failure) -> None:
+    async def failed(self, lease: PartitionLease, failure: Failure) -> None:
         """Keep it with the partition that a try has failed, unless the lease is lost."""
         with unavailable_if_down(), time_limit(RECORDING):
             await self._consumers.update_one(lease.guard, update(lease.path, failure))
 
-    async def standing(self, consumer: str) -> Standing:
+    async def state(self, consumer: str) -> ConsumerState:
         """How the consumer stands; without any generation where it never ran."""
         with unavailable_if_down():
-            return Standing.of(consumer, await self._consumers.find_one({"_id": consumer}, READ))
+            return ConsumerState.of(consumer, await self._consumers.find_one({"_id": consumer}, PROJECTION))
 
-    async def standings(self, consumers: Iterable[str] | None = None) -> dict[str, Standing]:
+    async def states(self, consumers: Iterable[str] | None = None) -> dict[str, ConsumerState]:
         """How these consumers stand, or all that ever began, by their names."""
         names = None if consumers is None else list(consumers)
         wanted = {} if names is None else {"_id": {"$in": names}}
         with unavailable_if_down():
-            stored = await self._consumers.find(wanted, READ).to_list(None)
-        found = {one["_id"]: Standing.of(one["_id"], one) for one in stored}
-        return {**{name: Standing.of(name, None) for name in names or ()}, **found}
+            stored = await self._consumers.find(wanted, PROJECTION).to_list(None)
+        found = {one["_id"]: ConsumerState.of(one["_id"], one) for one in stored}
+        return {**{name: ConsumerState.of(name, None) for name in names or ()}, **found}
 
     async def position(self, consumer: str) -> int:
         """The position up to which all is done, 0 where the consumer never ran."""
-        return (await self.standing(consumer)).position
+        return (await self.state(consumer)).position
 
     async def furthest(self) -> dict[str, int]:
         """The highest position that any part of a consumer has had, by its name."""
-        standings = await self.standings()
-        return {name: one.furthest for name, one in standings.items() if one.generations}
+        states = await self.states()
+        return {name: one.furthest for name, one in states.items() if one.generations}

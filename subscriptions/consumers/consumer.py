@@ -13,7 +13,7 @@ from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint, Checkpoints
 from subscriptions.consumers.failures import describe_failure
-from subscriptions.consumers.leases import Lease
+from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.feed import Feed
 
@@ -27,7 +27,7 @@ So many consumers of one log do not each write at every commit, in the way of th
 """
 
 
-class Handler(Protocol):
+class CommitHandler(Protocol):
     """What a consumer does with the log. All may be called again for what was done already."""
 
     async def begin(self, checkpoint: Checkpoint) -> None:
@@ -48,13 +48,13 @@ class Consumer:
 
     def __init__(
         self,
-        lease: Lease,
+        lease: PartitionLease,
         position: int,
         feed: Feed,
         checkpoints: Checkpoints,
-        handler: Handler | None,
+        handler: CommitHandler | None,
         announce: Callable[[str, int], None],
-        lead: Callable[[Lease], Awaitable[None]] | None = None,
+        lead: Callable[[PartitionLease], Awaitable[None]] | None = None,
     ) -> None:
         self.lease = lease
         self.extended = time.monotonic()
@@ -93,7 +93,7 @@ class Consumer:
         self.leave()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _lead(self, lead: Callable[[Lease], Awaitable[None]]) -> None:
+    async def _lead(self, lead: Callable[[PartitionLease], Awaitable[None]]) -> None:
         backoff = Backoff()
         while True:
             try:
@@ -123,7 +123,7 @@ class Consumer:
                     await self._checkpoints.failed(self.lease, failure)
                 await asyncio.sleep(pause)
 
-    async def _consume(self, handler: Handler) -> None:
+    async def _consume(self, handler: CommitHandler) -> None:
         """Handle batches until told to leave."""
         generation, partition = self.lease.generation, self.lease.partition
         await handler.begin(Checkpoint(generation, self._position, partition))
@@ -138,7 +138,7 @@ class Consumer:
                 if self._leaving:
                     return
 
-    async def _take(self, handler: Handler, commits: Sequence[Commit], position: int) -> None:
+    async def _take(self, handler: CommitHandler, commits: Sequence[Commit], position: int) -> None:
         worked = False
         if commits:
             worked = await handler.handle(commits)

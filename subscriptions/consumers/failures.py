@@ -18,35 +18,39 @@ class Failure(NamedTuple):
     detail: str
 
 
-class Failed(NamedTuple):
+class FailedAttempt(NamedTuple):
     """A failure, and when it was by the server's clock."""
 
     failure: Failure
     at: datetime
 
 
-class Failing(NamedTuple):
+class FailureHistory(NamedTuple):
     """Tries in a row that failed: how many, the first and the last of them."""
 
     tries: int
-    first: Failed
-    last: Failed
+    first: FailedAttempt
+    last: FailedAttempt
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Failing:
+    def of(cls, stored: Mapping[str, Any]) -> FailureHistory:
         """As a partition keeps it."""
         return cls(stored["tries"], _failed(stored["first"]), _failed(stored["last"]))
 
 
-def raised(error: BaseException) -> Failure:
+def describe_exception(error: BaseException) -> Failure:
     """What was raised and at which line of the user's code; its text may hold an event's data."""
     what, place = fault(error), user_place(error)
     return Failure(what.kind, what.text("", place) if what.why else f"raised at {place}")
 
 
 def describe_failure(error: Exception) -> Failure:
-    """As `raised`; of what cannot be reached also the text, which is nerve's own and holds no data."""
-    return Failure(type(error).__name__, str(error)) if isinstance(error, Unavailable) else raised(error)
+    """As `describe_exception`; for Unavailable also its text, which holds no data of events."""
+    return (
+        Failure(type(error).__name__, str(error))
+        if isinstance(error, Unavailable)
+        else describe_exception(error)
+    )
 
 
 def update(path: str, failure: Failure) -> list[Mapping[str, Any]]:
@@ -57,5 +61,5 @@ def update(path: str, failure: Failure) -> list[Mapping[str, Any]]:
     return [{"$set": {f"{path}.failing": {"tries": tries, "first": first, "last": new}}}]
 
 
-def _failed(stored: Mapping[str, Any]) -> Failed:
-    return Failed(Failure(stored["error"], stored["detail"]), stored["at"])
+def _failed(stored: Mapping[str, Any]) -> FailedAttempt:
+    return FailedAttempt(Failure(stored["error"], stored["detail"]), stored["at"])

@@ -13,8 +13,16 @@ from pymongo.errors import DuplicateKeyError
 
 from domain.kernel.errors import InvariantViolated, NotFound
 from eventstore.mongo.driver import Database, unavailable_if_down
-from subscriptions.consumers.leases import Lease
-from subscriptions.consumers.state import CONSUMERS, READ, UNREAD, Generation, Standing, State, path
+from subscriptions.consumers.partition_leases import PartitionLease
+from subscriptions.consumers.state import (
+    CANDIDATE_STATES,
+    CONSUMERS,
+    PROJECTION,
+    ConsumerState,
+    Generation,
+    GenerationState,
+    path,
+)
 
 SLOTS = 3
 """Generations that a consumer has at most: one that is kept, the active one, one that is built.
@@ -26,11 +34,11 @@ No two of them have the same remainder by it, so that what each makes has a plac
 RETIRED = 50
 """Codes of former generations that are kept, the latest."""
 
-Output = Mapping[str, str]
+GenerationOutput = Mapping[str, str]
 """What describes what a generation makes: see `Generation.output`."""
 
 
-class Change(NamedTuple):
+class ConsumerUpdate(NamedTuple):
     """What an update sets, and takes out."""
 
     set: Mapping[str, Any]
@@ -39,7 +47,7 @@ class Change(NamedTuple):
     """Set to the server's time."""
     inc: Sequence[str] = ()
     retire: Sequence[str] = ()
-    """Codes that are not new any more: see `Standing.retired`."""
+    """Codes that are not new any more: see `ConsumerState.retired`."""
 
 
 class Generations:
@@ -52,129 +60,133 @@ class Generations:
         self._consumers = database[CONSUMERS]
 
     async def open(
-        self, consumer: str, code: str = "", partitions: int = 1, output: Output | None = None
-    ) -> Standing:
+        self, consumer: str, code: str = "", partitions: int = 1, output: GenerationOutput | None = None
+    ) -> ConsumerState:
         """How the consumer stands; with a first active generation at position 0 where it has none."""
 
-        def decide(seen: Standing) -> Change | None:
+        def decide(seen: ConsumerState) -> ConsumerUpdate | None:
             number = seen.last + 1
             if seen.active:
                 return None
-            return _begun(number, State.ACTIVE, code, partitions, output, active=number)
+            return _begun(number, GenerationState.ACTIVE, code, partitions, output, active=number)
 
         return await self._change(consumer, decide)
 
-    async def begin(self, consumer: str, code: str, partitions: int = 1, output: Output | None = None) -> int:
+    async def begin(
+        self, consumer: str, code: str, partitions: int = 1, output: GenerationOutput | None = None
+    ) -> int:
         """Begin to build another generation beside the active one; its number.
 
         A cancelled one is removed, and a kept one whose place is needed. Raises InvariantViolated where one
         is being built already, NotFound where there is no active one.
         """
 
-        def decide(seen: Standing) -> Change:
+        def decide(seen: ConsumerState) -> ConsumerUpdate:
             if seen.active is None:
                 raise NotFound(f"{consumer} has no active generation")
-            if unread := seen.unread:
-                raise InvariantViolated(f"generation {unread.number} of {consumer} is being built already")
+            if candidate := seen.candidate:
+                raise InvariantViolated(f"generation {candidate.number} of {consumer} is being built already")
             number = _next(seen)
             over = [
                 one.number
                 for one in seen.generations.values()
-                if one.state is State.CANCELLED or one.number % SLOTS == number % SLOTS
+                if one.state is GenerationState.CANCELLED or one.number % SLOTS == number % SLOTS
             ]
-            begun = _begun(number, State.BUILDING, code, partitions, output)
+            begun = _begun(number, GenerationState.BUILDING, code, partitions, output)
             retired = [seen.generations[number].code for number in over]
             return begun._replace(unset=_places(over), retire=retired)
 
         return (await self._change(consumer, decide)).last
 
-    async def cancel(self, consumer: str, number: int) -> Standing:
+    async def cancel(self, consumer: str, number: int) -> ConsumerState:
         """Stop building a generation, at once: who holds a lease of it loses it. How all stands then.
 
         Raises NotFound where there is no such generation, InvariantViolated where it is not being built.
         """
 
-        def decide(seen: Standing) -> Change | None:
+        def decide(seen: ConsumerState) -> ConsumerUpdate | None:
             generation = _find(seen, number)
-            if generation.state is State.CANCELLED:
+            if generation.state is GenerationState.CANCELLED:
                 return None
-            if generation.state not in UNREAD:
+            if generation.state not in CANDIDATE_STATES:
                 raise InvariantViolated(f"generation {number} of {consumer} is not being built")
             places = [path(number, one.partition.number) for one in generation.partitions]
             free = [f"{place}.{name}" for place in places for name in ("owner", "code", "until")]
             free.append(f"generations.{number}.approved")
-            state = {f"generations.{number}.state": State.CANCELLED.value}
-            return Change(state, unset=free, inc=[f"{place}.epoch" for place in places])
+            state = {f"generations.{number}.state": GenerationState.CANCELLED.value}
+            return ConsumerUpdate(state, unset=free, inc=[f"{place}.epoch" for place in places])
 
         return await self._change(consumer, decide)
 
-    async def resume(self, consumer: str, number: int) -> Standing:
+    async def resume(self, consumer: str, number: int) -> ConsumerState:
         """Go on building a generation that was cancelled or kept, from where it was. How all stands then.
 
         Raises NotFound where there is no such generation, InvariantViolated where it is the active one, or
         another one is being built.
         """
 
-        def decide(seen: Standing) -> Change | None:
-            generation, unread = _find(seen, number), seen.unread
-            if generation is unread:
+        def decide(seen: ConsumerState) -> ConsumerUpdate | None:
+            generation, candidate = _find(seen, number), seen.candidate
+            if generation is candidate:
                 return None
-            if generation.state is State.ACTIVE:
+            if generation.state is GenerationState.ACTIVE:
                 raise InvariantViolated(f"generation {number} of {consumer} is the active one")
-            if unread:
-                raise InvariantViolated(f"generation {unread.number} of {consumer} is being built already")
-            return Change({f"generations.{number}.state": State.BUILDING.value})
+            if candidate:
+                raise InvariantViolated(f"generation {candidate.number} of {consumer} is being built already")
+            return ConsumerUpdate({f"generations.{number}.state": GenerationState.BUILDING.value})
 
         return await self._change(consumer, decide)
 
-    async def approve(self, consumer: str, number: int) -> Standing:
+    async def approve(self, consumer: str, number: int) -> ConsumerState:
         """Let a generation that is held take the active one's place. How all stands then.
 
         Raises NotFound where there is no such generation, InvariantViolated where it is not held.
         """
 
-        def decide(seen: Standing) -> Change:
+        def decide(seen: ConsumerState) -> ConsumerUpdate:
             generation = _find(seen, number)
-            if generation.state is not State.HELD:
+            if generation.state is not GenerationState.HELD:
                 raise InvariantViolated(f"generation {number} of {consumer} is not held")
             place = f"generations.{number}"
-            return Change({f"{place}.state": State.BUILDING.value, f"{place}.approved": True})
+            return ConsumerUpdate(
+                {f"{place}.state": GenerationState.BUILDING.value, f"{place}.approved": True}
+            )
 
         return await self._change(consumer, decide)
 
-    async def forget(self, consumer: str, number: int) -> Standing:
+    async def forget(self, consumer: str, number: int) -> ConsumerState:
         """Remove a generation that was cancelled or kept. How all stands then.
 
         Raises NotFound where there is none, InvariantViolated where it is active or being built.
         """
 
-        def decide(seen: Standing) -> Change:
+        def decide(seen: ConsumerState) -> ConsumerUpdate:
             generation = _find(seen, number)
             if generation.state.running:
                 state = generation.state.value.lower()
                 raise InvariantViolated(f"generation {number} of {consumer} is {state}; cancel it first")
-            return Change({}, unset=_places([number]), retire=[generation.code])
+            return ConsumerUpdate({}, unset=_places([number]), retire=[generation.code])
 
         return await self._change(consumer, decide)
 
-    async def drop(self, consumer: str) -> Standing:
+    async def drop(self, consumer: str) -> ConsumerState:
         """Remove all generations: whoever runs the consumer starts from zero, in a new one. How it stood."""
-        dropped: list[Standing] = []
+        dropped: list[ConsumerState] = []
 
-        def decide(seen: Standing) -> Change | None:
+        def decide(seen: ConsumerState) -> ConsumerUpdate | None:
             dropped.append(seen)
-            return Change({"generations": {}}, unset=["active"]) if seen.generations else None
+            return ConsumerUpdate({"generations": {}}, unset=["active"]) if seen.generations else None
 
         await self._change(consumer, decide)
         return dropped[-1]
 
-    async def switch(self, leader: Lease, held: Sequence[Lease], reached: int) -> bool:
+    async def switch(self, leader: PartitionLease, held: Sequence[PartitionLease], reached: int) -> bool:
         """Make the generation that `leader` is a lease of the active one, and keep the one before.
 
-        `held` are the leases of all partitions of the active generation (`Leases.take_over`), so that nobody
-        moves it any more, and `reached` is a position that nobody has seen it pass. False, and nothing
-        changes, where one of the leases is lost, the new generation is not being built, or one of its
-        partitions is not at `reached`. What was kept before is removed. After Unavailable it may be done.
+        `held` are the leases of all partitions of the active generation (see `PartitionLeases.take_over`), so
+        that nobody moves it any more, and `reached` is a position that nobody has seen it pass. False, and
+        nothing changes, where one of the leases is lost, the new generation is not being built, or one of
+        its partitions is not at `reached`. What was kept before is removed. After Unavailable it may be done.
 
         Guarded by all of that in the update itself: by the epochs, the state, and each partition's position.
         """
@@ -187,20 +199,20 @@ class Generations:
             guard |= lease.guard
         for one in new.partitions:
             guard[f"{path(new.number, one.partition.number)}.position"] = {"$gte": reached}
-        guard[f"generations.{new.number}.state"] = {"$in": [state.value for state in UNREAD]}
-        kept = [one.number for one in seen.generations.values() if one.state is State.KEPT]
-        states = {new.number: State.ACTIVE, old: State.KEPT}
+        guard[f"generations.{new.number}.state"] = {"$in": [state.value for state in CANDIDATE_STATES]}
+        kept = [one.number for one in seen.generations.values() if one.state is GenerationState.KEPT]
+        states = {new.number: GenerationState.ACTIVE, old: GenerationState.KEPT}
         set_: dict[str, Any] = {
             f"generations.{number}.state": state.value for number, state in states.items()
         }
         set_ |= {f"generations.{new.number}.switched": reached, f"generations.{old}.proven": True}
         retired = [seen.generations[number].code for number in (*kept, old)]
-        change = Change({"active": new.number, **set_}, unset=_places(kept), retire=retired)
+        change = ConsumerUpdate({"active": new.number, **set_}, unset=_places(kept), retire=retired)
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, _update(change))
         return result.matched_count == 1
 
-    async def note(self, leader: Lease, notes: Mapping[str, Any]) -> bool:
+    async def note(self, leader: PartitionLease, notes: Mapping[str, Any]) -> bool:
         """Keep notes of a generation, to be read as `Generation.notes`. False where the lease is lost.
 
         Guarded by the epoch of the lease.
@@ -210,21 +222,23 @@ class Generations:
             result = await self._consumers.update_one(leader.guard, {"$set": noted})
         return result.matched_count == 1
 
-    async def hold(self, leader: Lease, notes: Mapping[str, Any]) -> bool:
+    async def hold(self, leader: PartitionLease, notes: Mapping[str, Any]) -> bool:
         """Hold the generation until it is approved, with these notes.
 
         False where that has happened already, it is not being built, or the lease is lost. Guarded by the
         epoch of the lease and by the state.
         """
         place = f"generations.{leader.generation}"
-        unread = {f"{place}.state": {"$in": [state.value for state in UNREAD]}}
-        guard = {**leader.guard, **unread, f"{place}.approved": {"$ne": True}}
-        change = Change({f"{place}.state": State.HELD.value, f"{place}.notes": dict(notes)})
+        candidate = {f"{place}.state": {"$in": [state.value for state in CANDIDATE_STATES]}}
+        guard = {**leader.guard, **candidate, f"{place}.approved": {"$ne": True}}
+        change = ConsumerUpdate({f"{place}.state": GenerationState.HELD.value, f"{place}.notes": dict(notes)})
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, _update(change))
         return result.matched_count == 1
 
-    async def _change(self, consumer: str, decide: Callable[[Standing], Change | None]) -> Standing:
+    async def _change(
+        self, consumer: str, decide: Callable[[ConsumerState], ConsumerUpdate | None]
+    ) -> ConsumerState:
         """Make the change that is decided on how the consumer stands, None for none; how it stands then."""
         while (change := decide(seen := await self._read(consumer))) is not None:
             guard = {"_id": consumer, "revision": seen.revision}
@@ -239,12 +253,12 @@ class Generations:
                 return await self._read(consumer)
         return seen
 
-    async def _read(self, consumer: str) -> Standing:
+    async def _read(self, consumer: str) -> ConsumerState:
         with unavailable_if_down():
-            return Standing.of(consumer, await self._consumers.find_one({"_id": consumer}, READ))
+            return ConsumerState.of(consumer, await self._consumers.find_one({"_id": consumer}, PROJECTION))
 
 
-def _update(change: Change) -> dict[str, Any]:
+def _update(change: ConsumerUpdate) -> dict[str, Any]:
     return {
         **({"$set": change.set} if change.set else {}),
         **({"$unset": dict.fromkeys(change.unset, "")} if change.unset else {}),
@@ -255,8 +269,13 @@ def _update(change: Change) -> dict[str, Any]:
 
 
 def _begun(
-    number: int, state: State, code: str, partitions: int, output: Output | None, **also: int
-) -> Change:
+    number: int,
+    state: GenerationState,
+    code: str,
+    partitions: int,
+    output: GenerationOutput | None,
+    **also: int,
+) -> ConsumerUpdate:
     """A generation that nobody has worked on."""
     place = f"generations.{number}"
     shares = {str(index): {"position": 0, "epoch": 0} for index in range(partitions)}
@@ -264,10 +283,10 @@ def _begun(
     if output is not None:
         fresh["output"] = dict(output)
     set_ = {"last": number, **also, **{f"{place}.{name}": value for name, value in fresh.items()}}
-    return Change(set_, date=[f"{place}.begun_at"])
+    return ConsumerUpdate(set_, date=[f"{place}.begun_at"])
 
 
-def _next(seen: Standing) -> int:
+def _next(seen: ConsumerState) -> int:
     """The number of the next generation: one whose place is not the active one's."""
     number = seen.last + 1
     return number + 1 if seen.active is not None and (number - seen.active) % SLOTS == 0 else number
@@ -277,7 +296,7 @@ def _places(numbers: Sequence[int]) -> list[str]:
     return [f"generations.{number}" for number in numbers]
 
 
-def _find(seen: Standing, number: int) -> Generation:
+def _find(seen: ConsumerState, number: int) -> Generation:
     if number not in seen.generations:
         raise NotFound(f"{seen.consumer} has no generation {number}")
     return seen.generations[number]

@@ -14,12 +14,12 @@ from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Database
-from subscriptions.consumers.assignment import Key, Seat, next_seat, seats
+from subscriptions.consumers.assignment import Assignment, Key, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
-from subscriptions.consumers.consumer import Consumer, Handler
-from subscriptions.consumers.generations import Generations, Output
-from subscriptions.consumers.leases import Lease, Leases
-from subscriptions.consumers.state import Standing
+from subscriptions.consumers.consumer import CommitHandler, Consumer
+from subscriptions.consumers.generations import GenerationOutput, Generations
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
+from subscriptions.consumers.state import ConsumerState
 from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
@@ -39,7 +39,7 @@ SLACK = 0.01
 """Seconds after the end of a lease at which it is looked at again."""
 
 
-class Work(NamedTuple):
+class ConsumerDefinition(NamedTuple):
     """How a process works on a consumer: with which code, by which handler, made anew for each partition.
 
     `output` describes what that makes: see `Generation.output`. `handles` says of the code of a generation
@@ -53,14 +53,14 @@ class Work(NamedTuple):
     """
 
     code: str
-    handler: Callable[[], Handler]
-    lead: Callable[[Lease], Coroutine[Any, Any, None]] | None = None
-    output: Output | None = None
+    handler: Callable[[], CommitHandler]
+    lead: Callable[[PartitionLease], Coroutine[Any, Any, None]] | None = None
+    output: GenerationOutput | None = None
     handles: Callable[[str], bool] = lambda code: True
-    notice: Callable[[Standing], Coroutine[Any, Any, None]] | None = None
+    notice: Callable[[ConsumerState], Coroutine[Any, Any, None]] | None = None
 
 
-class Group:
+class ConsumerGroup:
     """Works on its share of the partitions of all `consumers`, by their names.
 
     `tick`, in seconds, is how late it notices at most that a generation began or is over, or that a lease
@@ -73,7 +73,7 @@ class Group:
 
     def __init__(
         self,
-        consumers: Mapping[str, Work],
+        consumers: Mapping[str, ConsumerDefinition],
         database: Database,
         feed: Feed,
         checkpoints: Checkpoints,
@@ -89,7 +89,7 @@ class Group:
         self._feed = feed
         self._checkpoints = checkpoints
         self._generations = Generations(database)
-        self._leases = Leases(database, _own_name(), TERM * lease_time)
+        self._leases = PartitionLeases(database, _own_name(), TERM * lease_time)
         self._wakeups = wakeups
         self._listener = wakeups.listen(TOPIC)
         self._pause = min(BEAT_EVERY * tick, lease_time / 3)
@@ -139,22 +139,22 @@ class Group:
     async def _look(self) -> float:
         """Leave what is over, extend what is held, take what is due; the seconds until the next look."""
         self._running = {key: one for key, one in self._running.items() if not one.ended}
-        standings = await self._checkpoints.standings(self._consumers)
-        for name, standing in standings.items():
-            if standing.active is None:
+        states = await self._checkpoints.states(self._consumers)
+        for name, state in states.items():
+            if state.active is None:
                 work = self._consumers[name]
                 begun = self._generations.open(name, work.code, self._partitions, work.output)
-                standings[name] = await begun
+                states[name] = await begun
             elif (notice := self._consumers[name].notice) is not None:
-                await notice(standing)
-            self._wakeups.beat(name, standings[name].position, standings[name].revision)
-        seen = list(seats(standings.values(), self._builds))
+                await notice(state)
+            self._wakeups.beat(name, states[name].position, states[name].revision)
+        seen = list(assignments(states.values(), self._builds))
         await self._keep(seen)
         return await self._take(seen)
 
-    async def _keep(self, seen: list[Seat]) -> None:
+    async def _keep(self, seen: list[Assignment]) -> None:
         """Extend the leases that no checkpoint has extended lately, and leave those that are lost."""
-        epochs = {seat.key: seat.partition.epoch for seat in seen}
+        epochs = {assignment.key: assignment.partition.epoch for assignment in seen}
         due = time.monotonic() - self._leases.term / 3
         for key, consumer in self._running.items():
             lost = epochs.get(key) != consumer.lease.epoch
@@ -164,38 +164,46 @@ class Group:
             if lost:
                 consumer.leave()
 
-    async def _take(self, seen: list[Seat]) -> float:
+    async def _take(self, seen: list[Assignment]) -> float:
         """Take what is free, or one that another has too many of; the seconds until there may be more."""
         # What it is about to leave cannot be taken again before it has ended.
         own = self._leases.owner
-        seen = [_held(seat, own) if seat.key in self._running else seat for seat in seen]
-        while (seat := next_seat(seen, own, self._codes)) is not None:
-            await self._work(seat)
-            if seat.partition.owner is not None:
+        seen = [
+            _held(assignment, own) if assignment.key in self._running else assignment for assignment in seen
+        ]
+        while (assignment := next_assignment(seen, own, self._codes)) is not None:
+            await self._work(assignment)
+            if assignment.partition.owner is not None:
                 # One at a time: others take from the same one.
                 return 0.0
-            seen = [_held(one, own) if one is seat else one for one in seen]
-        foreign = [seat.partition.left for seat in seen if seat.partition.owner not in (None, own)]
+            seen = [_held(one, own) if one is assignment else one for one in seen]
+        foreign = [
+            assignment.partition.left for assignment in seen if assignment.partition.owner not in (None, own)
+        ]
         return min([self._pause, *(left + SLACK for left in foreign)])
 
-    async def _work(self, seat: Seat) -> None:
+    async def _work(self, assignment: Assignment) -> None:
         """Take the partition, unless somebody else has, and begin to work on it."""
-        name, generation, number = seat.key
+        name, generation, number = assignment.key
         work = self._consumers[name]
         taken = await self._leases.take(
-            name, generation, seat.partition, code=work.code, force=seat.partition.owner is not None
+            name,
+            generation,
+            assignment.partition,
+            code=work.code,
+            force=assignment.partition.owner is not None,
         )
         if taken is not None:
             lead = work.lead if number == 0 else None
             lease, position = taken
-            handler = work.handler() if work.handles(seat.generation.code) else None
+            handler = work.handler() if work.handles(assignment.generation.code) else None
             parts = (self._feed, self._checkpoints, handler, self._wakeups.announce)
-            self._running[seat.key] = Consumer(lease, position, *parts, lead)
+            self._running[assignment.key] = Consumer(lease, position, *parts, lead)
 
 
-def _held(seat: Seat, owner: str) -> Seat:
-    code = seat.generation.code
-    return seat._replace(partition=replace(seat.partition, owner=owner, owner_code=code))
+def _held(assignment: Assignment, owner: str) -> Assignment:
+    code = assignment.generation.code
+    return assignment._replace(partition=replace(assignment.partition, owner=owner, owner_code=code))
 
 
 def _own_name() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from domain.kernel.errors import Unavailable
-from subscriptions.feed.listeners import Listener
+from subscriptions.feed.listeners import TopicListener
 
 
 class Progress:
@@ -16,7 +16,9 @@ class Progress:
     `poll_interval`, in seconds, is how late one is noticed at most where it is not, and nobody else looks.
     """
 
-    def __init__(self, read: Callable[[], Awaitable[int]], listener: Listener, poll_interval: float) -> None:
+    def __init__(
+        self, read: Callable[[], Awaitable[int]], listener: TopicListener, poll_interval: float
+    ) -> None:
         self._read = read
         self._listener = listener
         self._poll_interval = poll_interval

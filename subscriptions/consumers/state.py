@@ -24,13 +24,13 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from eventstore.mongo.driver import Document
-from subscriptions.consumers.failures import Failing
+from subscriptions.consumers.failures import FailureHistory
 
 CONSUMERS = "consumers"
 """The collection's name."""
 
-READ = {"revision": 1, "last": 1, "active": 1, "generations": 1, "retired": 1, "now": "$$NOW"}
-"""The projection that `Standing.of` needs: with the server's clock at the time of the reading."""
+PROJECTION = {"revision": 1, "last": 1, "active": 1, "generations": 1, "retired": 1, "now": "$$NOW"}
+"""The projection that `ConsumerState.of` needs: with the server's clock at the time of the reading."""
 
 
 class Partition(NamedTuple):
@@ -48,7 +48,7 @@ WHOLE = Partition()
 """All of it, where a generation is not divided."""
 
 
-class State(StrEnum):
+class GenerationState(StrEnum):
     """What becomes of a generation: the active one is read, and it and those being built are worked on."""
 
     ACTIVE = "ACTIVE"
@@ -63,15 +63,15 @@ class State(StrEnum):
     @property
     def running(self) -> bool:
         """Whether its partitions are worked on."""
-        return self in (State.ACTIVE, *UNREAD)
+        return self in (GenerationState.ACTIVE, *CANDIDATE_STATES)
 
 
-UNREAD = (State.BUILDING, State.HELD)
+CANDIDATE_STATES = (GenerationState.BUILDING, GenerationState.HELD)
 """What is to take the place of the active one; of one consumer there is one at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionStanding:
+class PartitionState:
     """How far a partition is, and who holds its lease for how many more seconds; None where it is free.
 
     `events` are all those up to its position, whether they are its work or another's. `owner_code` is the
@@ -86,7 +86,7 @@ class PartitionStanding:
     owner: str | None
     owner_code: str | None
     left: float
-    failing: Failing | None = None
+    failing: FailureHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ class Generation:
     """
 
     number: int
-    state: State
+    state: GenerationState
     code: str
     begun_at: datetime
-    partitions: tuple[PartitionStanding, ...]
+    partitions: tuple[PartitionState, ...]
     notes: Mapping[str, Any]
     switched: int = 0
     approved: bool = False
@@ -120,7 +120,7 @@ class Generation:
         return min(partition.events for partition in self.partitions)
 
     @property
-    def failing(self) -> Failing | None:
+    def failing(self) -> FailureHistory | None:
         """What one of its partitions fails at: that which has failed for the longest time."""
         found = [partition.failing for partition in self.partitions if partition.failing is not None]
         return min(found, key=lambda one: one.first.at, default=None)
@@ -132,7 +132,7 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConsumerState:
     """A consumer as it was at one moment."""
 
     consumer: str
@@ -143,8 +143,8 @@ class Standing:
     retired: Sequence[str] = ()
 
     @classmethod
-    def of(cls, consumer: str, stored: Document | None) -> Standing:
-        """What the document says, read with the projection `READ`; None: the consumer never began."""
+    def of(cls, consumer: str, stored: Document | None) -> ConsumerState:
+        """What the document says, read with the projection `PROJECTION`; None: the consumer never began."""
         if stored is None:
             return cls(consumer, 0, 0, None, {})
         found = stored.get("generations", {}).items()
@@ -156,15 +156,15 @@ class Standing:
         """Whether generations of this code are there, or were read before."""
         return code in self.retired or any(one.code == code for one in self.generations.values())
 
-    def of_state(self, state: State) -> Generation | None:
+    def of_state(self, state: GenerationState) -> Generation | None:
         """The latest generation of this state."""
         found = [one for one in self.generations.values() if one.state is state]
         return max(found, key=lambda one: one.number, default=None)
 
     @property
-    def unread(self) -> Generation | None:
+    def candidate(self) -> Generation | None:
         """The generation that is to take the active one's place."""
-        return next((one for one in self.generations.values() if one.state in UNREAD), None)
+        return next((one for one in self.generations.values() if one.state in CANDIDATE_STATES), None)
 
     @property
     def position(self) -> int:
@@ -187,7 +187,7 @@ def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Genera
     partitions = tuple(_partition(Partition(i, len(shares)), shares[str(i)], now) for i in range(len(shares)))
     return Generation(
         number,
-        State(stored["state"]),
+        GenerationState(stored["state"]),
         stored["code"],
         stored["begun_at"],
         partitions,
@@ -199,11 +199,11 @@ def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Genera
     )
 
 
-def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -> PartitionStanding:
+def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -> PartitionState:
     until = stored.get("until")
     left = (until - now).total_seconds() if until is not None else 0.0
     owner = stored.get("owner") if left > 0 else None
     code = stored.get("code") if owner is not None else None
     position, events, epoch = stored["position"], stored.get("events", 0), stored["epoch"]
-    failing = Failing.of(stored["failing"]) if "failing" in stored else None
-    return PartitionStanding(partition, position, events, epoch, owner, code, max(0.0, left), failing)
+    failing = FailureHistory.of(stored["failing"]) if "failing" in stored else None
+    return PartitionState(partition, position, events, epoch, owner, code, max(0.0, left), failing)

@@ -15,10 +15,10 @@ TOPIC = "log"
 """What is announced under this topic is the log's highest position."""
 
 
-class _ReadOn:
+class _PagedReader:
     """Reads whole pages, which it shares, up to where the log is known to have them."""
 
-    def __init__(self, log: _Log) -> None:
+    def __init__(self, log: _LogSource) -> None:
         self._log = log
         self._reader = log.log.reader()
         self._cursor = PageCursor()
@@ -33,7 +33,7 @@ class _ReadOn:
         return commits, commits[-1].position if commits else after
 
 
-class _Log:
+class _LogSource:
     """The log as the source of a tail. `known_head` is the highest position that was seen."""
 
     def __init__(self, log: EventLog) -> None:
@@ -46,8 +46,8 @@ class _Log:
         self.known_head = max(head, self.known_head)
         return head
 
-    def reader(self) -> _ReadOn:
-        return _ReadOn(self)
+    def reader(self) -> _PagedReader:
+        return _PagedReader(self)
 
     def position(self, commit: Commit) -> int:
         return commit.position
@@ -67,7 +67,7 @@ class Feed(Tail[Commit]):
         self.log = log
         self._wakeups = wakeups
         self._beats = False
-        self._pages = (source := _Log(log)).pages
+        self._pages = (source := _LogSource(log)).pages
         super().__init__(source, wakeups.listen(TOPIC), poll_interval)
 
     def beat(self) -> None:

@@ -12,7 +12,7 @@ MISSED = sys.maxsize
 """Told as a position where messages may have been missed: whoever waits is to look."""
 
 
-class Listener:
+class TopicListener:
     """What one topic tells: its highest position since the last look, and when somebody looked for it."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Listener:
         return False
 
 
-class Calls:
+class PositionWaiters:
     """Any number of tasks, each of which waits to be told of a position of its own.
 
     `highest` is the highest position that was told so far.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from subscriptions.feed.backoff import Backoff
-from subscriptions.feed.listeners import Listener
+from subscriptions.feed.listeners import TopicListener
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +45,18 @@ class Batch(Generic[T]):
     erasure: int = 0
 
 
-class Reader(Protocol[T_co]):
+class TailReader(Protocol[T_co]):
     """Reads on from any position."""
 
     async def read(self, after: int, limit: int) -> tuple[Sequence[T_co], int]:
         """The next items behind `after`, and the position up to which they are all; `after` where none is."""
 
 
-class Source(Protocol[T]):
+class TailSource(Protocol[T]):
     """What a tail is the tail of. Items are in the order of their positions, several may have the same."""
 
     async def head(self) -> int: ...
-    def reader(self) -> Reader[T]: ...
+    def reader(self) -> TailReader[T]: ...
     def position(self, item: T) -> int: ...
 
     def erasure(self, items: Sequence[T]) -> int:
@@ -69,10 +69,10 @@ class Source(Protocol[T]):
         """Another one where all items were made anew since: one that did not change may read otherwise."""
 
 
-class Ring(Generic[T]):
+class TailRing(Generic[T]):
     """The latest items: all whose position is above `start` and at most `end`."""
 
-    def __init__(self, source: Source[T], start: int, size: int) -> None:
+    def __init__(self, source: TailSource[T], start: int, size: int) -> None:
         self._source = source
         self._items: deque[T] = deque()
         self._size = size
@@ -94,7 +94,7 @@ class Ring(Generic[T]):
         self.start = self.end
 
     def after(self, position: int, limit: int) -> tuple[Sequence[T], int]:
-        """As `Reader.read`, for a position not before `start`."""
+        """As `TailReader.read`, for a position not before `start`."""
         first = bisect_right(self._items, position, key=self._source.position)
         last = len(self._items)
         if last - first <= limit:
@@ -114,11 +114,11 @@ class Tail(Generic[T]):
     source's, 0 until it is known: its ring holds nothing that was read before.
     """
 
-    def __init__(self, source: Source[T], listener: Listener, poll_interval: float) -> None:
+    def __init__(self, source: TailSource[T], listener: TopicListener, poll_interval: float) -> None:
         self._source = source
         self._listener = listener
         self._poll_interval = poll_interval
-        self._ring: Ring[T] | None = None
+        self._ring: TailRing[T] | None = None
         self.cursors = 0
         self.erasure = 0
         self.edition = 0
@@ -177,7 +177,7 @@ class Tail(Generic[T]):
                 elif not await self._wait(news, position, tick()):
                     yield Batch((), position, caught_up, erasure)
 
-    async def _next(self, reader: Reader[T], position: int) -> tuple[Sequence[T], int]:
+    async def _next(self, reader: TailReader[T], position: int) -> tuple[Sequence[T], int]:
         if self._ring is not None and position >= self._ring.start:
             return self._ring.after(position, BATCH)
         return await reader.read(position, BATCH)
@@ -226,10 +226,10 @@ class Tail(Generic[T]):
                 logger.exception("the tail of %s cannot read; trying again", type(self._source).__name__)
                 await asyncio.sleep(backoff.pause())
 
-    async def _advance(self, reader: Reader[T]) -> None:
+    async def _advance(self, reader: TailReader[T]) -> None:
         if self._ring is None:
             head = await self._source.head()
-            self._ring = Ring(self._source, head, RING)
+            self._ring = TailRing(self._source, head, RING)
             # What came up to here was not looked at, and may be an erasure.
             self.erasure = max(self.erasure, head)
             self._forget()

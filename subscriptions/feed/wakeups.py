@@ -19,7 +19,7 @@ from contextlib import aclosing
 
 from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.channels import OUT_OF_REACH, ShardedChannel, SingleChannel
-from subscriptions.feed.listeners import MISSED, Calls, Listener
+from subscriptions.feed.listeners import MISSED, PositionWaiters, TopicListener
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +48,17 @@ class Wakeups:
     def __init__(self, redis_url: str, database: str, *, cluster: bool = False) -> None:
         kind = ShardedChannel if cluster else SingleChannel
         self._channel = kind(redis_url, f"nerve:{database}")
-        self._listeners: dict[str, list[Listener | Calls]] = {}
+        self._listeners: dict[str, list[TopicListener | PositionWaiters]] = {}
         self._pending: dict[str, int] = {}
         self._beats: dict[str, tuple[int, int]] = {}
-        self._ears: dict[str, Callable[[str], None]] = {}
+        self._handlers: dict[str, Callable[[str], None]] = {}
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
         self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to publish and to listen; returns at once, whether Redis is there or not."""
-        loops = {"publish": self._publish, "listen": self._receive}
+        loops = {"publish": self._send, "listen": self._receive}
         self._tasks = [asyncio.create_task(self._keep(name, work)) for name, work in loops.items()]
 
     async def stop(self) -> None:
@@ -75,23 +75,23 @@ class Wakeups:
         """Whether Redis answers."""
         return await self._channel.reachable()
 
-    def listen(self, topic: str) -> Listener:
+    def listen(self, topic: str) -> TopicListener:
         """A listener to `topic` that lives as long as this object."""
-        listener = Listener()
+        listener = TopicListener()
         self._listeners.setdefault(topic, []).append(listener)
         return listener
 
-    def calls(self, topic: str) -> Calls:
+    def position_waiters(self, topic: str) -> PositionWaiters:
         """As `listen`, for tasks that wait each for a position of its own."""
-        calls = Calls()
+        calls = PositionWaiters()
         self._listeners.setdefault(topic, []).append(calls)
         return calls
 
-    def hear(self, topic: str, ear: Callable[[str], None]) -> None:
-        """Have `ear` called with each text that any process, this one too, tells under `topic`."""
-        self._ears[topic] = ear
+    def subscribe(self, topic: str, handler: Callable[[str], None]) -> None:
+        """Have `handler` called with each text that any process, this one too, tells under `topic`."""
+        self._handlers[topic] = handler
 
-    def tell(self, topic: str, text: str) -> None:
+    def publish(self, topic: str, text: str) -> None:
         """Send a text to every process that Redis reaches, as a hint; never blocks or fails."""
         self._texts.append(f"{TELL} {topic} {text}")
         self._ready.set()
@@ -128,7 +128,7 @@ class Wakeups:
                 logger.exception("cannot %s at Redis; polling", name)
             await asyncio.sleep(backoff.pause())
 
-    async def _publish(self, backoff: Backoff) -> None:
+    async def _send(self, backoff: Backoff) -> None:
         # What was looked at before Redis went away is no news of now.
         self._beats.clear()
         while True:
@@ -167,8 +167,8 @@ class Wakeups:
         """Anybody may write to the channel: what is no message is passed over."""
         text = message.decode(errors="replace")
         words = text.split(" ")
-        if words[0] == TELL and len(words) > 2 and words[1] in self._ears:
-            self._ears[words[1]](text.split(" ", 2)[2])
+        if words[0] == TELL and len(words) > 2 and words[1] in self._handlers:
+            self._handlers[words[1]](text.split(" ", 2)[2])
         elif len(words) == 2 and _is_number(words[1]):
             self._deliver(words[0], int(words[1]))
         elif words[0] == BEAT:

@@ -66,7 +66,7 @@ class CommandHints:
         self._asked: OrderedDict[CommandKey, None] = OrderedDict()
         self._ended: OrderedDict[CommandKey, Hint] = OrderedDict()
         self._watching: dict[CommandKey, set[Told]] = {}
-        wakeups.hear(TOPIC, self._hear)
+        wakeups.subscribe(TOPIC, self._hear)
 
     async def __call__(self, envelope: Envelope, following: Handler) -> Receipt:
         """Tells what becomes of a command whose id its client knows."""
@@ -145,7 +145,7 @@ class CommandHints:
                 )
 
     def _send(self, key: CommandKey, what: str, **more: Any) -> None:
-        self._wakeups.tell(TOPIC, json.dumps({"tenant": key.tenant, "id": key.id, "is": what, **more}))
+        self._wakeups.publish(TOPIC, json.dumps({"tenant": key.tenant, "id": key.id, "is": what, **more}))
 
     def _hear(self, text: str) -> None:
         """Anybody may write to the channel: what is no message is passed over."""

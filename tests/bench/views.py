@@ -17,7 +17,7 @@ from eventstore.mongo.log_collections import LogCollections
 from projections.kernel.view import View
 from projections.storage.rows import row_key
 from projections.views import tasks
-from subscriptions.consumers.state import State
+from subscriptions.consumers.state import GenerationState
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core
@@ -80,7 +80,9 @@ class Rebuilding:
         return time.perf_counter() - begun
 
     async def _active(self, names: Sequence[str]) -> list[int]:
-        found = [status.of_state(State.ACTIVE) for status in await self._nerve.rebuilds.status(names)]
+        found = [
+            status.of_state(GenerationState.ACTIVE) for status in await self._nerve.rebuilds.status(names)
+        ]
         return [0 if generation is None else generation.number for generation in found]
 
 

@@ -13,8 +13,8 @@ from domain.kernel.errors import InvariantViolated, NotFound
 from eventstore.mongo.driver import Database, open_client
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import SLOTS, Generations
-from subscriptions.consumers.leases import Lease, Leases
-from subscriptions.consumers.state import Standing, State
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
+from subscriptions.consumers.state import ConsumerState, GenerationState
 from tests.support import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -33,28 +33,30 @@ class Consumed:
         self.checkpoints = Checkpoints(self.database)
         self.generations = Generations(self.database)
 
-    async def standing(self) -> Standing:
-        return await self.checkpoints.standing(NAME)
+    async def state(self) -> ConsumerState:
+        return await self.checkpoints.state(NAME)
 
-    async def states(self) -> dict[int, State]:
-        return {one.number: one.state for one in (await self.standing()).generations.values()}
+    async def states(self) -> dict[int, GenerationState]:
+        return {one.number: one.state for one in (await self.state()).generations.values()}
 
-    async def take(self, generation: int, partition: int = 0) -> Lease:
-        seen = (await self.standing()).generations[generation].partitions[partition]
-        taken = await Leases(self.database, "worker", TERM).take(NAME, generation, seen, code="a")
+    async def take(self, generation: int, partition: int = 0) -> PartitionLease:
+        seen = (await self.state()).generations[generation].partitions[partition]
+        taken = await PartitionLeases(self.database, "worker", TERM).take(NAME, generation, seen, code="a")
         assert taken is not None
         return taken[0]
 
-    async def work(self, generation: int, *positions: int) -> list[Lease]:
+    async def work(self, generation: int, *positions: int) -> list[PartitionLease]:
         """Take all partitions, and save a checkpoint for each."""
         leases = [await self.take(generation, i) for i in range(len(positions))]
         for lease, position in zip(leases, positions, strict=True):
             assert await self.checkpoints.save(lease, position)
         return leases
 
-    async def hold(self, generation: int = 1) -> list[Lease]:
+    async def hold(self, generation: int = 1) -> list[PartitionLease]:
         """Take over all partitions, so that nobody moves any."""
-        held = await Leases(self.database, "switching", TERM).take_over(await self.standing(), generation)
+        held = await PartitionLeases(self.database, "switching", TERM).take_over(
+            await self.state(), generation
+        )
         assert held is not None
         return held
 
@@ -77,23 +79,23 @@ async def refused(change: Coroutine[Any, Any, object], saying: str) -> None:
 
 async def test_a_generation_that_begins_leaves_the_active_one_as_it_is(consumed: Consumed) -> None:
     await consumed.work(1, 7, 9)
-    before = (await consumed.standing()).generations[1]
+    before = (await consumed.state()).generations[1]
     assert await consumed.begin() == 2
-    standing = await consumed.standing()
-    assert (standing.active, standing.position, standing.furthest) == (1, 7, 9)
-    after = standing.generations[1]
+    state = await consumed.state()
+    assert (state.active, state.position, state.furthest) == (1, 7, 9)
+    after = state.generations[1]
     assert (after.state, after.code, after.position, after.begun_at) == (
-        State.ACTIVE, "a", 7, before.begun_at
+        GenerationState.ACTIVE, "a", 7, before.begun_at
     )  # fmt: skip
-    new = standing.generations[2]
-    assert (new.state, new.code, new.position, len(new.partitions)) == (State.BUILDING, "b", 0, 2)
+    new = state.generations[2]
+    assert (new.state, new.code, new.position, len(new.partitions)) == (GenerationState.BUILDING, "b", 0, 2)
     assert new.begun_at >= before.begun_at
 
 
 async def test_of_many_who_begin_one_at_once_one_does(consumed: Consumed) -> None:
     begun = await asyncio.gather(*(consumed.begin() for _ in range(10)), return_exceptions=True)
     assert [one for one in begun if not isinstance(one, InvariantViolated)] == [2]
-    assert await consumed.states() == {1: State.ACTIVE, 2: State.BUILDING}
+    assert await consumed.states() == {1: GenerationState.ACTIVE, 2: GenerationState.BUILDING}
 
 
 async def test_what_is_cancelled_stops_at_once_and_goes_on_where_it_was_when_it_is_resumed(
@@ -102,13 +104,13 @@ async def test_what_is_cancelled_stops_at_once_and_goes_on_where_it_was_when_it_
     number = await consumed.begin()
     first, second = await consumed.work(number, 5, 4)
     cancelled = await consumed.generations.cancel(NAME, number)
-    assert cancelled.generations[number].state is State.CANCELLED
+    assert cancelled.generations[number].state is GenerationState.CANCELLED
     assert not await consumed.checkpoints.save(first, 8)
     assert not await consumed.checkpoints.save(second, 8)
     assert (await consumed.generations.cancel(NAME, number)).revision == cancelled.revision
     resumed = await consumed.generations.resume(NAME, number)
     generation = resumed.generations[number]
-    assert (generation.state, generation.position, generation.furthest) == (State.BUILDING, 4, 5)
+    assert (generation.state, generation.position, generation.furthest) == (GenerationState.BUILDING, 4, 5)
     assert (await consumed.generations.resume(NAME, number)).revision == resumed.revision
     await consumed.work(number, 8, 8)
 
@@ -116,7 +118,7 @@ async def test_what_is_cancelled_stops_at_once_and_goes_on_where_it_was_when_it_
 async def test_a_cancelled_generation_makes_room_for_another(consumed: Consumed) -> None:
     await consumed.generations.cancel(NAME, await consumed.begin())
     assert await consumed.begin() == 3
-    assert await consumed.states() == {1: State.ACTIVE, 3: State.BUILDING}
+    assert await consumed.states() == {1: GenerationState.ACTIVE, 3: GenerationState.BUILDING}
 
 
 async def test_generations_that_are_there_at_a_time_have_places_of_their_own(consumed: Consumed) -> None:
@@ -142,13 +144,15 @@ async def test_a_switch_makes_the_new_generation_the_active_one_and_keeps_the_on
     held = await consumed.hold()
     assert not await consumed.checkpoints.save(old[0], 11), "nobody moves it any more"
     assert await consumed.generations.switch(leader, held, 10)
-    assert await consumed.states() == {1: State.KEPT, 2: State.ACTIVE}
-    standing = await consumed.standing()
-    assert (standing.active, standing.position) == (2, 10)
+    assert await consumed.states() == {1: GenerationState.KEPT, 2: GenerationState.ACTIVE}
+    state = await consumed.state()
+    assert (state.active, state.position) == (2, 10)
     assert await consumed.checkpoints.save(leader, 13), "whoever works on it goes on"
     leader, _ = await consumed.work(await consumed.begin(), 20, 20)
     assert await consumed.generations.switch(leader, await consumed.hold(2), 20)
-    assert await consumed.states() == {2: State.KEPT, 3: State.ACTIVE}, "the first one is over"
+    assert await consumed.states() == {2: GenerationState.KEPT, 3: GenerationState.ACTIVE}, (
+        "the first one is over"
+    )
 
 
 async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(consumed: Consumed) -> None:
@@ -160,8 +164,8 @@ async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(con
     assert await consumed.checkpoints.save(other, 10)
     assert not await switch(leader, held[:1], 10), "somebody may move the rest"
     assert not await switch(leader._replace(epoch=leader.epoch - 1), held, 10), "it is led by another"
-    seen = (await consumed.standing()).generations[1].partitions[1]
-    thief = Leases(consumed.database, "thief", TERM)
+    seen = (await consumed.state()).generations[1].partitions[1]
+    thief = PartitionLeases(consumed.database, "thief", TERM)
     assert await thief.take(NAME, 1, seen, force=True) is not None
     assert not await switch(leader, held, 10), "a lease is lost"
     held = await consumed.hold()
@@ -169,14 +173,14 @@ async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(con
     assert not await switch(leader, held, 10), "it is cancelled"
     await consumed.generations.forget(NAME, number)
     assert not await switch(leader, held, 10), "it is forgotten"
-    assert await consumed.states() == {1: State.ACTIVE}
+    assert await consumed.states() == {1: GenerationState.ACTIVE}
 
 
 async def test_of_a_switch_and_a_cancellation_at_once_one_happens(consumed: Consumed) -> None:
     for _ in range(5):
         number = await consumed.begin()
         leader, _ = await consumed.work(number, 3, 3)
-        active = (await consumed.standing()).active
+        active = (await consumed.state()).active
         assert active is not None
         held = await consumed.hold(active)
         switched, cancelled = await asyncio.gather(
@@ -187,10 +191,10 @@ async def test_of_a_switch_and_a_cancellation_at_once_one_happens(consumed: Cons
         state = (await consumed.states())[number]
         if switched:
             assert isinstance(cancelled, InvariantViolated)
-            assert state is State.ACTIVE
+            assert state is GenerationState.ACTIVE
         else:
-            assert isinstance(cancelled, Standing)
-            assert state is State.CANCELLED
+            assert isinstance(cancelled, ConsumerState)
+            assert state is GenerationState.CANCELLED
 
 
 async def test_a_kept_generation_can_be_built_on_and_be_the_active_one_again(consumed: Consumed) -> None:
@@ -198,11 +202,11 @@ async def test_a_kept_generation_can_be_built_on_and_be_the_active_one_again(con
     leader, _ = await consumed.work(await consumed.begin(), 7, 7)
     held = await consumed.hold()
     assert await consumed.generations.switch(leader, held, 7)
-    await Leases(consumed.database, "switching", TERM).release(held)
+    await PartitionLeases(consumed.database, "switching", TERM).release(held)
     await consumed.generations.resume(NAME, 1)
     leader, _ = await consumed.work(1, 9, 9)
     assert await consumed.generations.switch(leader, await consumed.hold(2), 9)
-    assert await consumed.states() == {1: State.ACTIVE, 2: State.KEPT}
+    assert await consumed.states() == {1: GenerationState.ACTIVE, 2: GenerationState.KEPT}
 
 
 async def test_what_runs_is_not_forgotten_and_what_is_not_there_is_told_to_be_missing(
@@ -227,7 +231,7 @@ async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Cons
     leader = await consumed.take(1)
     assert await consumed.generations.note(leader, {"rate": 2.5, "phase": {"name": "FOLDING"}})
     assert not await consumed.generations.note(leader._replace(epoch=9), {})
-    notes = (await consumed.standing()).generations[1].notes
+    notes = (await consumed.state()).generations[1].notes
     assert notes == {"rate": 2.5, "phase": {"name": "FOLDING"}}
 
 
@@ -239,8 +243,8 @@ async def test_one_that_is_held_is_worked_on_and_takes_the_active_ones_place_whe
     with pytest.raises(InvariantViolated, match="is not held"):
         await consumed.generations.approve(NAME, number)
     assert await consumed.generations.hold(leader, {"why": "it is broken"})
-    assert await consumed.states() == {1: State.ACTIVE, number: State.HELD}
-    assert (await consumed.standing()).generations[number].notes == {"why": "it is broken"}
+    assert await consumed.states() == {1: GenerationState.ACTIVE, number: GenerationState.HELD}
+    assert (await consumed.state()).generations[number].notes == {"why": "it is broken"}
     assert await consumed.checkpoints.save(leader, 11), "it is worked on"
     with pytest.raises(InvariantViolated, match="is being built already"):
         await consumed.begin()
@@ -248,8 +252,8 @@ async def test_one_that_is_held_is_worked_on_and_takes_the_active_ones_place_whe
     assert approved.generations[number].approved
     assert not await consumed.generations.hold(leader, {}), "nobody holds what is approved"
     assert await consumed.generations.switch(leader, await consumed.hold(), 10)
-    standing = await consumed.standing()
-    assert (standing.active, standing.generations[1].proven) == (number, True)
+    state = await consumed.state()
+    assert (state.active, state.generations[1].proven) == (number, True)
 
 
 async def test_an_approval_does_not_outlive_a_cancellation(consumed: Consumed) -> None:

@@ -11,8 +11,8 @@ import pytest
 from eventstore.mongo.driver import Database, open_client
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.leases import Lease, Leases
-from subscriptions.consumers.state import PartitionStanding
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
+from subscriptions.consumers.state import PartitionState
 from tests.support import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -30,12 +30,14 @@ class Consumed:
         self.checkpoints = Checkpoints(self.database)
         self.generations = Generations(self.database)
 
-    async def seen(self, generation: int = 1, partition: int = 0) -> PartitionStanding:
-        standing = await self.checkpoints.standing("test")
-        return standing.generations[generation].partitions[partition]
+    async def seen(self, generation: int = 1, partition: int = 0) -> PartitionState:
+        state = await self.checkpoints.state("test")
+        return state.generations[generation].partitions[partition]
 
-    async def take(self, owner: str, term: float = LONG, *, force: bool = False) -> Lease | None:
-        taken = await Leases(self.database, owner, term).take("test", 1, await self.seen(), force=force)
+    async def take(self, owner: str, term: float = LONG, *, force: bool = False) -> PartitionLease | None:
+        taken = await PartitionLeases(self.database, owner, term).take(
+            "test", 1, await self.seen(), force=force
+        )
         return taken and taken[0]
 
 
@@ -66,7 +68,7 @@ async def test_a_lease_that_is_held_is_taken_by_force_alone_and_whoever_had_it_i
     assert second is not None
     assert second.epoch > first.epoch
     assert not await consumed.checkpoints.save(first, 9)
-    leases = Leases(consumed.database, "first", LONG)
+    leases = PartitionLeases(consumed.database, "first", LONG)
     assert not await leases.renew(first)
     await leases.release([first])
     seen = await consumed.seen()
@@ -91,7 +93,7 @@ async def test_a_write_of_the_holder_extends_the_lease(consumed: Consumed, *, sa
     taken = await consumed.take("first", term=0)
     assert taken is not None
     lease = taken._replace(term=LONG)
-    leases = Leases(consumed.database, "first", LONG)
+    leases = PartitionLeases(consumed.database, "first", LONG)
     assert await (consumed.checkpoints.save(lease, 1) if save else leases.renew(lease))
     seen = await consumed.seen()
     assert (seen.owner, seen.position) == ("first", int(save))
@@ -102,7 +104,7 @@ async def test_a_write_of_the_holder_extends_the_lease(consumed: Consumed, *, sa
 async def test_what_is_released_can_be_taken_at_once(consumed: Consumed) -> None:
     first = await consumed.take("first")
     assert first is not None
-    await Leases(consumed.database, "first", LONG).release([first])
+    await PartitionLeases(consumed.database, "first", LONG).release([first])
     assert (await consumed.seen()).owner is None
     assert await consumed.take("second") is not None
 
@@ -111,7 +113,7 @@ async def test_a_lease_is_not_taken_as_it_was_seen_before_somebody_else_had_it(c
     """Even by force: who decided to take it decided on what is no more."""
     stale = await consumed.seen()
     assert await consumed.take("first", term=0) is not None
-    late = Leases(consumed.database, "late", LONG)
+    late = PartitionLeases(consumed.database, "late", LONG)
     assert await late.take("test", 1, stale) is None
     assert await late.take("test", 1, stale, force=True) is None
 

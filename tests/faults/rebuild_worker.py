@@ -12,9 +12,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from projections.rebuilding.switching import Switch
+from projections.rebuilding.generation_switch import GenerationSwitch
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.leases import Lease
+from subscriptions.consumers.partition_leases import PartitionLease
 from tests.notes import open_rig
 
 
@@ -22,7 +22,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _taken(self: Switch, held: Sequence[Lease]) -> bool:
+async def _taken(self: GenerationSwitch, held: Sequence[PartitionLease]) -> bool:
     die()
     return False
 
@@ -30,7 +30,9 @@ async def _taken(self: Switch, held: Sequence[Lease]) -> bool:
 _switch = Generations.switch
 
 
-async def _switched(self: Generations, leader: Lease, held: Sequence[Lease], reached: int) -> bool:
+async def _switched(
+    self: Generations, leader: PartitionLease, held: Sequence[PartitionLease], reached: int
+) -> bool:
     assert await _switch(self, leader, held, reached)
     die()
     return True
@@ -39,7 +41,7 @@ async def _switched(self: Generations, leader: Lease, held: Sequence[Lease], rea
 async def main(point: str, *addresses: str) -> None:
     """Project until then."""
     if point == "taken":
-        Switch._change_over = _taken  # type: ignore[method-assign]
+        GenerationSwitch._change_over = _taken  # type: ignore[method-assign]
     else:
         Generations.switch = _switched  # type: ignore[method-assign]
     async with open_rig(*addresses, poll_interval=0.05, work=True, lease_time=1.0):

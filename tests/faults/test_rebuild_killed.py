@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from subscriptions.consumers.state import State
+from subscriptions.consumers.state import GenerationState
 from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
 
 DEADLINE = 60
@@ -68,13 +68,13 @@ async def observed(rig: Rig) -> AsyncIterator[None]:
 
 async def built(rig: Rig, position: int) -> bool:
     """Whether generation 2 has come so far, or is read."""
-    standing = await rig.checkpoints.standing("view.notes")
-    found = standing.generations.get(2)
-    return found is not None and (found.position >= position or found.state is State.ACTIVE)
+    state = await rig.checkpoints.state("view.notes")
+    found = state.generations.get(2)
+    return found is not None and (found.position >= position or found.state is GenerationState.ACTIVE)
 
 
 async def active(rig: Rig) -> int | None:
-    return (await rig.checkpoints.standing("view.notes")).active
+    return (await rig.checkpoints.state("view.notes")).active
 
 
 async def test_i8_a_worker_killed_again_and_again_in_a_rebuild_is_followed_by_one_that_goes_on(

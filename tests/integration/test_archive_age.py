@@ -137,6 +137,6 @@ async def test_a_view_is_built_anew_from_a_log_that_is_partly_archived(
         assert await rig.database["log"].count_documents({"archived": {"$exists": True}}) > 20
         await rig.rebuilds.begin("notes")
         async with asyncio.timeout(20):
-            while (await rig.checkpoints.standing("view.notes")).active != 2:
+            while (await rig.checkpoints.state("view.notes")).active != 2:
                 await asyncio.sleep(0.01)
         assert await rig.documents(2) == before == folded(await rig.commits())

@@ -134,7 +134,7 @@ async def test_a_beat_says_which_generations_there_are(mongo_url: str, database:
     ):
         await worker.write("a")
         await worker.projected()
-        listener = worker.standing.listen()
+        listener = worker.locator.listen()
         await listener.rest(NEVER, beyond=BEYOND_ALL)
         await Generations(worker.database).begin(consumer_name(view), "")
         await listener.rest(NEVER, beyond=BEYOND_ALL)

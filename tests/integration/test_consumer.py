@@ -11,10 +11,10 @@ import pytest
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint
-from subscriptions.consumers.failures import Failing
+from subscriptions.consumers.failures import FailureHistory
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.group import Group, Work
-from subscriptions.consumers.leases import Leases
+from subscriptions.consumers.group import ConsumerDefinition, ConsumerGroup
+from subscriptions.consumers.partition_leases import PartitionLeases
 from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -50,9 +50,9 @@ class Recorder:
         return self._worked
 
 
-def consumer(rig: Rig, handler: Recorder) -> Group:
+def consumer(rig: Rig, handler: Recorder) -> ConsumerGroup:
     parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
-    return Group({"test": Work("", lambda: handler)}, *parts, tick=0.05)
+    return ConsumerGroup({"test": ConsumerDefinition("", lambda: handler)}, *parts, tick=0.05)
 
 
 async def reaches(rig: Rig, position: int) -> None:
@@ -109,9 +109,9 @@ async def test_what_a_consumer_fails_at_is_kept_until_it_comes_further(
         if not mended.is_set():
             raise error
 
-    async def failing() -> Failing | None:
-        standing = await rig.checkpoints.standing("test")
-        return standing.generations[standing.active].failing if standing.active else None
+    async def failing() -> FailureHistory | None:
+        state = await rig.checkpoints.state("test")
+        return state.generations[state.active].failing if state.active else None
 
     running = consumer(rig, Recorder(fail))
     await running.start()
@@ -219,8 +219,8 @@ async def test_a_consumer_whose_partition_was_taken_from_it_moves_no_checkpoint_
     await running.start()
     await rig.write("a")
     await entered.wait()
-    (seen,) = (await rig.checkpoints.standing("test")).generations[1].partitions
-    taken = await Leases(rig.database, "another", 60).take("test", 1, seen, force=True)
+    (seen,) = (await rig.checkpoints.state("test")).generations[1].partitions
+    taken = await PartitionLeases(rig.database, "another", 60).take("test", 1, seen, force=True)
     assert taken is not None
     leave.set()
     async with asyncio.timeout(DEADLINE):

@@ -12,9 +12,9 @@ import pytest
 from domain.kernel import Commit
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.group import Group, Work
-from subscriptions.consumers.leases import Lease, Leases
-from subscriptions.consumers.state import Partition, Standing
+from subscriptions.consumers.group import ConsumerDefinition, ConsumerGroup
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
+from subscriptions.consumers.state import ConsumerState, Partition
 from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -51,24 +51,24 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
         yield rig
 
 
-def group(rig: Rig, work: Work, partitions: int = 1, lease_time: float = 10.0) -> Group:
+def group(rig: Rig, work: ConsumerDefinition, partitions: int = 1, lease_time: float = 10.0) -> ConsumerGroup:
     parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
-    return Group({NAME: work}, *parts, tick=0.05, lease_time=lease_time, partitions=partitions)
+    return ConsumerGroup({NAME: work}, *parts, tick=0.05, lease_time=lease_time, partitions=partitions)
 
 
-async def stands(rig: Rig, condition: Callable[[Standing], bool]) -> Standing:
+async def stands(rig: Rig, condition: Callable[[ConsumerState], bool]) -> ConsumerState:
     """The consumer once the condition holds for it."""
     async with asyncio.timeout(DEADLINE):
-        while not condition(standing := await rig.checkpoints.standing(NAME)):
+        while not condition(state := await rig.checkpoints.state(NAME)):
             await asyncio.sleep(0.02)
-    return standing
+    return state
 
 
-def loads(standing: Standing) -> list[int]:
+def loads(state: ConsumerState) -> list[int]:
     """How many partitions each holder has; -1 where one is held by nobody."""
-    if standing.active is None:
+    if state.active is None:
         return [-1]
-    owners = Counter(one.owner for one in standing.generations[standing.active].partitions)
+    owners = Counter(one.owner for one in state.generations[state.active].partitions)
     return [-1] if None in owners else sorted(owners.values())
 
 
@@ -76,19 +76,19 @@ async def test_processes_that_come_and_go_share_the_partitions_fairly_and_each_p
     rig: Rig,
 ) -> None:
     handled, work = Handled(), {"partitions": 5, "lease_time": 600}
-    groups = [group(rig, Work("", handled.handler), **work) for _ in range(3)]
+    groups = [group(rig, ConsumerDefinition("", handled.handler), **work) for _ in range(3)]
     await rig.write("abc")
     await groups[0].start()
-    await stands(rig, lambda standing: loads(standing) == [5] and standing.position == 3)
+    await stands(rig, lambda state: loads(state) == [5] and state.position == 3)
     await groups[1].start()
-    await stands(rig, lambda standing: loads(standing) == [2, 3])
+    await stands(rig, lambda state: loads(state) == [2, 3])
     await groups[2].start()
-    await stands(rig, lambda standing: loads(standing) == [1, 2, 2])
+    await stands(rig, lambda state: loads(state) == [1, 2, 2])
     await rig.write("de")
     await groups[0].stop()
-    await stands(rig, lambda standing: loads(standing) == [2, 3] and standing.position == 5)
+    await stands(rig, lambda state: loads(state) == [2, 3] and state.position == 5)
     await groups[1].stop()
-    await stands(rig, lambda standing: loads(standing) == [5])
+    await stands(rig, lambda state: loads(state) == [5])
     await groups[2].stop()
     assert handled.done.keys() == {Partition(number, 5) for number in range(5)}
     for positions in handled.done.values():
@@ -98,13 +98,13 @@ async def test_processes_that_come_and_go_share_the_partitions_fairly_and_each_p
 
 async def test_what_a_process_that_died_held_is_taken_over_when_its_lease_ends(rig: Rig) -> None:
     await Generations(rig.database).open(NAME)
-    (seen,) = (await rig.checkpoints.standing(NAME)).generations[1].partitions
-    dead = await Leases(rig.database, "dead", 1.5).take(NAME, 1, seen)
+    (seen,) = (await rig.checkpoints.state(NAME)).generations[1].partitions
+    dead = await PartitionLeases(rig.database, "dead", 1.5).take(NAME, 1, seen)
     assert dead is not None
-    standby = group(rig, Work("", Handled().handler))
+    standby = group(rig, ConsumerDefinition("", Handled().handler))
     await standby.start()
     await rig.write("ab")
-    await stands(rig, lambda standing: standing.position == 2)
+    await stands(rig, lambda state: state.position == 2)
     await standby.stop()
     assert not await rig.checkpoints.save(dead[0], 3)
 
@@ -119,8 +119,8 @@ async def test_a_lease_is_kept_however_long_a_batch_takes(rig: Rig) -> None:
             await leave.wait()
             return True
 
-    busy = group(rig, Work("", lambda: Slow({})), lease_time=2.0)
-    waiting = group(rig, Work("", Handled().handler), lease_time=2.0)
+    busy = group(rig, ConsumerDefinition("", lambda: Slow({})), lease_time=2.0)
+    waiting = group(rig, ConsumerDefinition("", Handled().handler), lease_time=2.0)
     await rig.write("a")
     await busy.start()
     await entered.wait()
@@ -135,28 +135,28 @@ async def test_a_lease_is_kept_however_long_a_batch_takes(rig: Rig) -> None:
             ends.add(partition["until"])
             await asyncio.sleep(0.05)
     leave.set()
-    await stands(rig, lambda standing: standing.position == 1)
+    await stands(rig, lambda state: state.position == 1)
     await waiting.stop()
     await busy.stop()
 
 
 async def test_whoever_has_other_code_stands_by_as_long_as_somebody_has_the_right_one(rig: Rig) -> None:
     old, new = Handled(), Handled()
-    ours = group(rig, Work("new", new.handler))
-    theirs = group(rig, Work("old", old.handler))
+    ours = group(rig, ConsumerDefinition("new", new.handler))
+    theirs = group(rig, ConsumerDefinition("old", old.handler))
     await theirs.start()
-    await stands(rig, lambda standing: loads(standing) == [1])
+    await stands(rig, lambda state: loads(state) == [1])
     number = await Generations(rig.database).begin(NAME, "new")
     await ours.start()
     await rig.write("ab")
-    standing = await stands(rig, lambda one: all(g.position == 2 for g in one.generations.values()))
-    holders = [standing.generations[one].partitions[0].owner for one in (1, number)]
+    state = await stands(rig, lambda one: all(g.position == 2 for g in one.generations.values()))
+    holders = [state.generations[one].partitions[0].owner for one in (1, number)]
     assert len(set(holders)) == 2
-    leader = await Leases(rig.database, "leading", 60).take(
-        NAME, number, standing.generations[number].partitions[0], code="new", force=True
+    leader = await PartitionLeases(rig.database, "leading", 60).take(
+        NAME, number, state.generations[number].partitions[0], code="new", force=True
     )
-    leases = Leases(rig.database, "switching", 60)
-    held = await leases.take_over(standing, 1)
+    leases = PartitionLeases(rig.database, "switching", 60)
+    held = await leases.take_over(state, 1)
     assert leader is not None
     assert held is not None
     assert await Generations(rig.database).switch(leader[0], held, 2)
@@ -174,10 +174,10 @@ async def test_whoever_has_other_code_stands_by_as_long_as_somebody_has_the_righ
 
 
 async def test_a_generation_is_led_by_one_process_as_long_as_it_holds_the_first_partition(rig: Rig) -> None:
-    leading: list[Lease] = []
+    leading: list[PartitionLease] = []
     failures = 2
 
-    async def lead(lease: Lease) -> None:
+    async def lead(lease: PartitionLease) -> None:
         nonlocal failures
         if failures:
             failures -= 1
@@ -193,16 +193,16 @@ async def test_a_generation_is_led_by_one_process_as_long_as_it_holds_the_first_
             while [lease.epoch for lease in leading] != [epoch]:
                 await asyncio.sleep(0.02)
 
-    work = Work("", Handled().handler, lead)
+    work = ConsumerDefinition("", Handled().handler, lead)
     groups = [group(rig, work, partitions=2) for _ in range(2)]
     await groups[0].start()
     await led(1)
     await groups[1].start()
-    await stands(rig, lambda standing: loads(standing) == [1, 1])
+    await stands(rig, lambda state: loads(state) == [1, 1])
     await led(1)
     assert leading[0].partition == Partition(0, 2)
-    seen = (await rig.checkpoints.standing(NAME)).generations[1].partitions[0]
-    assert await Leases(rig.database, "thief", 0.3).take(NAME, 1, seen, force=True) is not None
+    seen = (await rig.checkpoints.state(NAME)).generations[1].partitions[0]
+    assert await PartitionLeases(rig.database, "thief", 0.3).take(NAME, 1, seen, force=True) is not None
     await led(seen.epoch + 2)
     for one in groups:
         await one.stop()
@@ -211,15 +211,15 @@ async def test_a_generation_is_led_by_one_process_as_long_as_it_holds_the_first_
 
 async def test_a_cancelled_generation_is_left_alone_and_worked_on_again_when_it_is_resumed(rig: Rig) -> None:
     generations, handled = Generations(rig.database), Handled()
-    running = group(rig, Work("", handled.handler))
+    running = group(rig, ConsumerDefinition("", handled.handler))
     await running.start()
     await rig.write("a")
-    await stands(rig, lambda standing: standing.position == 1)
+    await stands(rig, lambda state: state.position == 1)
     number = await generations.begin(NAME, "")
-    await stands(rig, lambda standing: standing.generations[number].position == 1)
+    await stands(rig, lambda state: state.generations[number].position == 1)
     await generations.cancel(NAME, number)
     await rig.write("b")
-    await stands(rig, lambda standing: standing.position == 2)
+    await stands(rig, lambda state: state.position == 2)
     assert (await generations.resume(NAME, number)).generations[number].position == 1
-    await stands(rig, lambda standing: standing.generations[number].position == 2)
+    await stands(rig, lambda state: state.generations[number].position == 2)
     await running.stop()

@@ -14,7 +14,7 @@ from projections.live.live import LiveView, ViewMessage
 from projections.live.result_set import Changed, ChangeKind, Snapshot
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
-from subscriptions.consumers.leases import Lease
+from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
 from subscriptions.live.ring import RingLimits
 from tests.consumed import hold
@@ -143,7 +143,7 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
         assert [short(m) for m in await hear(told, 2)] == [("UPDATED", "note-2", None), ("CAUGHT UP",)]
 
 
-async def ahead_of_its_checkpoint(rig: Rig) -> Lease:
+async def ahead_of_its_checkpoint(rig: Rig) -> PartitionLease:
     """A view with a batch in progress: its rows are at position 3, its checkpoint is at 1."""
     projector = Projector(view, rig.database, rig.log)
     lease = await hold(rig)

@@ -9,7 +9,7 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from projections.kernel import by_stream
 from projections.projecting.worker import ViewWorker
-from projections.querying.locator import ViewStanding
+from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.feed.feed import Feed
@@ -58,15 +58,15 @@ async def test_all_that_was_ever_stored_is_read(mongo_url: str, redis_url: str, 
             assert letter.state == Letter(frozenset({"Ada", "Bob", "Cleo"}), Speed.FAST, ("Ada", "Ada"))
 
             for view in VIEWS:
-                standing = ViewStanding(view, client[database], checkpoints, wakeups, 0.2)
-                reader = ViewReader(standing)
+                locator = ViewLocator(view, client[database], checkpoints, wakeups, 0.2)
+                reader = ViewReader(locator)
                 await reader.wait_for(len(old), 10)
                 if view.key is not by_stream:
                     continue
                 of_view = [event for event in events if event.commit.category == view.context.category]
                 # What was recorded by itself, as an example, need not begin a row.
                 begun = {event.stream for event in of_view if event.commit.source != "record"}
-                rows = await (await standing.rows()).find({"_gone": False}).to_list(None)
+                rows = await (await locator.rows()).find({"_gone": False}).to_list(None)
                 assert begun <= {row["id"] for row in rows}
         finally:
             await worker.stop()

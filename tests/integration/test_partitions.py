@@ -87,5 +87,5 @@ async def test_i8_workers_that_come_and_go_leave_what_one_event_after_the_other_
         for worker in workers[1:]:
             await worker.stop()
         assert await rig.documents() == folded(await rig.commits())
-        standing = await opened(rig)
-        assert [one.position for one in standing.generations[1].partitions] == [160] * 5
+        state = await opened(rig)
+        assert [one.position for one in state.generations[1].partitions] == [160] * 5

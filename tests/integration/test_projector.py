@@ -172,10 +172,10 @@ async def test_a_view_that_is_dropped_while_its_worker_runs_is_built_again(
         await drop_view(view, rig.database)
         writing = asyncio.create_task(rig.append("note-new", Written(text="meanwhile")))
         async with asyncio.timeout(20):
-            while (standing := await opened(rig)).position < 31:
+            while (state := await opened(rig)).position < 31:
                 await asyncio.sleep(0.01)
         await writing
-        assert standing.active == 2
+        assert state.active == 2
         assert await rig.documents() == folded(await rig.commits())
 
 

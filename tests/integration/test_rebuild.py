@@ -15,7 +15,7 @@ from domain.kernel import RecordedEvent
 from domain.kernel.errors import InvariantViolated, NotFound
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus, ViewStatus
-from subscriptions.consumers.state import State
+from subscriptions.consumers.state import GenerationState
 from tests.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
 
 PATIENCE = 30.0
@@ -47,7 +47,7 @@ async def in_use(rig: Rig, number: int) -> GenerationStatus:
     """Wait until this generation is the one that is read."""
 
     async def active() -> GenerationStatus | None:
-        found = (await status(rig)).of_state(State.ACTIVE)
+        found = (await status(rig)).of_state(GenerationState.ACTIVE)
         return found if found is not None and found.number == number else None
 
     found: GenerationStatus = await until(active)
@@ -77,7 +77,7 @@ async def test_a_view_is_built_anew_and_read_from_then_on(
         assert comparison is not None
         assert (comparison.same, comparison.equal, comparison.moving) == (20, True, 0)
         assert (found.events, found.total, found.phase) == (60, 60, None)
-        kept = (await status(rig)).of_state(State.KEPT)
+        kept = (await status(rig)).of_state(GenerationState.KEPT)
         assert kept is not None
         assert kept.number == 1
         # It goes on in the new generation, and the old one stands still.
@@ -150,7 +150,7 @@ async def test_a_rebuild_is_cancelled_and_goes_on_where_it_was(
         assert await rig.rebuilds.cancel("notes") == 2
         await rig.append("note-new", Written(text="meanwhile"))
         await rig.projected()
-        stopped = (await status(rig)).of_state(State.CANCELLED)
+        stopped = (await status(rig)).of_state(GenerationState.CANCELLED)
         assert stopped is not None
         assert (stopped.number, stopped.events, stopped.total) == (2, 15, 16)
         monkeypatch.undo()
@@ -165,7 +165,7 @@ async def _not_yet(*_: object) -> bool:
 
 
 async def _building_at(rig: Rig, await_events: int) -> GenerationStatus | None:
-    found = (await status(rig)).of_state(State.BUILDING)
+    found = (await status(rig)).of_state(GenerationState.BUILDING)
     return found if found is not None and found.events == await_events else None
 
 

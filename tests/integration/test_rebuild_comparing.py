@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventstore.mongo.driver import Collection, open_client
-from projections.rebuilding import comparing
-from projections.rebuilding.comparing import Comparer, Side
-from projections.rebuilding.comparison import Comparison, Example, Verdict
+from projections.rebuilding import comparer
+from projections.rebuilding.comparer import GenerationComparer, GenerationRows
+from projections.rebuilding.comparison import Comparison, DifferingRow, RowVerdict
 from tests.support import chosen_driver
 
 KEYS = [f"note-{i}" for i in range(8)]
@@ -22,7 +22,7 @@ rows_of = st.dictionaries(st.sampled_from(KEYS), st.tuples(st.integers(0, 2), st
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparing, "PAGE", 3)
+    monkeypatch.setattr(comparer, "PAGE", 3)
 
 
 def stored(key: str, score: int, position: int, generation: int, *, gone: bool = False) -> dict[str, Any]:
@@ -42,7 +42,9 @@ class Sides:
         self.old, self.new = old, new
 
     async def compare(self, common: Any) -> Comparison:
-        return await Comparer(Side(self.old, 1), Side(self.new, 2), common).run(unseen)
+        return await GenerationComparer(GenerationRows(self.old, 1), GenerationRows(self.new, 2), common).run(
+            unseen
+        )
 
     async def clear(self) -> None:
         await self.old.delete_many({})
@@ -175,7 +177,7 @@ async def test_the_first_rows_that_differ_are_named_with_their_fields_and_withou
     await sides.old.insert_one(stored("note-2", 1, 1, 1))
     result = await sides.compare(at(1))
     assert result.examples == [
-        Example("default", "note-1", Verdict.DIFFERENT, ("score", "text")),
-        Example("default", "note-2", Verdict.MISSING, ()),
+        DifferingRow("default", "note-1", RowVerdict.DIFFERENT, ("score", "text")),
+        DifferingRow("default", "note-2", RowVerdict.MISSING, ()),
     ]
     assert "secret" not in repr(result)

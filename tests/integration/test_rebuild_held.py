@@ -15,7 +15,7 @@ from projections.kernel.view import View
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
 from projections.storage.fingerprint import view_fingerprint
-from subscriptions.consumers.state import State
+from subscriptions.consumers.state import GenerationState
 from tests.integration.test_rebuild import _not_yet, in_use, louder, some_notes, status, until
 from tests.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
 
@@ -76,7 +76,7 @@ async def held(rig: Rig, number: int) -> GenerationStatus:
     """Wait until this generation is held."""
 
     async def look() -> GenerationStatus | None:
-        found = (await status(rig)).of_state(State.HELD)
+        found = (await status(rig)).of_state(GenerationState.HELD)
         return found if found is not None and found.number == number else None
 
     found: GenerationStatus = await until(look)
@@ -84,7 +84,7 @@ async def held(rig: Rig, number: int) -> GenerationStatus:
 
 
 async def active(rig: Rig) -> int:
-    found = (await status(rig)).of_state(State.ACTIVE)
+    found = (await status(rig)).of_state(GenerationState.ACTIVE)
     assert found is not None
     return found.number
 
@@ -131,7 +131,7 @@ async def test_b1_a_correction_takes_the_place_of_what_is_held(deployed: Deploye
     async with deployed.runs(louder) as rig:
         await in_use(rig, 3)
         assert {row["text"].isupper() for row in (await rig.documents()).values()} == {True}
-        assert (await status(rig)).of_state(State.HELD) is None
+        assert (await status(rig)).of_state(GenerationState.HELD) is None
 
 
 async def test_b1_going_back_to_the_code_before_needs_no_decision(deployed: Deployed) -> None:
@@ -210,7 +210,7 @@ async def test_rows_are_folded_by_the_code_of_their_generation_alone(
         assert await rig.documents(1) == before
         assert await rig.database["dead_letters"].count_documents({}) == 0
         (found,) = await rig.rebuilds.status()
-        active = found.of_state(State.ACTIVE)
+        active = found.of_state(GenerationState.ACTIVE)
         assert active is not None
         assert active.waiting_for is not None
         assert "it stands still, for those that run have other code" in active.waiting_for
@@ -225,7 +225,7 @@ async def test_rows_are_folded_by_the_code_of_their_generation_alone(
 
 async def _built_up_to(rig: Rig, await_events: int) -> GenerationStatus | None:
     (found,) = await rig.rebuilds.status()
-    built = found.of_state(State.BUILDING)
+    built = found.of_state(GenerationState.BUILDING)
     return built if built is not None and built.events == await_events else None
 
 

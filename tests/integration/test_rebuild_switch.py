@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pytest
 
 from projections.querying.locator import consumer_name
-from projections.rebuilding import switching
-from projections.rebuilding.site import Site
-from projections.rebuilding.switching import Switch
+from projections.rebuilding import generation_switch
+from projections.rebuilding.generation_switch import GenerationSwitch
+from projections.rebuilding.rebuild_context import RebuildContext
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.leases import Lease, Leases
-from subscriptions.consumers.state import Standing
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
+from subscriptions.consumers.state import ConsumerState
 from tests.notes import Rig, Written, open_rig
 
 LOG = 5
@@ -23,12 +23,12 @@ class Built(NamedTuple):
     """A view of which generation 1 is at the end of the log, and generation 2 is held by the test."""
 
     rig: Rig
-    site: Site
-    old: Lease
-    new: Lease
+    context: RebuildContext
+    old: PartitionLease
+    new: PartitionLease
 
-    async def standing(self) -> Standing:
-        return await self.rig.checkpoints.standing(consumer_name(self.rig.view))
+    async def state(self) -> ConsumerState:
+        return await self.rig.checkpoints.state(consumer_name(self.rig.view))
 
     async def switch(self) -> bool:
         return await self.switch_if(True)
@@ -37,26 +37,28 @@ class Built(NamedTuple):
         async def may_switch() -> bool:
             return allowed
 
-        return await Switch(self.rig.view, self.new, self.site, may_switch).run(await self.standing())
+        return await GenerationSwitch(self.rig.view, self.new, self.context, may_switch).run(
+            await self.state()
+        )
 
 
 @pytest.fixture
 async def built(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Built]:
-    monkeypatch.setattr(switching, "WITHIN", 0.2)
+    monkeypatch.setattr(generation_switch, "WITHIN", 0.2)
     async with open_rig(mongo_url, redis_url, database) as rig:
         await rig.write(map(str, range(LOG)))
         generations, consumer = Generations(rig.database), consumer_name(rig.view)
         await generations.open(consumer, "old")
         await generations.begin(consumer, "new")
-        standing = await rig.checkpoints.standing(consumer)
-        leases = Leases(rig.database, "the test", 60)
-        held = [await leases.take(consumer, n, standing.generations[n].partitions[0]) for n in (1, 2)]
+        state = await rig.checkpoints.state(consumer)
+        leases = PartitionLeases(rig.database, "the test", 60)
+        held = [await leases.take(consumer, n, state.generations[n].partitions[0]) for n in (1, 2)]
         old, new = (taken[0] for taken in held if taken is not None)
         assert await rig.checkpoints.save(old, LOG)
-        site = Site(rig.database, rig.log, rig.checkpoints, generations, rig.wakeups, 0.05)
-        yield Built(rig, site, old, new)
+        context = RebuildContext(rig.database, rig.log, rig.checkpoints, generations, rig.wakeups, 0.05)
+        yield Built(rig, context, old, new)
 
 
 async def test_one_that_is_behind_the_log_is_not_switched_to_and_the_old_one_is_left_alone(
@@ -64,7 +66,7 @@ async def test_one_that_is_behind_the_log_is_not_switched_to_and_the_old_one_is_
 ) -> None:
     await built.rig.checkpoints.save(built.new, LOG - 1)
     assert not await built.switch()
-    assert (await built.standing()).active == 1
+    assert (await built.state()).active == 1
     assert await built.rig.checkpoints.save(built.old, LOG)
 
 
@@ -73,40 +75,42 @@ async def test_one_that_falls_behind_meanwhile_is_not_switched_to_and_the_old_on
 ) -> None:
     """What is appended after the leases are taken over may have been read by whoever had them."""
     await built.rig.checkpoints.save(built.new, LOG)
-    take_over = Leases.take_over
+    take_over = PartitionLeases.take_over
 
-    async def and_append(leases: Leases, standing: Standing, number: int) -> list[Lease] | None:
-        held = await take_over(leases, standing, number)
+    async def and_append(
+        leases: PartitionLeases, state: ConsumerState, number: int
+    ) -> list[PartitionLease] | None:
+        held = await take_over(leases, state, number)
         await built.rig.append("note-late", Written(text="late"))
         return held
 
-    monkeypatch.setattr(Leases, "take_over", and_append)
+    monkeypatch.setattr(PartitionLeases, "take_over", and_append)
     assert not await built.switch()
-    standing = await built.standing()
-    assert standing.active == 1
+    state = await built.state()
+    assert state.active == 1
     assert not await built.rig.checkpoints.save(built.old, LOG), "who had it is not believed any more"
-    assert standing.generations[1].partitions[0].owner is None, "and somebody may take it"
+    assert state.generations[1].partitions[0].owner is None, "and somebody may take it"
 
 
 async def test_one_that_has_caught_up_takes_the_place_of_the_old_one(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
     assert await built.switch()
-    standing = await built.standing()
-    assert (standing.active, standing.position) == (2, LOG)
+    state = await built.state()
+    assert (state.active, state.position) == (2, LOG)
     assert not await built.rig.checkpoints.save(built.old, LOG + 1)
 
 
 async def test_one_whose_lease_is_lost_is_not_switched_to(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
-    (seen,) = (await built.standing()).generations[2].partitions
-    await Leases(built.rig.database, "other", 60).take(built.new.consumer, 2, seen, force=True)
+    (seen,) = (await built.state()).generations[2].partitions
+    await PartitionLeases(built.rig.database, "other", 60).take(built.new.consumer, 2, seen, force=True)
     assert not await built.switch()
-    standing = await built.standing()
-    assert (standing.active, standing.generations[1].partitions[0].owner) == (1, None)
+    state = await built.state()
+    assert (state.active, state.generations[1].partitions[0].owner) == (1, None)
 
 
 async def test_one_that_is_not_allowed_at_the_end_of_the_log_is_not_switched_to(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
     assert not await built.switch_if(False)
-    assert (await built.standing()).active == 1
+    assert (await built.state()).active == 1
     assert await built.switch_if(True)

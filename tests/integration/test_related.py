@@ -87,7 +87,7 @@ def test_pages_of_many_owners_are_those_of_each(
     async def check() -> None:
         async with open_rig(mongo_url, redis_url, database) as rig:
             await fill(rig, rows)
-            related = RelatedRows(rig.standing)
+            related = RelatedRows(rig.locator)
             for tenant in TENANTS:
                 fields = frozenset({"id", "score"})
                 wanted = Wanted("text", size, filter, order, backward=backward, fields=fields)
@@ -111,7 +111,7 @@ async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str
     async with open_rig(mongo_url, redis_url, database) as rig:
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in OWNERS * 40]
         await fill(rig, rows)
-        related = RelatedRows(rig.standing)
+        related = RelatedRows(rig.locator)
         pages = await related.pages("default", OWNERS, Wanted("text", 20), 30)
         assert 30 <= sum(len(page.rows) for page in pages.values()) <= 30 + len(OWNERS)
         pages = await related.pages("default", OWNERS, Wanted("text", 20), ENOUGH)
@@ -125,7 +125,7 @@ async def test_what_no_index_serves_is_refused_where_owners_have_too_many_rows(
     async with open_rig(mongo_url, redis_url, database) as rig:
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in "aaaaab"]
         await fill(rig, rows)
-        related = RelatedRows(rig.standing, scan_limit=4)
+        related = RelatedRows(rig.locator, scan_limit=4)
         unserved = Wanted("text", 1, {"links": {"ne": 1}, "score": {"gt": 0}})
         with pytest.raises(NotIndexed):
             await related.pages("default", ["a", "b"], unserved, ENOUGH)

@@ -163,7 +163,7 @@ UNSERVED: list[tuple[dict[str, Any] | None, OrderBy]] = [
 async def test_what_no_index_serves_is_refused_of_many_rows(
     rig: Rig, asked: dict[str, Any] | None, order: OrderBy
 ) -> None:
-    reader = ViewReader(rig.standing, PAGE)
+    reader = ViewReader(rig.locator, PAGE)
     with pytest.raises(NotIndexed) as refused:
         await reader.page(TENANT, asked, order, first=1)
     assert refused.value.details()["view"] == "measured"
@@ -176,7 +176,7 @@ async def test_what_no_index_serves_is_refused_of_many_rows(
 
 
 async def test_what_an_index_leaves_may_be_looked_through(rig: Rig, rows: list[dict[str, Any]]) -> None:
-    reader = ViewReader(rig.standing, 100)
+    reader = ViewReader(rig.locator, 100)
     of_owner = {"owner": {"eq": "o1"}, "rank": {"lt": 25}, "not": {"tags": {"contains": "x"}}}
     await rig.database.command({"profile": 2})
     found = await reader.page(TENANT, of_owner, [("rank", "asc"), ("size", "desc")], first=100)
@@ -199,7 +199,7 @@ async def test_what_no_index_serves_is_answered_of_few_rows_or_where_it_is_wante
     asked: dict[str, Any] | None,
     order: OrderBy,
 ) -> None:
-    reader = ViewReader(rig.standing, limit)
+    reader = ViewReader(rig.locator, limit)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             await reader.page(TENANT, asked, order, first=1)

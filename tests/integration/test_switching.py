@@ -14,7 +14,7 @@ from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name, switch_topic
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
-from subscriptions.consumers.leases import Lease, Leases
+from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from tests.consumed import TERM, hold, opened, switch
 from tests.notes import Rig, Scored, Written, open_rig, view
 
@@ -31,7 +31,7 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
         yield rig
 
 
-async def build(rig: Rig, lease: Lease, upto: int) -> None:
+async def build(rig: Rig, lease: PartitionLease, upto: int) -> None:
     """Fold the log into a generation up to a position, and save that."""
     projector = Projector(view, rig.database, rig.log)
     await projector.begin(Checkpoint(lease.generation, 0))
@@ -39,7 +39,7 @@ async def build(rig: Rig, lease: Lease, upto: int) -> None:
     assert await rig.checkpoints.save(lease, upto)
 
 
-async def two(rig: Rig) -> tuple[Lease, Lease]:
+async def two(rig: Rig) -> tuple[PartitionLease, PartitionLease]:
     """A view whose active generation is at position 2, with another one beside it that is at 3."""
     await rig.append("note-1", Written(text="a"))
     await rig.append("note-2", Written(text="b"))
@@ -159,8 +159,8 @@ async def test_i9_positions_and_rows_never_go_back_while_generations_are_switche
 
         watching = asyncio.create_task(watch())
         for _ in range(4):
-            standing = await opened(rig)
-            code = standing.generations[standing.active or 0].code
+            state = await opened(rig)
+            code = state.generations[state.active or 0].code
             number = await Generations(rig.database).begin(NAME, code)
             for _ in range(5):
                 position = (await rig.append("note-1", Scored(by=1))).position
@@ -169,7 +169,7 @@ async def test_i9_positions_and_rows_never_go_back_while_generations_are_switche
                     await asyncio.sleep(0.01)
             leader = await hold(rig, number, code=code)
             await switch(rig, leader, position)
-            await Leases(rig.database, "the test", TERM).release([leader])
+            await PartitionLeases(rig.database, "the test", TERM).release([leader])
             assert (await opened(rig)).active == number
         over.set()
         assert await watching > 10

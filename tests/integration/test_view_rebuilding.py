@@ -71,7 +71,7 @@ async def places(mongo_url: str, redis_url: str, database: str) -> tuple[str, st
 
 
 def related(rig: Rig) -> RelatedRows:
-    return RelatedRows(rig.standing)
+    return RelatedRows(rig.locator)
 
 
 FIELD_READS: dict[str, Callable[[Rig], Awaitable[Any]]] = {

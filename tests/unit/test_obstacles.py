@@ -10,7 +10,7 @@ import pytest
 from domain.kernel.errors import StaleRead
 from domain.kernel.obstacles import Obstacle
 from projections.querying.locator import obstacle
-from subscriptions.consumers.state import Standing
+from subscriptions.consumers.state import ConsumerState
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 OWN, OTHER = "own.nerve", "other.nerve"
@@ -27,13 +27,13 @@ FAILED = {"error": "Unavailable", "detail": "no key", "at": NOW}
 FAILING: dict[str, Any] = {**HELD, "failing": {"tries": 2, "first": FAILED, "last": FAILED}}
 
 
-def standing(*partitions: dict[str, Any], unread: str | None = None) -> Standing:
+def state(*partitions: dict[str, Any], candidate: str | None = None) -> ConsumerState:
     shares = {str(number): one for number, one in enumerate(partitions)}
     generations = {"1": {"state": "ACTIVE", "code": OWN, "begun_at": NOW, "partitions": shares}}
-    if unread is not None:
-        generations["2"] = {"state": unread, "code": OTHER, "begun_at": NOW, "partitions": {"0": STILL}}
+    if candidate is not None:
+        generations["2"] = {"state": candidate, "code": OTHER, "begun_at": NOW, "partitions": {"0": STILL}}
     stored = {"revision": 1, "last": 2, "active": 1, "generations": generations, "now": NOW}
-    return Standing.of("view.tasks", stored)
+    return ConsumerState.of("view.tasks", stored)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def standing(*partitions: dict[str, Any], unread: str | None = None) -> Standing
     ],
 )
 def test_b3_a_stale_read_says_what_is_missing(partitions: list[dict[str, Any]], expected: Obstacle) -> None:
-    found = obstacle(standing(*partitions))
+    found = obstacle(state(*partitions))
     assert found is expected
     stale = StaleRead("tasks", 3, found)
     assert str(stale).endswith(expected.value)
@@ -55,10 +55,12 @@ def test_b3_a_stale_read_says_what_is_missing(partitions: list[dict[str, Any]], 
 
 
 def test_b3_a_view_that_no_worker_has_seen_lacks_a_worker() -> None:
-    assert obstacle(Standing.of("view.tasks", None)) is Obstacle.NO_WORKER
+    assert obstacle(ConsumerState.of("view.tasks", None)) is Obstacle.NO_WORKER
 
 
-@pytest.mark.parametrize(("unread", "expected"), [("BUILDING", Obstacle.REBUILDING), ("HELD", Obstacle.HELD)])
-def test_b3_rows_that_wait_for_a_rebuild_say_so(unread: str, expected: Obstacle) -> None:
-    assert obstacle(standing(STILL, unread=unread)) is expected
-    assert obstacle(standing(HELD, unread=unread)) is Obstacle.BEHIND
+@pytest.mark.parametrize(
+    ("candidate", "expected"), [("BUILDING", Obstacle.REBUILDING), ("HELD", Obstacle.HELD)]
+)
+def test_b3_rows_that_wait_for_a_rebuild_say_so(candidate: str, expected: Obstacle) -> None:
+    assert obstacle(state(STILL, candidate=candidate)) is expected
+    assert obstacle(state(HELD, candidate=candidate)) is Obstacle.BEHIND

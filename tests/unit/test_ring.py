@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.feed.tail import Reader, Ring
+from subscriptions.feed.tail import TailReader, TailRing
 
 
 class Numbered:
@@ -16,7 +16,7 @@ class Numbered:
     async def head(self) -> int:
         raise NotImplementedError
 
-    def reader(self) -> Reader[tuple[int, int]]:
+    def reader(self) -> TailReader[tuple[int, int]]:
         raise NotImplementedError
 
     def position(self, item: tuple[int, int]) -> int:
@@ -39,7 +39,7 @@ def test_any_cursor_within_the_ring_gets_all_that_follows_in_whole_positions(
     pushed: list[list[int]], size: int, limit: int, cursor: int
 ) -> None:
     """`pushed`: for each push, for each position, how many items have it."""
-    ring = Ring(Numbered(), 10, size)
+    ring = TailRing(Numbered(), 10, size)
     everything: list[tuple[int, int]] = []
     end = 10
     for counts in pushed:
@@ -64,7 +64,7 @@ def test_any_cursor_within_the_ring_gets_all_that_follows_in_whole_positions(
 
 
 def test_a_ring_that_forgot_has_nothing_and_goes_on_where_it_was() -> None:
-    ring = Ring(Numbered(), 0, 10)
+    ring = TailRing(Numbered(), 0, 10)
     ring.push([(1, 0), (2, 0)], 2)
     ring.forget()
     assert (ring.start, ring.end) == (2, 2)

@@ -14,11 +14,11 @@ from strawberry.types.field import StrawberryField
 from api.graphql.declare import ItemLookUp, Resolver, argument, declare, enumeration, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from domain.kernel.names import client_name
-from projections.rebuilding.comparison import Comparison, Verdict
-from projections.rebuilding.notes import Phase
+from projections.rebuilding.comparison import Comparison, RowVerdict
+from projections.rebuilding.rebuild_progress import RebuildPhase
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus, ViewStatus
-from subscriptions.consumers.state import State
+from subscriptions.consumers.state import GenerationState
 
 LOOK = 1.0
 """Seconds between two looks for somebody who follows."""
@@ -79,7 +79,7 @@ def _declare_status() -> Any:
         "DifferingRow",
         [
             output_field("row", strawberry.ID, "The row's key in the view.", resolver=ItemLookUp("id")),
-            output_field("verdict", _enum("RowVerdict", Verdict)),
+            output_field("verdict", _enum("RowVerdict", RowVerdict)),
             output_field("fields", list[str], "The fields that differ, where both have the row."),
         ],
         "A row that is another in the new generation.",
@@ -92,8 +92,8 @@ def _declare_status() -> Any:
         "ViewGeneration",
         [
             *_fields(_GENERATION),
-            output_field("state", _enum("GenerationState", State)),
-            output_field("phase", _enum("RebuildPhase", Phase) | None, "Of one that is built."),
+            output_field("state", _enum("GenerationState", GenerationState)),
+            output_field("phase", _enum("RebuildPhase", RebuildPhase) | None, "Of one that is built."),
             output_field(
                 "comparison", comparison | None, "With the one that is read, once it has caught up."
             ),

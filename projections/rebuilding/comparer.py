@@ -25,20 +25,22 @@ AGAIN = 10_000
 BY_KEY = [("_id", 1)]
 
 
-class Side(NamedTuple):
+class GenerationRows(NamedTuple):
     """The rows of one generation, and where they are."""
 
     rows: Collection
     generation: int
 
 
-class Comparer:
+class GenerationComparer:
     """Compares the rows of `old` with those of `new`, each at a position up to which both have everything.
 
     `common` tells such a position: the one where the slower of the two is.
     """
 
-    def __init__(self, old: Side, new: Side, common: Callable[[], Awaitable[int]]) -> None:
+    def __init__(
+        self, old: GenerationRows, new: GenerationRows, common: Callable[[], Awaitable[int]]
+    ) -> None:
         self._old = old
         self._new = new
         self._common = common
@@ -95,7 +97,7 @@ class Comparer:
             after = min(ends)
             yield upto, {key: pair for key, pair in pairs.items() if key <= after}
 
-    async def _read(self, side: Side, keys: Mapping[str, object]) -> Sequence[Row]:
+    async def _read(self, side: GenerationRows, keys: Mapping[str, object]) -> Sequence[Row]:
         found = side.rows.find({"_id": keys, "_generation": side.generation})
         with unavailable_if_down():
             return await found.sort(BY_KEY).limit(PAGE).to_list(None)

@@ -27,7 +27,7 @@ async def find_shortfall(log: EventLog, checkpoints: Checkpoints) -> Shortfall:
     return Shortfall(head, {name: at for name, at in positions.items() if at > head})
 
 
-async def refuse_shortfall(log: EventLog, checkpoints: Checkpoints) -> None:
+async def check_no_shortfall(log: EventLog, checkpoints: Checkpoints) -> None:
     """Raises ConfigurationError where the log ends before what is known of it.
 
     What was appended now would take the positions of what was lost, and consumers would pass over it.

@@ -9,8 +9,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.consumers.assignment import Seat, next_seat, seats
-from subscriptions.consumers.state import Generation, Partition, PartitionStanding, Standing, State
+from subscriptions.consumers.assignment import Assignment, assignments, next_assignment
+from subscriptions.consumers.state import (
+    ConsumerState,
+    Generation,
+    GenerationState,
+    Partition,
+    PartitionState,
+)
 
 Held = tuple[str | None, str | None]
 """An owner and its code."""
@@ -18,57 +24,61 @@ Held = tuple[str | None, str | None]
 FREE: Held = (None, None)
 
 
-def generation(number: int, held: list[Held], code: str = "new", state: State = State.ACTIVE) -> Generation:
+def generation(
+    number: int, held: list[Held], code: str = "new", state: GenerationState = GenerationState.ACTIVE
+) -> Generation:
     of = len(held)
     partitions = tuple(
-        PartitionStanding(Partition(i, of), 0, 0, 1, owner, owner_code, 9.0 if owner else 0.0)
+        PartitionState(Partition(i, of), 0, 0, 1, owner, owner_code, 9.0 if owner else 0.0)
         for i, (owner, owner_code) in enumerate(held)
     )
     return Generation(number, state, code, datetime.now(UTC), partitions, {})
 
 
-def consumer(*generations: Generation, name: str = "a") -> list[Seat]:
+def consumer(*generations: Generation, name: str = "a") -> list[Assignment]:
     by_number = {one.number: one for one in generations}
-    return list(seats([Standing(name, 1, 9, 1, by_number)]))
+    return list(assignments([ConsumerState(name, 1, 9, 1, by_number)]))
 
 
 def test_what_is_stopped_is_nobodys_work() -> None:
-    stopped = [generation(2, [FREE], state=state) for state in (State.CANCELLED, State.KEPT)]
+    stopped = [
+        generation(2, [FREE], state=state) for state in (GenerationState.CANCELLED, GenerationState.KEPT)
+    ]
     assert consumer(stopped[0]) == consumer(stopped[1]) == []
 
 
 def test_a_generation_that_is_built_is_worked_on_by_its_own_code_alone() -> None:
-    built = consumer(generation(2, [FREE], state=State.BUILDING))
-    assert next_seat(built, "me", {"a": "old"}) is None
-    assert next_seat(built, "me", {"a": "new"}) == built[0]
+    built = consumer(generation(2, [FREE], state=GenerationState.BUILDING))
+    assert next_assignment(built, "me", {"a": "old"}) is None
+    assert next_assignment(built, "me", {"a": "new"}) == built[0]
 
 
 def test_the_active_generation_is_left_to_whoever_has_its_code_and_not_left_alone() -> None:
     free = consumer(generation(1, [FREE, FREE]))
-    assert next_seat(free, "me", {"a": "old"}) == free[0]
+    assert next_assignment(free, "me", {"a": "old"}) == free[0]
     worked = consumer(generation(1, [("they", "new"), FREE]))
-    assert next_seat(worked, "me", {"a": "old"}) is None
-    assert next_seat(worked, "me", {"a": "new"}) == worked[1]
+    assert next_assignment(worked, "me", {"a": "old"}) is None
+    assert next_assignment(worked, "me", {"a": "new"}) == worked[1]
 
 
 def test_whoever_has_the_code_takes_over_from_one_who_has_not() -> None:
     worked = consumer(generation(1, [("they", "old")]))
-    assert next_seat(worked, "me", {"a": "new"}) == worked[0]
-    assert next_seat(worked, "me", {"a": "other"}) is None
+    assert next_assignment(worked, "me", {"a": "new"}) == worked[0]
+    assert next_assignment(worked, "me", {"a": "other"}) is None
 
 
 def test_what_is_held_only_so_that_nobody_works_on_it_is_let_be() -> None:
     held = consumer(generation(1, [("switching", None)] * 4))
-    assert next_seat(held, "me", {"a": "new"}) is None
-    assert next_seat(held, "me", {"a": "old"}) is None
+    assert next_assignment(held, "me", {"a": "new"}) is None
+    assert next_assignment(held, "me", {"a": "old"}) is None
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[Seat], list[str]]:
+def worlds(draw: st.DrawFn) -> tuple[list[Assignment], list[str]]:
     """Partitions of several consumers, held by workers that live, by some that died, or by nobody."""
     workers = [f"worker-{i}" for i in range(draw(st.integers(1, 5)))]
     holders = st.sampled_from([None, *workers])
-    found: list[Seat] = []
+    found: list[Assignment] = []
     for name in "abc"[: draw(st.integers(1, 3))]:
         owners = draw(st.lists(holders, min_size=1, max_size=6))
         held: list[Held] = [(owner, "new") if owner else FREE for owner in owners]
@@ -78,7 +88,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Seat], list[str]]:
 
 @given(world=worlds(), turns=st.lists(st.integers(0, 4), max_size=40))
 def test_after_some_turns_of_each_all_is_held_and_nobody_has_two_more_than_another(
-    world: tuple[list[Seat], list[str]], turns: list[int]
+    world: tuple[list[Assignment], list[str]], turns: list[int]
 ) -> None:
     """Whoever's turn it is; and then nothing moves any more."""
     held, workers = world
@@ -86,14 +96,14 @@ def test_after_some_turns_of_each_all_is_held_and_nobody_has_two_more_than_anoth
     rounds = list(range(len(workers))) * (len(held) + 1)
     for turn in [*turns, *rounds]:
         owner = workers[turn % len(workers)]
-        wanted = next_seat(held, owner, codes)
+        wanted = next_assignment(held, owner, codes)
         if wanted is not None:
             taken = replace(wanted.partition, owner=owner, owner_code="new")
             held = [one._replace(partition=taken) if one is wanted else one for one in held]
     loads = Counter(seat.partition.owner for seat in held)
     assert None not in loads
     assert max(loads[owner] for owner in workers) - min(loads[owner] for owner in workers) <= 1
-    assert [next_seat(held, owner, codes) for owner in workers] == [None] * len(workers)
+    assert [next_assignment(held, owner, codes) for owner in workers] == [None] * len(workers)
 
 
 @given(key=st.text(), of=st.integers(1, 64))
@@ -108,13 +118,15 @@ def test_a_key_belongs_to_the_same_partition_in_every_process_and_version() -> N
 
 def test_so_many_generations_are_built_at_a_time_and_the_others_wait_for_their_turn() -> None:
     begun = datetime(2026, 1, 1, tzinfo=UTC)
-    standings = []
+    states = []
     for i, (name, held) in enumerate({"a": FREE, "b": FREE, "c": ("they", "new"), "d": FREE}.items()):
-        built = replace(generation(2, [held], state=State.BUILDING), begun_at=begun - timedelta(minutes=i))
-        standings.append(Standing(name, 1, 9, 1, {1: generation(1, [FREE]), 2: built}))
+        built = replace(
+            generation(2, [held], state=GenerationState.BUILDING), begun_at=begun - timedelta(minutes=i)
+        )
+        states.append(ConsumerState(name, 1, 9, 1, {1: generation(1, [FREE]), 2: built}))
 
     def worked_on(builds: int | None) -> list[str]:
-        found = list(seats(standings, builds))
+        found = list(assignments(states, builds))
         assert [one.consumer for one in found if one.generation.number == 1] == ["a", "b", "c", "d"]
         return [one.consumer for one in found if one.generation.number == 2]
 
@@ -125,9 +137,9 @@ def test_so_many_generations_are_built_at_a_time_and_the_others_wait_for_their_t
 
 
 def test_one_that_is_held_is_worked_on_by_its_code_and_takes_nobodys_turn() -> None:
-    held = Standing("a", 1, 9, 1, {2: generation(2, [FREE], state=State.HELD)})
-    building = Standing("b", 1, 9, 1, {2: generation(2, [FREE], state=State.BUILDING)})
-    found = list(seats([held, building], builds=1))
+    held = ConsumerState("a", 1, 9, 1, {2: generation(2, [FREE], state=GenerationState.HELD)})
+    building = ConsumerState("b", 1, 9, 1, {2: generation(2, [FREE], state=GenerationState.BUILDING)})
+    found = list(assignments([held, building], builds=1))
     assert {seat.consumer for seat in found} == {"a", "b"}
-    assert next_seat(found[:1], "me", {"a": "old"}) is None
-    assert next_seat(found[:1], "me", {"a": "new"}) == found[0]
+    assert next_assignment(found[:1], "me", {"a": "old"}) is None
+    assert next_assignment(found[:1], "me", {"a": "new"}) == found[0]

@@ -12,7 +12,7 @@ from subscriptions.feed.wakeups import Wakeups
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class RebuildContext:
     """`tick` is in seconds, between two looks at how far a rebuild is."""
 
     database: Database

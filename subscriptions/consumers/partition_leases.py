@@ -1,4 +1,4 @@
-"""Leases: which process works on which partition, by the server's clock alone.
+"""PartitionLeases: which process works on which partition, by the server's clock alone.
 
 An owner that has lost its lease, by whatever stall of its own, has an old epoch: no write of its can move the
 checkpoint any more. Exactness does not rest on that, but on the guard of each write that a handler makes.
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.mongo.driver import Database, unavailable_if_down
-from subscriptions.consumers.state import CONSUMERS, Partition, PartitionStanding, Standing, path
+from subscriptions.consumers.state import CONSUMERS, ConsumerState, Partition, PartitionState, path
 
 
-class Lease(NamedTuple):
+class PartitionLease(NamedTuple):
     """The right to move on a partition of a consumer's generation, as long as nobody else has a higher epoch.
 
     Each write under it extends it by `term` seconds.
@@ -41,8 +41,8 @@ class Lease(NamedTuple):
         return [{"$set": {f"{self.path}.{name}": value for name, value in set_.items()}}]
 
 
-class Leases:
-    """Leases of one owner, a name no other process has. Every method raises Unavailable.
+class PartitionLeases:
+    """PartitionLeases of one owner, a name no other process has. Every method raises Unavailable.
 
     `term`, in seconds, is how long a lease lasts after its last write.
     """
@@ -56,18 +56,18 @@ class Leases:
         self,
         consumer: str,
         generation: int,
-        seen: PartitionStanding,
+        seen: PartitionState,
         *,
         code: str = "",
         force: bool = False,
-    ) -> tuple[Lease, int] | None:
+    ) -> tuple[PartitionLease, int] | None:
         """Take a partition that was seen so; the lease, and the position to go on from.
 
         `code` names the code that its holder works with. None where somebody has taken it since, or holds it:
         with `force` it is taken from whoever does. Guarded by the epoch that was seen, and without `force` by
         the end of the lease.
         """
-        lease = Lease(consumer, generation, seen.partition, seen.epoch + 1, self.term)
+        lease = PartitionLease(consumer, generation, seen.partition, seen.epoch + 1, self.term)
         guard = lease._replace(epoch=seen.epoch).guard
         if not force:
             # Again by the server's clock: it may have been extended since it was seen.
@@ -83,14 +83,16 @@ class Leases:
         partition = stored["generations"][str(generation)]["partitions"][str(seen.partition.number)]
         return lease, partition["position"]
 
-    async def take_over(self, standing: Standing, number: int) -> list[Lease] | None:
+    async def take_over(self, state: ConsumerState, number: int) -> list[PartitionLease] | None:
         """Take all partitions of a generation at once from whoever holds them, as they were seen.
 
         From then on nobody moves any of them until the leases end, are released, or are taken by force: this
         is no way to work on them. None where somebody has taken one since; guarded by all epochs seen.
         """
-        seen = standing.generations[number].partitions
-        leases = [Lease(standing.consumer, number, one.partition, one.epoch + 1, self.term) for one in seen]
+        seen = state.generations[number].partitions
+        leases = [
+            PartitionLease(state.consumer, number, one.partition, one.epoch + 1, self.term) for one in seen
+        ]
         guard: dict[str, Any] = {}
         taken: dict[str, Any] = {}
         for lease in leases:
@@ -101,13 +103,13 @@ class Leases:
             result = await self._consumers.update_one(guard, [{"$set": taken}])
         return leases if result.matched_count else None
 
-    async def renew(self, lease: Lease) -> bool:
+    async def renew(self, lease: PartitionLease) -> bool:
         """Extend it. False where it is lost."""
         with unavailable_if_down():
             result = await self._consumers.update_one(lease.guard, lease.extension())
         return result.matched_count == 1
 
-    async def release(self, leases: Sequence[Lease]) -> None:
+    async def release(self, leases: Sequence[PartitionLease]) -> None:
         """Let others take these partitions at once; what is lost already stays as it is."""
         with unavailable_if_down():
             for lease in leases:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.rebuilding.pace import Pace, time_left
+from projections.rebuilding.progress_rate import ProgressRate, time_left
 
 
 @given(
@@ -17,7 +17,7 @@ from projections.rebuilding.pace import Pace, time_left
 def test_a_steady_rate_is_found_however_irregularly_it_is_looked_at(
     rate: float, pauses: list[float], begun: float
 ) -> None:
-    pace, at = Pace(0, begun), begun
+    pace, at = ProgressRate(0, begun), begun
     for pause in pauses:
         at += pause
         pace.see(rate * (at - begun), at)
@@ -25,7 +25,7 @@ def test_a_steady_rate_is_found_however_irregularly_it_is_looked_at(
 
 
 def test_a_new_rate_takes_over_within_some_tens_of_seconds_and_one_look_does_not() -> None:
-    pace = Pace(0, 0)
+    pace = ProgressRate(0, 0)
     for second in range(1, 61):
         pace.see(second * 100, second)
     pace.see(6_000, 61)
@@ -36,7 +36,7 @@ def test_a_new_rate_takes_over_within_some_tens_of_seconds_and_one_look_does_not
 
 
 def test_what_begins_again_has_no_rate_until_it_goes_on() -> None:
-    pace = Pace(0, 0)
+    pace = ProgressRate(0, 0)
     pace.see(1_000, 1)
     pace.see(50, 2)
     assert pace.rate == 0

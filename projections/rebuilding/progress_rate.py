@@ -8,7 +8,7 @@ MEMORY = 10.0
 """Seconds after which a measurement counts for a third."""
 
 
-class Pace:
+class ProgressRate:
     """The rate of something that grows, smoothed: late measurements count for more than early ones.
 
     `done` and `at`, in seconds of a monotonic clock, are where it begins.

@@ -10,7 +10,7 @@ from typing import Any
 from projections.rebuilding.comparison import Comparison
 
 
-class Phase(StrEnum):
+class RebuildPhase(StrEnum):
     """What is being done for a generation that is built."""
 
     WAITING = "WAITING"
@@ -21,14 +21,14 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class RebuildProgress:
     """Of one generation: what is being done, events folded in a second, and how it compares so far.
 
     `edition` is the generation with which rows came to be others; that before, where they are the same here,
     and `since` is how far all was when that one took its place. `objections` say why it is held.
     """
 
-    phase: Phase = Phase.WAITING
+    phase: RebuildPhase = RebuildPhase.WAITING
     rate: float = 0.0
     comparison: Comparison | None = None
     edition: int | None = None
@@ -36,11 +36,11 @@ class Notes:
     objections: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Notes:
+    def of(cls, document: Mapping[str, Any]) -> RebuildProgress:
         """What `to_document` made; of nothing, the notes of what nobody has begun to work on."""
         compared = document.get("comparison")
         comparison = None if compared is None else Comparison.of(compared)
-        phase, rate = Phase(document.get("phase", Phase.WAITING)), document.get("rate", 0.0)
+        phase, rate = RebuildPhase(document.get("phase", RebuildPhase.WAITING)), document.get("rate", 0.0)
         objections = tuple(document.get("objections", ()))
         return cls(phase, rate, comparison, document.get("edition"), document.get("since", 0), objections)
 
