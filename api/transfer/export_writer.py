@@ -25,6 +25,7 @@ from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.personal import personal_fields
 from domain.kernel.rfc3339 import write_moment
+from domain.kernel.unreadable import describe_unreadable
 
 
 def write_commit(commit: Commit, *, personal: bool) -> bytes:
@@ -79,7 +80,7 @@ def _data(event: RecordedEvent, *, personal: bool) -> Mapping[str, Any]:
     if event.payload is None:
         if event.subjects:
             raise ValidationFailed(
-                f"cannot be exported, for it holds personal data: {event.why_unreadable()}"
+                f"cannot be exported, for it holds personal data: {describe_unreadable(event)}"
             )
         return event.data
     written = event_json(event)

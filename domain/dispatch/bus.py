@@ -14,8 +14,8 @@ from domain.dispatch.deciding import REFUSALS, Decider
 from domain.dispatch.dispatching import Dispatch
 from domain.dispatch.ports import AggregateStore, Clock, CommandLog, IdSource, StoredCommand
 from domain.dispatch.queues import StreamQueues
+from domain.kernel.catalog import Catalog
 from domain.kernel.command import Envelope, Receipt
-from domain.kernel.context import Catalog
 
 Handler = Callable[[Envelope], Awaitable[Receipt]]
 

@@ -10,10 +10,10 @@ from typing import Any
 from domain.dispatch.digest import command_digest
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, Loaded, NewCommit, StoredCommand
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
+from domain.kernel.catalog import Catalog
 from domain.kernel.checking import decided, fitted, target_of, unstorable
 from domain.kernel.command import Command, Envelope
 from domain.kernel.conflicts import MOST_SINCE, refuse
-from domain.kernel.context import Catalog, holds_personal_data
 from domain.kernel.errors import (
     AlreadyExists,
     CommandIdReused,
@@ -26,7 +26,7 @@ from domain.kernel.errors import (
     ValidationFailed,
 )
 from domain.kernel.event import Event, NewEvent
-from domain.kernel.personal import holds_personal_values
+from domain.kernel.personal import holds_personal_data, holds_personal_values
 
 UnderWay = Callable[[], Sequence[tuple[int, Event]]]
 """Tells the events that lead to a promised state and may not be stored yet, with their versions."""

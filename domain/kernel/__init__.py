@@ -4,9 +4,10 @@ It imports nothing of the project. Everything may import it.
 """
 
 from domain.kernel.aggregate import Aggregate, Facts
+from domain.kernel.catalog import Catalog
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, Envelope, PutCommand, Receipt, Scope
 from domain.kernel.conflicts import ConflictRule, last_write_wins
-from domain.kernel.context import Catalog, Context
+from domain.kernel.context import Context
 from domain.kernel.errors import AlreadyExists, InvariantViolated, NerveError, NotFound
 from domain.kernel.event import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
 from domain.kernel.fields import (

@@ -149,15 +149,6 @@ class RecordedEvent(NamedTuple):
         """When it happened: the event time where one was given, else the time of record."""
         return self.commit.occurred or self.commit.at
 
-    def why_unreadable(self) -> str:
-        """An event without a payload: what it is, where it is, and the reason."""
-        assert self.unreadable is not None
-        return (
-            f"the event {self.type!r} of revision {self.revision} at version {self.version} of "
-            f"{self.stream}, position {self.position}, cannot be read ({self.unreadable.cause}): "
-            f"{self.unreadable.detail}"
-        )
-
 
 class Commit(NamedTuple):
     """The events of one append, at one position. A tombstone has no info and no events."""

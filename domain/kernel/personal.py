@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from domain.kernel.aggregate import Aggregate, event_classes
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.event import Event, NewEvent
 from domain.kernel.fields import ID_PATTERN, Personal
@@ -35,6 +36,12 @@ def personal_fields(event: type[Event]) -> Mapping[str, str | None]:
                 f" `{name}: Annotated[str | None, Personal()] = None`; here it is further inside"
             )
     return found
+
+
+@cache
+def holds_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
+    """Return whether states of the aggregate may hold personal data: an event of it has a personal field."""
+    return any(map(personal_fields, event_classes(aggregate)))
 
 
 def holds_personal_values(event: Event) -> bool:

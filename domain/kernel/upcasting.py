@@ -10,10 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.kernel.errors import DeclarationError, UnfitValue
-from domain.kernel.event import Cause, Event, Unreadable
+from domain.kernel.event import Event, Unreadable
 from domain.kernel.event_data import validated
-from domain.kernel.faults import FAULTS, fault, misfit
-from domain.kernel.places import definition_place, user_place
+from domain.kernel.faults import FAULTS
+from domain.kernel.unreadable import (
+    failed_upcaster,
+    impossible_revision,
+    newer_revision,
+    unfit_upcast,
+    wrong_upcast,
+)
 
 Data = Mapping[str, Any]
 
@@ -63,32 +69,22 @@ def chain(event: type[Event], upcasters: Iterable[Upcaster]) -> tuple[Upcaster, 
 
 
 def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: Data) -> Event | Unreadable:
-    """Stored data of any revision but the newest as its class; `steps` as `chain` gives them.
+    """Return stored data of any older revision as an event of the newest one; `steps` come from `chain`.
 
-    What is wrong is told by place and kind only: the text of an error may hold the data.
+    The reason for failure contains places and kinds only, because the text of an error may contain data.
     """
     if revision > event.revision:
-        known = f"this process knows up to {event.revision}; send it to a newer one"
-        return Unreadable(Cause.NEWER_REVISION, known)
+        return newer_revision(event.revision)
     if revision < 1:
-        return Unreadable(Cause.UPCASTER_FAILED, "revisions count from 1")
+        return impossible_revision()
     for step in steps[revision - 1 :]:
         try:
             data = step.function(MappingProxyType(data))
         except FAULTS as error:
-            failed = fault(error).text(f"the upcaster from revision {step.revision}", user_place(error))
-            return Unreadable(Cause.UPCASTER_FAILED, failed)
+            return failed_upcaster(step.revision, error)
         if not isinstance(data, Mapping):
-            returned = f"a value of class {type(data).__name__} ({definition_place(step.function)})"
-            failed = f"the upcaster from revision {step.revision} returned {returned}; it must return a dict"
-            return Unreadable(Cause.UPCASTER_FAILED, failed)
+            return wrong_upcast(step.revision, step.function, data)
     try:
         return validated(event, data)
     except (UnfitValue, ValidationError, TypeError, ValueError) as error:
-        return Unreadable(Cause.DOES_NOT_FIT, f"upcast to revision {event.revision}, {_misfit(error)}")
-
-
-def _misfit(error: Exception) -> str:
-    if isinstance(error, UnfitValue):
-        return str(error)
-    return misfit(error) if isinstance(error, ValidationError) else "it is no mapping"
+        return unfit_upcast(event.revision, error)

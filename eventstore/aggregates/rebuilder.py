@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, Event, RecordedEvent
 from domain.kernel.errors import Unavailable
+from domain.kernel.unreadable import describe_unreadable
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from eventstore.log import EventLog
 from eventstore.reading.stream_reader import PAGE
@@ -135,5 +136,5 @@ def payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
     """What a state is rebuilt from; raises Unavailable at an event that this process cannot read."""
     for event in events:
         if event.payload is None:
-            raise Unavailable(event.why_unreadable())
+            raise Unavailable(describe_unreadable(event))
         yield event.payload

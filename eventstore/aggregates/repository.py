@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.dispatch.ports import Loaded
 from domain.kernel import Aggregate, Event
-from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import Unavailable
+from domain.kernel.personal import holds_personal_data
+from domain.kernel.unreadable import describe_unreadable
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.snapshots import Snapshot
 from eventstore.log import EventLog
@@ -62,7 +63,7 @@ class AggregateRepository:
         events = []
         for event in await self._log.stream(tenant, stream, version, limit):
             if event.payload is None:
-                raise Unavailable(event.why_unreadable())
+                raise Unavailable(describe_unreadable(event))
             events.append(event.payload)
         return events
 

@@ -18,6 +18,7 @@ from domain.kernel import Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
 from domain.kernel.faults import FAULTS
 from domain.kernel.places import definition_place
+from domain.kernel.unreadable import describe_unreadable
 from projections.folding.row_codec import WrongRow
 from projections.kernel import View, by_stream
 from subscriptions.consumers.failures import Failure, describe_exception
@@ -106,7 +107,7 @@ def unreadable(view: View[Any], event: RecordedEvent) -> Failure | None:
     assert event.unreadable is not None
     if event.unreadable.cause is Cause.LOCKED:
         stops = f"the view {view.name!r} stops before position {event.position}"
-        raise Unavailable(f"{stops}: {event.why_unreadable()}")
+        raise Unavailable(f"{stops}: {describe_unreadable(event)}")
     return Failure(event.unreadable.cause.value, event.unreadable.detail)
 
 

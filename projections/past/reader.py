@@ -12,8 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.personal import holds_personal_data
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Document
 from projections.past.changed import ChangedRows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.kernel import RecordedEvent
+from domain.kernel.unreadable import describe_unreadable
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.log import EventLog
@@ -44,7 +45,7 @@ async def test_all_that_was_ever_stored_is_read(mongo_url: str, redis_url: str, 
             events = await read_by_feed(feed, len(old))
             assert len(events) == sum(len(commit["events"]) for commit in old)
             for event in events:
-                assert event.unreadable is None, event.why_unreadable()
+                assert event.unreadable is None, describe_unreadable(event)
                 assert event.revision == CATALOG.events[event.type].revision
                 assert schemas.violation(event.type, event.revision, event.data) is None
 

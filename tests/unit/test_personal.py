@@ -8,10 +8,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from domain.kernel import Catalog, Event, Identifier, Json, Personal, Refers, Text
-from domain.kernel.context import holds_personal_data
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.event import NewEvent
-from domain.kernel.personal import personal_fields, split_personal
+from domain.kernel.personal import holds_personal_data, personal_fields, split_personal
 from tests import notes, people
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.kernel import Catalog, Cause, Event, Upcaster, upcaster
-from domain.kernel.context import Reading
+from domain.kernel.catalog import Reading
 from domain.kernel.errors import DeclarationError
 from domain.kernel.upcasting import upcast
 from tests import letters

@@ -1,0 +1,65 @@
+"""Why a stored event cannot be read, in words that contain none of its data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from domain.kernel.errors import UnfitValue
+from domain.kernel.event import Cause, RecordedEvent, Unreadable
+from domain.kernel.faults import fault, misfit
+from domain.kernel.places import definition_place, user_place
+
+
+def describe_unreadable(event: RecordedEvent) -> str:
+    """Return which event cannot be read, where it is, and why. The event must have no payload."""
+    assert event.unreadable is not None
+    return (
+        f"the event {event.type!r} of revision {event.revision} at version {event.version} of "
+        f"{event.stream}, position {event.position}, cannot be read ({event.unreadable.cause}): "
+        f"{event.unreadable.detail}"
+    )
+
+
+def unknown_type() -> Unreadable:
+    """No registered context declares the event's type."""
+    detail = "no registered context has this type; register it, or use a process that knows it"
+    return Unreadable(Cause.UNKNOWN_TYPE, detail)
+
+
+def newer_revision(newest: int) -> Unreadable:
+    """The event was stored at a revision that comes after the `newest` of this process."""
+    return Unreadable(Cause.NEWER_REVISION, f"this process knows up to {newest}; send it to a newer one")
+
+
+def impossible_revision() -> Unreadable:
+    """The event was stored at a revision below 1."""
+    return Unreadable(Cause.UPCASTER_FAILED, "revisions count from 1")
+
+
+def failed_upcaster(revision: int, error: BaseException) -> Unreadable:
+    """The upcaster from `revision` raised `error`, whose text is left out because it may contain data."""
+    return Unreadable(Cause.UPCASTER_FAILED, fault(error).text(_upcaster(revision), user_place(error)))
+
+
+def wrong_upcast(revision: int, function: Callable[..., Any], returned: object) -> Unreadable:
+    """The upcaster from `revision` returned something other than a mapping."""
+    value = f"a value of class {type(returned).__name__} ({definition_place(function)})"
+    return Unreadable(Cause.UPCASTER_FAILED, f"{_upcaster(revision)} returned {value}; it must return a dict")
+
+
+def unfit_upcast(newest: int, error: Exception) -> Unreadable:
+    """The data that the last upcaster returned does not fit the `newest` revision."""
+    return Unreadable(Cause.DOES_NOT_FIT, f"upcast to revision {newest}, {_misfit(error)}")
+
+
+def _upcaster(revision: int) -> str:
+    return f"the upcaster from revision {revision}"
+
+
+def _misfit(error: Exception) -> str:
+    if isinstance(error, UnfitValue):
+        return str(error)
+    return misfit(error) if isinstance(error, ValidationError) else "it is no mapping"
