@@ -33,9 +33,9 @@ from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
 from eventstore.personal.erasure import destroy_key_on_erasure
 from eventstore.personal.sealed_state import StateSeal
 from projections.kernel.view import View
-from projections.live.changes import LiveChanges
-from projections.live.commands import CommandStatus
-from projections.live.live import LiveView
+from projections.live.command_status import CommandStatus
+from projections.live.live_view import LiveView
+from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
 from projections.projecting.worker import ViewWorker
 from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
@@ -53,7 +53,7 @@ from subscriptions.feed.feed import TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.command_hints import CommandHints
 from subscriptions.live.command_watch import CommandWatch
-from subscriptions.live.events import EventHub
+from subscriptions.live.event_hub import EventHub
 from subscriptions.live.ring import RingLimits
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Nerve:
     bus: CommandBus
     readers: Mapping[str, ViewReader]
     letters: DeadLetterReader
-    changes: Mapping[str, LiveChanges]
+    changes: Mapping[str, ViewTail]
     rebuilds: Rebuilds
     services: Services
     metrics: Metrics
@@ -157,7 +157,7 @@ async def _assemble(
     locators = {view.name: ViewLocator(view, *parts) for view in views}
     scan_limit = settings.scan_limit if settings.unindexed_queries == "refuse" else None
     readers = {name: ViewReader(locator, scan_limit) for name, locator in locators.items()}
-    changes = {name: LiveChanges(one, settings.poll_interval) for name, one in locators.items()}
+    changes = {name: ViewTail(one, settings.poll_interval) for name, one in locators.items()}
     rings = RingLimits()
     live = {name: LiveView(reader, changes[name], log.head, limits=rings) for name, reader in readers.items()}
     past = {
@@ -172,7 +172,7 @@ async def _assemble(
     related = {name: RelatedRows(locator, scan_limit) for name, locator in locators.items()}
     limits = (settings.wait_timeout, settings.max_page, settings.max_rows)
     events = EventHub(log, feed, limits=rings)
-    for name, tally in {"log": events.tally, **{name: one.tally for name, one in live.items()}}.items():
+    for name, tally in {"log": events.stats, **{name: one.stats for name, one in live.items()}}.items():
         metrics.watch_hub(name, tally)
     commands = CommandStatus(CommandWatch(log, feed, hints), readers, letters)
     waits = ProjectionWaits(readers, letters)

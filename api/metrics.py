@@ -27,7 +27,7 @@ from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError, Forbidden
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.consumer import CommitHandler
-from subscriptions.live.ports import Tally
+from subscriptions.live.ports import LiveStats
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -85,7 +85,7 @@ class Metrics:
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
         closes = Counter("nerve_socket_closes", "Sockets gone, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
-        self._hubs: dict[str, Tally] = {}
+        self._hubs: dict[str, LiveStats] = {}
         registry.register(LiveStatsCollector(self._hubs))
         self._held = Gauge(
             "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
@@ -130,9 +130,9 @@ class Metrics:
         for name, (text, figure) in gauges.items():
             Gauge(name, text, registry=self._registry).set_function(figure)
 
-    def watch_hub(self, source: str, tally: Tally) -> None:
+    def watch_hub(self, source: str, stats: LiveStats) -> None:
         """From now on this is what the hub of the subscriptions of a source counts."""
-        self._hubs[source] = tally
+        self._hubs[source] = stats
 
     def socket_closed(self, code: str) -> None:
         """A socket is gone."""
@@ -188,7 +188,7 @@ def _guarded(app: WSGIApplication, policy: OriginPolicy) -> WSGIApplication:
 class LiveStatsCollector(Collector):
     """What the hubs of a process have counted, by what their subscriptions follow."""
 
-    def __init__(self, hubs: Mapping[str, Tally]) -> None:
+    def __init__(self, hubs: Mapping[str, LiveStats]) -> None:
         self._hubs = hubs
 
     def collect(self) -> Iterator[Metric]:
@@ -212,8 +212,8 @@ class LiveStatsCollector(Collector):
             ),
         ]
         for name, family in families:
-            for source, tally in self._hubs.items():
-                family.add_metric([source], getattr(tally, name))
+            for source, stats in self._hubs.items():
+                family.add_metric([source], getattr(stats, name))
             yield family
 
 

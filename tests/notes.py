@@ -29,8 +29,8 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Database, Driver, open_client
 from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
-from projections.live.changes import LiveChanges
-from projections.live.live import LiveView
+from projections.live.live_view import LiveView
+from projections.live.view_tail import ViewTail
 from projections.projecting.worker import ViewWorker
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
@@ -41,7 +41,7 @@ from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
 from subscriptions.feed.feed import TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
-from subscriptions.live.events import EventHub
+from subscriptions.live.event_hub import EventHub
 from tests.support import chosen_driver
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -207,7 +207,7 @@ class Rig:
         parts = (self.database, self.checkpoints, self.wakeups, self.poll_interval)
         self.locator = ViewLocator(self.view, *parts)
         self.reader = ViewReader(self.locator)
-        self.changes = LiveChanges(self.locator, self.poll_interval)
+        self.changes = ViewTail(self.locator, self.poll_interval)
         self.live = LiveView(self.reader, self.changes, self.log.head)
         context = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
         self.rebuilds = Rebuilds([self.view], RebuildContext(*context, self.poll_interval), self.partitions)

@@ -22,7 +22,7 @@ from eventstore.history.diff import Operation, ValueChange
 from eventstore.history.versions import StreamHistory
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EventQuery
-from subscriptions.live.events import Happened
+from subscriptions.live.event_hub import EventMessage
 from subscriptions.live.messages import CursorExpired, Lagged, Place
 
 app = typer.Typer(help="Look at the log.", no_args_is_help=True)
@@ -128,7 +128,7 @@ async def _tail(query: EventQuery, after: int | None) -> None:
         place = None if after is None else Place(after)
         while True:
             async for message in nerve.services.events.watch(Scope().tenant, query, place):
-                if isinstance(message, Happened):
+                if isinstance(message, EventMessage):
                     print_event_line(message.event)
                 elif isinstance(message, Lagged):
                     place = message.resume_after

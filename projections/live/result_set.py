@@ -10,7 +10,7 @@ from projections.querying.filters import Filter, to_predicate
 from projections.storage.rows import Row, changed_fields, has_other_metadata, place
 from subscriptions.live.messages import Place
 
-KEPT = 5_000
+MAX_WHOLE_ROWS = 5_000
 """Rows of one filter that are kept whole; of those that changed before them only id and place are known."""
 
 
@@ -30,7 +30,7 @@ class Snapshot(NamedTuple):
     has_more: bool
 
 
-class Changed(NamedTuple):
+class RowChange(NamedTuple):
     """One row entered the set, changed in it, or left it.
 
     `row` is None once it is gone from the view. `changed_fields` is None where the row before is not known.
@@ -43,10 +43,10 @@ class Changed(NamedTuple):
     place: Place
 
 
-class Told(NamedTuple):
+class RowDelta(NamedTuple):
     """A change as who holds the row is told it. `rank` is what the row had before; None: nobody held it."""
 
-    changed: Changed
+    changed: RowChange
     rank: int | None
 
     @property
@@ -54,16 +54,20 @@ class Told(NamedTuple):
         """Of the change."""
         return self.changed.place
 
-    def added(self) -> Told:
+    def added(self) -> RowDelta:
         """As it is told to one who did not hold the row."""
-        return Told(self.changed._replace(kind=ChangeKind.ADDED, changed_fields=None), None)
+        return RowDelta(self.changed._replace(kind=ChangeKind.ADDED, changed_fields=None), None)
 
     def is_held(self, since: int) -> bool:
         """Whether one who holds the rows of the rank `since` and above is told it as it is."""
         return self.rank is None or self.rank >= since
 
 
-class Joined(NamedTuple):
+LiveMessage = Snapshot | RowDelta
+"""What the topic of a live view publishes."""
+
+
+class InitialRows(NamedTuple):
     """The rows for a new subscriber, those that changed last first, and the rank from which on it holds rows.
 
     `has_more` is as that of a `Snapshot`.
@@ -74,7 +78,7 @@ class Joined(NamedTuple):
     has_more: bool
 
 
-class Found(NamedTuple):
+class MatchingRow(NamedTuple):
     """A row that meets the filter, as it was read: whole, or no more than its id and place."""
 
     id: str
@@ -82,29 +86,29 @@ class Found(NamedTuple):
     row: Row | None
 
     @classmethod
-    def whole(cls, row: Row) -> Found:
+    def whole(cls, row: Row) -> MatchingRow:
         """The row."""
         return cls(row["id"], place(row), row)
 
 
-class _Known(NamedTuple):
+class _Ranked(NamedTuple):
     rank: int
     place: Place
 
 
-class Held:
+class ResultSet:
     """The rows of one tenant that meet a filter, as those who share it have been told them.
 
     Each has a *rank*, higher the later it was told of; so what one holds who joined later, or who was told
     fewer rows at first, are the rows from some rank on. `complete`: no other rows meet the filter.
     """
 
-    def __init__(self, tenant: str, filter: Filter, kept: int = KEPT) -> None:
+    def __init__(self, tenant: str, filter: Filter, kept: int = MAX_WHOLE_ROWS) -> None:
         self._tenant = tenant
         self._holds = to_predicate(filter)
         self._kept = kept
         # Both in the order of the ranks.
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Ranked] = {}
         self._rows: dict[str, Row] = {}
         self._ahead: dict[str, Place] = {}
         self._lowest = 0
@@ -137,7 +141,7 @@ class Held:
         """Whether the row is one that is held."""
         return bool(row["_tenant"] == self._tenant and not row["_gone"] and self._holds(row))
 
-    def join(self, first: int | None) -> Joined | None:
+    def join(self, first: int | None) -> InitialRows | None:
         """For one who asks for the `first` rows that changed last; None where these are not known."""
         wanted = len(self._known) if first is None else first
         if not self.complete and (not self._read or first is None or len(self._known) < wanted):
@@ -151,9 +155,9 @@ class Held:
                 return None
             since = known.rank
             rows.append(row)
-        return Joined(rows, since, not self.complete or len(self._known) > len(rows))
+        return InitialRows(rows, since, not self.complete or len(self._known) > len(rows))
 
-    def take(self, row: Row, known: Place | None = None) -> Told | None:
+    def take(self, row: Row, known: Place | None = None) -> RowDelta | None:
         """What a row that changed means for those who hold these; None: nothing.
 
         Where `known` is given, which is how far all were told, the row was read and not told of in its turn:
@@ -177,16 +181,16 @@ class Held:
                 self._ahead[key] = now
         return self._told(row, now, known or now, before)
 
-    def _told(self, row: Row, now: Place, told: Place, before: _Known | None) -> Told | None:
+    def _told(self, row: Row, now: Place, told: Place, before: _Ranked | None) -> RowDelta | None:
         key = row["id"]
         if not self.meets(row):
             if before is None:
                 return None
             self._forget(key)
-            return Told(_removed(row, told), before.rank)
+            return RowDelta(_removed(row, told), before.rank)
         if before is None:
             self._put(key, now, row)
-            return Told(Changed(ChangeKind.ADDED, key, row, None, told), None)
+            return RowDelta(RowChange(ChangeKind.ADDED, key, row, None, told), None)
         old = self._rows.get(key)
         names = None if old is None else changed_fields(old, row)
         if old is not None and names == () and not has_other_metadata(old, row):
@@ -196,20 +200,20 @@ class Held:
             return None
         self._forget(key)
         self._put(key, now, row)
-        return Told(Changed(ChangeKind.UPDATED, key, row, names, told), before.rank)
+        return RowDelta(RowChange(ChangeKind.UPDATED, key, row, names, told), before.rank)
 
-    def extend(self, found: Iterable[Found], *, complete: bool) -> list[str]:
+    def extend(self, found: Iterable[MatchingRow], *, complete: bool) -> list[str]:
         """Know also these rows, which were not told; the ids of those that are new.
 
         They come in the order of `join`, and none has changed since it was read.
         """
-        new: dict[str, _Known] = {}
+        new: dict[str, _Ranked] = {}
         rows: dict[str, Row] = {}
         for one in found:
             known = self._known.get(one.id)
             if known is None:
                 self._lowest -= 1
-                new[one.id] = _Known(self._lowest, one.place)
+                new[one.id] = _Ranked(self._lowest, one.place)
             if one.row is not None and (known is None or known.place == one.place):
                 rows[one.id] = one.row
         self._known = {**dict(reversed(new.items())), **self._known}
@@ -221,7 +225,7 @@ class Held:
 
     def refresh(
         self, rows: Iterable[Row], lost: Iterable[str], told: Place, *, complete: bool
-    ) -> Iterator[Told]:
+    ) -> Iterator[RowDelta]:
         """What to tell where the rows were made anew: `rows` are those held as they are now, and others.
 
         Rows that are `lost` are there no more. They may read otherwise without a change that has a place of
@@ -230,7 +234,7 @@ class Held:
         self._read, self.complete = True, complete
         for key in lost:
             if key in self._known:
-                yield Told(Changed(ChangeKind.REMOVED, key, None, None, told), self._forget(key))
+                yield RowDelta(RowChange(ChangeKind.REMOVED, key, None, None, told), self._forget(key))
         for row in sorted(rows, key=place):
             before = self._known.get(row["id"])
             if before is None or before.place <= place(row):
@@ -240,7 +244,7 @@ class Held:
 
     def _put(self, key: str, now: Place, row: Row) -> None:
         self._highest += 1
-        self._known[key] = _Known(self._highest, now)
+        self._known[key] = _Ranked(self._highest, now)
         self._rows[key] = row
         self._shed()
 
@@ -253,14 +257,14 @@ class Held:
             del self._rows[next(iter(self._rows))]
 
 
-class Away:
+class ResumeState:
     """One that comes back: it had been told all up to `since`. What it is told of later rows is noted."""
 
     def __init__(self, since: Place) -> None:
         self._since = since
         self._told: set[str] = set()
 
-    def missed(self, rows: Iterable[Row], after: Place, known: Place, held: Held) -> Iterator[Changed]:
+    def missed(self, rows: Iterable[Row], after: Place, known: Place, held: ResultSet) -> Iterator[RowChange]:
         """What it is told of rows that changed since `after`: each once, as it is now.
 
         The view holds all up to `known`; a row that is further on is told there, and one that came to be
@@ -273,12 +277,12 @@ class Away:
                 if change is not None:
                     yield change
 
-    def _change(self, row: Row, told: Place, held: Held) -> Changed | None:
+    def _change(self, row: Row, told: Place, held: ResultSet) -> RowChange | None:
         may_hold = row["id"] in self._told or _may_hold(row, self._since)
         if held.meets(row):
             self._told.add(row["id"])
             kind = ChangeKind.UPDATED if may_hold else ChangeKind.ADDED
-            return Changed(kind, row["id"], row, None, told)
+            return RowChange(kind, row["id"], row, None, told)
         self._told.discard(row["id"])
         return _removed(row, told) if may_hold else None
 
@@ -289,5 +293,5 @@ def _may_hold(row: Row, after: Place) -> bool:
     return created < after.position or (created == after.position and row["_position"] > created)
 
 
-def _removed(row: Row, at: Place) -> Changed:
-    return Changed(ChangeKind.REMOVED, row["id"], None if row["_gone"] else row, None, at)
+def _removed(row: Row, at: Place) -> RowChange:
+    return RowChange(ChangeKind.REMOVED, row["id"], None if row["_gone"] else row, None, at)

@@ -9,41 +9,41 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from subscriptions.live.sinks import Chunk
 
 if TYPE_CHECKING:
-    from subscriptions.live.subscriber import Member
+    from subscriptions.live.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
 
-class Flow(Generic[R]):
+class FanOut(Generic[R]):
     """Members, each with what hands it a chunk: of thousands, nothing else is looked at."""
 
     def __init__(self) -> None:
-        self._delivers: dict[Member[Any, R], Callable[[Chunk[R]], None]] = {}
+        self._delivers: dict[Subscriber[Any, R], Callable[[Chunk[R]], None]] = {}
         self._gone: list[object] | None = None
 
     def __len__(self) -> int:
         return len(self._delivers)
 
-    def __iter__(self) -> Iterator[Member[Any, R]]:
+    def __iter__(self) -> Iterator[Subscriber[Any, R]]:
         return iter(self._delivers)
 
-    def add(self, member: Member[Any, R]) -> None:
+    def add(self, member: Subscriber[Any, R]) -> None:
         """It is handed what follows."""
         self._delivers[member] = member.deliver
 
-    def remove(self, member: Member[Any, R]) -> bool:
+    def remove(self, member: Subscriber[Any, R]) -> bool:
         """It is handed nothing that follows, but what is being handed out; whether it was here."""
         return self._delivers.pop(member, None) is not None
 
-    def leave(self, member: Member[Any, R]) -> None:
+    def leave(self, member: Subscriber[Any, R]) -> None:
         """It is gone: not even that."""
         self.remove(member)
         if self._gone is not None:
             self._gone.append(member.deliver)
 
-    def hand_out(self, chunk: Chunk[R]) -> None:
+    def broadcast(self, chunk: Chunk[R]) -> None:
         """Hand all the chunk."""
         gone: list[object] = []
         self._gone = gone

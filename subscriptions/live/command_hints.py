@@ -36,25 +36,25 @@ class CommandKey(NamedTuple):
     id: str
 
 
-class Accepted(NamedTuple):
+class CommandAccepted(NamedTuple):
     """A process has begun to run the command."""
 
 
-class Refused(NamedTuple):
+class CommandRefused(NamedTuple):
     """A run of the command stored nothing; why, as an error's code and message."""
 
     code: str
     message: str
 
 
-class Unchanged(NamedTuple):
+class CommandUnchanged(NamedTuple):
     """A run of the command found nothing to change, and stored nothing; the receipt that it was answered."""
 
     receipt: Receipt
 
 
-Hint = Accepted | Refused | Unchanged
-Told = Callable[[Hint], None]
+CommandHint = CommandAccepted | CommandRefused | CommandUnchanged
+HintListener = Callable[[CommandHint], None]
 
 
 class CommandHints:
@@ -64,8 +64,8 @@ class CommandHints:
         self._wakeups = wakeups
         self._running: Counter[CommandKey] = Counter()
         self._asked: OrderedDict[CommandKey, None] = OrderedDict()
-        self._ended: OrderedDict[CommandKey, Hint] = OrderedDict()
-        self._watching: dict[CommandKey, set[Told]] = {}
+        self._ended: OrderedDict[CommandKey, CommandHint] = OrderedDict()
+        self._watching: dict[CommandKey, set[HintListener]] = {}
         wakeups.subscribe(TOPIC, self._hear)
 
     async def __call__(self, envelope: Envelope, following: Handler) -> Receipt:
@@ -80,14 +80,14 @@ class CommandHints:
                 # Whether it is stored is not known; the log will tell.
                 raise
             except NerveError as error:
-                self._end(key, Refused(error.code, str(error)))
+                self._end(key, CommandRefused(error.code, str(error)))
                 raise
         if not receipt.changed:
-            self._end(key, Unchanged(receipt))
+            self._end(key, CommandUnchanged(receipt))
         return receipt
 
     @contextmanager
-    def watching(self, key: CommandKey, told: Told) -> Iterator[None]:
+    def watching(self, key: CommandKey, told: HintListener) -> Iterator[None]:
         """Ask every process for hints of the command; `told` is called with each, inside the context."""
         self._watching.setdefault(key, set()).add(told)
         try:
@@ -104,7 +104,7 @@ class CommandHints:
     def _run(self, key: CommandKey) -> Iterator[None]:
         self._running[key] += 1
         self._ended.pop(key, None)
-        self._tell(key, Accepted())
+        self._tell(key, CommandAccepted())
         try:
             yield
         finally:
@@ -112,29 +112,29 @@ class CommandHints:
             if not self._running[key]:
                 del self._running[key]
 
-    def _end(self, key: CommandKey, hint: Hint) -> None:
+    def _end(self, key: CommandKey, hint: CommandHint) -> None:
         _keep(self._ended, key, hint, ENDED)
         self._tell(key, hint)
 
-    def _known(self, key: CommandKey) -> Hint | None:
-        return Accepted() if self._running[key] else self._ended.get(key)
+    def _known(self, key: CommandKey) -> CommandHint | None:
+        return CommandAccepted() if self._running[key] else self._ended.get(key)
 
-    def _tell(self, key: CommandKey, hint: Hint) -> None:
+    def _tell(self, key: CommandKey, hint: CommandHint) -> None:
         self._deliver(key, hint)
         if key in self._asked:
             self._answer(key, hint)
 
-    def _deliver(self, key: CommandKey, hint: Hint) -> None:
+    def _deliver(self, key: CommandKey, hint: CommandHint) -> None:
         for told in list(self._watching.get(key, ())):
             told(hint)
 
-    def _answer(self, key: CommandKey, hint: Hint) -> None:
+    def _answer(self, key: CommandKey, hint: CommandHint) -> None:
         match hint:
-            case Accepted():
+            case CommandAccepted():
                 self._send(key, "accepted")
-            case Refused(code, message):
+            case CommandRefused(code, message):
                 self._send(key, "refused", code=code, message=message)
-            case Unchanged(receipt):
+            case CommandUnchanged(receipt):
                 self._send(
                     key,
                     "unchanged",
@@ -158,7 +158,7 @@ class CommandHints:
                 self._deliver(key, hint)
 
 
-def _read(text: str) -> tuple[CommandKey, Hint | None] | None:
+def _read(text: str) -> tuple[CommandKey, CommandHint | None] | None:
     """The command and the hint of it, no hint where it is a question; None where it is neither."""
     try:
         said = json.loads(text)
@@ -168,16 +168,16 @@ def _read(text: str) -> tuple[CommandKey, Hint | None] | None:
         case {"tenant": str(tenant), "id": str(id), "is": "asked"}:
             return CommandKey(tenant, id), None
         case {"tenant": str(tenant), "id": str(id), "is": "accepted"}:
-            return CommandKey(tenant, id), Accepted()
+            return CommandKey(tenant, id), CommandAccepted()
         case {"tenant": str(tenant), "id": str(id), "is": "refused", "code": str(code), "message": str(why)}:
-            return CommandKey(tenant, id), Refused(code, why)
+            return CommandKey(tenant, id), CommandRefused(code, why)
         case {
             "tenant": str(tenant), "id": str(id), "is": "unchanged",
             "stream": str(stream), "version": int(version), "position": int(position),
             "correlation": str(correlation),
         }:  # fmt: skip
             receipt = Receipt(id, stream, version, position, correlation, changed=False)
-            return CommandKey(tenant, id), Unchanged(receipt)
+            return CommandKey(tenant, id), CommandUnchanged(receipt)
     return None
 
 

@@ -13,19 +13,26 @@ from domain.kernel import Commit, Receipt
 from eventstore.log import EventLog
 from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.feed import Feed
-from subscriptions.live.command_hints import Accepted, CommandHints, CommandKey, Hint, Refused, Unchanged
+from subscriptions.live.command_hints import (
+    CommandAccepted,
+    CommandHint,
+    CommandHints,
+    CommandKey,
+    CommandRefused,
+    CommandUnchanged,
+)
 
 logger = logging.getLogger(__name__)
 
 
-class Stored(NamedTuple):
+class CommandStored(NamedTuple):
     """The command's events are in the log, in this commit; None where it had nothing to change."""
 
     receipt: Receipt
     commit: Commit | None
 
 
-Outcome = Accepted | Stored | Refused
+CommandOutcome = CommandAccepted | CommandStored | CommandRefused
 
 
 class CommandWatch:
@@ -35,17 +42,17 @@ class CommandWatch:
         self._log = log
         self._feed = feed
         self._hints = hints
-        self._inboxes: dict[CommandKey, set[asyncio.Queue[Hint | Commit]]] = {}
+        self._inboxes: dict[CommandKey, set[asyncio.Queue[CommandHint | Commit]]] = {}
         self._following: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
 
-    async def watch(self, tenant: str, id: str) -> AsyncGenerator[Outcome, None]:
-        """`Accepted`, where that is heard of, then `Stored` or `Refused`, with which it ends.
+    async def watch(self, tenant: str, id: str) -> AsyncGenerator[CommandOutcome, None]:
+        """Yield `CommandAccepted`, where that is known, and end with `CommandStored` or `CommandRefused`.
 
         That a command is stored is told for certain, however long ago it was, or long after this begins. A
         refusal is that of one run; the same id may be sent again. Raises Unavailable.
         """
-        key, inbox = CommandKey(tenant, id), asyncio.Queue[Hint | Commit]()
+        key, inbox = CommandKey(tenant, id), asyncio.Queue[CommandHint | Commit]()
         with self._followed(key, inbox), self._hints.watching(key, inbox.put_nowait):
             # What the log gets after this comes by the feed; what it has now, it tells now.
             await self._begun.wait()
@@ -54,33 +61,33 @@ class CommandWatch:
             while found is None:
                 told = await inbox.get()
                 match told:
-                    case Accepted() if not accepted:
+                    case CommandAccepted() if not accepted:
                         accepted = True
                         yield told
-                    case Refused():
+                    case CommandRefused():
                         # An earlier run, or one since, may have been stored.
                         found = await self._stored(key)
                         if found is None:
                             yield told
                             return
-                    case Unchanged(receipt):
-                        found = await self._stored(key) or Stored(receipt, None)
+                    case CommandUnchanged(receipt):
+                        found = await self._stored(key) or CommandStored(receipt, None)
                     case Commit():
                         found = _stored(told)
             yield found
 
-    async def _stored(self, key: CommandKey) -> Stored | None:
+    async def _stored(self, key: CommandKey) -> CommandStored | None:
         stored = await self._log.stored_command(*key)
         if stored is None:
             return None
         receipt = stored.receipt
         if not receipt.changed:
-            return Stored(replace(receipt, replayed=False), None)
+            return CommandStored(replace(receipt, replayed=False), None)
         [commit] = await self._log.reader().read(receipt.position - 1, 1)
-        return Stored(replace(receipt, replayed=False), commit)
+        return CommandStored(replace(receipt, replayed=False), commit)
 
     @contextmanager
-    def _followed(self, key: CommandKey, inbox: asyncio.Queue[Hint | Commit]) -> Iterator[None]:
+    def _followed(self, key: CommandKey, inbox: asyncio.Queue[CommandHint | Commit]) -> Iterator[None]:
         self._inboxes.setdefault(key, set()).add(inbox)
         if self._following is None:
             self._following = asyncio.create_task(self._follow(self._begun))
@@ -117,8 +124,10 @@ class CommandWatch:
                     inbox.put_nowait(commit)
 
 
-def _stored(commit: Commit) -> Stored:
+def _stored(commit: Commit) -> CommandStored:
     info = commit.info
     assert info is not None
     version = commit.events[-1].version
-    return Stored(Receipt(info.command_id, info.stream, version, commit.position, info.correlation), commit)
+    return CommandStored(
+        Receipt(info.command_id, info.stream, version, commit.position, info.correlation), commit
+    )

@@ -39,7 +39,7 @@ class CursorExpired(NamedTuple):
     place: Place
 
 
-Common = CaughtUp | Lagged | CursorExpired
+StatusMessage = CaughtUp | Lagged | CursorExpired
 """What every stream may say."""
 
 MAX_LAG = 10_000

@@ -12,7 +12,7 @@ M = TypeVar("M")
 R = TypeVar("R")
 
 
-class Entry(NamedTuple, Generic[M, R]):
+class RingEntry(NamedTuple, Generic[M, R]):
     """A message as it was told, and `other`, as it is told to those who see it otherwise; its bytes."""
 
     message: M
@@ -35,18 +35,18 @@ class RingLimits:
     used: int = 0
 
 
-class Ring(Generic[M, R]):
+class MessageRing(Generic[M, R]):
     """The latest entries, numbered from `start` on."""
 
     __slots__ = ("_entries", "_limits", "_weight", "start")
 
     def __init__(self, limits: RingLimits) -> None:
         self._limits = limits
-        self._entries: deque[Entry[M, R]] = deque()
+        self._entries: deque[RingEntry[M, R]] = deque()
         self._weight = 0
         self.start = 0
 
-    def extend(self, number: int, entries: Sequence[Entry[M, R]]) -> None:
+    def extend(self, number: int, entries: Sequence[RingEntry[M, R]]) -> None:
         """Add entries, of which the first has this number; they follow what is there."""
         if not self._entries:
             self.start = number
@@ -63,7 +63,7 @@ class Ring(Generic[M, R]):
             len(self._entries) > limits.entries or self._weight > limits.weight or limits.used > limits.total
         )
 
-    def drop(self) -> Entry[M, R]:
+    def drop(self) -> RingEntry[M, R]:
         """Take out the oldest, whose number is `start`."""
         entry = self._entries.popleft()
         self.start += 1
@@ -71,7 +71,7 @@ class Ring(Generic[M, R]):
         self._limits.used -= entry.weight
         return entry
 
-    def since(self, number: int) -> list[Entry[M, R]]:
+    def since(self, number: int) -> list[RingEntry[M, R]]:
         """What there is from this number on, which is not before `start`."""
         return list(islice(self._entries, max(number - self.start, 0), None))
 

@@ -9,20 +9,20 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from domain.kernel.errors import NerveError
-from subscriptions.live.messages import Common, Lagged, Place
-from subscriptions.live.ports import Choice, Complete, M, Own
-from subscriptions.live.ring import Entry
+from subscriptions.live.messages import Lagged, Place, StatusMessage
+from subscriptions.live.ports import Delivery, EndOfStream, M, SubscriberFilter
+from subscriptions.live.ring import RingEntry
 from subscriptions.live.sinks import Chunk, Sink
 
 if TYPE_CHECKING:
-    from subscriptions.live.topic import Group
+    from subscriptions.live.topic import Topic
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
 
-class Member(Generic[M, R]):
+class Subscriber(Generic[M, R]):
     """A running subscription.
 
     Who flows has no state but to be among those that the group hands a chunk. Who is behind holds a `cursor`,
@@ -47,13 +47,13 @@ class Member(Generic[M, R]):
         "place",
     )
 
-    def __init__(self, group: Group[M, R], sink: Sink[R], after: Place | None) -> None:
+    def __init__(self, group: Topic[M, R], sink: Sink[R], after: Place | None) -> None:
         self._group = group
         self._sink = sink
         self._paused = False
         self._flows = False
         self._telling = False
-        self._own: Own[M] | None = None
+        self._own: SubscriberFilter[M] | None = None
         self.deliver = sink.deliver
         self.open = True
         self.begun = False
@@ -67,12 +67,12 @@ class Member(Generic[M, R]):
         return self._group.origin.erasure
 
     @property
-    def own(self) -> Own[M] | None:
+    def own(self) -> SubscriberFilter[M] | None:
         """How it sees what its group is told, where that is not as the group does."""
         return self._own
 
     @own.setter
-    def own(self, own: Own[M] | None) -> None:
+    def own(self, own: SubscriberFilter[M] | None) -> None:
         self._group.owners += (own is not None) - (self._own is not None)
         flowed = self._group.stop_flow(self)
         self._own = own
@@ -102,33 +102,33 @@ class Member(Generic[M, R]):
         self._group.release(self)
         self.place, self.begun = after, begun
 
-    def take(self, entries: Sequence[Entry[M, R]], chunks: dict[tuple[Choice, ...], Chunk[R]]) -> None:
+    def take(self, entries: Sequence[RingEntry[M, R]], chunks: dict[tuple[Delivery, ...], Chunk[R]]) -> None:
         """Hand it what it sees of these, in its own way; `chunks` are what others see who see it alike."""
         own = self._own
-        choices = tuple(Choice.SAME if own is None else own.choose(entry.message) for entry in entries)
+        choices = tuple(Delivery.AS_IS if own is None else own.choose(entry.message) for entry in entries)
         chunk = chunks.get(choices)
         if chunk is None:
             chunk = chunks[choices] = Chunk([*_seen(entries, choices)])
         if chunk.results and self.open:
-            self._group.tally.deliveries += len(chunk.results)
+            self._group.stats.deliveries += len(chunk.results)
             self.deliver(chunk)
 
-    def passed(self, place: Place) -> None:
+    def on_evicted(self, place: Place) -> None:
         """The ring holds no longer what comes after `place`, which is next for it."""
         self.cursor = None
         if not self._telling:
             self.place = place
 
-    def strand(self, place: Place) -> None:
+    def rewind_to(self, place: Place) -> None:
         """What comes after `place` must be read again."""
         self._drop(place)
         self._go_on()
 
-    def lag(self, place: Place) -> None:
+    def on_lagged(self, place: Place) -> None:
         """The group cannot keep up with what happens: one that was with it has lagged, and can be resumed."""
         self._drop(place)
         if self._task is None and not self._paused:
-            self._task = asyncio.create_task(self._run(Complete(Lagged(place))))
+            self._task = asyncio.create_task(self._run(EndOfStream(Lagged(place))))
 
     def _drop(self, place: Place) -> None:
         self._group.release(self)
@@ -153,14 +153,14 @@ class Member(Generic[M, R]):
         elif self._task is None:
             self._flow()
 
-    async def _run(self, end: Complete | None = None) -> None:
+    async def _run(self, end: EndOfStream | None = None) -> None:
         try:
             try:
                 if end is not None:
                     raise end
                 while not self._paused and not self._flows and self.open:
                     await self._step()
-            except Complete as complete:
+            except EndOfStream as complete:
                 await self._complete(complete.message)
         except Exception as error:
             if not isinstance(error, NerveError):
@@ -176,10 +176,10 @@ class Member(Generic[M, R]):
         else:
             await self._follow_ring()
 
-    async def _complete(self, message: Common) -> None:
+    async def _complete(self, message: StatusMessage) -> None:
         """Tell this, and end the stream."""
         result = await self._group.rendering.alone(message)
-        self._group.tally.lagged += isinstance(message, Lagged)
+        self._group.stats.lagged += isinstance(message, Lagged)
         if self.open:
             self._leave()
             self.deliver(Chunk([result]))
@@ -190,7 +190,7 @@ class Member(Generic[M, R]):
         group, origin = self._group, self._group.origin
         late = 0 if self.place is None else origin.position - self.place.position
         if self.begun and self.place is not None and late > origin.max_lag:
-            raise Complete(Lagged(self.place))
+            raise EndOfStream(Lagged(self.place))
         await origin.ready(self)
         if self._paused or not self.open:
             return
@@ -253,19 +253,19 @@ class Member(Generic[M, R]):
         self.place = entries[-1].message.place
         self._deliver(results)
 
-    async def _chosen(self, entries: Sequence[Entry[M, R]]) -> list[R]:
+    async def _chosen(self, entries: Sequence[RingEntry[M, R]]) -> list[R]:
         """What it is told of these."""
         group, own = self._group, self._own
-        chosen = [(entry, Choice.SAME if own is None else own.choose(entry.message)) for entry in entries]
-        chosen = [(entry, choice) for entry, choice in chosen if choice is not Choice.NOTHING]
+        chosen = [(entry, Delivery.AS_IS if own is None else own.choose(entry.message)) for entry in entries]
+        chosen = [(entry, choice) for entry, choice in chosen if choice is not Delivery.SKIP]
         if group.condense is not None:
             messages = [
-                entry.message if choice is Choice.SAME else group.rendering.other_message(entry.message)
+                entry.message if choice is Delivery.AS_IS else group.rendering.other_message(entry.message)
                 for entry, choice in chosen
             ]
             return [await group.rendering.alone(message) for message in group.condense(messages)]
         results = [
-            entry.result if choice is Choice.SAME else await group.rendering.other(entry)
+            entry.result if choice is Delivery.AS_IS else await group.rendering.other(entry)
             for entry, choice in chosen
         ]
         return [result for result in results if result is not None]
@@ -280,7 +280,7 @@ class Member(Generic[M, R]):
 
     def _deliver(self, results: Sequence[R]) -> None:
         if results and self.open:
-            self._group.tally.deliveries += len(results)
+            self._group.stats.deliveries += len(results)
             self.deliver(Chunk(results))
 
     def _leave(self) -> None:
@@ -292,9 +292,9 @@ class Member(Generic[M, R]):
                 self._task.cancel()
 
 
-def _seen(entries: Sequence[Entry[M, R]], choices: Sequence[Choice]) -> Iterator[R]:
+def _seen(entries: Sequence[RingEntry[M, R]], choices: Sequence[Delivery]) -> Iterator[R]:
     for entry, choice in zip(entries, choices, strict=True):
-        if choice is Choice.SAME:
+        if choice is Delivery.AS_IS:
             yield entry.result
-        elif choice is Choice.OTHER and entry.other is not None:
+        elif choice is Delivery.ALTERNATE and entry.other is not None:
             yield entry.other

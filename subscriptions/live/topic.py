@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-from subscriptions.live.broadcast import Flow
+from subscriptions.live.broadcast import FanOut
 from subscriptions.live.messages import Place
-from subscriptions.live.ports import Choice, M, Origin, Tally, Telling
-from subscriptions.live.rendering import Rendering
-from subscriptions.live.ring import Entry, Ring, RingLimits
+from subscriptions.live.ports import Delivery, LiveStats, M, Renderer, TopicSource
+from subscriptions.live.renderer import SharedRenderer
+from subscriptions.live.ring import MessageRing, RingEntry, RingLimits
 from subscriptions.live.sinks import Chunk, Sink
-from subscriptions.live.subscriber import Member
+from subscriptions.live.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ INBOX = 10_000
 """Messages that may wait to be rendered; with more its subscribers have lagged, all of them."""
 
 
-class Group(Generic[M, R]):
+class Topic(Generic[M, R]):
     """The subscribers of one source, in one form.
 
     `condense` makes of what a subscriber missed what it is told when it goes on; `weigh` and `other` are as
@@ -33,9 +33,9 @@ class Group(Generic[M, R]):
 
     def __init__(
         self,
-        origin: Origin[M],
-        telling: Telling[M, R],
-        tally: Tally,
+        origin: TopicSource[M],
+        renderer: Renderer[M, R],
+        stats: LiveStats,
         limits: RingLimits,
         *,
         weigh: Callable[[R], int],
@@ -43,14 +43,14 @@ class Group(Generic[M, R]):
         condense: Callable[[Sequence[M]], Sequence[M]] | None = None,
     ) -> None:
         self.origin = origin
-        self.tally = tally
+        self.stats = stats
         self.condense = condense
-        self.rendering = Rendering(telling, tally, weigh, other)
-        self._members: set[Member[M, R]] = set()
-        self._flowing: Flow[R] = Flow()
-        self._choosing: dict[Member[M, R], None] = {}
-        self._cursors: dict[int, dict[Member[M, R], None]] = {}
-        self._ring: Ring[M, R] = Ring(limits)
+        self.rendering = SharedRenderer(renderer, stats, weigh, other)
+        self._members: set[Subscriber[M, R]] = set()
+        self._flowing: FanOut[R] = FanOut()
+        self._choosing: dict[Subscriber[M, R], None] = {}
+        self._cursors: dict[int, dict[Subscriber[M, R], None]] = {}
+        self._ring: MessageRing[M, R] = MessageRing(limits)
         self._chunk = limits.chunk
         self._inbox: deque[M] = deque()
         self._drain: asyncio.Task[None] | None = None
@@ -64,23 +64,23 @@ class Group(Generic[M, R]):
         """The number of the next message: those before it were told, or are being rendered."""
         return self.told + len(self._inbox)
 
-    def join(self, sink: Sink[R], after: Place | None) -> Member[M, R]:
+    def join(self, sink: Sink[R], after: Place | None) -> Subscriber[M, R]:
         """A new subscriber, from `after` on or from now; the first it is told comes after this."""
-        member = Member(self, sink, after)
-        self.tally.groups += not self._members
+        member = Subscriber(self, sink, after)
+        self.stats.groups += not self._members
         self._members.add(member)
-        self.tally.subscriptions += 1
+        self.stats.subscriptions += 1
         return member
 
-    def leave(self, member: Member[M, R]) -> None:
+    def leave(self, member: Subscriber[M, R]) -> None:
         """It is told nothing more."""
         self.stop_flow(member)
         self._flowing.leave(member)
         self.release(member)
         self._members.discard(member)
-        self.tally.subscriptions -= 1
+        self.stats.subscriptions -= 1
         if not self._members:
-            self.tally.groups -= 1
+            self.stats.groups -= 1
             self._inbox = deque()
             self.origin.left()
 
@@ -99,10 +99,10 @@ class Group(Generic[M, R]):
             self._fail(error)
 
     def _tell_at_once(self, messages: Sequence[M]) -> None:
-        entries, weight = list[Entry[M, R]](), 0
+        entries, weight = list[RingEntry[M, R]](), 0
         for at, message in enumerate(messages):
             entry = self._entry(message)
-            if not isinstance(entry, Entry):
+            if not isinstance(entry, RingEntry):
                 self._publish(entries)
                 self._inbox.extend(messages[at:])
                 self._drain = asyncio.create_task(self._drained(self._inbox, entry))
@@ -121,9 +121,9 @@ class Group(Generic[M, R]):
             self._erasure = self.origin.erasure
             self.rendering.forget()
             for member, place in self._let_go():
-                member.strand(place)
+                member.rewind_to(place)
 
-    def _let_go(self) -> list[tuple[Member[M, R], Place]]:
+    def _let_go(self) -> list[tuple[Subscriber[M, R], Place]]:
         """Hold nothing any more; who has not had all that was given, and from where on."""
         stranded = list(self._stranded())
         self._ring.clear()
@@ -132,7 +132,7 @@ class Group(Generic[M, R]):
         self._announce()
         return stranded
 
-    def _stranded(self) -> Iterator[tuple[Member[M, R], Place]]:
+    def _stranded(self) -> Iterator[tuple[Subscriber[M, R], Place]]:
         for number, members in self._cursors.items():
             if number < self.told:
                 place = self._ring.since(number)[0].message.place
@@ -145,12 +145,12 @@ class Group(Generic[M, R]):
             place = self._inbox[0].place
             yield from ((member, place.before()) for member in (*self._flowing, *self._choosing))
 
-    def hold(self, member: Member[M, R], number: int) -> int:
+    def hold(self, member: Subscriber[M, R], number: int) -> int:
         """Keep what follows from this number on for the member, as long as there is room."""
         self._cursors.setdefault(number, {})[member] = None
         return number
 
-    def release(self, member: Member[M, R]) -> None:
+    def release(self, member: Subscriber[M, R]) -> None:
         """It needs nothing of the ring any more."""
         if member.cursor is not None:
             members = self._cursors[member.cursor]
@@ -161,18 +161,18 @@ class Group(Generic[M, R]):
             if not self._cursors:
                 self._ring.clear()
 
-    def since(self, number: int) -> list[Entry[M, R]]:
+    def since(self, number: int) -> list[RingEntry[M, R]]:
         """What was told from this number on."""
         return self._ring.since(number) if number < self.told else []
 
-    def flow(self, member: Member[M, R]) -> None:
+    def flow(self, member: Subscriber[M, R]) -> None:
         """From now on it is told what the group is told, at once."""
         if member.own is None:
             self._flowing.add(member)
         else:
             self._choosing[member] = None
 
-    def stop_flow(self, member: Member[M, R]) -> bool:
+    def stop_flow(self, member: Subscriber[M, R]) -> bool:
         """The opposite; whether it flowed."""
         return self._flowing.remove(member) or self._choosing.pop(member, self) is None
 
@@ -183,7 +183,7 @@ class Group(Generic[M, R]):
                 self._published = asyncio.Event()
             await self._published.wait()
 
-    def _entry(self, message: M) -> Entry[M, R] | Awaitable[Entry[M, R]]:
+    def _entry(self, message: M) -> RingEntry[M, R] | Awaitable[RingEntry[M, R]]:
         return self.rendering.entry(message, both=self.owners > 0)
 
     def _wait(self, messages: Sequence[M]) -> None:
@@ -191,13 +191,13 @@ class Group(Generic[M, R]):
         self._inbox.extend(messages)
         if len(self._inbox) > INBOX:
             for member, place in self._let_go():
-                member.lag(place)
+                member.on_lagged(place)
 
-    async def _drained(self, inbox: deque[M], entry: Awaitable[Entry[M, R]] | Entry[M, R]) -> None:
+    async def _drained(self, inbox: deque[M], entry: Awaitable[RingEntry[M, R]] | RingEntry[M, R]) -> None:
         """Tell what is in the inbox, one after the other, as long as it is the group's."""
         try:
             while True:
-                done = entry if isinstance(entry, Entry) else await entry
+                done = entry if isinstance(entry, RingEntry) else await entry
                 self.check()
                 if inbox is not self._inbox:
                     return
@@ -214,7 +214,7 @@ class Group(Generic[M, R]):
         for member in list(self._members):
             member.fail(error)
 
-    def _publish(self, entries: Sequence[Entry[M, R]]) -> None:
+    def _publish(self, entries: Sequence[RingEntry[M, R]]) -> None:
         if not entries:
             return
         number, self.told = self.told, self.told + len(entries)
@@ -223,20 +223,20 @@ class Group(Generic[M, R]):
             self._keep(number, entries)
         if self._flowing:
             chunk = Chunk([entry.result for entry in entries])
-            self.tally.deliveries += len(entries) * len(self._flowing)
-            self._flowing.hand_out(chunk)
-        chunks: dict[tuple[Choice, ...], Chunk[R]] = {}
+            self.stats.deliveries += len(entries) * len(self._flowing)
+            self._flowing.broadcast(chunk)
+        chunks: dict[tuple[Delivery, ...], Chunk[R]] = {}
         for member in list(self._choosing):
             member.take(entries, chunks)
         self._announce()
 
-    def _keep(self, number: int, entries: Sequence[Entry[M, R]]) -> None:
+    def _keep(self, number: int, entries: Sequence[RingEntry[M, R]]) -> None:
         self._ring.extend(number, entries)
         while self._ring.overfull:
             passed = self._cursors.pop(self._ring.start, ())
             place = self._ring.drop().message.place.before()
             for member in passed:
-                member.passed(place)
+                member.on_evicted(place)
         if not self._cursors:
             self._ring.clear()
 

@@ -14,7 +14,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from projections.live.result_set import Changed, ChangeKind, Snapshot
+from projections.live.result_set import ChangeKind, RowChange, Snapshot
 from subscriptions.feed import channels
 from subscriptions.feed.channels import SingleChannel
 from tests.faults.test_feed_redis import follow as positions
@@ -59,7 +59,9 @@ async def scores(rig: Rig, upto: int, live: asyncio.Event) -> tuple[dict[str, li
                 case Snapshot(rows=rows):
                     held = {row["id"]: row["score"] for row in rows}
                     live.set()
-                case Changed(kind=kind, id=id, row=row) if kind is not ChangeKind.REMOVED and row is not None:
+                case RowChange(kind=kind, id=id, row=row) if (
+                    kind is not ChangeKind.REMOVED and row is not None
+                ):
                     held[id] = row["score"]
                     told.setdefault(id, []).append(row["score"])
             if sum(held.values()) == upto:

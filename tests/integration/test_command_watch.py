@@ -18,8 +18,8 @@ from domain.kernel.errors import InvariantViolated, NerveError
 from domain.tasks.commands import CancelTask, CompleteTask, CreateTask, StartTask
 from subscriptions.feed.feed import TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
-from subscriptions.live.command_hints import Accepted, CommandHints, Refused
-from subscriptions.live.command_watch import CommandWatch, Outcome, Stored
+from subscriptions.live.command_hints import CommandAccepted, CommandHints, CommandRefused
+from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
 from tests.wired import Wired, wired
 
 DEADLINE = 30
@@ -35,11 +35,11 @@ class Process:
     feed: Feed
     goes: asyncio.Event
 
-    async def outcomes(self, id: str, tenant: str = "default") -> list[Outcome]:
+    async def outcomes(self, id: str, tenant: str = "default") -> list[CommandOutcome]:
         async with asyncio.timeout(DEADLINE), aclosing(self.watch.watch(tenant, id)) as outcomes:
             return [outcome async for outcome in outcomes]
 
-    async def first(self, id: str) -> Outcome:
+    async def first(self, id: str) -> CommandOutcome:
         async with asyncio.timeout(DEADLINE), aclosing(self.watch.watch("default", id)) as outcomes:
             return await anext(outcomes)
 
@@ -95,10 +95,10 @@ async def test_who_watches_before_is_told_that_it_is_accepted_and_that_it_is_sto
         while b"asked" not in ((await channel.get_message(timeout=DEADLINE)) or {"data": b""})["data"]:
             pass
         sending = asyncio.create_task(runs.parts.send(CreateTask(title="x"), command_id="c-1"))
-        assert await told == Accepted()
+        assert await told == CommandAccepted()
         runs.goes.set()
         stored = await anext(outcomes)
-        assert isinstance(stored, Stored)
+        assert isinstance(stored, CommandStored)
         assert stored.receipt == await sending
         assert stored.commit is not None
         assert [event.type for event in stored.commit.events] == ["task.created"]
@@ -111,7 +111,7 @@ async def test_who_watches_while_it_runs_is_told_that_it_is_accepted(processes: 
     runs.goes.clear()
     sending = asyncio.create_task(runs.parts.send(CreateTask(title="x"), command_id="c-1"))
     for one in (watches, runs):
-        assert await one.first("c-1") == Accepted()
+        assert await one.first("c-1") == CommandAccepted()
     runs.goes.set()
     await sending
 
@@ -123,7 +123,7 @@ async def test_who_watches_afterwards_is_told_what_became_of_it(processes: Seque
         await runs.parts.send(CreateTask(title="y"))
     for one in processes:
         [stored] = await one.outcomes("c-1")
-        assert isinstance(stored, Stored)
+        assert isinstance(stored, CommandStored)
         assert stored.receipt == receipt
         assert stored.commit is not None
         assert stored.commit.position == receipt.position
@@ -135,7 +135,7 @@ async def test_a_refusal_is_told_before_and_afterwards(processes: Sequence[Proce
     before = asyncio.create_task(watches.outcomes("c-1"))
     with pytest.raises(InvariantViolated) as refused:
         await runs.parts.send(CompleteTask(id=task), command_id="c-1")
-    told = Refused("INVARIANT_VIOLATED", str(refused.value))
+    told = CommandRefused("INVARIANT_VIOLATED", str(refused.value))
     assert (await before)[-1] == told
     for one in processes:
         assert await one.outcomes("c-1") == [told]
@@ -149,7 +149,7 @@ async def test_a_command_that_was_refused_and_then_stored_is_stored(processes: S
         await refuses.parts.send(CancelTask(id=task), command_id="c-1", expected_version=7)
     await stores.parts.send(CancelTask(id=task), command_id="c-1")
     for one in processes:
-        assert isinstance((await one.outcomes("c-1"))[-1], Stored)
+        assert isinstance((await one.outcomes("c-1"))[-1], CommandStored)
 
 
 async def test_a_refusal_that_comes_when_the_command_is_stored_is_none(
@@ -170,7 +170,7 @@ async def test_a_refusal_that_comes_when_the_command_is_stored_is_none(
             await redis.publish(f"nerve:{database}", f"tell commands {refusal}")
             await asyncio.sleep(0.02)
         [stored] = await watching
-        assert isinstance(stored, Stored)
+        assert isinstance(stored, CommandStored)
         assert stored.receipt == receipt
 
 
@@ -179,7 +179,7 @@ async def test_a_command_that_changes_nothing_is_over(processes: Sequence[Proces
     agent = (await runs.parts.send(RegisterAgent(name="Ada"))).stream
     receipt = await runs.parts.send(ChangeAgentState(id=agent, state=AgentState.IDLE), command_id="c-1")
     assert not receipt.changed
-    assert (await watches.outcomes("c-1"))[-1] == Stored(receipt, None)
+    assert (await watches.outcomes("c-1"))[-1] == CommandStored(receipt, None)
 
 
 async def test_commands_of_other_tenants_are_never_told(processes: Sequence[Process]) -> None:
@@ -193,9 +193,9 @@ async def test_commands_of_other_tenants_are_never_told(processes: Sequence[Proc
     receipt = await runs.parts.send(CreateTask(title="ours"), scope=scope, command_id="c-1")
     await runs.parts.send(CreateTask(title="ours"), scope=scope, command_id="c-2")
     stored = (await ours)[-1]
-    assert isinstance(stored, Stored)
+    assert isinstance(stored, CommandStored)
     assert stored.receipt == receipt != theirs
-    assert isinstance((await refused)[-1], Stored)
+    assert isinstance((await refused)[-1], CommandStored)
 
 
 async def test_i6_without_redis_it_is_still_told_that_a_command_is_stored(
@@ -209,7 +209,7 @@ async def test_i6_without_redis_it_is_still_told_that_a_command_is_stored(
         watching = asyncio.create_task(watches.outcomes("c-1"))
         receipt = await runs.parts.send(CreateTask(title="x"), command_id="c-1")
         [stored] = await watching
-        assert isinstance(stored, Stored)
+        assert isinstance(stored, CommandStored)
         assert stored.receipt == receipt
 
 
@@ -230,7 +230,7 @@ async def test_i11_what_is_no_hint_is_passed_over(
         await redis.publish(f"nerve:{database}", "tell")
     runs.goes.clear()
     sending = asyncio.create_task(runs.parts.send(CreateTask(title="x"), command_id="c-1"))
-    assert await watches.first("c-1") == Accepted()
+    assert await watches.first("c-1") == CommandAccepted()
     runs.goes.set()
     await sending
-    assert isinstance((await watching)[-1], Stored)
+    assert isinstance((await watching)[-1], CommandStored)

@@ -13,9 +13,9 @@ from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.event_query import EventQuery
-from projections.live.result_set import Changed
+from projections.live.result_set import RowChange
 from subscriptions.feed.tail import Tail
-from subscriptions.live.events import Happened
+from subscriptions.live.event_hub import EventMessage
 from subscriptions.live.messages import CaughtUp, Place
 from tests import people
 from tests.notes import Rig, open_rig
@@ -57,7 +57,7 @@ async def test_a_slow_subscriber_of_events_gets_null_for_what_was_read_for_it_be
         first = await anext(told)
         await erase(rig, rig.feed)
         others = [await anext(told) for _ in range(4)]
-    events = [one.event for one in (first, *others) if isinstance(one, Happened)]
+    events = [one.event for one in (first, *others) if isinstance(one, EventMessage)]
     assert [event.data["name"] for event in events] == ["plain", None, None, None, None]
     assert [event.version for event in events] == [1, 2, 3, 4, 5]
 
@@ -72,7 +72,7 @@ async def test_so_does_a_slow_subscriber_that_is_still_told_the_past(rig: Rig) -
         first = await anext(told)
         await erase(rig, rig.feed)
         others = [await anext(told) for _ in range(4)]
-    events = [one.event for one in (first, *others) if isinstance(one, Happened)]
+    events = [one.event for one in (first, *others) if isinstance(one, EventMessage)]
     assert [event.data["name"] for event in events] == ["plain", None, None, None, None]
 
 
@@ -101,8 +101,8 @@ async def test_a_slow_subscriber_of_a_view_is_told_each_row_as_it_is_by_now(rig:
         await rig.projected()
         position = await erase(rig, rig.changes)
         second = await anext(told)
-    assert isinstance(first, Changed)
-    assert isinstance(second, Changed)
+    assert isinstance(first, RowChange)
+    assert isinstance(second, RowChange)
     assert first.id == "person-2"
     assert second.id == "person-1"
     assert second.row is not None

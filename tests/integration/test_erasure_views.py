@@ -19,7 +19,7 @@ from domain.kernel.errors import PersonalDataRefused
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
-from projections.live.result_set import Changed, Snapshot
+from projections.live.result_set import RowChange, Snapshot
 from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.checkpoints import Checkpoint
@@ -173,7 +173,7 @@ async def test_an_open_subscription_to_a_view_sees_the_fields_become_null(
         position = await erase(rig, "person-1")
         changes = [await anext(told), await anext(told)]
     assert plain("person-1") not in str(changes)
-    by_id = {change.id: change for change in changes if isinstance(change, Changed)}
+    by_id = {change.id: change for change in changes if isinstance(change, RowChange)}
     assert {change.place.position for change in by_id.values()} == {position}
     first, second = by_id["person-1"], by_id["person-2"]
     assert first.row is not None

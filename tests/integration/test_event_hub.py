@@ -14,7 +14,7 @@ from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.event_query import EventQuery
-from subscriptions.live.events import EventHub, EventMessage, Happened
+from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMessage
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk, Subscription
@@ -38,11 +38,11 @@ class Shared:
     def __init__(self, later: bool) -> None:
         self._later = later
 
-    def render(self, message: EventMessage) -> EventMessage | Awaitable[EventMessage]:
-        late = self._later and isinstance(message, Happened) and message.place.position % 3 == 0
+    def render(self, message: EventStreamMessage) -> EventStreamMessage | Awaitable[EventStreamMessage]:
+        late = self._later and isinstance(message, EventMessage) and message.place.position % 3 == 0
         return self._wait(message) if late else message
 
-    async def _wait(self, message: EventMessage) -> EventMessage:
+    async def _wait(self, message: EventStreamMessage) -> EventStreamMessage:
         await asyncio.sleep(0)
         return message
 
@@ -56,7 +56,7 @@ class Ear:
     def __init__(self, hub: EventHub, number: int, after: Place | None, later: bool) -> None:
         self.query = QUERIES[number % len(QUERIES)]
         self.after = after
-        self.heard: list[Happened] = []
+        self.heard: list[EventMessage] = []
         self.last: Place | None = None
         self.ended = False
         self._before: Callable[[], None] | None = None
@@ -66,14 +66,14 @@ class Ear:
             after,
             self,
             key=(number % len(QUERIES), later),
-            telling=lambda: Shared(later),
+            renderer=lambda: Shared(later),
             weigh=lambda _message: 100,
         )
 
-    def deliver(self, chunk: Chunk[EventMessage]) -> None:
+    def deliver(self, chunk: Chunk[EventStreamMessage]) -> None:
         for message in chunk.results:
             match message:
-                case Happened():
+                case EventMessage():
                     self.heard.append(message)
                 case Lagged(place):
                     self.last = place
@@ -136,7 +136,7 @@ async def test_i10_whoever_comes_pauses_and_goes_on_hears_each_matching_event_on
             assert [one.place for one in ear.heard] == [one for one in wanted if start < one <= last]
     for ear in ears:
         ear.subscription.close()
-    assert (hub.tally.subscriptions, hub.tally.groups, limits.used) == (0, 0, 0)
+    assert (hub.stats.subscriptions, hub.stats.groups, limits.used) == (0, 0, 0)
     while rig.feed.cursors:
         await asyncio.sleep(0)
 
@@ -155,10 +155,12 @@ async def test_after_an_erasure_nobody_is_told_what_was_read_before(
     """Neither who flows, nor who is behind in the ring, nor who is told the past."""
 
     class Witness(Ear):
-        def deliver(self, chunk: Chunk[EventMessage]) -> None:
+        def deliver(self, chunk: Chunk[EventStreamMessage]) -> None:
             super().deliver(chunk)
             if rig.feed.erasure >= erased:
-                told.extend(one.event.data.get("name") for one in chunk.results if isinstance(one, Happened))
+                told.extend(
+                    one.event.data.get("name") for one in chunk.results if isinstance(one, EventMessage)
+                )
 
     erased, told = 1 << 60, list[str | None]()
     async with AsyncExitStack() as stack:

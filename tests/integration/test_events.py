@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from eventstore.reading.event_query import EventQuery
-from subscriptions.live.events import EventHub, EventMessage, Happened
+from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMessage
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
 from subscriptions.live.ring import RingLimits
 from tests.notes import Rig, Scored, Written, open_rig
@@ -35,9 +35,9 @@ async def write(rig: Rig, names: str) -> None:
 
 async def hear(
     rig: Rig, count: int, after: Place | None = None, query: EventQuery = EVERYTHING, tenant: str = "default"
-) -> list[EventMessage]:
+) -> list[EventStreamMessage]:
     """The first `count` messages of a subscription."""
-    found: list[EventMessage] = []
+    found: list[EventStreamMessage] = []
     async with (
         asyncio.timeout(DEADLINE),
         aclosing(rig.events.watch(tenant, query, after)) as told,
@@ -49,8 +49,8 @@ async def hear(
     return found
 
 
-def names(messages: list[EventMessage]) -> list[tuple[int, int]]:
-    return [(m.event.position, m.event.place) for m in messages if isinstance(m, Happened)]
+def names(messages: list[EventStreamMessage]) -> list[tuple[int, int]]:
+    return [(m.event.position, m.event.place) for m in messages if isinstance(m, EventMessage)]
 
 
 ALL = [(position, place) for position in (1, 2, 3) for place in (0, 1, 2)]
@@ -65,7 +65,7 @@ async def test_i10_an_event_subscriber_that_is_cut_off_after_any_message_misses_
     assert names(whole) == ALL
     assert whole[-1] == CaughtUp(Place(3))
     for cut, message in enumerate(whole):
-        assert isinstance(message, Happened | CaughtUp)
+        assert isinstance(message, EventMessage | CaughtUp)
         rest = await hear(rig, len(whole) - 1 - cut or 1, message.place)
         assert names(rest) == ALL[cut + 1 :]
 
@@ -82,7 +82,7 @@ async def test_i10_resuming_on_another_server_after_every_single_message_while_e
         async with asyncio.timeout(DEADLINE):
             while len(found) < 24:
                 (message,) = await hear(other if len(found) % 2 else one, 1, place)
-                assert isinstance(message, Happened | CaughtUp)
+                assert isinstance(message, EventMessage | CaughtUp)
                 found += names([message])
                 place = message.place
         await writing
@@ -151,9 +151,9 @@ async def test_history_and_live_agree_on_what_a_query_asks_for(rig: Rig) -> None
             await rig.append("note-end", Written(text="end"))
             wanted = await rig.log.search("default", query, start)
             heard = [await anext(live) for _ in wanted]
-        assert [m.event for m in heard if isinstance(m, Happened)] == wanted
+        assert [m.event for m in heard if isinstance(m, EventMessage)] == wanted
         again = await hear(rig, len(wanted) + 1, Place(start), query)
-        assert [m.event for m in again if isinstance(m, Happened)] == wanted
+        assert [m.event for m in again if isinstance(m, EventMessage)] == wanted
     assert first.position == 1
 
 
@@ -166,7 +166,7 @@ async def test_a_tenant_hears_nothing_of_another(rig: Rig) -> None:
             await asyncio.sleep(0)
     await rig.append("note-a", Scored(by=1), tenant="one")
     await rig.append("note-a", Scored(by=1), Scored(by=2), tenant="two")
-    told = [m.event.commit.tenant for m in await hearing if isinstance(m, Happened)]
+    told = [m.event.commit.tenant for m in await hearing if isinstance(m, EventMessage)]
     assert told == ["two"] * 3
 
 
@@ -174,7 +174,7 @@ async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig
     hub = EventHub(rig.log, rig.feed, max_lag=5, limits=RingLimits(entries=2))
     slow = hub.watch("default", EventQuery())
     async with asyncio.timeout(DEADLINE), aclosing(slow):
-        found: list[EventMessage] = [await anext(slow)]
+        found: list[EventStreamMessage] = [await anext(slow)]
         await write(rig, "a")
         found.append(await anext(slow))
         await write(rig, "bcdefghij")
@@ -184,4 +184,4 @@ async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig
     assert isinstance(found[-1], Lagged)
     resumed = await hear(rig, 31 - len(names(found)), found[-1].resume_after)
     assert names(found) + names(resumed) == [(p, i) for p in range(1, 11) for i in range(3)]
-    assert hub.tally.lagged == 1
+    assert hub.stats.lagged == 1

@@ -18,7 +18,7 @@ from pymongo.collection import Collection
 from domain.kernel import Int64
 from domain.kernel.types.stored_values import encoder
 from projections.kernel import View, by_stream
-from projections.live.index import FilterIndex
+from projections.live.filter_index import FilterIndex
 from projections.querying.filters import parse_filter, to_mongo, to_predicate
 from tests.notes import context
 

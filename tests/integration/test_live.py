@@ -9,9 +9,9 @@ from contextlib import aclosing
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from projections.live import reading
-from projections.live.live import LiveView, ViewMessage
-from projections.live.result_set import Changed, ChangeKind, Snapshot
+from projections.live import aligned_reader
+from projections.live.live_view import LiveView, ViewMessage
+from projections.live.result_set import ChangeKind, RowChange, Snapshot
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.partition_leases import PartitionLease
@@ -41,7 +41,7 @@ def short(message: ViewMessage) -> tuple[object, ...]:
     match message:
         case Snapshot(rows):
             return ("SNAPSHOT", *(row["id"] for row in rows))
-        case Changed():
+        case RowChange():
             return (message.kind.value, message.id, message.changed_fields)
         case CaughtUp():
             return ("CAUGHT UP",)
@@ -63,8 +63,8 @@ async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
         (removed,) = await hear(told, 1)
     assert short(added) == ("ADDED", "note-1", None)
     assert short(updated) == ("UPDATED", "note-1", ("folded", "score", "scored_at"))
-    assert removed == Changed(ChangeKind.REMOVED, "note-1", None, None, Place(4, 0))
-    assert isinstance(updated, Changed)
+    assert removed == RowChange(ChangeKind.REMOVED, "note-1", None, None, Place(4, 0))
+    assert isinstance(updated, RowChange)
     assert updated.row is not None
     assert (updated.row["score"], updated.place) == (3, Place(3, 0))
 
@@ -78,7 +78,7 @@ async def test_a_row_that_leaves_and_enters_the_filter(rig: Rig) -> None:
         (left,) = await hear(told, 1)
         await rig.append("note-1", Scored(by=1))
         (entered,) = await hear(told, 1)
-    assert isinstance(left, Changed)
+    assert isinstance(left, RowChange)
     assert left.row is not None
     assert (left.kind, left.row["score"]) == (ChangeKind.REMOVED, -1)
     assert short(entered) == ("ADDED", "note-1", None)
@@ -160,8 +160,8 @@ async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who comes then is told what is there after a while, as the checkpoint does not follow."""
-    monkeypatch.setattr(reading, "SETTLING", 0.3)
-    monkeypatch.setattr(reading, "RETURNING", 0.3)
+    monkeypatch.setattr(aligned_reader, "SETTLING", 0.3)
+    monkeypatch.setattr(aligned_reader, "RETURNING", 0.3)
     async with open_rig(mongo_url, redis_url, database) as rig:
         lease = await ahead_of_its_checkpoint(rig)
         async with (
@@ -194,7 +194,7 @@ async def test_a_tenant_is_told_nothing_of_another(rig: Rig) -> None:
         await rig.projected()
     async with aclosing(rig.live.watch_many("one", after=Place(0))) as told:
         assert [short(m) for m in await hear(told, 2)] == [("ADDED", "note-1", None), ("CAUGHT UP",)]
-    assert isinstance(added, Changed)
+    assert isinstance(added, RowChange)
     assert added.row is not None
     assert added.row["text"] == "own"
 
@@ -216,7 +216,7 @@ async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig
     missing = 21 - len(heard)
     async with aclosing(live.watch_many("default", after=lagged.resume_after)) as told:
         heard += await hear(told, missing)
-    assert [short(m)[1] for m in heard if isinstance(m, Changed)] == [f"note-{i}" for i in range(20)]
+    assert [short(m)[1] for m in heard if isinstance(m, RowChange)] == [f"note-{i}" for i in range(20)]
 
 
 async def test_a_wrong_filter_is_refused_before_anything_is_told(rig: Rig) -> None:
@@ -236,7 +236,7 @@ async def test_many_subscribers_cost_one_read_for_each_batch(
             await hear(told, 2)
         waiting = [asyncio.create_task(hear(told, 10)) for told in subscribers]
         async with asyncio.timeout(DEADLINE):
-            while rig.live.tally.subscriptions < 40:
+            while rig.live.stats.subscriptions < 40:
                 await asyncio.sleep(0)
         await rig.write(["warm"])
         await rig.projected()

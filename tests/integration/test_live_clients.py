@@ -8,8 +8,8 @@ from collections import Counter
 from contextlib import aclosing
 from typing import Any
 
-from projections.live.live import LiveView, ViewMessage
-from projections.live.result_set import Changed, ChangeKind, Snapshot
+from projections.live.live_view import LiveView, ViewMessage
+from projections.live.result_set import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
 from projections.storage.rows import changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged, Place
@@ -70,10 +70,10 @@ class Client:
                 self.held = {row["id"]: fields(row) for row in rows}
             case CaughtUp():
                 self._resuming = None
-            case Changed():
+            case RowChange():
                 self._change(message)
 
-    def _change(self, change: Changed) -> None:
+    def _change(self, change: RowChange) -> None:
         before = self.held.get(change.id)
         if self._resuming is not None:
             self._resuming[change.id] += 1

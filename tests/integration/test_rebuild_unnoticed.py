@@ -9,8 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from projections.live.live import ViewMessage
-from projections.live.result_set import Changed, ChangeKind, Snapshot
+from projections.live.live_view import ViewMessage
+from projections.live.result_set import ChangeKind, RowChange, Snapshot
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp, Place
 from tests.integration.test_rebuild import in_use, louder
@@ -77,12 +77,12 @@ class Subscriber:
                         self.rows = {row["id"]: fields(row) for row in rows}
                     case CaughtUp():
                         self.live.set()
-                    case Changed():
+                    case RowChange():
                         self._take(message)
                     case _:
                         raise AssertionError(message)
 
-    def _take(self, change: Changed) -> None:
+    def _take(self, change: RowChange) -> None:
         assert change.kind is ChangeKind.UPDATED, "rows change, none comes or goes"
         assert change.row is not None
         after = fields(change.row)
@@ -144,8 +144,8 @@ async def test_a_subscriber_is_told_of_the_rows_that_changed_code_makes_others(
                 assert isinstance(await anext(stream), CaughtUp)
             async with asyncio.timeout(PATIENCE), worker(view=louder):
                 gone, changed = await anext(messages), await anext(one)
-    assert isinstance(gone, Changed)
+    assert isinstance(gone, RowChange)
     assert (gone.kind, gone.id) == (ChangeKind.REMOVED, "note-a")
-    assert isinstance(changed, Changed)
+    assert isinstance(changed, RowChange)
     assert changed.row is not None
     assert (changed.kind, changed.row["text"], changed.changed_fields) == (ChangeKind.UPDATED, "A", ("text",))

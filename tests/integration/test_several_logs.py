@@ -18,7 +18,7 @@ from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
 from eventstore.mongo.driver import Driver
-from projections.live.result_set import Changed, Snapshot
+from projections.live.result_set import RowChange, Snapshot
 from subscriptions.live.messages import Place
 from tests.notes import Rig, Scored, Written, open_rig
 
@@ -62,7 +62,7 @@ async def write(rig: Rig, text: str, count: int) -> None:
         for _ in range(count - 1):
             await rig.append("note-a", Scored(by=1))
         async for message in told:
-            if isinstance(message, Changed) and message.row is not None:
+            if isinstance(message, RowChange) and message.row is not None:
                 assert message.row["text"] == text
                 if message.row["score"] == count - 1:
                     return

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from projections.live.result_set import Changed, Snapshot
+from projections.live.result_set import RowChange, Snapshot
 from projections.projecting.projector import Projector
 from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name, switch_topic
@@ -115,7 +115,7 @@ async def test_i9_a_live_subscriber_is_told_of_each_change_once_across_a_switch(
         await build(rig, new, 4)
         rig.wakeups.announce(NAME, 4)
         changes.append(await anext(told))
-    told_of = [one for one in changes if isinstance(one, Changed)]
+    told_of = [one for one in changes if isinstance(one, RowChange)]
     assert [(one.id, one.row and one.row["score"], one.changed_fields) for one in told_of] == [
         ("note-1", 5, ("folded", "score", "scored_at")),
         ("note-2", 7, ("folded", "score", "scored_at")),

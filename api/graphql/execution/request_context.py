@@ -14,8 +14,8 @@ from api.graphql.position_seal import PositionSeal
 from domain.dispatch import CommandBus
 from domain.kernel import Scope
 from eventstore.log import EventLog
-from projections.live.commands import CommandStatus
-from projections.live.live import LiveView
+from projections.live.command_status import CommandStatus
+from projections.live.live_view import LiveView
 from projections.past.reader import PastReader
 from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.queries import ViewReader
@@ -23,7 +23,7 @@ from projections.querying.related import RelatedRows
 from projections.querying.waiting import ProjectionWaits
 from projections.rebuilding.rebuilds import Rebuilds
 from subscriptions.feed.feed import Feed
-from subscriptions.live.events import EventHub
+from subscriptions.live.event_hub import EventHub
 from subscriptions.live.messages import Place
 
 

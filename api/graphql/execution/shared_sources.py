@@ -17,8 +17,8 @@ from graphql import (
     visit,
 )
 
-from subscriptions.live.messages import Common
-from subscriptions.live.ports import Telling
+from subscriptions.live.messages import StatusMessage
+from subscriptions.live.ports import Renderer
 from subscriptions.live.sinks import Sink, Subscription
 
 M = TypeVar("M")
@@ -35,7 +35,7 @@ class OpenSubscription(Protocol):
         sink: Sink,
         *,
         key: Hashable,
-        telling: Callable[[], Telling[Any, bytes]],
+        telling: Callable[[], Renderer[Any, bytes]],
         weigh: Callable[[bytes], int],
     ) -> Subscription: ...
 
@@ -46,7 +46,9 @@ class SharedSource(Generic[M]):
     `open` begins it for one of them; `told` is a message as the fields of its type read it.
     """
 
-    def __init__(self, open: OpenSubscription, told: Callable[[M | Common], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, open: OpenSubscription, told: Callable[[M | StatusMessage], Mapping[str, Any]]
+    ) -> None:
         self.open = open
         self.told = told
 

@@ -17,9 +17,9 @@ from api.graphql.type_map import TypeMap
 from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
-from projections.live.commands import CommandMessage, Projected
-from subscriptions.live.command_hints import Accepted, Refused
-from subscriptions.live.command_watch import Stored
+from projections.live.command_status import CommandMessage, CommandProjected
+from subscriptions.live.command_hints import CommandAccepted, CommandRefused
+from subscriptions.live.command_watch import CommandStored
 
 
 def command_field(types: TypeMap, messages: MessageTypes) -> StrawberryField:
@@ -89,14 +89,14 @@ async def _told(
     async with aclosing(messages):
         async for message in messages:
             match message:
-                case Accepted():
+                case CommandAccepted():
                     yield {"__typename": "CommandAccepted", "command_id": id}
-                case Stored(receipt):
+                case CommandStored(receipt):
                     row = receipt_row(receipt, context)
                     yield {"__typename": "CommandStored", "receipt": row, "position": row["position"]}
-                case Projected(view, place, parked):
+                case CommandProjected(view, place, parked):
                     kind = "CommandParked" if parked else "CommandProjected"
                     fields = {"view": client_name(view), "position": context.seal(place)}
                     yield {"__typename": kind, **fields, "dead_letters": parked}
-                case Refused(code, text):
+                case CommandRefused(code, text):
                     yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}

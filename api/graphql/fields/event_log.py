@@ -25,7 +25,7 @@ from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
 from eventstore.reading.event_query import EventQuery
 from projections.querying.pages import Side
-from subscriptions.live.events import EventMessage, Happened
+from subscriptions.live.event_hub import EventMessage, EventStreamMessage
 from subscriptions.live.messages import Place
 
 _FILTER = {
@@ -137,7 +137,7 @@ class _EventSubscription:
     """The subscription's resolver, and the rows of the events that are being told."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, tuple[Happened, Mapping[str, Any]]] = {}
+        self._rows: dict[int, tuple[EventMessage, Mapping[str, Any]]] = {}
 
     def __call__(
         self,
@@ -146,16 +146,16 @@ class _EventSubscription:
         *,
         filter: Mapping[str, Any] | None = None,
         after: str | None = None,
-    ) -> SharedSource[Happened]:
+    ) -> SharedSource[EventMessage]:
         context = info.context
         query = _query(filter, context)
         place = context.start_of(after)
         begin = partial(context.services.events.open, context.scope.tenant, query, place)
         return SharedSource(begin, partial(self._told, context))
 
-    def _told(self, context: RequestContext, message: EventMessage) -> Mapping[str, Any]:
+    def _told(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
         """The message as the fields of its type read it; an event's row is made once for all groups."""
-        if not isinstance(message, Happened):
+        if not isinstance(message, EventMessage):
             return status(message, context)
         known = self._rows.get(id(message))
         if known is None:

@@ -18,10 +18,9 @@ from api.graphql.scalars import Position
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from projections.kernel.view import View
-from projections.live.result_set import Changed, ChangeKind, Snapshot, Told
-from projections.live.watchers import News
+from projections.live.result_set import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.querying.filters import Filter
-from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusMessage
 
 _AFTER = argument(
     "after",
@@ -142,7 +141,7 @@ def _watch_one(view: View[Any]) -> Resolver:
 
     def subscribe(
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
-    ) -> SharedSource[News]:
+    ) -> SharedSource[LiveMessage]:
         context = info.context
         wanted = context.services.live[view.name].one(present_key(view, id, context, "id"))
         return _shared(view, context, wanted, 1, after, latest_only, snapshot)
@@ -163,7 +162,7 @@ def _watch_many(view: View[Any]) -> Resolver:
         first: int | None = None,
         after: str | None = None,
         latest_only: bool = False,
-    ) -> SharedSource[News]:
+    ) -> SharedSource[LiveMessage]:
         context, services = info.context, info.context.services
         wanted = services.live[view.name].many(read_filter(view, filter, context))
         most = services.max_page
@@ -181,13 +180,13 @@ def _shared(
     after: str | None,
     latest_only: bool,
     snapshot: Callable[[Snapshot], dict[str, Any]],
-) -> SharedSource[News]:
-    def told(message: News | Common) -> dict[str, Any]:
+) -> SharedSource[LiveMessage]:
+    def told(message: LiveMessage | StatusMessage) -> dict[str, Any]:
         """The message as the client's selection reads it."""
         match message:
             case Snapshot():
                 return {**snapshot(message), "position": context.seal(message.place)}
-            case Told(changed):
+            case RowDelta(changed):
                 return _changed(view, changed, context)
             case _:
                 return status(message, context)
@@ -197,7 +196,7 @@ def _shared(
     return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
 
 
-def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict[str, Any]:
+def _changed(view: View[Any], message: RowChange, context: RequestContext) -> dict[str, Any]:
     names = message.changed_fields
     return {
         "__typename": f"{view.type_name}Changed",
@@ -209,7 +208,7 @@ def _changed(view: View[Any], message: Changed, context: RequestContext) -> dict
     }
 
 
-def status(message: Common, context: RequestContext) -> dict[str, Any]:
+def status(message: StatusMessage, context: RequestContext) -> dict[str, Any]:
     """One of the common messages, for the client."""
     match message:
         case CaughtUp(place) | CursorExpired(place):

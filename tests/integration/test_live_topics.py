@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from projections.live import watched
-from projections.live.live import LiveView
-from projections.live.watched import Watched
+from projections.live import topic_source
+from projections.live.live_view import LiveView
+from projections.live.topic_source import RowTopicSource
 from projections.querying.filters import Condition
 from projections.storage.rows import fields
 from subscriptions.live.messages import Place
 from subscriptions.live.ring import RingLimits
-from subscriptions.live.subscriber import Member
+from subscriptions.live.subscriber import Subscriber
 from tests.integration.test_live_clients import churn
 from tests.integration.test_rebuild import louder
 from tests.notes import Rig, Scored, Written, open_rig
-from tests.watchers import AsTheyAre, Shared, Subscriber, until
+from tests.row_clients import AsTheyAre, RowClient, Shared, until
 
 FILTERS: list[dict[str, Any]] = [{}, {"score": {"gt": 0}}, {"text": {"in": ["x", "y"]}}]
 
@@ -33,15 +33,15 @@ async def test_i10_subscribers_of_one_group_hold_what_the_view_holds_whenever_th
         open_rig(mongo_url, redis_url, database, work=True) as writer,
         open_rig(mongo_url, redis_url, database) as server,
     ):
-        dice, subscribers = random.Random(3), list[Subscriber]()
+        dice, subscribers = random.Random(3), list[RowClient]()
         groups = [
             Shared(server.live, wanted, 2, AsTheyAre(later=later), latest_only=latest_only)
             for wanted in FILTERS
         ]
-        first = [group.join(Subscriber()) for group in groups]
+        first = [group.join(RowClient()) for group in groups]
         for seed in range(12):
             for group in groups:
-                subscribers.append(group.join(Subscriber()))
+                subscribers.append(group.join(RowClient()))
                 subscribers[-1].pausing = dice.randint(0, 3)
             await churn(writer, 8, seed)
             for at in dice.sample(range(len(subscribers)), len(subscribers) // 2):
@@ -79,15 +79,15 @@ async def test_i10_subscribers_of_one_group_hold_what_the_view_holds_whenever_th
 
 async def settled_group(
     rig: Rig, filter: dict[str, Any], first: int, **options: Any
-) -> tuple[Shared, AsTheyAre, Subscriber]:
-    telling = AsTheyAre()
-    group = Shared(rig.live, filter, first, telling, **options)
-    one = group.join(Subscriber())
+) -> tuple[Shared, AsTheyAre, RowClient]:
+    renderer = AsTheyAre()
+    group = Shared(rig.live, filter, first, renderer, **options)
+    one = group.join(RowClient())
     await until(lambda: one.live)
-    return group, telling, one
+    return group, renderer, one
 
 
-async def caught_up(one: Subscriber) -> Subscriber:
+async def caught_up(one: RowClient) -> RowClient:
     await until(lambda: one.live)
     return one
 
@@ -103,13 +103,13 @@ async def test_what_changes_is_rendered_once_and_who_joins_between_two_changes_s
 ) -> None:
     await rig.write("ab")
     await rig.projected()
-    group, telling, one = await settled_group(rig, {}, 5)
-    others = [group.join(Subscriber()) for _ in range(20)]
+    group, renderer, one = await settled_group(rig, {}, 5)
+    others = [group.join(RowClient()) for _ in range(20)]
     await until(lambda: all(other.live for other in others))
-    assert telling.rendered == 2, "a snapshot, and that it is all"
+    assert renderer.rendered == 2, "a snapshot, and that it is all"
     await rig.append("note-a", Scored(by=1))
     await until(lambda: all(other.kinds == [("UPDATED", "note-a")] for other in (one, *others)))
-    assert telling.rendered == 3
+    assert renderer.rendered == 3
 
 
 async def test_who_was_told_fewer_rows_is_told_of_the_others_as_they_come(rig: Rig) -> None:
@@ -119,7 +119,7 @@ async def test_who_was_told_fewer_rows_is_told_of_the_others_as_they_come(rig: R
     assert set(one.rows) == {"note-b", "note-c"}
     await rig.append("note-a", Scored(by=1))
     await until(lambda: one.kinds == [("ADDED", "note-a")])
-    other = group.join(Subscriber())
+    other = group.join(RowClient())
     await until(lambda: other.live)
     assert set(other.rows) == {"note-a", "note-c"}
     await rig.append("note-b", Scored(by=-1))  # One holds it, and the other does not.
@@ -128,7 +128,7 @@ async def test_who_was_told_fewer_rows_is_told_of_the_others_as_they_come(rig: R
     await until(lambda: other.kinds == [("ADDED", "note-b")])
     assert one.kinds[2:] == [("ADDED", "note-b")]
     assert (one.wrong, other.wrong) == ([], [])
-    await until(lambda: isinstance(other.member, Member) and other.member.own is None)
+    await until(lambda: isinstance(other.member, Subscriber) and other.member.own is None)
 
 
 async def test_one_that_comes_back_does_not_change_what_the_others_hold(rig: Rig) -> None:
@@ -136,7 +136,7 @@ async def test_one_that_comes_back_does_not_change_what_the_others_hold(rig: Rig
     await rig.write("abcd")
     await rig.projected()
     group, _, one = await settled_group(rig, {"score": {"gte": 0}}, 2)
-    back = group.join(Subscriber(exact=False), Place(4))
+    back = group.join(RowClient(exact=False), Place(4))
     await until(lambda: back.live)
     await rig.append("note-a", Scored(by=-1))
     await until(lambda: back.kinds == [("REMOVED", "note-a")])
@@ -169,7 +169,7 @@ async def test_one_that_the_ring_has_passed_reads_again_what_it_missed(rig: Rig)
     await rig.write("ab")
     await rig.projected()
     group = Shared(live, {}, 5, AsTheyAre())
-    one = group.join(Subscriber(exact=False))
+    one = group.join(RowClient(exact=False))
     await until(lambda: one.live)
     assert one.member is not None
     one.member.pause()
@@ -190,11 +190,11 @@ async def test_one_that_the_ring_has_passed_reads_again_what_it_missed(rig: Rig)
 async def test_a_place_beyond_the_log_has_expired_and_one_that_too_much_changed_since(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watched, "MAX_MISSED", 2)
+    monkeypatch.setattr(topic_source, "MAX_MISSED", 2)
     await rig.write("abc")
     await rig.projected()
     for after, expired in ((Place(1_000), 1), (Place(0), 1), (Place(2), 0)):
-        one = Shared(rig.live, {}, 5, AsTheyAre()).join(Subscriber(), after)
+        one = Shared(rig.live, {}, 5, AsTheyAre()).join(RowClient(), after)
         await until(lambda one=one: one.live)
         assert one.member is not None
         assert (one.expired, one.snapshots, len(one.rows)) == (expired, expired, 3 if expired else 1)
@@ -206,22 +206,22 @@ async def test_ten_thousand_groups_of_as_many_rows_cost_a_change_no_more_than_on
 ) -> None:
     await rig.write("a")
     await rig.projected()
-    telling = AsTheyAre()
+    renderer = AsTheyAre()
     for i in range(10_000):
-        rig.live._group("default", rig.live.one(f"note-{i}"), 1, telling, lambda _message: 1)
+        rig.live._group("default", rig.live.one(f"note-{i}"), 1, renderer, lambda _message: 1)
     _, _, one = await settled_group(rig, {"id": {"eq": "note-a"}}, 1)
     took: list[Any] = []
-    take = Watched.take
+    take = RowTopicSource.take
 
-    def noted(self: Watched, row: Any) -> Any:
+    def noted(self: RowTopicSource, row: Any) -> Any:
         took.append(row)
         return take(self, row)
 
-    monkeypatch.setattr(Watched, "take", noted)
+    monkeypatch.setattr(RowTopicSource, "take", noted)
     await rig.append("note-a", Scored(by=1))
     await until(lambda: one.kinds == [("UPDATED", "note-a")])
     assert len(took) == 1
-    assert telling.rendered == 0
+    assert renderer.rendered == 0
 
 
 async def test_one_that_comes_back_begins_anew_where_changed_code_has_made_rows_others(
@@ -238,7 +238,7 @@ async def test_one_that_comes_back_begins_anew_where_changed_code_has_made_rows_
             again = await caught_up(group.join(one.back(), one.place))
             assert (again.expired, again.kinds) == (0, [])
         async with worker(view=louder):
-            staying = await caught_up(Shared(rig.live, {}, 5, AsTheyAre()).join(Subscriber()))
+            staying = await caught_up(Shared(rig.live, {}, 5, AsTheyAre()).join(RowClient()))
             await until(lambda: {row["text"] for row in staying.rows.values()} == {"A", "B"})
             back = await caught_up(group.join(again.back(), again.place))
             assert (back.expired, back.snapshots) == (1, 1)
@@ -252,10 +252,10 @@ async def test_one_that_comes_back_begins_anew_where_changed_code_has_made_rows_
 async def test_a_filter_that_a_row_breaks_ends_its_own_streams_and_no_others(rig: Rig) -> None:
     """No client can ask so: rows are made by code, which may put anything into a field."""
     group, _, one = await settled_group(rig, {}, 5)
-    broken = Subscriber()
+    broken = RowClient()
     wanted = Condition("text", "lt", 5)
     broken.member = rig.live.open(
-        "default", wanted, 5, None, broken, key="broken", telling=AsTheyAre, weigh=lambda _message: 1
+        "default", wanted, 5, None, broken, key="broken", renderer=AsTheyAre, weigh=lambda _message: 1
     )
     await caught_up(broken)
     await rig.write("a")
@@ -263,4 +263,4 @@ async def test_a_filter_that_a_row_breaks_ends_its_own_streams_and_no_others(rig
     assert broken.ended
     await rig.write("b")
     await until(lambda: len(one.rows) == 2)
-    assert (await caught_up(group.join(Subscriber()))).rows == one.rows
+    assert (await caught_up(group.join(RowClient()))).rows == one.rows

@@ -7,25 +7,24 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
-from projections.live.changes import LiveChanges
-from projections.live.dispatcher import Dispatcher
-from projections.live.latest import Latest
-from projections.live.reading import Asked
-from projections.live.result_set import Changed, ChangeKind, Snapshot, Told
-from projections.live.watched import Watched
-from projections.live.watchers import News
+from projections.live.aligned_reader import RowQuery
+from projections.live.latest_changes import LatestChanges
+from projections.live.result_set import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
+from projections.live.topic_source import RowTopicSource
+from projections.live.view_dispatcher import ViewDispatcher
+from projections.live.view_tail import ViewTail
 from projections.querying.filters import Condition, Filter, parse_filter
 from projections.querying.queries import ViewReader
-from subscriptions.live.iterating import pull
-from subscriptions.live.messages import MAX_LAG, Common, Place
-from subscriptions.live.ports import Tally, Telling
+from subscriptions.live.iterator import pull
+from subscriptions.live.messages import MAX_LAG, Place, StatusMessage
+from subscriptions.live.ports import LiveStats, Renderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Sink, Subscription
-from subscriptions.live.topic import Group
+from subscriptions.live.topic import Topic
 
-ViewMessage = Snapshot | Changed | Common
+ViewMessage = Snapshot | RowChange | StatusMessage
 
-Condense = Callable[[Sequence[News]], Sequence[News]]
+Condense = Callable[[Sequence[LiveMessage]], Sequence[LiveMessage]]
 
 R = TypeVar("R")
 
@@ -33,13 +32,13 @@ R = TypeVar("R")
 class LiveView:
     """Serves the subscribers of one view. Who falls `max_lag` positions behind is told `Lagged`.
 
-    `head` tells the end of the log, `limits` bound what is kept for those who are slow, and `tally` counts.
+    `head` tells the end of the log, `limits` bound what is kept for those who are slow, and `stats` counts.
     """
 
     def __init__(
         self,
         reader: ViewReader,
-        changes: LiveChanges,
+        changes: ViewTail,
         head: Callable[[], Awaitable[int]],
         *,
         max_lag: int = MAX_LAG,
@@ -48,10 +47,10 @@ class LiveView:
         self._reader = reader
         self._head = head
         self._max_lag = max_lag
-        self._dispatcher = Dispatcher(reader, changes)
+        self._dispatcher = ViewDispatcher(reader, changes)
         self._limits = limits or RingLimits()
-        self._groups: dict[Hashable, Group[News, Any]] = {}
-        self.tally = Tally()
+        self._groups: dict[Hashable, Topic[LiveMessage, Any]] = {}
+        self.stats = LiveStats()
 
     def one(self, id: str) -> Filter:
         """What `open` takes for the row of this id, whether it exists yet or not."""
@@ -70,7 +69,7 @@ class LiveView:
         sink: Sink[R],
         *,
         key: Hashable,
-        telling: Callable[[], Telling[News, R]],
+        renderer: Callable[[], Renderer[LiveMessage, R]],
         weigh: Callable[[R], int],
         latest_only: bool = False,
     ) -> Subscription:
@@ -81,7 +80,7 @@ class LiveView:
         found = self._groups.get(key)
         if found is None:
             condense, left = _latest if latest_only else None, partial(self._groups.pop, key)
-            found = self._group(tenant, filter, first, telling(), weigh, condense, left)
+            found = self._group(tenant, filter, first, renderer(), weigh, condense, left)
             self._groups[key] = found
         return found.join(sink, after)
 
@@ -90,16 +89,16 @@ class LiveView:
         tenant: str,
         filter: Filter,
         first: int | None,
-        telling: Telling[News, R],
+        renderer: Renderer[LiveMessage, R],
         weigh: Callable[[R], int],
         condense: Condense | None = None,
         left: Callable[[], object] = lambda: None,
-    ) -> Group[News, R]:
-        asked = Asked(tenant, filter, first)
-        watched = Watched(self._dispatcher, self._reader, self._head, self._max_lag, asked, left)
-        parts = (watched, telling, self.tally, self._limits)
-        group: Group[News, R] = Group(*parts, weigh=weigh, other=_other, condense=condense)
-        watched.heard_by(group)
+    ) -> Topic[LiveMessage, R]:
+        asked = RowQuery(tenant, filter, first)
+        watched = RowTopicSource(self._dispatcher, self._reader, self._head, self._max_lag, asked, left)
+        parts = (watched, renderer, self.stats, self._limits)
+        group: Topic[LiveMessage, R] = Topic(*parts, weigh=weigh, other=_other, condense=condense)
+        watched.attach(group)
         return group
 
     def watch_one(
@@ -127,24 +126,30 @@ class LiveView:
     async def _pulled(
         self, tenant: str, filter: Filter, first: int | None, after: Place | None
     ) -> AsyncGenerator[ViewMessage, None]:
-        def found(telling: Telling[News, News | Common]) -> Group[News, News | Common]:
-            return self._group(tenant, filter, first, telling, lambda _message: 1)
+        def found(
+            renderer: Renderer[LiveMessage, LiveMessage | StatusMessage],
+        ) -> Topic[LiveMessage, LiveMessage | StatusMessage]:
+            return self._group(tenant, filter, first, renderer, lambda _message: 1)
 
         async with aclosing(pull(found, after)) as told:
             async for message in told:
-                yield message.changed if isinstance(message, Told) else message
+                yield message.changed if isinstance(message, RowDelta) else message
 
 
-def _other(message: News) -> News | None:
+def _other(message: LiveMessage) -> LiveMessage | None:
     """As one is told it who did not hold the row before."""
-    if not isinstance(message, Told) or message.rank is None or message.changed.kind is ChangeKind.REMOVED:
+    if (
+        not isinstance(message, RowDelta)
+        or message.rank is None
+        or message.changed.kind is ChangeKind.REMOVED
+    ):
         return None
     return message.added()
 
 
-def _latest(messages: Sequence[News]) -> Sequence[News]:
-    latest = Latest()
+def _latest(messages: Sequence[LiveMessage]) -> Sequence[LiveMessage]:
+    latest = LatestChanges()
     for message in messages:
-        if isinstance(message, Told):
+        if isinstance(message, RowDelta):
             latest.add(message.changed)
-    return [Told(change, None) for change in latest.take()]
+    return [RowDelta(change, None) for change in latest.take()]

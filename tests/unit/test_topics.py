@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from subscriptions.live.messages import CaughtUp, CursorExpired, Place
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk
-from tests.told import AtOnce, Hub, Later, Note, Odd, Past, Reader, Told, other
+from tests.numbered_topic import AtOnce, Hub, Later, Note, Odd, Past, Reader, Rendered, other
 
 TELL = st.tuples(st.just("tell"), st.lists(st.integers(0, 3), min_size=1, max_size=4))
 WAIT = st.tuples(st.just("wait"), st.integers(1, 12))
@@ -89,12 +89,12 @@ def wanted(hub: Hub, reader: Reader, after: Place | None) -> list[Place]:
 
 @given(STEPS, LIMITS, TELLING, st.sampled_from([3, 1_000]))
 def test_i10_each_message_is_told_once_and_in_order_over_pauses_full_rings_and_erasures(
-    steps: list[tuple[str, Any]], limits: RingLimits, telling: type[AtOnce], max_lag: int
+    steps: list[tuple[str, Any]], limits: RingLimits, renderer: type[AtOnce], max_lag: int
 ) -> None:
     """Nothing is told that was read before an erasure: `Reader` sees to it."""
 
     async def run() -> None:
-        hub = Hub(telling(), limits, Past(max_lag))
+        hub = Hub(renderer(), limits, Past(max_lag))
         await play(hub, steps)
         for reader, after in hub.readers:
             if not isinstance(reader.ended, list):
@@ -108,18 +108,18 @@ def test_i10_each_message_is_told_once_and_in_order_over_pauses_full_rings_and_e
                 )
         assert limits.used == 0
         still = sum(not reader.ended for reader, _ in hub.readers)
-        assert hub.tally.subscriptions == still
-        assert hub.tally.groups == bool(still)
+        assert hub.stats.subscriptions == still
+        assert hub.stats.groups == bool(still)
 
     asyncio.run(run())
 
 
 @given(STEPS, LIMITS, TELLING)
 def test_who_sees_its_group_otherwise_is_told_each_message_in_its_own_way(
-    steps: list[tuple[str, Any]], limits: RingLimits, telling: type[AtOnce]
+    steps: list[tuple[str, Any]], limits: RingLimits, renderer: type[AtOnce]
 ) -> None:
     async def run() -> None:
-        hub = Hub(telling(), limits, Past(own=Odd))
+        hub = Hub(renderer(), limits, Past(own=Odd))
         await play(hub, steps)
         for reader, after in hub.readers:
             if reader.ended:
@@ -134,7 +134,7 @@ def test_who_sees_its_group_otherwise_is_told_each_message_in_its_own_way(
 
 @given(STEPS, LIMITS, TELLING)
 def test_what_was_missed_can_be_condensed(
-    steps: list[tuple[str, Any]], limits: RingLimits, telling: type[AtOnce]
+    steps: list[tuple[str, Any]], limits: RingLimits, renderer: type[AtOnce]
 ) -> None:
     """Here to the last message of each index: it is told whatever is left out before it."""
 
@@ -142,7 +142,7 @@ def test_what_was_missed_can_be_condensed(
         return sorted({note.place.index: note for note in notes}.values())
 
     async def run() -> None:
-        hub = Hub(telling(), limits, Past(), condense=condense)
+        hub = Hub(renderer(), limits, Past(), condense=condense)
         await play(hub, steps)
         for reader, after in hub.readers:
             if not reader.ended:
@@ -156,17 +156,17 @@ def test_what_was_missed_can_be_condensed(
 
 async def test_a_message_is_rendered_once_for_all_and_a_batch_is_one_chunk() -> None:
     hub = Hub(AtOnce(), RingLimits(), Past())
-    chunks: list[Chunk[Told]] = []
+    chunks: list[Chunk[Rendered]] = []
     for reader in [hub.join(None) for _ in range(5)]:
         assert reader.member is not None
         await hub.settle()
         reader.chunks = chunks
-    before = hub.tally.executions
+    before = hub.stats.executions
     hub.tell([1, 2])
-    assert hub.tally.executions == before + 3
+    assert hub.stats.executions == before + 3
     assert len(chunks) == 5
     assert len(set(map(id, chunks))) == 1
-    assert hub.tally.deliveries == 5 + 15
+    assert hub.stats.deliveries == 5 + 15
 
 
 async def test_nothing_is_rendered_for_nobody_and_nothing_kept_for_those_who_flow() -> None:
@@ -181,9 +181,9 @@ async def test_nothing_is_rendered_for_nobody_and_nothing_kept_for_those_who_flo
     assert hub.limits.used == 10
     hub.tell([3])
     assert hub.limits.used == 0
-    before = hub.tally.executions
+    before = hub.stats.executions
     hub.tell([3])
-    assert hub.tally.executions == before
+    assert hub.stats.executions == before
     reader.member.resume()
     await hub.settle()
     assert reader.places == hub.past.places
@@ -210,10 +210,10 @@ async def test_what_cannot_be_rendered_ends_the_streams_of_its_group(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Broken(AtOnce):
-        def render(self, message: Any) -> Told:
+        def render(self, message: Any) -> Rendered:
             if isinstance(message, Note):
                 raise ValueError("no")
-            return Told(message)
+            return Rendered(message)
 
     hub = Hub(Broken(), RingLimits(), Past())
     readers = [hub.join(None) for _ in range(2)]
@@ -237,7 +237,7 @@ async def test_a_sink_that_breaks_changes_nothing_for_the_others(caplog: pytest.
     hub.tell([1])
     hub.tell([1])
     assert [len(reader.places) for reader in readers] == [2, 0, 2]
-    assert hub.tally.subscriptions == 2
+    assert hub.stats.subscriptions == 2
     assert "could not be told" in caplog.text
 
 
@@ -277,7 +277,7 @@ async def test_who_joins_at_the_same_place_shares_the_rendering_of_what_it_is_to
     hub = Hub(AtOnce(), RingLimits(), Past())
     readers = [hub.join(None) for _ in range(10)]
     await hub.settle()
-    assert hub.tally.executions == 1
+    assert hub.stats.executions == 1
     assert [reader.results for reader in readers] == [[CaughtUp(Place(0))]] * 10
     assert other(Note(Place(1), 0)).form == "other"
 

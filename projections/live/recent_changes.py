@@ -15,7 +15,7 @@ class Mark:
         self.number = number
 
 
-class Recent:
+class RecentChanges:
     """The last state of each row that changed since the earliest mark that somebody keeps."""
 
     def __init__(self) -> None:

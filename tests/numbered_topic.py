@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged, Place
-from subscriptions.live.ports import Choice, Complete, Page, Tally
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place, StatusMessage
+from subscriptions.live.ports import BacklogPage, Delivery, EndOfStream, LiveStats
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk
-from subscriptions.live.subscriber import Member
-from subscriptions.live.topic import Group
+from subscriptions.live.subscriber import Subscriber
+from subscriptions.live.topic import Topic
 
 
 class Note(NamedTuple):
@@ -23,10 +23,10 @@ class Note(NamedTuple):
     form: str = "note"
 
 
-class Told(NamedTuple):
+class Rendered(NamedTuple):
     """What a message became."""
 
-    message: Note | Common
+    message: Note | StatusMessage
 
 
 @dataclass
@@ -41,12 +41,14 @@ class Past:
     page: int = 3
     gone: bool = False
 
-    async def ready(self, member: Member[Note, Told]) -> None:
+    async def ready(self, member: Subscriber[Note, Rendered]) -> None:
         await asyncio.sleep(0)
         if member.place is not None and member.place.position > self.position:
-            raise Complete(CursorExpired(Place(self.position)))
+            raise EndOfStream(CursorExpired(Place(self.position)))
 
-    async def catch_up(self, member: Member[Note, Told], upto: int) -> AsyncGenerator[Page[Note], None]:
+    async def catch_up(
+        self, member: Subscriber[Note, Rendered], upto: int
+    ) -> AsyncGenerator[BacklogPage[Note], None]:
         own = None if self.own is None else self.own()
         member.own = own
         after = Place(upto) if member.place is None else member.place
@@ -56,7 +58,9 @@ class Past:
             await asyncio.sleep(0)
             if not found:
                 return
-            yield Page(seen(own, [Note(place, erasure) for place in found]), last=len(found) < self.page)
+            yield BacklogPage(
+                seen(own, [Note(place, erasure) for place in found]), last=len(found) < self.page
+            )
             after = found[-1]
 
     def left(self) -> None:
@@ -73,8 +77,8 @@ class Past:
 class Odd:
     """Sees each third message in another form, and each third not at all."""
 
-    def choose(self, message: Note) -> Choice:
-        return (Choice.SAME, Choice.OTHER, Choice.NOTHING)[message.place.position % 3]
+    def choose(self, message: Note) -> Delivery:
+        return (Delivery.AS_IS, Delivery.ALTERNATE, Delivery.SKIP)[message.place.position % 3]
 
 
 def other(message: Note) -> Note:
@@ -83,15 +87,15 @@ def other(message: Note) -> Note:
 
 def seen(own: Any, notes: Sequence[Note]) -> list[Note]:
     """What one who sees so sees of these, but for the last, which says how far it is."""
-    choices = [(note, Choice.SAME if own is None else own.choose(note)) for note in notes]
-    return [other(note) if choice is Choice.OTHER else note for note, choice in choices]
+    choices = [(note, Delivery.AS_IS if own is None else own.choose(note)) for note in notes]
+    return [other(note) if choice is Delivery.ALTERNATE else note for note, choice in choices]
 
 
 class AtOnce:
     """Renders without waiting."""
 
-    def render(self, message: Note | Common) -> Told | Awaitable[Told]:
-        return Told(message)
+    def render(self, message: Note | StatusMessage) -> Rendered | Awaitable[Rendered]:
+        return Rendered(message)
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
         return [{"message": str(error)}]
@@ -100,17 +104,17 @@ class AtOnce:
 class Later(AtOnce):
     """Renders some messages later than others; where that goes wrong, so does the stream."""
 
-    def render(self, message: Note | Common) -> Told | Awaitable[Told]:
+    def render(self, message: Note | StatusMessage) -> Rendered | Awaitable[Rendered]:
         return (
             self._later(message)
             if isinstance(message, Note) and message.place.position % 2
-            else Told(message)
+            else Rendered(message)
         )
 
-    async def _later(self, message: Note | Common) -> Told:
+    async def _later(self, message: Note | StatusMessage) -> Rendered:
         for _ in range(3):
             await asyncio.sleep(0)
-        return Told(message)
+        return Rendered(message)
 
 
 class Reader:
@@ -121,14 +125,14 @@ class Reader:
 
     def __init__(self, past: Past) -> None:
         self._past = past
-        self.results: list[Note | Common] = []
+        self.results: list[Note | StatusMessage] = []
         self.ended: Sequence[dict[str, Any]] | bool = False
         self.wrong = False
         self.pausing = False
-        self.chunks: list[Chunk[Told]] = []
-        self.member: Member[Note, Told] | None = None
+        self.chunks: list[Chunk[Rendered]] = []
+        self.member: Subscriber[Note, Rendered] | None = None
 
-    def deliver(self, chunk: Chunk[Told]) -> None:
+    def deliver(self, chunk: Chunk[Rendered]) -> None:
         self.wrong = self.wrong or bool(self.ended)
         self.chunks.append(chunk)
         for told in chunk.results:
@@ -166,13 +170,13 @@ class Reader:
 class Hub:
     """One group, and all who ever joined it."""
 
-    def __init__(self, telling: AtOnce, limits: RingLimits, past: Past, **options: Any) -> None:
+    def __init__(self, renderer: AtOnce, limits: RingLimits, past: Past, **options: Any) -> None:
         self.past = past
-        self.tally = Tally()
+        self.stats = LiveStats()
         self.limits = limits
         self.readers: list[tuple[Reader, Place | None]] = []
-        self.group: Group[Note, Told] = Group(
-            past, telling, self.tally, limits, weigh=lambda _told: 10, other=other, **options
+        self.group: Topic[Note, Rendered] = Topic(
+            past, renderer, self.stats, limits, weigh=lambda _told: 10, other=other, **options
         )
 
     def join(self, after: Place | None) -> Reader:

@@ -7,21 +7,21 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Generic
 
-from subscriptions.live.messages import CaughtUp, Common, Lagged, Place
+from subscriptions.live.messages import CaughtUp, Lagged, Place, StatusMessage
 from subscriptions.live.ports import M
 from subscriptions.live.sinks import Chunk
-from subscriptions.live.subscriber import Member
-from subscriptions.live.topic import Group
+from subscriptions.live.subscriber import Subscriber
+from subscriptions.live.topic import Topic
 
 
 async def pull(
-    found: Callable[[Puller[M]], Group[M, M | Common]], after: Place | None
-) -> AsyncGenerator[M | Common, None]:
+    found: Callable[[IteratorSink[M]], Topic[M, M | StatusMessage]], after: Place | None
+) -> AsyncGenerator[M | StatusMessage, None]:
     """What a group of one's own tells, from `after` on or from now; `found` makes the group.
 
     Who pulls slowly holds one chunk. What is in it is told anew where it was read before an erasure.
     """
-    puller: Puller[M] = Puller()
+    puller: IteratorSink[M] = IteratorSink()
     group = found(puller)
     member = puller.member = group.join(puller, after)
     place, begun = after, False
@@ -39,22 +39,22 @@ async def pull(
         member.close()
 
 
-class Puller(Generic[M]):
+class IteratorSink(Generic[M]):
     """The sink, and what renders for it: messages stay what they are.
 
     `erasure` is the last one that had been met when what is in the buffer was told.
     """
 
-    member: Member[M, M | Common]
+    member: Subscriber[M, M | StatusMessage]
 
     def __init__(self) -> None:
-        self.buffer: deque[M | Common] = deque()
+        self.buffer: deque[M | StatusMessage] = deque()
         self.erasure = 0
         self._filled = asyncio.Event()
         self._ended = False
         self._error: Exception | None = None
 
-    def render(self, message: M | Common) -> M | Common:
+    def render(self, message: M | StatusMessage) -> M | StatusMessage:
         """The message."""
         return message
 
@@ -63,7 +63,7 @@ class Puller(Generic[M]):
         self._error = error
         return ()
 
-    def deliver(self, chunk: Chunk[M | Common]) -> None:
+    def deliver(self, chunk: Chunk[M | StatusMessage]) -> None:
         """Keep it until it is pulled; nothing else comes until then."""
         self.buffer.extend(chunk.results)
         self.erasure = self.member.erasure

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from projections.live.live import LiveView, ViewMessage
-from projections.live.result_set import Changed, ChangeKind, Snapshot, Told
-from projections.live.watchers import News
+from projections.live.live_view import LiveView, ViewMessage
+from projections.live.result_set import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.storage.rows import fields
-from subscriptions.live.messages import CaughtUp, Common, CursorExpired, Lagged, Place
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place, StatusMessage
 from subscriptions.live.sinks import Chunk, Subscription
 
 DEADLINE = 30
@@ -24,9 +23,9 @@ class AsTheyAre:
         self._later = later
         self.rendered = 0
 
-    def render(self, message: News | Common) -> Any:
+    def render(self, message: LiveMessage | StatusMessage) -> Any:
         self.rendered += 1
-        told = message.changed if isinstance(message, Told) else message
+        told = message.changed if isinstance(message, RowDelta) else message
         return self._told(told) if self._later else told
 
     async def _told(self, message: ViewMessage) -> ViewMessage:
@@ -37,7 +36,7 @@ class AsTheyAre:
         return [{"message": str(error)}]
 
 
-class Subscriber:
+class RowClient:
     """Holds what it is told, and notes what cannot be: of exact kinds, where it was never stranded."""
 
     def __init__(self, *, exact: bool = True) -> None:
@@ -60,11 +59,11 @@ class Subscriber:
             assert self.member is not None
             self.member.pause()
 
-    def back(self) -> Subscriber:
+    def back(self) -> RowClient:
         """The same one, which was cut off; told what it missed, its kinds are not as exact."""
         assert self.member is not None
         self.member.close()
-        one = Subscriber(exact=False)
+        one = RowClient(exact=False)
         one.rows, one.place, one.wrong = dict(self.rows), self.place, self.wrong
         return one
 
@@ -78,7 +77,7 @@ class Subscriber:
             case Snapshot(rows, _):
                 self.rows = {row["id"]: fields(row) for row in rows}
                 self.snapshots += 1
-            case Changed():
+            case RowChange():
                 self._change(message)
             case CaughtUp():
                 self.live = True
@@ -91,7 +90,7 @@ class Subscriber:
                 self.wrong.append((message, self.place))
             self.place = message.place
 
-    def _change(self, change: Changed) -> None:
+    def _change(self, change: RowChange) -> None:
         before = self.rows.get(change.id)
         self.kinds.append((change.kind.value, change.id))
         told = None if change.row is None else fields(change.row)
@@ -116,11 +115,11 @@ class Shared:
     """Who joins it asks for the same."""
 
     def __init__(
-        self, live: LiveView, filter: dict[str, Any], first: int, telling: AsTheyAre, **options: Any
+        self, live: LiveView, filter: dict[str, Any], first: int, renderer: AsTheyAre, **options: Any
     ) -> None:
-        parts = {"key": object(), "telling": lambda: telling, "weigh": lambda _message: 100, **options}
+        parts = {"key": object(), "renderer": lambda: renderer, "weigh": lambda _message: 100, **options}
         self._open: Any = partial(live.open, "default", live.many(filter), first, **parts)
 
-    def join(self, one: Subscriber, after: Place | None = None) -> Subscriber:
+    def join(self, one: RowClient, after: Place | None = None) -> RowClient:
         one.member = self._open(after, one)
         return one

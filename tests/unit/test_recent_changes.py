@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from projections.live.recent import Recent
+from projections.live.recent_changes import RecentChanges
 from projections.storage.rows import Row
 
 
@@ -15,7 +15,7 @@ def row(name: str, position: int, tenant: str = "one") -> Row:
 
 def test_a_state_that_was_read_counts_only_where_none_as_late_was_told_since() -> None:
     """Else a row that has left would come back as it was before."""
-    recent = Recent()
+    recent = RecentChanges()
     mark = recent.mark()
     recent.add(row("a", 5))
     recent.add(row("b", 5))
@@ -26,7 +26,7 @@ def test_a_state_that_was_read_counts_only_where_none_as_late_was_told_since() -
 
 
 def test_each_reads_what_changed_since_its_own_mark_in_its_last_state() -> None:
-    recent = Recent()
+    recent = RecentChanges()
     early = recent.mark()
     recent.add(row("a", 1))
     late = recent.mark()
@@ -37,7 +37,7 @@ def test_each_reads_what_changed_since_its_own_mark_in_its_last_state() -> None:
 
 
 def test_nothing_is_kept_where_nobody_reads() -> None:
-    recent = Recent()
+    recent = RecentChanges()
     mark = recent.mark()
     recent.add(row("a", 1))
     del mark

@@ -10,7 +10,7 @@ from projections.storage.rows import BY_CHANGE, Row
 from subscriptions.feed.tail import Tail
 
 
-class _ChangedRows:
+class _ViewChanges:
     """Reads, of all tenants, the rows whose last change lies between two positions.
 
     A row that changes again while this is read has moved beyond the second one, where the next read finds it.
@@ -22,7 +22,7 @@ class _ChangedRows:
     async def head(self) -> int:
         return await self._locator.position()
 
-    def reader(self) -> _ChangedRows:
+    def reader(self) -> _ViewChanges:
         return self
 
     def position(self, row: Row) -> int:
@@ -54,8 +54,8 @@ class _ChangedRows:
         return self._locator.filled(stored, rows)
 
 
-class LiveChanges(Tail[Row]):
+class ViewTail(Tail[Row]):
     """The changes of one view, read once for all who watch it in this process."""
 
     def __init__(self, locator: ViewLocator, poll_interval: float) -> None:
-        super().__init__(_ChangedRows(locator), locator.listen(), poll_interval)
+        super().__init__(_ViewChanges(locator), locator.listen(), poll_interval)

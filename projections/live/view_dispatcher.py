@@ -9,22 +9,22 @@ from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 from domain.kernel.errors import Unavailable
-from projections.live.changes import LiveChanges
-from projections.live.index import FilterIndex
-from projections.live.recent import Recent
+from projections.live.filter_index import FilterIndex
+from projections.live.recent_changes import RecentChanges
+from projections.live.view_tail import ViewTail
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place
 from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.tail import Batch
 
 if TYPE_CHECKING:
-    from projections.live.result_set import Told
-    from projections.live.watched import Watched
+    from projections.live.result_set import RowDelta
+    from projections.live.topic_source import RowTopicSource
 
 logger = logging.getLogger(__name__)
 
 
-class Dispatcher:
+class ViewDispatcher:
     """Tells what changes to those whom it may concern.
 
     `position` is how far it has told them: of the view they know everything up to there. `erasure` is the
@@ -32,29 +32,29 @@ class Dispatcher:
     somebody watches.
     """
 
-    def __init__(self, reader: ViewReader, changes: LiveChanges) -> None:
+    def __init__(self, reader: ViewReader, changes: ViewTail) -> None:
         self._reader = reader
         self._changes = changes
-        self._index: FilterIndex[Watched] = FilterIndex()
-        self._watched: set[Watched] = set()
+        self._index: FilterIndex[RowTopicSource] = FilterIndex()
+        self._watched: set[RowTopicSource] = set()
         self._waiting: list[tuple[int, asyncio.Event]] = []
         self._task: asyncio.Task[None] | None = None
         self._begun: asyncio.Future[None] | None = None
         self._edition = 0
         self._erasure = 0
-        self.recent = Recent()
+        self.recent = RecentChanges()
         self.position = 0
 
     @property
     def erasure(self) -> int:
         return self._changes.erasure
 
-    def add(self, watched: Watched) -> None:
+    def add(self, watched: RowTopicSource) -> None:
         """Tell it what concerns it, from now on."""
         self._watched.add(watched)
         self._index.add(watched, watched.tenant, watched.filter)
 
-    def remove(self, watched: Watched) -> None:
+    def remove(self, watched: RowTopicSource) -> None:
         """Nobody is behind it any more."""
         if watched in self._watched:
             self._watched.remove(watched)
@@ -63,7 +63,7 @@ class Dispatcher:
             self._task.cancel()
             self._task = self._begun = None
 
-    def hold(self, watched: Watched, id: str) -> None:
+    def hold(self, watched: RowTopicSource, id: str) -> None:
         """It holds this row, and wants to know of it whatever it becomes."""
         if watched in self._watched:
             self._index.hold(watched, watched.tenant, id)
@@ -152,23 +152,23 @@ class Dispatcher:
             watched.renew()
 
     def _tell(self, rows: Sequence[Row], position: int) -> None:
-        told: dict[Watched, list[Told]] = {}
+        told: dict[RowTopicSource, list[RowDelta]] = {}
         for row in rows:
             self.recent.add(row)
             for watched in self._index.concerned(row):
-                with _apart(watched):
+                with isolate_failures(watched):
                     change = watched.take(row)
                     if change is not None:
                         told.setdefault(watched, []).append(change)
         for watched, changes in told.items():
-            with _apart(watched):
-                self.let_know(watched, changes)
+            with isolate_failures(watched):
+                self.publish(watched, changes)
         self.position = max(position, self.position)
         for wanted, told_of in self._waiting:
             if wanted <= self.position:
                 told_of.set()
 
-    def let_know(self, watched: Watched, changes: Sequence[Told]) -> None:
+    def publish(self, watched: RowTopicSource, changes: Sequence[RowDelta]) -> None:
         """Tell it these changes of what it holds."""
         for change in changes:
             if change.rank is None:
@@ -179,7 +179,7 @@ class Dispatcher:
 
 
 @contextmanager
-def _apart(watched: Watched) -> Iterator[None]:
+def isolate_failures(watched: RowTopicSource) -> Iterator[None]:
     """What goes wrong with one group, as a row that its filter cannot compare, is nothing to the others."""
     try:
         yield

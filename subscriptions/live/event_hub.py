@@ -10,14 +10,14 @@ from eventstore.log import EventLog
 from eventstore.reading.event_query import EventQuery
 from subscriptions.feed.feed import Feed
 from subscriptions.live.dispatcher import Dispatcher
-from subscriptions.live.index import EventIndex
-from subscriptions.live.iterating import Puller, pull
-from subscriptions.live.messages import MAX_LAG, Common, CursorExpired, Place
-from subscriptions.live.ports import Complete, Page, Tally, Telling
+from subscriptions.live.event_index import EventIndex
+from subscriptions.live.iterator import IteratorSink, pull
+from subscriptions.live.messages import MAX_LAG, CursorExpired, Place, StatusMessage
+from subscriptions.live.ports import BacklogPage, EndOfStream, LiveStats, Renderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Sink, Subscription
-from subscriptions.live.subscriber import Member
-from subscriptions.live.topic import Group
+from subscriptions.live.subscriber import Subscriber
+from subscriptions.live.topic import Topic
 
 PAGE = 200
 """Events read at once while catching up."""
@@ -25,14 +25,14 @@ PAGE = 200
 R = TypeVar("R")
 
 
-class Happened(NamedTuple):
+class EventMessage(NamedTuple):
     """An event, and the place to resume after it."""
 
     event: RecordedEvent
     place: Place
 
 
-EventMessage = Happened | Common
+EventStreamMessage = EventMessage | StatusMessage
 
 
 class EventHub:
@@ -47,11 +47,11 @@ class EventHub:
         self.log = log
         self.feed = feed
         self.max_lag = max_lag
-        self.tally = Tally()
+        self.stats = LiveStats()
         self.dispatcher = Dispatcher(feed, log.high_water_mark, self._tell)
         self._limits = limits or RingLimits()
-        self._index: EventIndex[_Asked] = EventIndex()
-        self._groups: dict[Hashable, Group[Happened, Any]] = {}
+        self._index: EventIndex[EventTopicSource] = EventIndex()
+        self._groups: dict[Hashable, Topic[EventMessage, Any]] = {}
         self._erasure = feed.erasure
 
     def open(
@@ -62,7 +62,7 @@ class EventHub:
         sink: Sink[R],
         *,
         key: Hashable,
-        telling: Callable[[], Telling[Happened, R]],
+        renderer: Callable[[], Renderer[EventMessage, R]],
         weigh: Callable[[R], int],
     ) -> Subscription:
         """Tell the sink the tenant's events that meet the query: those behind `after`, `CaughtUp`, then live.
@@ -73,16 +73,16 @@ class EventHub:
         found = self._groups.get(key)
         if found is None:
             found = self._groups[key] = self._group(
-                tenant, query, telling(), weigh, lambda: self._groups.pop(key)
+                tenant, query, renderer(), weigh, lambda: self._groups.pop(key)
             )
         return found.join(sink, after)
 
     def watch(
         self, tenant: str, query: EventQuery, after: Place | None = None
-    ) -> AsyncGenerator[EventMessage, None]:
+    ) -> AsyncGenerator[EventStreamMessage, None]:
         """The same, for those inside the process. Raises Unavailable where MongoDB cannot be read."""
 
-        def found(puller: Puller[Happened]) -> Group[Happened, EventMessage]:
+        def found(puller: IteratorSink[EventMessage]) -> Topic[EventMessage, EventStreamMessage]:
             return self._group(tenant, query, puller, lambda _message: 0, lambda: None)
 
         return pull(found, after)
@@ -91,17 +91,17 @@ class EventHub:
         self,
         tenant: str,
         query: EventQuery,
-        telling: Telling[Happened, R],
+        renderer: Renderer[EventMessage, R],
         weigh: Callable[[R], int],
         left: Callable[[], object],
-    ) -> Group[Happened, R]:
-        asked = _Asked(self, tenant, query, left)
-        group = asked.group = Group(asked, telling, self.tally, self._limits, weigh=weigh)
+    ) -> Topic[EventMessage, R]:
+        asked = EventTopicSource(self, tenant, query, left)
+        group = asked.group = Topic(asked, renderer, self.stats, self._limits, weigh=weigh)
         self._index.add(asked, tenant, query)
         self.dispatcher.enter()
         return group
 
-    def forget(self, asked: _Asked) -> None:
+    def forget(self, asked: EventTopicSource) -> None:
         """Nobody asks for this any more."""
         self._index.remove(asked, asked.tenant, asked.query)
         self.dispatcher.leave()
@@ -111,9 +111,9 @@ class EventHub:
             self._erasure = self.feed.erasure
             for asked in self._index.all():
                 asked.group.check()
-        news: dict[_Asked, list[Happened]] = {}
+        news: dict[EventTopicSource, list[EventMessage]] = {}
         for commit in commits:
-            happened: list[Happened] = []
+            happened: list[EventMessage] = []
             for asked in self._index.find(commit):
                 happened = happened or [_happened(event) for event in commit.events]
                 if wanted := asked.wanted(commit.info, happened):
@@ -122,10 +122,10 @@ class EventHub:
             asked.group.tell(messages)
 
 
-class _Asked:
+class EventTopicSource:
     """What one group asked for: its origin."""
 
-    group: Group[Happened, Any]
+    group: Topic[EventMessage, Any]
 
     def __init__(self, hub: EventHub, tenant: str, query: EventQuery, left: Callable[[], object]) -> None:
         self._hub = hub
@@ -149,19 +149,19 @@ class _Asked:
         self._hub.forget(self)
         self._left()
 
-    async def ready(self, member: Member[Happened, Any]) -> None:
+    async def ready(self, member: Subscriber[EventMessage, Any]) -> None:
         """What is there before somebody subscribes is not news: nobody begins before it."""
         hub, place = self._hub, member.place
         head = await hub.dispatcher.head()
         if place is not None and place.position > head:
             if place.position > await hub.log.head():
-                raise Complete(CursorExpired(Place(head)))
+                raise EndOfStream(CursorExpired(Place(head)))
             head = place.position
         await hub.dispatcher.reach(head)
 
     async def catch_up(
-        self, member: Member[Happened, Any], upto: int
-    ) -> AsyncGenerator[Page[Happened], None]:
+        self, member: Subscriber[EventMessage, Any], upto: int
+    ) -> AsyncGenerator[BacklogPage[EventMessage], None]:
         """The events behind the member's place."""
         after = member.place
         if after is None or after >= Place(upto):
@@ -170,12 +170,12 @@ class _Asked:
         while True:
             events = await self._hub.log.search(self.tenant, self.query, position, PAGE, before=upto + 1)
             if happened := [one for one in map(_happened, events) if one.place > after]:
-                yield Page(happened, last=len(events) < PAGE)
+                yield BacklogPage(happened, last=len(events) < PAGE)
             if len(events) < PAGE:
                 return
             position = events[-1].position
 
-    def wanted(self, info: CommitInfo | None, happened: Sequence[Happened]) -> Sequence[Happened]:
+    def wanted(self, info: CommitInfo | None, happened: Sequence[EventMessage]) -> Sequence[EventMessage]:
         """What of a commit's events is asked for."""
         query = self.query
         if info is None or not query.covers(info):
@@ -183,5 +183,5 @@ class _Asked:
         return happened if query.types is None else [one for one in happened if query.wants(one.event)]
 
 
-def _happened(event: RecordedEvent) -> Happened:
-    return Happened(event, Place(event.position, event.place))
+def _happened(event: RecordedEvent) -> EventMessage:
+    return EventMessage(event, Place(event.position, event.place))

@@ -15,17 +15,26 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from domain.kernel.errors import Unavailable, ViewRebuilding
-from projections.live.dispatcher import Dispatcher
-from projections.live.reading import MAX_MISSED, PATIENCE, Asked, Reading
-from projections.live.recent import Mark
-from projections.live.result_set import KEPT, Away, Found, Held, Joined, Snapshot, Told
-from projections.live.watchers import Missed, News, Return, Since, Watcher
+from projections.live.aligned_reader import MAX_MISSED, PATIENCE, AlignedReader, RowQuery
+from projections.live.recent_changes import Mark
+from projections.live.result_set import (
+    MAX_WHOLE_ROWS,
+    InitialRows,
+    LiveMessage,
+    MatchingRow,
+    ResultSet,
+    ResumeState,
+    RowDelta,
+    Snapshot,
+)
+from projections.live.resuming import MissedRows, RankFilter, Resumption, Watcher
+from projections.live.view_dispatcher import ViewDispatcher
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place, row_key
 from subscriptions.feed.backoff import Backoff
 from subscriptions.live.messages import CursorExpired, Place
-from subscriptions.live.ports import Page
-from subscriptions.live.topic import Group
+from subscriptions.live.ports import BacklogPage
+from subscriptions.live.topic import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +42,7 @@ PAGE = 200
 """Changes that are handed out at once to one that was away."""
 
 
-class Watched:
+class RowTopicSource:
     """What was asked for, as the origin of what a group is told.
 
     `head` tells the end of the log; `left` is called when nobody watches any more.
@@ -41,32 +50,32 @@ class Watched:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        dispatcher: ViewDispatcher,
         reader: ViewReader,
         head: Callable[[], Awaitable[int]],
         max_lag: int,
-        asked: Asked,
+        asked: RowQuery,
         left: Callable[[], object],
     ) -> None:
         self._dispatcher = dispatcher
         self._reader = reader
         self._head = head
         self._left = left
-        self._reading = Reading(dispatcher, reader, asked)
+        self._reading = AlignedReader(dispatcher, reader, asked)
         self._lock = asyncio.Lock()
-        self._returns: WeakKeyDictionary[Watcher, Return] = WeakKeyDictionary()
+        self._returns: WeakKeyDictionary[Watcher, Resumption] = WeakKeyDictionary()
         self._joined: WeakSet[Watcher] = WeakSet()
         self._present: WeakSet[Watcher] = WeakSet()
         self._renewing: asyncio.Task[None] | None = None
         self._stale = False
         self._refreshed = Place(0)
-        self._snapshot: tuple[Snapshot, Joined] | None = None
-        self._group: Group[News, Any] | None = None
+        self._snapshot: tuple[Snapshot, InitialRows] | None = None
+        self._group: Topic[LiveMessage, Any] | None = None
         self.max_lag = max_lag
         self.tenant, self.filter, self._first = asked
-        kept = sys.maxsize if asked.first is None else max(asked.first, KEPT)
-        self.held = Held(asked.tenant, asked.filter, kept)
-        self.last: Told | None = None
+        kept = sys.maxsize if asked.first is None else max(asked.first, MAX_WHOLE_ROWS)
+        self.held = ResultSet(asked.tenant, asked.filter, kept)
+        self.last: RowDelta | None = None
         dispatcher.add(self)
 
     @property
@@ -77,7 +86,7 @@ class Watched:
     def erasure(self) -> int:
         return self._dispatcher.erasure
 
-    def heard_by(self, group: Group[News, Any]) -> None:
+    def attach(self, group: Topic[LiveMessage, Any]) -> None:
         """Tell the group what changes."""
         self._group = group
 
@@ -93,11 +102,11 @@ class Watched:
         if self._group is not None:
             self._group.check()
 
-    def take(self, row: Row) -> Told | None:
+    def take(self, row: Row) -> RowDelta | None:
         """A row has changed."""
         return self.held.take(row)
 
-    def tell(self, changes: Sequence[Told]) -> None:
+    def tell(self, changes: Sequence[RowDelta]) -> None:
         """Tell these to all who hold the rows."""
         if changes and self._group is not None:
             self._snapshot = None
@@ -128,25 +137,27 @@ class Watched:
                 if self.held.join(self._first) is None:
                     await self._read_first()
 
-    async def catch_up(self, member: Watcher, upto: int) -> AsyncGenerator[Page[News], None]:
+    async def catch_up(self, member: Watcher, upto: int) -> AsyncGenerator[BacklogPage[LiveMessage], None]:
         """What it is to have had up to there."""
         self._present.add(member)
         back = self._returns.get(member)
         if back is None or back.expired:
             snapshot, joined = self._join(upto)
-            member.own = None if joined.since <= self.held.all_since else Since(self, member, joined.since)
+            member.own = (
+                None if joined.since <= self.held.all_since else RankFilter(self, member, joined.since)
+            )
             self._returns.pop(member, None)
             member.begun = False
             self._joined.add(member)
             expired = [] if back is None else [CursorExpired(Place(upto))]
-            yield Page([*expired, snapshot], last=True)
+            yield BacklogPage([*expired, snapshot], last=True)
             return
         missed = self._missed(back, member, upto)
         for at in range(0, len(missed), PAGE):
-            yield Page(missed[at : at + PAGE], last=at + PAGE >= len(missed))
+            yield BacklogPage(missed[at : at + PAGE], last=at + PAGE >= len(missed))
         self._returns.pop(member, None)
 
-    def _join(self, upto: int) -> tuple[Snapshot, Joined]:
+    def _join(self, upto: int) -> tuple[Snapshot, InitialRows]:
         """What is told who joins: the same to all who do until something changes."""
         if self._snapshot is None:
             joined = self.held.join(self._first)
@@ -156,7 +167,7 @@ class Watched:
 
     async def _returns_after(self, member: Watcher, after: Place) -> bool:
         """Read what it has missed since; whether it must begin anew."""
-        back = self._returns.setdefault(member, Return(Away(after)))
+        back = self._returns.setdefault(member, Resumption(ResumeState(after)))
         back.missed = None
         joined = member.begun or member in self._joined
         back.expired = not joined and await self._is_beyond(after)
@@ -176,7 +187,7 @@ class Watched:
                 await self._reading.settled(position, map(place, rows), returning=True)
                 self._take_read(self._dispatcher.recent.unsurpassed(rows, mark, self.tenant))
             if not self._stale and self._reader.edition == edition:
-                back.missed = Missed(mark, rows)
+                back.missed = MissedRows(mark, rows)
         return back.expired
 
     async def _is_beyond(self, after: Place) -> bool:
@@ -188,7 +199,7 @@ class Watched:
         since = self._reader.edition_since
         return after < self._refreshed if joined else since > 0 and after.position <= since
 
-    def _missed(self, back: Return, member: Watcher, upto: int) -> list[Told]:
+    def _missed(self, back: Resumption, member: Watcher, upto: int) -> list[RowDelta]:
         assert back.missed is not None
         assert member.place is not None
         rows = {row["id"]: row for row in back.missed.rows}
@@ -200,7 +211,7 @@ class Watched:
         if not member.begun and member not in self._joined:
             member.own = None
         changes = back.away.missed(rows.values(), member.place, known, self.held)
-        return [Told(change, None) for change in changes]
+        return [RowDelta(change, None) for change in changes]
 
     async def _read_first(self) -> None:
         """Know the rows that changed last, as many as are told first."""
@@ -209,7 +220,7 @@ class Watched:
         rows, complete = await self._matching()
         if not await self._reading.settled(position, map(place, rows)):
             rows, complete = await self._matching(self.position)
-        self._learn(map(Found.whole, rows), mark, complete=complete)
+        self._learn(map(MatchingRow.whole, rows), mark, complete=complete)
 
     async def _matching(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
         """The first rows that came to be up to a position, and whether there are no others."""
@@ -225,15 +236,15 @@ class Watched:
             mark = self._dispatcher.recent.mark()
             position = await self._reading.view_there(0)
             places = await self._reader.places(self.tenant, self.filter)
-            found = [Found(key, where, None) for key, where in places]
+            found = [MatchingRow(key, where, None) for key, where in places]
             told = (where for _, where in places)
             if not await self._reading.settled(position, told, returning=True):
                 ahead = [row_key(self.tenant, one.id) for one in found if one.place.position > self.position]
-                rows = {row["id"]: Found.whole(row) for row in await self._reader.stored_rows(ahead)}
+                rows = {row["id"]: MatchingRow.whole(row) for row in await self._reader.stored_rows(ahead)}
                 found = [rows.get(one.id, one) for one in found]
             self._learn(found, mark, complete=True)
 
-    def _learn(self, found: Iterable[Found], mark: Mark, *, complete: bool) -> None:
+    def _learn(self, found: Iterable[MatchingRow], mark: Mark, *, complete: bool) -> None:
         """Hold these rows too, but those that changed meanwhile: they have been told of, if they concern."""
         changed, known = self._dispatcher.recent.since(mark, self.tenant), Place(self.position)
         unchanged = [one for one in found if one.id not in changed or place(changed[one.id]) < one.place]
@@ -244,7 +255,7 @@ class Watched:
         if new:
             # Who is here already was not told of them.
             for member in self._present:
-                member.own = member.own or Since(self, member, since)
+                member.own = member.own or RankFilter(self, member, since)
         self._snapshot = None
         self._take_read([one.row for one in unchanged if one.row is not None and one.place > known])
 
@@ -255,7 +266,7 @@ class Watched:
         """
         known = Place(self.position)
         changes = [change for row in rows if (change := self.held.take(row, known)) is not None]
-        self._dispatcher.let_know(self, changes)
+        self._dispatcher.publish(self, changes)
 
     async def _renewed(self) -> None:
         while self._stale and self._renewing is not None:
@@ -292,4 +303,4 @@ class Watched:
         changes = list(self.held.refresh(now.values(), lost, known, complete=complete))
         self._stale = self._reader.edition != edition
         self._snapshot, self._refreshed = None, known
-        self._dispatcher.let_know(self, changes)
+        self._dispatcher.publish(self, changes)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from domain.kernel.errors import StaleRead
-from projections.live.dispatcher import Dispatcher
-from projections.live.index import named
+from projections.live.filter_index import named_ids
+from projections.live.view_dispatcher import ViewDispatcher
 from projections.querying.filters import Filter
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place, row_key
@@ -26,7 +26,7 @@ MAX_MISSED = 10_000
 """Rows that may have changed while a subscriber was away; where there were more, it begins anew."""
 
 
-class Asked(NamedTuple):
+class RowQuery(NamedTuple):
     """One tenant's rows that meet a filter, of which those who come are told the `first` ones first."""
 
     tenant: str
@@ -34,17 +34,17 @@ class Asked(NamedTuple):
     first: int | None
 
 
-class Reading:
+class AlignedReader:
     """Reads for one group."""
 
-    def __init__(self, dispatcher: Dispatcher, reader: ViewReader, asked: Asked) -> None:
+    def __init__(self, dispatcher: ViewDispatcher, reader: ViewReader, asked: RowQuery) -> None:
         self._dispatcher = dispatcher
         self._reader = reader
         self._asked = asked
 
     async def changed(self, after: Place) -> Sequence[Row]:
         """The rows that changed since, some of which may concern those who watch; no more than are told."""
-        ids = named(self._asked.filter)
+        ids = named_ids(self._asked.filter)
         if ids is None:
             return await self._reader.changed_since(self._asked.tenant, after.position, MAX_MISSED + 1)
         rows = await self._reader.stored_rows([row_key(self._asked.tenant, one) for one in ids])

@@ -16,14 +16,14 @@ from projections.folding.retrying import orders_in
 from projections.kernel.view import View
 from projections.querying.dead_letters import DeadLetterReader, id_of
 from projections.querying.queries import ViewReader
-from subscriptions.live.command_watch import CommandWatch, Outcome, Stored
+from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
 from subscriptions.live.messages import Place
 
 PATIENCE = 60.0
 """Seconds of one wait for a view."""
 
 
-class Projected(NamedTuple):
+class CommandProjected(NamedTuple):
     """The view, by its name, has come past the command's events, and has done with them what they ask.
 
     `parked` are the ids of the dead letters that wait there instead: events that it could not fold.
@@ -34,7 +34,7 @@ class Projected(NamedTuple):
     parked: Sequence[str] = ()
 
 
-CommandMessage = Outcome | Projected
+CommandMessage = CommandOutcome | CommandProjected
 
 
 class CommandStatus:
@@ -48,19 +48,19 @@ class CommandStatus:
         self._letters = letters
 
     async def follow(self, tenant: str, id: str) -> AsyncGenerator[CommandMessage, None]:
-        """As `CommandWatch.watch`; after `Stored` what follows from that, and then it ends."""
+        """As `CommandWatch.watch`; after `CommandStored` what follows from that, and then it ends."""
         commit = None
         async with aclosing(self._watch.watch(tenant, id)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
-                if isinstance(outcome, Stored):
+                if isinstance(outcome, CommandStored):
                     commit = outcome.commit
         if commit is not None:
             async with aclosing(self._consequences(commit)) as consequences:
                 async for one in consequences:
                     yield one
 
-    async def _consequences(self, commit: Commit) -> AsyncGenerator[Projected, None]:
+    async def _consequences(self, commit: Commit) -> AsyncGenerator[CommandProjected, None]:
         """What the commit leads to beyond the log: one message for each view that an event of it concerns."""
         concerned = [reader for reader in self._readers.values() if _is_concerned(reader.view, commit)]
         waiting = [asyncio.create_task(self._reached(reader, commit)) for reader in concerned]
@@ -72,7 +72,7 @@ class CommandStatus:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _reached(self, reader: ViewReader, commit: Commit) -> Projected:
+    async def _reached(self, reader: ViewReader, commit: Commit) -> CommandProjected:
         assert commit.info is not None
         view, last = reader.view.name, commit.events[-1]
         while True:
@@ -82,7 +82,7 @@ class CommandStatus:
                 continue
             event = EventName(last.stream, last.version)
             letters = await self._letters.waiting(commit.info.tenant, [view], event)
-            return Projected(view, Place(commit.position), [id_of(letter) for letter in letters])
+            return CommandProjected(view, Place(commit.position), [id_of(letter) for letter in letters])
 
 
 def _is_concerned(view: View[Any], commit: Commit) -> bool:

@@ -12,7 +12,7 @@ from projections.storage.rows import Row
 G = TypeVar("G", bound=Hashable)
 
 
-class Key(NamedTuple):
+class IndexKey(NamedTuple):
     """A field and the value that it must have, or one of its elements."""
 
     field: str
@@ -26,11 +26,11 @@ class FilterIndex(Generic[G]):
     """
 
     def __init__(self) -> None:
-        self._tenants: dict[str, _OfTenant[G]] = {}
+        self._tenants: dict[str, _TenantIndex[G]] = {}
 
     def add(self, group: G, tenant: str, filter: Filter) -> None:
         """Begin to find the group."""
-        self._tenants.setdefault(tenant, _OfTenant()).add(group, filter)
+        self._tenants.setdefault(tenant, _TenantIndex()).add(group, filter)
 
     def remove(self, group: G, tenant: str) -> None:
         """Find it no more."""
@@ -53,9 +53,9 @@ class FilterIndex(Generic[G]):
         return found.concerned(row) if found is not None else ()
 
 
-class _OfTenant(Generic[G]):
+class _TenantIndex(Generic[G]):
     def __init__(self) -> None:
-        self._keys: dict[G, frozenset[Key] | None] = {}
+        self._keys: dict[G, frozenset[IndexKey] | None] = {}
         self._by_field: dict[str, dict[Any, set[G]]] = {}
         self._holders: dict[str, set[G]] = {}
         self._held: dict[G, set[str]] = {}
@@ -103,32 +103,32 @@ class _OfTenant(Generic[G]):
                 found |= groups.get(value, frozenset())
         return found | self._holders.get(row["id"], frozenset())
 
-    def _needed(self, filter: Filter) -> frozenset[Key] | None:
+    def _needed(self, filter: Filter) -> frozenset[IndexKey] | None:
         """Keys of which a row that meets the filter has one; None where there are none to be found.
 
         Of several ways to say it, that by which the fewest others are found.
         """
         match filter:
             case Condition(field, "eq" | "element", value):
-                return frozenset((Key(field, comparable(value)),))
+                return frozenset((IndexKey(field, comparable(value)),))
             case Condition(field, "in", values):
-                return frozenset(Key(field, comparable(value)) for value in values)
+                return frozenset(IndexKey(field, comparable(value)) for value in values)
             case Condition(field, "isNull", True):
-                return frozenset((Key(field, None),))
+                return frozenset((IndexKey(field, None),))
             case AllOf(parts):
                 ways = [keys for part in parts if (keys := self._needed(part)) is not None]
                 return min(ways, key=self._crowd, default=None)
             case AnyOf(parts):
                 every = [keys for part in parts if (keys := self._needed(part)) is not None]
-                return frozenset[Key]().union(*every) if len(every) == len(parts) else None
+                return frozenset[IndexKey]().union(*every) if len(every) == len(parts) else None
         return None
 
-    def _crowd(self, keys: frozenset[Key]) -> tuple[int, bool, int]:
+    def _crowd(self, keys: frozenset[IndexKey]) -> tuple[int, bool, int]:
         others = sum(len(self._by_field.get(field, {}).get(value, ())) for field, value in keys)
         return others, any(key.field != "id" for key in keys), len(keys)
 
 
-def named(filter: Filter) -> list[str] | None:
+def named_ids(filter: Filter) -> list[str] | None:
     """The ids of the rows that can meet the filter, where it names them."""
     match filter:
         case Condition("id", "eq", value):
@@ -136,7 +136,7 @@ def named(filter: Filter) -> list[str] | None:
         case Condition("id", "in", values):
             return list(values)
         case AllOf(parts):
-            return next((ids for part in parts if (ids := named(part)) is not None), None)
+            return next((ids for part in parts if (ids := named_ids(part)) is not None), None)
     return None
 
 

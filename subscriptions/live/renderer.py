@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import CoroutineType
 from typing import Any, Generic, TypeGuard, TypeVar
 
-from subscriptions.live.messages import CaughtUp, Common, Place
-from subscriptions.live.ports import M, Tally, Telling
-from subscriptions.live.ring import Entry
+from subscriptions.live.messages import CaughtUp, Place, StatusMessage
+from subscriptions.live.ports import LiveStats, M, Renderer
+from subscriptions.live.ring import RingEntry
 
 R = TypeVar("R")
 
@@ -18,7 +18,7 @@ SHARED = 4
 """Renderings that are kept, until more is told, for who joins next."""
 
 
-class Rendering(Generic[M, R]):
+class SharedRenderer(Generic[M, R]):
     """Renders for one group.
 
     `other` is a message as those with an own view of it are told it, None where there is no such form.
@@ -27,18 +27,18 @@ class Rendering(Generic[M, R]):
 
     def __init__(
         self,
-        telling: Telling[M, R],
-        tally: Tally,
+        renderer: Renderer[M, R],
+        stats: LiveStats,
         weigh: Callable[[R], int],
         other: Callable[[M], M | None],
     ) -> None:
-        self._telling = telling
-        self._tally = tally
+        self._telling = renderer
+        self._tally = stats
         self._weigh = weigh
         self._other = other
         self._shared: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=SHARED)
 
-    def entry(self, message: M, *, both: bool) -> Entry[M, R] | Awaitable[Entry[M, R]]:
+    def entry(self, message: M, *, both: bool) -> RingEntry[M, R] | Awaitable[RingEntry[M, R]]:
         """The message as the group is told it, with `both` in its other form too."""
         self._tally.executions += 1
         result = self._telling.render(message)
@@ -46,9 +46,9 @@ class Rendering(Generic[M, R]):
         other = None if second is None else self._telling.render(second)
         if _is_coroutine(result) or _is_coroutine(other):
             return self._awaited(message, result, other)
-        return Entry(message, result, other, self._weigh(result))  # type: ignore[arg-type]
+        return RingEntry(message, result, other, self._weigh(result))  # type: ignore[arg-type]
 
-    async def alone(self, message: M | Common) -> R:
+    async def alone(self, message: M | StatusMessage) -> R:
         """What one subscriber, or some, are told alone; the latest is rendered once for all who need it."""
         for known, rendered in self._shared:
             if known is message:
@@ -69,7 +69,7 @@ class Rendering(Generic[M, R]):
                 return known
         return CaughtUp(Place(position))
 
-    async def other(self, entry: Entry[M, R]) -> R | None:
+    async def other(self, entry: RingEntry[M, R]) -> R | None:
         """The entry in its other form, for one that began to see it so after it was rendered."""
         message = self._other(entry.message) if entry.other is None else None
         return entry.other if message is None else await self.alone(message)
@@ -86,10 +86,10 @@ class Rendering(Generic[M, R]):
         """The errors with which streams end because of this."""
         return self._telling.failed(error)
 
-    async def _awaited(self, message: M, first: Any, second: Any) -> Entry[M, R]:
+    async def _awaited(self, message: M, first: Any, second: Any) -> RingEntry[M, R]:
         result = await first if _is_coroutine(first) else first
         other = await second if _is_coroutine(second) else second
-        return Entry(message, result, other, self._weigh(result))
+        return RingEntry(message, result, other, self._weigh(result))
 
 
 def _is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.live.result_set import Away, Changed, ChangeKind, Found, Held, Told
+from projections.live.result_set import ChangeKind, MatchingRow, ResultSet, ResumeState, RowChange, RowDelta
 from projections.querying.filters import Condition
 from projections.storage.rows import Row, changed_fields, place
 from subscriptions.live.messages import Place
@@ -37,14 +37,14 @@ def row(
     }
 
 
-def held(*rows: Row, complete: bool = True, kept: int = 100) -> Held:
-    one = Held("default", POSITIVE, kept)
-    one.extend(map(Found.whole, rows), complete=complete)
+def held(*rows: Row, complete: bool = True, kept: int = 100) -> ResultSet:
+    one = ResultSet("default", POSITIVE, kept)
+    one.extend(map(MatchingRow.whole, rows), complete=complete)
     return one
 
 
-def told(*changes: Told | Changed | None) -> list[tuple[str, tuple[str, ...] | None]]:
-    plain = [one.changed if isinstance(one, Told) else one for one in changes if one is not None]
+def told(*changes: RowDelta | RowChange | None) -> list[tuple[str, tuple[str, ...] | None]]:
+    plain = [one.changed if isinstance(one, RowDelta) else one for one in changes if one is not None]
     return [(change.kind.value, change.changed_fields) for change in plain]
 
 
@@ -58,7 +58,7 @@ def test_a_row_enters_changes_and_leaves() -> None:
     assert told(some.take(row(6, 1))) == [("ADDED", None)]
     last = some.take(row(7, 0, gone=True))
     assert last is not None
-    assert last.changed == Changed(ChangeKind.REMOVED, "note-1", None, None, Place(7, 0))
+    assert last.changed == RowChange(ChangeKind.REMOVED, "note-1", None, None, Place(7, 0))
 
 
 def test_what_the_snapshot_held_already_is_not_told_again() -> None:
@@ -95,13 +95,13 @@ def test_a_row_that_is_further_on_than_the_view_is_told_at_the_view_and_no_older
 def test_a_row_that_came_to_be_beyond_what_the_view_holds_is_told_when_the_view_is_there() -> None:
     some = held()
     assert told(some.take(row(8, 1, created=7), Place(6))) == []
-    assert told(*Away(AWAY).missed([row(8, 1, created=7)], AWAY, Place(6), some)) == []
+    assert told(*ResumeState(AWAY).missed([row(8, 1, created=7)], AWAY, Place(6), some)) == []
     assert told(some.take(row(8, 1, created=7))) == [("ADDED", None)]
 
 
 def test_a_resumed_row_is_updated_where_the_subscriber_may_hold_it_and_added_where_it_cannot() -> None:
     def when(one: Row, after: Place = AWAY) -> list[tuple[str, tuple[str, ...] | None]]:
-        return told(*Away(after).missed([one], after, Place(6), held()))
+        return told(*ResumeState(after).missed([one], after, Place(6), held()))
 
     assert when(row(6, 1)) == [("UPDATED", None)]
     assert when(row(6, 1, created=5)) == [("ADDED", None)]
@@ -114,7 +114,7 @@ def test_a_resumed_row_is_updated_where_the_subscriber_may_hold_it_and_added_whe
 
 def test_resumed_rows_come_in_the_order_of_their_places_and_none_beyond_the_view() -> None:
     rows = [row(9, 1, id="c"), row(6, 1, id="b"), row(5, 1, id="a")]
-    changes = list(Away(AWAY).missed(rows, AWAY, Place(7), held()))
+    changes = list(ResumeState(AWAY).missed(rows, AWAY, Place(7), held()))
     assert [(one.id, one.place) for one in changes] == [
         ("a", Place(5, 0)),
         ("b", Place(6, 0)),
@@ -136,7 +136,7 @@ def test_who_joins_is_told_the_rows_that_changed_last() -> None:
 
 
 def test_who_joins_is_told_whether_there_are_other_rows() -> None:
-    def has_more(some: Held, first: int) -> bool:
+    def has_more(some: ResultSet, first: int) -> bool:
         joined = some.join(first)
         assert joined is not None
         return joined.has_more
@@ -150,7 +150,7 @@ def test_who_joins_is_told_whether_there_are_other_rows() -> None:
     ]
     assert has_more(held(*rows, complete=False), 2)
     assert not has_more(held(complete=True), 0)
-    assert Held("default", POSITIVE).join(0) is None, "nothing was read"
+    assert ResultSet("default", POSITIVE).join(0) is None, "nothing was read"
 
 
 def test_beyond_some_rows_only_their_places_are_kept() -> None:
@@ -175,14 +175,14 @@ def test_rows_made_anew_are_told_where_they_are_others() -> None:
     assert told(some.take(row(4, 7, id="b"))) == []
 
 
-class Subscriber:
+class RowClient:
     """Holds what it is told, and fails where it is told what cannot be."""
 
     def __init__(self, rows: Iterable[Row], since: int) -> None:
         self.rows = {row["id"]: row for row in rows}
         self.since = since
 
-    def take(self, one: Told) -> None:
+    def take(self, one: RowDelta) -> None:
         if not one.is_held(self.since) and one.changed.kind is ChangeKind.REMOVED:
             assert one.changed.id not in self.rows
             return
@@ -231,10 +231,10 @@ def test_i10_whoever_joins_or_resumes_whenever_holds_what_is_right_and_is_told_n
         return rows[:limit]
 
     history: list[tuple[int, dict[str, Row]]] = [(0, {})]
-    some, subscribers = Held("default", POSITIVE, kept), list[Subscriber]()
+    some, subscribers = ResultSet("default", POSITIVE, kept), list[RowClient]()
     for one in before:
         change(*one)
-    some.extend(map(Found.whole, matching(2)), complete=len(matching(3)) <= 2)
+    some.extend(map(MatchingRow.whole, matching(2)), complete=len(matching(3)) <= 2)
     for what, which, value in steps:
         if what == "change":
             if which in truth and truth[which].get("score") == value:
@@ -244,20 +244,22 @@ def test_i10_whoever_joins_or_resumes_whenever_holds_what_is_right_and_is_told_n
                     subscriber.take(told)
         elif what == "join":
             if (joined := some.join(which)) is None:
-                some.extend(map(Found.whole, matching(which)), complete=len(matching(None)) <= which)
+                some.extend(map(MatchingRow.whole, matching(which)), complete=len(matching(None)) <= which)
                 joined = some.join(which)
             if joined is None:
                 assert which > kept
                 continue
             assert sorted(r["id"] for r in joined.rows) == sorted(r["id"] for r in matching(which))
             assert joined.has_more or len(matching(None)) <= which
-            subscribers.append(Subscriber(joined.rows, joined.since))
+            subscribers.append(RowClient(joined.rows, joined.since))
         else:
             position, past = history[min(which, len(history) - 1)]
-            found = (Found(one["id"], place(one), None) for one in matching(None))
+            found = (MatchingRow(one["id"], place(one), None) for one in matching(None))
             some.extend(found, complete=True)
-            resumer = Subscriber([one for one in past.values() if some.meets(one)], some.all_since)
-            changes = list(Away(Place(position)).missed(truth.values(), Place(position), Place(10**6), some))
+            resumer = RowClient([one for one in past.values() if some.meets(one)], some.all_since)
+            changes = list(
+                ResumeState(Place(position)).missed(truth.values(), Place(position), Place(10**6), some)
+            )
             assert len({one.id for one in changes}) == len(changes)
             for missed in changes:
                 assert missed.kind is not ChangeKind.ADDED or missed.id not in resumer.rows

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.live.latest import Latest
-from projections.live.result_set import Changed, ChangeKind
+from projections.live.latest_changes import LatestChanges
+from projections.live.result_set import ChangeKind, RowChange
 from subscriptions.live.messages import Place
 
 PLACES = count(1)
 
 
-def change(kind: str, *names: str, id: str = "x", unknown: bool = False) -> Changed:
+def change(kind: str, *names: str, id: str = "x", unknown: bool = False) -> RowChange:
     place = Place(next(PLACES))
     row: dict[str, Any] | None = None if kind == "REMOVED" else {"id": id, "at": place.position}
     known = kind == "UPDATED" and not unknown
-    return Changed(ChangeKind(kind), id, row, names if known else None, place)
+    return RowChange(ChangeKind(kind), id, row, names if known else None, place)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def change(kind: str, *names: str, id: str = "x", unknown: bool = False) -> Chan
         ([change("REMOVED"), change("ADDED"), change("REMOVED")], [("REMOVED", None)]),
     ],
 )
-def test_changes_of_a_row_are_one(changes: list[Changed], told: list[Any]) -> None:
-    latest = Latest()
+def test_changes_of_a_row_are_one(changes: list[RowChange], told: list[Any]) -> None:
+    latest = LatestChanges()
     for one in changes:
         latest.add(one)
     found = latest.take()
@@ -51,7 +51,7 @@ def test_changes_of_a_row_are_one(changes: list[Changed], told: list[Any]) -> No
 def test_who_is_told_the_last_states_holds_what_the_others_hold(
     steps: list[tuple[str, bool, bool]], held: set[str]
 ) -> None:
-    latest = Latest()
+    latest = LatestChanges()
     every: dict[str, Any] = dict.fromkeys(held)
     last = dict(every)
     for key, removed, tell in steps:
@@ -69,7 +69,7 @@ def test_who_is_told_the_last_states_holds_what_the_others_hold(
             assert last == every
 
 
-def follow(rows: dict[str, Any], one: Changed) -> None:
+def follow(rows: dict[str, Any], one: RowChange) -> None:
     assert (one.kind is ChangeKind.ADDED) == (one.id not in rows)
     if one.kind is ChangeKind.REMOVED:
         del rows[one.id]

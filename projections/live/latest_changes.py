@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.live.result_set import Changed, ChangeKind
+from projections.live.result_set import ChangeKind, RowChange
 
 
-class Latest:
+class LatestChanges:
     """Changes that were not told yet, joined to one for each row, in the order of the last ones."""
 
     def __init__(self) -> None:
-        self._changes: dict[str, Changed] = {}
+        self._changes: dict[str, RowChange] = {}
 
     def __len__(self) -> int:
         return len(self._changes)
 
-    def add(self, change: Changed) -> None:
+    def add(self, change: RowChange) -> None:
         """Let the change follow on what is left to tell of its row."""
         before = self._changes.pop(change.id, None)
         joined = change if before is None else _join(before, change)
         if joined is not None:
             self._changes[change.id] = joined
 
-    def take(self) -> Sequence[Changed]:
+    def take(self) -> Sequence[RowChange]:
         """All of them; nothing is left."""
         changes, self._changes = self._changes, {}
         return list(changes.values())
 
 
-def _join(before: Changed, change: Changed) -> Changed | None:
+def _join(before: RowChange, change: RowChange) -> RowChange | None:
     """Both as one change; None where nothing comes of them."""
     was_held = before.kind is not ChangeKind.ADDED
     if change.kind is ChangeKind.REMOVED:
@@ -38,7 +38,7 @@ def _join(before: Changed, change: Changed) -> Changed | None:
     return change._replace(kind=kind, changed_fields=_union(before, change))
 
 
-def _union(before: Changed, change: Changed) -> tuple[str, ...] | None:
+def _union(before: RowChange, change: RowChange) -> tuple[str, ...] | None:
     if before.changed_fields is None or change.changed_fields is None:
         return None
     return tuple(sorted({*before.changed_fields, *change.changed_fields}))

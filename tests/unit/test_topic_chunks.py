@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from subscriptions.live.ring import RingLimits
-from tests.told import AtOnce, Hub, Past
+from tests.numbered_topic import AtOnce, Hub, Past
 
 
 async def test_who_has_enough_with_a_piece_of_what_is_told_at_once_gets_the_rest_later() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.live.index import FilterIndex
+from projections.live.filter_index import FilterIndex
 from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, to_predicate
 
 VALUES = st.sampled_from(["a", "b", None])
