@@ -45,11 +45,11 @@ def content(path: Path) -> bytes:
 async def restore(
     store: Store, path: Path, refuse: Callable[[RefusedRow], None] = lambda row: pytest.fail(row.reason)
 ) -> ImportReport:
-    return await ExportImporter(CATALOG, store.log, refuse=refuse).run(path)
+    return await ExportImporter(CATALOG, store.log, on_refused=refuse).run(path)
 
 
 def counts(report: ImportReport) -> tuple[int, int, int]:
-    return report.stored, report.known, report.refused
+    return report.stored, report.already_stored, report.refused
 
 
 async def fill(store: Store, count: int = 12) -> None:

@@ -257,7 +257,7 @@ class Trial:
         self.settings["database"] += "_restored"
         async with open_nerve(Settings(**self.settings), project=True) as nerve:
             refused: list[Any] = []
-            await ExportImporter(nerve.catalog, nerve.log, refuse=refused.append).run(path)
+            await ExportImporter(nerve.catalog, nerve.log, on_refused=refused.append).run(path)
             assert refused == []
             for reader in nerve.readers.values():
                 await reader.wait_for(await nerve.log.high_water_mark(), 30)

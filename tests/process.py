@@ -12,7 +12,7 @@ from typing import Any
 
 from api.fleet.activity import Activity
 from api.fleet.plan import ProcessPlan
-from api.transfer.import_files import file_suffix, read_log
+from api.fleet.process_logs import read_activities
 from domain import agents, tasks, workflows
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Aggregate, Catalog, Envelope, Facts, Scope
@@ -31,7 +31,7 @@ START = datetime(2010, 10, 2, 8, 0, 0, 250_000, UTC)
 def activities() -> Sequence[Activity]:
     """Those of the process log in the environment, or made up: cases that overlap and share resources."""
     if path := os.environ.get(LOG):
-        return read_log(Path(path), file_suffix(Path(path)))[0]
+        return read_activities(Path(path))[0]
     dice = random.Random(9)
     return [activity for case in range(CASES) for activity in _case(dice, case)]
 

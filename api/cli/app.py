@@ -8,14 +8,15 @@ from api.cli import (
     adopt,
     archive,
     dead_letters,
+    demo,
     events,
     export,
+    imports,
     processes,
     replay,
     schema,
     secure,
     subjects,
-    tools,
     verify,
     views,
     why,
@@ -32,7 +33,7 @@ for command in (
     processes.dev,
     processes.serve,
     processes.worker,
-    tools.demo,
+    demo.demo,
     adopt.adopt,
     verify.verify,
     secure.secure,
@@ -42,7 +43,7 @@ for command in (
     why.why,
 ):
     app.command()(command)
-app.command("import")(tools.import_file)
+app.command("import")(imports.import_file)
 events.app.command()(replay.replay)
 app.add_typer(events.app, name="events")
 app.add_typer(views.app, name="views")

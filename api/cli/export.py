@@ -72,5 +72,5 @@ async def _export(
             def show(report: ExportReport) -> None:
                 progress.update(bar, completed=report.position - after)
 
-            exporter = Exporter(nerve.log, personal=personal, progress=show)
+            exporter = Exporter(nerve.log, personal=personal, on_progress=show)
             return await exporter.run(file, ExportRange(after, upto, tenant, query))

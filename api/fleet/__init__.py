@@ -1,4 +1,4 @@
-"""The example contexts at work: a simulated fleet of agents, and process logs (CSV, XES) as its commands.
+"""The example contexts in use: a simulated fleet of agents, and imports of process logs (CSV, XES).
 
-It knows agents, tasks and workflows. `api.cli` alone imports it.
+It knows the contexts of agents, tasks and workflows. Only `api.cli` imports it.
 """

@@ -1,12 +1,12 @@
-"""One event of a process log, checked: what was done, by whom, when, in which case."""
+"""Events of a process log: which activity was done, by whom, when, and in which case."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from api.transfer.rows import ProcessLogRow
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.fields import to_moment
 
@@ -19,15 +19,22 @@ RESOURCE = "org:resource"
 REQUIRED = (CASE, NAME, TIME, RESOURCE)
 
 TRANSITIONS = ("schedule", "assign", "start", "complete", "ate_abort", "pi_abort", "withdraw")
-"""The transitions of the XES lifecycle extension that a task has too."""
+"""The transitions of the XES lifecycle extension that exist for tasks."""
 
-LONGEST = 200
-"""Characters of a name at most, as in the commands that it goes to."""
+MAX_LENGTH = 200
+"""Maximum number of characters in a name, as in the commands that use it."""
+
+
+class ProcessLogRow(NamedTuple):
+    """The attributes of one event under their XES names; those of its case begin with ``case:``."""
+
+    line: int
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """An event of a process log. `instance` tells tasks of one name apart, where the log does."""
+    """A valid event of a process log. `instance` separates activities of one name, if the log has it."""
 
     line: int
     case: str
@@ -41,10 +48,10 @@ class Activity:
 
 
 def parse_activity(row: ProcessLogRow) -> Activity:
-    """The row as an activity.
+    """Return the row as an activity.
 
-    A row without a transition tells of a completed activity. Times without an offset are UTC.
-    Raises ValidationFailed where something is missing, or is not what it must be.
+    A row without a transition is a completed activity. A time without an offset is UTC.
+    Raises ValidationFailed where a value is missing or invalid.
     """
     values = {name: text for name, raw in row.values.items() if (text := raw.strip())}
     for name in REQUIRED:
@@ -71,8 +78,8 @@ def parse_activity(row: ProcessLogRow) -> Activity:
 
 
 def _check_text(name: str, text: str) -> None:
-    if len(text) > LONGEST:
-        raise ValidationFailed(f"{name} is longer than {LONGEST} characters")
+    if len(text) > MAX_LENGTH:
+        raise ValidationFailed(f"{name} is longer than {MAX_LENGTH} characters")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise ValidationFailed(f"{name} is not UTF-8 text: {text!a}")
 
@@ -84,5 +91,6 @@ def _moment(name: str, values: Mapping[str, str]) -> datetime | None:
         time = datetime.fromisoformat(values[name])
         return to_moment(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        wrong = values[name]
-        raise ValidationFailed(f"{name} is {wrong!a}, which is not a date and time of ISO 8601") from None
+        raise ValidationFailed(
+            f"{name} is {values[name]!a}, which is not a date and time of ISO 8601"
+        ) from None

@@ -1,4 +1,4 @@
-"""Process logs as CSV with the XES standard column names."""
+"""Reads process logs as CSV with the column names of the XES standard."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from api.fleet.activity import REQUIRED
-from api.transfer.rows import ProcessLogRow, RefusedRow
+from api.fleet.activity import REQUIRED, ProcessLogRow
+from api.transfer.rows import RefusedRow
 from domain.kernel.errors import ValidationFailed
 
 DELIMITERS = ",;\t"
 
 
 def read_csv(stream: BinaryIO) -> Iterator[ProcessLogRow | RefusedRow]:
-    """The rows of a CSV file; its first line tells the names, and which of ``, ;`` and tab divides them.
+    """Yield the rows of a CSV file; its first line has the column names, separated by comma, ``;`` or tab.
 
-    Raises ValidationFailed where the header has not the columns that every row needs.
+    Raises ValidationFailed where the header lacks a required column.
     """
-    # What is not UTF-8 becomes a lone surrogate, which refuses the row and not the file.
+    # Bytes that are not UTF-8 become lone surrogates, so that only their row is refused and not the file.
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
     try:
         yield from _rows(text)
@@ -33,7 +33,7 @@ def _rows(text: io.TextIOWrapper) -> Iterator[ProcessLogRow | RefusedRow]:
     header = next(csv.reader([first], delimiter=delimiter), [])
     missing = [name for name in REQUIRED if name not in header]
     if missing:
-        raise ValidationFailed(f"line 1 must name the columns; there is no {', '.join(missing)}")
+        raise ValidationFailed(f"line 1 must name the columns, and lacks {', '.join(missing)}")
     reader = csv.reader(text, delimiter=delimiter)
     while True:
         line = reader.line_num + 2
@@ -47,4 +47,4 @@ def _rows(text: io.TextIOWrapper) -> Iterator[ProcessLogRow | RefusedRow]:
         if len(values) == len(header):
             yield ProcessLogRow(line, dict(zip(header, values, strict=True)))
         elif values:
-            yield RefusedRow(line, f"has {len(values)} fields where the header has {len(header)}")
+            yield RefusedRow(line, f"has {len(values)} fields, but the header has {len(header)}")

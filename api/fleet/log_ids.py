@@ -1,25 +1,25 @@
-"""Ids of what a file names: the same each time the file is read."""
+"""Derives ids of streams and commands from names in a process log, the same for each run."""
 
 from __future__ import annotations
 
 import re
 from hashlib import blake2b
 
-LONGEST = 120
-"""Characters of an id behind its prefix at most."""
+MAX_LENGTH = 120
+"""Maximum number of characters of an id after its prefix."""
 
 
 def stream_id(category: str, name: str) -> str:
-    """The stream that a name of the file stands for: ``Resource01`` is ``agent-Resource01``.
+    """Return the stream for a name of the file: ``agent-Resource01`` for ``Resource01``.
 
-    A name that has the prefix already keeps it once. A character that no id has is written as a colon and
-    two hex digits for each of its UTF-8 bytes, and so is a colon; what is too long ends in a digest of all.
+    A prefix in the name is not repeated. A character that ids do not allow, and the colon, are written as a
+    colon and two hex digits for each UTF-8 byte. A name that is too long is cut and ends in its digest.
     """
     bare = name.removeprefix(f"{category}-") or name
     escaped = re.sub(r"[^A-Za-z0-9._-]", _escape, bare)
-    if len(escaped) > LONGEST:
+    if len(escaped) > MAX_LENGTH:
         digest = blake2b(name.encode(), digest_size=16).hexdigest()
-        escaped = f"{escaped[: LONGEST - len(digest) - 1]}.{digest}"
+        escaped = f"{escaped[: MAX_LENGTH - len(digest) - 1]}.{digest}"
     return f"{category}-{escaped}"
 
 
@@ -28,5 +28,5 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def command_id(*parts: str) -> str:
-    """The id of the command that the parts tell apart from every other command of an import."""
+    """Return a command id that is unique for these parts."""
     return f"import-{blake2b(chr(0).join(parts).encode(), digest_size=16).hexdigest()}"

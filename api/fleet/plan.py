@@ -1,4 +1,4 @@
-"""A process log as commands: a case is a workflow, an activity instance a task, a resource an agent."""
+"""Plans a process log as commands: a case is a workflow, an activity a task, a resource an agent."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from domain.workflows.commands import CompleteStep, FinishWorkflow, StartWorkflo
 
 
 class ProcessPlan:
-    """The activities of one log as commands, in the order of their times.
+    """The commands for the activities of one log, in the order of their times.
 
-    An activity that is only known to be completed becomes a task that was assigned and completed, and not
-    started: how long it took is not known. A case ends at its ``case:enddate``, after all its activities.
+    An activity of which the log has only the completion becomes a task that is assigned and completed but
+    not started, because its duration is unknown. A case ends at its ``case:enddate``, after its activities.
     """
 
     def __init__(self, activities: Iterable[Activity], scope: Scope, source: str) -> None:
         self._activities = sorted(activities, key=lambda activity: activity.time)
         self._scope = scope
         self._source = source
-        self._instances = TaskIds(self._activities)
+        self._task_ids = TaskIds(self._activities)
         self._last = {activity.case: activity for activity in self._activities}
         self._seen: set[str] = set()
         self._agents: dict[str, str | None] = {}
         self._started: set[str] = set()
 
     def rows(self) -> Iterator[PlannedRow]:
-        """Each activity as its commands; to be run through once."""
+        """Yield the commands of each activity. Call it once."""
         for activity in self._activities:
             steps = [*self._case(activity), *self._agent(activity), *self._task(activity)]
             if activity is self._last[activity.case]:
@@ -44,7 +44,7 @@ class ProcessPlan:
         workflow = _workflow(activity)
         if self._is_new(workflow):
             start = StartWorkflow(id=workflow, name=activity.case)
-            yield self._step(activity, start, activity.case_start, ensures=True)
+            yield self._step(activity, start, activity.case_start, allow_existing=True)
 
     def _end(self, activity: Activity) -> Iterator[ImportStep]:
         if activity.case_end is not None:
@@ -53,10 +53,10 @@ class ProcessPlan:
     def _agent(self, activity: Activity) -> Iterator[ImportStep]:
         agent = _agent(activity)
         if self._is_new(agent):
-            yield self._step(activity, RegisterAgent(id=agent, name=activity.resource), ensures=True)
+            yield self._step(activity, RegisterAgent(id=agent, name=activity.resource), allow_existing=True)
 
     def _task(self, activity: Activity) -> Iterator[ImportStep]:
-        task = self._instances.task_of(activity)
+        task = self._task_ids.task_of(activity)
         match activity.transition:
             case "schedule":
                 yield from self._created(activity, task, None)
@@ -103,9 +103,9 @@ class ProcessPlan:
         occurred: datetime | None = None,
         *,
         key: str | None = None,
-        ensures: bool = False,
+        allow_existing: bool = False,
     ) -> ImportStep:
-        """The command with its id: one for each stream, and with a `key` one for each key and time."""
+        """Return the command with its id: one for each stream or, with a `key`, for each key and time."""
         name, stream = type(command).__name__, str(command.target)
         parts = (name, stream) if key is None else (name, stream, key, activity.time.isoformat())
         envelope = Envelope(
@@ -116,7 +116,7 @@ class ProcessPlan:
             source=self._source,
             occurred=occurred or activity.time,
         )
-        return ImportStep(envelope, ensures, derived=True)
+        return ImportStep(envelope, allow_existing, derived_id=True)
 
 
 def _workflow(activity: Activity) -> str:

@@ -1,4 +1,4 @@
-"""Which task an event of a process log is about."""
+"""Assigns the events of a process log to tasks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from api.fleet.activity import Activity
 from api.fleet.log_ids import stream_id
 
 _STAGES = {"schedule": 0, "assign": 1, "start": 2}
-_OVER = 3
+_ENDED = 3
 
 
 class TaskIds:
-    """Task ids, the same each time the log is read.
+    """Task ids, the same for each run over the log.
 
-    ``concept:instance`` is the task where it stands for one activity of one case in the whole log. Where it
-    does not, or is missing, a task is the n-th of its case: ``task-<case>.<n>``. Events without it are paired
-    as they come: each goes to the oldest open task of its name in its case that has not come so far, else to
-    a new one.
+    ``concept:instance`` is the task if the whole log uses it for one activity of one case only. If it does
+    not, or if it is missing, a task is the n-th of its case: ``task-<case>.<n>``. An event without it belongs
+    to the oldest open task of its name in its case that has not reached the event's stage, else to a new one.
     """
 
     def __init__(self, activities: Sequence[Activity]) -> None:
@@ -33,9 +32,9 @@ class TaskIds:
         self._open: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
 
     def task_of(self, activity: Activity) -> str:
-        """The task of the activity; to be asked once for each, in the order of their times."""
+        """Return the task of the activity. Call it once for each activity, in the order of their times."""
         if activity.instance is None:
-            return self._paired(activity)
+            return self._match(activity)
         if activity.instance not in self._ambiguous:
             return stream_id("task", activity.instance)
         key = (activity.case, activity.name, activity.instance)
@@ -43,14 +42,14 @@ class TaskIds:
             self._numbered[key] = self._next(activity.case)
         return self._numbered[key]
 
-    def _paired(self, activity: Activity) -> str:
-        stage = _STAGES.get(activity.transition, _OVER)
+    def _match(self, activity: Activity) -> str:
+        stage = _STAGES.get(activity.transition, _ENDED)
         stages = self._open[activity.case, activity.name]
-        task = next((each for each, reached in stages.items() if reached < stage), None)
+        task = next((name for name, reached in stages.items() if reached < stage), None)
         if task is None:
             task = self._next(activity.case)
         stages[task] = stage
-        if stage == _OVER:
+        if stage == _ENDED:
             del stages[task]
         return task
 

@@ -1,4 +1,4 @@
-"""Process logs as XES, the XML of IEEE 1849."""
+"""Reads process logs as XES, the XML format of IEEE 1849."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
-from api.transfer.rows import ProcessLogRow, RefusedRow
+from api.fleet.activity import ProcessLogRow
+from api.transfer.rows import RefusedRow
 
 CHUNK = 1 << 16
 
 
 class _TraceCollector:
-    """Collects events with the attributes of their trace; a trace is whole when it ends."""
+    """Collects the events of each trace together with the attributes of the trace."""
 
     def __init__(self) -> None:
         self.ready: list[ProcessLogRow] = []
@@ -42,19 +43,19 @@ class _TraceCollector:
 
 
 def read_xes(stream: BinaryIO) -> Iterator[ProcessLogRow | RefusedRow]:
-    """The events of an XES file, trace by trace. Where the XML breaks off, what came before it counts."""
+    """Yield the events of an XES file, trace by trace; if the XML ends early, those before that point."""
     traces = _TraceCollector()
     more = True
     while more:
         chunk = stream.read(CHUNK)
         more = bool(chunk)
-        broken = None
+        refused = None
         try:
             traces.parser.Parse(chunk, not more)
         except expat.ExpatError as error:
-            broken = RefusedRow(error.lineno, f"is not XML, and nothing behind it was read: {error}")
+            refused = RefusedRow(error.lineno, f"is not XML, and the rest of the file was not read: {error}")
         yield from traces.ready
         traces.ready.clear()
-        if broken is not None:
-            yield broken
+        if refused is not None:
+            yield refused
             return

@@ -1,4 +1,4 @@
-"""Running an import: rows in batches, each through the command bus, at most once ever."""
+"""Imports a file of commands: in batches, through the command bus, each command at most once."""
 
 from __future__ import annotations
 
@@ -10,66 +10,68 @@ from itertools import islice
 from pathlib import Path
 from time import monotonic
 
-from api.fleet.plan import ProcessPlan
-from api.transfer.command_reader import read_cloudevents
-from api.transfer.import_files import LOGS, file_suffix, open_file, read_log
+from api.transfer.import_files import FileReader, reader_of
 from api.transfer.rows import PlannedRow, RefusedRow
 from domain.dispatch import CommandBus
 from domain.dispatch.ports import StoredCommand
-from domain.kernel import AlreadyExists, Catalog, InvariantViolated, NotFound, Scope
+from domain.kernel import AlreadyExists, InvariantViolated, NotFound, Scope
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
 from eventstore.log import EventLog
 
 BATCH = 1000
-"""Rows that are looked up together and run together."""
+"""Rows whose commands are looked up and run together."""
 
 CONCURRENCY = 128
-"""Rows of a batch that are under way at once."""
+"""Rows of a batch that run at once."""
 
-Turn = asyncio.Task[None]
+RowTask = asyncio.Task[None]
 
 REFUSALS = (ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused)
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """How far an import is. `stored` commands changed something now, `known` ones did in an earlier run."""
+    """The progress of an import: rows read, and what became of their commands.
+
+    `stored` commands changed something in this run, `already_stored` ones in an earlier run.
+    """
 
     total: int | None = None
     rows: int = 0
     refused: int = 0
     stored: int = 0
-    known: int = 0
+    already_stored: int = 0
     started: float = field(default_factory=monotonic)
     seconds: float = 0.0
 
     @property
     def rate(self) -> float:
-        """Rows a second."""
+        """Rows per second."""
         return self.rows / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
 class CommandImporter:
-    """Imports files through the bus.
+    """Imports files of commands through the bus.
 
-    `progress` is told after each batch, `refuse` of each row that is left out. Rows that name the same stream
-    run in their order, others side by side. Every command has an id that follows from the row, so a second
-    run finds it stored and adds nothing, and a run that was cut off goes on.
+    `readers` are the readers by file suffix. `on_progress` is called after each batch, `on_refused` for each
+    row that is not imported. Rows that name the same stream run in the order of the file, others run
+    concurrently. The id of each command follows from its row, so a second run finds the command stored and
+    adds nothing, and an interrupted run can be continued.
     """
 
-    catalog: Catalog
     bus: CommandBus
     log: EventLog
-    progress: Callable[[ImportReport], None] = lambda report: None
-    refuse: Callable[[RefusedRow], None] = lambda refused: None
+    readers: Mapping[str, FileReader]
+    on_progress: Callable[[ImportReport], None] = lambda report: None
+    on_refused: Callable[[RefusedRow], None] = lambda row: None
     scope: Scope = field(default_factory=Scope)
 
     async def run(self, path: Path) -> ImportReport:
-        """Import the file and tell how it went.
+        """Import the file and return the report.
 
         Raises ValidationFailed where the file as a whole cannot be imported, and Overloaded or Unavailable
-        where the servers give up: what was stored by then stays, and the next run goes on from there.
+        where a server fails: commands stored by then remain, and the next run continues after them.
         """
         report = ImportReport()
         rows = self._rows(path, report)
@@ -77,104 +79,101 @@ class CommandImporter:
             await self._run_batch(batch, report)
             report.rows += len(batch)
             report.seconds = monotonic() - report.started
-            self.progress(report)
+            self.on_progress(report)
         return report
 
     def _rows(self, path: Path, report: ImportReport) -> Iterator[PlannedRow | RefusedRow]:
-        kind = file_suffix(path)
-        if kind in LOGS:
-            activities, refused = read_log(path, kind)
-            report.total = len(activities) + len(refused)
-            yield from refused
-            yield from ProcessPlan(activities, self.scope, f"import:{path.name}").rows()
-        else:
-            with open_file(path) as stream:
-                yield from read_cloudevents(stream, self.catalog, self.scope)
+        rows, report.total = reader_of(path, self.readers)(path, self.scope)
+        return rows
 
     async def _run_batch(self, batch: Sequence[PlannedRow | RefusedRow], report: ImportReport) -> None:
         planned = [row for row in batch if isinstance(row, PlannedRow)]
         ids = {str(step.envelope.command_id) for row in planned for step in row.steps}
-        known = await self.log.stored_commands(self.scope.tenant, ids)
-        reused = self._reused(planned, known)
-        again = {
-            str(step.envelope.command_id) for row in planned if row.line not in reused for step in row.steps
+        stored = await self.log.stored_commands(self.scope.tenant, ids)
+        conflicts = self._id_conflicts(planned, stored)
+        repeated = {
+            str(step.envelope.command_id)
+            for row in planned
+            if row.line not in conflicts
+            for step in row.steps
         }
-        report.known += len(again & known.keys())
-        turns = _RowOrder()
-        places = asyncio.Semaphore(CONCURRENCY)
+        report.already_stored += len(repeated & stored.keys())
+        order = _RowOrder()
+        slots = asyncio.Semaphore(CONCURRENCY)
         try:
             async with asyncio.TaskGroup() as group:
                 for row in batch:
                     if isinstance(row, RefusedRow):
-                        self._left_out(row, report)
-                    elif row.line in reused:
-                        self._left_out(reused[row.line], report)
-                    elif fresh := row.without(known):
-                        before = turns.before(fresh)
-                        turns.take(fresh, group.create_task(self._run_row(fresh, before, places, report)))
+                        self._refuse(row, report)
+                    elif row.line in conflicts:
+                        self._refuse(conflicts[row.line], report)
+                    elif remaining := row.without(stored):
+                        before = order.predecessors(remaining)
+                        task = group.create_task(self._run_row(remaining, before, slots, report))
+                        order.add(remaining, task)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    def _reused(
-        self, rows: Sequence[PlannedRow], known: Mapping[str, StoredCommand]
+    def _id_conflicts(
+        self, rows: Sequence[PlannedRow], stored_commands: Mapping[str, StoredCommand]
     ) -> dict[int, RefusedRow]:
-        """The rows that another command was stored for before, under the id of one of theirs, by line."""
-        found = {}
+        """Return the rows whose command ids are stored with other commands, by line."""
+        conflicts = {}
         for row in rows:
             for step in row.steps:
-                stored = None if step.derived else known.get(str(step.envelope.command_id))
+                stored = None if step.derived_id else stored_commands.get(str(step.envelope.command_id))
                 if stored is not None:
                     try:
                         self.bus.check_same(step.envelope, stored)
                     except CommandIdReused as error:
-                        found[row.line] = RefusedRow(row.line, str(error))
-        return found
+                        conflicts[row.line] = RefusedRow(row.line, str(error))
+        return conflicts
 
     async def _run_row(
-        self, row: PlannedRow, before: set[Turn], places: asyncio.Semaphore, report: ImportReport
+        self, row: PlannedRow, before: set[RowTask], slots: asyncio.Semaphore, report: ImportReport
     ) -> None:
         if before:
             await asyncio.wait(before)
-        async with places:
+        async with slots:
             for step in row.steps:
                 try:
                     receipt = await self.bus.dispatch(step.envelope)
                 except REFUSALS as error:
-                    if step.ensures and isinstance(error, AlreadyExists):
+                    if step.allow_existing and isinstance(error, AlreadyExists):
                         continue
-                    if step.derived and isinstance(error, CommandIdReused):
-                        report.known += 1
+                    if step.derived_id and isinstance(error, CommandIdReused):
+                        report.already_stored += 1
                         continue
-                    self._left_out(RefusedRow(row.line, str(error)), report)
+                    self._refuse(RefusedRow(row.line, str(error)), report)
                     return
                 if receipt.replayed:
-                    report.known += 1
+                    report.already_stored += 1
                 elif receipt.changed:
                     report.stored += 1
 
-    def _left_out(self, row: RefusedRow, report: ImportReport) -> None:
+    def _refuse(self, row: RefusedRow, report: ImportReport) -> None:
         report.refused += 1
-        self.refuse(row)
+        self.on_refused(row)
 
 
 class _RowOrder:
-    """Which rows of a batch must be over before another may start.
+    """Which rows of a batch must finish before another row may start.
 
-    A row waits for the last one before it that changes a stream that it names, and, where it changes a stream
-    itself, for those that read it since.
+    A row waits for the last earlier row that writes a stream that it names. If it writes a stream itself, it
+    also waits for the rows that have read the stream since.
     """
 
     def __init__(self) -> None:
-        self._writer: dict[str, Turn] = {}
-        self._readers: dict[str, set[Turn]] = defaultdict(set)
+        self._writer: dict[str, RowTask] = {}
+        self._readers: dict[str, set[RowTask]] = defaultdict(set)
 
-    def before(self, row: PlannedRow) -> set[Turn]:
+    def predecessors(self, row: PlannedRow) -> set[RowTask]:
         writers = {self._writer[name] for name in row.writes() | row.reads() if name in self._writer}
         return writers.union(*(self._readers[name] for name in row.writes()))
 
-    def take(self, row: PlannedRow, turn: Turn) -> None:
+    def add(self, row: PlannedRow, task: RowTask) -> None:
         for name in row.writes():
-            self._writer[name] = turn
+            self._writer[name] = task
             self._readers[name].clear()
         for name in row.reads():
-            self._readers[name].add(turn)
+            self._readers[name].add(task)

@@ -1,4 +1,4 @@
-"""Files to export to: plain or packed by their names, and there only once they are whole."""
+"""Files to export to: compressed according to their names, and visible only when complete."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from api.transfer.import_files import CLOUDEVENTS, file_suffix
+from api.transfer.import_files import JSON_LINES, file_suffix
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.zstd import CompressionParameter, ZstdFile
 
 
 def check_file_name(path: Path) -> None:
-    """Raises ValidationFailed where the name does not say what the file is to be."""
-    if file_suffix(path) not in CLOUDEVENTS:
+    """Raise ValidationFailed where the suffix does not name the format."""
+    if file_suffix(path) not in JSON_LINES:
         raise ValidationFailed(
-            f"{path.name} must end in .jsonl or .ndjson, and may have .gz or .zst behind it"
+            f"{path.name} must end in .jsonl or .ndjson, with .gz or .zst after it to compress the file"
         )
 
 
 @contextmanager
 def create_file(path: Path) -> Iterator[BinaryIO]:
-    """The file to write to, packed as its name says; what was there is replaced at the end, if all went well.
+    """Open the file for writing. An existing file is replaced at the end, if no error occurred.
 
     Raises ValidationFailed, with its name, where it cannot be written.
     """
@@ -32,7 +32,7 @@ def create_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with ExitStack() as stack:
             raw = stack.enter_context(partial.open("wb"))
-            with _packed(raw, path.suffix.lower()) as stream:
+            with _compress(raw, path.suffix.lower()) as stream:
                 yield stream
             raw.flush()
             os.fsync(raw.fileno())
@@ -44,9 +44,9 @@ def create_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _packed(raw: IO[bytes], suffix: str) -> Iterator[BinaryIO]:
+def _compress(raw: IO[bytes], suffix: str) -> Iterator[BinaryIO]:
     if suffix == ".gz":
-        # Neither a name nor a time in its header: the same log makes the same file.
+        # Without a name and a time in its header, the same log always gives the same file.
         with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as stream:
             yield cast(BinaryIO, stream)
     elif suffix == ".zst":

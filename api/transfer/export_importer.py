@@ -1,4 +1,4 @@
-"""Running the import of an export: commits in batches, in their order, each at most once ever."""
+"""Imports an export: commits in batches and in order, each at most once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from time import monotonic
 
 from api.transfer.command_importer import ImportReport
 from api.transfer.export_reader import ExportedCommit, begins_with_event, read_commits
-from api.transfer.import_files import CLOUDEVENTS, file_suffix, open_file
+from api.transfer.import_files import JSON_LINES, file_suffix, open_file
 from api.transfer.rows import RefusedRow
 from domain.kernel import Catalog
 from eventstore.integrity.event_schemas import SchemasOfLog
 from eventstore.log import EventLog
 
 BATCH = 500
-"""Commits that are stored together at most."""
+"""Maximum number of commits that are stored together."""
 
 BATCH_BYTES = 8_000_000
-"""Size of their lines, about."""
+"""Size of the lines of a batch at which it is stored, in bytes."""
 
 
 def is_export(path: Path) -> bool:
-    """Whether `nerve export` wrote the file; raises ValidationFailed where it cannot be read."""
-    if file_suffix(path) not in CLOUDEVENTS:
+    """Return whether `nerve export` wrote the file. Raises ValidationFailed where it cannot be read."""
+    if file_suffix(path) not in JSON_LINES:
         return False
     with open_file(path) as stream:
         return begins_with_event(stream)
@@ -32,29 +32,29 @@ def is_export(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class ExportImporter:
-    """Imports what `nerve export` wrote, commit by commit as they were.
+    """Imports files that `nerve export` wrote; each commit is stored unchanged.
 
-    `progress` is called after each batch, `refuse` with each commit that is left out. `of_log` are the
-    schemas that the log keeps. In the report rows are commits.
+    `log_schemas` are the event schemas that the log stores. `on_progress` is called after each batch,
+    `on_refused` for each commit that is not imported. In the report, rows are commits.
     """
 
     catalog: Catalog
     log: EventLog
-    progress: Callable[[ImportReport], None] = lambda report: None
-    refuse: Callable[[RefusedRow], None] = lambda refused: None
-    of_log: SchemasOfLog = field(default_factory=dict)
+    on_progress: Callable[[ImportReport], None] = lambda report: None
+    on_refused: Callable[[RefusedRow], None] = lambda row: None
+    log_schemas: SchemasOfLog = field(default_factory=dict)
 
     async def run(self, path: Path) -> ImportReport:
-        """Import the file and tell how it went.
+        """Import the file and return the report.
 
-        Raises ValidationFailed where the file cannot be read, and Unavailable where MongoDB gives up: what
-        was stored by then stays, and the next run goes on from there.
+        Raises ValidationFailed where the file cannot be read, and Unavailable where MongoDB fails: commits
+        stored by then remain, and the next run continues after them.
         """
         report, batch, size = ImportReport(), list[ExportedCommit](), 0
         with open_file(path) as stream:
-            for row in read_commits(stream, self.catalog, self.of_log):
+            for row in read_commits(stream, self.catalog, self.log_schemas):
                 if isinstance(row, RefusedRow):
-                    self._left_out(row, report)
+                    self._refuse(row, report)
                     continue
                 batch.append(row)
                 size += row.size
@@ -70,13 +70,13 @@ class ExportImporter:
             if isinstance(outcome, bool):
                 report.rows += 1
                 report.stored += outcome
-                report.known += not outcome
+                report.already_stored += not outcome
             else:
-                self._left_out(RefusedRow(row.line, str(outcome)), report)
+                self._refuse(RefusedRow(row.line, str(outcome)), report)
         report.seconds = monotonic() - report.started
-        self.progress(report)
+        self.on_progress(report)
 
-    def _left_out(self, row: RefusedRow, report: ImportReport) -> None:
+    def _refuse(self, row: RefusedRow, report: ImportReport) -> None:
         report.rows += 1
         report.refused += 1
-        self.refuse(row)
+        self.on_refused(row)

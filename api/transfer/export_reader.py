@@ -1,4 +1,4 @@
-"""Exported events, see `api.transfer.export_writer`, as the commits that they were."""
+"""Reads exported events, see `api.transfer.export_writer`, as commits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Short = Field(min_length=1, max_length=500)
 
 
 class ExportedEvent(BaseModel):
-    """One line. The specification lets an event have other attributes too."""
+    """The attributes of one line that nerve uses; the specification allows others."""
 
     specversion: Literal["1.0"]
     id: str = Short
@@ -48,8 +48,8 @@ class ExportedEvent(BaseModel):
     data: dict[str, Any]
 
     @property
-    def shared(self) -> tuple[Any, ...]:
-        """What the events of one commit have in common."""
+    def commit_attributes(self) -> tuple[Any, ...]:
+        """The values that all events of a commit share."""
         return (
             self.position, self.tenant, self.subject, self.category, self.eventcount, self.command,
             self.commandid, self.correlationid, self.causationid, self.actor, self.origin, self.time,
@@ -59,7 +59,7 @@ class ExportedEvent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ExportedCommit:
-    """A commit to restore; `line` is where it begins, `size` how many bytes its lines have."""
+    """A commit of an export. `line` is where it begins, `size` the size of its lines in bytes."""
 
     line: int
     size: int
@@ -75,31 +75,31 @@ class _EventLine:
 
 
 def begins_with_event(stream: BinaryIO) -> bool:
-    """Whether these are exported events rather than commands, by their first line."""
+    """Return whether the first line is an exported event and not a command."""
     first = next((line for line in stream if line.strip()), b"")
     try:
-        found = orjson.loads(first)
+        value = orjson.loads(first)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(found, dict) and {"position", "eventindex", "commandid"} <= found.keys()
+    return isinstance(value, dict) and {"position", "eventindex", "commandid"} <= value.keys()
 
 
 def read_commits(
-    stream: BinaryIO, catalog: Catalog, of_log: SchemasOfLog
+    stream: BinaryIO, catalog: Catalog, log_schemas: SchemasOfLog
 ) -> Iterator[ExportedCommit | RefusedRow]:
-    """The commits of a file, in its order. A wrong line is refused, and with it the commit that it is of.
+    """Yield the commits of a file in its order. A wrong line is refused together with its commit.
 
-    `of_log` are the schemas that the log keeps, by which data of earlier revisions is read.
+    `log_schemas` are the event schemas that the log stores; they decode data of earlier revisions.
     """
     lines: list[_EventLine] = []
-    forms = StoredFormReader(catalog, of_log)
+    forms = StoredFormReader(catalog, log_schemas)
     for number, text in enumerate(stream, 1):
         if not text.strip():
             continue
         try:
             line = _read(number, text, catalog, forms)
             if line.attributes.eventindex == 0:
-                yield from _cut_off(lines)
+                yield from _incomplete(lines)
                 lines = []
             lines.append(line)
             _check_place(lines)
@@ -108,16 +108,16 @@ def read_commits(
             lines = []
             continue
         if len(lines) == line.attributes.eventcount:
-            yield ExportedCommit(lines[0].number, sum(one.size for one in lines), _commit(lines))
+            yield ExportedCommit(lines[0].number, sum(line.size for line in lines), _commit(lines))
             lines = []
-    yield from _cut_off(lines)
+    yield from _incomplete(lines)
 
 
-def _cut_off(lines: list[_EventLine]) -> Iterator[RefusedRow]:
+def _incomplete(lines: list[_EventLine]) -> Iterator[RefusedRow]:
     if lines:
         count = lines[0].attributes.eventcount
         yield RefusedRow(
-            lines[0].number, f"begins a commit of {count} events, of which only {len(lines)} follow"
+            lines[0].number, f"begins a commit of {count} events, but only {len(lines)} of them follow"
         )
 
 
@@ -137,7 +137,7 @@ def _read(number: int, text: bytes, catalog: Catalog, forms: StoredFormReader) -
 def _event(line: ExportedEvent, catalog: Catalog, forms: StoredFormReader) -> Event:
     kind = catalog.events.get(line.type)
     if kind is None:
-        raise ValidationFailed(f"no registered context knows the event type {line.type!a}")
+        raise ValidationFailed(f"no registered context declares the event type {line.type!a}")
     if line.revision == kind.revision:
         read = json_reader(record_type(kind))
         return kind.model_validate(line.data if read is None else read(line.data))
@@ -150,16 +150,16 @@ def _event(line: ExportedEvent, catalog: Catalog, forms: StoredFormReader) -> Ev
 
 
 def _check_place(lines: list[_EventLine]) -> None:
-    """Raises ValidationFailed where the last line does not go on with the commit of those before it."""
+    """Raise ValidationFailed where the last line does not continue the commit of the lines before it."""
     first, last = lines[0].attributes, lines[-1].attributes
     if last.eventindex != len(lines) - 1:
         raise ValidationFailed(
-            f"is event {last.eventindex} of a commit, and event {len(lines) - 1} is missing"
+            f"is event {last.eventindex} of a commit, but event {len(lines) - 1} is missing"
         )
-    if last.shared != first.shared:
-        raise ValidationFailed("does not belong to the commit that the line before it is of")
+    if last.commit_attributes != first.commit_attributes:
+        raise ValidationFailed("does not belong to the same commit as the line before it")
     if last.streamversion != first.streamversion + last.eventindex:
-        raise ValidationFailed(f"has version {last.streamversion}, which does not follow the one before it")
+        raise ValidationFailed(f"has version {last.streamversion}, which does not follow the previous one")
     if last.eventindex >= last.eventcount:
         raise ValidationFailed(f"is event {last.eventindex} of a commit of {last.eventcount}")
 

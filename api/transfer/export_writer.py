@@ -1,4 +1,4 @@
-"""Events as CloudEvents 1.0, one JSON object a line; a commit is as many lines, one after the other.
+"""Writes events as CloudEvents 1.0, one JSON object per line; the lines of a commit are adjacent.
 
     {"specversion": "1.0", "id": "01J...", "source": "/nerve/default", "type": "task.created",
      "subject": "task-17", "time": "2024-05-17T12:00:00.000Z", "datacontenttype": "application/json",
@@ -6,11 +6,11 @@
      "streamversion": 1, "revision": 1, "command": "CreateTask", "commandid": "4711",
      "correlationid": "workflow-3", "data": {...}}
 
-Beside the attributes of the specification: the `position` in the log (in text, since the specification's
-integers have 32 bits), the event's place in its commit and how many there are, and what else a commit has.
-`origin` is the source that its command came from. `time` is when it happened; where that is not when it was
-recorded, `recordedtime` is that. `firstrecordedtime` is when the log recorded it that it was imported from,
-where that is another time.
+In addition to the specification's attributes, a line has the `position` in the log (as text, because the
+specification's integers have 32 bits), the event's index in its commit, the number of events there, and the
+metadata of the commit. `origin` is the source of its command. `time` is when the event occurred;
+`recordedtime` is when it was recorded, if that differs. `firstrecordedtime` is when the log from which it
+was imported recorded it, if that differs too.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from domain.kernel.unreadable import describe_unreadable
 
 
 def write_commit(commit: Commit, *, personal: bool) -> bytes:
-    """A commit's lines; without `personal` the personal fields are null, whatever they hold.
+    """Return the lines of a commit; without `personal` all personal fields are null.
 
-    Raises ValidationFailed where an event holds a value that JSON has no form for, or its personal
-    fields are unknown because no registered context knows its type.
+    Raises ValidationFailed where an event has a value that JSON cannot represent, or where its personal
+    fields are unknown because no registered context declares its type.
     """
     return b"".join(_to_line(event, len(commit.events), personal=personal) for event in commit.events)
 
@@ -43,7 +43,7 @@ def _to_line(event: RecordedEvent, count: int, *, personal: bool) -> bytes:
         return encode(line) + b"\n"
     except TypeError as error:
         raise ValidationFailed(
-            f"the event {event.type!r} at position {event.position} holds what JSON cannot tell: {error}"
+            f"the event {event.type!r} at position {event.position} cannot be written as JSON: {error}"
         ) from None
 
 
@@ -80,18 +80,20 @@ def _data(event: RecordedEvent, *, personal: bool) -> Mapping[str, Any]:
     if event.payload is None:
         if event.subjects:
             raise ValidationFailed(
-                f"cannot be exported, for it holds personal data: {describe_unreadable(event)}"
+                f"cannot be exported, because it has personal data: {describe_unreadable(event)}"
             )
         return event.data
-    written = event_json(event)
+    values = event_json(event)
     kind = type(event.payload)
-    # In the order in which the fields are declared, as they are stored; an upcaster may have another.
-    data = {name: written[name] for name in kind.model_fields if name in written}
-    marked = personal_fields(kind)
+    # In the order in which the fields are declared and stored; an upcaster may use another order.
+    data = {name: values[name] for name in kind.model_fields if name in values}
+    personal_names = personal_fields(kind)
     if personal:
-        return {name: value for name, value in data.items() if value is not None or name not in marked}
+        return {
+            name: value for name, value in data.items() if value is not None or name not in personal_names
+        }
     return {
-        name: None if name in marked else data[name]
+        name: None if name in personal_names else data[name]
         for name in kind.model_fields
-        if name in data or name in marked
+        if name in data or name in personal_names
     }

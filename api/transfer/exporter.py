@@ -1,4 +1,4 @@
-"""Running an export."""
+"""Writes a range of the log to a file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class ExportRange:
-    """What of the log is wanted: positions behind `after` and up to `upto`, of commits that `query` covers.
+    """The commits to export: after position `after` and up to `upto`, as far as `query` covers them.
 
-    `tenant` is None for all.
+    With `tenant` None the commits of all tenants are exported.
     """
 
     after: int
@@ -29,8 +29,8 @@ class ExportRange:
     tenant: str | None = None
     query: EventQuery = EVERYTHING
 
-    def wants(self, commit: Commit) -> bool:
-        """Whether the commit is wanted; a tombstone never is."""
+    def includes(self, commit: Commit) -> bool:
+        """Return whether the commit is exported; a tombstone never is."""
         info = commit.info
         return (
             info is not None
@@ -42,7 +42,7 @@ class ExportRange:
 
 @dataclass(slots=True)
 class ExportReport:
-    """How far an export is: it has read up to `position`, and written so much."""
+    """The progress of an export: the position up to which it has read, and what it has written."""
 
     position: int = 0
     commits: int = 0
@@ -56,33 +56,33 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class Exporter:
-    """Writes events to files. `progress` is told after each page."""
+    """Exports events to files. `on_progress` is called after each page."""
 
     log: EventLog
     personal: bool = False
-    progress: Callable[[ExportReport], None] = lambda report: None
+    on_progress: Callable[[ExportReport], None] = lambda report: None
 
-    async def run(self, path: Path, wanted: ExportRange) -> ExportReport:
-        """Export the range, which must be settled, in the order of positions.
+    async def run(self, path: Path, span: ExportRange) -> ExportReport:
+        """Export the range in the order of positions; it must end at or below the high-water mark.
 
         Raises ValidationFailed where the file cannot be written or an event cannot be exported, and then
-        leaves no file; Unavailable where the log cannot be read.
+        creates no file. Raises Unavailable where the log cannot be read.
         """
         check_file_name(path)
-        report = ExportReport(wanted.after)
+        report = ExportReport(span.after)
         with create_file(path) as file:
-            async with aclosing(self._pages(wanted)) as pages:
+            async with aclosing(self._pages(span)) as pages:
                 async for page in pages:
-                    for commit in filter(wanted.wants, page):
+                    for commit in filter(span.includes, page):
                         file.write(write_commit(commit, personal=self.personal))
                         report.commits += 1
                         report.events += len(commit.events)
-                    report.position = min(page[-1].position, wanted.upto)
-                    self.progress(report)
+                    report.position = min(page[-1].position, span.upto)
+                    self.on_progress(report)
         return report
 
-    async def _pages(self, wanted: ExportRange) -> AsyncGenerator[Sequence[Commit], None]:
-        reader, position = self.log.reader(), wanted.after
-        while position < wanted.upto and (page := await reader.read(position, PAGE)):
+    async def _pages(self, span: ExportRange) -> AsyncGenerator[Sequence[Commit], None]:
+        reader, position = self.log.reader(), span.after
+        while position < span.upto and (page := await reader.read(position, PAGE)):
             yield page
             position = page[-1].position

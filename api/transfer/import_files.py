@@ -1,77 +1,66 @@
-"""Files to import: what they are, and the rows in them."""
+"""Opening files to import, and the readers that turn a file into rows."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
-from api.fleet.activity import Activity, parse_activity
-from api.fleet.csv_reader import read_csv
-from api.fleet.xes_reader import read_xes
-from api.transfer.rows import ProcessLogRow, RefusedRow
+from api.transfer.rows import PlannedRow, RefusedRow
+from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.zstd import MAGIC, ZstdError, ZstdFile
 
-LOGS: dict[str, Callable[[BinaryIO], Iterator[ProcessLogRow | RefusedRow]]] = {
-    ".csv": read_csv,
-    ".xes": read_xes,
-}
-CLOUDEVENTS = frozenset({".jsonl", ".ndjson"})
-PACKED = frozenset({".gz", ".zst"})
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+COMPRESSED = frozenset({".gz", ".zst"})
+
+
+class FileRows(NamedTuple):
+    """The rows of a file, and how many there are if the reader has counted them."""
+
+    rows: Iterator[PlannedRow | RefusedRow]
+    total: int | None = None
+
+
+FileReader = Callable[[Path, Scope], FileRows]
+"""Reads a file for a scope. Raises ValidationFailed where the file as a whole cannot be read."""
 
 
 def file_suffix(path: Path) -> str:
-    """What the file is by its name, ``.gz`` or ``.zst`` aside; raises ValidationFailed for nothing known."""
-    name = path.with_suffix("") if path.suffix.lower() in PACKED else path
-    kind = name.suffix.lower()
-    if kind not in LOGS and kind not in CLOUDEVENTS:
-        known = ", ".join(sorted({*LOGS, *CLOUDEVENTS}))
+    """Return the suffix that names the format, in lower case: ``.csv`` for ``log.CSV.gz``."""
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return name.suffix.lower()
+
+
+def reader_of(path: Path, readers: Mapping[str, FileReader]) -> FileReader:
+    """Return the reader for the file's suffix. Raises ValidationFailed if there is none."""
+    reader = readers.get(file_suffix(path))
+    if reader is None:
         raise ValidationFailed(
-            f"{path.name} is of no known kind: expected one of {known}, or such with .gz or .zst"
+            f"{path.name} is of no supported format; the name must end in {', '.join(sorted(readers))},"
+            " with .gz or .zst after it if the file is compressed"
         )
-    return kind
+    return reader
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
-    """The file as bytes, unpacked; raises ValidationFailed, with its name, where it cannot be read."""
+    """Open the file and decompress it. Raises ValidationFailed, with its name, where it cannot be read."""
     try:
-        with path.open("rb") as packed:
-            beginning = packed.peek(4)
+        with path.open("rb") as raw:
+            beginning = raw.peek(4)
             if beginning.startswith(b"\x1f\x8b"):
-                with gzip.open(packed) as unpacked:
-                    yield cast(BinaryIO, unpacked)
+                with gzip.open(raw) as decompressed:
+                    yield cast(BinaryIO, decompressed)
             elif beginning.startswith(MAGIC):
-                with ZstdFile(packed) as unpacked:
-                    yield cast(BinaryIO, unpacked)
+                with ZstdFile(raw) as decompressed:
+                    yield cast(BinaryIO, decompressed)
             else:
-                yield packed
+                yield raw
     except (OSError, EOFError, zlib.error, ZstdError) as error:
         raise ValidationFailed(f"{path.name} cannot be read: {error}") from error
     except ValidationFailed as error:
         raise ValidationFailed(f"{path.name}: {error}") from None
-
-
-def read_log(path: Path, kind: str) -> tuple[list[Activity], list[RefusedRow]]:
-    """All activities of a process log, and the rows that are none."""
-    activities: list[Activity] = []
-    refused: list[RefusedRow] = []
-    with open_file(path) as stream:
-        for row in LOGS[kind](stream):
-            found = row if isinstance(row, RefusedRow) else _checked(row)
-            if isinstance(found, RefusedRow):
-                refused.append(found)
-            else:
-                activities.append(found)
-    return activities, refused
-
-
-def _checked(row: ProcessLogRow) -> Activity | RefusedRow:
-    try:
-        return parse_activity(row)
-    except ValidationFailed as error:
-        return RefusedRow(row.line, str(error))

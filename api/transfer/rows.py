@@ -1,8 +1,8 @@
-"""What the readers yield: rows, and what they could not read."""
+"""Rows of an imported file: the commands that a row stands for, or why it was refused."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,13 +10,6 @@ from pydantic import ValidationError
 
 from domain.kernel import Envelope
 from domain.kernel.errors import UnfitValue
-
-
-class ProcessLogRow(NamedTuple):
-    """One event of a process log, under its XES names; what belongs to its case begins with ``case:``."""
-
-    line: int
-    values: Mapping[str, str]
 
 
 class RefusedRow(NamedTuple):
@@ -29,40 +22,40 @@ class RefusedRow(NamedTuple):
 class ImportStep(NamedTuple):
     """One command of a row.
 
-    With `ensures` it is fine that another one has created the stream already. An id that is `derived` names
-    what the row is about, and not its content: another file may have more about the same.
+    With `allow_existing` the step also succeeds if its stream exists already. With `derived_id` the command
+    id names what the row is about and not its content: another file may say more about the same thing.
     """
 
     envelope: Envelope
-    ensures: bool = False
-    derived: bool = False
+    allow_existing: bool = False
+    derived_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """A row as the commands that it comes to, one after the other."""
+    """A row as a sequence of commands."""
 
     line: int
     steps: tuple[ImportStep, ...]
 
     def without(self, stored: Container[str | None]) -> PlannedRow | None:
-        """What is left to do when these command ids are stored, None for nothing."""
+        """Return the row without the commands whose ids are stored; None if nothing remains."""
         steps = tuple(step for step in self.steps if step.envelope.command_id not in stored)
         return PlannedRow(self.line, steps) if steps else None
 
     def writes(self) -> set[str]:
-        """The streams that it changes, as far as their ids are known."""
+        """Return the streams that the row changes, as far as their ids are set."""
         targets = (step.envelope.command.target for step in self.steps)
         return {stream for stream in targets if stream is not None}
 
     def reads(self) -> set[str]:
-        """The other streams that it names."""
-        named = (step.envelope.command.references() for step in self.steps)
-        return {stream for references in named for _, _, stream in references} - self.writes()
+        """Return the streams that the row refers to and does not change."""
+        references = (step.envelope.command.references() for step in self.steps)
+        return {stream for triples in references for _, _, stream in triples} - self.writes()
 
 
 def describe_error(error: ValidationError | UnfitValue) -> str:
-    """What is wrong with a line, in one line."""
+    """Describe on one line what is wrong in a row."""
     if isinstance(error, UnfitValue):
-        return f"{'.'.join(map(str, error.path)) or 'it'}: {error.reason}"
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
+        return f"{'.'.join(map(str, error.path)) or 'the line'}: {error.reason}"
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the line'}: {e['msg']}" for e in error.errors())

@@ -187,7 +187,7 @@ def test_a_log_is_exported_and_imported_into_another_one(
     target = CliRunner(env={**environment, "NERVE_DATABASE": database})
     first = target.invoke(app, ["import", str(exported)])
     assert re.search(
-        r"rows/s\): [1-9]\d* commits stored, 0 known from an earlier run, 0 rows ref", first.output
+        r"rows/s\): [1-9]\d* commits stored, 0 already stored by an earlier run, 0 row", first.output
     )
     assert " 0 commits stored" in target.invoke(app, ["import", str(exported)]).output
     shown = [nerve.invoke(app, ["events", "show", "task-1"]).output for nerve in (source, target)]
@@ -246,7 +246,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_ARCHIVE_URL": "ftp://host/"}, "archive", 2, "archive_url is none that nerve knows"),
     ({"NERVE_ARCHIVE_AFTER": "P1D"}, "worker", 2, "archive_after is set, and archive_url does not say"),
     ({"NERVE_ARCHIVE_AFTER": "never"}, "worker", 2, "NERVE_ARCHIVE_AFTER must be a duration, such as P90D"),
-    ({}, "export log.xml", 1, "log.xml is of no known kind"),
+    ({}, "export log.xml", 1, "log.xml must end in .jsonl or .ndjson"),
     ({}, "export log.jsonl --since soon", 1, "'soon' is no position and no moment"),
     ({}, "export none/log.jsonl", 1, "log.jsonl cannot be written: No such file or directory"),
     ({}, "views rebuild", 1, "name the views to rebuild, or give --all"),
@@ -263,7 +263,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "events replay --since 9 --until 3", 1, "since is after until"),
     ({}, "events replay --stream task-none", 1, "there is no stream 'task-none'"),
     ({}, "events tail --after 99999999", 1, "the log ends at "),
-    ({}, "import log.txt", 1, "log.txt is of no known kind: "),
+    ({}, "import log.txt", 1, "log.txt is of no supported format; "),
     ({}, "import log.csv", 1, "log.csv cannot be read: "),
 ]
 

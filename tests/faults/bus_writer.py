@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from api.composition import Nerve, open_nerve
-from api.fleet.demo import Demo
+from api.fleet.simulation import FleetSimulation
 from api.ids import new_id, now
 from api.settings import load_settings
 from domain.builtin.subjects.commands import EraseSubject
@@ -116,7 +116,9 @@ async def main(seed: int, journal: Path) -> None:
     """Send commands until SIGTERM."""
     async with open_nerve(load_settings()) as nerve:
         bus = own_bus(nerve, Journal(journal))
-        load = asyncio.gather(Demo(bus, fleet=6, rate=5.0, seed=seed).play(), Editor(bus, seed).work())
+        load = asyncio.gather(
+            FleetSimulation(bus, fleet=6, rate=5.0, seed=seed).run(), Editor(bus, seed).work()
+        )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, load.cancel)
         with suppress(asyncio.CancelledError):
             await load

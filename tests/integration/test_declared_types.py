@@ -116,7 +116,7 @@ class Journey:
         other = await self.log(self.target)
         refused: list[str] = []
         restorer = ExportImporter(
-            Catalog([self.declared.context]), other, refuse=lambda row: refused.append(row.reason)
+            Catalog([self.declared.context]), other, on_refused=lambda row: refused.append(row.reason)
         )
         await restorer.run(self.path)
         await other.close()

@@ -160,7 +160,10 @@ async def test_a_failed_export_leaves_what_was_there(mongo_url: str, database: s
             await export(store, path)
         assert names(tmp_path) == ["log.jsonl"]
         assert path.read_text() == "from yesterday"
-        for name, complaint in [("log.xml", "is of no known kind"), ("no/log.jsonl", "cannot be written")]:
+        for name, complaint in [
+            ("log.xml", "must end in .jsonl"),
+            ("no/log.jsonl", "cannot be written"),
+        ]:
             with pytest.raises(ValidationFailed, match=complaint):
                 await export(store, tmp_path / name)
 

@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
+from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.transfer.command_importer import CommandImporter, ImportReport
+from api.transfer.command_reader import command_readers
 from api.transfer.rows import RefusedRow
 from domain.agents.commands import RegisterAgent, RetireAgent
 from domain.dispatch.bus import Handler
@@ -32,6 +34,8 @@ COLUMNS = (
     "org:resource",
     "time:timestamp",
 )
+
+READERS = {**PROCESS_LOG_READERS, **command_readers(CATALOG)}
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def many(cases: int, each: int) -> list[str]:
 
 async def run(nerve: Wired, path: Path) -> tuple[ImportReport, list[RefusedRow]]:
     refused: list[RefusedRow] = []
-    report = await CommandImporter(CATALOG, nerve.bus, nerve.log, refuse=refused.append).run(path)
+    report = await CommandImporter(nerve.bus, nerve.log, READERS, on_refused=refused.append).run(path)
     return report, refused
 
 
@@ -89,11 +93,11 @@ async def test_a_second_run_adds_nothing_and_knows_every_command(nerve: Wired, t
     first, _ = await run(nerve, path)
     head = await nerve.log.head()
     again, refused = await run(nerve, path)
-    assert (again.stored, again.known, refused) == (0, first.stored, [])
+    assert (again.stored, again.already_stored, refused) == (0, first.stored, [])
     packed = tmp_path / "log.csv.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     third, _ = await run(nerve, packed)
-    assert (third.stored, third.known) == (0, first.stored)
+    assert (third.stored, third.already_stored) == (0, first.stored)
     assert await nerve.log.head() == head
 
 
@@ -116,8 +120,8 @@ async def test_a_run_that_was_cut_off_is_gone_on_with(
     stored = await nerve.log.head()
     assert 0 < stored <= 30
     report, refused = await run(nerve, path)
-    assert (report.known, refused) == (stored, [])
-    assert report.known + report.stored == 6 + 5 + 3 * 24 + 6
+    assert (report.already_stored, refused) == (stored, [])
+    assert report.already_stored + report.stored == 6 + 5 + 3 * 24 + 6
     assert {row["steps_completed"] for row in (await views(nerve))[2].values()} == {4}
 
 
@@ -209,7 +213,7 @@ async def test_cloudevents_run_in_the_order_of_the_file_where_they_meet(nerve: W
     assert (fleet["agent-r1"]["state"], fleet["agent-r1"]["completed_tasks"]) == ("RETIRED", 30)
     assert work["task-7"]["result"] == {"n": 7}
     again, refused = await run(nerve, path)
-    assert (again.stored, again.known, [row.line for row in refused]) == (0, 92, [93])
+    assert (again.stored, again.already_stored, [row.line for row in refused]) == (0, 92, [93])
 
 
 async def test_c3_a_line_with_a_used_id_and_other_content_is_left_out(nerve: Wired, tmp_path: Path) -> None:
@@ -224,7 +228,7 @@ async def test_c3_a_line_with_a_used_id_and_other_content_is_left_out(nerve: Wir
         lines.append(event("create-0", "CreateTask", "task-0", title=titles[0] + "!"))
         path.write_bytes(b"\n".join(map(orjson.dumps, lines)))
         report, refused = await run(nerve, path)
-        return report.stored, report.known, [row.line for row in refused]
+        return report.stored, report.already_stored, [row.line for row in refused]
 
     assert await run_with("A", "B") == (2, 0, [3])
     assert await run_with("A", "C", "D") == (1, 1, [2, 4])
@@ -236,7 +240,7 @@ async def test_another_file_may_name_otherwise_what_was_imported(nerve: Wired, t
     await run(nerve, write(path, "c1 - t1 draft complete r1 10"))
     report, refused = await run(nerve, write(path, "c1 - t2 draft complete agent-r1 11"))
     assert refused == []
-    assert (report.stored, report.known) == (3, 2)
+    assert (report.stored, report.already_stored) == (3, 2)
 
 
 async def test_two_imports_of_one_file_at_once_add_what_one_adds(
@@ -253,10 +257,10 @@ async def test_two_imports_of_one_file_at_once_add_what_one_adds(
     assert {row["steps_completed"] for row in cases.values()} == {4}
 
 
-async def test_progress_is_told_batch_by_batch(nerve: Wired, tmp_path: Path) -> None:
+async def test_progress_is_reported_after_each_batch(nerve: Wired, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     importer = CommandImporter(
-        CATALOG, nerve.bus, nerve.log, progress=lambda report: seen.append((report.rows, report.total))
+        nerve.bus, nerve.log, READERS, on_progress=lambda report: seen.append((report.rows, report.total))
     )
     rows = [f"c1 - t{n} draft complete r1 99" for n in range(1100)]
     await importer.run(write(tmp_path / "log.csv", *rows))

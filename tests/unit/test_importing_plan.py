@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.fleet.activity import Activity
-from api.fleet.log_ids import LONGEST, command_id, stream_id
+from api.fleet.log_ids import MAX_LENGTH, command_id, stream_id
 from api.fleet.plan import ProcessPlan
 from domain.kernel import Command, Scope
 from domain.kernel.fields import ID_PATTERN
@@ -191,7 +191,7 @@ def test_every_name_has_an_id_of_its_own(one: str, other: str) -> None:
 def test_long_names_keep_their_difference() -> None:
     one, other = (stream_id("agent", "x" * 150 + end) for end in "ab")
     assert one != other
-    assert len(one) == len("agent-") + LONGEST
+    assert len(one) == len("agent-") + MAX_LENGTH
 
 
 def test_a_command_id_tells_its_parts_apart() -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 import pytest
 
-from api.fleet.activity import parse_activity
+from api.fleet.activity import ProcessLogRow, parse_activity
 from api.fleet.csv_reader import read_csv
+from api.fleet.process_logs import PROCESS_LOG_READERS, read_activities
 from api.fleet.xes_reader import CHUNK, read_xes
-from api.transfer.command_reader import read_cloudevents
-from api.transfer.import_files import file_suffix, open_file, read_log
-from api.transfer.rows import PlannedRow, ProcessLogRow, RefusedRow
+from api.transfer.command_reader import command_readers, read_commands
+from api.transfer.import_files import open_file, reader_of
+from api.transfer.rows import PlannedRow, RefusedRow
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
@@ -171,7 +172,7 @@ EVENT: dict[str, Any] = {
 
 def cloudevents(*lines: Any) -> list[PlannedRow | RefusedRow]:
     encoded = b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in lines)
-    return list(read_cloudevents(io.BytesIO(encoded), CATALOG, Scope("acme")))
+    return list(read_commands(io.BytesIO(encoded), CATALOG, Scope("acme")))
 
 
 def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
@@ -189,7 +190,7 @@ def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
     ("line", "why"),
     [
         (b"{not json", "is not JSON"),
-        (b"[]", "it:"),
+        (b"[]", "the line:"),
         ({**EVENT, "specversion": "0.3"}, "specversion"),
         ({key: value for key, value in EVENT.items() if key != "id"}, "id"),
         ({**EVENT, "type": "task.completed"}, "'task.completed'"),
@@ -215,15 +216,15 @@ def test_a_line_that_is_no_command_is_refused_and_the_next_one_read(line: Any, w
 def test_a_file_is_unpacked_by_what_it_holds(tmp_path: Path, pack: Any, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(pack(f"{HEADER}\nc1,draft,r1,2024-05-17\nc1,draft,r1,never\n".encode()))
-    activities, refused = read_log(path, file_suffix(path))
+    activities, refused = read_activities(path)
     assert [activity.line for activity in activities] == [2]
     assert [row.line for row in refused] == [3]
 
 
 @pytest.mark.parametrize("name", ["log", "log.txt", "log.gz", "log.json"])
-def test_a_file_of_no_known_kind_is_refused(name: str) -> None:
+def test_a_file_of_no_supported_format_is_refused(name: str) -> None:
     with pytest.raises(ValidationFailed, match=name):
-        file_suffix(Path(name))
+        reader_of(Path(name), {**PROCESS_LOG_READERS, **command_readers(CATALOG)})
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -232,4 +233,4 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     cut = tmp_path / "cut.csv.gz"
     cut.write_bytes(gzip.compress(f"{HEADER}\n".encode() * 1000)[:-20])
     with pytest.raises(ValidationFailed, match="cannot be read"):
-        read_log(cut, ".csv")
+        read_activities(cut)

@@ -1,4 +1,4 @@
-"""A fleet of agents that works through workflows, so that live pages have something to show."""
+"""Simulates a fleet of agents that work through workflows, so that live pages show changes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ ROLES = ("researcher", "planner", "writer", "coder", "reviewer", "tester", "tran
 STEPS = ("collect sources", "outline", "draft", "check figures", "review", "revise", "publish")
 SUBJECTS = ("market report", "release notes", "support answer", "data import", "price list", "handbook")
 OUTCOMES = {"done": 90, "failed": 6, "cancelled": 4}
-"""How many of a hundred tasks end how."""
+"""Percentage of tasks with each outcome."""
 
 STEPS_EACH = (2, 5)
-"""How many steps a workflow has, from and to."""
+"""Minimum and maximum number of steps of a workflow."""
 
 LOAD = 0.7
-"""The share of the fleet that is busy on average; how long a task takes follows from it."""
+"""Average share of the fleet that is busy; the duration of a task follows from it."""
 
 
-class Demo:
-    """Plays `fleet` agents that end about `rate` tasks a second.
+class FleetSimulation:
+    """A simulation of `fleet` agents that end about `rate` tasks per second.
 
-    What is played follows from `seed` alone; how it interleaves, from the time that each command takes. Where
-    somebody interferes, say by cancelling a task, that workflow is left as it is and the play goes on.
+    The commands follow from `seed`; their interleaving depends on the time that each command takes. If a user
+    interferes, for example by cancelling a task, the simulation abandons that workflow and continues.
     """
 
     def __init__(self, bus: CommandBus, *, fleet: int = 8, rate: float = 2.0, seed: int = 1) -> None:
@@ -46,11 +46,11 @@ class Demo:
         self._free: asyncio.Queue[str] = asyncio.Queue()
         self._sent: Counter[str] = Counter()
 
-    async def play(self, duration: float | None = None) -> Mapping[str, int]:
-        """Play for `duration` seconds, without end for None; tells how often each command was stored.
+    async def run(self, duration: float | None = None) -> Mapping[str, int]:
+        """Run for `duration` seconds, forever for None; return how often each command was stored.
 
-        At the end the workflows under way are played out and the fleet retires. Raises what the bus raises,
-        except where a rule refuses.
+        At the end, open workflows are completed and the fleet retires. Raises the errors of the bus, except
+        InvariantViolated.
         """
         fleet = [await self._register(number) for number in range(self._fleet)]
         try:
@@ -73,30 +73,30 @@ class Demo:
         loop = asyncio.get_running_loop()
         end = math.inf if duration is None else loop.time() + duration
         random = Random(self._seed)
-        places = asyncio.Semaphore(2 * self._fleet)
+        slots = asyncio.Semaphore(2 * self._fleet)
         number = 0
         while loop.time() < end:
-            await places.acquire()
+            await slots.acquire()
             number += 1
-            playing = group.create_task(self._play_workflow(number, Random(random.random())))
-            playing.add_done_callback(lambda _: places.release())
+            task = group.create_task(self._run_workflow(number, Random(random.random())))
+            task.add_done_callback(lambda _: slots.release())
             pause = random.expovariate(self._rate / (sum(STEPS_EACH) / 2))
             await asyncio.sleep(max(0.0, min(pause, end - loop.time())))
 
-    async def _play_workflow(self, number: int, random: Random) -> None:
+    async def _run_workflow(self, number: int, random: Random) -> None:
         steps = STEPS[: random.randint(*STEPS_EACH)]
         name = f"{random.choice(SUBJECTS)} {number}"
         workflow = await self._send(StartWorkflow(name=name, planned_steps=len(steps)))
         with suppress(InvariantViolated):
             for step in steps:
-                outcome = await self._play_task(step, workflow, random)
+                outcome = await self._run_task(step, workflow, random)
                 if outcome != "done":
                     await self._send(FailWorkflow(id=workflow, error=f"{step}: {outcome}"))
                     return
             await self._send(FinishWorkflow(id=workflow))
 
-    async def _play_task(self, step: str, workflow: str, random: Random) -> str:
-        """One step by the agent that is free next; returns its outcome."""
+    async def _run_task(self, step: str, workflow: str, random: Random) -> str:
+        """Let the next free agent do one step; return the outcome."""
         priority, effort = random.choice(list(Priority)), random.uniform(0.5, 1.5)
         (outcome,) = random.choices(tuple(OUTCOMES), tuple(OUTCOMES.values()))
         agent = await self._free.get()
@@ -124,7 +124,7 @@ class Demo:
                 await self._send(CancelTask(id=task, reason="not needed any more"))
 
     async def _send(self, command: Command) -> str:
-        """Dispatch the command; returns the id of its stream."""
+        """Dispatch the command and return the id of its stream."""
         receipt = await self._bus.dispatch(Envelope(command, source="demo"))
         self._sent[type(command).__name__] += 1
         return receipt.stream

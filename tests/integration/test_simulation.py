@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from api.fleet.demo import Demo
+from api.fleet.simulation import FleetSimulation
 from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt
 from domain.tasks.commands import CancelTask
@@ -15,7 +15,7 @@ from tests.wired import wired
 
 async def test_a_demo_plays_its_workflows_out_and_retires_its_fleet(mongo_url: str, database: str) -> None:
     async with wired(mongo_url, database) as nerve:
-        sent = await Demo(nerve.bus, fleet=4, rate=60, seed=7).play(duration=0.5)
+        sent = await FleetSimulation(nerve.bus, fleet=4, rate=60, seed=7).run(duration=0.5)
         events = await nerve.events()
     fleet, work, cases = (fold(view, events) for view in (agents.view, tasks.view, workflows.view))
     assert [row["state"] for row in fleet.values()] == ["RETIRED"] * 4
@@ -37,7 +37,7 @@ async def test_a_demo_goes_on_when_somebody_interferes(mongo_url: str, database:
             return receipt
 
         async with wired(mongo_url, database, [interfere]) as played:
-            sent = await Demo(played.bus, fleet=2, rate=60).play(duration=0.3)
+            sent = await FleetSimulation(played.bus, fleet=2, rate=60).run(duration=0.3)
         rows = fold(tasks.view, await nerve.events())
     assert {row["status"] for row in rows.values()} == {"CANCELLED"}
     assert sent["RetireAgent"] == 2

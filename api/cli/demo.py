@@ -1,0 +1,31 @@
+"""``nerve demo``: a simulated fleet of agents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from api.cli.terminal import errors, output, running_nerve
+from api.fleet.simulation import FleetSimulation
+
+
+def demo(
+    agents: Annotated[int, typer.Option(min=1, help="Number of agents.")] = 8,
+    rate: Annotated[float, typer.Option(min=0.01, help="Tasks that end per second, on average.")] = 2.0,
+    duration: Annotated[float | None, typer.Option(help="Seconds to run; default: until Ctrl-C.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers; each gives another sequence.")] = 1,
+) -> None:
+    """Simulate agents that work on tasks, so that live pages show changes."""
+    with suppress(KeyboardInterrupt):
+        sent = asyncio.run(_demo(agents, rate, duration, seed))
+        output.print(f"the simulation ended after {sum(sent.values())} commands", highlight=False)
+
+
+async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
+    async with running_nerve(operate=False) as nerve:
+        errors.print(f"{agents} agents are working; Ctrl-C stops them", highlight=False)
+        return await FleetSimulation(nerve.bus, fleet=agents, rate=rate, seed=seed).run(duration)

@@ -1,0 +1,74 @@
+"""``nerve import``: process logs, commands as CloudEvents, and exports."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from api.cli.terminal import errors, output, running_nerve
+from api.fleet.process_logs import PROCESS_LOG_READERS
+from api.transfer.command_importer import CommandImporter, ImportReport
+from api.transfer.command_reader import command_readers
+from api.transfer.export_importer import ExportImporter, is_export
+from api.transfer.rows import RefusedRow
+from eventstore.integrity.log_compatibility import schemas_of_log
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("{task.fields[rate]:.0f} rows/s"),
+    TimeRemainingColumn(),
+)
+
+
+def import_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A process log (.csv, .xes), or commands or an export as CloudEvents (.jsonl, .ndjson);"
+            " it may be compressed (.gz, .zst)."
+        ),
+    ],
+) -> None:
+    """Import a process log, commands as CloudEvents, or a file that `nerve export` wrote.
+
+    Importing a file twice adds nothing. The exit code is 1 if rows are refused.
+    """
+    report, unit = asyncio.run(_import(file))
+    output.print(
+        f"{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored} {unit}"
+        f" stored, {report.already_stored} already stored by an earlier run, {report.refused} rows refused",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.refused:
+        raise typer.Exit(1)
+
+
+async def _import(file: Path) -> tuple[ImportReport, str]:
+    """Import the file. Return the report, and the name of what it counts."""
+    async with running_nerve(operate=False) as nerve:
+        with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            bar = progress.add_task(file.name, total=None, rate=0.0)
+
+            def show(report: ImportReport) -> None:
+                progress.update(bar, completed=report.rows, total=report.total, rate=report.rate)
+
+            print_refused = partial(_print_refused, file)
+            if is_export(file):
+                schemas = await schemas_of_log(nerve.database)
+                exports = ExportImporter(nerve.catalog, nerve.log, show, print_refused, schemas)
+                return await exports.run(file), "commits"
+            readers = {**PROCESS_LOG_READERS, **command_readers(nerve.catalog)}
+            commands = CommandImporter(nerve.bus, nerve.log, readers, show, print_refused)
+            return await commands.run(file), "commands"
+
+
+def _print_refused(file: Path, row: RefusedRow) -> None:
+    errors.print(f"{file}:{row.line}: {row.reason}", highlight=False, markup=False, soft_wrap=True)
