@@ -35,7 +35,7 @@ class OpenSubscription(Protocol):
         sink: Sink,
         *,
         key: Hashable,
-        telling: Callable[[], Renderer[Any, bytes]],
+        renderer: Callable[[], Renderer[Any, bytes]],
         weigh: Callable[[bytes], int],
     ) -> Subscription: ...
 

@@ -45,8 +45,8 @@ class SubscriptionOpener:
         source = stream.source
         if not isinstance(source, SharedSource):
             return _PulledSubscription(stream, sink)
-        telling = partial(_ResultRenderer, stream, source.told)
-        return source.open(sink, key=self._key(prepared, context), telling=telling, weigh=len)
+        renderer = partial(_ResultRenderer, stream, source.told)
+        return source.open(sink, key=self._key(prepared, context), renderer=renderer, weigh=len)
 
     def _key(self, prepared: PreparedOperation, context: RequestContext) -> Hashable:
         """Who gives the same asks for the same, wherever each of them begins.
