@@ -19,7 +19,7 @@ from api import console
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
 from api.access.origins import OriginPolicy
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.subscription_opener import SubscriptionOpener
@@ -50,19 +50,19 @@ def create_app(settings: Settings, access: Authenticator = OPEN, *, explain: boo
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_nerve(settings) as nerve:
+        async with open_runtime(settings) as runtime:
             admissions = Admissions(access, now, settings.max_sockets_per_subject)
             executor = Executor(
-                build_schema(nerve.catalog, nerve.views), _documents(settings), explain=explain
+                build_schema(runtime.catalog, runtime.views), _documents(settings), explain=explain
             )
-            app.state.nerve = nerve
+            app.state.runtime = runtime
             streams = ResponseStreams(
                 admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
             )
             endpoint = Endpoint(
                 executor,
                 SubscriptionOpener(executor),
-                nerve.services,
+                runtime.services,
                 streams,
                 Reservations(streams, settings.max_operations),
                 admissions,
@@ -70,9 +70,11 @@ def create_app(settings: Settings, access: Authenticator = OPEN, *, explain: boo
             )
             app.state.endpoint = endpoint
             paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
-            sockets = SocketRegistry(endpoint, _limits(settings), paths, policy, nerve.metrics.socket_closed)
-            nerve.metrics.watch("socket", sockets)
-            nerve.metrics.watch("stream", streams)
+            sockets = SocketRegistry(
+                endpoint, _limits(settings), paths, policy, runtime.metrics.socket_closed
+            )
+            runtime.metrics.watch("socket", sockets)
+            runtime.metrics.watch("stream", streams)
             app.state.sockets = sockets
             async with access.following(admissions.end):
                 yield
@@ -128,13 +130,13 @@ async def _http(request: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    readiness = await check_readiness(request.app.state.nerve)
+    readiness = await check_readiness(request.app.state.runtime)
     body = {"ready": readiness.ready, "missing": list(readiness.missing)}
     return JSONResponse(body, 200 if readiness.ready else 503)
 
 
 async def _metrics(request: Request) -> Response:
-    nerve: Nerve = request.app.state.nerve
-    cursors = {"log": nerve.feed.cursors, **{name: tail.cursors for name, tail in nerve.changes.items()}}
-    text = nerve.metrics.scrape(await view_health(nerve), cursors)
+    runtime: Runtime = request.app.state.runtime
+    cursors = {"log": runtime.feed.cursors, **{name: tail.cursors for name, tail in runtime.changes.items()}}
+    text = runtime.metrics.scrape(await view_health(runtime), cursors)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -14,9 +14,9 @@ from typing import Any
 from api.archiving import open_archive, open_archiver
 from api.contexts import load_contexts
 from api.graphql.execution.request_context import Services
-from api.graphql.position_seal import PositionSeal
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
+from api.position_seal import PositionSeal
 from api.rights.checks import check_rights
 from api.settings import Settings, check_exposure
 from domain.dispatch import CommandBus
@@ -65,7 +65,7 @@ of thousands without any: with Python's own 700 a quarter of a rebuild's time we
 
 
 @dataclass(frozen=True)
-class Nerve:
+class Runtime:
     """All parts of a running process."""
 
     settings: Settings
@@ -87,9 +87,9 @@ class Nerve:
 
 
 @asynccontextmanager
-async def open_nerve(
+async def open_runtime(
     settings: Settings, *, project: bool = False, short: bool = False, operate: bool = False
-) -> AsyncIterator[Nerve]:
+) -> AsyncIterator[Runtime]:
     """A running nerve, stopped in order at the end: what was asked for is finished first.
 
     With `project` it is a worker, which keeps the views up to date. With `short` it may be opened on a log
@@ -113,18 +113,18 @@ async def open_nerve(
         wakeups = Wakeups(redis_url, settings.database, cluster=cluster)
         with refused_if_forbidden("mongo_url"):
             await check_rights(database, views)
-            nerve = await _assemble(settings, catalog, views, database, wakeups)
+            runtime = await _assemble(settings, catalog, views, database, wakeups)
             if not short:
-                await check_no_shortfall(nerve.log, nerve.checkpoints)
+                await check_no_shortfall(runtime.log, runtime.checkpoints)
             if not operate:
                 await _check_events(settings, catalog, database)
         await wakeups.start()
         stack.push_async_callback(wakeups.stop)
-        stack.push_async_callback(nerve.rebuilder.close)
-        stack.push_async_callback(nerve.log.close)
+        stack.push_async_callback(runtime.rebuilder.close)
+        stack.push_async_callback(runtime.log.close)
         if project:
-            await _start_worker(nerve, stack)
-        yield nerve
+            await _start_worker(runtime, stack)
+        yield runtime
 
 
 async def _check_events(settings: Settings, catalog: Catalog, database: Database) -> None:
@@ -142,7 +142,7 @@ async def _check_events(settings: Settings, catalog: Catalog, database: Database
 
 async def _assemble(
     settings: Settings, catalog: Catalog, views: Sequence[View[Any]], database: Database, wakeups: Wakeups
-) -> Nerve:
+) -> Runtime:
     metrics = Metrics()
     log = await _open_log(settings, catalog, database, wakeups)
     checkpoints = Checkpoints(database)
@@ -178,7 +178,7 @@ async def _assemble(
     waits = ProjectionWaits(readers, letters)
     served = (related, live, past, letters, waits, rebuilds, commands)
     services = Services(bus, log, feed, events, readers, *served, seal, *limits)
-    return Nerve(
+    return Runtime(
         settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups,
         checkpoints=checkpoints, log=log, rebuilder=rebuilder, feed=feed, bus=bus, readers=readers,
         letters=letters, changes=changes, rebuilds=rebuilds, services=services, metrics=metrics,
@@ -199,31 +199,31 @@ async def _open_log(settings: Settings, catalog: Catalog, database: Database, wa
     return log
 
 
-async def _start_worker(nerve: Nerve, stack: AsyncExitStack) -> None:
-    settings, metrics = nerve.settings, nerve.metrics
+async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:
+    settings, metrics = runtime.settings, runtime.metrics
     gc.set_threshold(GARBAGE_THRESHOLD)
     worker = ViewWorker(
-        nerve.views,
-        nerve.database,
-        nerve.feed,
-        nerve.checkpoints,
-        nerve.wakeups,
+        runtime.views,
+        runtime.database,
+        runtime.feed,
+        runtime.checkpoints,
+        runtime.wakeups,
         tick=settings.poll_interval,
         lease_time=settings.lease_time,
         partitions=settings.view_partitions,
         builds=settings.rebuilds_at_once,
         around=metrics.around,
-        lead=nerve.rebuilds.lead,
-        notice=nerve.rebuilds.notice,
+        lead=runtime.rebuilds.lead,
+        notice=runtime.rebuilds.notice,
     )
     metrics.holding(lambda: worker.held)
-    sealing = BlockSealing(nerve.log.block_sealer(), settings.poll_interval, nerve.log.measure_times)
+    sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)
     for part in (worker, sealing):
         await part.start()
         stack.push_async_callback(part.stop)
     if settings.archive_after is not None:
         archiver = await stack.enter_async_context(open_archiver(settings))
-        retention = Retention(nerve.log, archiver, nerve.database, now, settings.archive_after)
+        retention = Retention(runtime.log, archiver, runtime.database, now, settings.archive_after)
         await retention.start()
         stack.push_async_callback(retention.stop)
     if settings.metrics_port is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from api.composition import Nerve
+from api.composition import Runtime
 from domain.kernel.errors import Unavailable
 from projections.querying.locator import consumer_name
 from subscriptions.consumers.state import ConsumerState, GenerationState
@@ -27,29 +27,29 @@ class Readiness:
     missing: Sequence[str]
 
 
-async def check_readiness(nerve: Nerve) -> Readiness:
+async def check_readiness(runtime: Runtime) -> Readiness:
     """Ask MongoDB, Redis, and for the checkpoint of each view."""
-    needed, redis = await asyncio.gather(_missing(nerve), _redis_answers(nerve))
+    needed, redis = await asyncio.gather(_missing(runtime), _redis_answers(runtime))
     return Readiness(not needed, needed if redis else [*needed, "redis"])
 
 
-async def _missing(nerve: Nerve) -> list[str]:
+async def _missing(runtime: Runtime) -> list[str]:
     try:
         async with asyncio.timeout(PATIENCE):
-            states = await _states(nerve)
+            states = await _states(runtime)
     except (Unavailable, TimeoutError):
         return ["mongodb"]
     return [name for name, state in states.items() if state.active is None]
 
 
-async def _states(nerve: Nerve) -> dict[str, ConsumerState]:
-    return await nerve.checkpoints.states(map(consumer_name, nerve.views))
+async def _states(runtime: Runtime) -> dict[str, ConsumerState]:
+    return await runtime.checkpoints.states(map(consumer_name, runtime.views))
 
 
-async def _redis_answers(nerve: Nerve) -> bool:
+async def _redis_answers(runtime: Runtime) -> bool:
     try:
         async with asyncio.timeout(PATIENCE):
-            return await nerve.wakeups.reachable()
+            return await runtime.wakeups.reachable()
     except TimeoutError:
         return False
 
@@ -66,17 +66,17 @@ class ViewHealth(NamedTuple):
     held: int
 
 
-async def view_health(nerve: Nerve) -> dict[str, ViewHealth]:
+async def view_health(runtime: Runtime) -> dict[str, ViewHealth]:
     """How each view is; nothing while MongoDB does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
             states, head, parked = await asyncio.gather(
-                _states(nerve), nerve.log.head(), nerve.letters.counts()
+                _states(runtime), runtime.log.head(), runtime.letters.counts()
             )
     except (Unavailable, TimeoutError):
         return {}
     found = {}
-    for view in nerve.views:
+    for view in runtime.views:
         state = states[consumer_name(view)]
         failing = None if state.active is None else state.generations[state.active].failing
         tries = 0 if failing is None else failing.tries

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from strawberry.utils.str_converters import to_camel_case
 
-from api.composition import open_nerve
+from api.composition import open_runtime
 from api.settings import Settings
 from api.transfer.export_importer import ExportImporter
 from api.transfer.exporter import Exporter, ExportRange
@@ -108,7 +108,7 @@ class Trial:
         same(answer["data"][f"make{capitals}"][one.context.name], one.written(key), sent)
 
     async def _dispatch(self, commands: Sequence[Any], *, wait: bool) -> None:
-        async with open_nerve(Settings(**self.settings)) as nerve:
+        async with open_runtime(Settings(**self.settings)) as nerve:
             for command in commands:
                 receipt = await nerve.bus.dispatch(Envelope(command, Scope()))
                 if wait:
@@ -249,13 +249,13 @@ class Trial:
         self.events(served)
 
     async def export(self, path: Path) -> None:
-        async with open_nerve(Settings(**self.settings)) as nerve:
+        async with open_runtime(Settings(**self.settings)) as nerve:
             await Exporter(nerve.log).run(path, ExportRange(0, await nerve.log.high_water_mark()))
 
     async def restore(self, path: Path) -> None:
         """Import the file into another database, which is the trial's from now on."""
         self.settings["database"] += "_restored"
-        async with open_nerve(Settings(**self.settings), project=True) as nerve:
+        async with open_runtime(Settings(**self.settings), project=True) as nerve:
             refused: list[Any] = []
             await ExportImporter(nerve.catalog, nerve.log, on_refused=refused.append).run(path)
             assert refused == []

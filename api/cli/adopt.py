@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import output, running_nerve
-from api.composition import Nerve
+from api.cli.terminal import connect_runtime, output
+from api.composition import Runtime
 from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.generations import Generations
@@ -27,8 +27,8 @@ def adopt(
 
 
 async def _adopt(*, sure: bool) -> None:
-    async with running_nerve(short=True, maintain=True) as nerve:
-        shortfall = await find_shortfall(nerve.log, nerve.checkpoints)
+    async with connect_runtime(short=True, maintain=True) as runtime:
+        shortfall = await find_shortfall(runtime.log, runtime.checkpoints)
         if not shortfall.beyond:
             _say(f"the log ends at position {shortfall.head}, and nothing beyond it is known: nothing to do")
             return
@@ -36,19 +36,19 @@ async def _adopt(*, sure: bool) -> None:
             _say(f"{what} is at position {position}, but the log ends at {shortfall.head}")
         if not sure:
             typer.confirm("Go on from the end of the log, and forget what was beyond it?", abort=True)
-        await _forget(nerve, shortfall)
+        await _forget(runtime, shortfall)
     _say(f"nerve goes on from position {shortfall.head}; the worker builds the views anew")
 
 
-async def _forget(nerve: Nerve, shortfall: Shortfall) -> None:
+async def _forget(runtime: Runtime, shortfall: Shortfall) -> None:
     # The log first: until the checkpoints are gone, nerve refuses to start.
     with refused_if_forbidden("mongo_url"):
-        await nerve.log.adopt_end()
-    for view in nerve.views:
-        await drop_view(view, nerve.database)
-    for name, position in (await nerve.checkpoints.furthest()).items():
+        await runtime.log.adopt_end()
+    for view in runtime.views:
+        await drop_view(view, runtime.database)
+    for name, position in (await runtime.checkpoints.furthest()).items():
         if position > shortfall.head:
-            await Generations(nerve.database).drop(name)
+            await Generations(runtime.database).drop(name)
 
 
 def _say(text: str) -> None:

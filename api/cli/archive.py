@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from api.archiving import open_archiver
 from api.cli.points import Point, last_position_before, parse_point
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment
@@ -36,9 +36,9 @@ def archive(
 
 
 async def _archive(before: Point) -> None:
-    async with running_nerve() as nerve, open_archiver(nerve.settings) as archiver:
-        upto = await last_position_before(nerve, before)
-        done = sum(segment.count for segment in await nerve.log.archive.segments())
+    async with connect_runtime() as runtime, open_archiver(runtime.settings) as archiver:
+        upto = await last_position_before(runtime, before)
+        done = sum(segment.count for segment in await runtime.log.archive.segments())
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task("commits", total=max(0, upto - done))
@@ -55,8 +55,8 @@ async def _archive(before: Point) -> None:
 
 
 async def _show() -> None:
-    async with running_nerve(short=True) as nerve:
-        segments = await nerve.log.archive.segments()
+    async with connect_runtime(short=True) as runtime:
+        segments = await runtime.log.archive.segments()
     if not segments:
         _say("nothing is archived")
         return

@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from api.cli.events import print_event_line
-from api.cli.terminal import errors, output, running_nerve
-from api.composition import Nerve
+from api.cli.terminal import connect_runtime, errors, output
+from api.composition import Runtime
 from api.graphql.fields.command_inputs import read_input
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Scope
@@ -42,8 +42,8 @@ def list_(view: Annotated[str | None, typer.Option(help="Only of this view.")] =
 
 
 async def _list(view: str | None) -> None:
-    async with running_nerve() as nerve:
-        letters = await _letters(nerve, view)
+    async with connect_runtime() as runtime:
+        letters = await _letters(runtime, view)
     if not letters:
         output.print("nothing waits", highlight=False)
         return
@@ -68,15 +68,15 @@ def show(view: View, event: Event, row: Row = None) -> None:
 
 
 async def _show(view: str, event: str, row: str | None) -> None:
-    async with running_nerve() as nerve:
-        letters = await _named(nerve, view, event, row)
+    async with connect_runtime() as runtime:
+        letters = await _named(runtime, view, event, row)
         for one in letters:
             place = "no row knows it" if one["row"] is None else f"in the row {one['row']}"
             times = f"{one['failures']} times, first at {one['first_at']}, last at {one['last_at']}"
             said = f"{_name(one)} waits in {view}, {place}\n{one['error']}: {one['detail']}\n{times}"
             output.print(said, highlight=False, markup=False, soft_wrap=True)
         first = letters[0]
-        for waiting in await nerve.log.stream(Scope().tenant, first["stream"], first["version"] - 1):
+        for waiting in await runtime.log.stream(Scope().tenant, first["stream"], first["version"] - 1):
             print_event_line(waiting)
 
 
@@ -96,11 +96,11 @@ def retry(
 
 async def _retry(view: str, event: str | None, row: str | None) -> bool:
     """Whether all of it was folded."""
-    async with running_nerve() as nerve:
-        letters = await (_letters(nerve, view) if event is None else _named(nerve, view, event, row))
+    async with connect_runtime() as runtime:
+        letters = await (_letters(runtime, view) if event is None else _named(runtime, view, event, row))
         commands = [read_input(RetryDeadLetter, _names(one)) for one in letters]
-        await _done(nerve, view, commands)
-        again = {(one["row"], one["stream"]): one for one in await _letters(nerve, view)}
+        await _done(runtime, view, commands)
+        again = {(one["row"], one["stream"]): one for one in await _letters(runtime, view)}
     folded = 0
     for one in letters:
         failed = again.get((one["row"], one["stream"]))
@@ -125,40 +125,40 @@ def drop(
 
 
 async def _drop(view: str, event: str, row: str | None, reason: str | None) -> None:
-    async with running_nerve() as nerve:
-        letters = await _named(nerve, view, event, row)
+    async with connect_runtime() as runtime:
+        letters = await _named(runtime, view, event, row)
         given = [{**_names(one), "reason": reason} for one in letters]
-        await _done(nerve, view, [read_input(DropDeadLetter, one) for one in given])
+        await _done(runtime, view, [read_input(DropDeadLetter, one) for one in given])
         output.print(f"{event} is dropped from {len(letters)} rows of {view}", highlight=False)
 
 
-async def _done(nerve: Nerve, view: str, commands: Sequence[RetryDeadLetter | DropDeadLetter]) -> None:
+async def _done(runtime: Runtime, view: str, commands: Sequence[RetryDeadLetter | DropDeadLetter]) -> None:
     """Record what was decided, and wait until the view has done it."""
     position = 0
     for command in commands:
-        receipt = await nerve.bus.dispatch(Envelope(command, source="cli"))
+        receipt = await runtime.bus.dispatch(Envelope(command, source="cli"))
         position = max(position, receipt.position)
     try:
-        await nerve.readers[declared_name(view, nerve.readers) or view].wait_for(position, PATIENCE)
+        await runtime.readers[declared_name(view, runtime.readers) or view].wait_for(position, PATIENCE)
     except StaleRead as stale:
         errors.print(f"it is on record, but not done yet: {stale}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
-async def _letters(nerve: Nerve, view: str | None) -> list[Document]:
+async def _letters(runtime: Runtime, view: str | None) -> list[Document]:
     found: list[Document] = []
     while True:
         after = cursor(found[-1]) if found else None
-        page = await nerve.letters.page(Scope().tenant, view, first=PAGE, after=after)
+        page = await runtime.letters.page(Scope().tenant, view, first=PAGE, after=after)
         found += page.letters
         if not page.has_next:
             return found
 
 
-async def _named(nerve: Nerve, view: str, event: str, row: str | None) -> list[Document]:
+async def _named(runtime: Runtime, view: str, event: str, row: str | None) -> list[Document]:
     named = [
         one
-        for one in await _letters(nerve, view)
+        for one in await _letters(runtime, view)
         if _name(one) == event and (row is None or one["row"] == row)
     ]
     if not named:

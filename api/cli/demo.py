@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from api.fleet.simulation import FleetSimulation
 
 
@@ -26,6 +26,6 @@ def demo(
 
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
-    async with running_nerve(operate=False) as nerve:
+    async with connect_runtime(operate=False) as runtime:
         errors.print(f"{agents} agents are working; Ctrl-C stops them", highlight=False)
-        return await FleetSimulation(nerve.bus, fleet=agents, rate=rate, seed=seed).run(duration)
+        return await FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)

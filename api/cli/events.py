@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from api.cli.points import parse_as_of
-from api.cli.terminal import output, running_nerve
-from api.composition import Nerve
+from api.cli.terminal import connect_runtime, output
+from api.composition import Runtime
 from api.encoding import encode
 from api.event_json import event_json
 from domain.kernel import RecordedEvent, Scope
@@ -45,21 +45,21 @@ def show(
 
 
 async def _show(stream: str, point: AsOf | None) -> None:
-    async with running_nerve() as nerve:
+    async with connect_runtime() as runtime:
         tenant = Scope().tenant
         if point is None:
-            events = await nerve.log.stream(tenant, stream)
+            events = await runtime.log.stream(tenant, stream)
             if not events:
                 raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
         else:
-            events = await StreamHistory(nerve.log).events(tenant, stream, point)
+            events = await StreamHistory(runtime.log).events(tenant, stream, point)
             if not events:
                 raise NotFound(f"{stream} was not there yet at this point")
         for event in events:
             _print_event(event)
         if point is not None:
-            kind = nerve.catalog.aggregate(events[-1].commit.category)
-            state = await StreamHistory(nerve.log).document(tenant, stream, kind, events[-1].version)
+            kind = runtime.catalog.aggregate(events[-1].commit.category)
+            state = await StreamHistory(runtime.log).document(tenant, stream, kind, events[-1].version)
             output.print(Text(f"\nstate at version {events[-1].version}", style="bold"))
             output.print(Text(orjson.dumps(state, option=orjson.OPT_INDENT_2).decode()))
 
@@ -88,13 +88,13 @@ def diff(
 
 
 async def _diff(stream: str, first: int, second: int) -> list[ValueChange]:
-    async with running_nerve() as nerve:
-        kind = nerve.catalog.aggregate(await _category(nerve, stream))
-        return await StreamHistory(nerve.log).diff(Scope().tenant, stream, kind, first, second)
+    async with connect_runtime() as runtime:
+        kind = runtime.catalog.aggregate(await _category(runtime, stream))
+        return await StreamHistory(runtime.log).diff(Scope().tenant, stream, kind, first, second)
 
 
-async def _category(nerve: Nerve, stream: str) -> str:
-    events = await nerve.log.stream(Scope().tenant, stream, limit=1)
+async def _category(runtime: Runtime, stream: str) -> str:
+    events = await runtime.log.stream(Scope().tenant, stream, limit=1)
     if not events:
         raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
     return events[0].commit.category
@@ -124,10 +124,10 @@ def tail(
 
 
 async def _tail(query: EventQuery, after: int | None) -> None:
-    async with running_nerve() as nerve:
+    async with connect_runtime() as runtime:
         place = None if after is None else Place(after)
         while True:
-            async for message in nerve.services.events.watch(Scope().tenant, query, place):
+            async for message in runtime.services.events.watch(Scope().tenant, query, place):
                 if isinstance(message, EventMessage):
                     print_event_line(message.event)
                 elif isinstance(message, Lagged):

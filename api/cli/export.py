@@ -17,7 +17,7 @@ from api.cli.points import (
     parse_moment,
     parse_point,
 )
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from api.transfer.exporter import Exporter, ExportRange, ExportReport
 from eventstore.reading.event_query import EventQuery
 
@@ -61,10 +61,12 @@ async def _export(
 ) -> ExportReport:
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     since, before = points
-    async with running_nerve() as nerve:
-        after = 0 if since is None else await last_position_before(nerve, since)
+    async with connect_runtime() as runtime:
+        after = 0 if since is None else await last_position_before(runtime, since)
         upto = (
-            await nerve.log.high_water_mark() if before is None else await last_position_before(nerve, before)
+            await runtime.log.high_water_mark()
+            if before is None
+            else await last_position_before(runtime, before)
         )
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=max(0, upto - after))
@@ -72,5 +74,5 @@ async def _export(
             def show(report: ExportReport) -> None:
                 progress.update(bar, completed=report.position - after)
 
-            exporter = Exporter(nerve.log, personal=personal, on_progress=show)
+            exporter = Exporter(runtime.log, personal=personal, on_progress=show)
             return await exporter.run(file, ExportRange(after, upto, tenant, query))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.transfer.command_importer import CommandImporter, ImportReport
 from api.transfer.command_reader import command_readers
@@ -53,7 +53,7 @@ def import_file(
 
 async def _import(file: Path) -> tuple[ImportReport, str]:
     """Import the file. Return the report, and the name of what it counts."""
-    async with running_nerve(operate=False) as nerve:
+    async with connect_runtime(operate=False) as runtime:
         with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=None, rate=0.0)
 
@@ -62,11 +62,11 @@ async def _import(file: Path) -> tuple[ImportReport, str]:
 
             print_refused = partial(_print_refused, file)
             if is_export(file):
-                schemas = await schemas_of_log(nerve.database)
-                exports = ExportImporter(nerve.catalog, nerve.log, show, print_refused, schemas)
+                schemas = await schemas_of_log(runtime.database)
+                exports = ExportImporter(runtime.catalog, runtime.log, show, print_refused, schemas)
                 return await exports.run(file), "commits"
-            readers = {**PROCESS_LOG_READERS, **command_readers(nerve.catalog)}
-            commands = CommandImporter(nerve.bus, nerve.log, readers, show, print_refused)
+            readers = {**PROCESS_LOG_READERS, **command_readers(runtime.catalog)}
+            commands = CommandImporter(runtime.bus, runtime.log, readers, show, print_refused)
             return await commands.run(file), "commands"
 
 

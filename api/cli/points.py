@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.composition import Nerve
+from api.composition import Runtime
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.fields import to_moment
 from eventstore.reading.as_of import AsOf
@@ -52,8 +52,8 @@ def parse_moment(text: str | None) -> datetime | None:
     return found
 
 
-async def last_position_before(nerve: Nerve, limit: Point) -> int:
+async def last_position_before(runtime: Runtime, limit: Point) -> int:
     """The last settled position before a point, by the times of record; 0 where there is none."""
     if isinstance(limit, int):
-        return max(0, min(limit - 1, await nerve.log.high_water_mark()))
-    return await nerve.log.recorded_before(limit)
+        return max(0, min(limit - 1, await runtime.log.high_water_mark()))
+    return await runtime.log.recorded_before(limit)

@@ -10,7 +10,7 @@ import uvloop
 
 from api import server
 from api.cli.terminal import errors
-from api.composition import open_nerve
+from api.composition import open_runtime
 from api.contexts import load_contexts
 from api.devserver.address import listen
 from api.devserver.folder import RunningInstance, with_instance
@@ -74,7 +74,7 @@ async def _work(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_nerve(settings, project=True):
+    async with open_runtime(settings, project=True):
         await stopped.wait()
 
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.events import Streams, Types, print_event_line
 from api.cli.points import OccurredSince, OccurredUntil, parse_as_of, parse_moment
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
 from eventstore.log import EventLog
@@ -56,9 +56,9 @@ def replay(
 
 
 async def _replay(query: EventQuery, since: AsOf | None, until: AsOf | None, speed: float | None) -> None:
-    async with running_nerve() as nerve:
-        await _check_streams(nerve.log, query)
-        found = await nerve.log.replay(Scope().tenant, query, since=since, until=until)
+    async with connect_runtime() as runtime:
+        await _check_streams(runtime.log, query)
+        found = await runtime.log.replay(Scope().tenant, query, since=since, until=until)
         player = ReplayPrinter(query, speed)
         # Where lines scroll by, they are the progress.
         with Progress(*COLUMNS, console=errors, transient=True, disable=output.is_terminal) as progress:

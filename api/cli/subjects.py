@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from api.graphql.fields.command_inputs import read_input
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
@@ -30,12 +30,12 @@ def erase(
 
 
 async def _erase(command: EraseSubject) -> None:
-    async with running_nerve() as nerve:
-        receipt = await nerve.bus.dispatch(Envelope(command, source="cli"))
+    async with connect_runtime() as runtime:
+        receipt = await runtime.bus.dispatch(Envelope(command, source="cli"))
         erased = "is erased" if receipt.changed else "was erased before"
         output.print(f"{command.subject} {erased}; its key is destroyed", highlight=False, soft_wrap=True)
         try:
-            await nerve.services.waits.reach(nerve.readers, receipt.position, PATIENCE)
+            await runtime.services.waits.reach(runtime.readers, receipt.position, PATIENCE)
         except StaleRead as stale:
             errors.print(f"views may still show its data: {stale}", highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None
@@ -55,9 +55,9 @@ def rotate() -> None:
 
 async def _rotate() -> int:
     columns = TextColumn("keys"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    async with running_nerve() as nerve:
+    async with connect_runtime() as runtime:
         with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task("keys", total=None)
-            return await nerve.log.keys.rotate(
+            return await runtime.log.keys.rotate(
                 lambda done, total: progress.update(bar, completed=done, total=total)
             )

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from api.cli.rebuilding import RebuildFollower, describe_generation, describe_wait, list_workers
-from api.cli.terminal import errors, output, running_nerve
+from api.cli.terminal import connect_runtime, errors, output
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
 from subscriptions.consumers.failures import FailureHistory
@@ -34,8 +34,8 @@ def show(context: typer.Context) -> None:
 
 
 async def _show() -> None:
-    async with running_nerve(short=True) as nerve:
-        found, parked = await nerve.rebuilds.status(), await nerve.letters.counts()
+    async with connect_runtime(short=True) as runtime:
+        found, parked = await runtime.rebuilds.status(), await runtime.letters.counts()
     table = Table("view", "position", "lag", "generation", "worked on by", "beside it", "parked")
     for view in found:
         active = view.of_state(GenerationState.ACTIVE)
@@ -82,12 +82,12 @@ def rebuild(
 
 
 async def _rebuild(names: list[str] | None, *, wait: bool, within: float | None) -> bool:
-    async with running_nerve() as nerve:
-        numbers, begun = await _begin(nerve.rebuilds, names, wait=wait)
+    async with connect_runtime() as runtime:
+        numbers, begun = await _begin(runtime.rebuilds, names, wait=wait)
         if not wait or not numbers:
             return begun
         try:
-            return await RebuildFollower(nerve.rebuilds, numbers).run(within) and begun
+            return await RebuildFollower(runtime.rebuilds, numbers).run(within) and begun
         except asyncio.CancelledError:
             errors.print("the rebuild goes on; `nerve views` shows how far it is", highlight=False)
             raise
@@ -166,10 +166,10 @@ async def _act(
     names: list[str] | None, states: Sequence[GenerationState], act: Callable[[Rebuilds, str], Awaitable[str]]
 ) -> None:
     """For each of these views, or for all of which a generation is in one of these states."""
-    async with running_nerve() as nerve:
-        for view in await nerve.rebuilds.status(names):
+    async with connect_runtime() as runtime:
+        for view in await runtime.rebuilds.status(names):
             if names is not None or any(view.of_state(state) for state in states):
-                _say(f"{view.name}: {await act(nerve.rebuilds, view.name)}")
+                _say(f"{view.name}: {await act(runtime.rebuilds, view.name)}")
 
 
 def _chosen(names: list[str] | None, what: str, *, every: bool) -> list[str] | None:

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from api.cli.events import print_event_line
 from api.cli.points import parse_as_of
-from api.cli.terminal import output, running_nerve
-from api.composition import Nerve
+from api.cli.terminal import connect_runtime, output
+from api.composition import Runtime
 from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 from eventstore.reading.as_of import AsOf
@@ -44,27 +44,27 @@ def why(
 
 
 async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Reason:
-    async with running_nerve() as nerve:
-        view, tenant = _view(nerve, row, name), Scope().tenant
+    async with connect_runtime() as runtime:
+        view, tenant = _view(runtime, row, name), Scope().tenant
         if field not in view.row.__annotations__:
             raise NotFound(
                 f"a {view.singular} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"
             )
         position = await (
-            nerve.log.high_water_mark() if point is None else nerve.log.position_at(tenant, point)
+            runtime.log.high_water_mark() if point is None else runtime.log.position_at(tenant, point)
         )
-        reason = await nerve.services.past[view.name].at(position).why(tenant, row, field)
+        reason = await runtime.services.past[view.name].at(position).why(tenant, row, field)
     if reason is None:
         raise NotFound(f"{view.name} has no row {row!r} at position {position}")
     return reason
 
 
-def _view(nerve: Nerve, row: str, name: str | None) -> View[Any]:
-    views = {view.name: view for view in nerve.views}
+def _view(runtime: Runtime, row: str, name: str | None) -> View[Any]:
+    views = {view.name: view for view in runtime.views}
     category = row.partition("-")[0]
     if name is None:
         name = next(
-            (view.name for view in nerve.views if view.singular == view.context.category == category), ""
+            (view.name for view in runtime.views if view.singular == view.context.category == category), ""
         )
     if name not in views:
         raise NotFound(f"say with --view which view {row!r} is a row of; there are {', '.join(views)}")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from api.cli import rebuilding
 from api.cli.app import app
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.settings import Settings
 from projections.rebuilding.status import GenerationStatus
 
@@ -36,11 +36,11 @@ def begun(nerve: CliRunner) -> CliRunner:
     """A worker has begun all views, and runs no more."""
 
     async def begin() -> None:
-        async with open_nerve(Settings(), project=True) as opened, asyncio.timeout(30):
+        async with open_runtime(Settings(), project=True) as opened, asyncio.timeout(30):
             while any(not view.generations for view in await opened.rebuilds.status()):
                 await asyncio.sleep(0.01)
         # On a slow machine a lease that was being extended is not given back, and runs out.
-        async with open_nerve(Settings()) as opened, asyncio.timeout(30):
+        async with open_runtime(Settings()) as opened, asyncio.timeout(30):
             while any(set(one.holders) - {None} for one in await generations(opened)):
                 await asyncio.sleep(0.01)
 
@@ -48,7 +48,7 @@ def begun(nerve: CliRunner) -> CliRunner:
     return nerve
 
 
-async def generations(nerve: Nerve) -> list[GenerationStatus]:
+async def generations(nerve: Runtime) -> list[GenerationStatus]:
     return [one for view in await nerve.rebuilds.status() for one in view.generations]
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from api.graphql.position_seal import PositionSeal
+from api.position_seal import PositionSeal
 from subscriptions.live.messages import Place
 from tests.served import Served, serve
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from api.cli import main
 from api.cli.app import app
-from api.composition import open_nerve
-from api.graphql.position_seal import PositionSeal
+from api.composition import open_runtime
+from api.position_seal import PositionSeal
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
@@ -47,7 +47,7 @@ def stored(mongo_url: str, database: str) -> Iterator[Database[Documents]]:
 
 async def _register(settings: Settings, count: int) -> int:
     """Register agents, and wait until every view has them; the position of the last."""
-    async with open_nerve(settings, project=True) as nerve:
+    async with open_runtime(settings, project=True) as nerve:
         command = RegisterAgent(name="a", capabilities=())
         receipts = [await nerve.bus.dispatch(Envelope(command)) for _ in range(count)]
         for reader in nerve.readers.values():
@@ -56,7 +56,7 @@ async def _register(settings: Settings, count: int) -> int:
 
 
 async def _shown(settings: Settings) -> int:
-    async with open_nerve(settings, project=True) as nerve:
+    async with open_runtime(settings, project=True) as nerve:
         await nerve.readers["agents"].wait_for(await nerve.log.head(), 10)
         return await nerve.readers["agents"].count("default")
 
@@ -131,7 +131,7 @@ async def test_i4_a_note_of_settled_positions_that_the_log_does_not_have_is_not_
     """A reader that took them for settled would pass what is yet to be written there."""
     await _register(settings, 3)
     stored.counters.update_one({"_id": "settled"}, {"$set": {"position": 100}}, upsert=True)
-    async with open_nerve(settings) as nerve:
+    async with open_runtime(settings) as nerve:
         assert await nerve.log.high_water_mark() == 3
     note = stored.counters.find_one({"_id": "settled"})
     assert note is not None

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from api.cli import main
 from api.cli.app import app
-from api.composition import open_nerve
+from api.composition import open_runtime
 from api.devserver.embedded import LOOPBACK, Mongod
 from api.devserver.replica_set import NAME
 from api.settings import Settings
@@ -126,7 +126,7 @@ def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Databas
 
 async def _use(settings: Settings) -> None:
     """Commands, views, snapshots, sealed blocks, and waiting for each of them."""
-    async with open_nerve(settings, project=True) as nerve, asyncio.timeout(60):
+    async with open_runtime(settings, project=True) as nerve, asyncio.timeout(60):
         for number in range(5):
             await nerve.bus.dispatch(Envelope(RegisterAgent(id=f"agent-{number}", name="a")))
         for state in (AgentState.BUSY, AgentState.IDLE) * 3:
@@ -230,7 +230,7 @@ def test_a_context_that_came_later_needs_its_rights_first(
 
 
 async def _open(settings: Settings) -> None:
-    async with open_nerve(settings):
+    async with open_runtime(settings):
         pass
 
 

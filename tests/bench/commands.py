@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import orjson
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.ids import new_id, now
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
@@ -42,7 +42,7 @@ MUTATION = """mutation ($input: StartWorkflowInput!) {
 class Dispatched:
     """The bus at work, and afterwards the very documents it stored, for bare motor to insert."""
 
-    def __init__(self, nerve: Nerve, bare: Collection, streams: int) -> None:
+    def __init__(self, nerve: Runtime, bare: Collection, streams: int) -> None:
         self._nerve = nerve
         self._bare = bare
         self._agents = [new_id("agent") for _ in range(streams)]
@@ -79,7 +79,7 @@ async def _dispatched(machine: Machine, streams: int) -> AsyncIterator[Dispatche
     name = f"bus_{uuid4().hex}"
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
-        nerve = await stack.enter_async_context(open_nerve(settings(machine, name)))
+        nerve = await stack.enter_async_context(open_runtime(settings(machine, name)))
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         bare = LogCollections.of(client[f"{name}_bare"])
         await bare.prepare(now())

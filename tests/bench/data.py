@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope
@@ -34,18 +34,18 @@ def workflow_id(number: int) -> str:
 
 async def fill(machine: Machine, database: str) -> None:
     """A thousand workflows, each with one step, in the log and in the view."""
-    async with open_nerve(settings(machine, database), project=True) as nerve:
+    async with open_runtime(settings(machine, database), project=True) as nerve:
         await _dispatch(nerve, RegisterAgent(id=AGENT, name="Ada"), START)
         await asyncio.gather(*(_workflow(nerve, number) for number in range(WORKFLOWS)))
         await nerve.readers["workflows"].wait_for(await nerve.log.head(), PATIENCE)
 
 
-async def _workflow(nerve: Nerve, number: int) -> None:
+async def _workflow(nerve: Runtime, number: int) -> None:
     workflow, at = workflow_id(number), START + timedelta(minutes=number)
     await _dispatch(nerve, StartWorkflow(id=workflow, name=f"Invoice {number}", planned_steps=4), at)
     step = CompleteStep(id=workflow, name="Check the amounts", agent_id=AGENT)
     await _dispatch(nerve, step, at + timedelta(seconds=90))
 
 
-async def _dispatch(nerve: Nerve, command: Command, at: datetime) -> None:
+async def _dispatch(nerve: Runtime, command: Command, at: datetime) -> None:
     await nerve.bus.dispatch(Envelope(command, occurred=at))

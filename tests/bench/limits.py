@@ -38,7 +38,7 @@ def commands() -> Starlette:
 
     async def start_workflow(request: Request) -> Response:
         command = StartWorkflow.model_validate(orjson.loads(await request.body())["variables"]["input"])
-        receipt = await app.state.nerve.bus.dispatch(Envelope(command))
+        receipt = await app.state.runtime.bus.dispatch(Envelope(command))
         shown = {"commandId": receipt.command_id, "stream": receipt.stream, "version": receipt.version}
         data = {"data": {"startWorkflow": {"receipt": shown}}}
         return Response(orjson.dumps(data), media_type="application/json")

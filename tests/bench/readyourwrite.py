@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from domain.kernel import Envelope
 from domain.workflows.commands import StartWorkflow
 from tests.bench.data import PATIENCE, settings
@@ -30,7 +30,7 @@ READ = """query ($id: ID!, $position: Position) { workflow(id: $id, atLeast: $po
 class Bus:
     """Commands in this process, and the view that a worker process keeps up to date."""
 
-    def __init__(self, nerve: Nerve) -> None:
+    def __init__(self, nerve: Runtime) -> None:
         self._nerve = nerve
         self._reader = nerve.readers["workflows"]
 
@@ -117,7 +117,7 @@ async def _read_your_write(machine: Machine) -> AsyncIterator[Contest]:
             )
         )
         stack.enter_context(on_subject_core())
-        bus = Bus(await stack.enter_async_context(open_nerve(settings(machine, database))))
+        bus = Bus(await stack.enter_async_context(open_runtime(settings(machine, database))))
         api = Api(http)
 
         def contender(name: str, act: Callable[[], Awaitable[object]]) -> Contender:

@@ -27,7 +27,7 @@ def from_memory() -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with inner(app):
-            readers = app.state.nerve.readers
+            readers = app.state.runtime.readers
             readers["workflows"] = HeldReader(readers["workflows"])
             yield
 

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.fleet.simulation import FleetSimulation
 from api.ids import new_id, now
 from api.settings import load_settings
@@ -58,7 +58,7 @@ def insisting(journal: Journal) -> Middleware:
     return layer
 
 
-def own_bus(nerve: Nerve, journal: Journal) -> CommandBus:
+def own_bus(nerve: Runtime, journal: Journal) -> CommandBus:
     """A bus over the log of `nerve`."""
     middleware = (insisting(journal), correlated, validated, destroy_key_on_erasure(nerve.log.keys))
     return CommandBus(nerve.catalog, nerve.log, AggregateRepository(nerve.log), now, new_id, middleware)
@@ -114,7 +114,7 @@ class Editor:
 
 async def main(seed: int, journal: Path) -> None:
     """Send commands until SIGTERM."""
-    async with open_nerve(load_settings()) as nerve:
+    async with open_runtime(load_settings()) as nerve:
         bus = own_bus(nerve, Journal(journal))
         load = asyncio.gather(
             FleetSimulation(bus, fleet=6, rate=5.0, seed=seed).run(), Editor(bus, seed).work()

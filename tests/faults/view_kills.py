@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.contexts import load_contexts
 from api.devserver.child import ChildProcess
 from domain.kernel import Commit
@@ -201,7 +201,7 @@ class ViewKills:
         asyncio.run(self._judge())
 
     async def _judge(self) -> None:
-        async with open_nerve(self._settings) as nerve:
+        async with open_runtime(self._settings) as nerve:
             head = await nerve.log.head()
             await asyncio.gather(*(one.wait_for(head, GOING_ON) for one in nerve.readers.values()))
             self.onlooker.end()
@@ -216,7 +216,7 @@ class ViewKills:
             parked = await nerve.database["dead_letters"].count_documents({})
         self._blame(len(commits), replay, parked)
 
-    async def _stored(self, nerve: Nerve, view: View[Any]) -> dict[str, Fields]:
+    async def _stored(self, nerve: Runtime, view: View[Any]) -> dict[str, Fields]:
         """The rows of the active generation."""
         consumer = await nerve.database["consumers"].find_one({"_id": f"view.{view.name}"})
         assert consumer is not None
@@ -238,7 +238,7 @@ class ViewKills:
         outcome.wrongs += ["events are parked, and none is wrong"] if parked else []
 
 
-async def _everything(nerve: Nerve, head: int) -> list[Commit]:
+async def _everything(nerve: Runtime, head: int) -> list[Commit]:
     found: list[Commit] = []
     reader = nerve.log.reader()
     while len(found) < head:

@@ -18,7 +18,7 @@ from rich.table import Table
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from api.composition import open_nerve
+from api.composition import open_runtime
 from api.fleet.activity import Activity
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.mongo.driver import open_client
@@ -125,7 +125,7 @@ class ViewRebuild:
 
     async def _fill(self, step: Callable[[], None]) -> None:
         """The log as an import would leave it, in a fraction of the time."""
-        async with open_nerve(self._deployment.settings()):
+        async with open_runtime(self._deployment.settings()):
             """Makes the indexes."""
         base = [commit for copy in range(OF_A_TENANT) for commit in commits(_renamed(copy))]
         async with open_client(self._deployment.mongod.url) as client:
@@ -146,7 +146,7 @@ class ViewRebuild:
             )
 
     async def _folded(self) -> None:
-        async with open_nerve(self._deployment.settings()) as nerve:
+        async with open_runtime(self._deployment.settings()) as nerve:
             head = await nerve.log.head()
             await asyncio.gather(*(one.wait_for(head, FOLDED) for one in nerve.readers.values()))
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.settings import Settings
 from domain.builtin.subjects.commands import EraseSubject
 from domain.documents.commands import ArchiveDocument, CreateDocument, PatchDocument, RenameDocument
@@ -60,7 +60,7 @@ DOCUMENTS: list[Command] = [
 
 
 @pytest.fixture
-async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Nerve]:
+async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Runtime]:
     own = Settings(
         mongo_url=SecretStr(mongo_url),
         redis_url=SecretStr(redis_url),
@@ -68,7 +68,7 @@ async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[
         master_key=SecretStr(b64encode(bytes(32)).decode()),
         poll_interval=0.2,
     )
-    async with open_nerve(own, project=True) as running:
+    async with open_runtime(own, project=True) as running:
         yield running
 
 
@@ -78,7 +78,7 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
         yield rig
 
 
-async def play(nerve: Nerve, tenant: str, commands: list[Command]) -> None:
+async def play(nerve: Runtime, tenant: str, commands: list[Command]) -> None:
     for command in commands:
         try:
             await nerve.bus.dispatch(Envelope(command, Scope(tenant)))
@@ -86,14 +86,14 @@ async def play(nerve: Nerve, tenant: str, commands: list[Command]) -> None:
             continue
 
 
-async def recorded(nerve: Nerve, tenant: str) -> list[Any]:
+async def recorded(nerve: Runtime, tenant: str) -> list[Any]:
     return [event async for commit in await nerve.log.replay(tenant) for event in commit.events]
 
 
 @settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.lists(commands | more_commands, min_size=12, max_size=16))
 async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
-    nerve: Nerve, chosen: list[Command]
+    nerve: Runtime, chosen: list[Command]
 ) -> None:
     tenant = uuid4().hex
     await play(nerve, tenant, [*SETUP, *DOCUMENTS, *chosen])

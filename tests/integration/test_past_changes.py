@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope, Scope
@@ -23,13 +23,13 @@ DEADLINE = 30
 
 
 @pytest.fixture
-async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Nerve]:
+async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Runtime]:
     own = Settings(
         mongo_url=SecretStr(mongo_url),
         redis_url=SecretStr(redis_url),
         database=database,
     )
-    async with open_nerve(
+    async with open_runtime(
         own,
     ) as running:
         yield running
@@ -81,7 +81,7 @@ async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
     assert ([one.commit.position for one in between.changes], between.has_next) == ([2, 3], True)
 
 
-async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it(nerve: Nerve) -> None:
+async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it(nerve: Runtime) -> None:
     async def send(command: Command, **cause: Any) -> tuple[str, Any]:
         receipt = await nerve.bus.dispatch(
             Envelope(command, Scope(TENANT, "ann"), correlation="corr", **cause)
@@ -112,7 +112,7 @@ async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it
     assert await past.at(registered.position).why(TENANT, "task-1", "status") is None
 
 
-async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: Nerve) -> None:
+async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: Runtime) -> None:
     scope = Scope(TENANT)
     for number, cause in enumerate(("cmd-1", "cmd-0", "cmd-1", "evt-unknown")):
         command = RegisterAgent(id=f"agent-{number}", name="Writer")

@@ -12,7 +12,7 @@ import pytest
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.settings import Settings
 from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
@@ -136,7 +136,7 @@ async def test_a_busy_log_wakes_nobody_who_waits_on_another(rigs: tuple[Rig, Rig
         assert [commit.position for commit in (await anext(batches)).items] == [2]
 
 
-async def send(nerve: Nerve, title: str) -> Receipt:
+async def send(nerve: Runtime, title: str) -> Receipt:
     """The same command id and task id in each log."""
     command = CreateTask(id="task-1", title=title)
     return await nerve.bus.dispatch(Envelope(command, command_id="cmd-1"))
@@ -149,7 +149,7 @@ async def test_two_whole_nerves_in_one_process_share_nothing(
     async with AsyncExitStack() as stack:
         nerves = [
             await stack.enter_async_context(
-                open_nerve(
+                open_runtime(
                     Settings.model_validate(
                         {
                             "mongo_url": mongo_url,

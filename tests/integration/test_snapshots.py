@@ -7,7 +7,7 @@ import asyncio
 import bson
 from pydantic import SecretStr
 
-from api.composition import open_nerve
+from api.composition import open_runtime
 from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
@@ -25,7 +25,7 @@ async def test_a_stream_that_commands_make_longer_has_snapshots(
         database=database,
         snapshot_every=3,
     )
-    async with open_nerve(settings) as nerve:
+    async with open_runtime(settings) as nerve:
         await nerve.bus.dispatch(Envelope(RegisterAgent(id="agent-1", name="Ada")))
         for state in (AgentState.BUSY, AgentState.IDLE):
             await nerve.bus.dispatch(Envelope(ChangeAgentState(id="agent-1", state=state)))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from api.contexts import load_contexts
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.identity import RowReference, id_look_up, past_row, read_id, reject_past_id, row_reference
-from api.graphql.position_seal import PositionSeal
 from api.graphql.schema import build_schema
+from api.position_seal import PositionSeal
 from api.settings import Settings
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError, ValidationFailed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.graphql.position_seal import PositionSeal
+from api.position_seal import PositionSeal
 from domain.kernel.errors import ValidationFailed
 from subscriptions.live.messages import Place
 

@@ -10,7 +10,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 from api.access.callers import Caller
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.selections import DocumentSelections
-from api.graphql.position_seal import PositionSeal
+from api.position_seal import PositionSeal
 from domain.dispatch import CommandBus
 from domain.kernel import Scope
 from eventstore.log import EventLog

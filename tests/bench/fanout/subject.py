@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from api import composition
-from api.composition import Nerve
+from api.composition import Runtime
 from api.ids import now
 from api.server import open_server
 from api.settings import load_settings
@@ -118,7 +118,7 @@ def _new(number: int) -> NewCommit:
 
 
 @asynccontextmanager
-async def _serving() -> AsyncIterator[tuple[Nerve, uvicorn.Server]]:
+async def _serving() -> AsyncIterator[tuple[Runtime, uvicorn.Server]]:
     async with open_server(load_settings()) as server:
         app: Any = server.config.app
-        yield app.state.nerve, server
+        yield app.state.runtime, server

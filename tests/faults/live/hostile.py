@@ -14,7 +14,7 @@ from statistics import median
 import httpx
 from rich.table import Table
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from domain.documents.commands import CreateDocument
 from domain.kernel import Envelope
 from tests.faults.deployment import PATIENCE, Deployment
@@ -141,7 +141,7 @@ class LiveHostile:
         return self.outcome
 
     async def _run(self, url: str, step: Callable[[], None]) -> None:
-        async with open_nerve(self._deployment.settings()) as nerve:
+        async with open_runtime(self._deployment.settings()) as nerve:
             good = await asyncio.gather(
                 *(listen(url, QUERY, self._crowd.member()) for _ in range(self._size.good))
             )
@@ -157,7 +157,7 @@ class LiveHostile:
                     self.outcome.wrongs.append("a good listener was cut off")
                 one.transport.abort()
 
-    async def _round(self, nerve: Nerve, url: str) -> None:
+    async def _round(self, nerve: Runtime, url: str) -> None:
         numbers = range(self._size.vanishing + 2)
         queries = [QUERY.replace("own", f"own{number}") if self._size.own else QUERY for number in numbers]
         bad = await asyncio.gather(*(listen(url, query) for query in queries))
@@ -176,7 +176,7 @@ class LiveHostile:
         for one in bad:
             one.transport.abort()
 
-    async def _send(self, nerve: Nerve, events: int, spacing: float) -> float:
+    async def _send(self, nerve: Runtime, events: int, spacing: float) -> float:
         """Append so many events; the seconds in which 99 of 100 were told."""
         self._crowd.delays.clear()
         for _ in range(events):

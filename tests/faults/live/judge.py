@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from strawberry.utils.str_converters import to_camel_case
 
-from api.graphql.position_seal import PositionSeal
+from api.position_seal import PositionSeal
 from domain.kernel import Commit, CommitInfo, RecordedEvent, Scope
 from projections.kernel.view import View
 from projections.querying.filters import Predicate, parse_filter, to_predicate

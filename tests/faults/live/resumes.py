@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from api.composition import Nerve, open_nerve
+from api.composition import Runtime, open_runtime
 from api.contexts import load_contexts
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
@@ -126,7 +126,7 @@ class LiveResumes:
             yield wish(self._chance, "events" if number % 2 else "view")
 
     async def _furnish(self) -> None:
-        async with open_nerve(self._deployment.settings()) as nerve:
+        async with open_runtime(self._deployment.settings()) as nerve:
             await furnish(nerve.bus)
 
     def _url(self, port: int) -> str:
@@ -237,7 +237,7 @@ class LiveResumes:
 
     async def _truth(self) -> tuple[Truth, list[dict[str, Any]]]:
         settings = self._deployment.settings()
-        async with open_nerve(settings) as nerve:
+        async with open_runtime(settings) as nerve:
             head = await nerve.log.head()
             await asyncio.gather(*(one.wait_for(head, SETTLED) for one in nerve.readers.values()))
             log = await _everything(nerve, head)
@@ -264,7 +264,7 @@ async def _rows(http: httpx.AsyncClient, wish: Wish) -> dict[str, Any]:
     return {row["id"]: row for row in answer["data"][f"{wish.single}s"]["nodes"]}
 
 
-async def _everything(nerve: Nerve, head: int) -> list[Commit]:
+async def _everything(nerve: Runtime, head: int) -> list[Commit]:
     found: list[Commit] = []
     reader = nerve.log.reader()
     while len(found) < head:

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from api.composition import open_nerve
+from api.composition import open_runtime
 from api.settings import load_settings
 from domain.agents.commands import RegisterAgent
 from domain.dispatch import CommandBus
@@ -133,7 +133,7 @@ def _document(chance: Random, number: int, own: list[str]) -> Iterator[Command]:
 
 async def main(pause: float, journal: Path) -> None:
     """Send commands until SIGTERM."""
-    async with open_nerve(load_settings()) as nerve:
+    async with open_runtime(load_settings()) as nerve:
         writer = Writer(nerve.bus, Journal(journal), pause)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, writer.stop)
         await writer.work()
