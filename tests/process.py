@@ -79,8 +79,10 @@ class _Decided:
         kind = CATALOG.context_of(type(command)).aggregate
         stream = str(command.target)
         version, state = self._states.get(stream, (0, kind()))
-        others = {other: self._states[other][1] for _, _, other in command.references()}
-        events = state.decide(command, Facts(at, others))
+        references = {other: self._states[other][1] for _, _, other in command.references()}
+        events = state.decide(
+            command, Facts(now=at, stream_id=stream, version=version, references=references)
+        )
         self._states[stream] = version + len(events), state.evolve_all(events)
         if not events:
             return None

@@ -173,22 +173,25 @@ class Decider:
     async def _events(
         self, basis: Loaded[Any], command: Command, envelope: Envelope, target: Target, now: datetime
     ) -> Sequence[Event]:
-        if basis.version == 0 and not command.creates:
-            raise NotFound(f"there is no {target.kind.category} {target.stream!r}; create it first")
-        if basis.version > 0 and not command.changes:
-            raise AlreadyExists(f"{target.stream} exists already; choose another id or leave it out")
-        facts = Facts(envelope.occurred or now, await self._others(command, target.tenant))
+        check_fits_stream(command, target.kind.category, target.stream, basis.version)
+        facts = Facts(
+            now=envelope.occurred or now,
+            stream_id=target.stream,
+            version=basis.version,
+            actor=envelope.scope.actor,
+            references=await self._references(command, target.tenant),
+        )
         return decided(basis.state, event_classes(target.kind), command, facts)
 
-    async def _others(self, command: Command, tenant: str) -> dict[str, Aggregate[Any, Any]]:
-        others: dict[str, Aggregate[Any, Any]] = {}
+    async def _references(self, command: Command, tenant: str) -> dict[str, Aggregate[Any, Any]]:
+        states: dict[str, Aggregate[Any, Any]] = {}
         for field, category, stream in command.references():
             check_prefix(field, category, stream)
-            found = await self._aggregates.load(tenant, stream, self._catalog.aggregate(category), fresh=True)
-            if found.version == 0:
-                raise NotFound(f"there is no {category} {stream!r}; create it first")
-            others[stream] = found.state
-        return others
+            kind = self._catalog.aggregate(category)
+            loaded = await self._aggregates.load(tenant, stream, kind, fresh=True)
+            check_exists(category, stream, loaded.version)
+            states[stream] = loaded.state
+        return states
 
     def commit(
         self, envelope: Envelope, target: Target, decision: Decision, follows: str | None
@@ -231,6 +234,20 @@ class Decider:
         if digest is None or not holds_personal_data(target.kind):
             return digest
         return digest if any(map(holds_personal_values, decision.events)) else None
+
+
+def check_fits_stream(command: Command, category: str, stream: str, version: int) -> None:
+    """Raise NotFound or AlreadyExists where the command cannot be for a stream at this version, 0 if new."""
+    if not command.creates:
+        check_exists(category, stream, version)
+    if version > 0 and not command.changes:
+        raise AlreadyExists(f"{stream} exists already; choose another id or leave it out")
+
+
+def check_exists(category: str, stream: str, version: int) -> None:
+    """Raise NotFound where the version of a stream is 0."""
+    if version == 0:
+        raise NotFound(f"there is no {category} {stream!r}; create it first")
 
 
 def check_prefix(field: str, category: str, stream: str) -> None:

@@ -38,8 +38,8 @@ DocumentCommand = (
 EDITIONS = 100
 """Versions that a document can be restored to: its last ones. Older ones can be read, and written anew."""
 
-Edition = tuple[int, str | None, JsonValue]
-"""A version, and the title and content that it had."""
+Edition = tuple[str | None, JsonValue]
+"""The title and the content of a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,6 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
     tags: tuple[str, ...] = ()
     subject_id: str | None = None
     archived: bool = False
-    _version: int = 0
     _editions: tuple[Edition, ...] = ()
 
     def decide(self, command: DocumentCommand, facts: Facts) -> Sequence[DocumentEvent]:
@@ -62,7 +61,7 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
                 text = filed(command.subject_id, title=command.title, content=command.content)
                 return [DocumentCreated(tags=command.tags, **text)]
             case RestoreDocument():
-                return self._restore(command)
+                return self._restore(command, facts)
         if self.archived:
             raise InvariantViolated("the document is archived; restore it to one of its versions first")
         match command:
@@ -81,9 +80,8 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
 
     def evolve(self, event: DocumentEvent) -> Document:
         after = self._after(event)
-        version = self._version + 1
-        edition = (version, after.title, after.content)
-        return replace(after, _version=version, _editions=(*self._editions, edition)[-EDITIONS:])
+        edition = (after.title, after.content)
+        return replace(after, _editions=(*self._editions, edition)[-EDITIONS:])
 
     def _after(self, event: DocumentEvent) -> Document:
         match event:
@@ -123,15 +121,16 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
             return self._change(content, DocumentReplaced, {"content": content})
         return self._change(content, DocumentPatched, {"patch": stored})
 
-    def _restore(self, command: RestoreDocument) -> Sequence[DocumentEvent]:
-        if command.version > self._version:
-            raise NotFound(f"the document has no version {command.version} yet; its last is {self._version}")
-        if command.version < self._editions[0][0]:
+    def _restore(self, command: RestoreDocument, facts: Facts) -> Sequence[DocumentEvent]:
+        if command.version > facts.version:
+            raise NotFound(f"the document has no version {command.version} yet; its last is {facts.version}")
+        oldest = facts.version - len(self._editions) + 1
+        if command.version < oldest:
             raise InvariantViolated(
                 f"version {command.version} is not one of the last {EDITIONS}, to which a document can be "
                 "restored; read its state and replace the content with that"
             )
-        _, title, content = self._editions[command.version - self._editions[0][0]]
+        title, content = self._editions[command.version - oldest]
         if not self.archived and title == self.title and is_same_json(content, self.content):
             return []
         text = filed(self.subject_id, title=title, content=content)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, Union, get_args, get_o
 
 from domain.kernel.checking import evolved
 from domain.kernel.command import Command
-from domain.kernel.errors import DeclarationError, NotFound
+from domain.kernel.errors import ContextFault, DeclarationError
 from domain.kernel.event import Event
 
 C = TypeVar("C", bound=Command, contravariant=True)
@@ -20,22 +20,34 @@ E = TypeVar("E", bound=Event)
 A = TypeVar("A", bound="Aggregate[Any, Any]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What `decide` may know beside its own state: the time, and the states that the command names.
+    """What `decide` may use besides its state and the command.
 
-    Those other states are as of the decision: they are read just before it and not locked.
+    `now` is the time of the decision. `stream_id` and `version` are those of the aggregate's stream before
+    the decision: version 0 is a new stream. `actor` is the caller who sent the command, None where it is not
+    known. `references` are the states of the streams that the command refers to, by their ids. They are read
+    just before the decision and not locked: they may change before the events are stored.
     """
 
     now: datetime
+    stream_id: str
+    version: int
+    actor: str | None = None
     references: Mapping[str, Aggregate[Any, Any]] = field(default_factory=dict)
 
     def reference(self, kind: type[A], id: str) -> A:
-        """The state of the stream `id`; raises NotFound where it does not exist."""
+        """Return the state of another stream, to whose id a field of the command refers.
+
+        Raises ContextFault where no field with that id is marked with `Refers` of this aggregate.
+        """
         state = self.references.get(id)
-        if not isinstance(state, kind):
-            raise NotFound(f"there is no {kind.category} {id!r}; create it first")
-        return state
+        if isinstance(state, kind):
+            return state
+        raise ContextFault(
+            f"decide asks for the {kind.__name__} of an id to which no field of the command refers; mark the "
+            f"field with the id: Annotated[Identifier, Refers({kind.__name__})]"
+        )
 
 
 class Aggregate(ABC, Generic[C, E]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
@@ -23,14 +23,22 @@ Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Text = Annotated[str, Field(max_length=10_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class Refers:
-    """Marks an identifier field as naming a stream of `category`: ``Annotated[Identifier, Refers("agent")]``.
+class _HasCategory(Protocol):
+    category: ClassVar[str]
 
-    The bus checks the prefix and that the stream exists, and hands its state to `decide` among the facts.
+
+class Refers:
+    """Marks a field of a command as the id of another stream: ``Annotated[Identifier, Refers(Agent)]``.
+
+    It names an aggregate, or its category as a text where its module cannot be imported, as within the
+    aggregate's own module. The bus refuses ids of other categories and of streams that do not exist, and
+    passes the stream's state to `decide`: see `Facts.reference`.
     """
 
-    category: str
+    __slots__ = ("category",)
+
+    def __init__(self, aggregate: type[_HasCategory] | str) -> None:
+        self.category = aggregate if isinstance(aggregate, str) else aggregate.category
 
 
 @dataclass(frozen=True, slots=True)

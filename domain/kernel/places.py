@@ -12,6 +12,7 @@ MACHINERY = (
     "api",
     "domain.dispatch",
     "domain.kernel",
+    "domain.testing",
     "eventstore",
     "projections.folding",
     "projections.kernel",
@@ -21,6 +22,7 @@ MACHINERY = (
     "projections.querying",
     "projections.rebuilding",
     "projections.storage",
+    "projections.testing",
     "subscriptions",
 )
 """Packages of nerve that run the code of contexts and views."""

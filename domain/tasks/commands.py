@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.agents.aggregate import Agent
 from domain.kernel import ChangeCommand, CreateCommand, Identifier, Json, Name, Refers, Text
 from domain.tasks.events import Priority
 
@@ -20,7 +21,7 @@ class CreateTask(CreateCommand):
     workflow_id: Annotated[Identifier | None, Refers("workflow")] = Field(
         None, description="The workflow that the task is part of."
     )
-    agent_id: Annotated[Identifier | None, Refers("agent")] = Field(
+    agent_id: Annotated[Identifier | None, Refers(Agent)] = Field(
         None, description="The agent that is to do it; it must not be retired."
     )
 
@@ -31,7 +32,7 @@ class AssignTask(ChangeCommand):
     Assigning it to the agent that has it already changes nothing.
     """
 
-    agent_id: Annotated[Identifier, Refers("agent")] = Field(
+    agent_id: Annotated[Identifier, Refers(Agent)] = Field(
         description="The agent that is to do it; it must not be retired."
     )
 

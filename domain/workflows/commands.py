@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.agents.aggregate import Agent
 from domain.kernel import ChangeCommand, CreateCommand, Identifier, Name, Refers, Text
+from domain.tasks.aggregate import Task
 
 
 class StartWorkflow(CreateCommand):
@@ -28,10 +30,10 @@ class CompleteStep(ChangeCommand):
     """
 
     name: Name = Field(description="What the step is called.")
-    task_id: Annotated[Identifier | None, Refers("task")] = Field(
+    task_id: Annotated[Identifier | None, Refers(Task)] = Field(
         None, description="The completed task that was the step; it gives the agent."
     )
-    agent_id: Annotated[Identifier | None, Refers("agent")] = Field(
+    agent_id: Annotated[Identifier | None, Refers(Agent)] = Field(
         None, description="Who did it, where no task says so."
     )
 

@@ -25,7 +25,7 @@ from domain.kernel import (
 )
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.event import NewEvent
-from tests.unit.scenario import NOON
+from domain.testing import NOON
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from domain.agents.aggregate import Agent
 from domain.agents.commands import ChangeAgentState, RegisterAgent, RetireAgent
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState, AgentStateChanged
-from tests.unit.scenario import given
+from domain.testing import given
 
 ID = "agent-1"
 REGISTERED = AgentRegistered(name="Writer", capabilities=["review"])

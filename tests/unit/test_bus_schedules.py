@@ -144,7 +144,7 @@ def answers(run: Run, sent: Sent, upto: int) -> bool:
     assert command.target is not None
     state = fold(stored, command.target)
     version = sum(len(commit.events) for commit in stored if commit.stream == command.target)
-    others = {other: fold(run.log.stored, other) for *_, other in command.references()}
+    references = {other: fold(run.log.stored, other) for *_, other in command.references()}
     if not fits(stored, sent.envelope, version):
         return isinstance(sent.outcome, ConcurrencyConflict)
     if (version > 0) == command.creates:
@@ -153,7 +153,8 @@ def answers(run: Run, sent: Sent, upto: int) -> bool:
         # The other tally may have been read a little before.
         return isinstance(sent.outcome, InvariantViolated | NotFound)
     try:
-        events = state.decide(command, Facts(now(), others))  # type: ignore[arg-type]
+        facts = Facts(now=now(), stream_id=command.target, version=version, references=references)
+        events = state.decide(command, facts)  # type: ignore[arg-type]
     except InvariantViolated:
         return isinstance(sent.outcome, InvariantViolated)
     return isinstance(sent.outcome, Receipt) and not events

@@ -16,12 +16,10 @@ CHECK = """
 from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import load_settings
-from domain.kernel import Facts, InvariantViolated
-from library import copies, members
-from library.copies import CopyLent, CopyReturned, Damaged, LendCopy, ReturnCopy
-from library.members import EndMembership, MemberRegistered, MembershipEnded
-from tests.unit.scenario import NOON
-from tests.unit.world import recorded, stream_info
+from library.copies import Copy, CopyLent, CopyReturned, Damaged, LendCopy, ReturnCopy
+from library.members import Member, MemberRegistered, MembershipEnded
+from domain.testing import given
+from projections.testing import History
 
 catalog, views = load_contexts(load_settings())
 schema = print_api(catalog, views)
@@ -29,29 +27,21 @@ assert "damaged: DamagedInput" in schema and "lent: Int!" in schema
 
 assert catalog.read("copy.lent", 1, {"member_id": "member-1"})[2] == CopyLent(member_id="member-1", days=14)
 
-member = members.Member().evolve(MemberRegistered(name="Ada"))
+registered, ended = MemberRegistered(name="Ada"), MembershipEnded()
 lend = LendCopy(id="copy-1", member_id="member-1")
-lent = copies.Copy().decide(lend, Facts(NOON, {"member-1": member}))
-assert lent == [CopyLent(member_id="member-1", days=28)]
-try:
-    copies.Copy().decide(lend, Facts(NOON, {"member-1": member.evolve(MembershipEnded())}))
-    raise SystemExit("a copy was lent to a former member")
-except InvariantViolated:
-    pass
-copy = copies.Copy().evolve(lent[0])
-returned = copy.decide(ReturnCopy(id="copy-1", condition=Damaged(note="wet")), Facts(NOON))
+lent = CopyLent(member_id="member-1", days=28)
+given(Copy).with_stream("member-1", Member, registered).when(lend).then(lent)
+given(Copy).with_stream("member-1", Member, registered, ended).when(lend).then_refused()
+damaged = Damaged(note="wet")
+returned = CopyReturned(member_id="member-1", condition=damaged)
+given(Copy, lent).when(ReturnCopy(id="copy-1", condition=damaged)).then(returned)
 
 view = views[0]
-history = [("member-1", MemberRegistered(name="Ada")), ("copy-1", lent[0]), ("member-1", MembershipEnded()),
-           ("copy-1", returned[0])]
-rows = []
-row = None
-for stream, payload in history:
-    event = recorded(stream_info(1, stream, stream.split("-")[0], "Any", NOON, None), 0, payload)
-    assert view.key(event) == ("member-1",)
-    row = view.apply("member-1", row, event)
-    rows.append(row)
-assert [each and each["lent"] for each in rows] == [0, 1, None, None]
+history = History()
+for stream, event, expected in (("member-1", registered, 0), ("copy-1", lent, 1), ("member-1", ended, None),
+                                ("copy-1", returned, None)):
+    row = history.add(stream, event).rows(view).get("member-1")
+    assert (row and row["lent"]) == expected
 """
 
 

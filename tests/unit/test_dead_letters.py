@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.builtin.deadletters.aggregate import DeadLetter
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.builtin.deadletters.events import DeadLetterDropped, DeadLetterRetried
-from tests.unit.scenario import given
+from domain.testing import given
 
 LETTER = {"view": "tasks", "stream": "task-1", "version": 3}
 RETRY, DROP = RetryDeadLetter(**LETTER), DropDeadLetter(**LETTER, reason="never happened")

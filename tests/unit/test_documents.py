@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
-from domain.documents.aggregate import EDITIONS, Document
+from domain.documents.aggregate import EDITIONS, Document, DocumentCommand
 from domain.documents.commands import (
     ArchiveDocument,
     CreateDocument,
@@ -26,9 +26,9 @@ from domain.documents.events import (
     DocumentRestored,
 )
 from domain.documents.merging import merged
-from domain.kernel import Command, Facts, InvariantViolated, NotFound
+from domain.kernel import Facts, InvariantViolated, NotFound
+from domain.testing import NOON, given, stored
 from eventstore.history.state_json import state_json
-from tests.unit.scenario import NOON, given, stored
 
 ID, ANN = "document-1", "subject-ann"
 CREATED = DocumentCreated(title="Plan", content={"a": 1, "b": [1, 2]}, tags=["x"])
@@ -58,7 +58,7 @@ def test_a_document_is_created_with_all_that_was_said() -> None:
         (ArchiveDocument(id=ID, reason="old"), DocumentArchived(reason="old")),
     ],
 )
-def test_a_change_is_one_event_and_an_archived_document_has_none(command: Command, event: Any) -> None:
+def test_a_change_is_one_event_and_none_when_archived(command: DocumentCommand, event: Any) -> None:
     given(Document, CREATED).when(command).then(event)
     given(Document, CREATED, DocumentArchived()).when(command).then_refused()
 
@@ -72,7 +72,7 @@ def test_a_change_is_one_event_and_an_archived_document_has_none(command: Comman
         RestoreDocument(id=ID, version=1),
     ],
 )
-def test_what_changes_nothing_is_no_event(command: Command) -> None:
+def test_what_changes_nothing_is_no_event(command: DocumentCommand) -> None:
     given(Document, CREATED).when(command).then_nothing()
 
 
@@ -133,13 +133,13 @@ def test_every_version_of_any_history_can_be_restored(steps: list[Any]) -> None:
     for step in steps:
         command = step if isinstance(step, RestoreDocument) else PatchDocument(id=ID, patch={"a": step})
         try:
-            events = state.decide(command, Facts(NOON))
+            events = state.decide(command, Facts(now=NOON, stream_id=ID, version=len(texts)))
         except NotFound:
             assert isinstance(command, RestoreDocument)
             assert command.version > len(texts)
             continue
         for event in events:
-            state = state.evolve(stored(event))  # type: ignore[arg-type]
+            state = state.evolve(stored(event))
             texts.append((str(state.title), state.content))
         if isinstance(command, RestoreDocument):
             assert (state.title, state.content) == texts[command.version - 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import or_
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import bson
 import pytest
+from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, create_model
@@ -22,6 +23,7 @@ from api.contexts import load_contexts
 from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, Event, Json, Upcaster
 from domain.kernel.errors import ConfigurationError, DeclarationError
+from domain.testing import NOON
 from eventstore.integrity import event_schemas
 from eventstore.integrity.event_schemas import (
     EventSchemas,
@@ -32,12 +34,12 @@ from eventstore.integrity.event_schemas import (
 )
 from tests import letters
 from tests.strategies import stored_data
-from tests.unit.scenario import NOON, UTC_CODEC
 
 PRODUCT = load_contexts(Settings())[0]
 CATALOG = Catalog([*PRODUCT.contexts, letters.context])
 KEPT = kept_schemas(CATALOG)
 CHECKED = EventSchemas(CATALOG)
+IN_UTC: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
 def test_the_schemas_that_are_kept_say_what_the_events_are():
@@ -50,7 +52,7 @@ def test_the_schemas_that_are_kept_say_what_the_events_are():
 def test_all_that_a_schema_of_any_revision_allows_is_read_at_the_newest(
     shape: SchemaKey, data: st.DataObject
 ):
-    stored = bson.decode(bson.encode(data.draw(stored_data(KEPT[shape]))), UTC_CODEC)
+    stored = bson.decode(bson.encode(data.draw(stored_data(KEPT[shape]))), IN_UTC)
     before = copy.deepcopy(stored)
     assert CHECKED.violation(shape.type, shape.revision, stored) is None
     revision, newest, payload, unreadable = CATALOG.read(shape.type, shape.revision, stored)
@@ -282,7 +284,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 def test_what_is_stored_meets_its_schema(own_folder: Path):
     check = EventSchemas(catalog_of(Kept))
-    assert check.violation("letter.kept", 1, bson.decode(bson.encode(FITTING), UTC_CODEC)) is None
+    assert check.violation("letter.kept", 1, bson.decode(bson.encode(FITTING), IN_UTC)) is None
     assert check.violation("letter.kept", 1, {**FITTING, "size": bson.Int64(2**40)}) is None
 
 

@@ -19,8 +19,8 @@ from domain.documents.events import DocumentCreated, DocumentPatched, DocumentRe
 from domain.documents.json_patch import MAX_STEPS, apply_steps, read_steps
 from domain.documents.merging import INEXPRESSIBLE, is_same_json, merge_patch, merged
 from domain.kernel import Facts, InvariantViolated
+from domain.testing import NOON, given, stored
 from eventstore.history.diff import Operation, diff
-from tests.unit.scenario import NOON, given, stored
 
 ID = "document-1"
 SCALARS = st.none() | st.integers(2, 4) | st.text("ab", max_size=2)
@@ -160,8 +160,8 @@ def test_c16_a_difference_fed_back_leads_from_the_one_to_the_other(before: Any, 
 def test_c16_what_is_stored_says_the_same_as_the_steps(before: Any, after: Any) -> None:
     state = Document().evolve(DocumentCreated(title="t", content=before, tags=[]))
     patch = [{"op": "add", "path": "", "value": after}]
-    for event in state.decide(PatchDocument(id=ID, patch=patch), Facts(NOON)):
-        state = state.evolve(stored(event))  # type: ignore[arg-type]
+    for event in state.decide(PatchDocument(id=ID, patch=patch), Facts(now=NOON, stream_id=ID, version=1)):
+        state = state.evolve(stored(event))
     assert is_same_json(state.content, after)
 
 

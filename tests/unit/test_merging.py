@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.testing import NOON
 from projections.kernel.merging import (
     CounterShare,
     Rule,
@@ -20,7 +21,6 @@ from projections.kernel.merging import (
     pn_counter,
     united,
 )
-from tests.unit.scenario import NOON
 
 processes = st.sampled_from(["a", "b", "c"])
 totals = st.integers(0, 20).map(float)

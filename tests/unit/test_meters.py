@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.meters.aggregate import Reporter
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
 from domain.meters.events import Counted, Labelled, Measured
-from tests.unit.scenario import given
+from domain.testing import given
 
 ID = "reporter-worker-1"
 COUNTED = Counted(name="tokens", increments=5, decrements=1)

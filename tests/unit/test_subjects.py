@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.builtin.subjects.aggregate import Subject
 from domain.builtin.subjects.commands import EraseSubject
 from domain.builtin.subjects.events import SubjectErased
-from tests.unit.scenario import given
+from domain.testing import given
 
 ERASE = EraseSubject(subject="person-1", reason="asked for it")
 

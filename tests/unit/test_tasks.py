@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.agents.aggregate import Agent
-from domain.agents.events import AgentState
+from domain.agents.events import AgentRegistered, AgentRetired, AgentState
 from domain.kernel import NotFound
 from domain.tasks.aggregate import Task
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
@@ -22,7 +22,9 @@ from domain.tasks.events import (
     TaskFailed,
     TaskStarted,
 )
-from tests.unit.scenario import NOON, given
+from domain.testing import NOON, Scenario, given
+from domain.workflows.aggregate import Workflow
+from domain.workflows.events import WorkflowStarted
 
 ID, WRITER, EDITOR, CASE = "task-1", "agent-writer", "agent-editor", "workflow-7"
 CREATED = TaskCreated(title="Sum", description="", priority=Priority.NORMAL, tags=[], workflow_id=CASE)
@@ -31,7 +33,8 @@ STARTED = TaskStarted(agent_id=WRITER, started_at=NOON, workflow_id=CASE)
 COMPLETED = TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=1.0)
 FAILED = TaskFailed(agent_id=WRITER, error="no", workflow_id=CASE)
 CANCELLED = TaskCancelled(agent_id=WRITER, workflow_id=CASE)
-AGENTS = {WRITER: Agent(), EDITOR: Agent()}
+REGISTERED = AgentRegistered(name="Ann", capabilities=[])
+RETIRED = AgentRetired(previous_state=AgentState.IDLE)
 OPEN = [[CREATED], [CREATED, ASSIGNED], [CREATED, ASSIGNED, STARTED]]
 OVER = [
     [CREATED, ASSIGNED, STARTED, COMPLETED],
@@ -41,32 +44,38 @@ OVER = [
 LATER = NOON + timedelta(seconds=90, milliseconds=250)
 
 
+def task(*history: Any) -> Scenario[Any, Any]:
+    """A task with this history, and the agents and the workflow that commands refer to."""
+    scenario = given(Task, *history).with_stream(
+        CASE, Workflow, WorkflowStarted(name="permit", started_at=NOON)
+    )
+    return scenario.with_stream(WRITER, Agent, REGISTERED).with_stream(EDITOR, Agent, REGISTERED)
+
+
 def test_a_task_is_created_with_all_that_was_said() -> None:
     command = CreateTask(
         title="Sum", description="1+1", priority=Priority.HIGH, tags=["maths"], workflow_id=CASE
     )
-    given(Task).when(command).then(
+    task().when(command).then(
         TaskCreated(title="Sum", description="1+1", priority=Priority.HIGH, tags=["maths"], workflow_id=CASE)
     )
 
 
 def test_a_task_created_with_an_agent_is_assigned_at_once() -> None:
     command = CreateTask(title="Sum", workflow_id=CASE, agent_id=WRITER)
-    given(Task).beside(AGENTS).when(command).then(CREATED, ASSIGNED)
+    task().when(command).then(CREATED, ASSIGNED)
 
 
 def test_until_it_is_started_a_task_can_be_assigned_anew() -> None:
-    given(Task, CREATED).beside(AGENTS).when(AssignTask(id=ID, agent_id=WRITER)).then(ASSIGNED)
-    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=EDITOR)).then(
+    task(CREATED).when(AssignTask(id=ID, agent_id=WRITER)).then(ASSIGNED)
+    task(CREATED, ASSIGNED).when(AssignTask(id=ID, agent_id=EDITOR)).then(
         TaskAssigned(agent_id=EDITOR, previous_agent_id=WRITER, workflow_id=CASE)
     )
-    given(Task, CREATED, ASSIGNED, STARTED).beside(AGENTS).when(
-        AssignTask(id=ID, agent_id=EDITOR)
-    ).then_refused()
+    task(CREATED, ASSIGNED, STARTED).when(AssignTask(id=ID, agent_id=EDITOR)).then_refused()
 
 
 def test_assigning_to_the_agent_that_has_it_is_no_event() -> None:
-    given(Task, CREATED, ASSIGNED).beside(AGENTS).when(AssignTask(id=ID, agent_id=WRITER)).then_nothing()
+    task(CREATED, ASSIGNED).when(AssignTask(id=ID, agent_id=WRITER)).then_nothing()
 
 
 @pytest.mark.parametrize(
@@ -74,53 +83,55 @@ def test_assigning_to_the_agent_that_has_it_is_no_event() -> None:
     [([], CreateTask(title="Sum", agent_id=WRITER)), ([CREATED], AssignTask(id=ID, agent_id=WRITER))],
 )
 def test_a_retired_agent_gets_no_task(history: list[Any], command: Any) -> None:
-    retired = {WRITER: Agent(state=AgentState.RETIRED)}
-    given(Task, *history).beside(retired).when(command).then_refused()
-    given(Task, *history).when(command).then_refused(NotFound)
+    given(Task, *history).with_stream(WRITER, Agent, REGISTERED, RETIRED).when(command).then_refused()
+
+
+def test_an_agent_that_is_not_registered_gets_no_task() -> None:
+    given(Task, CREATED).when(AssignTask(id=ID, agent_id=WRITER)).then_refused(NotFound)
 
 
 def test_a_task_is_started_once_and_by_its_agent() -> None:
-    given(Task, CREATED, ASSIGNED).when(StartTask(id=ID)).then(STARTED)
-    given(Task, CREATED).when(StartTask(id=ID)).then_refused()
-    given(Task, CREATED, ASSIGNED, STARTED).when(StartTask(id=ID)).then_refused()
+    task(CREATED, ASSIGNED).when(StartTask(id=ID)).then(STARTED)
+    task(CREATED).when(StartTask(id=ID)).then_refused()
+    task(CREATED, ASSIGNED, STARTED).when(StartTask(id=ID)).then_refused()
 
 
 def test_completing_tells_the_result_whose_work_it_was_and_how_long_it_took() -> None:
     result = {"sum": 2, "notes": [None, "exact"]}
-    given(Task, CREATED, ASSIGNED, STARTED).at(LATER).when(CompleteTask(id=ID, result=result)).then(
+    task(CREATED, ASSIGNED, STARTED).at(LATER).when(CompleteTask(id=ID, result=result)).then(
         TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=90.25, result=result)
     )
 
 
 def test_failing_tells_the_error_and_how_long_it_took() -> None:
-    given(Task, CREATED, ASSIGNED, STARTED).at(LATER).when(FailTask(id=ID, error="no")).then(
+    task(CREATED, ASSIGNED, STARTED).at(LATER).when(FailTask(id=ID, error="no")).then(
         TaskFailed(agent_id=WRITER, error="no", workflow_id=CASE, duration_seconds=90.25)
     )
 
 
 def test_an_agent_may_report_the_end_alone_and_then_the_duration_is_not_known() -> None:
-    given(Task, CREATED, ASSIGNED).when(CompleteTask(id=ID)).then(
+    task(CREATED, ASSIGNED).when(CompleteTask(id=ID)).then(
         TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=None)
     )
-    given(Task, CREATED, ASSIGNED).when(FailTask(id=ID, error="no")).then(FAILED)
+    task(CREATED, ASSIGNED).when(FailTask(id=ID, error="no")).then(FAILED)
 
 
 def test_an_end_before_the_start_has_no_duration() -> None:
     early = NOON - timedelta(milliseconds=1)
-    given(Task, CREATED, ASSIGNED, STARTED).at(early).when(CompleteTask(id=ID)).then(
+    task(CREATED, ASSIGNED, STARTED).at(early).when(CompleteTask(id=ID)).then(
         TaskCompleted(agent_id=WRITER, workflow_id=CASE, duration_seconds=None)
     )
 
 
 @pytest.mark.parametrize("command", [CompleteTask(id=ID), FailTask(id=ID, error="no")])
 def test_a_task_without_an_agent_has_no_outcome(command: Any) -> None:
-    given(Task, CREATED).when(command).then_refused()
+    task(CREATED).when(command).then_refused()
 
 
 @pytest.mark.parametrize("history", OPEN)
 def test_an_open_task_can_be_cancelled(history: list[Any]) -> None:
     started = STARTED in history
-    given(Task, *history).at(LATER).when(CancelTask(id=ID, reason="moot")).then(
+    task(*history).at(LATER).when(CancelTask(id=ID, reason="moot")).then(
         TaskCancelled(
             agent_id=WRITER if ASSIGNED in history else None,
             workflow_id=CASE,
@@ -143,7 +154,7 @@ def test_an_open_task_can_be_cancelled(history: list[Any]) -> None:
     ],
 )
 def test_what_is_over_stays_over(history: list[Any], command: Any) -> None:
-    given(Task, *history).beside(AGENTS).when(command).then_refused()
+    task(*history).when(command).then_refused()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from domain.agents.commands import RegisterAgent
 from domain.kernel import RecordedEvent
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
 from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTask
+from domain.testing import NOON
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from projections.views import meters, step_times, task_days
-from tests.unit.scenario import NOON
 from tests.unit.world import World, fold
 
 DAY = timedelta(days=1)

@@ -12,10 +12,10 @@ from domain.agents.events import AgentState
 from domain.kernel import Command
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
 from domain.tasks.events import Priority
+from domain.testing import NOON
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
 from projections.kernel.view import View
 from projections.views import agents, tasks, workflows
-from tests.unit.scenario import NOON
 from tests.unit.world import World, fold
 
 WRITER, EDITOR, CASE = "agent-writer", "agent-editor", "workflow-7"

@@ -9,8 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from domain.agents.aggregate import Agent
+from domain.agents.events import AgentRegistered
 from domain.tasks.aggregate import Task
-from domain.tasks.events import TaskStatus
+from domain.tasks.events import Priority, TaskAssigned, TaskCancelled, TaskCompleted, TaskCreated, TaskStarted
+from domain.testing import NOON, Scenario, given
 from domain.workflows.aggregate import Workflow
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
 from domain.workflows.events import (
@@ -19,7 +21,6 @@ from domain.workflows.events import (
     WorkflowStarted,
     WorkflowStepCompleted,
 )
-from tests.unit.scenario import NOON, given
 
 ID, TASK, WRITER = "workflow-7", "task-1", "agent-writer"
 STARTED = WorkflowStarted(name="permit", started_at=NOON, planned_steps=2)
@@ -31,22 +32,32 @@ FAILED = WorkflowFailed(error="no", steps_completed=0)
 LATER = NOON + timedelta(hours=1)
 
 
-def done(**fields: Any) -> dict[str, Task]:
-    return {TASK: Task(status=TaskStatus.COMPLETED, agent_id=WRITER, **fields)}
+def workflow(*history: Any) -> Scenario[Any, Any]:
+    """A workflow with this history, and the registered agent that commands refer to."""
+    return given(Workflow, *history).with_stream(WRITER, Agent, AgentRegistered(name="Ann", capabilities=[]))
+
+
+def task(*events: Any, agent: str = WRITER, of: str | None = None) -> list[Any]:
+    """The history of a task that was assigned to an agent, followed by `events`."""
+    created = TaskCreated(title="Check", description="", priority=Priority.NORMAL, tags=[], workflow_id=of)
+    return [created, TaskAssigned(agent_id=agent, workflow_id=of), *events]
+
+
+COMPLETED = TaskCompleted(agent_id=WRITER)
 
 
 def test_a_workflow_starts_with_its_plan() -> None:
-    given(Workflow).when(StartWorkflow(name="permit", planned_steps=2)).then(STARTED)
+    workflow().when(StartWorkflow(name="permit", planned_steps=2)).then(STARTED)
 
 
 def test_steps_are_numbered_as_they_are_completed() -> None:
-    given(Workflow, STARTED, DRAFTED).when(CompleteStep(id=ID, name="send")).then(
+    workflow(STARTED, DRAFTED).when(CompleteStep(id=ID, name="send")).then(
         WorkflowStepCompleted(name="send", number=2, **AT_NOON)
     )
 
 
 def test_a_step_takes_as_long_as_it_ended_after_the_one_before_it() -> None:
-    history = given(Workflow, STARTED, DRAFTED)
+    history = workflow(STARTED, DRAFTED)
     sent = WorkflowStepCompleted(name="send", number=2, completed_at=LATER, duration_seconds=3600.0)
     history.at(LATER).when(CompleteStep(id=ID, name="send")).then(sent)
     early = NOON - timedelta(seconds=1)
@@ -58,46 +69,48 @@ def test_a_step_behind_one_of_unknown_time_has_no_duration() -> None:
     """As the log has them from before the time was told."""
     untimed = WorkflowStepCompleted(name="draft", number=1)
     sent = WorkflowStepCompleted(name="send", number=2, completed_at=NOON)
-    given(Workflow, STARTED, untimed).when(CompleteStep(id=ID, name="send")).then(sent)
+    workflow(STARTED, untimed).when(CompleteStep(id=ID, name="send")).then(sent)
 
 
 def test_a_step_names_the_agent_or_takes_it_from_its_task() -> None:
     by_agent = CompleteStep(id=ID, name="draft", agent_id=WRITER)
-    given(Workflow, STARTED).beside({WRITER: Agent()}).when(by_agent).then(
+    workflow(STARTED).when(by_agent).then(
         WorkflowStepCompleted(name="draft", number=1, agent_id=WRITER, **AT_NOON)
     )
     by_task = CompleteStep(id=ID, name="check", task_id=TASK)
-    given(Workflow, STARTED, DRAFTED).beside(done()).when(by_task).then(CHECKED)
-    given(Workflow, STARTED, DRAFTED).beside(done(workflow_id=ID)).when(by_task).then(CHECKED)
+    workflow(STARTED, DRAFTED).with_stream(TASK, Task, *task(COMPLETED)).when(by_task).then(CHECKED)
+    workflow(STARTED, DRAFTED).with_stream(TASK, Task, *task(COMPLETED, of=ID)).when(by_task).then(CHECKED)
 
 
 @pytest.mark.parametrize(
-    "task",
+    "history",
     [
-        Task(status=TaskStatus.STARTED, agent_id=WRITER),
-        Task(status=TaskStatus.CANCELLED, agent_id=WRITER),
-        Task(status=TaskStatus.COMPLETED, agent_id=WRITER, workflow_id="workflow-8"),
-        Task(status=TaskStatus.COMPLETED, agent_id="agent-editor"),
+        task(TaskStarted(agent_id=WRITER, started_at=NOON)),
+        task(TaskCancelled(agent_id=WRITER)),
+        task(COMPLETED, of="workflow-8"),
+        task(COMPLETED, agent="agent-editor"),
     ],
     ids=["not done", "cancelled", "of another workflow", "of another agent"],
 )
-def test_a_step_is_completed_only_by_a_completed_task_of_its_own(task: Task) -> None:
+def test_a_step_is_completed_only_by_a_completed_task_of_its_own(history: list[Any]) -> None:
     command = CompleteStep(id=ID, name="check", task_id=TASK, agent_id=WRITER)
-    given(Workflow, STARTED).beside({TASK: task}).when(command).then_refused()
+    workflow(STARTED).with_stream(TASK, Task, *history).when(command).then_refused()
 
 
 def test_a_step_is_done_again_only_by_another_task() -> None:
-    history = given(Workflow, STARTED, DRAFTED, CHECKED)
+    history = workflow(STARTED, DRAFTED, CHECKED)
     history.when(CompleteStep(id=ID, name="draft")).then_refused()
-    history.beside(done()).when(CompleteStep(id=ID, name="check", task_id=TASK)).then_refused()
-    other = {"task-2": Task(status=TaskStatus.COMPLETED, agent_id=WRITER)}
-    history.beside(other).when(CompleteStep(id=ID, name="check", task_id="task-2")).then(
+    history.with_stream(TASK, Task, *task(COMPLETED)).when(
+        CompleteStep(id=ID, name="check", task_id=TASK)
+    ).then_refused()
+    other = history.with_stream("task-2", Task, *task(COMPLETED))
+    other.when(CompleteStep(id=ID, name="check", task_id="task-2")).then(
         WorkflowStepCompleted(name="check", number=3, task_id="task-2", agent_id=WRITER, **AT_NOON)
     )
 
 
 def test_a_workflow_finishes_or_fails_with_its_duration() -> None:
-    history = given(Workflow, STARTED, DRAFTED).at(LATER)
+    history = workflow(STARTED, DRAFTED).at(LATER)
     history.when(FinishWorkflow(id=ID)).then(WorkflowFinished(steps_completed=1, duration_seconds=3600.0))
     history.when(FailWorkflow(id=ID, error="no")).then(
         WorkflowFailed(error="no", steps_completed=1, duration_seconds=3600.0)
@@ -105,7 +118,7 @@ def test_a_workflow_finishes_or_fails_with_its_duration() -> None:
 
 
 def test_an_end_before_the_start_has_no_duration() -> None:
-    given(Workflow, STARTED).at(NOON - LATER.resolution).when(FinishWorkflow(id=ID)).then(FINISHED)
+    workflow(STARTED).at(NOON - LATER.resolution).when(FinishWorkflow(id=ID)).then(FINISHED)
 
 
 @pytest.mark.parametrize("end", [FINISHED, FAILED])
@@ -114,7 +127,7 @@ def test_an_end_before_the_start_has_no_duration() -> None:
     [CompleteStep(id=ID, name="send"), FinishWorkflow(id=ID), FailWorkflow(id=ID, error="no")],
 )
 def test_a_workflow_that_ended_stays_ended(end: Any, command: Any) -> None:
-    given(Workflow, STARTED, end).when(command).then_refused()
+    workflow(STARTED, end).when(command).then_refused()
 
 
 @pytest.mark.parametrize(

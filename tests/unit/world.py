@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
 
 from domain import agents, meters, tasks, workflows
-from domain.kernel import Aggregate, Catalog, Command, CommitInfo, Facts, InvariantViolated, RecordedEvent
-from projections.kernel.view import View
-from tests.unit.scenario import NOON, UTC_CODEC, stored
+from domain.kernel import Aggregate, Catalog, Command, Facts, InvariantViolated, RecordedEvent
+from domain.testing import NOON
+from projections.kernel import View
+from projections.testing import History
 
 CATALOG = Catalog([agents.context, tasks.context, workflows.context, meters.context])
 Rows = dict[str, Any]
@@ -24,8 +25,11 @@ class World:
 
     def __init__(self) -> None:
         self.states: dict[str, Aggregate[Any, Any]] = {}
-        self.events: list[RecordedEvent] = []
-        self._position = 0
+        self.history = History()
+
+    @property
+    def events(self) -> list[RecordedEvent]:
+        return self.history.events
 
     def dispatch(self, command: Command, occurred: datetime | None = None) -> None:
         """Decide and record the command, as the bus does."""
@@ -34,15 +38,15 @@ class World:
         assert stream is not None
         if not (command.changes if stream in self.states else command.creates):
             raise InvariantViolated("exists already, or does not exist")
-        others = {other: self.states[other] for _, _, other in command.references()}
-        at = NOON + timedelta(seconds=self._position)
+        references = {other: self.states[other] for _, _, other in command.references()}
+        at = occurred or NOON + timedelta(seconds=len(self.history.commits))
+        version = sum(event.stream == stream for event in self.events)
         state = self.states.get(stream, kind())
-        events = state.decide(command, Facts(occurred or at, others))
+        facts = Facts(now=at, stream_id=stream, version=version, references=references)
+        events = state.decide(command, facts)
         self.states[stream] = state.evolve_all(events)
         if events:
-            self._position += 1
-            info = stream_info(self._position, stream, kind.category, type(command).__name__, at, occurred)
-            self.events += [recorded(info, place, event) for place, event in enumerate(events)]
+            self.history.add(stream, *events, at=at, command=type(command).__name__)
 
     def play(self, commands: Iterable[Command]) -> None:
         """Dispatch what the rules allow of `commands`, and let go what they refuse."""
@@ -51,22 +55,6 @@ class World:
                 self.dispatch(command)
             except (InvariantViolated, KeyError):
                 continue
-
-
-def stream_info(
-    position: int, stream: str, category: str, command: str, at: datetime, occurred: datetime | None
-) -> CommitInfo:
-    name = f"cmd-{position}"
-    return CommitInfo(
-        position, "default", stream, category, name, command, name, None, None, None, at, occurred
-    )
-
-
-def recorded(info: CommitInfo, place: int, event: Any) -> RecordedEvent:
-    payload = stored(event)
-    return RecordedEvent(
-        info, place, f"evt-{info.position}-{place}", event.type, 1, 0, event.to_data(), payload
-    )
 
 
 def fold(view: View[Any], events: Sequence[RecordedEvent], rows: Mapping[str, Any] | None = None) -> Rows:
@@ -84,5 +72,5 @@ def fold(view: View[Any], events: Sequence[RecordedEvent], rows: Mapping[str, An
 
 def through_mongo(rows: Rows) -> Rows:
     """The rows as they come back from the view's collection."""
-    codec: CodecOptions[dict[str, Any]] = UTC_CODEC
+    codec: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
     return {key: bson.decode(bson.encode(row), codec) for key, row in rows.items()}
