@@ -31,7 +31,13 @@ class LiveResult(bytes):
     It is a copy: the memory of the encoder's buffer of 4 kB is not kept with it.
     """
 
-    position: str | None = None
+    position: str | None
+
+    def __new__(cls, encoded: bytes, position: str | None = None) -> LiveResult:
+        """Return a copy of the encoded result with its position."""
+        result = super().__new__(cls, encoded)
+        result.position = position
+        return result
 
 
 def _written(value: Any) -> str:

@@ -31,12 +31,12 @@ class PositionSeal:
 
     def open(self, tenant: str, text: str, path: tuple[str, ...]) -> Place:
         """The place that `text` seals; raises ValidationFailed at `path` where it is malformed."""
-        place = self.opened(tenant, text)
+        place = self.try_open(tenant, text)
         if place is None:
             raise ValidationFailed("nerve never gave out this position; leave it out to start anew", path)
         return place
 
-    def opened(self, tenant: str, text: str) -> Place | None:
+    def try_open(self, tenant: str, text: str) -> Place | None:
         """The place that `text` seals; None where it is malformed, or another tenant's."""
         try:
             sealed = b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)

@@ -141,7 +141,7 @@ def read_id(view: View[Any], id: str, context: RequestContext) -> RowReference |
             return None
     if not at:
         return RowReference(key, None)
-    place = context.opened(sealed)
+    place = context.try_open(sealed)
     return None if place is None else RowReference(key, place.position)
 
 
@@ -157,10 +157,10 @@ def reject_past_id(id: str, context: RequestContext, *path: str | int) -> None:
     """Raise ValidationFailed at `path` where the text is the id of a past state of any row."""
     if "@" in id:
         before, colon, key = id.partition(":")
-        if colon and context.opened(before.partition("@")[2]) is not None:
+        if colon and context.try_open(before.partition("@")[2]) is not None:
             raise past_id_error(id, key, *path)
         stream, _, sealed = id.rpartition("@")
-        if context.opened(sealed) is not None:
+        if context.try_open(sealed) is not None:
             raise past_id_error(id, stream, *path)
 
 

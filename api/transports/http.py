@@ -134,7 +134,7 @@ def _check_method(method: str, kind: OperationType) -> None:
 def _begin(
     prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, stream: ResponseStream
 ) -> Response:
-    name = check_id(prepared.operation.stream_operation_id)
+    name = check_id(prepared.request.stream_operation_id)
     sink = endpoint.reservations.begin(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
         stream.add(name, endpoint.subscriptions.open(prepared, context, sink))

@@ -1,10 +1,11 @@
 """The forms of an answer: JSON for one result, server-sent events and multipart for any number of them.
 
-- JSON: https://graphql.github.io/graphql-over-http/draft
-- Server-sent events: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
-- Multipart subscriptions, which Apollo's adapter for Relay speaks too:
-  https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
-- Multipart as it was before, whose parts are the results: https://github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md
+- JSON: https://graphql.github.io/graphql-over-http/draft - Server-sent events:
+https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md - Multipart subscriptions, which Apollo's
+adapter for Relay speaks too:
+https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol - Multipart as
+it was before, whose parts are the results:
+https://github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md
 """
 
 from __future__ import annotations

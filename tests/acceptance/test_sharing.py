@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-from graphql import parse
-
-from api.graphql.execution.shared_sources import cursor_variable
 from tests.served import Served
 from tests.support import eventually
 
@@ -67,29 +63,3 @@ async def test_others_have_executions_of_their_own(served: Served) -> None:
         found = figures(served)
     assert (found["subscriptions"], found["groups"]) == (8, 4)
     await asyncio.to_thread(eventually, lambda: figures(served)["subscriptions"] == 0)
-
-
-@pytest.mark.parametrize(
-    ("document", "name", "own"),
-    [
-        ("subscription ($a: Position) { events(after: $a) { __typename } }", None, "a"),
-        ("subscription ($a: Position = null) { x: events(after: $a, filter: {}) { __typename } }", None, "a"),
-        ("subscription ($a: Position) { events { __typename } }", None, None),
-        ("subscription { events(after: null) { __typename } }", None, None),
-        ("subscription ($a: Position, $b: ID) { task(id: $b, after: $a) { __typename } }", None, "a"),
-        ("subscription ($a: Position) { events(after: $a) { __typename @skip(if: $a) } }", None, None),
-        (
-            "subscription A($a: ID) { events(after: $a) { id } } query B($b: ID) { task(id: $b) { id } }",
-            "A",
-            "a",
-        ),
-        (
-            "subscription A($a: ID) { events(after: $a) { id } } query B($a: ID) { task(id: $a) { id } }",
-            "A",
-            None,
-        ),
-    ],
-)
-def test_the_variable_that_says_only_where_to_begin(document: str, name: str | None, own: str | None) -> None:
-    """What may be used for anything else keeps those apart who give it other values."""
-    assert cursor_variable(parse(document), name) == own

@@ -32,8 +32,8 @@ class Tenant:
     def seal(self, place: Place) -> str:
         return SEAL.seal("a", place)
 
-    def opened(self, sealed: str) -> Place | None:
-        return SEAL.opened("a", sealed)
+    def try_open(self, sealed: str) -> Place | None:
+        return SEAL.try_open("a", sealed)
 
 
 CONTEXT = cast(RequestContext, Tenant())

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from api.access.callers import ANYONE
 from api.contexts import load_contexts
 from api.graphql.execution import executor as executor_module
+from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, find_leaves
 from api.graphql.execution.executor import Executor, OperationRefused
-from api.graphql.execution.leaves import CheckedExecutor, LeafExecutor, find_leaves
 from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.request_context import RequestContext, Services
 from api.graphql.schema import build_schema
@@ -58,7 +58,7 @@ def both(query: str, row: Mapping[str, Any], **variables: Any) -> tuple[Any, Any
     document, node = parse(query), {**row, "__typename": "Task"}
     with resolving("Query", "node", lambda *_, **__: node):
         short = execute(
-            SCHEMA, document, variable_values=variables, executor_class=LeafExecutor, leaves=LEAVES
+            SCHEMA, document, variable_values=variables, executor_class=OperationExecutor, leaves=LEAVES
         )
         plain = execute(SCHEMA, document, variable_values=variables, executor_class=CheckedExecutor)
     return cast(ExecutionResult, short).formatted, cast(ExecutionResult, plain).formatted

@@ -1,12 +1,11 @@
-"""The one place where operations are run. Today graphql-core runs them."""
+"""The one place where operations are prepared and run. graphql-core runs them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from types import CoroutineType
-from typing import Any, TypeGuard
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -14,24 +13,20 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationType,
-    create_source_event_stream,
-    execute_root_selection_set,
-    execute_subscription_event,
-    map_source_to_response_event,
     parse,
     validate,
 )
-from graphql import Executor as CoreExecutor
 
 from api.graphql.error_bodies import error_body, refused_result, request_error_body
+from api.graphql.execution.core_executor import OperationExecutor, find_leaves, is_coroutine
 from api.graphql.execution.error_paths import error_paths
-from api.graphql.execution.leaves import LeafExecutor, find_leaves
 from api.graphql.execution.link_limits import check_links
-from api.graphql.execution.message_writers import MessageWriter, compile_writer
+from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
 from api.graphql.execution.operation_request import OperationRequest, choose_operation
 from api.graphql.execution.persisted import PersistedDocuments
-from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.selections import DocumentSelections
+from api.graphql.execution.request_context import ExecutionContext, RequestContext
+from api.graphql.execution.row_selections import RowSelections
+from api.graphql.execution.selection_tree import SelectionTree
 from domain.kernel.errors import (
     NotTrusted,
     PersistedQueryNotFound,
@@ -42,33 +37,35 @@ from domain.kernel.errors import (
 from eventstore.lru import LruCache
 
 Result = dict[str, Any]
-"""A response as it is encoded. Without ``data`` it was refused before anything was run."""
+"""A response before it is encoded. Without ``data`` the operation was refused before it ran."""
 
 CACHED_DOCUMENTS = 1_000
 CACHED_LENGTH = 20_000
-"""Characters; a longer text is run and not kept, which bounds the cache in memory too."""
+"""Characters. A longer text is run but not cached, which bounds the memory of the cache too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A text that was parsed and is valid, and what is known by now of its selections."""
+    """A valid document, and what is worked out about its selections."""
 
     node: DocumentNode
-    selections: DocumentSelections
+    tree: SelectionTree
+    row_selections: RowSelections
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedOperation:
-    """An operation that may be run."""
+    """An operation that may be run. `operation_name` is its name in the document, if it has one."""
 
-    operation: OperationRequest
+    request: OperationRequest
     text: str
     document: ParsedDocument
     kind: OperationType
+    operation_name: str | None
 
 
 class OperationRefused(Exception):
-    """The operation cannot be run; `result` tells the client why."""
+    """The operation cannot be run; `result` has the errors for the client."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__("the operation was refused")
@@ -77,33 +74,34 @@ class OperationRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionExecution:
-    """A running subscription: what its resolver returned, and how that becomes results."""
+    """A running subscription: the `source` that its resolver returned, and how messages become results."""
 
-    bound: CoreExecutor[Any]
+    bound: OperationExecutor
+    selection: SubscriptionSelection
     source: Any
-    _plans: dict[str, MessageWriter] = field(default_factory=dict)
+    _writers: dict[str, MessageWriter] = field(default_factory=dict)
 
-    def result(self, source: Mapping[str, Any]) -> Result | Awaitable[Result]:
-        """The result for what the source says; a coroutine where something must be waited for."""
-        typename = source["__typename"]
-        planned = self._plans.get(typename)
-        if planned is None:
-            planned = self._plans[typename] = compile_writer(self.bound, typename)
-        data = planned(source)
+    def result(self, message: Mapping[str, Any]) -> Result | Awaitable[Result]:
+        """Return the result for a message; a coroutine where the result has to wait for something."""
+        typename = message["__typename"]
+        write = self._writers.get(typename)
+        if write is None:
+            write = self._writers[typename] = self.selection.compile_writer(typename)
+        data = write(message)
         if data is not None:
             return {"data": data}
-        outcome: Any = execute_subscription_event(self.bound.build_per_event_executor(source))
-        return _awaited(outcome) if _is_coroutine(outcome) else _completed(outcome)
+        outcome: Any = self.bound.execute_message(message)
+        return _await_result(outcome) if is_coroutine(outcome) else _build_result(outcome)
 
     async def results(self) -> AsyncGenerator[Result, None]:
-        """All results of one that is pulled; raises Refused where it breaks off."""
-        source = await self.source if _is_coroutine(self.source) else self.source
+        """Yield all results of a source that is an iterator; raises OperationRefused where it fails."""
+        source = await self.source if is_coroutine(self.source) else self.source
         if isinstance(source, ExecutionResult):
-            raise _broken(source)
-        async with aclosing(map_source_to_response_event(self.bound, source)) as results:
+            raise _refused_by(source)
+        async with aclosing(self.bound.execute_messages(source)) as results:
             try:
                 async for result in results:
-                    yield _completed(result)
+                    yield _build_result(result)
             except Exception as error:
                 raise OperationRefused([error_body(GraphQLError(str(error), original_error=error))]) from None
 
@@ -111,8 +109,8 @@ class SubscriptionExecution:
 class Executor:
     """Prepares and runs operations.
 
-    A text is parsed and validated once; the valid documents used last are kept. With `explain` errors inside
-    are not masked: see `error_body`.
+    A text is parsed and validated once; the valid documents used last stay cached. With `explain`, unexpected
+    errors are not masked: see `error_body`.
     """
 
     def __init__(
@@ -124,44 +122,47 @@ class Executor:
         self._leaves = find_leaves(schema)
         self._documents: LruCache[str, ParsedDocument] = LruCache(CACHED_DOCUMENTS)
 
-    def prepare(self, operation: OperationRequest) -> PreparedOperation:
-        """Parse and validate the operation; raises Refused."""
-        text = self._find(operation)
+    def prepare(self, request: OperationRequest) -> PreparedOperation:
+        """Parse and validate the operation; raises OperationRefused."""
+        text = self._find_text(request)
         document = self._documents.get(text)
         if document is None:
             document = self._parse(text)
-        self._persisted.keep(text, operation.document_name)
+        self._persisted.keep(text, request.document_name)
         try:
-            chosen = choose_operation(document.node, operation.operation_name)
+            operation = choose_operation(document.node, request.operation_name)
         except ValidationFailed as error:
             raise OperationRefused(refused_result(error)["errors"]) from None
-        return PreparedOperation(operation, text, document, chosen.operation)
+        name = operation.name.value if operation.name else None
+        return PreparedOperation(request, text, document, operation.operation, name)
 
     async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
-        """The result of a query or mutation."""
+        """Return the result of a query or mutation."""
         try:
             bound = self._bind(prepared, context)
         except OperationRefused as refused:
             return refused.result
-        outcome: Any = execute_root_selection_set(bound)
-        done = await outcome if _is_coroutine(outcome) else outcome
+        outcome: Any = bound.run()
+        outcome = await outcome if is_coroutine(outcome) else outcome
         reported = bound.context_value.errors
         if reported:
-            done = ExecutionResult(done.data, [*(done.errors or ()), *reported])
+            outcome = ExecutionResult(outcome.data, [*(outcome.errors or ()), *reported])
         keep_data = prepared.kind is OperationType.MUTATION
-        return _completed(done, keep_data=keep_data, explain=self._explain)
+        return _build_result(outcome, keep_data=keep_data, explain=self._explain)
 
     def subscribe(self, prepared: PreparedOperation, context: RequestContext) -> SubscriptionExecution:
-        """A subscription that begins; raises Refused where it cannot."""
+        """Start a subscription; raises OperationRefused where it cannot start."""
         bound = self._bind(prepared, context)
-        source = create_source_event_stream(bound)
+        source = bound.open_source()
         if isinstance(source, ExecutionResult):
-            raise _broken(source)
-        return SubscriptionExecution(bound, source)
+            raise _refused_by(source)
+        tree = prepared.document.tree
+        root, variables = tree.operations[prepared.operation_name], bound.variable_values.coerced
+        return SubscriptionExecution(bound, SubscriptionSelection(self.schema, tree, root, variables), source)
 
-    def _find(self, operation: OperationRequest) -> str:
+    def _find_text(self, request: OperationRequest) -> str:
         try:
-            return self._persisted.find(operation.query, operation.document_name)
+            return self._persisted.find(request.query, request.document_name)
         except (PersistedQueryNotFound, NotTrusted, ValidationFailed) as error:
             raise OperationRefused(refused_result(error)["errors"]) from None
 
@@ -173,29 +174,26 @@ class Executor:
             raise OperationRefused([request_error_body(error, ["query"])]) from None
         if errors:
             raise self._refused(errors, node, {})
+        tree = SelectionTree(self.schema, node)
         try:
-            check_links(self.schema, node)
+            check_links(tree)
         except TooComplex as error:
             raise OperationRefused(refused_result(error)["errors"]) from None
-        document = ParsedDocument(node, DocumentSelections())
+        document = ParsedDocument(node, tree, RowSelections(tree))
         if len(text) <= CACHED_LENGTH:
             self._documents.put(text, document)
         return document
 
-    def _bind(self, prepared: PreparedOperation, context: RequestContext) -> CoreExecutor[Any]:
-        """The operation with its variables; raises Refused where they do not fit."""
-        variables = prepared.operation.variables or {}
-        bound = LeafExecutor.build(
-            self.schema,
-            prepared.document.node,
-            context_value=context.running(prepared.document.selections),
-            raw_variable_values=variables,
-            operation_name=prepared.operation.operation_name,
-            is_awaitable=_is_coroutine,
-            leaves=self._leaves,
+    def _bind(self, prepared: PreparedOperation, context: RequestContext) -> OperationExecutor:
+        """Return the operation with its variables; raises OperationRefused where they do not fit."""
+        variables = prepared.request.variables or {}
+        document = prepared.document
+        execution = ExecutionContext.of(context, document.row_selections)
+        bound = OperationExecutor.bind(
+            self.schema, document.node, execution, variables, prepared.request.operation_name, self._leaves
         )
         if isinstance(bound, list):
-            raise self._refused(bound, prepared.document.node, variables)
+            raise self._refused(bound, document.node, variables)
         return bound
 
     def _refused(
@@ -207,19 +205,20 @@ class Executor:
         )
 
 
-def _broken(outcome: ExecutionResult) -> OperationRefused:
+def _refused_by(outcome: ExecutionResult) -> OperationRefused:
     return OperationRefused([error_body(error) for error in outcome.errors or ()])
 
 
-async def _awaited(outcome: Awaitable[ExecutionResult]) -> Result:
-    return _completed(await outcome)
+async def _await_result(outcome: Awaitable[ExecutionResult]) -> Result:
+    return _build_result(await outcome)
 
 
-def _completed(outcome: ExecutionResult, *, keep_data: bool = False, explain: bool = False) -> Result:
+def _build_result(outcome: ExecutionResult, *, keep_data: bool = False, explain: bool = False) -> Result:
     """Return the response to an execution.
 
-    Too many rows take the data of the whole response: which rows there are is arbitrary. With `keep_data`
-    they take only the fields they were selected in, as the receipts of a mutation must reach the client.
+    An error about too many rows removes the data of the whole response, because it is arbitrary which rows
+    are in it. With `keep_data` the error removes only the field that it is about: receipts of a mutation must
+    reach the client.
     """
     result: Result = {"data": outcome.data}
     if outcome.errors:
@@ -233,7 +232,7 @@ def _completed(outcome: ExecutionResult, *, keep_data: bool = False, explain: bo
 
 
 def _without_repeats(errors: Sequence[GraphQLError]) -> Iterator[GraphQLError]:
-    """All errors, but of those about too many rows only the first of each root field."""
+    """Yield the errors; of those about too many rows only the first of each root field."""
     reported: set[str | int] = set()
     for error in errors:
         if isinstance(error.original_error, TooManyRows) and error.path:
@@ -241,8 +240,3 @@ def _without_repeats(errors: Sequence[GraphQLError]) -> Iterator[GraphQLError]:
                 continue
             reported.add(error.path[0])
         yield error
-
-
-def _is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:
-    # Resolvers are coroutine functions or plain ones: this is all that graphql-core's slower test would find.
-    return type(value) is CoroutineType

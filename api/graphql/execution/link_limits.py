@@ -1,84 +1,54 @@
-"""How far an operation may follow links: known from its text, before anything is read."""
+"""How many links an operation may follow, and how deep: checked before anything is read."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLSchema,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    get_named_type,
-)
-
-from api.graphql.execution.selections import LinkResolver
+from api.graphql.execution.row_resolvers import LinkResolver
+from api.graphql.execution.selection_tree import FieldSelection, SelectionSet, SelectionTree
 from domain.kernel.errors import TooComplex
 
 MAX_DEPTH = 5
 """Links inside each other."""
 
 MAX_LINKS = 100
-"""Links of one operation; each is a query, or two with its `totalCount`."""
+"""Links of one operation. Each is a query, or two with its `totalCount`."""
 
 
-class _Links(NamedTuple):
-    """How many links a selection has, fragments counted as often as they are spread, and how deep they go."""
+class LinkCount(NamedTuple):
+    """The number of links in a selection, and their depth. A fragment counts each time that it is spread."""
 
-    many: int = 0
-    deep: int = 0
-
-
-def check_links(schema: GraphQLSchema, document: DocumentNode) -> None:
-    """Raises TooComplex where an operation of a valid document follows too many links, or too deep."""
-    counter = _Counter(schema, document)
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            links = counter.of(definition.selection_set, schema.get_root_type(definition.operation))
-            if links.many > MAX_LINKS:
-                raise TooComplex(f"an operation follows {MAX_LINKS} links, not {links.many}; ask in several")
-            if links.deep > MAX_DEPTH:
-                raise TooComplex(f"links are followed {MAX_DEPTH} deep, not {links.deep}; ask in several")
+    links: int
+    depth: int
 
 
-class _Counter:
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
-        self._schema = schema
-        self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
-        self._known: dict[str, _Links] = {}
+def check_links(tree: SelectionTree) -> None:
+    """Raise TooComplex where an operation follows too many links, or too deep, whatever its variables are."""
+    counts: dict[SelectionSet, LinkCount] = {}
+    for selections in tree.operations.values():
+        links, depth = _count(selections, counts)
+        if links > MAX_LINKS:
+            raise TooComplex(
+                f"the operation follows {links} links and may follow {MAX_LINKS}; split it into several"
+            )
+        if depth > MAX_DEPTH:
+            raise TooComplex(
+                f"the operation follows links {depth} deep and may go {MAX_DEPTH} deep; split it into several"
+            )
 
-    def of(self, selected: SelectionSetNode | None, declared: Any) -> _Links:
-        parts = [self._part(node, declared) for node in selected.selections] if selected else []
-        return _Links(sum(part.many for part in parts), max((part.deep for part in parts), default=0))
 
-    def _part(self, node: Any, declared: Any) -> _Links:
-        match node:
-            case FieldNode():
-                return self._field(node, declared)
-            case InlineFragmentNode(type_condition=condition):
-                return self.of(
-                    node.selection_set, self._schema.type_map[condition.name.value] if condition else declared
-                )
-            case FragmentSpreadNode():
-                return self._fragment(node.name.value)
-        return _Links()
-
-    def _field(self, node: FieldNode, declared: Any) -> _Links:
-        field = getattr(declared, "fields", {}).get(node.name.value)
-        if field is None:
-            return _Links()
-        inner = self.of(node.selection_set, get_named_type(field.type))
-        return _Links(inner.many + 1, inner.deep + 1) if isinstance(field.resolve, LinkResolver) else inner
-
-    def _fragment(self, name: str) -> _Links:
-        if name not in self._known:
-            fragment = self._fragments[name]
-            declared = self._schema.type_map[fragment.type_condition.name.value]
-            self._known[name] = self.of(fragment.selection_set, declared)
-        return self._known[name]
+def _count(selections: SelectionSet, counts: dict[SelectionSet, LinkCount]) -> LinkCount:
+    """Count the links of a selection; `counts` has each fragment's, which is counted once."""
+    if selections not in counts:
+        links = depth = 0
+        for member in selections.members:
+            inner = _count(member.selections, counts)
+            is_link = (
+                isinstance(member, FieldSelection)
+                and member.definition is not None
+                and isinstance(member.definition.resolve, LinkResolver)
+            )
+            links += inner.links + is_link
+            depth = max(depth, inner.depth + is_link)
+        counts[selections] = LinkCount(links, depth)
+    return counts[selections]

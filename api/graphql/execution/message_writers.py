@@ -1,69 +1,75 @@
-"""How to write what a subscription tells, worked out once where its selection only looks items up.
+"""Writers of subscription messages, compiled where a selection only looks items up.
 
-graphql-core collects the fields of a selection anew for each source. Where nothing in it can wait or fail by
-itself, what it would do is known beforehand; where a value is not as it should be, it does it itself.
+graphql-core collects the fields of a selection anew for each message. Where nothing in the selection can
+wait, or fail by itself, a writer compiled once does the same; where a value does not fit its type,
+graphql-core writes the message and its errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql import (
-    Executor,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLSchema,
     Undefined,
     is_leaf_type,
 )
-from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 
 from api.graphql.declare import ItemLookUp
+from api.graphql.execution.selection_tree import SelectionSet, SelectionTree, Variables, condition_variables
 
 MessageWriter = Callable[[Mapping[str, Any]], dict[str, Any] | None]
-"""The data of the response for a source; None where graphql-core has to say it."""
+"""Returns the data of the response for a message; None where graphql-core has to write it."""
 
 Write = Callable[[Any], Any]
 
 
 class _NotCompilable(Exception):
-    """Only graphql-core can say what is to be written."""
+    """Only graphql-core can write this."""
 
 
-def compile_writer(bound: Executor[Any], typename: str) -> MessageWriter:
-    """How to write the sources of this type that the one field of a subscription is told."""
-    try:
-        name, details = _root(bound)
-        write = _WriterCompiler(bound).written(bound.schema.type_map[typename], details)
-    except _NotCompilable:
-        return lambda _source: None
+class SubscriptionSelection(NamedTuple):
+    """The selections of one subscription operation, with the variables of one request."""
 
-    def data(source: Mapping[str, Any]) -> dict[str, Any] | None:
+    schema: GraphQLSchema
+    tree: SelectionTree
+    root: SelectionSet
+    variables: Variables
+
+    def compile_writer(self, typename: str) -> MessageWriter:
+        """Return the writer of messages of this type, which are values of the subscription's one field."""
         try:
-            return {name: write(source)}
-        except Exception:
-            return None
+            name, write = self._compile(typename)
+        except _NotCompilable:
+            return lambda _message: None
 
-    return data
+        def data(message: Mapping[str, Any]) -> dict[str, Any] | None:
+            try:
+                return {name: write(message)}
+            except Exception:
+                return None
 
+        return data
 
-def _root(bound: Executor[Any]) -> tuple[str, list[FieldDetails]]:
-    """The one field of the subscription, by its name in the response."""
-    declared = bound.schema.subscription_type
-    assert declared is not None
-    collected = collect_fields(
-        bound.schema, bound.fragments, bound.variable_values, declared, bound.operation
-    ).grouped_field_set
-    [(name, details)] = collected.items()
-    if details[0].node.name.value not in declared.fields:
-        raise _NotCompilable
-    return name, details
+    def _compile(self, typename: str) -> tuple[str, Write]:
+        root_type = self.schema.subscription_type
+        assert root_type is not None
+        if any(self.variables.get(name) is None for name in condition_variables([self.root])):
+            raise _NotCompilable
+        [field] = self.tree.collect([self.root], root_type, self.variables)
+        if field.definition is None:
+            raise _NotCompilable
+        compiler = _WriterCompiler(self.tree, self.variables)
+        return field.name, compiler.writer(self.schema.type_map[typename], field.selections)
 
 
 class _FieldWriter(NamedTuple):
-    """A field of an object: its name in the response, the item it is read from, and how that is written."""
+    """A field of an object: its name in the response, the item that it is read from, and its writer."""
 
     name: str
     key: str
@@ -71,54 +77,49 @@ class _FieldWriter(NamedTuple):
 
 
 class _WriterCompiler:
-    def __init__(self, bound: Executor[Any]) -> None:
-        self._bound = bound
+    def __init__(self, tree: SelectionTree, variables: Variables) -> None:
+        self._tree = tree
+        self._variables = variables
 
-    def written(self, declared: Any, details: list[FieldDetails]) -> Write:
-        """How a value of this type is written, with the selection of these fields."""
+    def writer(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
+        """Return the writer of values of this type, with what is selected inside them."""
         if isinstance(declared, GraphQLNonNull):
-            return self._present(declared.of_type, details)
-        write = self._present(declared, details)
+            return self._present(declared.of_type, selections)
+        write = self._present(declared, selections)
 
         def written(value: Any) -> Any:
             return None if value is None else write(value)
 
         return written
 
-    def _present(self, declared: GraphQLOutputType, details: list[FieldDetails]) -> Write:
+    def _present(self, declared: GraphQLOutputType, selections: Sequence[SelectionSet]) -> Write:
+        """Return the writer of values that are not null."""
         if isinstance(declared, GraphQLList):
-            return _list(self.written(declared.of_type, details))
+            return _list(self.writer(declared.of_type, selections))
         if isinstance(declared, GraphQLObjectType):
-            return self._object(declared, details)
+            return self._object(declared, selections)
         if is_leaf_type(declared):
             return _leaf(declared.coerce_output_value)
         raise _NotCompilable
 
-    def _object(self, declared: GraphQLObjectType, details: list[FieldDetails]) -> Write:
-        bound = self._bound
-        collected = collect_subfields(
-            bound.schema, bound.fragments, bound.variable_values, bound.operation, declared, details
-        )
-        if collected.new_defer_usages:
-            raise _NotCompilable
-        members: list[_FieldWriter] = []
-        for name, same in collected.grouped_field_set.items():
-            selected = same[0].node.name.value
-            if selected == "__typename":
-                members.append(_FieldWriter(name, "", lambda _value: declared.name))
+    def _object(self, declared: GraphQLObjectType, selections: Sequence[SelectionSet]) -> Write:
+        writers: list[_FieldWriter] = []
+        for field in self._tree.collect(selections, declared, self._variables):
+            if field.definition is None:
+                writers.append(_FieldWriter(field.name, "", lambda _value: declared.name))
                 continue
-            field = declared.fields[selected]
-            if not isinstance(field.resolve, ItemLookUp):
+            resolver = field.definition.resolve
+            if not isinstance(resolver, ItemLookUp):
                 raise _NotCompilable
-            write = field.resolve.writer(self.written(field.type, same))
-            members.append(_FieldWriter(name, field.resolve.key, write))
-        return _object(tuple(members))
+            write = resolver.writer(self.writer(field.definition.type, field.selections))
+            writers.append(_FieldWriter(field.name, resolver.key, write))
+        return _object(tuple(writers))
 
 
-def _object(members: tuple[_FieldWriter, ...]) -> Write:
+def _object(writers: tuple[_FieldWriter, ...]) -> Write:
     def write(source: Any) -> dict[str, Any]:
         get = source.get
-        return {name: write(get(key)) for name, key, write in members}
+        return {name: write(get(key)) for name, key, write in writers}
 
     return write
 

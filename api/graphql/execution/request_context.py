@@ -1,4 +1,4 @@
-"""What resolvers are given: the services of this process, and on whose behalf they run."""
+"""The contexts of resolvers: the services of the process, one request, and one execution of its document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from api.access.callers import Caller
 from api.graphql.execution.batched_reads import BatchedReads
-from api.graphql.execution.selections import DocumentSelections
+from api.graphql.execution.row_selections import RowSelections
 from api.position_seal import PositionSeal
 from domain.dispatch import CommandBus
 from domain.kernel import Scope
@@ -54,34 +54,23 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request: its services, on whose behalf it is, and its headers under lower-case names.
+    """One request: the services, its caller, and its headers under lower-case names.
 
-    Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
-    `selections` are those of the document that is run, `reads` what one execution of it has read.
-    `errors` are reported in addition to those of its fields. A client that connects again by itself
-    resumes behind `resume_after`, whatever its document says.
+    Over a socket the texts of the `connection_init` payload are added to the headers of the handshake. A
+    client that reconnects by itself resumes behind `resume_after`, whatever its document says.
     """
 
     services: Services
     caller: Caller
     headers: Mapping[str, str]
-    selections: DocumentSelections = field(default_factory=DocumentSelections)
-    reads: BatchedReads = field(default_factory=BatchedReads)
-    errors: list[GraphQLError] = field(default_factory=list)
     resume_after: Place | None = None
 
     @property
     def scope(self) -> Scope:
         return self.caller.scope
 
-    def running(self, selections: DocumentSelections) -> RequestContext:
-        """The same request for one execution of the document with these selections."""
-        return RequestContext(
-            self.services, self.caller, self.headers, selections, resume_after=self.resume_after
-        )
-
-    def start_of(self, after: str | None) -> Place | None:
-        """The place behind which a subscription begins that has the argument `after`; None: now.
+    def start_place(self, after: str | None) -> Place | None:
+        """Return the place behind which a subscription with the argument `after` starts; None for now.
 
         Raises ValidationFailed where the argument is malformed.
         """
@@ -89,24 +78,52 @@ class RequestContext:
             return self.resume_after
         return self.open(after, "after")
 
+    def seal(self, place: Place) -> str:
+        """Return the place as clients of the caller's tenant see it."""
+        return self.services.seal.seal(self.scope.tenant, place)
+
+    def open(self, sealed: str, *path: str) -> Place:
+        """Return the place that a client's position stands for; raises ValidationFailed at `path`."""
+        return self.services.seal.open(self.scope.tenant, sealed, path)
+
+    def try_open(self, sealed: str) -> Place | None:
+        """Return the place that a text seals for the caller's tenant; None where it seals none."""
+        return self.services.seal.try_open(self.scope.tenant, sealed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionContext(RequestContext):
+    """One execution of a document for a request.
+
+    `selections` are those of the document, `reads` what the execution reads. `errors` are reported in
+    addition to those of its fields.
+    """
+
+    selections: RowSelections
+    reads: BatchedReads = field(default_factory=BatchedReads)
+    errors: list[GraphQLError] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, request: RequestContext, selections: RowSelections) -> ExecutionContext:
+        """Return the context of a new execution."""
+        return cls(
+            request.services,
+            request.caller,
+            request.headers,
+            request.resume_after,
+            selections=selections,
+        )
+
+    def renew(self) -> ExecutionContext:
+        """Return the context of another execution of the same document."""
+        return ExecutionContext.of(self, self.selections)
+
     def report(self, error: Exception, info: Info) -> None:
-        """Add an error to the response, with the path of the field at `info`, whose value stays."""
+        """Add an error to the response with the path of the field at `info`, whose value stays."""
         self.errors.append(
             GraphQLError(str(error), info.field_nodes, path=info.path.as_list(), original_error=error)
         )
 
-    def seal(self, place: Place) -> str:
-        """The place as this tenant's clients see it."""
-        return self.services.seal.seal(self.scope.tenant, place)
 
-    def open(self, sealed: str, *path: str) -> Place:
-        """What a client's position says; raises ValidationFailed at `path` where it is malformed."""
-        return self.services.seal.open(self.scope.tenant, sealed, path)
-
-    def opened(self, sealed: str) -> Place | None:
-        """The place that a text seals for this tenant; None where it seals none."""
-        return self.services.seal.opened(self.scope.tenant, sealed)
-
-
-Info = GraphQLResolveInfo[RequestContext]
-"""What graphql-core gives a resolver beside its source."""
+Info = GraphQLResolveInfo[ExecutionContext]
+"""What graphql-core passes to a resolver in addition to its source."""

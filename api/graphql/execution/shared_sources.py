@@ -1,22 +1,13 @@
-"""Subscriptions whose subscribers share executions: what resolvers return, and who asks for the same."""
+"""Subscriptions whose subscribers share one execution: the sources that their resolvers return."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from graphql import (
-    SKIP,
-    DocumentNode,
-    FieldNode,
-    VariableDefinitionNode,
-    VariableNode,
-    Visitor,
-    VisitorAction,
-    get_operation_ast,
-    visit,
-)
+from graphql import SKIP, DocumentNode, VariableDefinitionNode, VariableNode, Visitor, VisitorAction, visit
 
+from api.graphql.execution.selection_tree import FieldSelection, SelectionSet
 from subscriptions.live.messages import StatusMessage
 from subscriptions.live.ports import Renderer
 from subscriptions.live.sinks import Sink, Subscription
@@ -24,11 +15,11 @@ from subscriptions.live.sinks import Sink, Subscription
 M = TypeVar("M")
 
 AFTER = "after"
-"""The argument that says where one subscriber begins, and nothing of what it is told from there on."""
+"""The argument that says where a subscriber resumes. It changes nothing of what follows."""
 
 
 class OpenSubscription(Protocol):
-    """Begins what one subscriber asked for."""
+    """Adds a subscriber to the topic of this key, which is created for its first subscriber."""
 
     def __call__(
         self,
@@ -41,44 +32,46 @@ class OpenSubscription(Protocol):
 
 
 class SharedSource(Generic[M]):
-    """What a resolver returns where all who give the same key share what they are told.
+    """What a resolver returns where all subscribers with one key share a topic.
 
-    `open` begins it for one of them; `told` is a message as the fields of its type read it.
+    `open` adds a subscriber. `to_source` returns a message as the fields of its type read it.
     """
 
     def __init__(
-        self, open: OpenSubscription, told: Callable[[M | StatusMessage], Mapping[str, Any]]
+        self, open: OpenSubscription, to_source: Callable[[M | StatusMessage], Mapping[str, Any]]
     ) -> None:
         self.open = open
-        self.told = told
+        self.to_source = to_source
 
     def __aiter__(self) -> NoReturn:
-        """graphql-core asks for it in what a resolver returns; results are pushed to who opened it."""
-        raise TypeError("a shared source is opened, and not iterated over")
+        """Satisfy graphql-core, which wants an iterator of a resolver. Results are pushed into the sink."""
+        raise TypeError("a shared source is opened, not iterated over")
 
 
-def cursor_variable(node: DocumentNode, name: str | None) -> str | None:
-    """The variable of the operation that says where its subscriber begins, where it says nothing else."""
-    operation = get_operation_ast(node, name)
-    uses = _VariableUses()
-    visit(node, uses)
-    for field in operation.selection_set.selections if operation else ():
-        for argument in (field.arguments or ()) if isinstance(field, FieldNode) else ():
-            value = argument.value
-            if argument.name.value == AFTER and isinstance(value, VariableNode):
-                return value.name.value if uses.found.count(value.name.value) == 1 else None
+def cursor_variable(document: DocumentNode, root: SelectionSet) -> str | None:
+    """Return the variable that holds the subscriber's cursor and nothing else, if the operation has one.
+
+    `root` is what the operation selects.
+    """
+    fields = [member.node for member in root.members if isinstance(member, FieldSelection)]
+    for argument in (argument for field in fields for argument in field.arguments or ()):
+        if argument.name.value == AFTER and isinstance(argument.value, VariableNode):
+            name = argument.value.name.value
+            uses = _VariableUses()
+            visit(document, uses)
+            return name if uses.names.count(name) == 1 else None
     return None
 
 
 class _VariableUses(Visitor):
-    """Where the variables of a document are used: a name for each time."""
+    """Collects the name of a variable each time that the document uses it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.names: list[str] = []
 
     def enter_variable_definition(self, _node: VariableDefinitionNode, *_: Any) -> VisitorAction:
         return SKIP
 
     def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        self.found.append(node.name.value)
+        self.names.append(node.name.value)

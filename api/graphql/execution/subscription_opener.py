@@ -1,4 +1,4 @@
-"""Subscriptions as transports open them: results are pushed into a sink, encoded."""
+"""Opens subscriptions for the transports: encoded results are pushed into a sink."""
 
 from __future__ import annotations
 
@@ -34,51 +34,54 @@ class SubscriptionOpener:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._own: LruCache[tuple[str, str | None], str] = LruCache(CACHED_DOCUMENTS)
+        self._cursor_variables: LruCache[tuple[str, str | None], str] = LruCache(CACHED_DOCUMENTS)
 
     def open(self, prepared: PreparedOperation, context: RequestContext, sink: Sink) -> Subscription:
-        """Run the subscription: what comes of it goes into the sink, the first after this has returned."""
+        """Start the subscription. Its results go into the sink, the first after this has returned."""
         try:
-            stream = self._executor.subscribe(prepared, context)
+            execution = self._executor.subscribe(prepared, context)
         except OperationRefused as refused:
             return _RefusedSubscription(sink, refused)
-        source = stream.source
+        source = execution.source
         if not isinstance(source, SharedSource):
-            return _PulledSubscription(stream, sink)
-        renderer = partial(_ResultRenderer, stream, source.told)
-        return source.open(sink, key=self._key(prepared, context), renderer=renderer, weigh=len)
+            return _PulledSubscription(execution, sink)
+        renderer = partial(_ResultRenderer, execution, source.to_source)
+        return source.open(sink, key=self._topic_key(prepared, context), renderer=renderer, weigh=len)
 
-    def _key(self, prepared: PreparedOperation, context: RequestContext) -> Hashable:
-        """Who gives the same asks for the same, wherever each of them begins.
+    def _topic_key(self, prepared: PreparedOperation, context: RequestContext) -> Hashable:
+        """Return what subscribers of one topic have in common: all but the cursors that they resume after.
 
-        What one may see depends on tenant and roles, and not on who of them it is.
+        What a caller may see depends on its tenant and roles, and on nothing else of it.
         """
-        operation, caller = prepared.operation, context.caller
-        variables = dict(operation.variables or {})
+        caller, variables = context.caller, dict(prepared.request.variables or {})
         if variables:
-            variables.pop(self._own_variable(prepared), None)
+            variables.pop(self._cursor_variable(prepared), None)
         values = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-        return prepared.text, operation.operation_name, values, caller.scope.tenant, caller.roles
+        return prepared.text, prepared.operation_name, values, caller.scope.tenant, caller.roles
 
-    def _own_variable(self, prepared: PreparedOperation) -> str:
-        """The name of the variable that says where the subscriber begins; empty where there is none."""
-        name = prepared.operation.operation_name
-        own = self._own.get((prepared.text, name))
-        if own is None:
-            own = cursor_variable(prepared.document.node, name) or ""
-            self._own.put((prepared.text, name), own)
-        return own
+    def _cursor_variable(self, prepared: PreparedOperation) -> str:
+        """Return the variable that holds the subscriber's cursor; empty where there is none."""
+        key = (prepared.text, prepared.operation_name)
+        variable = self._cursor_variables.get(key)
+        if variable is None:
+            document = prepared.document
+            root = document.tree.operations[prepared.operation_name]
+            variable = cursor_variable(document.node, root) or ""
+            self._cursor_variables.put(key, variable)
+        return variable
 
 
 class _ResultRenderer:
-    """Messages as bytes: executed and encoded once for all who share them."""
+    """Renders messages as bytes, executed and encoded once for all subscribers that share them."""
 
-    def __init__(self, stream: SubscriptionExecution, told: Callable[[Any], Mapping[str, Any]]) -> None:
-        self._result = stream.result
-        self._told = told
+    def __init__(
+        self, execution: SubscriptionExecution, to_source: Callable[[Any], Mapping[str, Any]]
+    ) -> None:
+        self._result = execution.result
+        self._to_source = to_source
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
-        source = self._told(message)
+        source = self._to_source(message)
         result = self._result(source)
         return _encode(source, result) if isinstance(result, dict) else _encode_later(source, result)
 
@@ -87,9 +90,7 @@ class _ResultRenderer:
 
 
 def _encode(source: Mapping[str, Any], result: dict[str, Any]) -> LiveResult:
-    encoded = LiveResult(encode(result))
-    encoded.position = source.get("position")
-    return encoded
+    return LiveResult(encode(result), source.get("position"))
 
 
 async def _encode_later(source: Mapping[str, Any], result: Awaitable[dict[str, Any]]) -> LiveResult:
@@ -97,7 +98,7 @@ async def _encode_later(source: Mapping[str, Any], result: Awaitable[dict[str, A
 
 
 class _RefusedSubscription:
-    """A subscription that cannot begin: its sink is told so."""
+    """A subscription that cannot start: its sink gets the errors."""
 
     def __init__(self, sink: Sink, refused: OperationRefused) -> None:
         self._handle = asyncio.get_running_loop().call_soon(sink.end, refused.result["errors"])
@@ -113,13 +114,13 @@ class _RefusedSubscription:
 
 
 class _PulledSubscription:
-    """A subscription of its own: a task that pulls its results while the sink takes them."""
+    """A subscription without a topic: a task that pulls its results while the sink takes them."""
 
-    def __init__(self, stream: SubscriptionExecution, sink: Sink) -> None:
+    def __init__(self, execution: SubscriptionExecution, sink: Sink) -> None:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._sink = sink
-        self._task = asyncio.create_task(self._run(stream))
+        self._task = asyncio.create_task(self._run(execution))
 
     def pause(self) -> None:
         self._flowing.clear()
@@ -130,9 +131,9 @@ class _PulledSubscription:
     def close(self) -> None:
         self._task.cancel()
 
-    async def _run(self, stream: SubscriptionExecution) -> None:
+    async def _run(self, execution: SubscriptionExecution) -> None:
         try:
-            async with aclosing(stream.results()) as results:
+            async with aclosing(execution.results()) as results:
                 async for result in results:
                     await self._flowing.wait()
                     self._sink.deliver(Chunk((encode(result),)))
@@ -140,5 +141,5 @@ class _PulledSubscription:
         except OperationRefused as refused:
             self._sink.end(refused.result["errors"])
         except Exception as error:
-            logger.exception("a subscription broke off")
+            logger.exception("a subscription failed")
             self._sink.end([error_body(GraphQLError(str(error), original_error=error))])

@@ -149,7 +149,7 @@ class _EventSubscription:
     ) -> SharedSource[EventMessage]:
         context = info.context
         query = _query(filter, context)
-        place = context.start_of(after)
+        place = context.start_place(after)
         begin = partial(context.services.events.open, context.scope.tenant, query, place)
         return SharedSource(begin, partial(self._told, context))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from strawberry.dataloader import DataLoader
 
-from api.graphql.execution.request_context import Info, RequestContext
-from api.graphql.execution.selections import LinkResolver
+from api.graphql.execution.request_context import ExecutionContext, Info
+from api.graphql.execution.row_resolvers import LinkResolver
 from api.graphql.fields.connections import connection_value, page_size, past_connection
 from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from projections.kernel.view import View
@@ -83,7 +83,7 @@ class ToManyResolver(LinkResolver):
 
 
 async def _past_page(
-    context: RequestContext, view: View[Any], wanted: Wanted, owner: str, as_of: int
+    context: ExecutionContext, view: View[Any], wanted: Wanted, owner: str, as_of: int
 ) -> dict[str, Any]:
     """A page as of a position. One is read for each owner; what has changed since is folded once for all."""
     then, tenant, most = (
@@ -113,7 +113,7 @@ async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:
 
 
 async def _rows(
-    context: RequestContext, view: View[Any], fields: Fields | None, as_of: int | None, ids: Sequence[str]
+    context: ExecutionContext, view: View[Any], fields: Fields | None, as_of: int | None, ids: Sequence[str]
 ) -> list[Row | None]:
     reads, most = context.reads, context.services.max_rows
     async with reads.turn(most):
@@ -128,7 +128,7 @@ async def _rows(
 
 
 async def _pages(
-    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[Page]:
     reads, most = context.reads, context.services.max_rows
     related = context.services.related[view.name]
@@ -139,14 +139,14 @@ async def _pages(
 
 
 async def _beyond(
-    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[bool]:
     beyond = await context.services.related[view.name].beyond(context.scope.tenant, owners, wanted)
     return [owner in beyond for owner in owners]
 
 
 async def _counts(
-    context: RequestContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[int]:
     counts = await context.services.related[view.name].counts(context.scope.tenant, owners, wanted)
     return [counts[owner] for owner in owners]

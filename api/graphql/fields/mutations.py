@@ -14,7 +14,6 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.execution.request_context import Info, RequestContext
-from api.graphql.execution.selections import selects
 from api.graphql.fields.command_inputs import read_command
 from api.graphql.fields.view_queries import reach_links
 from api.graphql.identity import reject_past_id, reject_past_ids
@@ -179,7 +178,7 @@ async def _add_projected(
     try:
         row = await _projected(command, projections, receipt, info)
     except (StaleRead, RowParked) as error:
-        if name is not None and selects(info, name):
+        if name is not None and info.context.selections.selects(info, name):
             payload[name] = error
         else:
             info.context.report(error, info)

@@ -13,8 +13,8 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, list_of, output_field
-from api.graphql.execution.request_context import Info, RequestContext
-from api.graphql.execution.selections import RowItemsResolver
+from api.graphql.execution.request_context import ExecutionContext, Info
+from api.graphql.execution.row_resolvers import RowItemsResolver
 from api.graphql.identity import AS_OF, row_key
 from api.graphql.scalars import Position
 from api.graphql.type_map import TypeMap
@@ -113,7 +113,7 @@ def _version(meta: _RowMetadata, info: Info) -> int | Awaitable[int | None] | No
     return version if version is not None or not may_be_stream else _read_version(meta, info.context)
 
 
-async def _read_version(meta: _RowMetadata, context: RequestContext) -> int | None:
+async def _read_version(meta: _RowMetadata, context: ExecutionContext) -> int | None:
     """The version of a row that was stored before rows had versions, by what the log had where it changed."""
     load = partial(_read_versions, context)
     version: int = await context.reads.loader("versions", load).load((meta.key, meta.row["_position"]))
@@ -123,5 +123,5 @@ async def _read_version(meta: _RowMetadata, context: RequestContext) -> int | No
     return version or None
 
 
-async def _read_versions(context: RequestContext, places: Sequence[tuple[str, int]]) -> list[int]:
+async def _read_versions(context: ExecutionContext, places: Sequence[tuple[str, int]]) -> list[int]:
     return await context.services.log.versions_at(context.scope.tenant, places)

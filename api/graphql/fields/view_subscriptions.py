@@ -191,7 +191,7 @@ def _shared(
             case _:
                 return status(message, context)
 
-    place = context.start_of(after)
+    place = context.start_place(after)
     live, tenant = context.services.live[view.name], context.scope.tenant
     return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
 

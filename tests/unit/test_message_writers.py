@@ -1,4 +1,4 @@
-"""What subscriptions are told without graphql-core is what graphql-core would tell."""
+"""What writers of subscription messages write is what graphql-core would write."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from graphql import execute_subscription_event, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.access.callers import ANYONE
 from api.contexts import load_contexts
-from api.graphql.execution import executor
-from api.graphql.execution.message_writers import compile_writer
+from api.graphql.execution.core_executor import OperationExecutor, find_leaves
+from api.graphql.execution.executor import SubscriptionExecution
+from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
+from api.graphql.execution.request_context import ExecutionContext, RequestContext, Services
+from api.graphql.execution.row_selections import RowSelections
+from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.schema import build_schema
 from api.settings import Settings
 
@@ -40,7 +45,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "TasksSnapshot": {"tasks": [TASK, TASK], "position": "p"},
     "CaughtUp": {"position": "p"},
 }
-QUERY = """subscription ($no: Boolean = false) { told: tasks { __typename
+QUERY = """subscription ($no: Boolean = false) { alias: tasks { __typename
   ... on Message { position }
   ... on TaskChanged { kind rowId changedFields task { ...T } }
   ... on TasksSnapshot { tasks { ...T hidden: id @include(if: $no) } }
@@ -56,8 +61,17 @@ def bind(query: str = QUERY, **variables: Any) -> CoreExecutor[Any]:
 
 
 def core(bound: CoreExecutor[Any], source: Mapping[str, Any]) -> Any:
-    """What graphql-core tells."""
+    """Return the result as graphql-core makes it."""
     return cast(Any, execute_subscription_event(bound.build_per_event_executor(source)))
+
+
+def select(query: str = QUERY, **variables: Any) -> SubscriptionSelection:
+    tree, bound = SelectionTree(SCHEMA, parse(query)), bind(query, **variables)
+    return SubscriptionSelection(SCHEMA, tree, tree.operations[None], bound.variable_values.coerced)
+
+
+def writer(typename: str, query: str = QUERY, **variables: Any) -> MessageWriter:
+    return select(query, **variables).compile_writer(typename)
 
 
 values = st.one_of(
@@ -80,48 +94,58 @@ values = st.one_of(
     row=st.dictionaries(st.sampled_from(sorted(TASK)), values, max_size=2),
     no=st.booleans(),
 )
-def test_a_plan_writes_what_graphql_core_does_or_leaves_it_to_it(
+def test_a_writer_writes_what_graphql_core_does_or_nothing(
     typename: str, odd: dict[str, Any], row: dict[str, Any], no: bool
 ) -> None:
     """graphql-core is the oracle, whatever a source holds: wrong types, missing values, nulls."""
     task = {**TASK, **row}
     source = {"__typename": typename, **SOURCES[typename], "task": task, "tasks": [task, TASK], **odd}
-    bound = bind(no=no)
-    planned, told = compile_writer(bound, typename)(source), core(bound, source)
-    if planned is not None:
-        assert told.errors is None
-        assert repr(planned) == repr(told.data)
+    written, result = writer(typename, no=no)(source), core(bind(no=no), source)
+    if written is not None:
+        assert result.errors is None
+        assert repr(written) == repr(result.data)
 
 
 @pytest.mark.parametrize("typename", sorted(SOURCES))
-def test_what_is_as_it_should_be_is_planned(typename: str) -> None:
+def test_a_message_that_fits_its_types_is_written(typename: str) -> None:
     source = {"__typename": typename, **SOURCES[typename]}
-    planned = compile_writer(bind(), typename)(source)
-    assert planned is not None
-    assert list(planned["told"]) == list(core(bind(), source).data["told"])
+    written = writer(typename)(source)
+    assert written is not None
+    assert list(written["alias"]) == list(core(bind(), source).data["alias"])
 
 
 def test_what_follows_a_link_is_left_to_graphql_core() -> None:
     query = "subscription { tasks { ... on TaskChanged { rowId task { id agent { name } } } } }"
     source = {"__typename": "TaskChanged", **SOURCES["TaskChanged"]}
-    assert compile_writer(bind(query), "TaskChanged")(source) is None
-    assert compile_writer(bind(query), "CaughtUp")({"__typename": "CaughtUp"}) == {"tasks": {}}
+    assert writer("TaskChanged", query)(source) is None
+    assert writer("CaughtUp", query)({"__typename": "CaughtUp"}) == {"tasks": {}}
 
 
-async def test_a_planned_result_needs_no_execution(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one that cannot be planned gets one."""
-    told: list[Any] = []
+def test_a_condition_that_is_null_is_left_to_graphql_core() -> None:
+    """It is an error, which graphql-core reports with its path."""
+    query = "subscription ($no: Boolean = false) { tasks { __typename @include(if: $no) } }"
+    assert writer("CaughtUp", query, no=None)({"__typename": "CaughtUp"}) is None
+    assert writer("CaughtUp", query)({"__typename": "CaughtUp"}) == {"tasks": {}}
 
-    def note(bound: CoreExecutor[Any]) -> Any:
-        told.append(bound.root_value)
-        return execute_subscription_event(bound)
 
-    monkeypatch.setattr(executor, "execute_subscription_event", note)
-    stream = executor.SubscriptionExecution(bind(), None)
+def test_a_written_result_needs_no_execution_and_any_other_gets_one() -> None:
+    executed: list[Any] = []
+
+    class CountingExecutor(OperationExecutor):
+        def execute_message(self, message: Mapping[str, Any]) -> Any:
+            executed.append(message)
+            return super().execute_message(message)
+
+    selection = select()
+    request = RequestContext(cast(Services, None), ANYONE, {})
+    context = ExecutionContext.of(request, RowSelections(selection.tree))
+    bound = CountingExecutor.bind(SCHEMA, parse(QUERY), context, {}, None, find_leaves(SCHEMA))
+    assert isinstance(bound, OperationExecutor)
+    execution = SubscriptionExecution(bound, selection, None)
     whole = {"__typename": "CaughtUp", "position": "p"}
-    assert stream.result(whole) == {"data": {"told": {"__typename": "CaughtUp", "position": "p"}}}
-    assert told == []
-    broken = stream.result({"__typename": "CaughtUp", "position": None})
+    assert execution.result(whole) == {"data": {"alias": whole}}
+    assert executed == []
+    broken = execution.result({"__typename": "CaughtUp", "position": None})
     assert isinstance(broken, dict)
     assert broken["data"] is None
-    assert len(told) == 1
+    assert len(executed) == 1

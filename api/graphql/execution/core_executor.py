@@ -1,0 +1,162 @@
+"""graphql-core's execution, and the one module that knows its parts which no release promises to keep.
+
+`OperationExecutor` overrides how a field is executed and how the executor of a subscription's message is
+made. tests/unit/test_dependencies.py says which parts these are, and fails where a release changes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from types import CoroutineType
+from typing import Any, NamedTuple, TypeGuard
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    GraphQLField,
+    GraphQLLeafType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+    create_source_event_stream,
+    execute_root_selection_set,
+    execute_subscription_event,
+    get_nullable_type,
+    is_leaf_type,
+    map_source_to_response_event,
+)
+
+from api.graphql.declare import ItemLookUp
+from api.graphql.error_bodies import UnwritableValue
+from api.graphql.execution.request_context import ExecutionContext
+
+
+class Leaf(NamedTuple):
+    """How a field is written that has no selection and is an item of its source."""
+
+    key: str
+    coerce: Callable[[Any], Any]
+    nullable: bool
+
+
+Leaves = Mapping[str, Mapping[str, Leaf]]
+"""By type and field."""
+
+
+def find_leaves(schema: GraphQLSchema) -> Leaves:
+    """Return all such fields of the schema."""
+    objects = (declared for declared in schema.type_map.values() if isinstance(declared, GraphQLObjectType))
+    return {
+        declared.name: {name: leaf for name, field in declared.fields.items() if (leaf := _leaf(field))}
+        for declared in objects
+    }
+
+
+def _leaf(field: GraphQLField) -> Leaf | None:
+    nullable = not isinstance(field.type, GraphQLNonNull)
+    inner: Any = get_nullable_type(field.type)
+    if isinstance(field.resolve, ItemLookUp) and is_leaf_type(inner):
+        return Leaf(field.resolve.key, field.resolve.writer(inner.coerce_output_value), nullable)
+    return None
+
+
+class CheckedExecutor(Executor[Any]):
+    """graphql-core's executor, with an error of its own for values that cannot be written."""
+
+    @staticmethod
+    def complete_leaf_value(return_type: GraphQLLeafType, result: Any) -> Any:
+        """Return the value as a response has it; raises UnwritableValue where the type has no form for it."""
+        try:
+            return Executor.complete_leaf_value(return_type, result)
+        except Exception as error:
+            raise UnwritableValue(return_type.name) from error
+
+
+class OperationExecutor(CheckedExecutor):
+    """One operation with the variables of one request.
+
+    Most fields of a response are leaves that are items of their source. They are written at once, which saves
+    the resolve info, the search for arguments and four calls for each. Everything else, errors of leaves
+    included, is done by graphql-core.
+    """
+
+    def __init__(self, *parts: Any, leaves: Leaves, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self._leaves = leaves
+
+    @classmethod
+    def bind(
+        cls,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        context: ExecutionContext,
+        variables: dict[str, Any],
+        operation_name: str | None,
+        leaves: Leaves,
+    ) -> OperationExecutor | list[GraphQLError]:
+        """Return the operation that is to be run, or the errors of its variables."""
+        bound: Any = cls.build(
+            schema,
+            document,
+            context_value=context,
+            raw_variable_values=variables,
+            operation_name=operation_name,
+            is_awaitable=is_coroutine,
+            leaves=leaves,
+        )
+        return bound  # type: ignore[no-any-return]
+
+    def run(self) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """Return the result of a query or mutation."""
+        return execute_root_selection_set(self)
+
+    def open_source(self) -> Any:
+        """Return what the resolver of a subscription returns, or an ExecutionResult with its errors."""
+        return create_source_event_stream(self)
+
+    def execute_message(self, message: Mapping[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """Return the result of a subscription for one message."""
+        return execute_subscription_event(self.build_per_event_executor(message))
+
+    def execute_messages(self, messages: Any) -> AsyncGenerator[ExecutionResult, None]:
+        """Return the results of a subscription for all messages of an iterator."""
+        return map_source_to_response_event(self, messages)
+
+    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+        """Return the executor of one message: each message is an execution of its own, and reads anew."""
+        executor = super().build_per_event_executor(payload)
+        executor.context_value = self.context_value.renew()
+        # graphql-core 3.3 shares this cache between all messages; each adds what no other finds, and it only
+        # grows.
+        executor._relevant_sub_fields = {}
+        return executor
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: Any,
+        path: Any,
+        position_context: Any,
+    ) -> Any:
+        """Write the field at once where it is such a leaf; otherwise leave it to graphql-core."""
+        leaf = self._leaves[parent_type.name].get(field_details_list[0].node.name.value)
+        if leaf is not None:
+            try:
+                value = source.get(leaf.key)
+                if value is None and leaf.nullable:
+                    return None
+                written = leaf.coerce(value)
+            except Exception:
+                written = None
+            if written is not None and written is not Undefined:
+                return written
+        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+
+def is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:
+    """Return whether a value must be awaited: resolvers return nothing else that must."""
+    return type(value) is CoroutineType
