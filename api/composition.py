@@ -212,11 +212,11 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:
         lease_time=settings.lease_time,
         partitions=settings.view_partitions,
         builds=settings.rebuilds_at_once,
-        around=metrics.around,
+        wrap_handler=metrics.around,
         lead=runtime.rebuilds.lead,
-        notice=runtime.rebuilds.notice,
+        observe=runtime.rebuilds.observe,
     )
-    metrics.holding(lambda: worker.held)
+    metrics.holding(lambda: worker.partition_count)
     sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)
     for part in (worker, sealing):
         await part.start()

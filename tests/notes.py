@@ -217,9 +217,9 @@ class Rig:
         parts = (self.database, self.feed, self.checkpoints, self.wakeups)
         tick = self.poll_interval
         time, of = self.lease_time, self.partitions
-        lead, notice = self.rebuilds.lead, self.rebuilds.notice
+        lead, observe = self.rebuilds.lead, self.rebuilds.observe
         return ViewWorker(
-            [self.view], *parts, tick=tick, lease_time=time, partitions=of, lead=lead, notice=notice
+            [self.view], *parts, tick=tick, lease_time=time, partitions=of, lead=lead, observe=observe
         )
 
     async def append(self, stream: str, *events: Event, tenant: str | None = None) -> Receipt:

@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from domain.kernel.errors import Unavailable, ViewRebuilding
+from eventstore.background import Backoff
 from projections.live.aligned_reader import MAX_MISSED, PATIENCE, AlignedReader, RowQuery
 from projections.live.recent_changes import Mark
 from projections.live.result_set import (
@@ -31,7 +32,6 @@ from projections.live.resuming import MissedRows, RankFilter, Resumption, Watche
 from projections.live.view_dispatcher import ViewDispatcher
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place, row_key
-from subscriptions.feed.backoff import Backoff
 from subscriptions.live.messages import CursorExpired, Place
 from subscriptions.live.ports import BacklogPage
 from subscriptions.live.topic import Topic

@@ -9,12 +9,12 @@ from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 from domain.kernel.errors import Unavailable
+from eventstore.background import Backoff
 from projections.live.filter_index import FilterIndex
 from projections.live.recent_changes import RecentChanges
 from projections.live.view_tail import ViewTail
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place
-from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.tail import Batch
 
 if TYPE_CHECKING:

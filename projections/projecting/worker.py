@@ -23,23 +23,23 @@ from subscriptions.consumers.state import ConsumerState
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
 
-HandlerWrapper = Callable[[str, CommitHandler], CommitHandler]
-"""Wraps the handler of the consumer of this name."""
+WrapHandler = Callable[[str, CommitHandler], CommitHandler]
+"""Returns what handles commits in place of this handler, of the consumer of this name."""
 
 
-LeaderTask = Callable[[View[Any], PartitionLease], Coroutine[Any, Any, None]]
-"""What the holder of a generation's first partition does beside folding: `ConsumerDefinition.lead`."""
+LeadView = Callable[[View[Any], PartitionLease], Coroutine[Any, Any, None]]
+"""Leads a generation of a view: see `ConsumerDefinition.lead`."""
 
 
-StateObserver = Callable[[View[Any], str, ConsumerState], Coroutine[Any, Any, None]]
-"""What a worker of this fingerprint does about a view's state: see `ConsumerDefinition.notice`."""
+ObserveView = Callable[[View[Any], str, ConsumerState], Coroutine[Any, Any, None]]
+"""Reacts to the state of a view, given the fingerprint of this worker: see `ConsumerDefinition.observe`."""
 
 
 class ViewWorker:
-    """Keeps views up to date, all from one feed, beside other workers. `around` wraps each handler.
+    """Keeps views up to date, all from one feed, beside other workers.
 
-    `tick`, `lease_time`, `partitions` and `builds`: see `ConsumerGroup`.
-    `lead` and `notice`: see `ConsumerDefinition`.
+    `wrap_handler` wraps each handler, such as with metrics. See `ConsumerGroup` for `tick`, `lease_time`,
+    `partitions` and `builds`, and `ConsumerDefinition` for `lead` and `observe`.
     """
 
     def __init__(
@@ -54,31 +54,41 @@ class ViewWorker:
         lease_time: float = LEASE_TIME,
         partitions: int = 1,
         builds: int | None = None,
-        around: HandlerWrapper = lambda _consumer, handler: handler,
-        lead: LeaderTask | None = None,
-        notice: StateObserver | None = None,
+        wrap_handler: WrapHandler = lambda _consumer, handler: handler,
+        lead: LeadView | None = None,
+        observe: ObserveView | None = None,
     ) -> None:
-        def handler(view: View[Any]) -> CommitHandler:
-            written = partial(wakeups.announce, rows_topic(view))
-            return around(consumer_name(view), Projector(view, database, feed.log, written))
+        def make_handler(view: View[Any]) -> CommitHandler:
+            announce_rows = partial(wakeups.announce, rows_topic(view))
+            return wrap_handler(consumer_name(view), Projector(view, database, feed.log, announce_rows))
 
-        def work(view: View[Any]) -> ConsumerDefinition:
-            leader = partial(lead, view) if lead is not None else None
+        def definition(view: View[Any]) -> ConsumerDefinition:
             code = view_fingerprint(view)
-            noticed = partial(notice, view, code) if notice is not None else None
-            parts = (partial(handler, view), leader, row_fields(view), partial(same_fold, code), noticed)
-            return ConsumerDefinition(code, *parts)
+            return ConsumerDefinition(
+                code,
+                partial(make_handler, view),
+                lead=partial(lead, view) if lead is not None else None,
+                output=row_fields(view),
+                can_continue=partial(same_fold, code),
+                observe=partial(observe, view, code) if observe is not None else None,
+            )
 
-        consumers = {consumer_name(view): work(view) for view in views}
-        parts = (database, feed, checkpoints, wakeups)
         self._group = ConsumerGroup(
-            consumers, *parts, tick=tick, lease_time=lease_time, partitions=partitions, builds=builds
+            {consumer_name(view): definition(view) for view in views},
+            database,
+            feed,
+            checkpoints,
+            wakeups,
+            tick=tick,
+            lease_time=lease_time,
+            partitions=partitions,
+            builds=builds,
         )
 
     @property
-    def held(self) -> int:
-        """How many partitions of views this process works on."""
-        return self._group.held
+    def partition_count(self) -> int:
+        """The number of partitions of views that this process works on."""
+        return self._group.partition_count
 
     async def start(self) -> None:
         """Begin to project in the background."""
@@ -90,6 +100,6 @@ class ViewWorker:
 
 
 async def drop_view(view: View[Any], database: Database) -> None:
-    """Forget the view's rows and how far it was: a worker that runs, or the next one, builds it from zero."""
+    """Remove the view's generations and rows: the worker that runs, or the next one, builds it from zero."""
     await Generations(database).drop(consumer_name(view))
     await clear_leftovers(view, database)

@@ -16,9 +16,9 @@ from projections.querying.gaps import RowGaps, row_gaps
 from projections.storage.fingerprint import view_fingerprint
 from projections.storage.rows import Row, collection
 from subscriptions.consumers.checkpoints import Checkpoints
-from subscriptions.consumers.progress import Progress
 from subscriptions.consumers.state import ConsumerState, GenerationState
-from subscriptions.feed.listeners import TopicListener
+from subscriptions.feed.polled_position import PolledPosition
+from subscriptions.feed.position_waiters import TopicListener
 from subscriptions.feed.wakeups import Wakeups
 
 
@@ -57,7 +57,8 @@ class ViewLocator:
         self._checkpoints = checkpoints
         self._wakeups = wakeups
         self._poll_interval = poll_interval
-        self._progress = Progress(self.position, self.listen(), poll_interval)
+        name = consumer_name(view)
+        self._polled = PolledPosition(name, self.position, self.listen(), poll_interval)
         self.rows_written = wakeups.position_waiters(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
         self._known: tuple[int, int] | None = None
@@ -129,7 +130,7 @@ class ViewLocator:
 
     async def reach(self, position: int, within: float) -> int:
         """The position once that is `position` or more, or as it is after `within` seconds."""
-        return await self._progress.reach(position, within)
+        return await self._polled.reach(position, within)
 
     async def obstacle(self) -> Obstacle:
         """What keeps the view from coming further, as its consumer's state shows it."""

@@ -68,9 +68,9 @@ class ViewReader:
         not enough, RowParked where an event up to there, with `event` of its stream, could not be folded.
         """
         wanted = AtLeast(position, event)
-        calls = self._locator.rows_written
-        with calls.reached(position) as written:
-            if calls.highest < position:
+        waiters = self._locator.rows_written
+        with waiters.announced(position) as written:
+            if waiters.highest < position:
                 # Nobody has said yet that it is there: a look now would be in the way of who writes it.
                 await wait_briefly(PROMPT, written.wait())
             written.clear()

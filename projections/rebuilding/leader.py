@@ -46,7 +46,7 @@ class RebuildLeader:
             await self._see_through(view, lease)
             await clear_leftovers(view, self._context.database)
 
-    async def notice(self, view: View[Any], code: str, state: ConsumerState) -> None:
+    async def observe(self, view: View[Any], code: str, state: ConsumerState) -> None:
         """Begin a rebuild by this code if it is new, while workers of the old version run.
 
         Code that is not new begins none as long as those run: versions have no order, and two that run at

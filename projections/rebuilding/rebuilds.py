@@ -34,7 +34,7 @@ class Rebuilds:
         self._partitions = partitions
         self.lead = RebuildLeader(context, partitions)
         """What a worker has to do for rebuilds; see `subscriptions.consumers.group.ConsumerDefinition`."""
-        self.notice = self.lead.notice
+        self.observe = self.lead.observe
         """What it does where its code is new; see there too."""
 
     async def status(self, names: Iterable[str] | None = None) -> list[ViewStatus]:

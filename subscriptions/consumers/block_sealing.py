@@ -1,27 +1,26 @@
-"""A worker's share in sealing the log: beside its consumers, and never in their way."""
+"""Sealing of the log by a worker, beside its consumers and without slowing them down."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from domain.kernel.errors import NerveError
+from eventstore.background import BackgroundLoop
 from eventstore.integrity.block_sealer import BlockSealer
-from subscriptions.feed.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
 SHARE = 0.1
-"""The part of the time that may go into sealing while there is much to seal."""
+"""The part of the time that sealing may take while many blocks are full."""
 
 
 class BlockSealing:
-    """Seals in the background, and has the record times of each block that is full compared.
+    """Seals full blocks in the background, and has the record times of each one measured.
 
-    `poll_interval`: seconds between two looks for a block that is full. `measure` compares the times, so that
-    no reader of a moment has to.
+    `poll_interval`: seconds between two looks for a full block. `measure` compares the record times, so that
+    no query by time has to.
     """
 
     def __init__(
@@ -30,39 +29,21 @@ class BlockSealing:
         self._sealer = sealer
         self._measure = measure
         self._poll_interval = poll_interval
-        self._backoff = Backoff()
-        self._task: asyncio.Task[None] | None = None
+        symptom = "blocks of the log are not sealed"
+        self._loop = BackgroundLoop(self._seal, symptom, logger, expected=(NerveError,))
 
     async def start(self) -> None:
         """Begin to seal."""
-        self._task = asyncio.create_task(self._run())
+        self._loop.start()
 
     async def stop(self) -> None:
-        """Leave the block in hand to the next one who seals, and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            pause = await self._seal()
-            await asyncio.sleep(pause)
+        """Stop, and leave the block in hand to the next process that seals."""
+        await self._loop.stop()
 
     async def _seal(self) -> float:
-        """Seal a block, if one is full; the seconds to wait after that."""
+        """Seal a block, if one is full. Return the seconds to wait after that."""
         started = perf_counter()
-        try:
-            block = await self._sealer.seal_next()
-            if block is not None:
-                await self._measure()
-        except NerveError as error:
-            if not self._backoff.failures:
-                logger.warning("blocks of the log are not sealed for now: %s", error)
-            return self._backoff.pause()
-        except Exception:
-            logger.exception("blocks of the log are not sealed for now")
-            return self._backoff.pause()
-        self._backoff.reset()
-        if block is None:
+        if await self._sealer.seal_next() is None:
             return self._poll_interval
+        await self._measure()
         return (perf_counter() - started) * (1 / SHARE - 1)

@@ -1,4 +1,4 @@
-"""Durable consumers: what is handled at least once, in order, from a checkpoint that survives a crash."""
+"""A durable consumer: it handles the log at least once, in order, from a checkpoint that survives a crash."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Protocol
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
+from eventstore.background import BackgroundLoop, Backoff
 from subscriptions.consumers.checkpoints import Checkpoint, Checkpoints
 from subscriptions.consumers.failures import describe_failure
 from subscriptions.consumers.partition_leases import PartitionLease
-from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.feed import Feed
 
 logger = logging.getLogger(__name__)
 
 
-QUIET = 0.02
-"""Seconds for which a checkpoint may wait where there was nothing to do for a batch.
+SAVE_DELAY = 0.02
+"""Seconds that a checkpoint may wait after a batch in which the handler had nothing to do.
 
-So many consumers of one log do not each write at every commit, in the way of the one that has work.
+So many consumers of one log do not all write at every commit, and do not slow down the one that has work.
 """
 
 
 class CommitHandler(Protocol):
-    """What a consumer does with the log. All may be called again for what was done already."""
+    """What a consumer does with the log. Each method may be called again for what was done already."""
 
     async def begin(self, checkpoint: Checkpoint) -> None:
-        """Called before the first commits behind `checkpoint`."""
+        """Prepare for the commits after `checkpoint`; called before the first of them."""
 
     async def handle(self, commits: Sequence[Commit]) -> bool:
-        """Do whatever these commits mean; they count as done when it returns: whether there was anything."""
+        """Process these commits; they are done when it returns. Return whether any concerned the handler."""
 
 
 class Consumer:
-    """Hands the log to a handler under one lease, and moves the checkpoint after each batch.
+    """Passes the log to a handler under one lease, and saves the checkpoint after each batch.
 
-    Without a handler it only holds the lease. It ends when it is stopped, or has lost the lease; so does
-    `lead`, which runs at the same time. What the handler raises is logged, and tried again from the
-    checkpoint after a growing pause. `announce` is called with each position that is done. `extended` is when
-    the lease was extended last, on this process's monotonic clock.
+    Without a handler it only keeps the lease. It ends when it is stopped or has lost the lease, and so does
+    `lead`, which runs beside the handler. An exception of the handler is recorded with the checkpoint, and
+    the batch is tried again from there after a growing pause. `announce` is called with each saved position.
+    `extended` is the time of the last extension of the lease, on this process's monotonic clock.
     """
 
     def __init__(
@@ -64,100 +65,86 @@ class Consumer:
         self._handler = handler
         self._announce = announce
         self._backoff = Backoff()
-        self._busy = False
-        self._leaving = False
-        self._leading = asyncio.create_task(self._lead(lead)) if lead is not None else None
+        self._is_busy = False
+        self._is_leaving = False
         self._events = 0
         self._unsaved_since: float | None = None
-        self._task = asyncio.create_task(self._run())
+        self._consuming = BackgroundLoop(
+            self._run,
+            f"{lease.consumer} does not come further",
+            logger,
+            backoff=self._backoff,
+            on_failure=self._record_failure,
+        )
+        self._loops = [self._consuming]
+        if lead is not None:
+            self._loops.append(BackgroundLoop(partial(lead, lease), f"{lease.consumer} is not led", logger))
+        for loop in self._loops:
+            loop.start()
 
     @property
-    def ended(self) -> bool:
-        """Whether it does nothing any more."""
-        return all(task.done() for task in self._tasks)
-
-    @property
-    def _tasks(self) -> list[asyncio.Task[None]]:
-        return [self._task] if self._leading is None else [self._task, self._leading]
+    def has_ended(self) -> bool:
+        """Whether neither the handler nor `lead` runs any more."""
+        return not any(loop.is_running for loop in self._loops)
 
     def leave(self) -> None:
         """Finish the batch in hand, and begin no other."""
-        self._leaving = True
-        if self._leading is not None:
-            self._leading.cancel()
-        if not self._busy:
-            self._task.cancel()
+        self._is_leaving = True
+        for loop in self._loops:
+            if loop is not self._consuming or not self._is_busy:
+                loop.cancel()
 
     async def stop(self) -> None:
-        """As `leave`; returns when it has ended."""
+        """Leave, and return when the consumer has ended."""
         self.leave()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _lead(self, lead: Callable[[PartitionLease], Awaitable[None]]) -> None:
-        backoff = Backoff()
-        while True:
-            try:
-                return await lead(self.lease)
-            except Exception:
-                pause = backoff.pause()
-                logger.exception("%s is not led; again in %.1f s", self.lease.consumer, pause)
-                await asyncio.sleep(pause)
+        for loop in self._loops:
+            await loop.join()
 
     async def _run(self) -> None:
+        """Handle batches until the consumer leaves."""
         if self._handler is None:
             await asyncio.Event().wait()
-            return
-        while not self._leaving:
-            try:
-                await self._consume(self._handler)
-            except Exception as error:
-                pause, failure = self._backoff.pause(error), describe_failure(error)
-                # What is out of reach says it in its text, and will be so for many tries.
-                trace = None if isinstance(error, Unavailable) else error
-                logger.error(
-                    "%s failed, try %d, again in %.1f s: %s, %s",
-                    self.lease.consumer, self._backoff.failures, pause, *failure,
-                    exc_info=trace,
-                )  # fmt: skip
-                with suppress(Unavailable):
-                    await self._checkpoints.failed(self.lease, failure)
-                await asyncio.sleep(pause)
+        elif not self._is_leaving:
+            await self._consume(self._handler)
+
+    async def _record_failure(self, error: Exception) -> None:
+        with suppress(Unavailable):
+            await self._checkpoints.failed(self.lease, describe_failure(error))
 
     async def _consume(self, handler: CommitHandler) -> None:
-        """Handle batches until told to leave."""
         generation, partition = self.lease.generation, self.lease.partition
         await handler.begin(Checkpoint(generation, self._position, partition))
         self._events, self._unsaved_since = 0, None
         async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
             async for batch in batches:
-                self._busy = True
+                self._is_busy = True
                 try:
                     await self._take(handler, batch.items, batch.position)
                 finally:
-                    self._busy = False
-                if self._leaving:
+                    self._is_busy = False
+                if self._is_leaving:
                     return
 
     async def _take(self, handler: CommitHandler, commits: Sequence[Commit], position: int) -> None:
-        worked = False
+        has_worked = False
         if commits:
-            worked = await handler.handle(commits)
+            has_worked = await handler.handle(commits)
             self._events += sum(len(commit.events) for commit in commits)
             if self._unsaved_since is None:
                 self._unsaved_since = time.monotonic()
         due_in = self._due_in()
-        if due_in is not None and (due_in <= 0 or worked):
+        if due_in is not None and (due_in <= 0 or has_worked):
             await self._save(position)
 
     def _due_in(self) -> float | None:
-        """Seconds until the checkpoint is to be saved at the latest; None where it is."""
+        """Return the seconds until the checkpoint must be saved; None if it is saved."""
         if self._unsaved_since is None:
             return None
-        return max(0.0, self._unsaved_since + QUIET - time.monotonic())
+        return max(0.0, self._unsaved_since + SAVE_DELAY - time.monotonic())
 
     async def _save(self, position: int) -> None:
         if not await self._checkpoints.save(self.lease, position, self._events):
-            # Somebody else has taken the partition, or its generation is over.
+            # Another process has taken the partition, or its generation was cancelled.
             self.leave()
             return
         self._events, self._unsaved_since = 0, None

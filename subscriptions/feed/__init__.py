@@ -1,4 +1,4 @@
-"""The feed: the log from any position on, first from MongoDB, then live by way of wake-ups over Redis.
+"""The feed: the log from any position on, first read from MongoDB, then live through wake-ups over Redis.
 
-It imports `eventstore` and `domain` alone. Consumers, the live engine, `projections` and `api` import it.
+It imports only `eventstore` and `domain`. Consumers, the live engine, `projections` and `api` import it.
 """

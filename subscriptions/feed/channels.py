@@ -1,9 +1,10 @@
-"""The Redis channel of one database: what carries wake-ups between processes."""
+"""The Redis channel of one database, which carries wake-ups between processes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import exceptions
@@ -11,53 +12,55 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from domain.kernel.errors import ConfigurationError
+from domain.kernel.errors import ConfigurationError, Unavailable
 
 TIMEOUT = 5.0
-"""Seconds Redis may take to answer before the connection counts as lost."""
-
-OUT_OF_REACH = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
-"""What is raised where Redis does not do what it is asked."""
+"""Seconds without an answer of Redis after which the connection counts as lost."""
 
 
 class Channel(ABC):
-    """One end of a channel. `publish` and `receive` raise OUT_OF_REACH, and can then be called again."""
+    """One end of a channel. After Unavailable, `publish` and `receive` can be called again."""
 
     @abstractmethod
     async def publish(self, messages: Iterable[str]) -> None:
-        """Send these messages, in their order."""
+        """Send these messages in their order. Raises Unavailable."""
 
     @abstractmethod
     def receive(self) -> AsyncGenerator[bytes | None, None]:
-        """What is sent from now on. None comes at first, once nothing that is sent will be missed."""
+        """Yield each message that is sent from now on. Raises Unavailable.
+
+        None comes first, once no later message will be missed.
+        """
 
     @abstractmethod
     async def reachable(self) -> bool:
-        """Whether Redis answers."""
+        """Return whether Redis answers."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Leave Redis."""
+        """Close the connections."""
 
 
 class SingleChannel(Channel):
     """Pub/sub of one Redis server, or of a primary and its replicas."""
 
     def __init__(self, url: str, name: str) -> None:
-        self._redis = _opened(Redis, url, retry=Retry(NoBackoff(), 0), health_check_interval=TIMEOUT)
+        self._redis = _open(Redis, url, retry=Retry(NoBackoff(), 0), health_check_interval=TIMEOUT)
         self._name = name
 
     async def publish(self, messages: Iterable[str]) -> None:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for message in messages:
-                pipeline.publish(self._name, message)
-            await pipeline.execute()
+        with _unavailable_if_down():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for message in messages:
+                    pipeline.publish(self._name, message)
+                await pipeline.execute()
 
     async def receive(self) -> AsyncGenerator[bytes | None, None]:
-        async with self._redis.pubsub() as subscription:
-            await subscription.subscribe(self._name)
-            async for message in _messages(subscription.get_message, subscription.ping):
-                yield message
+        with _unavailable_if_down():
+            async with self._redis.pubsub() as subscription:
+                await subscription.subscribe(self._name)
+                async for message in _messages(subscription.get_message, subscription.ping):
+                    yield message
 
     async def reachable(self) -> bool:
         return await _answers(self._redis)
@@ -69,32 +72,34 @@ class SingleChannel(Channel):
 class ShardedChannel(Channel):
     """Sharded pub/sub (Redis 7.0) of a Redis Cluster: a message goes to one shard, not to every node.
 
-    Whoever subscribes is at the node that holds the channel's slot. When that node is gone, or holds the slot
-    no more, the cluster is asked again who does.
+    A subscriber is connected to the node that holds the channel's slot. When that node is gone, or no longer
+    holds the slot, the cluster is asked again which node does.
     """
 
     def __init__(self, url: str, name: str) -> None:
-        self._cluster = _opened(RedisCluster, url, retry=Retry(NoBackoff(), 1))
+        self._cluster = _open(RedisCluster, url, retry=Retry(NoBackoff(), 1))
         self._name = name
 
     async def publish(self, messages: Iterable[str]) -> None:
-        for message in messages:
-            await self._cluster.spublish(self._name, message)
+        with _unavailable_if_down():
+            for message in messages:
+                await self._cluster.spublish(self._name, message)
 
     async def receive(self) -> AsyncGenerator[bytes | None, None]:
-        await self._look_up()
-        async with self._cluster.pubsub() as subscription:
-            await subscription.ssubscribe(self._name)
+        with _unavailable_if_down():
+            await self._refresh_slots()
+            async with self._cluster.pubsub() as subscription:
+                await subscription.ssubscribe(self._name)
 
-            async def ping() -> None:
-                for node in list(subscription.node_pubsub_mapping.values()):
-                    await node.ping()
+                async def ping() -> None:
+                    for node in list(subscription.node_pubsub_mapping.values()):
+                        await node.ping()
 
-            async for message in _messages(subscription.get_sharded_message, ping):
-                yield message
+                async for message in _messages(subscription.get_sharded_message, ping):
+                    yield message
 
-    async def _look_up(self) -> None:
-        """Learn which node holds which slots by now."""
+    async def _refresh_slots(self) -> None:
+        """Ask the cluster which node holds which slots by now."""
         await self._cluster.initialize()
         await self._cluster.nodes_manager.initialize()
 
@@ -108,13 +113,13 @@ class ShardedChannel(Channel):
 async def _messages(
     get: Callable[..., Awaitable[dict[str, Any] | None]], ping: Callable[[], Awaitable[Any]]
 ) -> AsyncGenerator[bytes | None, None]:
-    """What `Channel.receive` tells. A Redis of which `get` gets nothing is asked whether it is there."""
-    asked = False
+    """Yield what `Channel.receive` does; ping a silent Redis, and raise if it stays silent."""
+    is_pinged = False
     while True:
         message = await get(timeout=TIMEOUT)
-        if message is None and asked:
+        if message is None and is_pinged:
             raise exceptions.ConnectionError("Redis does not answer")
-        asked = message is None
+        is_pinged = message is None
         match message:
             case None:
                 await ping()
@@ -123,10 +128,20 @@ async def _messages(
             case {"type": "message" | "smessage", "data": data}:
                 yield data
             case {"type": "sunsubscribe"}:
-                raise exceptions.ConnectionError("the channel is with another node of the cluster now")
+                raise exceptions.ConnectionError("another node of the cluster holds the channel now")
 
 
-def _opened(client: Any, url: str, **options: Any) -> Any:
+@contextmanager
+def _unavailable_if_down() -> Iterator[None]:
+    """Raise Unavailable for the errors of a Redis that does not do what it is asked."""
+    try:
+        yield
+    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
+        # The driver's message may hold the URL, and with it the password.
+        raise Unavailable(f"Redis is out of reach ({type(error).__name__})") from error
+
+
+def _open(client: Any, url: str, **options: Any) -> Any:
     try:
         return client.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, **options)
     except ValueError:
@@ -136,6 +151,7 @@ def _opened(client: Any, url: str, **options: Any) -> Any:
 
 async def _answers(client: Any) -> bool:
     try:
-        return bool(await client.ping())
-    except OUT_OF_REACH:
+        with _unavailable_if_down():
+            return bool(await client.ping())
+    except Unavailable:
         return False

@@ -12,11 +12,11 @@ from subscriptions.feed.tail import Tail
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
 
 TOPIC = "log"
-"""What is announced under this topic is the log's highest position."""
+"""The wake-up topic of the log: its highest position is announced under it."""
 
 
 class _PagedReader:
-    """Reads whole pages, which it shares, up to where the log is known to have them."""
+    """Reads shared pages as far as the log is known to have whole ones, and single commits from there on."""
 
     def __init__(self, log: _LogSource) -> None:
         self._log = log
@@ -34,7 +34,7 @@ class _PagedReader:
 
 
 class _LogSource:
-    """The log as the source of a tail. `known_head` is the highest position that was seen."""
+    """The log as the source of a tail. `known_head` is the highest position that was read."""
 
     def __init__(self, log: EventLog) -> None:
         self.log = log
@@ -56,22 +56,23 @@ class _LogSource:
         return max((commit.position for commit in commits if erased_subjects(commit)), default=0)
 
     def edition(self) -> int:
-        """What was appended never changes."""
+        """Return always the same: what was appended never changes."""
         return 0
 
 
 class Feed(Tail[Commit]):
-    """The tail of `log`. `poll_interval` is in seconds: the latency at most while Redis is down."""
+    """The tail of `log`. `poll_interval`, in seconds, is the highest latency while Redis is down."""
 
     def __init__(self, log: EventLog, wakeups: Wakeups, poll_interval: float) -> None:
         self.log = log
         self._wakeups = wakeups
         self._beats = False
-        self._pages = (source := _LogSource(log)).pages
+        source = _LogSource(log)
+        self._pages = source.pages
         super().__init__(source, wakeups.listen(TOPIC), poll_interval)
 
     def beat(self) -> None:
-        """Look by itself from now on, whoever else does, and tell all processes how far the log is."""
+        """From now on look at the log even if other processes do, and beat: they need not look then."""
         self._beats = True
 
     async def _rest(self, position: int) -> None:

@@ -1,4 +1,4 @@
-"""Pages of the log, read and decoded once for all cursors of a process that are near to each other."""
+"""Pages of the log: read and decoded once for all cursors of a process that are near to each other."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from weakref import WeakSet
 from domain.kernel import Commit
 
 PAGE = 1_000
-"""Commits of a page."""
+"""Commits in a page."""
 
 WINDOW = 4
-"""Pages that lie between the first and the last of cursors that go together; the last one is waited for."""
+"""Most pages between cursors that read together: the first one waits there for the last one."""
 
 PATIENCE = 1.0
-"""Seconds for which a cursor that does not move counts as one that goes along."""
+"""Seconds without a move after which a cursor no longer counts as reading."""
 
-KEPT = 2 * WINDOW
-"""Pages in memory at most."""
+MAX_PAGES = 2 * WINDOW
+"""Most pages in memory."""
 
 
 class PageCursor:
-    """Where one reader is. Who holds none any more does not count."""
+    """The page that one reader is at. It counts until its reader drops it."""
 
     def __init__(self) -> None:
         self.at = 0
@@ -32,9 +32,9 @@ class PageCursor:
 
 
 class Pages:
-    """The latest pages that were asked for, and the one after the last. `read` reads commits as a LogReader.
+    """The pages that were read last, and the page after them. `read` reads commits as a LogReader does.
 
-    Page n holds the positions from n * PAGE + 1 on. Pages are forgotten soon after nobody moves any more.
+    Page n holds the positions from n * PAGE + 1 on. Pages are dropped soon after the last cursor has moved.
     """
 
     def __init__(self, read: Callable[[int, int], Awaitable[Sequence[Commit]]]) -> None:
@@ -46,23 +46,23 @@ class Pages:
         self._ending: asyncio.TimerHandle | None = None
 
     async def get(self, number: int, cursor: PageCursor, head: int) -> Sequence[Commit]:
-        """The page, whole but where the log has a hole in it; the next is read ahead where `head` covers it.
+        """Return a page, which is not whole if the log has a hole in it. Raises Unavailable.
 
-        Raises Unavailable.
+        If `head` covers the next page, that one is read ahead.
         """
         self._move(cursor, number)
-        await self._let_others_follow(number, cursor)
+        await self._wait_for_slower(number, cursor)
         page = await asyncio.shield(self._page(number))
         if (number + 2) * PAGE <= head:
             self._page(number + 1)
         return page
 
     def forget(self) -> None:
-        """Keep nothing of what was read up to now; who waits for a page still gets it."""
+        """Drop all pages; a reader that waits for one still gets it."""
         self._pages.clear()
 
     def close(self) -> None:
-        """Nobody reads any more."""
+        """Stop all reads, after the last reader has left."""
         self.forget()
         for task in self._running:
             task.cancel()
@@ -73,13 +73,13 @@ class Pages:
         if number not in self._pages:
             self._pages[number] = task = asyncio.ensure_future(self._read(number * PAGE, PAGE))
             self._running.add(task)
-            task.add_done_callback(lambda task: self._is_read(number, task))
+            task.add_done_callback(lambda task: self._finish(number, task))
         self._pages.move_to_end(number)
-        while len(self._pages) > KEPT:
+        while len(self._pages) > MAX_PAGES:
             self._pages.popitem(last=False)
         return self._pages[number]
 
-    def _is_read(self, number: int, task: asyncio.Task[Sequence[Commit]]) -> None:
+    def _finish(self, number: int, task: asyncio.Task[Sequence[Commit]]) -> None:
         self._running.discard(task)
         failed = task.cancelled() or task.exception() is not None
         if (failed or len(task.result()) < PAGE) and self._pages.get(number) is task:
@@ -95,18 +95,19 @@ class Pages:
             self._ending.cancel()
         self._ending = loop.call_later(PATIENCE, self.forget)
 
-    async def _let_others_follow(self, number: int, cursor: PageCursor) -> None:
-        """Wait for those who are as far behind as pages are kept: what they need would be read twice."""
-        while behind := list(self._close_behind(number, cursor)):
-            moved, left = self._moved, PATIENCE - (time.monotonic() - max(one.moved for one in behind))
+    async def _wait_for_slower(self, number: int, cursor: PageCursor) -> None:
+        """Wait for cursors so far behind that the pages they need would be dropped, and read twice."""
+        while slower := list(self._slower(number, cursor)):
+            last_move = max(other.moved for other in slower)
+            moved, left = self._moved, PATIENCE - (time.monotonic() - last_move)
             try:
                 async with asyncio.timeout(left):
                     await moved.wait()
             except TimeoutError:
                 return
 
-    def _close_behind(self, number: int, cursor: PageCursor) -> Iterator[PageCursor]:
+    def _slower(self, number: int, cursor: PageCursor) -> Iterator[PageCursor]:
         since = time.monotonic() - PATIENCE
-        for one in self._cursors:
-            if one is not cursor and one.moved > since and WINDOW <= number - one.at < 2 * WINDOW:
-                yield one
+        for other in self._cursors:
+            if other is not cursor and other.moved > since and WINDOW <= number - other.at < 2 * WINDOW:
+                yield other

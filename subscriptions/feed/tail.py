@@ -1,42 +1,41 @@
-"""One live tail for each process: a ring of what came last, and any number of cursors into it.
+"""The live tail of a source: one for each process, with any number of cursors.
 
-The tail looks for news when it is woken, and at each poll where nobody else is heard to look. No cursor
-ever depends on a message: what it has not had is in the ring, or it reads it from MongoDB itself. A slow
-cursor costs no memory.
+The tail keeps a ring of the latest items. It looks for new ones when it is woken, and after each poll
+interval in which no other process is known to look. No cursor depends on a message: what it has not had yet
+is in the ring, or the cursor reads it from MongoDB itself. A slow cursor costs no memory.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from subscriptions.feed.backoff import Backoff
-from subscriptions.feed.listeners import TopicListener
+from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-RING = 10_000
-"""Items that a ring holds."""
+RING_SIZE = 10_000
+"""Most items in a ring."""
 
 BATCH = 500
-"""Items that are read or handed out at once."""
+"""Most items that are read or handed to a cursor at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
-    """All items behind the cursor's last place, up to and including `position`, in order.
+    """All items after the cursor's last position, up to and including `position`, in order.
 
-    `caught_up`: all that was there when the cursor was opened has been handed out. `erasure` is the last one
-    that the tail had met when it read them: once it has met a later one, what they hold may be erased.
+    `caught_up`: the cursor has had all that was there when it was opened. `erasure` is the last erasure that
+    the tail knew when the items were read: if it knows a later one by now, the items may hold erased data.
     """
 
     items: Sequence[T]
@@ -46,27 +45,38 @@ class Batch(Generic[T]):
 
 
 class TailReader(Protocol[T_co]):
-    """Reads on from any position."""
+    """Reads a source from any position on."""
 
     async def read(self, after: int, limit: int) -> tuple[Sequence[T_co], int]:
-        """The next items behind `after`, and the position up to which they are all; `after` where none is."""
+        """Return the next items after `after`, and the position up to which they are complete.
+
+        Without any item that position is `after`.
+        """
 
 
 class TailSource(Protocol[T]):
-    """What a tail is the tail of. Items are in the order of their positions, several may have the same."""
+    """What a tail follows. Its items are in the order of their positions; several may have the same one."""
 
-    async def head(self) -> int: ...
-    def reader(self) -> TailReader[T]: ...
-    def position(self, item: T) -> int: ...
+    async def head(self) -> int:
+        """Return the position of the last item."""
+
+    def reader(self) -> TailReader[T]:
+        """Return a new reader for one cursor."""
+
+    def position(self, item: T) -> int:
+        """Return the position of an item."""
 
     def erasure(self, items: Sequence[T]) -> int:
-        """The last position among the items at which a subject was erased, 0 for none.
+        """Return the last position among the items at which a subject was erased, 0 if there is none.
 
-        What is read from there on holds nothing of it.
+        Items that are read later hold nothing of that subject.
         """
 
     def edition(self) -> int:
-        """Another one where all items were made anew since: one that did not change may read otherwise."""
+        """Return a number that changes when all items were made anew, such as by a rebuild.
+
+        An item that did not change since may then read differently.
+        """
 
 
 class TailRing(Generic[T]):
@@ -80,7 +90,7 @@ class TailRing(Generic[T]):
         self.end = start
 
     def push(self, items: Sequence[T], end: int) -> None:
-        """Add what follows, whole positions, and forget the oldest beyond the ring's size."""
+        """Add the items that follow, and drop the oldest beyond the ring's size, by whole positions."""
         self._items.extend(items)
         self.end = end
         while len(self._items) > self._size:
@@ -89,12 +99,12 @@ class TailRing(Generic[T]):
             self._items.popleft()
 
     def forget(self) -> None:
-        """Let go of all that is there, so that it is read again by whoever is behind."""
+        """Drop all items, so that cursors that are behind read them again."""
         self._items.clear()
         self.start = self.end
 
     def after(self, position: int, limit: int) -> tuple[Sequence[T], int]:
-        """As `TailReader.read`, for a position not before `start`."""
+        """Return the next items as `TailReader.read` does, for a position not before `start`."""
         first = bisect_right(self._items, position, key=self._source.position)
         last = len(self._items)
         if last - first <= limit:
@@ -110,8 +120,8 @@ class TailRing(Generic[T]):
 class Tail(Generic[T]):
     """The live end of a source, shared by all cursors of this process; `cursors` counts them.
 
-    Without a cursor it reads nothing. `erasure` is the last erasure that it has met, and `edition` is the
-    source's, 0 until it is known: its ring holds nothing that was read before.
+    Without a cursor it reads nothing. `erasure` is the last erasure that it knows. `edition` is the source's
+    edition, 0 until it is known; the ring holds only items of that edition.
     """
 
     def __init__(self, source: TailSource[T], listener: TopicListener, poll_interval: float) -> None:
@@ -122,29 +132,31 @@ class Tail(Generic[T]):
         self.cursors = 0
         self.erasure = 0
         self.edition = 0
-        self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._waiters = PositionWaiters()
+        self._backoff = Backoff(cap=poll_interval)
+        symptom = f"the tail of {type(source).__name__} cannot read"
+        self._loop = BackgroundLoop(self._run, symptom, logger, backoff=self._backoff)
 
     async def head(self) -> int:
-        """The position that the source has reached."""
+        """Return the position that the source has reached."""
         return await self._source.head()
 
     @property
     def reached(self) -> int:
-        """How far the tail has read by now; 0 while it has no cursor."""
+        """The position up to which the tail has read; 0 while it has no cursor."""
         return self._ring.end if self._ring is not None else 0
 
     def position(self, item: T) -> int:
-        """Where the item is."""
+        """Return the position of an item."""
         return self._source.position(item)
 
     def notify(self, position: int) -> None:
-        """Somebody has seen that the source has reached this position."""
+        """Announce that the source has reached this position."""
         self._listener.notify(position)
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Keep the tail running, so that `erasure` is up to date."""
+        """Keep the tail running inside the context, so that `erasure` is up to date."""
         self._enter()
         try:
             yield
@@ -154,27 +166,30 @@ class Tail(Generic[T]):
     async def follow(
         self, after: int, *, tick: Callable[[], float | None] = lambda: None
     ) -> AsyncGenerator[Batch[T], None]:
-        """All items behind position `after`, once and in order: from MongoDB until near the head, then live.
+        """Yield all items after position `after`, once and in order: from MongoDB, then from the ring.
 
-        The first batch that has caught up comes even when it is empty. Where `tick` says so, an empty batch
-        comes after so many seconds without news. One comes also with each new edition. Raises Unavailable
-        where MongoDB cannot be read while catching up.
+        The batch that catches up with the source comes even if it is empty. An empty batch also comes after
+        `tick()` seconds without a new item, if that is not None, and with each new edition. Raises
+        Unavailable if MongoDB cannot be read while catching up.
         """
         with self.live():
             goal = await self._source.head()
             self._listener.notify(goal)
             reader = self._source.reader()
-            position, caught_up, known = after, False, self.edition
+            position, caught_up, seen_edition = after, False, self.edition
             while True:
-                news, erasure, edition = self._news, self.erasure, self.edition
+                erasure, edition, end = self.erasure, self.edition, self.reached
                 items, reached = await self._next(reader, position)
                 if reached > position or (not caught_up and position >= goal):
                     position, caught_up = reached, caught_up or reached >= goal
                     yield Batch(items, position, caught_up, erasure)
-                elif edition != known:
-                    known = edition
+                elif edition != seen_edition:
+                    seen_edition = edition
                     yield Batch((), position, caught_up, erasure)
-                elif not await self._wait(news, position, tick()):
+                elif (edition, end) != (self.edition, self.reached):
+                    # The tail went on while this cursor read: it looks again at once.
+                    continue
+                elif not await self._wait(position, tick()):
                     yield Batch((), position, caught_up, erasure)
 
     async def _next(self, reader: TailReader[T], position: int) -> tuple[Sequence[T], int]:
@@ -182,20 +197,16 @@ class Tail(Generic[T]):
             return self._ring.after(position, BATCH)
         return await reader.read(position, BATCH)
 
-    async def _wait(self, news: asyncio.Event, position: int, tick: float | None) -> bool:
-        """Whether to look again; False when `tick` seconds brought nothing."""
-        live = self._ring is not None and position >= self._ring.start
-        timeout = tick if live else self._poll_interval
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await news.wait()
-            return True
-        return not live
+    async def _wait(self, position: int, tick: float | None) -> bool:
+        """Wait for something after `position`. Return False if `tick` seconds brought nothing."""
+        is_live = self._ring is not None and position >= self._ring.start
+        timeout = tick if is_live else self._poll_interval
+        return await self._waiters.wait(position + 1, timeout) or not is_live
 
     def _enter(self) -> None:
         self.cursors += 1
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        if self.cursors == 1:
+            self._loop.start()
 
     def _leave(self) -> None:
         self.cursors -= 1
@@ -203,56 +214,46 @@ class Tail(Generic[T]):
             self._end()
 
     def _end(self) -> None:
-        """Nobody reads any more."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = self._ring = None
-            self.edition = 0
+        """Stop reading, after the last cursor has left."""
+        self._loop.cancel()
+        self._ring = None
+        self.edition = 0
 
     def _forget(self) -> None:
-        """Let go of what was read before an erasure, so that it is read again."""
+        """Drop what was read before an erasure, so that it is read again."""
         if self._ring is not None:
             self._ring.forget()
 
     async def _run(self) -> None:
         """Keep the ring at the source's head, until the last cursor leaves."""
-        backoff = Backoff(cap=self._poll_interval)
         reader = self._source.reader()
         while True:
-            try:
-                await self._advance(reader)
-                backoff.reset()
-            except Exception:
-                logger.exception("the tail of %s cannot read; trying again", type(self._source).__name__)
-                await asyncio.sleep(backoff.pause())
+            await self._advance(reader)
+            self._backoff.reset()
 
     async def _advance(self, reader: TailReader[T]) -> None:
         if self._ring is None:
             head = await self._source.head()
-            self._ring = TailRing(self._source, head, RING)
-            # What came up to here was not looked at, and may be an erasure.
+            self._ring = TailRing(self._source, head, RING_SIZE)
+            # No item up to here was looked at, and one may be an erasure.
             self.erasure = max(self.erasure, head)
             self._forget()
-            self._tell()
+            self._waiters.notify(RECHECK)
         items, end = await reader.read(self._ring.end, BATCH)
         if self._source.edition() != self.edition:
             self.edition = self._source.edition()
             self._ring.forget()
-            self._tell()
+            self._waiters.notify(RECHECK)
         if end > self._ring.end:
             erasure = self._source.erasure(items)
             if erasure > self.erasure:
                 self.erasure = erasure
                 self._forget()
             self._ring.push(items, end)
-            self._tell()
+            self._waiters.notify(end)
         if len(items) < BATCH:
             await self._rest(self._ring.end)
 
     async def _rest(self, position: int) -> None:
-        """Until it is time to look again for what is beyond `position`, where the source ended just now."""
+        """Wait until it is time to look again for items after `position`, the source's end just now."""
         await self._listener.rest(self._poll_interval, beyond=position)
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()

@@ -1,12 +1,12 @@
 """Wake-ups over Redis pub/sub: a hint that something is new, and never more than that.
 
-Every message may be lost, doubled or reordered, and Redis may be down: who listens takes all it believes from
-MongoDB, and polls it wherever it has heard no *beat* for a poll interval. A worker looks at MongoDB twice in
-that time, always, and beats: it tells what it found, whether that is new or not. So one process that looks is
-enough, and a message that was lost comes again with the next beat.
+Every message may be lost, doubled or reordered, and Redis may be down. So a listener reads all that it
+believes from MongoDB, and polls MongoDB whenever it has received no *beat* for a poll interval. A worker
+always looks at MongoDB twice in that time and sends a beat with what it has read, new or not. So one process
+that looks is enough, and the next beat replaces a message that was lost.
 
-One channel for each database; a message is ``<topic> <position>``, or ``beat`` and, for each topic,
-``<topic> <position> <edition>``, or ``tell <topic> <text>``: a text for whoever hears that topic.
+Each database has one channel. A message is ``<topic> <position>``; or ``beat`` and, for each topic,
+``<topic> <position> <edition>``; or ``tell <topic> <text>``: a text for the subscriber of that topic.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 
-from subscriptions.feed.backoff import Backoff
-from subscriptions.feed.channels import OUT_OF_REACH, ShardedChannel, SingleChannel
-from subscriptions.feed.listeners import MISSED, PositionWaiters, TopicListener
+from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.channels import ShardedChannel, SingleChannel
+from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
 
 logger = logging.getLogger(__name__)
 
 MAX_DIGITS = 20
-"""More than any position has."""
+"""More digits than any position has."""
 
 BEAT = "beat"
-"""The first word of a message that tells what somebody found who has looked."""
+"""The first word of a message with what a process has just read."""
 
-TELL = "tell"
+TEXT = "tell"
 """The first word of a message that is a text."""
 
 MAX_TEXTS = 1_000
-"""Texts that wait to be sent; while Redis is down, older ones are dropped."""
+"""Most texts that wait to be sent; while Redis is down, older ones are dropped."""
 
 BEAT_EVERY = 0.5
 """The part of a poll interval after which a worker looks and beats again."""
@@ -49,105 +50,95 @@ class Wakeups:
         kind = ShardedChannel if cluster else SingleChannel
         self._channel = kind(redis_url, f"nerve:{database}")
         self._listeners: dict[str, list[TopicListener | PositionWaiters]] = {}
-        self._pending: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._beats: dict[str, tuple[int, int]] = {}
         self._handlers: dict[str, Callable[[str], None]] = {}
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
-        self._ready = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._has_messages = asyncio.Event()
+        self._loops = [
+            _loop(self._send, "wake-ups are not sent, other processes poll"),
+            _loop(self._receive, "wake-ups are not received, this process polls"),
+        ]
 
     async def start(self) -> None:
-        """Begin to publish and to listen; returns at once, whether Redis is there or not."""
-        loops = {"publish": self._send, "listen": self._receive}
-        self._tasks = [asyncio.create_task(self._keep(name, work)) for name, work in loops.items()]
+        """Begin to send and to receive; returns at once, whether Redis is there or not."""
+        for loop in self._loops:
+            loop.start()
 
     async def stop(self) -> None:
         """Leave Redis."""
-        running = set(self._tasks)
-        while running:
-            # Again and again: redis-py loses a cancellation that comes while it connects.
-            for task in running:
-                task.cancel()
-            _, running = await asyncio.wait(running, timeout=0.1)
+        # redis-py loses a cancellation that comes while it connects.
+        await asyncio.gather(*(loop.stop(insist=True) for loop in self._loops))
         await self._channel.close()
 
     async def reachable(self) -> bool:
-        """Whether Redis answers."""
+        """Return whether Redis answers."""
         return await self._channel.reachable()
 
     def listen(self, topic: str) -> TopicListener:
-        """A listener to `topic` that lives as long as this object."""
+        """Return a new listener to `topic` that lives as long as this object."""
         listener = TopicListener()
         self._listeners.setdefault(topic, []).append(listener)
         return listener
 
     def position_waiters(self, topic: str) -> PositionWaiters:
-        """As `listen`, for tasks that wait each for a position of its own."""
-        calls = PositionWaiters()
-        self._listeners.setdefault(topic, []).append(calls)
-        return calls
+        """Return a place where tasks wait for positions of `topic`; it lives as long as this object."""
+        waiters = PositionWaiters()
+        self._listeners.setdefault(topic, []).append(waiters)
+        return waiters
 
     def subscribe(self, topic: str, handler: Callable[[str], None]) -> None:
-        """Have `handler` called with each text that any process, this one too, tells under `topic`."""
+        """Call `handler` with each text that any process, this one too, publishes under `topic`."""
         self._handlers[topic] = handler
 
     def publish(self, topic: str, text: str) -> None:
         """Send a text to every process that Redis reaches, as a hint; never blocks or fails."""
-        self._texts.append(f"{TELL} {topic} {text}")
-        self._ready.set()
+        self._texts.append(f"{TEXT} {topic} {text}")
+        self._has_messages.set()
 
     def announce(self, topic: str, position: int) -> None:
-        """Tell every process, this one too, that `topic` has reached `position`; never blocks or fails."""
-        self._deliver(topic, position)
-        self._pending[topic] = max(position, self._pending.get(topic, 0))
-        self._ready.set()
+        """Announce to every process, this one too, that `topic` has reached `position`.
+
+        Never blocks or fails.
+        """
+        self._notify(topic, position)
+        self._positions[topic] = max(position, self._positions.get(topic, 0))
+        self._has_messages.set()
 
     def beat(self, topic: str, position: int, edition: int = 0) -> None:
-        """As `announce`, from who has just looked: the topic is at `position`, in this `edition`."""
-        self._deliver_beat(topic, position, edition)
+        """Announce the position and the edition of `topic` as this process has just read them."""
+        self._beat(topic, position, edition)
         self._beats[topic] = (position, edition)
-        self._ready.set()
+        self._has_messages.set()
 
-    def _deliver_beat(self, topic: str, position: int, edition: int) -> None:
-        for listener in self._listeners.get(topic, ()):
-            listener.beat(position, edition)
-
-    def _deliver(self, topic: str, position: int) -> None:
+    def _notify(self, topic: str, position: int) -> None:
         for listener in self._listeners.get(topic, ()):
             listener.notify(position)
 
-    async def _keep(self, name: str, work: Callable[[Backoff], Awaitable[None]]) -> None:
-        backoff = Backoff()
-        while True:
-            try:
-                await work(backoff)
-            except OUT_OF_REACH as error:
-                if backoff.failures == 0:
-                    logger.warning("Redis is out of reach (%s: %s); polling", name, type(error).__name__)
-            except Exception:
-                logger.exception("cannot %s at Redis; polling", name)
-            await asyncio.sleep(backoff.pause())
+    def _beat(self, topic: str, position: int, edition: int) -> None:
+        for listener in self._listeners.get(topic, ()):
+            listener.beat(position, edition)
 
     async def _send(self, backoff: Backoff) -> None:
-        # What was looked at before Redis went away is no news of now.
+        # A beat from before an outage says nothing of now.
         self._beats.clear()
         while True:
-            await self._ready.wait()
-            self._ready.clear()
-            await self._channel.publish(self._messages())
+            await self._has_messages.wait()
+            self._has_messages.clear()
+            await self._channel.publish(self._take_messages())
             backoff.reset()
 
-    def _messages(self) -> Iterable[str]:
-        """What is to be told, which is then no more to be told."""
-        pending, self._pending = self._pending, {}
+    def _take_messages(self) -> Iterable[str]:
+        """Yield the messages that wait, each once."""
+        positions, self._positions = self._positions, {}
         beats, self._beats = self._beats, {}
         texts = list(self._texts)
         self._texts.clear()
         yield from texts
-        yield from (f"{topic} {position}" for topic, position in pending.items())
+        yield from (f"{topic} {position}" for topic, position in positions.items())
         if beats:
-            told = (f"{topic} {position} {edition}" for topic, (position, edition) in beats.items())
-            yield " ".join([BEAT, *told])
+            words = (f"{topic} {position} {edition}" for topic, (position, edition) in beats.items())
+            yield " ".join([BEAT, *words])
 
     async def _receive(self, backoff: Backoff) -> None:
         async with aclosing(self._channel.receive()) as messages:
@@ -159,22 +150,28 @@ class Wakeups:
                     self._accept(message)
 
     def _wake_all(self) -> None:
-        """After a gap in the connection anything may have been missed."""
+        """Make all listeners look: any message may have been missed before the connection was there."""
         for topic in self._listeners:
-            self._deliver(topic, MISSED)
+            self._notify(topic, RECHECK)
 
     def _accept(self, message: bytes) -> None:
-        """Anybody may write to the channel: what is no message is passed over."""
+        """Deliver a message. Anybody may write to the channel: a text that is no message is ignored."""
         text = message.decode(errors="replace")
         words = text.split(" ")
-        if words[0] == TELL and len(words) > 2 and words[1] in self._handlers:
+        if words[0] == TEXT and len(words) > 2 and words[1] in self._handlers:
             self._handlers[words[1]](text.split(" ", 2)[2])
         elif len(words) == 2 and _is_number(words[1]):
-            self._deliver(words[0], int(words[1]))
+            self._notify(words[0], int(words[1]))
         elif words[0] == BEAT:
             for topic, position, edition in zip(words[1::3], words[2::3], words[3::3], strict=False):
                 if _is_number(position) and _is_number(edition):
-                    self._deliver_beat(topic, int(position), int(edition))
+                    self._beat(topic, int(position), int(edition))
+
+
+def _loop(work: Callable[[Backoff], Awaitable[None]], symptom: str) -> BackgroundLoop:
+    """A loop of `work`, which resets the backoff that it gets whenever Redis does what it is asked."""
+    backoff = Backoff()
+    return BackgroundLoop(partial(work, backoff), symptom, logger, backoff=backoff)
 
 
 def _is_number(word: str) -> bool:

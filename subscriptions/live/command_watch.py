@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from domain.kernel import Commit, Receipt
+from eventstore.background import Backoff
 from eventstore.log import EventLog
-from subscriptions.feed.backoff import Backoff
 from subscriptions.feed.feed import Feed
 from subscriptions.live.command_hints import (
     CommandAccepted,

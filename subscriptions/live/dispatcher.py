@@ -10,7 +10,7 @@ from contextlib import aclosing
 from itertools import count
 from typing import Generic, TypeVar
 
-from subscriptions.feed.backoff import Backoff
+from eventstore.background import Backoff
 from subscriptions.feed.tail import Batch, Tail
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from projections.querying.locator import consumer_name
 from subscriptions.consumers.generations import Generations
-from subscriptions.feed.listeners import MISSED
+from subscriptions.feed.position_waiters import RECHECK
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.messages import CaughtUp
 from tests.notes import Rig, open_rig, view
@@ -21,7 +21,7 @@ NOWHERE = "redis://127.0.0.1:1/"
 NEVER = 600.0
 """A poll interval beyond the deadline."""
 
-BEYOND_ALL = MISSED - 1
+BEYOND_ALL = RECHECK - 1
 """No position is: who waits for one is woken where it is to look."""
 
 

@@ -72,7 +72,7 @@ async def test_a_follower_that_the_ring_has_passed_reads_on_from_mongodb(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a ring of 5 and batches of 3, a slow one is passed again and again, a quick one is not."""
-    monkeypatch.setattr(tail, "RING", 5)
+    monkeypatch.setattr(tail, "RING_SIZE", 5)
     monkeypatch.setattr(tail, "BATCH", 3)
     await rig.write(map(str, range(10)))
 

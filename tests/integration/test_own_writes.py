@@ -103,8 +103,8 @@ async def test_a_subscriber_begins_with_what_a_query_has_told_already(rig: Rig) 
 
 
 async def test_each_waits_for_a_position_of_its_own(rig: Rig) -> None:
-    calls = rig.wakeups.position_waiters("topic")
-    with calls.reached(1) as first, calls.reached(3) as third:
+    waiters = rig.wakeups.position_waiters("topic")
+    with waiters.announced(1) as first, waiters.announced(3) as third:
         rig.wakeups.announce("topic", 2)
         assert (first.is_set(), third.is_set()) == (True, False)
         rig.wakeups.announce("topic", 3)

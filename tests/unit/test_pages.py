@@ -10,7 +10,7 @@ import pytest
 
 from domain.kernel import Commit
 from subscriptions.feed import pages as module
-from subscriptions.feed.pages import KEPT, PAGE, WINDOW, PageCursor, Pages
+from subscriptions.feed.pages import MAX_PAGES, PAGE, WINDOW, PageCursor, Pages
 
 HEAD = 40 * PAGE
 HOLE = 30 * PAGE + 5
@@ -87,7 +87,7 @@ async def test_nobody_waits_for_one_that_stands_still(
 async def test_pages_are_few(pages: Pages) -> None:
     for number in range(20):
         await pages.get(number, PageCursor(), HEAD)
-        assert len(pages._pages) <= KEPT
+        assert len(pages._pages) <= MAX_PAGES
 
 
 async def test_what_was_read_before_all_was_forgotten_is_given_to_those_alone_who_waited_then(
