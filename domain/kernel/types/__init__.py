@@ -3,6 +3,7 @@
     annotations     reads annotations and classes, and makes the nodes of `nodes` of them
     record_fields   the fields of models, dataclasses, TypedDicts and NamedTuples
     record_checks   refuses types that are not in the table when nerve starts
+    refusals        the words in which types and values are refused
     stored_values   encoders from Python to BSON, and with `value_decoding` decoders from BSON to Python;
                     `stored_scalars` and `stored_records` have their parts, `value_structure` what both share
     json_values     writers from BSON to JSON; `json_reading` has the readers, `text_forms` the texts of both

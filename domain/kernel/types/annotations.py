@@ -14,18 +14,16 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import (
     Annotated,
     Any,
-    ForwardRef,
     Literal,
     NotRequired,
     Required,
-    TypeVar,
     Union,
     get_args,
     get_origin,
 )
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, FutureDate, JsonValue, NaiveDatetime, PastDate
+from pydantic import AfterValidator, AwareDatetime, FutureDate, JsonValue, PastDate
 from typing_extensions import ReadOnly
 
 from domain.kernel.errors import DeclarationError
@@ -50,6 +48,7 @@ from domain.kernel.types.nodes import (
     leads_back,
 )
 from domain.kernel.types.record_fields import declared_fields, is_record
+from domain.kernel.types.refusals import refusal, type_name, type_names
 
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",
@@ -77,8 +76,6 @@ _SCALARS: Mapping[Any, Scalar] = {
 
 _CHOICE_KINDS: Mapping[type, Kind] = {str: Kind.TEXT, int: Kind.INTEGER, bool: Kind.BOOLEAN}
 
-_SEE = "docs/types.md lists the types that can be stored"
-
 
 def field_type(annotation: Any, place: str) -> FieldType:
     """The type that an annotation declares. `place` names class and field, for the message.
@@ -105,7 +102,7 @@ def field_type(annotation: Any, place: str) -> FieldType:
         return record_type(annotation)
     if origin is not None:
         return _collection(origin, arguments, annotation, place)
-    raise DeclarationError(f"{place}: {_refusal(annotation)}")
+    raise DeclarationError(f"{place}: {refusal(annotation)}")
 
 
 @cache
@@ -153,7 +150,7 @@ def _union(members: tuple[Any, ...], place: str) -> FieldType:
         inner = _one_of(records, place)
     else:
         raise DeclarationError(
-            f"{place}: a union of {_names(some)} cannot be distinguished when it is read; use Json, or a "
+            f"{place}: a union of {type_names(some)} cannot be distinguished when it is read; use Json, or a "
             "union of models that have a Literal field of one name with different values"
         )
     if len(some) == len(members) or isinstance(inner, OptionalOf):
@@ -168,7 +165,7 @@ def _one_of(members: tuple[RecordOf, ...], place: str) -> OneOf:
         if all(name in fields for fields in literals) and len(set(choices)) == len(choices):
             return OneOf(name, members)
     raise DeclarationError(
-        f"{place}: {_names([member.python for member in members])} cannot be distinguished when they are "
+        f"{place}: {type_names([member.python for member in members])} cannot be distinguished when they are "
         "read; give each a Literal field of one name with a value of its own, as in "
         '`kind: Literal["card"] = "card"`'
     )
@@ -221,21 +218,21 @@ def _collection(origin: Any, arguments: tuple[Any, ...], annotation: Any, place:
         listed = ListOf(field_type(arguments[0], place), origin)
         if origin in (set, frozenset) and not is_hashable(listed.item):
             raise DeclarationError(
-                f"{place}: {_name(annotation)} cannot hold {_name(arguments[0])}, which has no hash; use "
-                "list[…], or items that are frozen: a frozen dataclass or model, a tuple, a frozenset"
+                f"{place}: {type_name(annotation)} cannot hold {type_name(arguments[0])}, which has no hash; "
+                "use list[…], or items that are frozen: a frozen dataclass or model, a tuple, a frozenset"
             )
         return listed
     if origin is dict or getattr(origin, "__name__", "") == "Mapping":
         return _map(arguments, place)
-    raise DeclarationError(f"{place}: {_refusal(annotation)}")
+    raise DeclarationError(f"{place}: {refusal(annotation)}")
 
 
 def _map(arguments: tuple[Any, ...], place: str) -> MapOf:
     key = field_type(arguments[0], place)
     if not isinstance(key, Scalar) or key.kind is not Kind.TEXT:
         raise DeclarationError(
-            f"{place}: the keys of a dict are texts, not {_name(arguments[0])}; use str or an Enum of texts, "
-            "or a list of models that have the key as a field"
+            f"{place}: the keys of a dict are texts, not {type_name(arguments[0])}; use str or an Enum of "
+            "texts, or a list of models that have the key as a field"
         )
     return MapOf(key, field_type(arguments[1], place))
 
@@ -255,30 +252,3 @@ def is_hashable(type: FieldType) -> bool:
                 for each in fields.values()
             )
     return all(map(is_hashable, inner_types(type)))
-
-
-def _refusal(annotation: Any) -> str:
-    name = _name(annotation)
-    if isinstance(annotation, ForwardRef):
-        return f"{annotation.__forward_arg__} is not defined; define it above, or import it"
-    if annotation in (Any, object):
-        return f"{name} says nothing about what is stored; use Json for any JSON value"
-    if annotation is NaiveDatetime:
-        return f"{name} does not say which moment it is; use Moment"
-    if annotation in (list, tuple, set, frozenset, dict):
-        arguments = "[str, int]" if annotation is dict else "[str, ...]" if annotation is tuple else "[str]"
-        return f"{name} does not say what it holds; name it, as in {name}{arguments}"
-    if isinstance(annotation, TypeVar):
-        return f"{name} is a type variable; name the type that it stands for"
-    if getattr(get_origin(annotation) or annotation, "__module__", "") == "collections.abc":
-        return f"{name} does not say which class comes back; use list, tuple, set, frozenset or dict"
-    return f"{name} is not a type that can be stored; use a pydantic model or a dataclass ({_SEE})"
-
-
-def _names(annotations: list[Any]) -> str:
-    return " and ".join(map(_name, annotations))
-
-
-def _name(annotation: Any) -> str:
-    plain = isinstance(annotation, type) and not get_args(annotation)
-    return annotation.__name__ if plain else str(annotation).replace("typing.", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, get_args, get_origin, get_type_hints
 
@@ -13,6 +12,7 @@ from typing_extensions import is_typeddict
 
 from domain.kernel.errors import DeclarationError
 from domain.kernel.types.nodes import ABSENT
+from domain.kernel.types.refusals import undefined
 
 
 class DeclaredField(NamedTuple):
@@ -71,7 +71,7 @@ def _of_model(python: type[BaseModel]) -> Iterator[DeclaredField]:
     try:
         python.model_rebuild()
     except PydanticUndefinedAnnotation as error:
-        raise _undefined(python, error.name or str(error)) from None
+        raise undefined(python, error.name or str(error)) from None
     except PydanticUserError as error:
         raise DeclarationError(
             f"{python.__name__} has a field that cannot be stored: {error.message}"
@@ -125,25 +125,8 @@ def _hints(python: Any) -> dict[str, Any]:
     try:
         hints = get_type_hints(python, include_extras=True)
     except NameError as error:
-        raise _undefined(python, error.name or str(error)) from None
+        raise undefined(python, error.name or str(error)) from None
     return {name: hint for name, hint in hints.items() if not _is_class_variable(hint)}
-
-
-def _with_name(python: Any, name: str) -> str:
-    """The field whose annotation has the name, with its class."""
-    for kind in reversed(python.__mro__):
-        for field, annotation in vars(kind).get("__annotations__", {}).items():
-            text = getattr(annotation, "__forward_arg__", annotation)
-            if re.search(rf"\b{re.escape(name)}\b", str(text)):
-                return f"{python.__name__}.{field}"
-    return str(python.__name__)
-
-
-def _undefined(python: Any, name: str) -> DeclarationError:
-    return DeclarationError(
-        f"{_with_name(python, name)}: {name} is not defined; define it at the top level "
-        "of the module, or import it"
-    )
 
 
 def _is_class_variable(hint: Any) -> bool:

@@ -25,7 +25,8 @@ from domain.kernel.types.annotations import (
     leads_back,
 )
 from domain.kernel.types.record_fields import is_named_tuple
-from domain.kernel.types.value_structure import Convert, class_name
+from domain.kernel.types.refusals import class_name, wrong_class
+from domain.kernel.types.value_structure import Convert
 
 
 def allows_none(type: FieldType) -> bool:
@@ -77,12 +78,12 @@ class RecordEncoder:
         record = self._record
         if self._is_dict:
             if not isinstance(value, Mapping):
-                raise self._another_class(value)
+                raise wrong_class(value, f"a {record.python.__name__}")
             values = value
         elif type(value) is record.python:
             values = _values(value, record)
         else:
-            raise self._another_class(value)
+            raise wrong_class(value, f"a {record.python.__name__}")
         return self._document(values)
 
     def _document(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,10 +126,6 @@ class RecordEncoder:
         unknown = [name for name in values if name not in self._record.fields]
         if unknown:
             raise UnfitValue(f"{self._record.python.__name__} has no such field", (str(unknown[0]),))
-
-    def _another_class(self, value: Any) -> UnfitValue:
-        name = self._record.python.__name__
-        return UnfitValue(f"expected a {name}, not a value of class {class_name(value)}")
 
 
 def _values(value: Any, record: RecordOf) -> Mapping[str, Any]:

@@ -19,7 +19,8 @@ from bson.decimal128 import Decimal128
 from domain.kernel.errors import UnfitValue
 from domain.kernel.fields import Json, check_storable, to_moment
 from domain.kernel.types.nodes import Kind, Scalar
-from domain.kernel.types.value_structure import Convert, class_name
+from domain.kernel.types.refusals import class_name, wrong_choice, wrong_class, wrong_enum, wrong_member
+from domain.kernel.types.value_structure import Convert
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 DECIMAL_DIGITS = 34
@@ -29,16 +30,12 @@ DECIMAL_EXPONENTS = range(-6176, 6112)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def _another_class(value: Any, wanted: str) -> UnfitValue:
-    return UnfitValue(f"expected {wanted}, not a value of class {class_name(value)}")
-
-
 def encode_text(value: Any) -> str:
     """A text that UTF-8 can hold."""
     if isinstance(value, Enum):
         value = value.value
     if not isinstance(value, str):
-        raise _another_class(value, "a text")
+        raise wrong_class(value, "a text")
     if not value.isascii():
         try:
             value.encode()
@@ -50,13 +47,13 @@ def encode_text(value: Any) -> str:
 def _encode_boolean(value: Any) -> bool:
     if value is True or value is False:
         return value
-    raise _another_class(value, "true or false")
+    raise wrong_class(value, "true or false")
 
 
 def encode_integer(value: Any) -> int:
     """An integer of 64 bits."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _another_class(value, "an integer")
+        raise wrong_class(value, "an integer")
     if INT64_MIN <= value <= INT64_MAX:
         return int(value)
     raise UnfitValue("an integer has 64 bits at most; use Decimal or a text for larger ones")
@@ -76,7 +73,7 @@ def encode_number(value: Any) -> float:
         raise UnfitValue("a number that is not finite (infinity, NaN) cannot be stored; use None for unknown")
     if isinstance(value, int) and not isinstance(value, bool) and int(number := _as_float(value)) == value:
         return number
-    raise _another_class(value, "a number")
+    raise wrong_class(value, "a number")
 
 
 def _as_float(value: int) -> float:
@@ -89,7 +86,7 @@ def _as_float(value: int) -> float:
 def encode_decimal(value: Any) -> Decimal128:
     """A finite decimal number, exact with its exponent."""
     if not isinstance(value, Decimal):
-        raise _another_class(value, "a Decimal")
+        raise wrong_class(value, "a Decimal")
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         raise UnfitValue("a decimal number that is not finite (infinity, NaN) cannot be stored")
@@ -104,7 +101,7 @@ def encode_decimal(value: Any) -> Decimal128:
 def encode_datetime(value: Any) -> datetime:
     """A moment in UTC, in milliseconds: what is finer is cut off."""
     if not isinstance(value, datetime):
-        raise _another_class(value, "a datetime")
+        raise wrong_class(value, "a datetime")
     if value.tzinfo is None:
         raise UnfitValue("a datetime without a time zone is no moment; give it one, as in datetime.now(UTC)")
     if value.tzinfo is UTC and not value.microsecond % 1000:
@@ -117,13 +114,13 @@ def encode_datetime(value: Any) -> datetime:
 
 def _encode_date(value: Any) -> str:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise _another_class(value, "a date")
+        raise wrong_class(value, "a date")
     return value.isoformat()
 
 
 def _encode_time(value: Any) -> str:
     if not isinstance(value, time):
-        raise _another_class(value, "a time")
+        raise wrong_class(value, "a time")
     if value.tzinfo is not None:
         raise UnfitValue("a time of day has no time zone; use Moment for a moment")
     return value.isoformat(timespec="microseconds")
@@ -131,7 +128,7 @@ def _encode_time(value: Any) -> str:
 
 def _encode_duration(value: Any) -> int:
     if not isinstance(value, timedelta):
-        raise _another_class(value, "a timedelta")
+        raise wrong_class(value, "a timedelta")
     microseconds = value // MICROSECOND
     if INT64_MIN <= microseconds <= INT64_MAX:
         return microseconds
@@ -140,13 +137,13 @@ def _encode_duration(value: Any) -> int:
 
 def _encode_uuid(value: Any) -> str:
     if not isinstance(value, UUID):
-        raise _another_class(value, "a UUID")
+        raise wrong_class(value, "a UUID")
     return str(value)
 
 
 def _encode_bytes(value: Any) -> bytes:
     if not isinstance(value, bytes):
-        raise _another_class(value, "bytes")
+        raise wrong_class(value, "bytes")
     return value
 
 
@@ -214,27 +211,24 @@ def scalar_decoder(scalar: Scalar) -> Convert | None:
     """From what is stored to Python; None where that is the same."""
     if scalar.choices is not None and issubclass(scalar.python, Enum):
         members = {key: member for member in scalar.python for key in (member.value, member)}
-        return _looked_up(members, f"what is stored is no value of {scalar.python.__name__}")
+        return _looked_up(members, wrong_member(scalar.python))
     return _DECODERS.get(scalar.kind)
 
 
 def _choice_encoder(scalar: Scalar) -> Convert:
     choices = scalar.choices or ()
     table: dict[Any, Any] = {choice: choice for choice in choices}
-    if issubclass(scalar.python, Enum):
-        members = [member for member in scalar.python if member.value in choices]
-        table |= {member: member.value for member in members}
-        name = f"a value of {scalar.python.__name__}"
-    else:
-        name = f"one of {', '.join(map(repr, choices))}"
-    return _looked_up(table, f"expected {name}")
+    if not issubclass(scalar.python, Enum):
+        return _looked_up(table, wrong_choice(choices))
+    members = [member for member in scalar.python if member.value in choices]
+    return _looked_up(table | {member: member.value for member in members}, wrong_enum(scalar.python))
 
 
-def _looked_up(table: Mapping[Any, Any], refusal: str) -> Convert:
+def _looked_up(table: Mapping[Any, Any], reason: str) -> Convert:
     def look_up(value: Any) -> Any:
         try:
             return table[value]
         except (KeyError, TypeError):
-            raise UnfitValue(refusal) from None
+            raise UnfitValue(reason) from None
 
     return look_up

@@ -28,12 +28,12 @@ from domain.kernel.types.annotations import (
     Scalar,
     TupleOf,
 )
+from domain.kernel.types.refusals import wrong_class
 from domain.kernel.types.stored_records import RecordEncoder
 from domain.kernel.types.stored_scalars import scalar_encoder
 from domain.kernel.types.value_decoding import decoder
 from domain.kernel.types.value_structure import (
     Convert,
-    class_name,
     convert_entries,
     convert_items,
     convert_places,
@@ -77,7 +77,7 @@ def _list_encoder(type: ListOf, *, validated: bool) -> Convert | None:
 
     def encode(value: Any) -> list[Any]:
         if not isinstance(value, container):
-            raise UnfitValue(f"expected a {container.__name__}, not a value of class {class_name(value)}")
+            raise wrong_class(value, f"a {container.__name__}")
         return value if convert is None else convert_items(convert, value)
 
     return encode
@@ -93,7 +93,7 @@ def _set_encoder(convert: Convert | None, container: Any, *, natural: bool) -> C
 
     def encode(value: Any) -> list[Any]:
         if not isinstance(value, container):
-            raise UnfitValue(f"expected a {container.__name__}, not a value of class {class_name(value)}")
+            raise wrong_class(value, f"a {container.__name__}")
         items = list(value) if convert is None else [convert(item) for item in value]
         items.sort(key=key)
         return items
@@ -117,7 +117,7 @@ def _map_encoder(type: MapOf, *, validated: bool) -> Convert:
 
     def encode(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise UnfitValue(f"expected a dict, not a value of class {class_name(value)}")
+            raise wrong_class(value, "a dict")
         document = convert_entries(of_key, of_value, value)
         _check_keys(document)
         return document
@@ -144,7 +144,7 @@ def _one_of_encoder(union: OneOf) -> Convert:
             member = by_value.get(value.get(name))
         if member is None:
             members = ", ".join(member.python.__name__ for member in union.members)
-            raise UnfitValue(f"expected one of {members}, not a value of class {class_name(value)}")
+            raise wrong_class(value, f"one of {members}")
         return member(value)
 
     return encode

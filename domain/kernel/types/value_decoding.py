@@ -18,11 +18,11 @@ from domain.kernel.types.annotations import (
     Scalar,
     TupleOf,
 )
+from domain.kernel.types.refusals import class_name
 from domain.kernel.types.stored_records import RecordDecoder
 from domain.kernel.types.stored_scalars import scalar_decoder
 from domain.kernel.types.value_structure import (
     Convert,
-    class_name,
     convert_entries,
     convert_items,
     convert_places,

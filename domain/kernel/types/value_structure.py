@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.kernel.errors import DataKey, UnfitValue
+from domain.kernel.types.refusals import wrong_class
 
 Convert = Callable[[Any], Any]
 """A compiled conversion of values of one type."""
@@ -30,9 +31,7 @@ def convert_items(convert: Convert, items: Iterable[Any]) -> list[Any]:
 def convert_places(converts: Sequence[Convert | None], value: Any, container: Any) -> list[Any]:
     """The items of a tuple of fixed length, each converted by its own function."""
     if not isinstance(value, container) or len(value) != len(converts):
-        raise UnfitValue(
-            f"expected a tuple of {len(converts)} items, not a value of class {class_name(value)}"
-        )
+        raise wrong_class(value, f"a tuple of {len(converts)} items")
     converted: list[Any] = []
     try:
         for convert, item in zip(converts, value, strict=True):
@@ -54,8 +53,3 @@ def convert_entries(
         except UnfitValue as error:
             raise error.at(DataKey(getattr(key, "value", key))) from None
     return converted
-
-
-def class_name(value: Any) -> str:
-    """The name of the value's class, which a message may show instead of the value."""
-    return type(value).__name__
