@@ -1,144 +1,108 @@
-"""What code something is made by, as one short text that changes when the code does."""
+"""Fingerprints of the code that rows of views and states of aggregates are made by.
+
+A fingerprint is a short text that changes when this code changes: a view is rebuilt then, and snapshots of an
+aggregate are dropped. It covers
+
+- the modules of the fold (a view's key, fold and row; an aggregate) and of its events and upcasters, and all
+  code of the user that these import, in whatever package it is;
+- each package from an index that this code imports, by its name and version;
+- of nerve itself only the kernel modules that decide values and are imported by that code: how events, states
+  and rows are converted to their stored form and back, the defaults of fields, upcasting, and functions for
+  folds.
+
+It does not cover layout, comments and docstrings; the standard library; modules that are imported by a
+computed name; data files; and the rest of nerve: the bus and its middleware, stores, processes, the machinery
+of projections and transports, which pass values on, and the kernel's declarations, checks and wording
+(`counted_code.WITHOUT_VALUES`). Nor does it cover the arguments of an error that the kernel raises.
+"""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.util import resolve_name
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from domain.kernel import Context
-from eventstore.sources import file_of, published
+from domain.kernel.places import is_machinery
+from eventstore.counted_code import WITHOUT_VALUES, Argument, counted_code, is_kernel
+from eventstore.sources import file_of, published_distribution
 
-KERNEL = "domain"
-"""The package that every context builds on."""
-
-KERNEL_MODULES = ("domain.kernel.", "projections.kernel.")
-"""Modules of nerve that contexts and views are declared with."""
-
-FOUNDATION = frozenset({"domain", "domain.kernel", "projections", "projections.kernel"})
-"""Their packages, and those that these are in."""
+OWN_PACKAGES = frozenset({"domain", "projections"})
+"""nerve's packages with contexts and views, whose code counts also if nerve is installed from an index."""
 
 SEPARATOR = "."
 
-MACHINERY = frozenset({"api", "eventstore", "projections", "subscriptions"})
-"""nerve's other packages: they find and show rows, and make none, except for modules of a view in them."""
 
-Argument = tuple[str, str]
-"""What is called, by its last name, and a keyword that is given to it."""
+def code_fingerprint(subject: str, modules: Iterable[str], ignored: frozenset[Argument] = frozenset()) -> str:
+    """Return the fingerprint of what is made by these modules and by the code that they import.
 
-
-def code_fingerprint(made: str, modules: Iterable[str], aside: frozenset[Argument] = frozenset()) -> str:
-    """The fingerprint of what is `made` by these modules and by all that these import.
-
-    Imports are followed into all code of the user, in whatever package it is, and into nerve's own domain:
-    any of it may take part. Packages that somebody else publishes count by their name and version, the
-    standard library and nerve's machinery not at all. Layout, comments and docstrings do not count, nor what
-    is given as one of the arguments `aside`. Its two parts are of the user's code and of nerve's own.
+    `subject` identifies what is made. `ignored` are arguments of calls that make no difference to it. The
+    result has two parts: of the user's code, with nerve's own contexts and views, and of nerve's kernel.
     """
-    user, nerve = hashlib.sha256(made.encode()), hashlib.sha256()
-    for name, code in sorted(_codes(set(modules), aside).items()):
-        digest = nerve if name in FOUNDATION or name.startswith(KERNEL_MODULES) else user
+    user, kernel = hashlib.sha256(subject.encode()), hashlib.sha256()
+    for name, code in sorted(_codes(set(modules), ignored).items()):
+        digest = kernel if is_kernel(name) else user
         digest.update(f"\0{name}\0{code}".encode())
-    return f"{user.hexdigest()}{SEPARATOR}{nerve.hexdigest()}"
+    return f"{user.hexdigest()}{SEPARATOR}{kernel.hexdigest()}"
 
 
-def same_fold(one: str, other: str) -> bool:
-    """Whether what has these fingerprints folds alike: they differ in nerve's own code at most.
+def same_fold(first: str, second: str) -> bool:
+    """Return whether two fingerprints are of the same fold: they differ in nerve's kernel at most.
 
-    True also where that is unknown, as of a fingerprint that an earlier version of nerve has made.
+    Also True if that is unknown, as for a fingerprint that an earlier version of nerve has made.
     """
-    if SEPARATOR not in one or SEPARATOR not in other:
+    if SEPARATOR not in first or SEPARATOR not in second:
         return True
-    return one.partition(SEPARATOR)[0] == other.partition(SEPARATOR)[0]
+    return first.partition(SEPARATOR)[0] == second.partition(SEPARATOR)[0]
 
 
 def modules_of(contexts: Iterable[Context], *declared: Any) -> set[str]:
-    """The modules of what is declared, and of the events and upcasters of the contexts."""
-    found = set(declared)
+    """Return the modules of `declared` classes and functions, and of the contexts' events and upcasters."""
+    parts = set(declared)
     for context in contexts:
-        found |= {*context.events, *(step.function for step in context.upcasters)}
-    return {one.__module__ for one in found}
+        parts |= {*context.events, *(upcaster.function for upcaster in context.upcasters)}
+    return {part.__module__ for part in parts}
 
 
-def _codes(roots: set[str], aside: frozenset[Argument]) -> dict[str, str]:
-    """What counts of each module, by its name, and of each published distribution nothing but its name."""
-    own = {KERNEL, *map(_package, roots)}
-    found: dict[str, str] = {}
+def _codes(roots: set[str], ignored: frozenset[Argument]) -> dict[str, str]:
+    """Return the counted code of each module, and an empty text for each published distribution."""
+    own = OWN_PACKAGES | set(map(_package, roots))
+    codes: dict[str, str] = {}
     seen: set[str] = set()
     to_do = set(roots)
     while to_do:
         name = to_do.pop()
         seen.add(name)
-        if _package(name) not in own and (distribution := published(_package(name))) is not None:
-            found[distribution] = ""
-        elif (module := _module(name, aside)) is not None:
-            found[name] = module.code
+        if not _counts(name):
+            continue
+        if _package(name) not in own and (distribution := published_distribution(_package(name))) is not None:
+            codes[distribution] = ""
+        elif (path := file_of(name)) is not None:
+            module = counted_code(name, path, ignored)
+            if not (is_kernel(name) and path.stem == "__init__"):
+                codes[name] = module.code
             parents = {name.rpartition(".")[0]} - {""}
-            imports = {one for one in module.imports if _counts(one, name, own)}
+            imports = {imported for imported in module.imports if _is_followed(imported, name, own)}
             to_do |= (parents | imports) - seen
-    return found
+    return codes
 
 
 def _package(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _counts(imported: str, by: str, own: set[str]) -> bool:
-    """Whether what this module imports may take part."""
+def _counts(module: str) -> bool:
+    """Whether the module may decide values: it is no machinery, or one of the kernel that does."""
+    if is_kernel(module):
+        return module not in WITHOUT_VALUES
+    return module not in OWN_PACKAGES and not is_machinery(module)
+
+
+def _is_followed(imported: str, by: str, own: frozenset[str]) -> bool:
+    """Whether an import leads to code that may count.
+
+    Other packages that the kernel imports do not count: each release of nerve is tested with them.
+    """
     package = _package(imported)
-    if package in own:
-        return True
-    # What the kernel itself imports is checked with each release of nerve.
-    return package not in MACHINERY | sys.stdlib_module_names and not f"{by}.".startswith(KERNEL_MODULES)
-
-
-class _Module(NamedTuple):
-    """`imports` is every name that an import anywhere in the code may take for a module."""
-
-    code: str
-    imports: frozenset[str]
-
-
-@cache
-def _module(name: str, aside: frozenset[Argument]) -> _Module | None:
-    """What counts of a module; None for what is no module. Of a compiled one, every byte counts."""
-    path = file_of(name)
-    if path is None:
-        return None
-    if path.suffix != ".py":
-        return _Module(hashlib.sha256(path.read_bytes()).hexdigest(), frozenset())
-    tree = ast.parse(path.read_bytes())
-    package = name if path.stem == "__init__" else name.rpartition(".")[0]
-    imports = frozenset(_imports(package, tree))
-    return _Module(ast.unparse(_Counting(aside).visit(tree)), imports)
-
-
-def _imports(package: str, tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), package)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-class _Counting(ast.NodeTransformer):
-    """Leaves in the code what counts."""
-
-    def __init__(self, aside: frozenset[Argument]) -> None:
-        self._aside = aside
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Texts that stand by themselves are documentation."""
-        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if text else self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        node.keywords = [one for one in node.keywords if (called, one.arg) not in self._aside]
-        return self.generic_visit(node)
+    return package in own or (package not in sys.stdlib_module_names and not is_kernel(by))

@@ -1,4 +1,4 @@
-"""Where the code of a module comes from: its file, and whether somebody else publishes it with a version."""
+"""The file of a module, and the published distribution that it was installed from, if any."""
 
 from __future__ import annotations
 
@@ -12,51 +12,53 @@ from importlib.util import find_spec
 from pathlib import Path
 
 LOCAL = "direct_url.json"
-"""The file of a distribution's metadata that pip and uv write for what was installed from a folder or a
-repository, and not from a package index: its version says nothing of its code."""
+"""A file in the metadata of a distribution that pip or uv installed from a folder or a repository (PEP 610).
+
+The version of such a distribution does not identify its code.
+"""
 
 
-def file_of(name: str) -> Path | None:
-    """The file of a module, whether it is loaded or not; None for what has none or is no module.
+def file_of(module: str) -> Path | None:
+    """Return the file of a module, loaded or not; None if it has no file or does not exist.
 
-    Imports nothing: to load a module may have effects.
+    Imports nothing, because loading a module may have effects.
     """
-    loaded = sys.modules.get(name)
+    loaded = sys.modules.get(module)
     if loaded is not None:
-        found = getattr(loaded, "__file__", None)
+        file = getattr(loaded, "__file__", None)
     else:
-        spec = _spec(name)
-        found = spec.origin if spec is not None and spec.has_location else None
-    return Path(found) if found else None
+        spec = _spec(module)
+        file = spec.origin if spec is not None and spec.has_location else None
+    return Path(file) if file else None
 
 
-def _spec(name: str) -> ModuleSpec | None:
-    parent = name.rpartition(".")[0]
+def _spec(module: str) -> ModuleSpec | None:
+    parent = module.rpartition(".")[0]
     try:
         if not parent:
-            return find_spec(name)
-        places = getattr(sys.modules.get(parent), "__path__", None)
-        if places is None:
+            return find_spec(module)
+        folders = getattr(sys.modules.get(parent), "__path__", None)
+        if folders is None:
             spec = _spec(parent)
-            places = spec and spec.submodule_search_locations
-        return PathFinder.find_spec(name, places) if places else None
+            folders = spec and spec.submodule_search_locations
+        return PathFinder.find_spec(module, folders) if folders else None
     except (ImportError, ValueError):
         return None
 
 
-def published(package: str) -> str | None:
-    """Name and version of the published distribution that a top-level package is installed from.
+def published_distribution(package: str) -> str | None:
+    """Return name and version of the published distribution that a top-level package was installed from.
 
-    None for everything else: what lies in the working directory or on the path, and what was installed from
-    a folder or a repository, editable or not.
+    None for all other packages: those in the working directory or on the Python path, and those installed
+    from a folder or a repository, editable or not.
     """
     file = file_of(package)
     if file is not None and not any(map(file.is_relative_to, _site_packages())):
         return None
-    found = [metadata.distribution(name) for name in sorted(set(_distributions().get(package, ())))]
-    if not found or any(one.read_text(LOCAL) for one in found):
+    distributions = [metadata.distribution(name) for name in sorted(set(_distributions().get(package, ())))]
+    if not distributions or any(distribution.read_text(LOCAL) for distribution in distributions):
         return None
-    return ", ".join(f"{one.name} {one.version}" for one in found)
+    return ", ".join(f"{distribution.name} {distribution.version}" for distribution in distributions)
 
 
 @cache
@@ -67,5 +69,5 @@ def _distributions() -> dict[str, list[str]]:
 @cache
 def _site_packages() -> tuple[Path, ...]:
     paths = sysconfig.get_paths()
-    named = (paths["purelib"], paths["platlib"], site.getusersitepackages(), *site.getsitepackages())
-    return tuple(dict.fromkeys(map(Path, named)))
+    folders = (paths["purelib"], paths["platlib"], site.getusersitepackages(), *site.getsitepackages())
+    return tuple(dict.fromkeys(map(Path, folders)))

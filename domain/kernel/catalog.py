@@ -1,4 +1,4 @@
-"""The catalog of all registered contexts, and reading stored events with it. Pure."""
+"""The catalog of all registered contexts. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ from typing import Any
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.command import Command
 from domain.kernel.context import Context
-from domain.kernel.errors import DeclarationError, NotFound, UnfitValue
-from domain.kernel.event import Cause, Event, Unreadable
+from domain.kernel.errors import DeclarationError, NotFound
+from domain.kernel.event import Event
 from domain.kernel.personal import personal_fields
 from domain.kernel.types.record_checks import check_records
-from domain.kernel.unreadable import unknown_type
-from domain.kernel.upcasting import Upcaster, chain, upcast
-
-Reading = tuple[int, Mapping[str, Any], Event | None, Unreadable | None]
-"""The newest revision of an event, its data and payload in that revision, and the reason if there is none.
-
-A plain tuple, because one is made for each event that is read.
-"""
+from domain.kernel.upcasting import EventReader, Upcaster, chain
 
 
 class Catalog:
@@ -35,7 +28,7 @@ class Catalog:
         self._by_category: dict[str, Context] = {}
         self._by_command: dict[type[Command], Context] = {}
         self._events: dict[str, type[Event]] = {}
-        self._upcasters: dict[str, tuple[Upcaster, ...]] = {}
+        upcasters: dict[str, tuple[Upcaster, ...]] = {}
         names: dict[str, type[Command]] = {}
         for context in self.contexts:
             _claim(self._by_category, context.category, context, "category")
@@ -45,8 +38,10 @@ class Catalog:
             for event in context.events:
                 _claim_type(self._events, event)
                 personal_fields(event)
-            self._upcasters.update(_chains(context))
+            upcasters.update(_chains(context))
             check_records(context.aggregate, *context.commands, *context.events)
+        self.read = EventReader(self._events, upcasters).read
+        """Reads a stored event; the method itself, because it is called for each event."""
 
     @property
     def events(self) -> Mapping[str, type[Event]]:
@@ -66,21 +61,6 @@ class Catalog:
             return self._by_category[category].aggregate
         except KeyError:
             raise NotFound(f"no registered context has the category {category!r}") from None
-
-    def read(self, type: str, revision: int, data: Mapping[str, Any]) -> Reading:
-        """Return stored event data in its newest revision, and as an instance of its class."""
-        event = self._events.get(type)
-        if event is None:
-            return revision, data, None, unknown_type()
-        try:
-            if event.revision == revision:
-                return revision, data, event.from_data(data), None
-            payload = upcast(event, self._upcasters[type], revision, data)
-            if isinstance(payload, Unreadable):
-                return revision, data, None, payload
-            return event.revision, payload.to_data(), payload, None
-        except UnfitValue as error:
-            return revision, data, None, Unreadable(Cause.DOES_NOT_FIT, str(error))
 
 
 def _chains(context: Context) -> dict[str, tuple[Upcaster, ...]]:

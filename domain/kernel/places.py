@@ -14,18 +14,13 @@ MACHINERY = (
     "domain.kernel",
     "domain.testing",
     "eventstore",
-    "projections.folding",
-    "projections.kernel",
-    "projections.live",
-    "projections.past",
-    "projections.projecting",
-    "projections.querying",
-    "projections.rebuilding",
-    "projections.storage",
-    "projections.testing",
+    "projections",
     "subscriptions",
 )
 """Packages of nerve that run the code of contexts and views."""
+
+VIEWS = "projections.views"
+"""The package in them that holds views."""
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 """Folders of the standard library and of installed packages."""
@@ -55,9 +50,18 @@ def user_place(error: BaseException) -> str:
     frames = list(_frames(error))
     if not frames:
         return "an unknown place"
-    called = next((frame for frame in frames if not _is_machinery(frame.module)), frames[-1])
+    called = next((frame for frame in frames if not is_machinery(frame.module)), frames[-1])
     own = [frame for frame in frames if _is_own(frame, called.top)]
     return str((own or frames)[-1])
+
+
+def is_machinery(module: str) -> bool:
+    """Return whether a module of nerve runs contexts and views, and is not part of one."""
+    return any(_is_in(module, package) for package in MACHINERY) and not _is_in(module, VIEWS)
+
+
+def _is_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
 
 
 def definition_place(function: Callable[..., Any]) -> str:
@@ -73,13 +77,9 @@ def _frames(error: BaseException) -> Iterator[_Frame]:
         yield _Frame(frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
 
 
-def _is_machinery(module: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
-
-
 def _is_own(frame: _Frame, called: str) -> bool:
     # Methods that dataclasses and others generate have no file.
-    if frame.file.startswith("<") or _is_machinery(frame.module):
+    if frame.file.startswith("<") or is_machinery(frame.module):
         return False
     return frame.top == called or not frame.file.startswith(LIBRARIES)
 

@@ -1,4 +1,4 @@
-"""Upcasters: the old shapes of stored events become the newest one, step by step, when they are read."""
+"""Reading stored events: old revisions are upcast, step by step, to the newest one. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.kernel.errors import DeclarationError, UnfitValue
-from domain.kernel.event import Event, Unreadable
+from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.event_data import validated
 from domain.kernel.faults import FAULTS
 from domain.kernel.unreadable import (
@@ -18,20 +18,27 @@ from domain.kernel.unreadable import (
     impossible_revision,
     newer_revision,
     unfit_upcast,
+    unknown_type,
     wrong_upcast,
 )
 
 Data = Mapping[str, Any]
 
+Reading = tuple[int, Data, Event | None, Unreadable | None]
+"""The newest revision of an event, its data and payload in that revision, and the reason if there is none.
+
+A plain tuple, because one is made for each event that is read.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Upcaster:
-    """Leads the stored data of `type` from `revision` to the next one.
+    """A step that converts the stored data of `type` from `revision` to the next one.
 
-    `function` is pure: it returns new data, does not change its argument, and depends on nothing else. It
-    gets data in its stored form: the BSON column of docs/types.md, so a Decimal is a Decimal128 and a date a
-    text. A field that was None may be missing, and an erased personal field is None. What it returns may hold
-    the stored form or Python values of the declared types.
+    `function` is pure: it returns new data, does not change its argument, and depends on nothing else. Its
+    argument is data in stored form: the BSON column of docs/types.md, so a Decimal is a Decimal128 and a date
+    a text. A field that was None may be missing, and an erased personal field is None. The values that it
+    returns may be in stored form or Python values of the declared types.
     """
 
     type: str
@@ -40,14 +47,14 @@ class Upcaster:
 
 
 def upcaster(type: str, revision: int) -> Callable[[Callable[[Data], Data]], Upcaster]:
-    """Declares a function as an `Upcaster`: ``@upcaster("task.created", 1)`` leads from 1 to 2."""
+    """Declare a function as an `Upcaster`: ``@upcaster("task.created", 1)`` converts revision 1 to 2."""
     return lambda function: Upcaster(type, revision, function)
 
 
 def chain(event: type[Event], upcasters: Iterable[Upcaster]) -> tuple[Upcaster, ...]:
-    """The upcasters of one type in order: the first leads from revision 1, the last to the newest.
+    """Return the upcasters of one event in order: the first leads from revision 1, the last to the newest.
 
-    Raises DeclarationError where a step is missing, is there twice, or leads beyond the newest revision.
+    Raises DeclarationError if a step is missing, is declared twice, or leads beyond the newest revision.
     """
     steps: dict[int, Upcaster] = {}
     for step in upcasters:
@@ -88,3 +95,28 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
         return validated(event, data)
     except (UnfitValue, ValidationError, TypeError, ValueError) as error:
         return unfit_upcast(event.revision, error)
+
+
+class EventReader:
+    """Reads stored events of declared types; `upcasters` are the steps of each type, ordered by `chain`."""
+
+    def __init__(
+        self, events: Mapping[str, type[Event]], upcasters: Mapping[str, Sequence[Upcaster]]
+    ) -> None:
+        self._events = events
+        self._upcasters = upcasters
+
+    def read(self, type: str, revision: int, data: Data) -> Reading:
+        """Return stored data in the newest revision of its type, and as an instance of its class."""
+        event = self._events.get(type)
+        if event is None:
+            return revision, data, None, unknown_type()
+        try:
+            if event.revision == revision:
+                return revision, data, event.from_data(data), None
+            payload = upcast(event, self._upcasters[type], revision, data)
+            if isinstance(payload, Unreadable):
+                return revision, data, None, payload
+            return event.revision, payload.to_data(), payload, None
+        except UnfitValue as error:
+            return revision, data, None, Unreadable(Cause.DOES_NOT_FIT, str(error))

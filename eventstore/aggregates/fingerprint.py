@@ -1,4 +1,4 @@
-"""What code an aggregate's state is made by."""
+"""The fingerprint of the code that an aggregate's states are made by."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from domain.kernel import Aggregate, Context
 from eventstore.fingerprint import code_fingerprint, modules_of
 
 
-def fingerprint(aggregate: type[Aggregate[Any, Any]], contexts: Iterable[Context]) -> str:
-    """The fingerprint of the aggregate and of the contexts of its category.
+def state_fingerprint(aggregate: type[Aggregate[Any, Any]], contexts: Iterable[Context]) -> str:
+    """Return the fingerprint of the aggregate and of those contexts that have its category.
 
-    pydantic counts by its version, since it reads the states.
+    It includes the version of pydantic, which decodes the states of snapshots.
     """
     own = [context for context in contexts if context.category == aggregate.category]
-    made = f"{aggregate.__module__}.{aggregate.__qualname__} {pydantic.VERSION}"
-    return code_fingerprint(made, modules_of(own, aggregate))
+    subject = f"{aggregate.__module__}.{aggregate.__qualname__} {pydantic.VERSION}"
+    return code_fingerprint(subject, modules_of(own, aggregate))

@@ -17,7 +17,7 @@ from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import UnfitValue
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.stored_values import decoder, encoder
-from eventstore.aggregates.fingerprint import fingerprint
+from eventstore.aggregates.fingerprint import state_fingerprint
 from eventstore.mongo.driver import CODEC, Database, Document, unavailable_if_down
 from eventstore.personal.sealed_state import StateSeal
 
@@ -124,7 +124,7 @@ class Snapshots:
     def _fingerprint(self, kind: type[Aggregate[Any, Any]]) -> str:
         known = self._fingerprints.get(kind)
         if known is None:
-            known = self._fingerprints[kind] = fingerprint(kind, self._contexts)
+            known = self._fingerprints[kind] = state_fingerprint(kind, self._contexts)
         return known
 
 

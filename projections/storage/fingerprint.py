@@ -1,4 +1,4 @@
-"""What code a view's rows are made by."""
+"""The fingerprint of the code that a view's rows are made by."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from eventstore.fingerprint import code_fingerprint, modules_of
 from projections.kernel.view import View
 
 QUERY_SIDE = ("singular", "filters", "orders", "indexes", "search", "links", "defaults", "description")
-"""What a view declares of how its rows are found and shown, which leaves the rows as they are."""
+"""Arguments of a view that decide how its rows are found and shown, and not what they are."""
 
 
 def view_fingerprint(view: View[Any]) -> str:
-    """The fingerprint of the view's fold, of its row, and of the contexts whose events it sees."""
-    contexts = (view.context, *view.also_reads)
+    """Return the fingerprint of the view's key, fold and row, and of the contexts whose events it folds."""
     parts: tuple[Any, ...] = (view.key, view.apply, view.row)
     names = [getattr(part, "__qualname__", "") for part in parts]
-    made = f"{view.name} of {sorted(view.categories)} by {names}"
-    modules = modules_of(contexts, *parts)
-    return code_fingerprint(made, modules, frozenset(("View", name) for name in QUERY_SIDE))
+    subject = f"{view.name} of {sorted(view.categories)} by {names}"
+    modules = modules_of((view.context, *view.also_reads), *parts)
+    return code_fingerprint(subject, modules, frozenset(("View", name) for name in QUERY_SIDE))

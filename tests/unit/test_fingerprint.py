@@ -1,4 +1,4 @@
-"""The fingerprint of an aggregate changes with all the code that may take part in its fold, and only then."""
+"""Fingerprints of aggregates and views change with the code that may decide their values, and only then."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from domain.kernel import Context
-from eventstore import fingerprint as module
-from eventstore.aggregates.fingerprint import fingerprint
+from eventstore.aggregates.fingerprint import state_fingerprint
+from eventstore.counted_code import counted_code
 from projections.storage.fingerprint import view_fingerprint
 
 SOURCES = {
@@ -42,7 +42,7 @@ class Deed(Aggregate[Do, Done]):
 from domain.kernel import Event
 
 class Done(Event, type="deed.done", revision=2):
-    pass
+    times: int = 1
 """,
     "rules.py": "from .numbers import STEP",
     "numbers.py": "STEP = 1",
@@ -61,6 +61,7 @@ from domain.kernel import Context
 from projections.kernel import View, by_stream
 from .aggregate import Deed
 from .rows import count
+from .upcasters import done_1
 
 class DeedRow(TypedDict):
     id: str
@@ -72,7 +73,7 @@ def apply(id, row, event):
 view = View(
     name="deeds",
     singular="deed",
-    context=Context("deeds", Deed),
+    context=Context("deeds", Deed, (done_1,)),
     row=DeedRow,
     key=by_stream,
     apply=apply,
@@ -99,45 +100,63 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     yield name
     for loaded in [loaded for loaded in sys.modules if loaded.startswith(name)]:
         del sys.modules[loaded]
-    module._module.cache_clear()
+    counted_code.cache_clear()
 
 
-def of(package: str) -> str:
-    """The fingerprint, with the sources read anew."""
-    module._module.cache_clear()
+def of_state(package: str) -> str:
+    """The fingerprint of the aggregate, with the sources read anew."""
+    counted_code.cache_clear()
     aggregate = import_module(f"{package}.aggregate").Deed
     step = import_module(f"{package}.upcasters").done_1
-    return fingerprint(aggregate, [Context("deeds", aggregate, (step,))])
+    return state_fingerprint(aggregate, [Context("deeds", aggregate, (step,))])
 
 
 @pytest.mark.parametrize("file", [file for file in SOURCES if file not in OF_THE_VIEW])
 def test_it_changes_with_each_module_that_is_imported(package: str, tmp_path: Path, file: str):
-    before = of(package)
-    assert of(package) == before
+    before = of_state(package)
+    assert of_state(package) == before
     with (tmp_path / package / file).open("a") as source:
         source.write("\nCHANGED = True\n")
-    assert of(package) != before
+    assert of_state(package) != before
 
 
 def test_it_does_not_change_with_a_module_that_is_not(package: str, tmp_path: Path):
-    before = of(package)
+    before = of_state(package)
     (tmp_path / package / "unrelated.py").write_text("CHANGED = True")
-    assert of(package) == before
+    assert of_state(package) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("aggregate.py", "self.count + rules.STEP", "self.count - rules.STEP"),
+        ("aggregate.py", "count: int = 0", "count: int = 1"),
+        ("events.py", "times: int = 1", "times: int = 2"),
+        ("upcasters.py", "return data", "return {**data, 'times': 2}"),
+    ],
+    ids=["fold", "default of a state", "default of an event", "upcaster"],
+)
+def test_it_changes_with_what_states_are_made_by(
+    package: str, tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    before = of_state(package)
+    change(tmp_path / package / file, old, new)
+    assert of_state(package) != before
 
 
 def test_it_changes_with_the_kernel(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    before = of(package)
+    before = of_state(package)
     changed = tmp_path / "event.py"
     changed.write_bytes(
         Path(sys.modules["domain.kernel.event"].__file__ or "").read_bytes() + b"\nCHANGED = True"
     )
     monkeypatch.setattr(sys.modules["domain.kernel.event"], "__file__", str(changed))
-    assert of(package) != before
+    assert of_state(package) != before
 
 
 def of_view(package: str) -> str:
     """The fingerprint of the view, with its module made anew."""
-    module._module.cache_clear()
+    counted_code.cache_clear()
     for name in (f"{package}.view", f"{package}.rows"):
         sys.modules.pop(name, None)
     return view_fingerprint(import_module(f"{package}.view").view)
@@ -147,7 +166,7 @@ def change(path: Path, old: str, new: str) -> None:
     source = path.read_text()
     assert old in source
     path.write_text(source.replace(old, new))
-    # Python tells by its time and size whether what it has compiled is of this source.
+    # Python compares time and size of a source to decide whether its compiled form is up to date.
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 
 
@@ -158,6 +177,8 @@ def change(path: Path, old: str, new: str) -> None:
         ("view.py", "    count: int", "    count: float"),
         ("rows.py", "+ 1 if", "+ 2 if"),
         ("events.py", "revision=2", "revision=3"),
+        ("events.py", "times: int = 1", "times: int = 2"),
+        ("upcasters.py", "return data", "return {**data, 'times': 2}"),
         ("numbers.py", "1", "2"),
     ],
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import fingerprint, sources
-from eventstore.aggregates.fingerprint import fingerprint as state_fingerprint
+from eventstore import sources
+from eventstore.aggregates.fingerprint import state_fingerprint
+from eventstore.counted_code import counted_code
 from projections.storage.fingerprint import view_fingerprint
 
 CONTEXT = """
@@ -79,7 +80,7 @@ def shop(tmp_path: Path, site: Path) -> Iterator[Path]:
     yield tmp_path
     for loaded in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[loaded]
-    fingerprint._module.cache_clear()
+    counted_code.cache_clear()
 
 
 def write(path: Path, source: str) -> None:
@@ -89,7 +90,7 @@ def write(path: Path, source: str) -> None:
 
 def fingerprints() -> tuple[str, str]:
     """Those of the view and of the aggregate, of the sources as they are now."""
-    fingerprint._module.cache_clear()
+    counted_code.cache_clear()
     sources._distributions.cache_clear()
     view = import_module("shop_bills").view
     return view_fingerprint(view), state_fingerprint(view.context.aggregate, [view.context])

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.kernel import Catalog, Cause, Event, Upcaster, upcaster
-from domain.kernel.catalog import Reading
 from domain.kernel.errors import DeclarationError
-from domain.kernel.upcasting import upcast
+from domain.kernel.upcasting import Reading, upcast
 from tests import letters
 from tests.letters.upcasters import sent_1, sent_2
 from tests.strategies import MOMENTS

@@ -1,0 +1,100 @@
+"""The part of a module's code that counts for fingerprints, and the modules that it imports."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import resolve_name
+from pathlib import Path
+from typing import NamedTuple
+
+Argument = tuple[str, str]
+"""The last name of a called function, and the keyword of one of its arguments."""
+
+KERNEL = ("domain.kernel", "projections.kernel")
+"""nerve's packages that contexts and views are declared with."""
+
+_WITHOUT_VALUES = {
+    "domain.kernel": (
+        # What is declared: interfaces, whose subclasses and arguments are the author's own code.
+        "aggregate", "catalog", "command", "conflicts", "context", "personal",
+        # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
+        "checking", "command_data", "declaring", "name_checks", "types.record_checks",
+        # Words: errors, what they say, and the names in it.
+        "errors", "faults", "input_words", "names", "obstacles", "places", "types.refusals", "unreadable",
+    ),
+    "projections.kernel": ("field_kinds", "links", "row_fields", "view", "view_checks"),
+}  # fmt: skip
+
+WITHOUT_VALUES = frozenset(
+    f"{package}.{name}" for package, names in _WITHOUT_VALUES.items() for name in names
+)
+"""Modules of the kernel that decide no value of an event, a state or a row. All others count."""
+
+
+def is_kernel(module: str) -> bool:
+    """Whether the module belongs to what contexts and views are declared with."""
+    return module in KERNEL or module.startswith(tuple(f"{package}." for package in KERNEL))
+
+
+class CountedCode(NamedTuple):
+    """The counted code of a module; `imports` are all names in it that may be those of modules."""
+
+    code: str
+    imports: frozenset[str]
+
+
+@cache
+def counted_code(module: str, path: Path, ignored: frozenset[Argument]) -> CountedCode:
+    """Return what counts of the module in the file, without the arguments in `ignored`.
+
+    Layout, comments and docstrings do not count, nor, in the kernel, what an error is raised with. Of a
+    compiled module every byte counts.
+    """
+    if path.suffix != ".py":
+        return CountedCode(hashlib.sha256(path.read_bytes()).hexdigest(), frozenset())
+    tree = ast.parse(path.read_bytes())
+    imports = frozenset(_imports(module, path, tree))
+    stripped = (_KernelStripper if is_kernel(module) else _Stripper)(ignored).visit(tree)
+    return CountedCode(ast.unparse(stripped), imports)
+
+
+def _imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+class _Stripper(ast.NodeTransformer):
+    """Removes what does not count: docstrings and ignored arguments. Comments and layout are in no tree."""
+
+    def __init__(self, ignored: frozenset[Argument]) -> None:
+        self._ignored = ignored
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        node.keywords = [keyword for keyword in node.keywords if (called, keyword.arg) not in self._ignored]
+        return self.generic_visit(node)
+
+
+class _KernelStripper(_Stripper):
+    """Also removes what the kernel raises errors with, and its imports of modules that do not count."""
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return self.generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if node.module in WITHOUT_VALUES else node

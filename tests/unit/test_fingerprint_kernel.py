@@ -1,0 +1,271 @@
+"""Of nerve's own modules, those that decide values count for fingerprints, and no others.
+
+A new module of the kernel has to be put into one of the three groups here.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import tokenize
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from eventstore.counted_code import KERNEL, WITHOUT_VALUES, counted_code
+from eventstore.fingerprint import code_fingerprint
+from projections.kernel import View
+from projections.storage.fingerprint import QUERY_SIDE
+
+ROOT = Path(__file__).parents[2]
+
+ALWAYS = [
+    "domain.kernel.event",
+    "domain.kernel.event_data",
+    "domain.kernel.fields",
+    "domain.kernel.types.annotations",
+    "domain.kernel.types.nodes",
+    "domain.kernel.types.record_fields",
+    "domain.kernel.types.stored_records",
+    "domain.kernel.types.stored_scalars",
+    "domain.kernel.types.stored_values",
+    "domain.kernel.types.value_decoding",
+    "domain.kernel.types.value_structure",
+    "domain.kernel.upcasting",
+    "projections.kernel.keys",
+]
+"""Count for each fold: they lead from a stored event to its payload, or a fold is declared with them."""
+
+WHERE_IMPORTED = [
+    "domain.kernel.rfc3339",
+    "domain.kernel.schemas",
+    "domain.kernel.types.json_reading",
+    "domain.kernel.types.json_values",
+    "domain.kernel.types.text_forms",
+    "projections.kernel.merging",
+]
+"""Count for the folds that import them."""
+
+NEVER = [
+    "domain.kernel",
+    "domain.kernel.aggregate",
+    "domain.kernel.catalog",
+    "domain.kernel.checking",
+    "domain.kernel.command",
+    "domain.kernel.command_data",
+    "domain.kernel.conflicts",
+    "domain.kernel.context",
+    "domain.kernel.declaring",
+    "domain.kernel.errors",
+    "domain.kernel.faults",
+    "domain.kernel.input_words",
+    "domain.kernel.name_checks",
+    "domain.kernel.names",
+    "domain.kernel.obstacles",
+    "domain.kernel.personal",
+    "domain.kernel.places",
+    "domain.kernel.types",
+    "domain.kernel.types.record_checks",
+    "domain.kernel.types.refusals",
+    "domain.kernel.unreadable",
+    "projections.kernel",
+    "projections.kernel.field_kinds",
+    "projections.kernel.links",
+    "projections.kernel.row_fields",
+    "projections.kernel.view",
+    "projections.kernel.view_checks",
+]
+"""Declare, check or word, and decide no value."""
+
+
+def kernel_modules() -> list[str]:
+    """Every module and package of the kernel."""
+    files = [file for package in KERNEL for file in (ROOT / package.replace(".", "/")).rglob("*.py")]
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
+    return sorted(name.removesuffix(".__init__") for name in names)
+
+
+@pytest.fixture
+def folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The fingerprints of a fold that imports the two packages, and of one that imports each module."""
+    sources = {
+        "plain_fold": "from domain.kernel import Event\nfrom projections.kernel import View",
+        "whole_fold": "\n".join(f"import {name}" for name in kernel_modules()),
+    }
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    return lambda: [code_fingerprint("rows", [name]) for name in sources]
+
+
+@pytest.fixture
+def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes a changed copy of a module count as the module's file."""
+
+    def change(name: str, edit: Callable[[str], str] = lambda source: f"{source}\nCHANGED = True\n") -> None:
+        path = Path(import_module(name).__file__ or "")
+        changed = tmp_path / name / path.name
+        changed.parent.mkdir()
+        changed.write_text(edit(path.read_text()))
+        monkeypatch.setattr(sys.modules[name], "__file__", str(changed))
+
+    return change
+
+
+def test_every_module_of_the_kernel_is_in_one_group():
+    assert sorted([*ALWAYS, *WHERE_IMPORTED, *NEVER]) == kernel_modules()
+    assert set(NEVER) - WITHOUT_VALUES == {"domain.kernel", "domain.kernel.types", "projections.kernel"}
+
+
+@pytest.mark.parametrize("name", ALWAYS)
+def test_a_module_that_decides_values_counts_for_each_fold(
+    name: str, folds: Callable[[], list[str]], change: Callable[..., None]
+):
+    before = folds()
+    change(name)
+    assert [new != old for new, old in zip(folds(), before, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("name", WHERE_IMPORTED)
+def test_a_module_for_some_folds_counts_where_it_is_imported(
+    name: str, folds: Callable[[], list[str]], change: Callable[..., None]
+):
+    before = folds()
+    change(name)
+    assert [new != old for new, old in zip(folds(), before, strict=True)] == [False, True]
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_a_module_that_decides_no_value_does_not_count(
+    name: str, folds: Callable[[], list[str]], change: Callable[..., None]
+):
+    before = folds()
+    change(name)
+    assert folds() == before
+
+
+def test_what_an_error_is_raised_with_does_not_count(
+    folds: Callable[[], list[str]], change: Callable[..., None]
+):
+    before = folds()
+    for name in (*ALWAYS, *WHERE_IMPORTED):
+        change(name, reworded)
+    assert folds() == before
+
+
+def test_whether_an_error_is_raised_counts(folds: Callable[[], list[str]], change: Callable[..., None]):
+    before = folds()
+    change("domain.kernel.fields", lambda source: source.replace("not math.isfinite(value)", "value == 0"))
+    assert folds() != before
+
+
+@pytest.mark.parametrize("name", [*ALWAYS, *WHERE_IMPORTED])
+def test_no_sentence_counts(name: str):
+    """Words that are in no `raise` belong into one of the modules that never count."""
+    if name in WITH_SENTENCES:
+        return
+    path = Path(import_module(name).__file__ or "")
+    code = counted_code(name, path, frozenset()).code
+    strings = [token.string for token in tokens(code) if token.type in STRINGS]
+    assert [text for text in strings if len(text.split()) > 3] == []
+
+
+WITH_SENTENCES = ("domain.kernel.schemas", "domain.kernel.rfc3339", "domain.kernel.types.text_forms")
+"""Their words are those of the values that they read and write; few folds import them."""
+
+STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
+
+
+def tokens(code: str) -> Iterator[tokenize.TokenInfo]:
+    return tokenize.generate_tokens(StringIO(code).readline)
+
+
+def test_of_what_a_view_declares_each_field_counts_or_is_of_its_queries():
+    declared = {field.name for field in dataclasses.fields(View)}
+    assert declared - set(QUERY_SIDE) == {"name", "context", "row", "key", "apply", "also_reads"}
+    assert set(QUERY_SIDE) <= declared
+
+
+def reworded(source: str) -> str:
+    """The source with other texts in all errors that it raises."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            for part in ast.walk(node.exc):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    part.value += " (reworded)"
+    return ast.unparse(tree)
+
+
+FINGERPRINTS = """
+import pkgutil
+from importlib import import_module
+import projections.views
+from eventstore.aggregates.fingerprint import state_fingerprint
+from projections.storage.fingerprint import view_fingerprint
+
+for module in pkgutil.iter_modules(projections.views.__path__, "projections.views."):
+    view = import_module(module.name).view
+    print("view", view.name, view_fingerprint(view))
+    print("state", view.context.name, state_fingerprint(view.context.aggregate, [view.context]))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of nerve's code."""
+    copy = tmp_path_factory.mktemp("nerve")
+    for package in ("api", "domain", "eventstore", "projections", "subscriptions"):
+        shutil.copytree(ROOT / package, copy / package, ignore=other_files)
+    return copy
+
+
+def other_files(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not (name.endswith(".py") or (Path(folder) / name).is_dir())]
+
+
+def fingerprints_in(tree: Path) -> dict[str, str]:
+    """The fingerprints of all views and aggregates of the tree, by a process that runs its code."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", FINGERPRINTS]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=True)
+    return dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
+
+
+def test_the_rest_of_nerve_rebuilds_no_view_and_drops_no_snapshot(tree: Path):
+    """Every module changes but those that count: bus, middleware, stores, consumers, transports, …"""
+    before = fingerprints_in(tree)
+    counted = {*ALWAYS, *WHERE_IMPORTED}
+    changed = []
+    for file in tree.rglob("*.py"):
+        name = ".".join(file.relative_to(tree).with_suffix("").parts).removesuffix(".__init__")
+        if name in counted:
+            file.write_text(reworded(file.read_text()))
+        elif not name.startswith(("domain.", "projections.views")) or name.startswith(NOT_DECLARED):
+            file.write_text(f"{file.read_text()}\nCHANGED = True\n")
+            changed.append(name)
+    assert set(CHANGED) <= set(changed)
+    assert fingerprints_in(tree) == before
+    codec = tree / "domain" / "kernel" / "types" / "stored_scalars.py"
+    codec.write_text(f"{codec.read_text()}\nCHANGED = True\n")
+    after = fingerprints_in(tree)
+    assert {name for name in before if after[name] == before[name]} == set()
+
+
+NOT_DECLARED = ("domain.dispatch", "domain.kernel", "domain.testing")
+CHANGED = (
+    "domain.dispatch.bus",
+    "domain.dispatch.middleware",
+    "domain.kernel.errors",
+    "eventstore.log",
+    "projections.folding.folding",
+    "api.app",
+)
+"""Some of the modules that this test changes."""
