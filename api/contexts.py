@@ -1,43 +1,131 @@
-"""Loads the contexts and views that the settings register."""
+"""Loads the contexts and views that the setting `contexts` registers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
+from api.context_checks import check_cases, check_event_types
 from api.settings import Settings
 from domain.builtin import deadletters
-from domain.kernel import Catalog
-from domain.kernel.errors import ConfigurationError
-from projections.kernel.view import View
+from domain.kernel import Catalog, Context
+from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
+from domain.kernel.faults import FAULTS
+from domain.kernel.places import user_place
+from projections.kernel import View
 from projections.kernel.view_checks import check_row_id
 
 _CHECKOUT = Path(__file__).parents[1]
 
 
+class _Registration(NamedTuple):
+    """What a module of the setting declares: a context, a view of one, or both."""
+
+    module: str
+    contexts: tuple[Context, ...]
+    view: View[Any] | None
+
+
 def load_contexts(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
-    """The views that the settings register, and the catalog of their contexts and of nerve's own.
+    """Return the catalog of the registered contexts and of nerve's own, and the registered views.
 
-    Raises ConfigurationError for a module that cannot be imported or holds no `view`, DeclarationError where
-    two of them clash, or a row cannot be stored.
+    Raises ConfigurationError for a module that cannot be imported or declares neither a context nor a view,
+    and DeclarationError if two declarations clash or one of them cannot be used.
     """
-    views = [_load_view(name) for name in settings.contexts]
-    for view in views:
-        check_row_id(view)
-    served = (context for view in views for context in (view.context, *view.also_reads))
-    return Catalog(dict.fromkeys([*served, deadletters.context])), views
+    registrations = [_register(name) for name in settings.contexts]
+    contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
+    return Catalog([*contexts, deadletters.context]), _views(registrations)
 
 
-def _load_view(module: str) -> View[Any]:
-    try:
-        found = getattr(import_module(module), "view", None)
-    except ModuleNotFoundError as error:
+def _register(name: str) -> _Registration:
+    module = _import(name)
+    view, context = _declared(module, "view", View), _declared(module, "context", Context)
+    if view is None and context is None:
         raise ConfigurationError(
-            f"contexts: there is no module {error.name!r}; nerve looks in its checkout, {_CHECKOUT}, "
-            "in the folder where it is started and in those of PYTHONPATH; add one as in PYTHONPATH=/folder"
+            f"contexts: the module {name!r} ({_file(module.__file__)}) declares nothing; write in it "
+            "`context = Context(...)`, `view = View(...)` or both"
+        )
+    contexts = () if context is None else (context,)
+    if view is not None:
+        contexts = (view.context, *view.also_reads, *contexts)
+    try:
+        if view is not None:
+            check_row_id(view)
+        for each in dict.fromkeys(contexts):
+            check_event_types(each)
+            check_cases(each)
+    except DeclarationError as error:
+        raise DeclarationError(f"contexts: {name}: {error}") from None
+    return _Registration(name, contexts, view)
+
+
+def _declared(module: ModuleType, name: str, kind: type[Any]) -> Any:
+    """Return what a module declares under the name, None for nothing and for a submodule of that name."""
+    value = getattr(module, name, None)
+    if value is None or isinstance(value, kind | ModuleType):
+        return None if isinstance(value, ModuleType) else value
+    raise ConfigurationError(
+        f"contexts: `{name}` of the module {module.__name__!r} is of class {type(value).__name__}; it must "
+        f"be a {kind.__name__}, as in `{name} = {kind.__name__}(...)`"
+    )
+
+
+def _views(registrations: Sequence[_Registration]) -> Sequence[View[Any]]:
+    """Return the views; raise ConfigurationError if two modules declare views of one name."""
+    views: dict[str, tuple[str, View[Any]]] = {}
+    for module, _, view in registrations:
+        if view is not None:
+            first, declared = views.setdefault(view.name, (module, view))
+            if declared is not view:
+                raise ConfigurationError(
+                    f"contexts: {first} and {module} both declare a view {view.name!r}; give one of them "
+                    "another name"
+                )
+    return [view for _, view in views.values()]
+
+
+def _import(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigurationError(
+            f"contexts: {name!r} is not the name of a module; write it with dots, as in shop.orders"
+        )
+    try:
+        return import_module(name)
+    except NerveError as error:
+        raise DeclarationError(f"contexts: {name}: {error}") from None
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(_not_found(name, error)) from None
+    except SyntaxError as error:
+        raise ConfigurationError(
+            f"contexts: {name} cannot be imported: {_file(error.filename)}:{error.lineno}: {error.msg}"
         ) from None
-    if not isinstance(found, View):
-        raise ConfigurationError(f"contexts: the module {module!r} holds no `view`")
-    return found
+    except FAULTS as error:
+        text = str(error).partition("\n")[0]
+        raise ConfigurationError(
+            f"contexts: {name} cannot be imported: it raised {type(error).__name__} at {user_place(error)}"
+            + (f": {text}" if text else "")
+        ) from None
+
+
+def _not_found(name: str, error: ModuleNotFoundError) -> str:
+    missing = error.name or ""
+    if f"{name}.".startswith(f"{missing}."):
+        return (
+            f"contexts: there is no module {missing!r}; nerve looks in its checkout, {_CHECKOUT}, in the "
+            "folder where it is started and in those of PYTHONPATH; add one as in PYTHONPATH=/folder"
+        )
+    return (
+        f"contexts: {name} cannot be imported: there is no module {missing!r}, which it imports at "
+        f"{user_place(error)}; install it, or correct the name"
+    )
+
+
+def _file(path: str | None) -> str:
+    """Return a path as seen from the working directory, if it is below it."""
+    if path is None:
+        return "a folder without __init__.py"
+    file, folder = Path(path).absolute(), Path.cwd()
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
             "projections.views.step_times",
             "projections.views.meters",
         ),
-        description="Modules that each hold a `view`; its context comes with it.",
+        description="Modules that each declare a `context`, a `view` or both.",
     )
     archive_url: str | None = Field(
         None, description="Where archived commits go: file:///folder or s3://bucket/prefix."

@@ -12,6 +12,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, input_field, list_of
 from api.graphql.scalars import INT, JSON
+from domain.kernel.errors import DeclarationError
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import (
     ABSENT,
@@ -48,13 +49,13 @@ class InputTypes:
 
     def _fields(self, record: RecordOf) -> Iterator[StrawberryField]:
         texts = _descriptions(record.python)
-        for name, field in record.fields.items():
+        given = {name: field for name, field in record.fields.items() if constant_of(field.type) is None}
+        if not given:
+            raise DeclarationError(_without_fields(record))
+        for name, field in given.items():
             check_name(f"{record.python.__name__}.{name}", name)
-            if constant_of(field.type) is None:
-                shape = self._of(field.type, name)
-                yield input_field(
-                    name, shape, texts.get(name), required=field.required, default=_default(field)
-                )
+            shape = self._of(field.type, name)
+            yield input_field(name, shape, texts.get(name), required=field.required, default=_default(field))
 
     def _of(self, declared: FieldType, field: str) -> Any:
         match declared:
@@ -98,6 +99,14 @@ def constant_of(declared: FieldType) -> Any:
         return None
     is_whole_enum = issubclass(declared.python, Enum) and len(declared.python) == 1
     return None if is_whole_enum else choices[0]
+
+
+def _without_fields(record: RecordOf) -> str:
+    besides = "".join(f" besides its Literal {name!r}" for name in record.fields)
+    return (
+        f"{record.python.__name__} has no field{besides}, and an input type of GraphQL needs one; add a "
+        "field, such as `note: Text | None = None`"
+    )
 
 
 def _descriptions(python: type) -> dict[str, str]:

@@ -25,23 +25,31 @@ class Catalog:
 
     def __init__(self, contexts: Iterable[Context]) -> None:
         self.contexts = tuple(contexts)
-        self._by_category: dict[str, Context] = {}
+        self._aggregates: dict[str, type[Aggregate[Any, Any]]] = {}
         self._by_command: dict[type[Command], Context] = {}
         self._events: dict[str, type[Event]] = {}
         upcasters: dict[str, tuple[Upcaster, ...]] = {}
         names: dict[str, type[Command]] = {}
         for context in self.contexts:
-            _claim(self._by_category, context.category, context, "category")
+            _claim(self._aggregates, context.category, context.aggregate, "have the category")
             for command in context.commands:
-                _claim(self._by_command, command, context, "command")
-                _claim(names, command.__name__, command, "command name")
+                self._claim_command(command, context)
+                _claim(names, command.__name__, command, "are commands of the name")
             for event in context.events:
-                _claim_type(self._events, event)
+                _claim(self._events, event.type, event, "are events of the type")
                 personal_fields(event)
             upcasters.update(_chains(context))
             check_records(context.aggregate, *context.commands, *context.events)
         self.read = EventReader(self._events, upcasters).read
         """Reads a stored event; the method itself, because it is called for each event."""
+
+    def _claim_command(self, command: type[Command], context: Context) -> None:
+        first = self._by_command.setdefault(command, context)
+        if first is not context:
+            raise DeclarationError(
+                f"{_full_name(command)} is a command of the contexts {first.name!r} and {context.name!r}; "
+                "declare it in one of them"
+            )
 
     @property
     def events(self) -> Mapping[str, type[Event]]:
@@ -58,7 +66,7 @@ class Catalog:
     def aggregate(self, category: str) -> type[Aggregate[Any, Any]]:
         """Return the aggregate of a category; raise NotFound if no context has the category."""
         try:
-            return self._by_category[category].aggregate
+            return self._aggregates[category]
         except KeyError:
             raise NotFound(f"no registered context has the category {category!r}") from None
 
@@ -74,19 +82,13 @@ def _chains(context: Context) -> dict[str, tuple[Upcaster, ...]]:
     }
 
 
-def _claim(table: dict[Any, Any], key: Any, value: Any, what: str) -> None:
-    if table.setdefault(key, value) is not value:
-        raise DeclarationError(f"two contexts declare the {what} {getattr(key, '__name__', key)!r}")
-
-
-def _claim_type(table: dict[str, type[Event]], event: type[Event]) -> None:
-    first = table.setdefault(event.type, event)
-    if first is not event:
+def _claim(table: dict[str, type[Any]], key: str, value: type[Any], claim: str) -> None:
+    first = table.setdefault(key, value)
+    if first is not value:
         raise DeclarationError(
-            f"{_full_name(first)} and {_full_name(event)} are both events of the type {event.type!r}; "
-            "give one of them another type"
+            f"{_full_name(first)} and {_full_name(value)} both {claim} {key!r}; give one of them another"
         )
 
 
-def _full_name(event: type[Event]) -> str:
-    return f"{event.__module__}.{event.__qualname__}"
+def _full_name(declared: type[Any]) -> str:
+    return f"{declared.__module__}.{declared.__qualname__}"

@@ -173,7 +173,7 @@ class BegunAgain(Event, type=Begun.type):
 
 
 def test_two_events_of_one_type_are_named() -> None:
-    with pytest.raises(DeclarationError, match=r"\.Begun and .*\.BegunAgain are both events of the type"):
+    with pytest.raises(DeclarationError, match=r"\.Begun and .*\.BegunAgain both are events of the type"):
         Catalog([Context("wrong", aggregate(Begin, Begun | BegunAgain))])
 
 

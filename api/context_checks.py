@@ -1,0 +1,125 @@
+"""Checks of registered contexts that need more than their classes: the source and the other classes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from textwrap import dedent
+from typing import Any
+
+from domain.kernel import Context, Event
+from domain.kernel.errors import DeclarationError
+from domain.kernel.places import definition_place
+
+
+def check_event_types(context: Context) -> None:
+    """Raise DeclarationError if another event class of the context's packages has the type of an event.
+
+    Only one of the two is declared by the aggregate: stored events of the type would be read as that one,
+    whichever of them was meant.
+    """
+    for event in context.events:
+        package = _package(event.__module__)
+        for other in _event_classes():
+            if other is not event and other.type == event.type and _package(other.__module__) == package:
+                raise DeclarationError(
+                    f"{_full_name(event)} and {_full_name(other)} both are events of the type "
+                    f"{event.type!r}; give one of them another type, or remove it"
+                )
+
+
+def check_cases(context: Context) -> None:
+    """Raise DeclarationError if `decide` or `evolve` is a match statement that lacks a case.
+
+    A function that decides in another way is not checked: what it returns is, when it is called.
+    """
+    aggregate = context.aggregate
+    for function, classes in ((aggregate.decide, context.commands), (aggregate.evolve, context.events)):
+        missing = _missing_cases(function, classes)
+        if missing:
+            names = " and ".join(each.__name__ for each in missing)
+            raise DeclarationError(
+                f"{aggregate.__name__}.{function.__name__} has no case for {names} "
+                f"({definition_place(function)}); add `case {missing[0].__name__}():` to its match statement"
+            )
+
+
+def _missing_cases(function: Callable[..., Any], classes: Sequence[type[Any]]) -> list[type[Any]]:
+    """Return the classes that the match statement at the end of a function does not handle.
+
+    A class counts as handled if the function's body names it, or a base class, anywhere. Nothing is missing
+    if the function does not end in a match statement, or if that handles whatever the other cases do not.
+    """
+    definition = _definition(function)
+    if definition is None or not isinstance(definition.body[-1], ast.Match):
+        return []
+    if any(map(_handles_the_rest, definition.body[-1].cases)):
+        return []
+    named = tuple(_named_classes(definition.body, inspect.unwrap(function)))
+    return [each for each in classes if not issubclass(each, named)]
+
+
+def _definition(function: Callable[..., Any]) -> ast.FunctionDef | None:
+    """Return the syntax tree of a function, None if its source is not available."""
+    try:
+        module = ast.parse(dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    definition = module.body[0]
+    return definition if isinstance(definition, ast.FunctionDef) else None
+
+
+def _handles_the_rest(case: ast.match_case) -> bool:
+    """Whether a case matches everything and does more than raise an error."""
+    is_wildcard = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+    if not is_wildcard or case.guard is not None:
+        return False
+    last = case.body[-1]
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+        return getattr(last.value.func, "id", getattr(last.value.func, "attr", "")) != "assert_never"
+    return not isinstance(last, ast.Raise)
+
+
+def _named_classes(body: Iterable[ast.stmt], function: Any) -> Iterator[type[Any]]:
+    """Yield the classes that the statements name, each also as part of a union or a tuple."""
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name | ast.Attribute):
+                yield from _classes_of(_resolve(node, function))
+
+
+def _resolve(node: ast.expr, function: Any) -> Any:
+    """Return the module-level value that a name or an attribute of one stands for, None for others."""
+    if isinstance(node, ast.Name):
+        return function.__globals__.get(node.id)
+    if isinstance(node, ast.Attribute):
+        return getattr(_resolve(node.value, function), node.attr, None)
+    return None
+
+
+def _classes_of(value: Any) -> Iterator[type[Any]]:
+    if isinstance(value, type):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _classes_of(each)
+    else:
+        yield from (each for each in getattr(value, "__args__", ()) if isinstance(each, type))
+
+
+def _event_classes() -> Iterator[type[Event]]:
+    classes = list(Event.__subclasses__())
+    while classes:
+        event = classes.pop()
+        classes += event.__subclasses__()
+        yield event
+
+
+def _package(module: str) -> str:
+    """Return the package of a module; a module at the top is a package of its own."""
+    return module.rpartition(".")[0] or module
+
+
+def _full_name(event: type[Event]) -> str:
+    return f"{event.__module__}.{event.__qualname__}"

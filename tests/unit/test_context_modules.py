@@ -1,0 +1,306 @@
+"""Modules that the setting `contexts` names: what is loaded, and the one sentence for what cannot be used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from api.contexts import load_contexts
+from api.graphql.schema import print_api
+from api.settings import Settings
+from domain.kernel.errors import ConfigurationError, DeclarationError
+
+Write = Callable[[str], Settings]
+
+CONTEXT = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Literal, assert_never
+from pydantic import BaseModel
+from domain.kernel import Aggregate, ChangeCommand, Context, CreateCommand, Event, Facts
+
+class Open(CreateCommand):
+    pass
+
+class Shut(ChangeCommand):
+    pass
+
+class Opened(Event, type="shop.opened"):
+    pass
+
+class Closed(Event, type="shop.closed"):
+    pass
+
+ShopCommand = Open | Shut
+ShopEvent = Opened | Closed
+
+@dataclass(frozen=True)
+class Shop(Aggregate[ShopCommand, ShopEvent]):
+    category = "shop"
+
+    def decide(self, command: ShopCommand, facts: Facts) -> list[ShopEvent]:
+        match command:
+            case Open():
+                return [Opened()]
+            case Shut():
+                return [Closed()]
+            case _:
+                assert_never(command)
+
+    def evolve(self, event: ShopEvent) -> Shop:
+        match event:
+            case Opened() | Closed():
+                return self
+
+context = Context("shops", Shop)
+"""
+VIEW = """
+from typing import TypedDict
+from projections.kernel import View, by_stream
+from {package}.shop import context as shops
+
+class ShopRow(TypedDict):
+    id: str
+
+def apply(id, row, event):
+    return ShopRow(id=id)
+
+view = View(name="shops", singular="shop", context=shops, row=ShopRow, key=by_stream, apply=apply)
+"""
+
+
+class Package:
+    """A package in the working directory whose modules a test writes."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self._folder = folder / name
+        self._folder.mkdir()
+
+    def write(self, module: str, source: str) -> str:
+        """Write a module; returns its full name."""
+        (self._folder / f"{module}.py").write_text(dedent(source).replace("{package}", self.name))
+        return self.name if module == "__init__" else f"{self.name}.{module}"
+
+
+@pytest.fixture
+def package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Package]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = Package(tmp_path, f"own_{abs(hash(request.node.name))}")
+    yield package
+    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        del sys.modules[name]
+
+
+def refused(*modules: str) -> str:
+    """The one sentence with which nerve refuses to start on these modules."""
+    with pytest.raises((ConfigurationError, DeclarationError)) as error:
+        print_api(*load_contexts(Settings(contexts=modules)))
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def loaded(*modules: str) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of the contexts and of the views that these modules register."""
+    catalog, views = load_contexts(Settings(contexts=modules))
+    return [context.name for context in catalog.contexts], [view.name for view in views]
+
+
+def test_a_module_may_declare_a_context_a_view_or_both(package: Package) -> None:
+    context, view = package.write("shop", CONTEXT), package.write("views", VIEW)
+    both = package.write("both", "from {package}.shop import context\nfrom {package}.views import view\n")
+    assert loaded(context) == (["shops", "deadletters"], [])
+    assert loaded(view) == loaded(both) == loaded(context, view) == (["shops", "deadletters"], ["shops"])
+
+
+def test_a_context_without_a_view_has_its_mutations(package: Package) -> None:
+    schema = print_api(*load_contexts(Settings(contexts=(package.write("shop", CONTEXT),))))
+    assert "open(" in schema
+    assert "type Shop " not in schema
+
+
+def test_a_submodule_named_as_a_declaration_is_not_one(package: Package) -> None:
+    package.write("context", CONTEXT)
+    name = package.write("__init__", "import {package}.context\n")
+    assert refused(name) == (
+        f"contexts: the module {name!r} ({name}/__init__.py) declares nothing; write in it "
+        "`context = Context(...)`, `view = View(...)` or both"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("context = 7", "`context` of the module '{}.shop' is of class int; it must be a Context, as in"),
+        ("view = print", "`view` of the module '{}.shop' is of class builtin_function_or_method"),
+        ("x = (1,\ny = 2", "{0}.shop cannot be imported: {0}/shop.py:1: '(' was never closed"),
+        ("x = 1\n  y = 2", "{0}.shop cannot be imported: {0}/shop.py:2: unexpected indent"),
+        (
+            "import nowhere_at_all",
+            "{0}.shop cannot be imported: there is no module 'nowhere_at_all', which it",
+        ),
+        (
+            "from domain.kernel import Nothing",
+            "{0}.shop cannot be imported: it raised ImportError at {0}/shop.py:1: cannot import name",
+        ),
+        ("\nx = 1 / 0", "it raised ZeroDivisionError at {0}/shop.py:2: division by zero"),
+        ("raise SystemExit(3)", "it raised SystemExit at {0}/shop.py:1: 3"),
+        (
+            "from domain.kernel import Event\nclass Made(Event): pass",
+            "contexts: {0}.shop: Made has no event type; write `class Made(Event, type=",
+        ),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_named_with_what_to_write(
+    package: Package, source: str, message: str
+) -> None:
+    text = refused(package.write("shop", source))
+    assert text.startswith("contexts: ")
+    assert message.format(package.name) in text
+
+
+@pytest.mark.parametrize("name", ["shop/orders.py", "shop orders", ".shop", "shop.", "", "1shop"])
+def test_what_names_no_module_is_refused(name: str) -> None:
+    assert refused(name) == (
+        f"contexts: {name!r} is not the name of a module; write it with dots, as in shop.orders"
+    )
+
+
+def test_a_syntax_error_in_a_module_that_is_imported_names_that_one(package: Package) -> None:
+    package.write("broken", "def f(:\n")
+    name = package.write("shop", "import {package}.broken\n")
+    assert f"{name} cannot be imported: {package.name}/broken.py:1: " in refused(name)
+
+
+DECISION = """\
+        match command:
+            case Open():
+                return [Opened()]
+            case Shut():
+                return [Closed()]
+            case _:
+                assert_never(command)
+"""
+SHUT = """\
+            case Shut():
+                return [Closed()]
+"""
+COMPLETE = {
+    "without assert_never": DECISION.replace(
+        "            case _:\n                assert_never(command)\n", ""
+    ),
+    "a guard": DECISION.replace("case Shut():", "case Shut() if self:"),
+    "a base class": DECISION.replace("case Shut():", "case ChangeCommand():"),
+    "a union": DECISION.replace("case Open():", "case Open() | Shut():").replace(SHUT, ""),
+    "the rest in a wildcard": DECISION.replace(SHUT, "").replace("assert_never(command)", "return []"),
+    "the rest after the match": DECISION.replace("case _:\n                assert_never(command)", "")
+    .replace(SHUT, "")
+    .rstrip()
+    + "\n        return []\n",
+    "isinstance before the match": "        if isinstance(command, Shut):\n            return []\n"
+    + DECISION.replace(SHUT, ""),
+}
+INCOMPLETE = {
+    "assert_never": DECISION.replace(SHUT, ""),
+    "an error": DECISION.replace(SHUT, "").replace("assert_never(command)", "raise ValueError(command)"),
+    "no wildcard": COMPLETE["without assert_never"].replace(SHUT, ""),
+}
+
+
+@pytest.mark.parametrize("decision", COMPLETE.values(), ids=COMPLETE)
+def test_a_decision_that_handles_each_command_is_accepted(package: Package, decision: str) -> None:
+    name = package.write("shop", CONTEXT.replace(DECISION, decision))
+    assert loaded(name)[0] == ["shops", "deadletters"]
+
+
+@pytest.mark.parametrize("decision", INCOMPLETE.values(), ids=INCOMPLETE)
+def test_a_decision_that_lacks_a_case_is_refused(package: Package, decision: str) -> None:
+    name = package.write("shop", CONTEXT.replace(DECISION, decision))
+    line = CONTEXT[: CONTEXT.index("    def decide")].count("\n") + 1
+    assert refused(name) == (
+        f"contexts: {name}: Shop.decide has no case for Shut ({package.name}/shop.py:{line}); add "
+        "`case Shut():` to its match statement"
+    )
+
+
+def test_an_evolve_that_lacks_a_case_is_refused(package: Package) -> None:
+    name = package.write("shop", CONTEXT.replace("case Opened() | Closed()", "case Closed()"))
+    assert f"contexts: {name}: Shop.evolve has no case for Opened (" in refused(name)
+
+
+def test_a_function_without_source_is_not_checked(package: Package) -> None:
+    incomplete = CONTEXT.replace("case Opened() | Closed()", "case Opened()")
+    name = package.write("shop", f"exec({incomplete!r})")
+    assert loaded(name)[0] == ["shops", "deadletters"]
+
+
+def test_two_event_classes_of_one_type_of_which_one_is_declared(package: Package) -> None:
+    again = 'class WasOpened(Event, type="shop.opened"):\n    pass\n\n\nShopCommand'
+    name = package.write("shop", CONTEXT.replace("ShopCommand", again, 1))
+    assert refused(name) == (
+        f"contexts: {name}: {name}.Opened and {name}.WasOpened both are events of the type 'shop.opened'; "
+        "give one of them another type, or remove it"
+    )
+
+
+def test_a_command_of_two_contexts_is_refused(package: Package) -> None:
+    name = package.write("shop", CONTEXT)
+    twice = """
+        from dataclasses import dataclass
+        from domain.kernel import Aggregate, Context, Event
+        from {package}.shop import Open
+
+        class Begun(Event, type="mall.begun"):
+            pass
+
+        @dataclass(frozen=True)
+        class Mall(Aggregate[Open, Begun]):
+            category = "mall"
+            def decide(self, command, facts):
+                return [Begun()]
+            def evolve(self, event):
+                return self
+
+        context = Context("malls", Mall)
+    """
+    mall = package.write("mall", twice)
+    assert f"{name}.Open is a command of the contexts 'shops' and 'malls'" in refused(name, mall)
+    other = package.write("other", CONTEXT.replace('"shop"', '"store"').replace("shop.", "store."))
+    assert f"{name}.Open and {other}.Open both are commands of the name 'Open'" in refused(name, other)
+    same = package.write("same", CONTEXT.replace('"shop.', '"same.'))
+    assert f"{name}.Shop and {same}.Shop both have the category 'shop'" in refused(name, same)
+
+
+def test_two_views_of_one_name_are_refused(package: Package) -> None:
+    package.write("shop", CONTEXT)
+    one, other = package.write("one", VIEW), package.write("other", VIEW)
+    assert refused(one, other) == (
+        f"contexts: {one} and {other} both declare a view 'shops'; give one of them another name"
+    )
+
+
+def test_a_member_of_a_union_with_only_its_literal_field_is_refused(package: Package) -> None:
+    union = """
+class Cash(BaseModel):
+    kind: Literal["cash"] = "cash"
+
+class Card(BaseModel):
+    kind: Literal["card"] = "card"
+    number: str
+
+class Open(CreateCommand):
+    payment: Cash | Card
+"""
+    name = package.write("shop", CONTEXT.replace("class Open(CreateCommand):\n    pass\n", union))
+    assert refused(name) == (
+        "Cash has no field besides its Literal 'kind', and an input type of GraphQL needs one; add a field, "
+        "such as `note: Text | None = None`"
+    )
