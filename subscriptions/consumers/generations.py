@@ -21,7 +21,7 @@ from subscriptions.consumers.state import (
     ConsumerState,
     Generation,
     GenerationState,
-    path,
+    partition_path,
 )
 
 SLOTS = 3
@@ -110,7 +110,7 @@ class Generations:
                 return None
             if generation.state not in CANDIDATE_STATES:
                 raise InvariantViolated(f"generation {number} of {consumer} is not being built")
-            places = [path(number, one.partition.number) for one in generation.partitions]
+            places = [partition_path(number, one.partition.number) for one in generation.partitions]
             free = [f"{place}.{name}" for place in places for name in ("owner", "code", "until")]
             free.append(f"generations.{number}.approved")
             state = {f"generations.{number}.state": GenerationState.CANCELLED.value}
@@ -198,7 +198,7 @@ class Generations:
         for lease in held:
             guard |= lease.guard
         for one in new.partitions:
-            guard[f"{path(new.number, one.partition.number)}.position"] = {"$gte": reached}
+            guard[f"{partition_path(new.number, one.partition.number)}.position"] = {"$gte": reached}
         guard[f"generations.{new.number}.state"] = {"$in": [state.value for state in CANDIDATE_STATES]}
         kept = [one.number for one in seen.generations.values() if one.state is GenerationState.KEPT]
         states = {new.number: GenerationState.ACTIVE, old: GenerationState.KEPT}

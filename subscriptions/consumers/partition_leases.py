@@ -1,48 +1,40 @@
-"""PartitionLeases: which process works on which partition, by the server's clock alone.
+"""The leases of partitions: which process works on which partition of a consumer.
 
-An owner that has lost its lease, by whatever stall of its own, has an old epoch: no write of its can move the
-checkpoint any more. Exactness does not rest on that, but on the guard of each write that a handler makes.
+That every event counts once does not rest on leases, but on the guard of each write that a handler makes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from eventstore.mongo.driver import Database, unavailable_if_down
-from subscriptions.consumers.state import CONSUMERS, ConsumerState, Partition, PartitionState, path
+from eventstore.mongo.lease import Lease
+from subscriptions.consumers.state import CONSUMERS, ConsumerState, Partition, PartitionState, partition_path
 
 
-class PartitionLease(NamedTuple):
-    """The right to move on a partition of a consumer's generation, as long as nobody else has a higher epoch.
+@dataclass(frozen=True, slots=True)
+class PartitionLease(Lease):
+    """The right to move the checkpoint of a partition of a consumer's generation."""
 
-    Each write under it extends it by `term` seconds.
-    """
-
-    consumer: str
     generation: int
     partition: Partition
-    epoch: int
-    term: float
+
+    @classmethod
+    def next(cls, consumer: str, generation: int, seen: PartitionState, term: float) -> PartitionLease:
+        """The lease that follows the one that the partition was seen with."""
+        path = partition_path(generation, seen.partition.number)
+        return cls(consumer, path, seen.epoch + 1, term, generation, seen.partition)
 
     @property
-    def path(self) -> str:
-        """Where its partition is in the consumer's document."""
-        return path(self.generation, self.partition.number)
-
-    @property
-    def guard(self) -> dict[str, Any]:
-        """Matches the document as long as nobody else has taken the partition."""
-        return {"_id": self.consumer, f"{self.path}.epoch": self.epoch}
-
-    def extension(self, **also: Any) -> list[Mapping[str, Any]]:
-        """The update that extends it, and sets what else of the partition is given."""
-        set_ = {"until": {"$add": ["$$NOW", round(self.term * 1000)]}, "at": "$$NOW", **also}
-        return [{"$set": {f"{self.path}.{name}": value for name, value in set_.items()}}]
+    def consumer(self) -> str:
+        """The name of the consumer, which is the `_id` of its document."""
+        return self.document
 
 
 class PartitionLeases:
-    """PartitionLeases of one owner, a name no other process has. Every method raises Unavailable.
+    """The leases of one owner, a name that no other process has. Every method raises Unavailable.
 
     `term`, in seconds, is how long a lease lasts after its last write.
     """
@@ -61,22 +53,20 @@ class PartitionLeases:
         code: str = "",
         force: bool = False,
     ) -> tuple[PartitionLease, int] | None:
-        """Take a partition that was seen so; the lease, and the position to go on from.
+        """Take a partition as it was seen. Return the lease, and the position to continue from.
 
-        `code` names the code that its holder works with. None where somebody has taken it since, or holds it:
-        with `force` it is taken from whoever does. Guarded by the epoch that was seen, and without `force` by
-        the end of the lease.
+        `code` names the code that this owner works with. Return None if another process has taken the
+        partition since, or has its lease; with `force` the lease is taken from that process. Guarded by the
+        epoch that was seen, and without `force` by the end of the lease.
         """
-        lease = PartitionLease(consumer, generation, seen.partition, seen.epoch + 1, self.term)
-        guard = lease._replace(epoch=seen.epoch).guard
+        lease = PartitionLease.next(consumer, generation, seen, self.term)
+        guard = lease.predecessor.guard
         if not force:
-            # Again by the server's clock: it may have been extended since it was seen.
-            guard["$expr"] = {"$lte": [f"${lease.path}.until", "$$NOW"]}
+            # Checked again by the server's clock: the lease may have been extended since it was seen.
+            guard["$expr"] = lease.is_free
         with unavailable_if_down():
             stored = await self._consumers.find_one_and_update(
-                guard,
-                lease.extension(epoch=lease.epoch, owner={"$literal": self.owner}, code={"$literal": code}),
-                return_document=True,
+                guard, lease.taking(self.owner, code={"$literal": code}), return_document=True
             )
         if stored is None:
             return None
@@ -84,34 +74,31 @@ class PartitionLeases:
         return lease, partition["position"]
 
     async def take_over(self, state: ConsumerState, number: int) -> list[PartitionLease] | None:
-        """Take all partitions of a generation at once from whoever holds them, as they were seen.
+        """Take all partitions of a generation at once, whichever processes have their leases.
 
-        From then on nobody moves any of them until the leases end, are released, or are taken by force: this
-        is no way to work on them. None where somebody has taken one since; guarded by all epochs seen.
+        From then on no process moves any of them until the leases end, are released, or are taken by force:
+        they stand still, and this owner does not work on them either. Return None if a partition was taken
+        since it was seen; guarded by the epochs of all of them.
         """
         seen = state.generations[number].partitions
-        leases = [
-            PartitionLease(state.consumer, number, one.partition, one.epoch + 1, self.term) for one in seen
-        ]
+        leases = [PartitionLease.next(state.consumer, number, partition, self.term) for partition in seen]
         guard: dict[str, Any] = {}
         taken: dict[str, Any] = {}
         for lease in leases:
-            guard |= lease._replace(epoch=lease.epoch - 1).guard
-            held = lease.extension(epoch=lease.epoch, owner={"$literal": self.owner}, code=None)
-            taken |= held[0]["$set"]
+            guard |= lease.predecessor.guard
+            taken |= lease.taking(self.owner, code=None)[0]["$set"]
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, [{"$set": taken}])
         return leases if result.matched_count else None
 
     async def renew(self, lease: PartitionLease) -> bool:
-        """Extend it. False where it is lost."""
+        """Extend the lease; False if it is lost."""
         with unavailable_if_down():
             result = await self._consumers.update_one(lease.guard, lease.extension())
         return result.matched_count == 1
 
     async def release(self, leases: Sequence[PartitionLease]) -> None:
-        """Let others take these partitions at once; what is lost already stays as it is."""
+        """Let other processes take these partitions at once; a lost lease stays lost."""
         with unavailable_if_down():
             for lease in leases:
-                ended = {f"{lease.path}.{name}": "" for name in ("owner", "code", "until")}
-                await self._consumers.update_one(lease.guard, {"$unset": ended})
+                await self._consumers.update_one(lease.guard, lease.release("code"))

@@ -177,7 +177,7 @@ class ConsumerState:
         return max((generation.furthest for generation in self.generations.values()), default=0)
 
 
-def path(generation: int, partition: int) -> str:
+def partition_path(generation: int, partition: int) -> str:
     """Where a partition is in the document."""
     return f"generations.{generation}.partitions.{partition}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -163,7 +163,7 @@ async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(con
     assert not await switch(leader, held, 10), "one partition is not there yet"
     assert await consumed.checkpoints.save(other, 10)
     assert not await switch(leader, held[:1], 10), "somebody may move the rest"
-    assert not await switch(leader._replace(epoch=leader.epoch - 1), held, 10), "it is led by another"
+    assert not await switch(replace(leader, epoch=leader.epoch - 1), held, 10), "it is led by another"
     seen = (await consumed.state()).generations[1].partitions[1]
     thief = PartitionLeases(consumed.database, "thief", TERM)
     assert await thief.take(NAME, 1, seen, force=True) is not None
@@ -230,7 +230,7 @@ async def test_what_runs_is_not_forgotten_and_what_is_not_there_is_told_to_be_mi
 async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Consumed) -> None:
     leader = await consumed.take(1)
     assert await consumed.generations.note(leader, {"rate": 2.5, "phase": {"name": "FOLDING"}})
-    assert not await consumed.generations.note(leader._replace(epoch=9), {})
+    assert not await consumed.generations.note(replace(leader, epoch=9), {})
     notes = (await consumed.state()).generations[1].notes
     assert notes == {"rate": 2.5, "phase": {"name": "FOLDING"}}
 

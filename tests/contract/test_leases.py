@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -92,7 +92,7 @@ async def test_a_lease_that_has_run_out_is_free_and_its_holder_may_go_on_until_s
 async def test_a_write_of_the_holder_extends_the_lease(consumed: Consumed, *, save: bool) -> None:
     taken = await consumed.take("first", term=0)
     assert taken is not None
-    lease = taken._replace(term=LONG)
+    lease = replace(taken, term=LONG)
     leases = PartitionLeases(consumed.database, "first", LONG)
     assert await (consumed.checkpoints.save(lease, 1) if save else leases.renew(lease))
     seen = await consumed.seen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.retention import Retention
+from eventstore.mongo.lease import NamedLease
 from projections.projecting.worker import drop_view
 from tests.archives import folder
 from tests.commits import Store, commit, open_store
@@ -80,18 +81,34 @@ async def test_what_has_the_age_is_archived_in_the_background_in_full_segments(
     ]
 
 
-async def test_a_worker_leaves_the_turn_to_the_one_that_has_it_until_that_is_over(
+async def test_one_worker_archives_at_a_time_by_the_clock_of_the_server(
     mongo_url: str, database: str, blobs: BlobStore
 ) -> None:
+    """The clock of these workers is years behind the server's, and does not decide when a lease ends."""
     async with open_store(mongo_url, database) as store:
         await fill(store, 5)
-        turn = {"_id": "archiving", "owner": "another", "until": START + timedelta(hours=9)}
-        await store.database["meta"].insert_one(turn)
+        worker = retention(store, blobs)
+        other = NamedLease(store.database["meta"], "archiving", 0.5)
+        lease = await other.take()
+        assert lease is not None
+        assert await worker.once() == 0
+        await asyncio.sleep(0.6)
+        assert await worker.once() == 2
+        await other.release(lease)
+        assert await other.take() is not None, "the worker released its lease"
+
+
+async def test_the_turn_that_an_older_version_has_kept_is_respected(
+    mongo_url: str, database: str, blobs: BlobStore
+) -> None:
+    """Versions before this one kept the worker and the end of its turn, and no epoch."""
+    async with open_store(mongo_url, database) as store:
+        await fill(store, 5)
+        meta, now = store.database["meta"], datetime.now(UTC)
+        await meta.insert_one({"_id": "archiving", "owner": "old", "until": now + timedelta(minutes=5)})
         assert await retention(store, blobs).once() == 0
-        over = {"$set": {"until": START + timedelta(hours=7)}}
-        await store.database["meta"].update_one({"_id": "archiving"}, over)
+        await meta.update_one({"_id": "archiving"}, {"$set": {"until": now - timedelta(minutes=5)}})
         assert await retention(store, blobs).once() == 2
-        assert await store.database["meta"].find_one({"_id": "archiving"}) is None
 
 
 async def test_trouble_with_the_archive_is_told_and_the_worker_tries_again(
