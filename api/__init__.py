@@ -1,1 +1,4 @@
-"""The edges: GraphQL, transports, settings, servers, the CLI, and the one composition root."""
+"""The edges: GraphQL, transports, settings, servers, the command line, and the composition root.
+
+It may import all other packages, and no other package imports it.
+"""

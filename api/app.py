@@ -1,6 +1,6 @@
 """The ASGI application: GraphQL over HTTP, the console, health and metrics.
 
-A WebSocket is no part of it: its protocol is served beside it (see `api.server`).
+It does not handle WebSockets; uvicorn serves their protocol directly, see `api.server`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from api import console
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
 from api.access.origins import OriginPolicy
-from api.composition import Runtime, open_runtime
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.schema import build_schema
 from api.health import check_readiness, view_health
 from api.ids import now
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import Settings
 from api.transports.endpoint import Endpoint
 from api.transports.http import METHODS, serve_http
@@ -40,42 +41,32 @@ PAGES = ("/", "/graphiql", "/graphiql/")
 HEALTH = ("/healthz", "/readyz")
 
 
-def create_app(settings: Settings, access: Authenticator = OPEN, *, explain: bool = False) -> Starlette:
-    """The application; it opens its nerve when the server starts it, and closes it at the end.
+def create_app(
+    settings: Settings,
+    access: Authenticator = OPEN,
+    *,
+    explain: bool = False,
+    runtime_class: type[Runtime] = Runtime,
+) -> Starlette:
+    """Return the application. Its lifespan opens the runtime and closes it.
 
-    `access` authenticates requests. With `explain` clients see internal errors: see `failure`.
+    `access` authenticates requests. With `explain` clients receive the text of internal errors, see
+    `failure`. `runtime_class`: see `open_runtime`.
     """
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
     policy = settings.origin_policy
+    paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings) as runtime:
+        async with open_runtime(settings, runtime_class=runtime_class) as runtime:
             admissions = Admissions(access, now, settings.max_sockets_per_subject)
-            executor = Executor(
-                build_schema(runtime.catalog, runtime.views), _documents(settings), explain=explain
-            )
-            app.state.runtime = runtime
-            streams = ResponseStreams(
-                admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
-            )
-            endpoint = Endpoint(
-                executor,
-                SubscriptionOpener(executor),
-                runtime.services,
-                streams,
-                Reservations(streams, settings.max_operations),
-                admissions,
-                RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
-            )
-            app.state.endpoint = endpoint
-            paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
-            sockets = SocketRegistry(
-                endpoint, _limits(settings), paths, policy, runtime.metrics.socket_closed
-            )
-            runtime.metrics.watch("socket", sockets)
-            runtime.metrics.watch("stream", streams)
-            app.state.sockets = sockets
+            endpoint = _endpoint(runtime, admissions, explain=explain)
+            closed = runtime.metrics.socket_closed
+            sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
+            runtime.metrics.count_connections("socket", sockets)
+            runtime.metrics.count_connections("stream", endpoint.streams)
+            app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
             async with access.following(admissions.end):
                 yield
 
@@ -84,6 +75,24 @@ def create_app(settings: Settings, access: Authenticator = OPEN, *, explain: boo
         lifespan=lifespan,
         middleware=[_guard(policy, prefixes)],
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
+    )
+
+
+def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> Endpoint:
+    settings = runtime.settings
+    schema = build_schema(runtime.catalog, runtime.views)
+    executor = Executor(schema, _documents(settings), explain=explain)
+    streams = ResponseStreams(
+        admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
+    )
+    return Endpoint(
+        executor,
+        SubscriptionOpener(executor),
+        runtime,
+        streams,
+        Reservations(streams, settings.max_operations),
+        admissions,
+        RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
     )
 
 
@@ -98,9 +107,9 @@ def _guard(policy: OriginPolicy, prefixes: Sequence[str]) -> Middleware:
 
 def _routes() -> list[BaseRoute]:
     return [
-        # A redirect to the one without a slash would break preflights, and clients that follow none.
+        # Redirecting to the path without a slash would break preflights and clients that follow no redirects.
         *(Route(path, _http, methods=METHODS) for path in (GRAPHQL, f"{GRAPHQL}/")),
-        # Relative, because a proxy may serve all of it behind a prefix that is not seen here.
+        # Relative, because a proxy may serve the application under a prefix that it removes.
         Route("/", lambda _request: RedirectResponse("graphiql")),
         Route("/healthz", lambda _request: JSONResponse({"alive": True})),
         Route("/readyz", _readyz),
@@ -114,7 +123,7 @@ def _documents(settings: Settings) -> PersistedDocuments:
     return PersistedDocuments(read_documents(path) if path else {}, settings.only_trusted_documents)
 
 
-def _limits(settings: Settings) -> SocketLimits:
+def _socket_limits(settings: Settings) -> SocketLimits:
     return SocketLimits(
         max_message=settings.max_body_bytes,
         max_outstanding=settings.max_outstanding_bytes,
@@ -137,6 +146,9 @@ async def _readyz(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     runtime: Runtime = request.app.state.runtime
-    cursors = {"log": runtime.feed.cursors, **{name: tail.cursors for name, tail in runtime.changes.items()}}
+    cursors = {
+        "log": runtime.feed.cursors,
+        **{name: tail.cursors for name, tail in runtime.view_tails.items()},
+    }
     text = runtime.metrics.scrape(await view_health(runtime), cursors)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

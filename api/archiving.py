@@ -1,4 +1,4 @@
-"""The archive as the settings say, and the archiver with the rights that it needs."""
+"""Opens the archive that the settings name, and the archiver with its own MongoDB user."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from eventstore.mongo.driver import open_client
 
 
 def open_archive(settings: Settings) -> BlobStore | None:
-    """Where archived commits are, None where nothing says so; raises ConfigurationError."""
+    """Return the store of archived commits, None if the settings name none. Raises ConfigurationError."""
     if settings.archive_url is None:
         if settings.archive_after is not None:
-            raise ConfigurationError("archive_after is set, and archive_url does not say where to")
+            raise ConfigurationError(
+                "archive_after needs archive_url, the store to which commits are archived"
+            )
         return None
     return open_blobs(
         settings.archive_url,
@@ -32,11 +34,11 @@ def open_archive(settings: Settings) -> BlobStore | None:
 
 @asynccontextmanager
 async def open_archiver(settings: Settings) -> AsyncIterator[Archiver]:
-    """An archiver of the log as the user of `maintenance_url`; raises ConfigurationError."""
+    """Open an archiver of the log as the user of `maintenance_url`. Raises ConfigurationError."""
     store, url = open_archive(settings), settings.maintenance_url or settings.mongo_url
     if store is None:
         raise ConfigurationError(
-            "archive_url is not set; it says where archived commits go: file:///folder or s3://bucket/prefix"
+            "archive_url is not set; it names the store of archived commits: file:///folder or s3://bucket/prefix"
         )
     assert url is not None
     async with open_client(url.get_secret_value(), settings.mongo_driver) as client:

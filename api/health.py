@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from api.composition import Runtime
+from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
 from projections.querying.locator import consumer_name
 from subscriptions.consumers.state import ConsumerState, GenerationState
@@ -71,7 +71,7 @@ async def view_health(runtime: Runtime) -> dict[str, ViewHealth]:
     try:
         async with asyncio.timeout(PATIENCE):
             states, head, parked = await asyncio.gather(
-                _states(runtime), runtime.log.head(), runtime.letters.counts()
+                _states(runtime), runtime.log.head(), runtime.dead_letters.counts()
             )
     except (Unavailable, TimeoutError):
         return {}

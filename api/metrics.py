@@ -1,4 +1,4 @@
-"""What a process measures of itself, for Prometheus."""
+"""The metrics of a process, for Prometheus."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 
 
 class Connections(Protocol):
-    """The sockets of a process, or its streams over HTTP, as they are counted."""
+    """The open sockets of a process, or its open streams over HTTP."""
 
     @property
     def open(self) -> int: ...
@@ -50,98 +50,105 @@ class Connections(Protocol):
 
 
 class Metrics:
-    """The meters of one process. `stage` is ``append``, or the consumer that handled the events."""
+    """The metrics of one process.
 
-    def __init__(self) -> None:
+    The label `stage` is ``append``, or the consumer that handled the events. `live_stats` are the counts of
+    live subscriptions, by the source that they follow.
+    """
+
+    def __init__(self, live_stats: Mapping[str, LiveStats]) -> None:
         registry = self._registry = CollectorRegistry()
-        # To find the child of some labels takes longer than to count.
+        # Looking up the child for its labels takes longer than counting.
         self._events = cache(
             Counter("events", "Events handled.", ["stage", "type"], registry=registry).labels
         )
         duration = Histogram(
             "event_processing_duration_seconds",
-            "Time to decide and store a command's events, or to handle a batch.",
+            "Seconds to decide and store the events of a command, or to handle a batch.",
             ["stage"],
             buckets=SECONDS,
             registry=registry,
         )
         self._duration = cache(duration.labels)
         self._size = Histogram(
-            "event_size_bytes", "Size of an event's data as JSON.", buckets=BYTES, registry=registry
+            "event_size_bytes",
+            "Size of the data of an event as JSON, in bytes.",
+            buckets=BYTES,
+            registry=registry,
         )
         commands = Counter(
             "nerve_commands", "Commands by outcome.", ["command", "outcome"], registry=registry
         )
         self._commands = cache(commands.labels)
         self._cursors = Gauge(
-            "nerve_cursors", "Live cursors, such as those of subscriptions.", ["tail"], registry=registry
+            "nerve_cursors", "Cursors that follow the log or a view live.", ["tail"], registry=registry
         )
         gauges = {
-            "nerve_view_lag": "Positions that a view lags behind.",
-            "nerve_view_failures": "Tries in a row of a view's worker that failed.",
-            "nerve_dead_letters": "Events that wait in a view because it could not fold them.",
-            "nerve_view_held": "Generations of a view that wait for `nerve views switch` or a correction.",
+            "nerve_view_lag": "Number of positions by which a view lags behind the log.",
+            "nerve_view_failures": "Number of consecutive failed attempts to project a view.",
+            "nerve_dead_letters": "Number of events that are parked in a view because its fold failed.",
+            "nerve_view_held": "Number of generations of a view that are held for a decision.",
         }
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
-        closes = Counter("nerve_socket_closes", "Sockets gone, by close code.", ["code"], registry=registry)
+        closes = Counter("nerve_socket_closes", "Closed sockets, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
-        self._hubs: dict[str, LiveStats] = {}
-        registry.register(LiveStatsCollector(self._hubs))
-        self._held = Gauge(
-            "nerve_partitions_held", "Partitions of views that this process works on.", registry=registry
+        registry.register(LiveStatsCollector(live_stats))
+        self._partitions = Gauge(
+            "nerve_partitions_held",
+            "Number of partitions of views that this process projects.",
+            registry=registry,
         )
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
-        """A command was handled; see `domain.dispatch.middleware.Meter`."""
+        """Count a handled command; see `domain.dispatch.middleware.Meter`."""
         self._commands(name, outcome).inc()
         self._duration("append").observe(seconds)
 
     def appended(self, commit: NewCommit) -> None:
-        """The events of a command were stored."""
+        """Count the stored events of a command."""
         for new in commit.events:
             self._events("append", new.event.type).inc()
             self._size.observe(len(encode(new.data)))
 
     def handled(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
-        """A consumer is done with a batch."""
+        """Count a batch that a consumer has handled."""
         self._duration(consumer).observe(seconds)
         types = collections.Counter(event.type for commit in commits for event in commit.events)
         for name, count in types.items():
             self._events(consumer, name).inc(count)
 
-    def around(self, consumer: str, handler: CommitHandler) -> CommitHandler:
-        """The handler with each of its batches measured."""
+    def measure_handler(self, consumer: str, handler: CommitHandler) -> CommitHandler:
+        """Return a handler that measures each batch of the given one."""
         return MeteredHandler(consumer, handler, self)
 
-    def holding(self, held: Callable[[], int]) -> None:
-        """From now on `held` tells how many partitions of views this process works on."""
-        self._held.set_function(held)
+    def count_partitions(self, count: Callable[[], int]) -> None:
+        """Report the result of `count` as the number of partitions that this process projects."""
+        self._partitions.set_function(count)
 
-    def watch(self, kind: str, connections: Connections) -> None:
-        """From now on these are the connections of this kind: ``socket`` or ``stream``."""
+    def count_connections(self, kind: str, connections: Connections) -> None:
+        """Report these connections; `kind` is ``socket`` or ``stream``."""
         gauges: dict[str, tuple[str, Callable[[], int]]] = {
-            f"nerve_{kind}s": (f"Open {kind}s.", lambda: connections.open),
-            f"nerve_{kind}_operations": (f"Operations over {kind}s.", lambda: connections.operations),
+            f"nerve_{kind}s": (f"Number of open {kind}s.", lambda: connections.open),
+            f"nerve_{kind}_operations": (
+                f"Number of operations that run over {kind}s.",
+                lambda: connections.operations,
+            ),
             f"nerve_{kind}_outstanding_bytes": (
-                f"Bytes that clients of {kind}s are to take.",
+                f"Bytes that wait to be sent to clients of {kind}s.",
                 lambda: connections.outstanding,
             ),
         }
-        for name, (text, figure) in gauges.items():
-            Gauge(name, text, registry=self._registry).set_function(figure)
-
-    def watch_hub(self, source: str, stats: LiveStats) -> None:
-        """From now on this is what the hub of the subscriptions of a source counts."""
-        self._hubs[source] = stats
+        for name, (text, count) in gauges.items():
+            Gauge(name, text, registry=self._registry).set_function(count)
 
     def socket_closed(self, code: str) -> None:
-        """A socket is gone."""
+        """Count a closed socket."""
         self._closes(code).inc()
 
     def serve(self, host: str, port: int, policy: OriginPolicy) -> Callable[[], None]:
-        """Serve the metrics on a port of their own, to what the policy lets in; call the result to stop.
+        """Serve the metrics on their own port, to requests that the policy allows.
 
-        Raises ConfigurationError where the port is taken.
+        Return a function that stops the server. Raises ConfigurationError where the port is taken.
         """
         try:
             server, thread = start_http_server(port, host, self._registry)
@@ -157,21 +164,21 @@ class Metrics:
         return stop
 
     def scrape(self, views: Mapping[str, Sequence[int]], cursors: Mapping[str, int]) -> bytes:
-        """Everything in Prometheus' text format, with what is so now.
+        """Return all metrics in the text format of Prometheus.
 
-        That is the lag of each view, its failures, its dead letters and its held generations, and the cursors
-        by tail.
+        `views` are the current lag, failures, dead letters and held generations of each view, in this order;
+        `cursors` the current number of cursors of each tail.
         """
         for tail, count in cursors.items():
             self._cursors.labels(tail).set(count)
-        for view, figures in views.items():
-            for gauge, figure in zip(self._views, figures, strict=True):
-                gauge.labels(view).set(figure)
+        for view, counts in views.items():
+            for gauge, count in zip(self._views, counts, strict=True):
+                gauge.labels(view).set(count)
         return generate_latest(self._registry)
 
 
 def _guarded(app: WSGIApplication, policy: OriginPolicy) -> WSGIApplication:
-    """The application, for requests that are not a web page's of another origin."""
+    """Return the application, restricted to requests that the policy allows."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         get = environ.get
@@ -186,20 +193,20 @@ def _guarded(app: WSGIApplication, policy: OriginPolicy) -> WSGIApplication:
 
 
 class LiveStatsCollector(Collector):
-    """What the hubs of a process have counted, by what their subscriptions follow."""
+    """Reports the counts of live subscriptions, by the source that they follow."""
 
-    def __init__(self, hubs: Mapping[str, LiveStats]) -> None:
-        self._hubs = hubs
+    def __init__(self, live_stats: Mapping[str, LiveStats]) -> None:
+        self._live_stats = live_stats
 
     def collect(self) -> Iterator[Metric]:
         gauges = {
-            "subscriptions": "Subscriptions that share what they are told.",
-            "groups": "Groups of subscriptions that ask for the same.",
+            "subscriptions": "Number of subscriptions that share an execution.",
+            "groups": "Number of topics: sets of subscriptions that share one execution.",
         }
         counters = {
-            "executions": "Results that were made for subscriptions.",
-            "deliveries": "Results that were handed to subscriptions.",
-            "lagged": "Subscriptions that fell too far behind.",
+            "executions": "Results that were executed for topics.",
+            "deliveries": "Results that were delivered to subscriptions.",
+            "lagged": "Subscriptions that fell too far behind and must resume.",
         }
         families: list[tuple[str, GaugeMetricFamily | CounterMetricFamily]] = [
             *(
@@ -212,13 +219,13 @@ class LiveStatsCollector(Collector):
             ),
         ]
         for name, family in families:
-            for source, stats in self._hubs.items():
+            for source, stats in self._live_stats.items():
                 family.add_metric([source], getattr(stats, name))
             yield family
 
 
 class MeteredLog:
-    """The log as the bus uses it, with each append measured."""
+    """The log as the bus uses it; counts each append."""
 
     def __init__(self, log: CommandLog, metrics: Metrics) -> None:
         self._log = log
@@ -234,7 +241,7 @@ class MeteredLog:
 
 
 class MeteredHandler:
-    """A consumer's handler, with each batch measured."""
+    """A consumer's handler; measures each batch."""
 
     def __init__(self, consumer: str, handler: CommitHandler, metrics: Metrics) -> None:
         self._consumer = consumer

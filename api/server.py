@@ -11,38 +11,43 @@ import uvicorn
 
 from api.access.callers import OPEN, Authenticator
 from api.app import create_app
+from api.runtime import Runtime
 from api.settings import Settings
 from api.transports.response_streams import ResponseStreams
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.uvicorn_http import http_protocol
 
 DRAIN = 5
-"""Seconds that open requests and sockets get to end when the process is asked to stop."""
+"""Seconds that open requests and sockets may take to end when the process stops."""
 
 
 class DrainingServer(uvicorn.Server):
-    """Ends the streams over HTTP before it waits for what is still open."""
+    """Ends the streams over HTTP before it waits for open connections."""
 
     def __init__(self, config: uvicorn.Config, streams: ResponseStreams) -> None:
         super().__init__(config)
         self._streams = streams
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close all connections, those that are in use last."""
+        """Close all connections; those in use last."""
         self._streams.drain()
         await super().shutdown(sockets)
 
 
 @asynccontextmanager
 async def open_server(
-    settings: Settings, access: Authenticator = OPEN, *, explain: bool = False
+    settings: Settings,
+    access: Authenticator = OPEN,
+    *,
+    explain: bool = False,
+    runtime_class: type[Runtime] = Runtime,
 ) -> AsyncIterator[uvicorn.Server]:
-    """The server of an API that is open, to be run inside; raises what opening nerve raises.
+    """Open the application, and yield a server that can serve it. Raises the errors of `open_runtime`.
 
-    `access` authenticates requests; `explain`: see `create_app`.
+    `access`, `explain`, `runtime_class`: see `create_app`.
     """
-    app = create_app(settings, access, explain=explain)
-    # uvicorn would only log what goes wrong in there, with its traceback.
+    app = create_app(settings, access, explain=explain, runtime_class=runtime_class)
+    # uvicorn would only log an error in the lifespan, with its traceback.
     async with app.router.lifespan_context(app):
         yield DrainingServer(
             uvicorn.Config(
@@ -61,9 +66,9 @@ async def open_server(
 
 
 async def serve(settings: Settings, listener: socket.socket, *, explain: bool = False) -> None:
-    """Serve the API on `listener` until SIGINT or SIGTERM; raises what opening nerve raises."""
+    """Serve the API on `listener` until SIGINT or SIGTERM. Raises the errors of `open_runtime`."""
     async with open_server(settings, explain=explain) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
-            # uvicorn raises the signal again when it has served, and nerve is still to be closed then.
+            # uvicorn raises the signal again after serving, when the runtime still has to be closed.
             signal.signal(number, lambda _number, _frame: None)
         await server.serve(sockets=[listener])

@@ -186,7 +186,7 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def masters(self) -> MasterKeys | None:
+    def master_keys(self) -> MasterKeys | None:
         """The master keys, None where there is none."""
         if self.master_key is None:
             return None

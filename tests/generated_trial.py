@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from strawberry.utils.str_converters import to_camel_case
 
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.settings import Settings
 from api.transfer.export_importer import ExportImporter
 from api.transfer.exporter import Exporter, ExportRange
@@ -255,7 +255,7 @@ class Trial:
     async def restore(self, path: Path) -> None:
         """Import the file into another database, which is the trial's from now on."""
         self.settings["database"] += "_restored"
-        async with open_runtime(Settings(**self.settings), project=True) as nerve:
+        async with open_runtime(Settings(**self.settings), worker=True) as nerve:
             refused: list[Any] = []
             await ExportImporter(nerve.catalog, nerve.log, on_refused=refused.append).run(path)
             assert refused == []

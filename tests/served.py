@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.access.callers import OPEN, Authenticator
-from api.composition import open_runtime
 from api.devserver.address import listen
+from api.lifecycle import open_runtime
 from api.server import open_server
 from api.settings import Settings
 from tests.support import eventually
@@ -148,7 +148,7 @@ class _Thread(threading.Thread):
     async def _serve(self, listener: socket, settings: Settings, worker: bool, access: Authenticator) -> None:
         async with AsyncExitStack() as stack:
             if worker:
-                await stack.enter_async_context(open_runtime(settings, project=True))
+                await stack.enter_async_context(open_runtime(settings, worker=True))
             self._server = await stack.enter_async_context(open_server(settings, access))
             await self._server.serve(sockets=[listener])
 

@@ -111,7 +111,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     endpoint = Endpoint(
         executor,
         opened,
-        services=nothing,
+        runtime=nothing,
         streams=nothing,
         reservations=nothing,
         admissions=Admissions(access, now, most=100),

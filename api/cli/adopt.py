@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from api.cli.terminal import connect_runtime, output
-from api.composition import Runtime
+from api.runtime import Runtime
 from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.generations import Generations
@@ -27,7 +27,7 @@ def adopt(
 
 
 async def _adopt(*, sure: bool) -> None:
-    async with connect_runtime(short=True, maintain=True) as runtime:
+    async with connect_runtime(allow_shortfall=True, as_maintenance=True) as runtime:
         shortfall = await find_shortfall(runtime.log, runtime.checkpoints)
         if not shortfall.beyond:
             _say(f"the log ends at position {shortfall.head}, and nothing beyond it is known: nothing to do")

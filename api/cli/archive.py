@@ -55,7 +55,7 @@ async def _archive(before: Point) -> None:
 
 
 async def _show() -> None:
-    async with connect_runtime(short=True) as runtime:
+    async with connect_runtime(allow_shortfall=True) as runtime:
         segments = await runtime.log.archive.segments()
     if not segments:
         _say("nothing is archived")

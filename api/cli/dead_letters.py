@@ -11,8 +11,8 @@ from rich.table import Table
 
 from api.cli.events import print_event_line
 from api.cli.terminal import connect_runtime, errors, output
-from api.composition import Runtime
 from api.graphql.fields.command_inputs import read_input
+from api.runtime import Runtime
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, Scope
 from domain.kernel.errors import NotFound, StaleRead, ValidationFailed
@@ -149,7 +149,7 @@ async def _letters(runtime: Runtime, view: str | None) -> list[Document]:
     found: list[Document] = []
     while True:
         after = cursor(found[-1]) if found else None
-        page = await runtime.letters.page(Scope().tenant, view, first=PAGE, after=after)
+        page = await runtime.dead_letters.page(Scope().tenant, view, first=PAGE, after=after)
         found += page.letters
         if not page.has_next:
             return found

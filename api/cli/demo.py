@@ -26,6 +26,6 @@ def demo(
 
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
-    async with connect_runtime(operate=False) as runtime:
+    async with connect_runtime(appends_events=True) as runtime:
         errors.print(f"{agents} agents are working; Ctrl-C stops them", highlight=False)
         return await FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from api.cli.points import parse_as_of
 from api.cli.terminal import connect_runtime, output
-from api.composition import Runtime
 from api.encoding import encode
 from api.event_json import event_json
+from api.runtime import Runtime
 from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound, OutsideLog
 from eventstore.history.diff import Operation, ValueChange
@@ -127,7 +127,7 @@ async def _tail(query: EventQuery, after: int | None) -> None:
     async with connect_runtime() as runtime:
         place = None if after is None else Place(after)
         while True:
-            async for message in runtime.services.events.watch(Scope().tenant, query, place):
+            async for message in runtime.event_hub.watch(Scope().tenant, query, place):
                 if isinstance(message, EventMessage):
                     print_event_line(message.event)
                 elif isinstance(message, Lagged):

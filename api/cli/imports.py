@@ -53,7 +53,7 @@ def import_file(
 
 async def _import(file: Path) -> tuple[ImportReport, str]:
     """Import the file. Return the report, and the name of what it counts."""
-    async with connect_runtime(operate=False) as runtime:
+    async with connect_runtime(appends_events=True) as runtime:
         with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
             bar = progress.add_task(file.name, total=None, rate=0.0)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.composition import Runtime
+from api.runtime import Runtime
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.fields import to_moment
 from eventstore.reading.as_of import AsOf

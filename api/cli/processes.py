@@ -10,11 +10,11 @@ import uvloop
 
 from api import server
 from api.cli.terminal import errors
-from api.composition import open_runtime
 from api.contexts import load_contexts
 from api.devserver.address import listen
 from api.devserver.folder import RunningInstance, with_instance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
+from api.lifecycle import open_runtime
 from api.settings import Settings, check_exposure, is_loopback, load_settings
 
 
@@ -74,7 +74,7 @@ async def _work(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_runtime(settings, project=True):
+    async with open_runtime(settings, worker=True):
         await stopped.wait()
 
 

@@ -35,7 +35,7 @@ async def _erase(command: EraseSubject) -> None:
         erased = "is erased" if receipt.changed else "was erased before"
         output.print(f"{command.subject} {erased}; its key is destroyed", highlight=False, soft_wrap=True)
         try:
-            await runtime.services.waits.reach(runtime.readers, receipt.position, PATIENCE)
+            await runtime.projection_waits.reach(runtime.readers, receipt.position, PATIENCE)
         except StaleRead as stale:
             errors.print(f"views may still show its data: {stale}", highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None

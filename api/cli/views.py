@@ -34,8 +34,8 @@ def show(context: typer.Context) -> None:
 
 
 async def _show() -> None:
-    async with connect_runtime(short=True) as runtime:
-        found, parked = await runtime.rebuilds.status(), await runtime.letters.counts()
+    async with connect_runtime(allow_shortfall=True) as runtime:
+        found, parked = await runtime.rebuilds.status(), await runtime.dead_letters.counts()
     table = Table("view", "position", "lag", "generation", "worked on by", "beside it", "parked")
     for view in found:
         active = view.of_state(GenerationState.ACTIVE)

@@ -12,7 +12,7 @@ from rich.text import Text
 from api.cli.events import print_event_line
 from api.cli.points import parse_as_of
 from api.cli.terminal import connect_runtime, output
-from api.composition import Runtime
+from api.runtime import Runtime
 from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 from eventstore.reading.as_of import AsOf
@@ -53,7 +53,7 @@ async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Re
         position = await (
             runtime.log.high_water_mark() if point is None else runtime.log.position_at(tenant, point)
         )
-        reason = await runtime.services.past[view.name].at(position).why(tenant, row, field)
+        reason = await runtime.past_readers[view.name].at(position).why(tenant, row, field)
     if reason is None:
         raise NotFound(f"{view.name} has no row {row!r} at position {position}")
     return reason

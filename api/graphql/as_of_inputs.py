@@ -42,7 +42,7 @@ def read_as_of(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
 
 async def resolve_position(as_of: Mapping[str, Any], context: RequestContext) -> int:
     """The settled position that a point stands for. Raises OutsideLog, and as `read_as_of`."""
-    return await context.services.log.position_at(context.scope.tenant, read_as_of(as_of, context))
+    return await context.runtime.log.position_at(context.scope.tenant, read_as_of(as_of, context))
 
 
 async def resolve_matching_position(

@@ -1,4 +1,4 @@
 """Rights of nerve's users in MongoDB: what each role may do, making the users, and checking them at start.
 
-`api.cli` and the composition root import it.
+`api.cli` and `api.lifecycle` import it.
 """

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from api.access.admissions import Admissions
 from api.access.callers import Caller
 from api.graphql.execution.executor import Executor
-from api.graphql.execution.request_context import RequestContext, Services
+from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
+from api.runtime import Runtime
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
@@ -26,7 +27,7 @@ class Endpoint:
 
     executor: Executor
     subscriptions: SubscriptionOpener
-    services: Services
+    runtime: Runtime
     streams: ResponseStreams
     reservations: Reservations
     admissions: Admissions
@@ -34,7 +35,7 @@ class Endpoint:
 
     def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
         """The context of a request of this caller with these headers, their names in lower case."""
-        return RequestContext(self.services, caller, headers)
+        return RequestContext(self.runtime, caller, headers)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from api.cli import rebuilding
 from api.cli.app import app
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import Settings
 from projections.rebuilding.status import GenerationStatus
 
@@ -36,7 +37,7 @@ def begun(nerve: CliRunner) -> CliRunner:
     """A worker has begun all views, and runs no more."""
 
     async def begin() -> None:
-        async with open_runtime(Settings(), project=True) as opened, asyncio.timeout(30):
+        async with open_runtime(Settings(), worker=True) as opened, asyncio.timeout(30):
             while any(not view.generations for view in await opened.rebuilds.status()):
                 await asyncio.sleep(0.01)
         # On a slow machine a lease that was being extended is not given back, and runs out.

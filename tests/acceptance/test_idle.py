@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.settings import Settings
 from tests.faults.live.idle import APP, asked, query, silence
 from tests.faults.live.listeners import crowd
@@ -19,7 +19,7 @@ async def test_i6_idle_subscriptions_ask_nothing_of_mongodb(
     options: dict[str, Any] = {"redis_url": redis_url, "database": database}
     worker = Settings(mongo_url=mongo_url, poll_interval=POLL_INTERVAL / 5, **options)
     served = {"mongo_url": f"{mongo_url}&appName={APP}", "poll_interval": POLL_INTERVAL, **options}
-    async with open_runtime(worker, project=True):
+    async with open_runtime(worker, worker=True):
         with serve(worker=False, **served) as api:
             sockets = [
                 await crowd(f"ws://127.0.0.1:{api.port}/graphql", [query(number) for number in numbers])

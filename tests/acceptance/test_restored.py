@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from api.cli import main
 from api.cli.app import app
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.position_seal import PositionSeal
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
@@ -47,7 +47,7 @@ def stored(mongo_url: str, database: str) -> Iterator[Database[Documents]]:
 
 async def _register(settings: Settings, count: int) -> int:
     """Register agents, and wait until every view has them; the position of the last."""
-    async with open_runtime(settings, project=True) as nerve:
+    async with open_runtime(settings, worker=True) as nerve:
         command = RegisterAgent(name="a", capabilities=())
         receipts = [await nerve.bus.dispatch(Envelope(command)) for _ in range(count)]
         for reader in nerve.readers.values():
@@ -56,7 +56,7 @@ async def _register(settings: Settings, count: int) -> int:
 
 
 async def _shown(settings: Settings) -> int:
-    async with open_runtime(settings, project=True) as nerve:
+    async with open_runtime(settings, worker=True) as nerve:
         await nerve.readers["agents"].wait_for(await nerve.log.head(), 10)
         return await nerve.readers["agents"].count("default")
 

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from api.cli import main
 from api.cli.app import app
-from api.composition import open_runtime
 from api.devserver.embedded import LOOPBACK, Mongod
 from api.devserver.replica_set import NAME
+from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
@@ -126,7 +126,7 @@ def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Databas
 
 async def _use(settings: Settings) -> None:
     """Commands, views, snapshots, sealed blocks, and waiting for each of them."""
-    async with open_runtime(settings, project=True) as nerve, asyncio.timeout(60):
+    async with open_runtime(settings, worker=True) as nerve, asyncio.timeout(60):
         for number in range(5):
             await nerve.bus.dispatch(Envelope(RegisterAgent(id=f"agent-{number}", name="a")))
         for state in (AgentState.BUSY, AgentState.IDLE) * 3:
@@ -137,7 +137,7 @@ async def _use(settings: Settings) -> None:
         for reader in nerve.readers.values():
             await reader.wait_for(last.position, 30)
         assert await nerve.readers["agents"].count("default") == 5
-        related = nerve.services.related["tasks"]
+        related = nerve.related_rows["tasks"]
         assert await related.counts("default", ["agent-1"], Wanted("agent_id", 1)) == {"agent-1": 0}
         while await nerve.database["blocks"].count_documents({}) < 2:
             await asyncio.sleep(0.02)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from api.cli import verify
 from api.cli.app import app
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
@@ -49,7 +49,7 @@ def stored(mongo_url: str, redis_url: str, database: str) -> Iterator[Database[d
 
 
 async def _register(settings: Settings, count: int, stored: Database[dict[str, Any]]) -> None:
-    async with open_runtime(settings, project=True) as nerve, asyncio.timeout(20):
+    async with open_runtime(settings, worker=True) as nerve, asyncio.timeout(20):
         for _ in range(count):
             receipt = await nerve.bus.dispatch(Envelope(RegisterAgent(name="a")))
         for reader in nerve.readers.values():
@@ -181,7 +181,7 @@ def test_a_log_with_an_earlier_revision_of_a_context_without_schema_files_is_sou
             contexts=[module],
             mongo_driver=chosen_driver(),
         )
-        async with open_runtime(settings, project=False) as opened:
+        async with open_runtime(settings, worker=False) as opened:
             command = importlib.import_module(module).WriteSlip(text="a")
             await opened.bus.dispatch(Envelope(command))
 

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import orjson
 
-from api.composition import Runtime, open_runtime
 from api.ids import new_id, now
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
 from domain.kernel import Command, Envelope

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope
@@ -34,7 +35,7 @@ def workflow_id(number: int) -> str:
 
 async def fill(machine: Machine, database: str) -> None:
     """A thousand workflows, each with one step, in the log and in the view."""
-    async with open_runtime(settings(machine, database), project=True) as nerve:
+    async with open_runtime(settings(machine, database), worker=True) as nerve:
         await _dispatch(nerve, RegisterAgent(id=AGENT, name="Ada"), START)
         await asyncio.gather(*(_workflow(nerve, number) for number in range(WORKFLOWS)))
         await nerve.readers["workflows"].wait_for(await nerve.log.head(), PATIENCE)

@@ -12,7 +12,8 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from domain.kernel import Envelope
 from domain.workflows.commands import StartWorkflow
 from tests.bench.data import PATIENCE, settings

@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from eventstore.commit_documents import encode_commit, to_commit, with_position
 from eventstore.mongo.driver import Collection, Database, open_client
 from eventstore.mongo.log_collections import LogCollections
@@ -131,7 +132,7 @@ async def _rebuilding(machine: Machine) -> AsyncIterator[tuple[Rebuilding, Bare]
         stack.push_async_callback(client.drop_database, name)
         await fill(client[name])
         quick = settings(machine, name).model_copy(update={"poll_interval": 0.1})
-        nerve = await stack.enter_async_context(open_runtime(quick, project=True))
+        nerve = await stack.enter_async_context(open_runtime(quick, worker=True))
         rebuilding = Rebuilding(nerve, await nerve.log.head())
         await rebuilding.first()
         yield rebuilding, Bare(client[name]["log"], client[name]["peer"])

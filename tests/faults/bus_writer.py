@@ -15,9 +15,10 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from api.composition import Runtime, open_runtime
 from api.fleet.simulation import FleetSimulation
 from api.ids import new_id, now
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import load_settings
 from domain.builtin.subjects.commands import EraseSubject
 from domain.dispatch import CommandBus, Middleware

@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from api.composition import Runtime, open_runtime
 from api.contexts import load_contexts
 from api.devserver.child import ChildProcess
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from domain.kernel import Commit
 from projections.kernel.view import View
 from projections.storage.rows import slots

@@ -18,8 +18,8 @@ from rich.table import Table
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from api.composition import open_runtime
 from api.fleet.activity import Activity
+from api.lifecycle import open_runtime
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.mongo.driver import open_client
 from tests.faults.deployment import PATIENCE, Deployment

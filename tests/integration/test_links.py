@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.settings import Settings
 from tests.linked import Site, open_site
 from tests.served import serve
@@ -217,7 +217,7 @@ async def test_at_least_holds_for_the_views_of_links_too(
         task = served.do("createTask", wait="STORED", title="x")["stream"]
         position = served.do("assignTask", wait="STORED", id=task, agentId=agent)["position"]
         alone = Settings(**own, contexts=("projections.views.tasks",))
-        async with open_runtime(alone, project=True) as nerve:
+        async with open_runtime(alone, worker=True) as nerve:
             await nerve.readers["tasks"].wait_for(await nerve.log.head(), 30)
             query = "query ($at: Position!) { tasks(atLeast: $at) { nodes { agentId %s } } }"
             answer = await asyncio.to_thread(served.ask, query % "", at=position)

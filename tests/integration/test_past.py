@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import Settings
 from domain.builtin.subjects.commands import EraseSubject
 from domain.documents.commands import ArchiveDocument, CreateDocument, PatchDocument, RenameDocument
@@ -68,7 +69,7 @@ async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[
         master_key=SecretStr(b64encode(bytes(32)).decode()),
         poll_interval=0.2,
     )
-    async with open_runtime(own, project=True) as running:
+    async with open_runtime(own, worker=True) as running:
         yield running
 
 
@@ -99,7 +100,7 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
     await play(nerve, tenant, [*SETUP, *DOCUMENTS, *chosen])
     received = await recorded(nerve, tenant)
     for view in nerve.views:
-        past, known = nerve.services.past[view.name], fold(view, _of(view, received))
+        past, known = nerve.past_readers[view.name], fold(view, _of(view, received))
         replays: dict[int, Any] = {received[0].position - 1: {}}
         for position in range(received[0].position, received[-1].position + 1):
             before = [event for event in received if event.position <= position]

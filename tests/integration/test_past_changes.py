@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope, Scope
@@ -93,7 +94,7 @@ async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it
     asked, created = await send(CreateTask(id="task-1", title="Sum"), causation=registered.id)
     _, assigned = await send(AssignTask(id="task-1", agent_id="agent-1"), causation=asked)
     _, started = await send(StartTask(id="task-1"), causation=assigned.id)
-    past = nerve.services.past["tasks"]
+    past = nerve.past_readers["tasks"]
     now = past.at(started.position)
 
     reason = await now.why(TENANT, "task-1", "status")
@@ -119,7 +120,7 @@ async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: R
         await nerve.bus.dispatch(
             Envelope(command, scope, f"cmd-{number}", correlation="corr", causation=cause)
         )
-    now = nerve.services.past["agents"].at(4)
+    now = nerve.past_readers["agents"].at(4)
     for number, causes in enumerate(([], ["agent-0"], ["agent-1", "agent-0"], [])):
         reason = await now.why(TENANT, f"agent-{number}", "name")
         assert reason is not None

@@ -12,7 +12,8 @@ import pytest
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from api.settings import Settings
 from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
@@ -158,7 +159,7 @@ async def test_two_whole_nerves_in_one_process_share_nothing(
                             "mongo_driver": driver,
                         }
                     ),
-                    project=True,
+                    worker=True,
                 )
             )
             for name, driver in zip(databases, drivers, strict=True)
@@ -171,6 +172,6 @@ async def test_two_whole_nerves_in_one_process_share_nothing(
             row = await tasks.get("default", "task-1")
             assert row is not None
             assert row["title"] == nerve.settings.database
-        sealed = nerves[0].services.seal.seal("default", Place(1))
+        sealed = nerves[0].position_seal.seal("default", Place(1))
         with pytest.raises(ValidationFailed):
-            nerves[1].services.seal.open("default", sealed, ("after",))
+            nerves[1].position_seal.open("default", sealed, ("after",))

@@ -7,7 +7,7 @@ import asyncio
 import bson
 from pydantic import SecretStr
 
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState

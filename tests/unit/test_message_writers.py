@@ -17,10 +17,11 @@ from api.contexts import load_contexts
 from api.graphql.execution.core_executor import OperationExecutor, find_leaves
 from api.graphql.execution.executor import SubscriptionExecution
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
-from api.graphql.execution.request_context import ExecutionContext, RequestContext, Services
+from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.schema import build_schema
+from api.runtime import Runtime
 from api.settings import Settings
 
 SCHEMA = build_schema(*load_contexts(Settings()))
@@ -137,7 +138,7 @@ def test_a_written_result_needs_no_execution_and_any_other_gets_one() -> None:
             return super().execute_message(message)
 
     selection = select()
-    request = RequestContext(cast(Services, None), ANYONE, {})
+    request = RequestContext(cast(Runtime, None), ANYONE, {})
     context = ExecutionContext.of(request, RowSelections(selection.tree))
     bound = CountingExecutor.bind(SCHEMA, parse(QUERY), context, {}, None, find_leaves(SCHEMA))
     assert isinstance(bound, OperationExecutor)

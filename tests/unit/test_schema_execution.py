@@ -20,14 +20,15 @@ from api.graphql.execution import executor as executor_module
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, find_leaves
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest, read_operation
-from api.graphql.execution.request_context import RequestContext, Services
+from api.graphql.execution.request_context import RequestContext
 from api.graphql.schema import build_schema
+from api.runtime import Runtime
 from api.settings import Settings
 from domain.kernel.errors import NotFound
 
 SCHEMA = build_schema(*load_contexts(Settings()))
 LEAVES = find_leaves(SCHEMA)
-NOTHING = RequestContext(cast(Services, None), ANYONE, {})
+NOTHING = RequestContext(cast(Runtime, None), ANYONE, {})
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 ROW = {

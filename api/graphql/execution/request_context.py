@@ -1,4 +1,4 @@
-"""The contexts of resolvers: the services of the process, one request, and one execution of its document."""
+"""The contexts of resolvers: the runtime of the process, one request, and one execution of its document."""
 
 from __future__ import annotations
 
@@ -10,57 +10,20 @@ from graphql import GraphQLError, GraphQLResolveInfo
 from api.access.callers import Caller
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.row_selections import RowSelections
-from api.position_seal import PositionSeal
-from domain.dispatch import CommandBus
+from api.runtime import Runtime
 from domain.kernel import Scope
-from eventstore.log import EventLog
-from projections.live.command_status import CommandStatus
-from projections.live.live_view import LiveView
-from projections.past.reader import PastReader
-from projections.querying.dead_letters import DeadLetterReader
-from projections.querying.queries import ViewReader
-from projections.querying.related import RelatedRows
-from projections.querying.waiting import ProjectionWaits
-from projections.rebuilding.rebuilds import Rebuilds
-from subscriptions.feed.feed import Feed
-from subscriptions.live.event_hub import EventHub
 from subscriptions.live.messages import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """What all requests of a process share.
-
-    `wait_timeout` is in seconds, `max_page` in rows, as is `max_rows`, for a whole response.
-    """
-
-    bus: CommandBus
-    log: EventLog
-    feed: Feed
-    events: EventHub
-    readers: Mapping[str, ViewReader]
-    related: Mapping[str, RelatedRows]
-    live: Mapping[str, LiveView]
-    past: Mapping[str, PastReader]
-    letters: DeadLetterReader
-    waits: ProjectionWaits
-    rebuilds: Rebuilds
-    commands: CommandStatus
-    seal: PositionSeal
-    wait_timeout: float
-    max_page: int
-    max_rows: int
-
-
-@dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request: the services, its caller, and its headers under lower-case names.
+    """One request: the runtime, its caller, and its headers under lower-case names.
 
     Over a socket the texts of the `connection_init` payload are added to the headers of the handshake. A
     client that reconnects by itself resumes behind `resume_after`, whatever its document says.
     """
 
-    services: Services
+    runtime: Runtime
     caller: Caller
     headers: Mapping[str, str]
     resume_after: Place | None = None
@@ -80,15 +43,15 @@ class RequestContext:
 
     def seal(self, place: Place) -> str:
         """Return the place as clients of the caller's tenant see it."""
-        return self.services.seal.seal(self.scope.tenant, place)
+        return self.runtime.position_seal.seal(self.scope.tenant, place)
 
     def open(self, sealed: str, *path: str) -> Place:
         """Return the place that a client's position stands for; raises ValidationFailed at `path`."""
-        return self.services.seal.open(self.scope.tenant, sealed, path)
+        return self.runtime.position_seal.open(self.scope.tenant, sealed, path)
 
     def try_open(self, sealed: str) -> Place | None:
         """Return the place that a text seals for the caller's tenant; None where it seals none."""
-        return self.services.seal.try_open(self.scope.tenant, sealed)
+        return self.runtime.position_seal.try_open(self.scope.tenant, sealed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +70,7 @@ class ExecutionContext(RequestContext):
     def of(cls, request: RequestContext, selections: RowSelections) -> ExecutionContext:
         """Return the context of a new execution."""
         return cls(
-            request.services,
+            request.runtime,
             request.caller,
             request.headers,
             request.resume_after,

@@ -80,7 +80,7 @@ async def _follow(_root: object, info: Info, *, id: str) -> AsyncIterator[dict[s
     context = info.context
     if not 0 < len(id) <= MAX_COMMAND_ID:
         raise ValidationFailed(f"a command id has 1 to {MAX_COMMAND_ID} characters", ("id",))
-    return _told(context.services.commands.follow(context.scope.tenant, id), id, context)
+    return _told(context.runtime.command_status.follow(context.scope.tenant, id), id, context)
 
 
 async def _told(

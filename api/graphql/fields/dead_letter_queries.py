@@ -72,7 +72,7 @@ def _position(source: Mapping[str, Any], info: Info) -> str:
 
 async def _dead_letter(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
     context = info.context
-    return await context.services.letters.find(context.scope.tenant, id)
+    return await context.runtime.dead_letters.find(context.scope.tenant, id)
 
 
 async def _dead_letters(
@@ -86,8 +86,8 @@ async def _dead_letters(
     before: str | None = None,
 ) -> dict[str, Any]:
     context = info.context
-    size = page_size(first, last, context.services.max_page)
-    page = await context.services.letters.page(
+    size = page_size(first, last, context.runtime.settings.max_page)
+    page = await context.runtime.dead_letters.page(
         context.scope.tenant,
         view,
         first=size if last is None else None,

@@ -97,11 +97,11 @@ async def _versions(
     _root: object, info: Info, *, id: str, after: int | None = None, first: int | None = None
 ) -> list[dict[str, Any]]:
     context = info.context
-    size = page_size(first, None, context.services.max_page)
+    size = page_size(first, None, context.runtime.settings.max_page)
     reject_past_id(id, context, "id")
     if after is not None and after < 0:
         raise ValidationFailed(f"{after} is no version; 0 is before the first", ("after",))
-    found = await StreamHistory(context.services.log).versions(context.scope.tenant, id, after or 0, size)
+    found = await StreamHistory(context.runtime.log).versions(context.scope.tenant, id, after or 0, size)
     return [_version(one, context) for one in found]
 
 
@@ -125,7 +125,7 @@ async def _state_at(
     context = info.context
     reject_past_id(id, context, "id")
     kind = _kind(catalog, id)
-    history, tenant = StreamHistory(context.services.log), context.scope.tenant
+    history, tenant = StreamHistory(context.runtime.log), context.scope.tenant
     if (version is None) == (as_of is None):
         raise ValidationFailed("give either version or asOf", ("version",))
     if version is not None:
@@ -142,7 +142,7 @@ async def _diff(
     context = info.context
     reject_past_id(id, context, "id")
     kind = _kind(catalog, id)
-    history, tenant = StreamHistory(context.services.log), context.scope.tenant
+    history, tenant = StreamHistory(context.runtime.log), context.scope.tenant
     before = await history.document(tenant, id, kind, rest["from"], client_name)
     after = await history.document(tenant, id, kind, to, client_name)
     try:

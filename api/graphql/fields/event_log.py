@@ -111,7 +111,7 @@ async def _page(
     before: str | None = None,
 ) -> dict[str, Any]:
     context = info.context
-    size, backward = page_size(first, last, context.services.max_page), last is not None
+    size, backward = page_size(first, last, context.runtime.settings.max_page), last is not None
     query, window = _query(filter, context), open_window(after, before, context)
     events = await read_events(context, query, window, size + 1, backward=backward)
     more, beyond = len(events) > size, window.beyond(backward=backward)
@@ -150,7 +150,7 @@ class _EventSubscription:
         context = info.context
         query = _query(filter, context)
         place = context.start_place(after)
-        begin = partial(context.services.events.open, context.scope.tenant, query, place)
+        begin = partial(context.runtime.event_hub.open, context.scope.tenant, query, place)
         return SharedSource(begin, partial(self._told, context))
 
     def _told(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:

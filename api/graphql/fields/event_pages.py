@@ -44,7 +44,7 @@ async def read_events(
     context: RequestContext, query: EventQuery, window: EventWindow, limit: int, *, backward: bool = False
 ) -> list[RecordedEvent]:
     """The first events in the window, or with `backward` the last: at least `limit`, or all there are."""
-    search, tenant = context.services.log.search, context.scope.tenant
+    search, tenant = context.runtime.log.search, context.scope.tenant
     low = 0 if window.low is None else window.low.position - 1
     high = None if window.high is None else window.high.position + 1
     # Of the commit at a bound some events are outside; mostly it has one event.

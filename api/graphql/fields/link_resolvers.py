@@ -32,7 +32,7 @@ class ToOneResolver(LinkResolver):
         fields = context.selections.fields(info, self.view)
         load = partial(_rows, context, self.view, fields, as_of)
         row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
-        context.reads.tell(1, context.services.max_rows)
+        context.reads.tell(1, context.runtime.settings.max_rows)
         return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
 
 
@@ -58,7 +58,7 @@ class ToManyResolver(LinkResolver):
         context = info.context
         wanted = Wanted(
             self._by,
-            page_size(first, last, context.services.max_page),
+            page_size(first, last, context.runtime.settings.max_page),
             read_filter(self.view, filter, context),
             [(by["field"], by["direction"]) for by in order_by or ()],
             after,
@@ -74,7 +74,7 @@ class ToManyResolver(LinkResolver):
         counts = context.reads.loader(("counts", *place), partial(_counts, context, self.view, wanted))
         owner = source[self.key]
         page: Page = await pages.load(owner)
-        context.reads.tell(len(page.rows), context.services.max_rows)
+        context.reads.tell(len(page.rows), context.runtime.settings.max_rows)
         if wanted.beginning is not None:
             beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, self.view, wanted))
             look = partial(_loaded, beyond, owner)
@@ -87,9 +87,9 @@ async def _past_page(
 ) -> dict[str, Any]:
     """A page as of a position. One is read for each owner; what has changed since is folded once for all."""
     then, tenant, most = (
-        context.services.past[view.name].at(as_of),
+        context.runtime.past_readers[view.name].at(as_of),
         context.scope.tenant,
-        context.services.max_rows,
+        context.runtime.settings.max_rows,
     )
     own = {"and": [wanted.filter or {}, {wanted.by: {"eq": owner}}]}
     async with context.reads.turn(most):
@@ -115,14 +115,14 @@ async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:
 async def _rows(
     context: ExecutionContext, view: View[Any], fields: Fields | None, as_of: int | None, ids: Sequence[str]
 ) -> list[Row | None]:
-    reads, most = context.reads, context.services.max_rows
+    reads, most = context.reads, context.runtime.settings.max_rows
     async with reads.turn(most):
-        tenant, services = context.scope.tenant, context.services
+        tenant, runtime = context.scope.tenant, context.runtime
         found: Mapping[str, Row]
         if as_of is None:
-            found = await services.related[view.name].get(tenant, ids, fields)
+            found = await runtime.related_rows[view.name].get(tenant, ids, fields)
         else:
-            found = await services.past[view.name].at(as_of).rows(tenant, ids)
+            found = await runtime.past_readers[view.name].at(as_of).rows(tenant, ids)
         reads.read(len(found), most)
     return [found.get(one) for one in ids]
 
@@ -130,8 +130,8 @@ async def _rows(
 async def _pages(
     context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[Page]:
-    reads, most = context.reads, context.services.max_rows
-    related = context.services.related[view.name]
+    reads, most = context.reads, context.runtime.settings.max_rows
+    related = context.runtime.related_rows[view.name]
     async with reads.turn(most) as left:
         pages = await related.pages(context.scope.tenant, owners, wanted, left + 1)
         reads.read(sum(len(page.rows) for page in pages.values()), most)
@@ -141,12 +141,12 @@ async def _pages(
 async def _beyond(
     context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[bool]:
-    beyond = await context.services.related[view.name].beyond(context.scope.tenant, owners, wanted)
+    beyond = await context.runtime.related_rows[view.name].beyond(context.scope.tenant, owners, wanted)
     return [owner in beyond for owner in owners]
 
 
 async def _counts(
     context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[int]:
-    counts = await context.services.related[view.name].counts(context.scope.tenant, owners, wanted)
+    counts = await context.runtime.related_rows[view.name].counts(context.scope.tenant, owners, wanted)
     return [counts[owner] for owner in owners]

@@ -143,7 +143,7 @@ def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Comma
     declared = info.parent_type.fields[info.field_name].args["input"].type
     reject_past_ids(declared, input, info.context, "input")
     try:
-        return with_stored_view(read_command(command, input, "input"), info.context.services.readers)
+        return with_stored_view(read_command(command, input, "input"), info.context.runtime.readers)
     except ValidationFailed as refused:
         value: Any = {"input": input}
         for part in refused.path:
@@ -156,7 +156,7 @@ def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Comma
 
 async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
     try:
-        return await context.services.bus.dispatch(envelope)
+        return await context.runtime.bus.dispatch(envelope)
     except ValidationFailed as refused:
         if refused.path and refused.path[0] in type(envelope.command).model_fields:
             refused.path = ("input", *refused.path)
@@ -195,16 +195,16 @@ async def _projected(
     Raises StaleRead and RowParked.
     """
     context, entity = info.context, projections.entity
-    services, tenant = context.services, context.scope.tenant
-    deadline = monotonic() + services.wait_timeout
+    runtime, tenant = context.runtime, context.scope.tenant
+    deadline = monotonic() + runtime.settings.wait_timeout
     position = receipt.position
     views = views_to_wait_for(command, projections.category, entity, projections.views)
-    await services.waits.reach(views, position, services.wait_timeout)
-    await services.waits.check_folded(tenant, command, receipt, views)
+    await runtime.projection_waits.reach(views, position, runtime.settings.wait_timeout)
+    await runtime.projection_waits.check_folded(tenant, command, receipt, views)
     if entity is None:
         return None
     within = min(await reach_links(entity, position, info), max(0.0, deadline - monotonic()))
-    return await services.readers[entity.name].get_at_least(
+    return await runtime.readers[entity.name].get_at_least(
         tenant,
         receipt.stream,
         position,

@@ -28,7 +28,7 @@ def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
         context = info.context
         view = others.get(id.partition(":")[0].partition("@")[0]) or entities.get(id.partition("-")[0])
         if view is None and id.partition("/")[0] in names:
-            letter = await context.services.letters.find(context.scope.tenant, id)
+            letter = await context.runtime.dead_letters.find(context.scope.tenant, id)
             return letter and {**letter, "__typename": "DeadLetter"}
         if view is None:
             return await _read_event(id, context)
@@ -39,7 +39,7 @@ def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
         row: Mapping[str, Any] | None
         if position is None:
             fields = context.selections.fields(info, view)
-            row = await context.services.readers[view.name].get(context.scope.tenant, key, fields=fields)
+            row = await context.runtime.readers[view.name].get(context.scope.tenant, key, fields=fields)
         else:
             row = await read_past(view, key, position, context)
         return None if row is None else {**row, "__typename": view.type_name}
@@ -55,16 +55,16 @@ def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
 
 async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | None:
     """The event with this id; None where the caller's tenant has none."""
-    event = await context.services.log.event(context.scope.tenant, id)
+    event = await context.runtime.log.event(context.scope.tenant, id)
     return None if event is None else {**event_row(event, context), "__typename": "Event"}
 
 
 async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:
     """The row as of a position; None where there was none then, or the log does not go so far."""
-    tenant, services = context.scope.tenant, context.services
+    tenant, runtime = context.scope.tenant, context.runtime
     try:
-        await services.log.position_at(tenant, AsOf(position))
+        await runtime.log.position_at(tenant, AsOf(position))
     except OutsideLog:
         return None
-    row = await services.past[view.name].at(position).get(tenant, key)
+    row = await runtime.past_readers[view.name].at(position).get(tenant, key)
     return None if row is None else past_row(view, row, position, context)

@@ -94,7 +94,7 @@ async def _history(
     as_of: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     context = info.context
-    size = page_size(first, last, context.services.max_page)
+    size = page_size(first, last, context.runtime.settings.max_page)
     key, past = await _row(view, id, as_of, context)
     page = await past.history(
         context.scope.tenant,
@@ -154,5 +154,5 @@ async def _row(
     if as_of is not None:
         position = await resolve_matching_position(position, as_of, context)
     if position is None:
-        position = await context.services.log.high_water_mark()
-    return key, context.services.past[view.name].at(position)
+        position = await context.runtime.log.high_water_mark()
+    return key, context.runtime.past_readers[view.name].at(position)

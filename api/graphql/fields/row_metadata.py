@@ -124,4 +124,4 @@ async def _read_version(meta: _RowMetadata, context: ExecutionContext) -> int | 
 
 
 async def _read_versions(context: ExecutionContext, places: Sequence[tuple[str, int]]) -> list[int]:
-    return await context.services.log.versions_at(context.scope.tenant, places)
+    return await context.runtime.log.versions_at(context.scope.tenant, places)

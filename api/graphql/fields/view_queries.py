@@ -67,7 +67,7 @@ def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
         if position is not None:
             await _reach(view, at_least, info)
             return await read_past(view, key, position, context)
-        reader, tenant = context.services.readers[view.name], context.scope.tenant
+        reader, tenant = context.runtime.readers[view.name], context.scope.tenant
         fields = context.selections.fields(info, view)
         if at_least is None:
             return await reader.get(tenant, key, fields=fields)
@@ -121,14 +121,14 @@ def _list(view: View[Any]) -> Resolver:
         as_of: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         context = info.context
-        size = page_size(first, last, context.services.max_page)
+        size = page_size(first, last, context.runtime.settings.max_page)
         wanted = read_filter(view, filter, context)
         await _reach(view, at_least, info)
         tenant, position = context.scope.tenant, None
-        reader: ViewReader | PastView = context.services.readers[view.name]
+        reader: ViewReader | PastView = context.runtime.readers[view.name]
         if as_of is not None:
             position = await resolve_position(as_of, context)
-            reader = context.services.past[view.name].at(position)
+            reader = context.runtime.past_readers[view.name].at(position)
         page = await reader.page(
             tenant,
             filter=wanted,
@@ -140,7 +140,7 @@ def _list(view: View[Any]) -> Resolver:
             before=before,
             fields=context.selections.fields(info, view),
         )
-        context.reads.tell(len(page.rows), context.services.max_rows)
+        context.reads.tell(len(page.rows), context.runtime.settings.max_rows)
         count = partial(reader.count, tenant, wanted, search)
         if position is None:
             return connection_value(page, count)
@@ -153,7 +153,7 @@ async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:
     if at_least is not None:
         position = info.context.open(at_least, "atLeast").position
         within = await reach_links(view, position, info)
-        await info.context.services.readers[view.name].wait_for(position, within)
+        await info.context.runtime.readers[view.name].wait_for(position, within)
 
 
 async def reach_links(view: View[Any], position: int, info: Info) -> float:
@@ -161,8 +161,8 @@ async def reach_links(view: View[Any], position: int, info: Info) -> float:
 
     The seconds that are left to wait for the view itself. Raises StaleRead where they are not enough.
     """
-    services = info.context.services
-    deadline = monotonic() + services.wait_timeout
+    runtime = info.context.runtime
+    deadline = monotonic() + runtime.settings.wait_timeout
     for name in info.context.selections.views(info, view):
-        await services.readers[name].wait_for(position, max(0.0, deadline - monotonic()))
+        await runtime.readers[name].wait_for(position, max(0.0, deadline - monotonic()))
     return max(0.0, deadline - monotonic())

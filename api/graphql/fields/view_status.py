@@ -113,7 +113,7 @@ def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[StrawberryField]:
 
 
 async def _status(_root: object, info: Info, *, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    found = await info.context.services.rebuilds.status(names)
+    found = await info.context.runtime.rebuilds.status(names)
     return [_told(one, info.context) for one in found]
 
 
@@ -121,14 +121,14 @@ async def _follow(
     _root: object, info: Info, *, names: Sequence[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     context = info.context
-    await context.services.rebuilds.status(names)
+    await context.runtime.rebuilds.status(names)
     return _changes(names, context)
 
 
 async def _changes(names: Sequence[str] | None, context: RequestContext) -> AsyncIterator[dict[str, Any]]:
     known: dict[str, ViewStatus] = {}
     while True:
-        for status in await context.services.rebuilds.status(names):
+        for status in await context.runtime.rebuilds.status(names):
             if known.get(status.name) != status:
                 known[status.name] = status
                 yield _told(status, context)
@@ -137,7 +137,7 @@ async def _changes(names: Sequence[str] | None, context: RequestContext) -> Asyn
 
 def _acting(act: Callable[[Rebuilds, str], Any]) -> Resolver:
     async def resolve(_root: object, info: Info, *, name: str) -> dict[str, Any]:
-        rebuilds = info.context.services.rebuilds
+        rebuilds = info.context.runtime.rebuilds
         await act(rebuilds, name)
         (status,) = await rebuilds.status([name])
         return _told(status, info.context)

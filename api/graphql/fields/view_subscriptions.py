@@ -143,7 +143,7 @@ def _watch_one(view: View[Any]) -> Resolver:
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
     ) -> SharedSource[LiveMessage]:
         context = info.context
-        wanted = context.services.live[view.name].one(present_key(view, id, context, "id"))
+        wanted = context.runtime.live_views[view.name].one(present_key(view, id, context, "id"))
         return _shared(view, context, wanted, 1, after, latest_only, snapshot)
 
     return subscribe
@@ -163,9 +163,9 @@ def _watch_many(view: View[Any]) -> Resolver:
         after: str | None = None,
         latest_only: bool = False,
     ) -> SharedSource[LiveMessage]:
-        context, services = info.context, info.context.services
-        wanted = services.live[view.name].many(read_filter(view, filter, context))
-        most = services.max_page
+        context, runtime = info.context, info.context.runtime
+        wanted = runtime.live_views[view.name].many(read_filter(view, filter, context))
+        most = runtime.settings.max_page
         size = page_size(most if first is None else first, None, most)
         return _shared(view, context, wanted, size, after, latest_only, snapshot)
 
@@ -192,7 +192,7 @@ def _shared(
                 return status(message, context)
 
     place = context.start_place(after)
-    live, tenant = context.services.live[view.name], context.scope.tenant
+    live, tenant = context.runtime.live_views[view.name], context.scope.tenant
     return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import uvicorn
 
-from api import composition
-from api.composition import Runtime
 from api.ids import now
+from api.runtime import Runtime
 from api.server import open_server
 from api.settings import load_settings
 from domain.dispatch.ports import NewCommit
@@ -74,9 +73,10 @@ async def handed() -> AsyncIterator[Served]:
         def reader(self) -> Any:
             return memory
 
-    # The one place where a process makes its log.
-    vars(composition)["EventLog"] = Log
-    async with _serving() as (nerve, server):
+    class InMemory(Runtime):
+        log_class = Log
+
+    async with _serving(InMemory) as (nerve, server):
 
         def push(events: int, stored: Callable[[], None]) -> None:
             memory.extend(events)
@@ -118,7 +118,7 @@ def _new(number: int) -> NewCommit:
 
 
 @asynccontextmanager
-async def _serving() -> AsyncIterator[tuple[Runtime, uvicorn.Server]]:
-    async with open_server(load_settings()) as server:
+async def _serving(runtime_class: type[Runtime] = Runtime) -> AsyncIterator[tuple[Runtime, uvicorn.Server]]:
+    async with open_server(load_settings(), runtime_class=runtime_class) as server:
         app: Any = server.config.app
         yield app.state.runtime, server

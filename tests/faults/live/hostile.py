@@ -14,7 +14,8 @@ from statistics import median
 import httpx
 from rich.table import Table
 
-from api.composition import Runtime, open_runtime
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from domain.documents.commands import CreateDocument
 from domain.kernel import Envelope
 from tests.faults.deployment import PATIENCE, Deployment

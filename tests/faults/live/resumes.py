@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx
 
-from api.composition import Runtime, open_runtime
 from api.contexts import load_contexts
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
+from api.lifecycle import open_runtime
+from api.runtime import Runtime
 from domain.kernel import Commit
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.live.audience import Audience
@@ -242,7 +243,7 @@ class LiveResumes:
             await asyncio.gather(*(one.wait_for(head, SETTLED) for one in nerve.readers.values()))
             log = await _everything(nerve, head)
             views = [view for view in load_contexts(settings)[1] if view.singular in SELECTIONS]
-            truth = Truth(log, views, nerve.services.seal)
+            truth = Truth(log, views, nerve.position_seal)
         async with httpx.AsyncClient(base_url=self._url(self._ports[0]), timeout=SETTLED) as http:
             wishes = [watcher.told.wish for watcher in self._heard.watchers]
             return truth, [await _rows(http, one) if _whole(one) else {} for one in wishes]

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from api.composition import open_runtime
+from api.lifecycle import open_runtime
 from api.settings import load_settings
 from domain.agents.commands import RegisterAgent
 from domain.dispatch import CommandBus

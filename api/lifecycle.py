@@ -1,0 +1,151 @@
+"""Opening and closing the runtime of a process, and the parts that a worker runs in addition."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from api.archiving import open_archive, open_archiver
+from api.contexts import load_contexts
+from api.ids import now
+from api.rights.checks import check_rights
+from api.runtime import Runtime
+from api.settings import Settings, check_exposure
+from domain.kernel import Catalog
+from domain.kernel.errors import ConfigurationError
+from eventstore.archiving.retention import Retention
+from eventstore.integrity.log_compatibility import LogCompatibility
+from eventstore.log import EventLog
+from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
+from projections.projecting.worker import ViewWorker
+from subscriptions.consumers.block_sealing import BlockSealing
+from subscriptions.consumers.log_shortfall import check_no_shortfall
+from subscriptions.feed.feed import TOPIC
+from subscriptions.feed.wakeups import Wakeups
+
+logger = logging.getLogger(__name__)
+
+GARBAGE_THRESHOLD = 50_000
+"""New containers between two runs of a worker's cycle collector. A page of decoded commits has tens of
+thousands and no cycle: with Python's default of 700, a quarter of a rebuild's time was spent collecting.
+"""
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings,
+    *,
+    worker: bool = False,
+    allow_shortfall: bool = False,
+    allow_unreadable: bool = False,
+    runtime_class: type[Runtime] = Runtime,
+) -> AsyncIterator[Runtime]:
+    """Open a runtime, and close it in order at the end: commands that have begun are completed first.
+
+    With `worker` the process also keeps the views up to date. With `allow_shortfall` the log may end before
+    the checkpoints of its consumers. With `allow_unreadable` the log may contain events that the code cannot
+    read; such a process must append no event of a registered context.
+
+    Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, the
+    log ends too early, or the code cannot read it; Unavailable where MongoDB does not answer.
+    """
+    catalog, views = load_contexts(settings)
+    if settings.mongo_url is None or settings.redis_url is None:
+        raise ConfigurationError("mongo_url and redis_url are not set; `nerve dev` starts both servers")
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver)
+        )
+        database = client[settings.database]
+        redis_url = settings.redis_url.get_secret_value()
+        wakeups = Wakeups(redis_url, settings.database, cluster=settings.redis_cluster)
+        with refused_if_forbidden("mongo_url"):
+            await check_rights(database, views)
+            log = await _open_log(runtime_class.log_class, settings, catalog, database, wakeups)
+            runtime = runtime_class(
+                settings=settings,
+                catalog=catalog,
+                views=views,
+                database=database,
+                wakeups=wakeups,
+                log=log,
+                digest_key=await log.digest_key(),
+                position_key=await log.secret(),
+            )
+            runtime.make_parts()
+            if not allow_shortfall:
+                await check_no_shortfall(runtime.log, runtime.checkpoints)
+            if not allow_unreadable:
+                await _check_compatibility(runtime)
+        await wakeups.start()
+        stack.push_async_callback(wakeups.stop)
+        stack.push_async_callback(runtime.rebuilder.close)
+        stack.push_async_callback(runtime.log.close)
+        if worker:
+            await _start_worker(runtime, stack)
+        yield runtime
+
+
+async def _open_log(
+    log_class: type[EventLog], settings: Settings, catalog: Catalog, database: Database, wakeups: Wakeups
+) -> EventLog:
+    log = log_class(
+        database,
+        catalog,
+        clock=now,
+        announce=partial(wakeups.announce, TOPIC),
+        fence_after=settings.fence_after,
+        masters=settings.master_keys,
+        archive=open_archive(settings),
+    )
+    await log.open()
+    return log
+
+
+async def _check_compatibility(runtime: Runtime) -> None:
+    """Raise ConfigurationError where the code cannot read events of the log, unless the settings allow it."""
+    compatibility = LogCompatibility(runtime.database, runtime.catalog)
+    if problems := await compatibility.problems():
+        text = "; ".join(problems)
+        if runtime.settings.unreadable_events == "refuse":
+            raise ConfigurationError(
+                f"{text} (docs/deployments.md; with unreadable_events: park, views would park such events)"
+            )
+        logger.warning("unreadable_events is park: %s", text)
+    await compatibility.keep()
+
+
+async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:
+    settings = runtime.settings
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    views = ViewWorker(
+        runtime.views,
+        runtime.database,
+        runtime.feed,
+        runtime.checkpoints,
+        runtime.wakeups,
+        tick=settings.poll_interval,
+        lease_time=settings.lease_time,
+        partitions=settings.view_partitions,
+        builds=settings.rebuilds_at_once,
+        wrap_handler=runtime.metrics.measure_handler,
+        lead=runtime.rebuilds.lead,
+        observe=runtime.rebuilds.observe,
+    )
+    runtime.metrics.count_partitions(lambda: views.partition_count)
+    sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)
+    for part in (views, sealing):
+        await part.start()
+        stack.push_async_callback(part.stop)
+    if settings.archive_after is not None:
+        archiver = await stack.enter_async_context(open_archiver(settings))
+        retention = Retention(runtime.log, archiver, runtime.database, now, settings.archive_after)
+        await retention.start()
+        stack.push_async_callback(retention.stop)
+    if settings.metrics_port is not None:
+        check_exposure(settings)
+        stop = runtime.metrics.serve(settings.host, settings.metrics_port, settings.origin_policy)
+        stack.callback(stop)

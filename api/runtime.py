@@ -1,0 +1,205 @@
+"""The composition root: every part of a process, and how it is made from the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any, ClassVar
+
+from api.ids import new_id, now
+from api.metrics import MeteredLog, Metrics
+from api.position_seal import PositionSeal
+from api.settings import Settings
+from domain.dispatch import CommandBus, Middleware
+from domain.dispatch.middleware import correlated, logged, metered, validated
+from domain.kernel import Catalog
+from eventstore.aggregates.rebuilder import AggregateRebuilder
+from eventstore.aggregates.repository import AggregateRepository
+from eventstore.aggregates.snapshots import Snapshots
+from eventstore.log import EventLog
+from eventstore.mongo.driver import Database
+from eventstore.personal.erasure import destroy_key_on_erasure
+from eventstore.personal.sealed_state import StateSeal
+from projections.kernel.view import View
+from projections.live.command_status import CommandStatus
+from projections.live.live_view import LiveView
+from projections.live.view_tail import ViewTail
+from projections.past.reader import PastReader
+from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
+from projections.querying.locator import ViewLocator
+from projections.querying.queries import ViewReader
+from projections.querying.related import RelatedRows
+from projections.querying.waiting import ProjectionWaits
+from projections.rebuilding.rebuild_context import RebuildContext
+from projections.rebuilding.rebuilds import Rebuilds
+from subscriptions.consumers.checkpoints import Checkpoints
+from subscriptions.consumers.generations import Generations
+from subscriptions.feed.feed import Feed
+from subscriptions.feed.wakeups import Wakeups
+from subscriptions.live.command_hints import CommandHints
+from subscriptions.live.command_watch import CommandWatch
+from subscriptions.live.event_hub import EventHub
+from subscriptions.live.ring import RingLimits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Runtime:
+    """The parts of a running process.
+
+    The fields need servers; `api.lifecycle` opens them. Every other part is a property, made once from the
+    parts that it names. To replace a part, override it in a subclass and pass the subclass to `open_runtime`.
+    The keys of mappings are names of views.
+    """
+
+    log_class: ClassVar[type[EventLog]] = EventLog
+
+    settings: Settings
+    catalog: Catalog
+    views: Sequence[View[Any]]
+    database: Database
+    wakeups: Wakeups
+    log: EventLog
+    digest_key: bytes
+    position_key: bytes
+
+    def make_parts(self) -> None:
+        """Make all parts now, so that a wrong declaration fails at start and not in a request."""
+        for name in dir(type(self)):
+            if isinstance(getattr(type(self), name), cached_property):
+                getattr(self, name)
+
+    # Commands
+
+    @cached_property
+    def bus(self) -> CommandBus:
+        return CommandBus(
+            self.catalog,
+            MeteredLog(self.log, self.metrics),
+            AggregateRepository(self.log, self.rebuilder),
+            now,
+            new_id,
+            self.middleware,
+            digest_key=self.digest_key,
+        )
+
+    @cached_property
+    def middleware(self) -> Sequence[Middleware]:
+        """What runs around each command, from the outside to the inside."""
+        return (
+            metered(self.metrics, perf_counter),
+            logged(logging.getLogger("nerve.commands")),
+            correlated,
+            validated,
+            self.command_hints,
+            destroy_key_on_erasure(self.log.keys),
+            refusing_unparked(self.dead_letters, self.log),
+        )
+
+    @cached_property
+    def rebuilder(self) -> AggregateRebuilder:
+        snapshots = Snapshots(self.database, self.catalog, StateSeal(self.log.keys))
+        return AggregateRebuilder(self.log, snapshots, self.settings.snapshot_every)
+
+    @cached_property
+    def command_hints(self) -> CommandHints:
+        return CommandHints(self.wakeups)
+
+    # Following the log
+
+    @cached_property
+    def feed(self) -> Feed:
+        return Feed(self.log, self.wakeups, self.settings.poll_interval)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.database)
+
+    @cached_property
+    def rebuilds(self) -> Rebuilds:
+        context = RebuildContext(
+            database=self.database,
+            log=self.log,
+            checkpoints=self.checkpoints,
+            generations=Generations(self.database),
+            wakeups=self.wakeups,
+            tick=self.settings.poll_interval,
+        )
+        return Rebuilds(self.views, context, self.settings.view_partitions)
+
+    # Reading views
+
+    @cached_property
+    def locators(self) -> Mapping[str, ViewLocator]:
+        interval = self.settings.poll_interval
+        return {
+            view.name: ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
+            for view in self.views
+        }
+
+    @cached_property
+    def readers(self) -> Mapping[str, ViewReader]:
+        return {name: ViewReader(locator, self.scan_limit) for name, locator in self.locators.items()}
+
+    @cached_property
+    def related_rows(self) -> Mapping[str, RelatedRows]:
+        return {name: RelatedRows(locator, self.scan_limit) for name, locator in self.locators.items()}
+
+    @property
+    def scan_limit(self) -> int | None:
+        """The rows that a query without an index may scan; None for any number."""
+        return self.settings.scan_limit if self.settings.unindexed_queries == "refuse" else None
+
+    @cached_property
+    def past_readers(self) -> Mapping[str, PastReader]:
+        events, seconds = self.settings.max_past_events, self.settings.wait_timeout
+        return {name: PastReader(reader, self.log, events, seconds) for name, reader in self.readers.items()}
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterReader:
+        return DeadLetterReader(self.database, self.checkpoints, self.views)
+
+    @cached_property
+    def projection_waits(self) -> ProjectionWaits:
+        return ProjectionWaits(self.readers, self.dead_letters)
+
+    # Live subscriptions
+
+    @cached_property
+    def view_tails(self) -> Mapping[str, ViewTail]:
+        interval = self.settings.poll_interval
+        return {name: ViewTail(locator, interval) for name, locator in self.locators.items()}
+
+    @cached_property
+    def live_views(self) -> Mapping[str, LiveView]:
+        return {
+            name: LiveView(reader, self.view_tails[name], self.log.head, limits=self.ring_limits)
+            for name, reader in self.readers.items()
+        }
+
+    @cached_property
+    def event_hub(self) -> EventHub:
+        return EventHub(self.log, self.feed, limits=self.ring_limits)
+
+    @cached_property
+    def ring_limits(self) -> RingLimits:
+        """The limits that all subscriptions of the process share."""
+        return RingLimits()
+
+    @cached_property
+    def command_status(self) -> CommandStatus:
+        watch = CommandWatch(self.log, self.feed, self.command_hints)
+        return CommandStatus(watch, self.readers, self.dead_letters)
+
+    @cached_property
+    def position_seal(self) -> PositionSeal:
+        return PositionSeal(self.position_key)
+
+    # Measuring
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        views = {name: view.stats for name, view in self.live_views.items()}
+        return Metrics({"log": self.event_hub.stats, **views})
