@@ -9,8 +9,8 @@ from textwrap import dedent
 from typing import Any
 
 from domain.kernel import Context, Event
+from domain.kernel.code_locations import definition_location
 from domain.kernel.errors import DeclarationError
-from domain.kernel.places import definition_place
 
 
 def check_event_types(context: Context) -> None:
@@ -41,7 +41,8 @@ def check_cases(context: Context) -> None:
             names = " and ".join(each.__name__ for each in missing)
             raise DeclarationError(
                 f"{aggregate.__name__}.{function.__name__} has no case for {names} "
-                f"({definition_place(function)}); add `case {missing[0].__name__}():` to its match statement"
+                f"({definition_location(function)}); add "
+                f"`case {missing[0].__name__}():` to its match statement"
             )
 
 

@@ -12,9 +12,9 @@ from api.context_checks import check_cases, check_event_types
 from api.settings import Settings
 from domain.builtin import deadletters
 from domain.kernel import Catalog, Context
+from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 from domain.kernel.faults import FAULTS
-from domain.kernel.places import user_place
 from projections.kernel import View
 from projections.kernel.view_checks import check_row_id
 
@@ -105,7 +105,7 @@ def _import(name: str) -> ModuleType:
     except FAULTS as error:
         text = str(error).partition("\n")[0]
         raise ConfigurationError(
-            f"contexts: {name} cannot be imported: it raised {type(error).__name__} at {user_place(error)}"
+            f"contexts: {name} cannot be imported: it raised {type(error).__name__} at {user_location(error)}"
             + (f": {text}" if text else "")
         ) from None
 
@@ -119,7 +119,7 @@ def _not_found(name: str, error: ModuleNotFoundError) -> str:
         )
     return (
         f"contexts: {name} cannot be imported: there is no module {missing!r}, which it imports at "
-        f"{user_place(error)}; install it, or correct the name"
+        f"{user_location(error)}; install it, or correct the name"
     )
 
 

@@ -100,7 +100,7 @@ class Metrics:
         )
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
-        """Count a handled command; see `domain.dispatch.middleware.Meter`."""
+        """Count a handled command; see `domain.dispatch.middleware.CommandMeter`."""
         self._commands(name, outcome).inc()
         self._duration("append").observe(seconds)
 

@@ -14,7 +14,7 @@ from api.metrics import MeteredLog, Metrics
 from api.position_seal import PositionSeal
 from api.settings import Settings
 from domain.dispatch import CommandBus, Middleware
-from domain.dispatch.middleware import correlated, logged, metered, validated
+from domain.dispatch.middleware import check_envelope, correlate, log_commands, measure_commands
 from domain.kernel import Catalog
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
@@ -89,10 +89,10 @@ class Runtime:
     def middleware(self) -> Sequence[Middleware]:
         """What runs around each command, from the outside to the inside."""
         return (
-            metered(self.metrics, perf_counter),
-            logged(logging.getLogger("nerve.commands")),
-            correlated,
-            validated,
+            measure_commands(self.metrics, perf_counter),
+            log_commands(logging.getLogger("nerve.commands")),
+            correlate,
+            check_envelope,
             self.command_hints,
             destroy_key_on_erasure(self.log.keys),
             refusing_unparked(self.dead_letters, self.log),

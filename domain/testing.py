@@ -18,8 +18,8 @@ from bson.codec_options import CodecOptions
 
 from domain.dispatch.deciding import check_exists, check_fits_stream, check_prefix
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
-from domain.kernel.checking import decided, target_of
 from domain.kernel.command import Command
+from domain.kernel.context_calls import call_decide, target_of
 from domain.kernel.errors import InvariantViolated, NerveError
 from domain.kernel.event import Event
 
@@ -83,7 +83,7 @@ class Scenario(Generic[C, E]):
                 now=self.now, stream_id=stream, version=version, actor=self.actor, references=self.references
             )
             state = self.state
-            events = cast(Sequence[E], decided(state, event_classes(self.aggregate), command, facts))
+            events = cast(Sequence[E], call_decide(state, event_classes(self.aggregate), command, facts))
             state.evolve_all(map(stored, events))
         except NerveError as error:
             return Outcome((), error)

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from domain.kernel import Context
-from domain.kernel.places import is_machinery
+from domain.kernel.code_locations import is_machinery
 from eventstore.counted_code import WITHOUT_VALUES, Argument, counted_code, is_kernel
 from eventstore.sources import file_of, published_distribution
 

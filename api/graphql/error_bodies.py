@@ -9,7 +9,8 @@ from uuid import uuid4
 from graphql import GraphQLError
 
 from api.graphql.core_messages import client_message
-from domain.dispatch.middleware import trace
+from domain.dispatch.middleware import current_trace_id
+from domain.kernel.code_locations import user_location
 from domain.kernel.errors import (
     ConfigurationError,
     ContextFault,
@@ -22,7 +23,6 @@ from domain.kernel.errors import (
 )
 from domain.kernel.faults import fault, traceback_text
 from domain.kernel.names import client_name
-from domain.kernel.places import user_place
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _cause(error: GraphQLError) -> Exception:
 
 
 def _masked(cause: Exception, *, explain: bool) -> dict[str, Any]:
-    trace_id = trace.get() or uuid4().hex
+    trace_id = current_trace_id.get() or uuid4().hex
     if isinstance(cause, ContextFault):
         _log_fault(cause, trace_id)
     else:
@@ -111,7 +111,7 @@ def _log_fault(wrong: ContextFault, trace_id: str) -> None:
 def _explained(cause: Exception, trace_id: str) -> dict[str, Any]:
     """The body for an author. A `ContextFault` says itself where it is; what it was raised for follows."""
     raised = cause.__cause__ if isinstance(cause, ContextFault) and cause.__cause__ else cause
-    what, place = fault(raised), user_place(raised)
+    what, place = fault(raised), user_location(raised)
     name, text = type(raised).__name__, what.why or str(raised)
     exception = {"type": name, "message": text, "place": place}
     if not isinstance(cause, ContextFault):

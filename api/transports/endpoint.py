@@ -16,7 +16,7 @@ from api.runtime import Runtime
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
-from domain.dispatch.middleware import trace
+from domain.dispatch.middleware import current_trace_id
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -42,8 +42,8 @@ class Endpoint:
 def traced(headers: Mapping[str, str]) -> Iterator[None]:
     """Take over the caller's trace id for what happens inside (W3C Trace Context, header ``traceparent``)."""
     sent = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    token = trace.set(sent[1] if sent else None)
+    token = current_trace_id.set(sent[1] if sent else None)
     try:
         yield
     finally:
-        trace.reset(token)
+        current_trace_id.reset(token)

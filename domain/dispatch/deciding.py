@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from domain.dispatch.digest import command_digest
-from domain.dispatch.ports import AggregateStore, Clock, IdSource, Loaded, NewCommit, StoredCommand
+from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit, StoredCommand
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
 from domain.kernel.catalog import Catalog
-from domain.kernel.checking import decided, fitted, target_of, unstorable
 from domain.kernel.command import Command, Envelope
 from domain.kernel.conflicts import MOST_SINCE, refuse
+from domain.kernel.context_calls import call_conflict_rule, call_decide, target_of, unstorable_event
 from domain.kernel.errors import (
     AlreadyExists,
     CommandIdReused,
@@ -28,7 +28,7 @@ from domain.kernel.errors import (
 from domain.kernel.event import Event, NewEvent
 from domain.kernel.personal import holds_personal_data, holds_personal_values
 
-UnderWay = Callable[[], Sequence[tuple[int, Event]]]
+PendingEvents = Callable[[], Sequence[tuple[int, Event]]]
 """Tells the events that lead to a promised state and may not be stored yet, with their versions."""
 
 REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict, ContextFault)
@@ -53,8 +53,8 @@ class Decision:
     `after` is the state that the events lead to.
     """
 
-    basis: Loaded[Any]
-    after: Loaded[Any]
+    basis: LoadedState[Any]
+    after: LoadedState[Any]
     at: datetime
     events: Sequence[Event] = ()
     refusal: NerveError | None = None
@@ -104,8 +104,8 @@ class Decider:
         self,
         envelope: Envelope,
         target: Target,
-        promised: Loaded[Any] | None,
-        under_way: UnderWay = tuple,
+        promised: LoadedState[Any] | None,
+        under_way: PendingEvents = tuple,
         *,
         again: bool,
     ) -> Decision:
@@ -120,14 +120,14 @@ class Decider:
             return decision
         return await self._decide_in(await self._load(envelope, target, again=True), envelope, target)
 
-    async def _load(self, envelope: Envelope, target: Target, *, again: bool) -> Loaded[Any]:
+    async def _load(self, envelope: Envelope, target: Target, *, again: bool) -> LoadedState[Any]:
         if envelope.command.creates and not again:
             # What is to be created is rarely there: the version guard finds it sooner than a read would.
-            return Loaded(target.kind(), 0, fresh=target.made)
+            return LoadedState(target.kind(), 0, fresh=target.made)
         return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=again)
 
     async def _decide_in(
-        self, basis: Loaded[Any], envelope: Envelope, target: Target, under_way: UnderWay = tuple
+        self, basis: LoadedState[Any], envelope: Envelope, target: Target, under_way: PendingEvents = tuple
     ) -> Decision:
         now = self._clock()
         try:
@@ -135,13 +135,13 @@ class Decider:
             events = await self._events(basis, command, envelope, target, now)
             if not events:
                 return Decision(basis, basis, now)
-            after = Loaded(basis.state.evolve_all(events), basis.version + len(events), fresh=True)
+            after = LoadedState(basis.state.evolve_all(events), basis.version + len(events), fresh=True)
             return Decision(basis, after, now, events)
         except REFUSALS as refusal:
             return Decision(basis, basis, now, refusal=refusal)
 
     async def _fitted(
-        self, basis: Loaded[Any], envelope: Envelope, target: Target, under_way: UnderWay
+        self, basis: LoadedState[Any], envelope: Envelope, target: Target, under_way: PendingEvents
     ) -> Command:
         """The command as it is to be decided; raises ConcurrencyConflict where its rule refuses.
 
@@ -153,25 +153,25 @@ class Decider:
         rule = type(command).on_conflict
         if rule is not refuse and 0 < expected < basis.version <= expected + MOST_SINCE:
             since = await self._since(basis, target, expected, under_way)
-            adapted: Command | None = fitted(command, rule, since) if since is not None else None
+            adapted: Command | None = call_conflict_rule(command, rule, since) if since is not None else None
             if adapted is not None:
                 return adapted
         raise ConcurrencyConflict(target.stream, expected, basis.version)
 
     async def _since(
-        self, basis: Loaded[Any], target: Target, expected: int, under_way: UnderWay
+        self, basis: LoadedState[Any], target: Target, expected: int, under_way: PendingEvents
     ) -> Sequence[Event] | None:
         """The events from the expected version to the basis; None where another writer came between."""
         behind = basis.version - expected
         # First, so that no append can end in between and be in neither.
         promised = under_way()
-        stored = await self._aggregates.since(target.tenant, target.stream, expected, behind)
+        stored = await self._aggregates.events_since(target.tenant, target.stream, expected, behind)
         known = expected + len(stored)
         rest = [event for version, event in promised if known < version <= basis.version]
         return [*stored, *rest] if len(stored) + len(rest) == behind else None
 
     async def _events(
-        self, basis: Loaded[Any], command: Command, envelope: Envelope, target: Target, now: datetime
+        self, basis: LoadedState[Any], command: Command, envelope: Envelope, target: Target, now: datetime
     ) -> Sequence[Event]:
         check_fits_stream(command, target.kind.category, target.stream, basis.version)
         facts = Facts(
@@ -181,7 +181,7 @@ class Decider:
             actor=envelope.scope.actor,
             references=await self._references(command, target.tenant),
         )
-        return decided(basis.state, event_classes(target.kind), command, facts)
+        return call_decide(basis.state, event_classes(target.kind), command, facts)
 
     async def _references(self, command: Command, tenant: str) -> dict[str, Aggregate[Any, Any]]:
         states: dict[str, Aggregate[Any, Any]] = {}
@@ -194,7 +194,7 @@ class Decider:
         return states
 
     def commit(
-        self, envelope: Envelope, target: Target, decision: Decision, follows: str | None
+        self, envelope: Envelope, target: Target, decision: Decision, predecessor: str | None
     ) -> NewCommit:
         """The decision's events as they are to be stored, or that there were none.
 
@@ -214,7 +214,7 @@ class Decider:
             source=envelope.source,
             at=decision.at,
             occurred=envelope.occurred,
-            follows=follows,
+            predecessor=predecessor,
             digest=self._storable_digest(envelope, target, decision),
             run=None if decision.events else self._ids("run"),
         )
@@ -223,7 +223,7 @@ class Decider:
         try:
             return tuple([NewEvent(self._ids("evt"), event) for event in decision.events])
         except UnfitValue as error:
-            raise unstorable(target.kind, command, error) from None
+            raise unstorable_event(target.kind, command, error) from None
 
     def _storable_digest(self, envelope: Envelope, target: Target, decision: Decision) -> bytes | None:
         """The digest, unless it might be of personal data and could not be sealed with that of an event.

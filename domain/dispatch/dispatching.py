@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from domain.dispatch.deciding import Decider, Decision, Target
 from domain.dispatch.ports import AggregateStore, CommandLog, NewCommit
-from domain.dispatch.queues import Promise, StreamQueue
+from domain.dispatch.queues import SpeculativeState, StreamQueue
 from domain.kernel.command import Envelope, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 
@@ -25,9 +25,9 @@ class _Turn:
     `basis` is the promise that it was decided on. An `append` is to start at once, before the next turn.
     """
 
-    basis: Promise | None
+    basis: SpeculativeState | None
     decision: Decision | None
-    append: tuple[NewCommit, Promise] | None = None
+    append: tuple[NewCommit, SpeculativeState] | None = None
 
 
 class Dispatch:
@@ -86,22 +86,24 @@ class Dispatch:
         finally:
             self._queue.pass_on()
 
-    def _begin(self, basis: Promise | None, decision: Decision) -> tuple[NewCommit, Promise]:
+    def _begin(
+        self, basis: SpeculativeState | None, decision: Decision
+    ) -> tuple[NewCommit, SpeculativeState]:
         commit = self._decider.commit(
             self._envelope, self._target, decision, None if basis is None else basis.command_id
         )
-        promise = Promise(self._target.command_id, decision.after, decision.events)
+        promise = SpeculativeState(self._target.command_id, decision.after, decision.events)
         self._queue.begin(promise)
         return commit, promise
 
-    async def _append(self, commit: NewCommit, promise: Promise) -> Receipt:
+    async def _append(self, commit: NewCommit, promise: SpeculativeState) -> Receipt:
         kept = contested = False
         try:
             receipt = await self._log.append(commit)
             kept = not receipt.replayed
             if kept:
                 stored = promise.state
-                self._aggregates.keep(commit.tenant, commit.stream, stored.state, stored.version)
+                self._aggregates.remember(commit.tenant, commit.stream, stored.state, stored.version)
         except ConcurrencyConflict:
             contested = True
             raise
@@ -110,7 +112,7 @@ class Dispatch:
         # The receipt does not say which command it was for.
         return receipt if kept else await self.first_receipt() or receipt
 
-    async def _holds(self, basis: Promise | None) -> bool:
+    async def _holds(self, basis: SpeculativeState | None) -> bool:
         """Whether what was decided on `basis` was decided on what is stored; waits until that is known."""
         if basis is None:
             return True

@@ -18,18 +18,18 @@ Timer = Callable[[], float]
 
 MAX_COMMAND_ID = 128
 
-trace: ContextVar[str | None] = ContextVar("trace", default=None)
+current_trace_id: ContextVar[str | None] = ContextVar("trace", default=None)
 """The trace id (32 hexadecimal digits, W3C Trace Context) that the caller sent along."""
 
 
-class Meter(Protocol):
+class CommandMeter(Protocol):
     """Where measurements go."""
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
         """A command was handled; `outcome` is ``stored``, ``replayed`` or an error's code."""
 
 
-async def validated(envelope: Envelope, following: Handler) -> Receipt:
+async def check_envelope(envelope: Envelope, following: Handler) -> Receipt:
     """Checks what the client says about the command; the command itself was checked when it was made."""
     given = envelope.command_id
     if given is not None and not 0 < len(given) <= MAX_COMMAND_ID:
@@ -39,15 +39,15 @@ async def validated(envelope: Envelope, following: Handler) -> Receipt:
     return await following(envelope)
 
 
-async def correlated(envelope: Envelope, following: Handler) -> Receipt:
+async def correlate(envelope: Envelope, following: Handler) -> Receipt:
     """Correlates the command with the caller's trace, unless it has a correlation of its own."""
-    caller = trace.get()
+    caller = current_trace_id.get()
     if envelope.correlation is None and caller is not None:
         envelope = replace(envelope, correlation=caller)
     return await following(envelope)
 
 
-def logged(logger: logging.Logger) -> Middleware:
+def log_commands(logger: logging.Logger) -> Middleware:
     """Log each command: at debug when it was stored, at info when it was refused.
 
     A fault of the context is logged at error, with its traceback but without the text of what was raised.
@@ -71,7 +71,7 @@ def logged(logger: logging.Logger) -> Middleware:
     return layer
 
 
-def metered(meter: Meter, timer: Timer) -> Middleware:
+def measure_commands(meter: CommandMeter, timer: Timer) -> Middleware:
     """Measures how long each command took and how it ended."""
 
     async def layer(envelope: Envelope, following: Handler) -> Receipt:

@@ -31,8 +31,8 @@ class NewCommit:
     """The events of one command, to be stored all or none after version `expected` (0: a new stream).
 
     Without events it is the record of a command that changed nothing at that version, so that its id is not
-    used again; `run` distinguishes it from records of other processes for the same command. `follows` is the
-    id of the command whose append, still under way, leads to that version; None where it is what is stored.
+    used again; `run` distinguishes it from records of other processes for the same command. `predecessor` is
+    the id of the command whose append, still under way, leads to that version; None if that is stored.
     `digest` is that of the command's content; None: whatever is sent under the id is taken for the same.
 
     `at` is the record time, or a later one where the log has come further by then. `recorded` is when another
@@ -52,7 +52,7 @@ class NewCommit:
     source: str | None
     at: datetime
     occurred: datetime | None
-    follows: str | None = None
+    predecessor: str | None = None
     digest: bytes | None = None
     run: str | None = None
     recorded: datetime | None = None
@@ -95,7 +95,7 @@ class CommandLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[A]):
+class LoadedState(Generic[A]):
     """An aggregate's state and the version it is at; version 0 means that the stream does not exist.
 
     `fresh` is False where it came from a cache and newer events may exist.
@@ -109,11 +109,11 @@ class Loaded(Generic[A]):
 class AggregateStore(Protocol):
     """Aggregates by stream, rebuilt from their events."""
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
+    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
         """The state of the stream; with `fresh` it holds all that was acknowledged before the call."""
 
-    async def since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
+    async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
         """The stored events behind a version, in order, at most `limit`. Raises Unavailable."""
 
-    def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
+    def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember the state that an append has just led to."""

@@ -9,20 +9,20 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from domain.dispatch.ports import Loaded
+from domain.dispatch.ports import LoadedState
 from domain.kernel.errors import Overloaded
 from domain.kernel.event import Event
 
-WAITING = 10_000
+MAX_WAITING = 10_000
 """Commands that wait for their turn at one stream at most; beyond it callers are told Overloaded."""
 
 
-class Promise:
+class SpeculativeState:
     """The state that an append under way will leave, should it land."""
 
     __slots__ = ("_kept", "_told", "command_id", "events", "state")
 
-    def __init__(self, command_id: str, state: Loaded[Any], events: Sequence[Event] = ()) -> None:
+    def __init__(self, command_id: str, state: LoadedState[Any], events: Sequence[Event] = ()) -> None:
         self.command_id = command_id
         self.state = state
         self.events = events
@@ -56,14 +56,14 @@ class StreamQueue:
         self._deciding = False
         self._under_way = 0
         self._broken = False
-        self._promises: dict[str, Promise] = {}
-        self._last: Promise | None = None
+        self._promises: dict[str, SpeculativeState] = {}
+        self._last: SpeculativeState | None = None
 
     def ticket(self) -> int:
         """A place in the order of this stream's commands, for as long as the command has no outcome."""
         return next(self._tickets)
 
-    def promise(self, command_id: str) -> Promise | None:
+    def promise(self, command_id: str) -> SpeculativeState | None:
         """What the next decision builds on; None where that is what is stored.
 
         For a command that is under way already it is that one's promise: its first run decides what it does.
@@ -83,8 +83,8 @@ class StreamQueue:
         if self._is_free and not self._waiting:
             self._deciding = True
             return
-        if len(self._waiting) >= WAITING:
-            raise Overloaded(f"{WAITING} commands wait for this stream; try again with a growing pause")
+        if len(self._waiting) >= MAX_WAITING:
+            raise Overloaded(f"{MAX_WAITING} commands wait for this stream; try again with a growing pause")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heappush(self._waiting, (ticket, turn))
         try:
@@ -108,12 +108,12 @@ class StreamQueue:
         finally:
             self._ended()
 
-    def begin(self, promise: Promise) -> None:
+    def begin(self, promise: SpeculativeState) -> None:
         """An append starts that leads to the promised state."""
         self._under_way += 1
         self._promises[promise.command_id] = self._last = promise
 
-    def settle(self, promise: Promise, *, kept: bool, contested: bool = False) -> None:
+    def settle(self, promise: SpeculativeState, *, kept: bool, contested: bool = False) -> None:
         """The append that `begin` was told of has an outcome."""
         promise.settle(kept)
         del self._promises[promise.command_id]

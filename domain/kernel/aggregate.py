@@ -10,8 +10,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, Generic, Self, TypeVar, Union, get_args, get_origin
 
-from domain.kernel.checking import evolved
 from domain.kernel.command import Command
+from domain.kernel.context_calls import call_evolve
 from domain.kernel.errors import ContextFault, DeclarationError
 from domain.kernel.event import Event
 
@@ -71,7 +71,7 @@ class Aggregate(ABC, Generic[C, E]):
         """The state after all of `events`, in order; raises ContextFault where `evolve` fails."""
         state = self
         for event in events:
-            state = evolved(state, event)
+            state = call_evolve(state, event)
         return state
 
 

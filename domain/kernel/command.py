@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from domain.kernel.command_data import check_storable
+from domain.kernel.command_checks import check_command
 from domain.kernel.conflicts import ConflictRule, refuse
 from domain.kernel.fields import Identifier, Refers
 
@@ -34,7 +34,7 @@ class Command(BaseModel):
     @model_validator(mode="after")
     def _check_storable(self) -> Self:
         """Refuse a value that no event could hold, with its path."""
-        check_storable(self)
+        check_command(self)
         return self
 
     @property

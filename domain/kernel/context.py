@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
 from domain.kernel.command import Command
-from domain.kernel.declaring import check_aggregate
+from domain.kernel.declaration_checks import check_aggregate
 from domain.kernel.event import Event
 from domain.kernel.upcasting import Upcaster
 

@@ -138,7 +138,7 @@ def event_codec(event: type[BaseModel]) -> EventCodec:
     return EventCodec(event)
 
 
-def validated(model: type[M], data: Mapping[str, Any]) -> M:
+def validate_data(model: type[M], data: Mapping[str, Any]) -> M:
     """A model of data in which Python values and stored ones may be mixed, as an upcaster returns it.
 
     Raises UnfitValue or pydantic's ValidationError where the data does not fit.

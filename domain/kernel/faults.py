@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from domain.kernel.errors import ReadOnlyValue, UnfitValue
 from domain.kernel.fields import Unstorable
-from domain.kernel.input_words import KNOWN, OWN_WORDS, input_error
+from domain.kernel.input_messages import KNOWN, OWN_WORDS, input_message
 
 FAULTS = (Exception, SystemExit)
 """What user code may raise without ending the process: SystemExit is meant for a program of its own."""
@@ -59,7 +59,7 @@ def fault(error: BaseException) -> Fault:
     return Fault(name, f"raised {name}")
 
 
-def misfit(error: ValidationError) -> str:
+def describe_misfit(error: ValidationError) -> str:
     """Why data does not fit a model: its fields with what they must be, without the data."""
     wrong = error.errors(include_url=False, include_input=False)
     keys = {one["loc"][:-1] for one in wrong if one["loc"][-1:] == ("[key]",)}
@@ -78,7 +78,7 @@ def _misfit_fault(error: ValidationError) -> Fault:
     if any(one["type"] in ("frozen_instance", "frozen_field") for one in error.errors(include_url=False)):
         why = "events and commands cannot be changed; make a new one"
         return Fault(READ_ONLY, f"changed {named}", why)
-    return Fault(WRONG_VALUE, f"made {named} that does not fit", misfit(error))
+    return Fault(WRONG_VALUE, f"made {named} that does not fit", describe_misfit(error))
 
 
 def _worded(one: ErrorDetails, keys: Collection[Location]) -> str:
@@ -87,7 +87,7 @@ def _worded(one: ErrorDetails, keys: Collection[Location]) -> str:
     if not own and (kind in OWN_WORDS or kind not in KNOWN):
         words = "is refused by a validator of its class"
     else:
-        words = input_error(one)
+        words = input_message(one)
     place = _place(one["loc"], keys)
     if kind == "missing" and len(one["loc"]) > 1:
         # Its last step is the name of a declared field, never the key of a dict.

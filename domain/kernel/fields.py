@@ -99,25 +99,25 @@ def elapsed(since: datetime | None, until: datetime) -> float | None:
 MAX_JSON_DEPTH = 50
 
 
-def check_storable(value: JsonValue) -> JsonValue:
+def check_json(value: JsonValue) -> JsonValue:
     """Return the value. Raises Unstorable for what is no JSON, and for JSON that BSON cannot hold.
 
     That is large integers, NUL in keys, links, and too deep a nesting.
     """
-    _check_storable(value, 0)
+    _check_json(value, 0)
     return value
 
 
-def _check_storable(value: Any, depth: int) -> None:
+def _check_json(value: Any, depth: int) -> None:
     if depth > MAX_JSON_DEPTH:
         raise Unstorable(f"must not be nested more than {MAX_JSON_DEPTH} deep")
     if isinstance(value, dict):
         _check_keys(value)
         for item in value.values():
-            _check_storable(item, depth + 1)
+            _check_json(item, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check_storable(item, depth + 1)
+            _check_json(item, depth + 1)
     elif isinstance(value, str):
         value.encode()
     elif isinstance(value, int):
@@ -141,5 +141,5 @@ def _check_keys(value: dict[Any, Any]) -> None:
         raise Unstorable("must not have both $ref and $id in one object, which MongoDB takes for a link")
 
 
-Json = Annotated[JsonValue, AfterValidator(check_storable)]
+Json = Annotated[JsonValue, AfterValidator(check_json)]
 """Any JSON value that the log can store."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain.kernel.code_locations import definition_location, user_location
 from domain.kernel.errors import UnfitValue
 from domain.kernel.event import Cause, RecordedEvent, Unreadable
-from domain.kernel.faults import fault, misfit
-from domain.kernel.places import definition_place, user_place
+from domain.kernel.faults import describe_misfit, fault
 
 
 def describe_unreadable(event: RecordedEvent) -> str:
@@ -41,12 +41,12 @@ def impossible_revision() -> Unreadable:
 
 def failed_upcaster(revision: int, error: BaseException) -> Unreadable:
     """The upcaster from `revision` raised `error`, whose text is left out because it may contain data."""
-    return Unreadable(Cause.UPCASTER_FAILED, fault(error).text(_upcaster(revision), user_place(error)))
+    return Unreadable(Cause.UPCASTER_FAILED, fault(error).text(_upcaster(revision), user_location(error)))
 
 
 def wrong_upcast(revision: int, function: Callable[..., Any], returned: object) -> Unreadable:
     """The upcaster from `revision` returned something other than a mapping."""
-    value = f"a value of class {type(returned).__name__} ({definition_place(function)})"
+    value = f"a value of class {type(returned).__name__} ({definition_location(function)})"
     return Unreadable(Cause.UPCASTER_FAILED, f"{_upcaster(revision)} returned {value}; it must return a dict")
 
 
@@ -62,4 +62,4 @@ def _upcaster(revision: int) -> str:
 def _misfit(error: Exception) -> str:
     if isinstance(error, UnfitValue):
         return str(error)
-    return misfit(error) if isinstance(error, ValidationError) else "it is no mapping"
+    return describe_misfit(error) if isinstance(error, ValidationError) else "it is no mapping"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
-from domain.kernel.event_data import validated
+from domain.kernel.event_data import validate_data
 from domain.kernel.faults import FAULTS
 from domain.kernel.unreadable import (
     failed_upcaster,
@@ -92,7 +92,7 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
         if not isinstance(data, Mapping):
             return wrong_upcast(step.revision, step.function, data)
     try:
-        return validated(event, data)
+        return validate_data(event, data)
     except (UnfitValue, ValidationError, TypeError, ValueError) as error:
         return unfit_upcast(event.revision, error)
 

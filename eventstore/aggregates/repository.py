@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from domain.dispatch.ports import Loaded
+from domain.dispatch.ports import LoadedState
 from domain.kernel import Aggregate, Event
 from domain.kernel.errors import Unavailable
 from domain.kernel.personal import holds_personal_data
@@ -39,7 +39,7 @@ class AggregateRepository:
         self._rebuilder = rebuilder or AggregateRebuilder(log)
         self._kept: LruCache[tuple[str, str], _Kept] = LruCache(size)
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
+    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
         """The state of the stream; with `fresh` it holds all that was acknowledged before the call.
 
         Raises Unavailable where the stream holds an event that this process cannot read: a state without it
@@ -49,16 +49,16 @@ class AggregateRepository:
         if kept is None or not isinstance(kept.state, kind):
             state, version, snapshot = await self._rebuilder.rebuild(tenant, stream, kind)
             self._remember(tenant, stream, _Kept(state, version, snapshot))
-            return Loaded(state, version, fresh=True)
+            return LoadedState(state, version, fresh=True)
         if not fresh:
-            return Loaded(kept.state, kept.version, fresh=False)
+            return LoadedState(kept.state, kept.version, fresh=False)
         state, version, *_ = await self._rebuilder.advance(
             tenant, stream, Snapshot(kept.state, kept.version, "")
         )
-        self.keep(tenant, stream, state, version)
-        return Loaded(state, version, fresh=True)
+        self.remember(tenant, stream, state, version)
+        return LoadedState(state, version, fresh=True)
 
-    async def since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
+    async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
         """The stored events behind a version, in order, at most `limit`. Raises as `load` does."""
         events = []
         for event in await self._log.stream(tenant, stream, version, limit):
@@ -67,7 +67,7 @@ class AggregateRepository:
             events.append(event.payload)
         return events
 
-    def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
+    def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Remember a state, unless a newer one is known already or it may hold personal data."""
         kind = type(state)
         if holds_personal_data(kind):

@@ -60,7 +60,7 @@ class AppendQueue:
         chain = self._chains.get(key)
         if chain is None or chain.broken or chain.version != commit.expected:
             chain = None
-        if commit.follows is not None and (chain is None or chain.last != commit.follows):
+        if commit.predecessor is not None and (chain is None or chain.last != commit.predecessor):
             raise ConcurrencyConflict(commit.stream, commit.expected, commit.expected)
         if chain is None:
             chain = self._chains[key] = CommitChain(commit.tenant, stream, commit.expected)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
 
-from domain.dispatch.ports import Loaded
+from domain.dispatch.ports import LoadedState
 from domain.kernel import Aggregate, CommitInfo, RecordedEvent
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.types.json_values import Rename
@@ -44,21 +44,21 @@ class StreamHistory:
             await self._require(tenant, stream, 0)
         return await self._log.stream(tenant, stream, limit=version)
 
-    async def state(self, tenant: str, stream: str, kind: type[A], as_of: AsOf) -> Loaded[A]:
+    async def state(self, tenant: str, stream: str, kind: type[A], as_of: AsOf) -> LoadedState[A]:
         """The aggregate at a point in the past, at version 0 where it was not there yet.
 
         Raises OutsideLog as `position_at`.
         """
         return await self.state_at(tenant, stream, kind, await self._log.version_at(tenant, stream, as_of))
 
-    async def state_at(self, tenant: str, stream: str, kind: type[A], version: int) -> Loaded[A]:
+    async def state_at(self, tenant: str, stream: str, kind: type[A], version: int) -> LoadedState[A]:
         """The aggregate at one of its versions; 0 is before the first. Raises NotFound for one to come."""
         await self._require(tenant, stream, version)
         state, reached = kind(), 0
         while reached < version:
             page = await self._log.stream(tenant, stream, reached, min(PAGE, version - reached))
             state, reached = state.evolve_all(payloads(page)), page[-1].version
-        return Loaded(state, version, fresh=False)
+        return LoadedState(state, version, fresh=False)
 
     async def versions(
         self, tenant: str, stream: str, after: int = 0, limit: int | None = None

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import bson
 
 from domain.kernel import Cause, RecordedEvent
+from domain.kernel.code_locations import definition_location
 from domain.kernel.errors import Unavailable
 from domain.kernel.faults import FAULTS
-from domain.kernel.places import definition_place
 from domain.kernel.unreadable import describe_unreadable
 from projections.folding.row_codec import WrongRow
 from projections.kernel import View, by_stream
@@ -76,7 +76,7 @@ def failed(error: BaseException) -> Failure:
 
 def wrong_row(view: View[Any], error: WrongRow) -> Failure:
     """Why what a view's fold returned is no row of it."""
-    place = definition_place(view.apply)
+    place = definition_location(view.apply)
     return Failure("wrong row", f"the fold of {view.name} returned {error} ({place})")
 
 
@@ -124,7 +124,7 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
     try:
         return _checked_ids(view.key(event))
     except WrongIds as error:
-        place = definition_place(view.key)
+        place = definition_location(view.key)
         return Failure("wrong key", f"the key of {view.name} returned {error} ({place})")
     except FAULTS as error:
         return failed(error)

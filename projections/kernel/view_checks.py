@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import is_typeddict
 
-from domain.kernel.declaring import check_arguments, check_pure
+from domain.kernel.declaration_checks import check_arguments, check_pure
 from domain.kernel.errors import DeclarationError
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import Kind, OptionalOf, Scalar, record_type

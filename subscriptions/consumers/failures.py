@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.kernel.code_locations import user_location
 from domain.kernel.errors import Unavailable
 from domain.kernel.faults import fault
-from domain.kernel.places import user_place
 
 
 class Failure(NamedTuple):
@@ -40,7 +40,7 @@ class FailureHistory(NamedTuple):
 
 def describe_exception(error: BaseException) -> Failure:
     """What was raised and at which line of the user's code; its text may hold an event's data."""
-    what, place = fault(error), user_place(error)
+    what, place = fault(error), user_location(error)
     return Failure(what.kind, what.text("", place) if what.why else f"raised at {place}")
 
 

@@ -70,9 +70,9 @@ class LogMachine(RuleBasedStateMachine):
         base = self.sides[side].last(stream) if on else None
         for size in chain:
             expected = max(0, self.model.version(stream) + offset) if base is None else base.version
-            follows = None if base is None else base.commit.command_id
+            predecessor = None if base is None else base.commit.command_id
             at = now() + timedelta(seconds=seconds)
-            new = commit(stream, expected, *scores(size), tenant=self.tenant, follows=follows, at=at)
+            new = commit(stream, expected, *scores(size), tenant=self.tenant, predecessor=predecessor, at=at)
             base = self._start(side, new)
 
     @precondition(lambda self: self.model.attempts)
@@ -80,7 +80,7 @@ class LogMachine(RuleBasedStateMachine):
     def retry(self, side: int, which: int, anew: bool) -> None:
         """Send a command again: the same commit, or what it is decided to be `anew`."""
         old = self.model.attempts[which % len(self.model.attempts)].commit
-        new = replace(old, follows=None)
+        new = replace(old, predecessor=None)
         if anew:
             events = tuple(NewEvent(uuid4().hex, event.event) for event in old.events)
             new = replace(new, events=events, expected=self.model.version(old.stream), run=uuid4().hex)

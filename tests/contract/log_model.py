@@ -68,9 +68,9 @@ class Model:
         assert [event.id for event in commit.events] == [new.id for new in sent.events], "torn"
         assert (info.stream, info.command_id) == (sent.stream, sent.command_id)
         assert commit.events[0].version == sent.expected + 1
-        if all(run.follows is not None for run in runs):
-            assert sent.follows is not None
-            base = landed.get(sent.follows)
+        if all(run.predecessor is not None for run in runs):
+            assert sent.predecessor is not None
+            base = landed.get(sent.predecessor)
             assert base is not None, "what it builds on is not there"
             assert base.events[-1].version == sent.expected
             assert base.position < commit.position

@@ -41,17 +41,17 @@ async def test_a_fresh_load_of_what_is_kept_reads_only_the_tail(store):
 
 async def test_an_older_state_does_not_replace_a_newer_one(store):
     repository = AggregateRepository(store.log)
-    repository.keep("default", "note-a", Total(5), 2)
-    repository.keep("default", "note-a", Total(1), 1)
+    repository.remember("default", "note-a", Total(5), 2)
+    repository.remember("default", "note-a", Total(1), 1)
     assert (await repository.load("default", "note-a", Total)).state == Total(5)
 
 
 async def test_only_so_many_are_kept_the_last_used(store):
     repository = AggregateRepository(store.log, size=2)
     for name in ("a", "b"):
-        repository.keep("default", f"note-{name}", Total(7), 1)
+        repository.remember("default", f"note-{name}", Total(7), 1)
     await repository.load("default", "note-a", Total)
-    repository.keep("default", "note-c", Total(7), 1)
+    repository.remember("default", "note-c", Total(7), 1)
     kept = [(await repository.load("default", f"note-{name}", Total)).state.sum for name in "abc"]
     assert kept == [7, 0, 7]
 
@@ -68,7 +68,7 @@ async def test_a_state_with_personal_data_is_not_kept(open_another):
     repository = AggregateRepository(store.log)
     registered = commit("person-1", 0, PersonRegistered(city="Graz", name="a"), category="person")
     await store.log.append(registered)
-    repository.keep("default", "person-1", Person("a"), 1)
+    repository.remember("default", "person-1", Person("a"), 1)
     first = await repository.load("default", "person-1", Person)
     await store.log.keys.destroy([owner_of("default", "person-1")])
     second = await repository.load("default", "person-1", Person)

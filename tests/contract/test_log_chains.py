@@ -217,14 +217,14 @@ async def test_i2_what_follows_a_lost_commit_does_not_build_on_the_one_that_won(
     await other.log.append(commit("note-a", 0))
     lost = asyncio.create_task(store.log.append(commit("note-a", 0, command_id="cmd-1")))
     assert isinstance((await asyncio.gather(lost, return_exceptions=True))[0], ConcurrencyConflict)
-    late, again = [commit("note-a", 1, follows="cmd-1"), commit("note-a", 1)]
+    late, again = [commit("note-a", 1, predecessor="cmd-1"), commit("note-a", 1)]
     assert versions(await outcomes(store, [late, again])) == [LOST, 2]
 
 
 async def test_what_follows_a_commit_builds_on_that_one_alone(store):
     """Not on another that leads to the same version: one of the two will be lost."""
     first, twin = commit("note-a", 0, command_id="cmd-1"), commit("note-a", 0, command_id="cmd-2")
-    found = await outcomes(store, [first, twin, commit("note-a", 1, follows="cmd-1")])
+    found = await outcomes(store, [first, twin, commit("note-a", 1, predecessor="cmd-1")])
     assert versions(found) == [1, LOST, LOST]
-    chained = [commit("note-b", 0, command_id="cmd-3"), commit("note-b", 1, follows="cmd-3")]
+    chained = [commit("note-b", 0, command_id="cmd-3"), commit("note-b", 1, predecessor="cmd-3")]
     assert versions(await outcomes(store, chained)) == [1, 2]

@@ -63,7 +63,7 @@ async def test_a_stream_that_is_only_appended_to_has_its_snapshots_too(process):
     """Each is made of what the log holds, not of the states that the process keeps: those are wrong here."""
     for version in range(1, 12):
         await process.append(1)
-        process.aggregates.keep("default", "note-a", Total(1000), version)
+        process.aggregates.remember("default", "note-a", Total(1000), version)
         if version % EVERY == 0:
             await process.snapshot_at(version)
     assert (await process.aggregates.load("default", "note-a", Total)).state == Total(1000)
@@ -115,7 +115,7 @@ async def test_what_cannot_be_read_has_no_snapshot_and_holds_up_no_other(process
         await process.append(EVERY, stream)
     await process.store.documents.update_one({"_id": 5}, {"$set": {"events.0.type": "note.newer"}})
     for stream in ("note-a", "note-b"):
-        process.aggregates.keep("default", stream, Total(5), 5)
+        process.aggregates.remember("default", stream, Total(5), 5)
     await process.snapshot_at(5, "note-b")
     assert await process.kept() is None
     assert "note-a has no new snapshot: Unavailable: the event 'note.newer'" in caplog.text
@@ -127,7 +127,7 @@ async def test_only_so_many_streams_wait_for_a_snapshot(process, monkeypatch):
     for stream in streams:
         await process.append(EVERY, stream)
     for stream in streams:
-        process.aggregates.keep("default", stream, Total(5), 5)
+        process.aggregates.remember("default", stream, Total(5), 5)
     for stream in streams[:2]:
         await process.snapshot_at(5, stream)
     assert [await process.kept(stream) for stream in streams[2:]] == [None, None]
@@ -179,7 +179,7 @@ def test_a_load_with_snapshots_is_a_load_from_zero(
                 version += len(events)
                 zero = await AggregateRepository(store.log).load("default", stream, letters.Letter)
                 if act == "keep":
-                    process.keep("default", stream, zero.state, version)
+                    process.remember("default", stream, zero.state, version)
                 elif act == "wait":
                     await idle(snapshots)
                 else:

@@ -23,7 +23,7 @@ from api.settings import load_settings
 from domain.builtin.subjects.commands import EraseSubject
 from domain.dispatch import CommandBus, Middleware
 from domain.dispatch.bus import Handler
-from domain.dispatch.middleware import correlated, validated
+from domain.dispatch.middleware import check_envelope, correlate
 from domain.documents.commands import ArchiveDocument, CreateDocument, RenameDocument, RestoreDocument
 from domain.kernel import Command, Envelope, Receipt, Scope
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
@@ -61,7 +61,7 @@ def insisting(journal: Journal) -> Middleware:
 
 def own_bus(nerve: Runtime, journal: Journal) -> CommandBus:
     """A bus over the log of `nerve`."""
-    middleware = (insisting(journal), correlated, validated, destroy_key_on_erasure(nerve.log.keys))
+    middleware = (insisting(journal), correlate, check_envelope, destroy_key_on_erasure(nerve.log.keys))
     return CommandBus(nerve.catalog, nerve.log, AggregateRepository(nerve.log), now, new_id, middleware)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import uuid4
 
-from domain.dispatch.ports import Loaded, NewCommit, StoredCommand
+from domain.dispatch.ports import LoadedState, NewCommit, StoredCommand
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -125,7 +125,7 @@ class MemoryLog:
     under_way: list[Append] = field(default_factory=list)
 
     async def append(self, commit: NewCommit) -> Receipt:
-        if commit.follows is not None and commit.follows not in self._chain(commit.stream)[-1:]:
+        if commit.predecessor is not None and commit.predecessor not in self._chain(commit.stream)[-1:]:
             raise self._conflict(commit)
         append = Append(commit, asyncio.get_running_loop().create_future())
         self.under_way.append(append)
@@ -176,7 +176,7 @@ class MemoryLog:
         self.under_way.remove(append)
         self._tell(append, outcome)
         for later in list(self.under_way):
-            if later.commit.follows in lost:
+            if later.commit.predecessor in lost:
                 lost.add(later.commit.command_id)
                 self.under_way.remove(later)
                 self._tell(later, self._conflict(later.commit))
@@ -209,20 +209,20 @@ class MemoryAggregates:
 
     log: MemoryLog
     reads: int = 0
-    kept: dict[str, Loaded[Any]] = field(default_factory=dict)
+    kept: dict[str, LoadedState[Any]] = field(default_factory=dict)
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> Loaded[A]:
+    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
         if not fresh and stream in self.kept:
             return self.kept[stream]
         self.reads += 1
         await asyncio.sleep(0)
-        known = self.kept.get(stream, Loaded(Tally(), 0, fresh=False))
+        known = self.kept.get(stream, LoadedState(Tally(), 0, fresh=False))
         events = [new.event for commit in self.log.stored if commit.stream == stream for new in commit.events]
         state = known.state.evolve_all(events[known.version :])
-        self.kept[stream] = Loaded(state, max(known.version, len(events)), fresh=False)
+        self.kept[stream] = LoadedState(state, max(known.version, len(events)), fresh=False)
         return replace(self.kept[stream], fresh=True)
 
-    async def since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
+    async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
         self.reads += 1
         events = [new.event for commit in self.log.stored if commit.stream == stream for new in commit.events]
         # What is stored from here on is not in the answer, which takes its time.
@@ -230,9 +230,9 @@ class MemoryAggregates:
             await asyncio.sleep(0)
         return events[version : version + limit]
 
-    def keep(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
+    def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         if stream not in self.kept or self.kept[stream].version < version:
-            self.kept[stream] = Loaded(state, version, fresh=False)
+            self.kept[stream] = LoadedState(state, version, fresh=False)
 
 
 def fold(commits: Sequence[NewCommit], stream: str) -> Tally:

@@ -94,7 +94,7 @@ async def test_another_stream_is_seen_as_it_is_stored(row):
 
 
 async def test_too_many_that_wait_for_their_turn_are_refused(row, monkeypatch):
-    monkeypatch.setattr(queues, "WAITING", 3)
+    monkeypatch.setattr(queues, "MAX_WAITING", 3)
     row.log.intrude(OTHER, 1)
     commands = [Match(id=TALLY, other=OTHER) for _ in range(6)]
     tasks = await row.send(*commands)

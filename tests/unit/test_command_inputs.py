@@ -30,7 +30,7 @@ from domain.kernel import (
     Moment,
 )
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.input_words import input_error
+from domain.kernel.input_messages import input_message
 from projections.kernel import View, by_stream
 from tests.unit.test_client_words import FOREIGN
 
@@ -306,5 +306,5 @@ def test_c7_no_message_about_an_input_has_words_of_a_library(kind: str) -> None:
     names += " expected_version max_digits decimal_places whole_digits"
     context = dict.fromkeys(names.split(" "), "'a'")
     error: Any = {"type": kind, "loc": (), "msg": "Input should be a valid dictionary", "ctx": context}
-    assert not FOREIGN.search(input_error(error)), input_error(error)
-    assert "Input" not in input_error(error)
+    assert not FOREIGN.search(input_message(error)), input_message(error)
+    assert "Input" not in input_message(error)

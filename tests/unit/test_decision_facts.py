@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, cast
 import pytest
 
 from domain.dispatch.deciding import Decider
-from domain.dispatch.ports import AggregateStore, Loaded
+from domain.dispatch.ports import AggregateStore, LoadedState
 from domain.kernel import (
     Aggregate,
     Catalog,
@@ -63,12 +63,12 @@ class Streams:
     def __init__(self, **versions: int) -> None:
         self._versions = {name.replace("_", "-"): version for name, version in versions.items()}
 
-    async def load(self, tenant: str, stream: str, kind: Any, *, fresh: bool = False) -> Loaded[Any]:
+    async def load(self, tenant: str, stream: str, kind: Any, *, fresh: bool = False) -> LoadedState[Any]:
         version = self._versions.get(stream, 0)
-        return Loaded(Watch(version), version, fresh=True)
+        return LoadedState(Watch(version), version, fresh=True)
 
 
-async def facts_of(envelope: Envelope, promised: Loaded[Any] | None = None, **versions: int) -> Facts:
+async def facts_of(envelope: Envelope, promised: LoadedState[Any] | None = None, **versions: int) -> Facts:
     """The facts that `decide` gets for a command on streams at these versions."""
     SEEN.clear()
     store = cast(AggregateStore, Streams(**versions))
@@ -86,7 +86,7 @@ async def test_the_stream_and_its_version_before_the_decision() -> None:
 
 
 async def test_the_version_that_commands_under_way_lead_to() -> None:
-    promised = Loaded(Watch(7), 7, fresh=True)
+    promised = LoadedState(Watch(7), 7, fresh=True)
     assert (await facts_of(Envelope(Look(id="watch-1"), command_id="c"), promised, watch_1=3)).version == 7
 
 

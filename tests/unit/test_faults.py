@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 
 from domain.kernel import Aggregate, ChangeCommand, Event, Json, Moment, Upcaster
-from domain.kernel.checking import decided, fitted
+from domain.kernel.context_calls import call_conflict_rule, call_decide
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Unreadable
 from domain.kernel.faults import traceback_text
@@ -80,7 +80,7 @@ class Lab(Aggregate[DoLab, LabDone]):
 
 def message_of(make: Callable[[], Any]) -> str:
     with pytest.raises(ContextFault) as wrong:
-        decided(Lab(make), (LabDone,), DoLab(id="lab-1"), None)
+        call_decide(Lab(make), (LabDone,), DoLab(id="lab-1"), None)
     return str(wrong.value)
 
 
@@ -132,10 +132,10 @@ def test_a_rule_that_makes_a_wrong_value_is_named_with_field_and_reason() -> Non
         return LabDone(how=SECRET, count="x")
 
     with pytest.raises(ContextFault, match=rf"made a LabDone .* at {PLACE}: count: must be an integer$"):
-        fitted(DoLab(id="lab-1"), rule, ())
+        call_conflict_rule(DoLab(id="lab-1"), rule, ())
 
 
-@pytest.mark.parametrize("function", [fitted, decided])
+@pytest.mark.parametrize("function", [call_conflict_rule, call_decide])
 def test_an_interrupt_passes_and_an_exit_does_not(function: Any) -> None:
     def interrupt(*arguments: Any) -> Any:
         raise KeyboardInterrupt
@@ -144,10 +144,10 @@ def test_an_interrupt_passes_and_an_exit_does_not(function: Any) -> None:
         sys.exit(SECRET)
 
     def run(rule: Any) -> None:
-        if function is fitted:
-            fitted(DoLab(id="lab-1"), rule, ())
+        if function is call_conflict_rule:
+            call_conflict_rule(DoLab(id="lab-1"), rule, ())
         else:
-            decided(Lab(rule), (LabDone,), DoLab(id="lab-1"), None)
+            call_decide(Lab(rule), (LabDone,), DoLab(id="lab-1"), None)
 
     with pytest.raises(KeyboardInterrupt):
         run(interrupt)

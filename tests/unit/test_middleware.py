@@ -9,7 +9,13 @@ from graphql import GraphQLError
 
 from api.graphql.error_bodies import error_body
 from domain.agents.commands import RegisterAgent
-from domain.dispatch.middleware import correlated, logged, metered, trace, validated
+from domain.dispatch.middleware import (
+    check_envelope,
+    correlate,
+    current_trace_id,
+    log_commands,
+    measure_commands,
+)
 from domain.kernel import Envelope, InvariantViolated, Receipt
 from domain.kernel.errors import ContextFault, ValidationFailed
 
@@ -36,19 +42,19 @@ async def test_what_the_client_says_about_a_command_is_checked(
     envelope: Envelope, path: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        await validated(envelope, store)
+        await check_envelope(envelope, store)
     assert refused.value.path == path
 
 
 async def test_a_command_is_correlated_with_its_callers_trace_unless_it_says_otherwise() -> None:
-    assert (await correlated(ENVELOPE, store)).correlation == "cmd-1"
-    token = trace.set("f" * 32)
+    assert (await correlate(ENVELOPE, store)).correlation == "cmd-1"
+    token = current_trace_id.set("f" * 32)
     try:
-        assert (await correlated(ENVELOPE, store)).correlation == "f" * 32
+        assert (await correlate(ENVELOPE, store)).correlation == "f" * 32
         own = Envelope(ENVELOPE.command, correlation="own")
-        assert (await correlated(own, store)).correlation == "own"
+        assert (await correlate(own, store)).correlation == "own"
     finally:
-        trace.reset(token)
+        current_trace_id.reset(token)
 
 
 async def test_every_outcome_is_measured() -> None:
@@ -65,7 +71,7 @@ async def test_every_outcome_is_measured() -> None:
         raise RuntimeError
 
     times = iter(range(8))
-    layer = metered(Meter(), lambda: next(times))
+    layer = measure_commands(Meter(), lambda: next(times))
     for following in (store, replay):
         await layer(ENVELOPE, following)
     for following, error in ((refuse, InvariantViolated), (fail, RuntimeError)):
@@ -76,7 +82,7 @@ async def test_every_outcome_is_measured() -> None:
 
 
 async def test_a_refusal_is_logged_without_what_the_command_says(caplog: pytest.LogCaptureFixture) -> None:
-    layer = logged(logging.getLogger("commands"))
+    layer = log_commands(logging.getLogger("commands"))
     with caplog.at_level(logging.DEBUG, "commands"):
         await layer(Envelope(RegisterAgent(name="a secret")), store)
         with pytest.raises(InvariantViolated):
@@ -97,7 +103,7 @@ async def test_a_fault_of_a_context_is_logged_with_its_traceback_once_and_withou
         except KeyError as error:
             raise fault from error
 
-    layer = logged(logging.getLogger("commands"))
+    layer = log_commands(logging.getLogger("commands"))
     with pytest.raises(ContextFault):
         await layer(Envelope(RegisterAgent(name="a secret")), fail)
     (record,) = caplog.records

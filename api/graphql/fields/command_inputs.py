@@ -11,7 +11,7 @@ from api.graphql.fields.input_readers import input_reader
 from api.graphql.input_types import member_name
 from domain.kernel.command import Command
 from domain.kernel.errors import DataKey, UnfitValue, ValidationFailed
-from domain.kernel.input_words import input_error
+from domain.kernel.input_messages import input_message
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import (
     FieldType,
@@ -36,7 +36,7 @@ def read_input(model: type[M], data: Any, *prefix: str) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise _refusal(input_error(first), (*prefix, *first["loc"])) from None
+        raise _refusal(input_message(first), (*prefix, *first["loc"])) from None
 
 
 def read_command(command: type[C], data: Mapping[str, Any], *prefix: str) -> C:
@@ -55,7 +55,7 @@ def read_command(command: type[C], data: Mapping[str, Any], *prefix: str) -> C:
         for one in error.errors(include_url=False, include_input=False):
             path = _client_path(record, one["loc"], values)
             if path is not None:
-                raise _refusal(input_error(one), (*prefix, *path)) from None
+                raise _refusal(input_message(one), (*prefix, *path)) from None
         raise
 
 

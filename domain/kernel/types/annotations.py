@@ -27,7 +27,7 @@ from pydantic import AfterValidator, AwareDatetime, FutureDate, JsonValue, PastD
 from typing_extensions import ReadOnly
 
 from domain.kernel.errors import DeclarationError
-from domain.kernel.fields import Bits, Json, check_storable
+from domain.kernel.fields import Bits, Json, check_json
 from domain.kernel.name_checks import check_distinct
 from domain.kernel.types.nodes import (
     ABSENT,
@@ -45,14 +45,14 @@ from domain.kernel.types.nodes import (
     choices_of,
     holds_kind,
     inner_types,
-    leads_back,
+    is_recursive,
 )
 from domain.kernel.types.record_fields import declared_fields, is_record
 from domain.kernel.types.refusals import refusal, type_name, type_names
 
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",
-    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "leads_back",
+    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "is_recursive",
     "record_type",
 ]  # fmt: skip
 
@@ -131,7 +131,7 @@ _in_progress: dict[Any, RecordOf] = {}
 
 def _annotated(annotation: Any, marks: tuple[Any, ...], place: str) -> FieldType:
     if annotation is JsonValue:
-        checked = any(isinstance(mark, AfterValidator) and mark.func is check_storable for mark in marks)
+        checked = any(isinstance(mark, AfterValidator) and mark.func is check_json for mark in marks)
         return Scalar(Kind.JSON, Json if checked else JsonValue)
     if annotation is int:
         return Scalar(

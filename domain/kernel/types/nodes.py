@@ -151,7 +151,7 @@ def _holds_kind(type: FieldType, kind: Kind, seen: set[RecordOf]) -> bool:
     return any(_holds_kind(inner, kind, seen) for inner in inner_types(type))
 
 
-def leads_back(record: RecordOf) -> bool:
+def is_recursive(record: RecordOf) -> bool:
     """Whether a record's fields may hold values of the record itself, at any depth."""
     seen: set[RecordOf] = set()
     to_do: list[FieldType] = [field.type for field in record.fields.values()]

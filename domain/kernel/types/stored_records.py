@@ -22,7 +22,7 @@ from domain.kernel.types.annotations import (
     RecordField,
     RecordOf,
     Scalar,
-    leads_back,
+    is_recursive,
 )
 from domain.kernel.types.record_fields import is_named_tuple
 from domain.kernel.types.refusals import class_name, wrong_class
@@ -57,7 +57,7 @@ class RecordEncoder:
         self._encoder = encoder
         self._fields: list[_Field] = []
         self._is_dict = is_typeddict(record.python)
-        self._leads_back = leads_back(record)
+        self._leads_back = is_recursive(record)
         # How many values of this record hold the one that is being encoded.
         self._depth = 0
 

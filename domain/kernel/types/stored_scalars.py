@@ -17,7 +17,7 @@ from uuid import UUID
 from bson.decimal128 import Decimal128
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.fields import Json, check_storable, to_moment
+from domain.kernel.fields import Json, check_json, to_moment
 from domain.kernel.types.nodes import Kind, Scalar
 from domain.kernel.types.refusals import class_name, wrong_choice, wrong_class, wrong_enum, wrong_member
 from domain.kernel.types.value_structure import Convert
@@ -150,7 +150,7 @@ def _encode_bytes(value: Any) -> bytes:
 def encode_json(value: Any) -> Any:
     """A JSON value that BSON can hold."""
     try:
-        return check_storable(value)
+        return check_json(value)
     except UnicodeEncodeError:
         raise UnfitValue("half of a surrogate pair is no character; a text is Unicode") from None
     except ValueError as error:

@@ -12,11 +12,11 @@ from inspect import isasyncgen, iscoroutine
 from itertools import islice
 from typing import Any
 
+from domain.kernel.code_locations import definition_location, user_location
 from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault, NerveError, UnfitValue, ValidationFailed
 from domain.kernel.event import Event
 from domain.kernel.faults import FAULTS, fault
-from domain.kernel.places import definition_place, user_place
 
 MOST_EVENTS = 100_000
 """Events of one command that are taken from an iterator, which may have no end."""
@@ -27,10 +27,10 @@ _TARGET = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,250}")
 
 def raised(called: str, error: BaseException, what: str = "") -> ContextFault:
     """The fault of code that raised what it must not; `what` says what it was called for."""
-    return ContextFault(fault(error).text(called, user_place(error), what))
+    return ContextFault(fault(error).text(called, user_location(error), what))
 
 
-def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts: Any) -> Sequence[Event]:
+def call_decide(state: Any, declared: Sequence[type[Event]], command: Command, facts: Any) -> Sequence[Event]:
     """The events that an aggregate in this state decides on, each of a `declared` class.
 
     What nerve raises on purpose, such as InvariantViolated, passes. Raises ContextFault for all else that
@@ -51,10 +51,10 @@ def decided(state: Any, declared: Sequence[type[Event]], command: Command, facts
     try:
         return tuple([event.as_stored() for event in events])
     except UnfitValue as error:
-        raise unstorable(kind, command, error) from None
+        raise unstorable_event(kind, command, error) from None
 
 
-def unstorable(kind: type[Any], command: Command, error: UnfitValue) -> ContextFault:
+def unstorable_event(kind: type[Any], command: Command, error: UnfitValue) -> ContextFault:
     """The fault of an aggregate that decides on an event with a value that cannot be stored."""
     return _wrong_decision(kind, command, f"returned an event that cannot be stored ({error})")
 
@@ -90,11 +90,11 @@ def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) 
 
 def _wrong_decision(kind: type[Any], command: Command, what: str) -> ContextFault:
     rule = "it must return a list of events, [] where the command changes nothing"
-    place = definition_place(kind.decide)
+    place = definition_location(kind.decide)
     return ContextFault(f"{kind.__name__}.decide {what} for {type(command).__name__} ({place}); {rule}")
 
 
-def evolved(state: Any, event: Event) -> Any:
+def call_evolve(state: Any, event: Event) -> Any:
     """The state of the same class that `evolve` returns; raises ContextFault for anything else it does."""
     kind = type(state)
     try:
@@ -108,7 +108,7 @@ def evolved(state: Any, event: Event) -> Any:
             after.close()
         raise ContextFault(
             f"{kind.__name__}.evolve returned {_named(after)} for {_event(event)} "
-            f"({definition_place(kind.evolve)}); it must return the {kind.__name__} after the event: "
+            f"({definition_location(kind.evolve)}); it must return the {kind.__name__} after the event: "
             "replace(self, ...), or self where nothing changes"
         )
     return after
@@ -118,7 +118,9 @@ def _event(event: Event) -> str:
     return f"the event {event.type!r}"
 
 
-def fitted(command: Command, rule: Callable[[Command, Sequence[Event]], Any], since: Sequence[Event]) -> Any:
+def call_conflict_rule(
+    command: Command, rule: Callable[[Command, Sequence[Event]], Any], since: Sequence[Event]
+) -> Any:
     """What the command's conflict rule makes of it, None where it leaves a conflict.
 
     Raises ContextFault where the rule fails or returns a command of another class or for another stream, and
@@ -143,7 +145,7 @@ def fitted(command: Command, rule: Callable[[Command, Sequence[Event]], Any], si
     else:
         return after
     raise ContextFault(
-        f"{called} returned {wrong} for {name} ({definition_place(rule)}); it must return the {name} to "
+        f"{called} returned {wrong} for {name} ({definition_location(rule)}); it must return the {name} to "
         "decide, or None to refuse it"
     )
 
@@ -165,7 +167,7 @@ def target_of(command: Command) -> str | None:
     except FAULTS as error:
         raise raised(called, error) from error
     if not isinstance(named, str) or not named:
-        place = definition_place(getattr(kind.target, "fget", None) or kind.target)
+        place = definition_location(getattr(kind.target, "fget", None) or kind.target)
         raise ContextFault(f"{called} is {_named(named)} ({place}); it must be the id of a stream")
     if not _TARGET.fullmatch(named):
         raise ValidationFailed(

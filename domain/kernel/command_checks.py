@@ -22,7 +22,7 @@ class _Checks(NamedTuple):
     others: tuple[tuple[str, Convert], ...]
 
 
-def check_storable(command: BaseModel) -> None:
+def check_command(command: BaseModel) -> None:
     """Check that every value of a validated command can be stored.
 
     Raises pydantic's ValidationError with the path of the value.

@@ -9,10 +9,10 @@ from inspect import isabstract, isasyncgenfunction, iscoroutinefunction, isgener
 from typing import Any
 
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
+from domain.kernel.code_locations import definition_location
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, PutCommand
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event import Event
-from domain.kernel.places import definition_place
 
 _CATEGORY = re.compile(r"[a-z]+")
 
@@ -61,7 +61,7 @@ def check_arguments(name: str, function: Any, *arguments: str, own: str = "self,
     except TypeError as error:
         shown = f"({own}{', '.join(arguments)})"
         raise DeclarationError(
-            f"{name} must take {shown}, but: {error} ({definition_place(function)}); write "
+            f"{name} must take {shown}, but: {error} ({definition_location(function)}); write "
             f"`def {getattr(function, '__name__', 'f')}{shown}`"
         ) from None
 

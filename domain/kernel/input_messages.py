@@ -96,7 +96,7 @@ OWN_WORDS = ("value_error", "assertion_error")
 """What a validator of the author raised: of a command its text is meant for the client."""
 
 
-def input_error(error: ErrorDetails) -> str:
+def input_message(error: ErrorDetails) -> str:
     """Return the message of one of pydantic's errors for the client."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in OWN_WORDS and str(context.get("error", "")):

@@ -40,7 +40,7 @@ class _Frame(NamedTuple):
         return f"{_short(self.file, self.module)}:{self.line}"
 
 
-def user_place(error: BaseException) -> str:
+def user_location(error: BaseException) -> str:
     """Return the innermost line of the user's own code that the error passed, as ``notes/fold.py:12``.
 
     That is the innermost frame outside of nerve's machinery, the standard library and installed packages. A
@@ -64,7 +64,7 @@ def _is_in(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def definition_place(function: Callable[..., Any]) -> str:
+def definition_location(function: Callable[..., Any]) -> str:
     """Return the file and the first line of a function, as ``notes/fold.py:12``."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
