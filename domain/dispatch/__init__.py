@@ -1,4 +1,4 @@
-"""What runs commands: the bus, its middleware, deciding in queues, and the ports of all that. Pure.
+"""The command bus: it queues commands, decides them and appends their events through ports. Pure.
 
 It imports the kernel alone. Everything outside `domain` may import it; contexts may not.
 """

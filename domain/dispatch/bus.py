@@ -1,8 +1,8 @@
 """The command bus: one command in, one receipt or one typed error out.
 
-Around the handler runs a pipeline of middleware; the handler lets the aggregate decide, and appends. Commands
-on one stream are decided in a row inside a process, each on the state that the appends before it will leave;
-across processes the version guard decides.
+A pipeline of middleware surrounds the handler, which lets the aggregate decide and appends the events. Within
+a process the commands of one stream are decided one by one, each in the state that the pending appends lead
+to; between processes the version guard decides.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Handler = Callable[[Envelope], Awaitable[Receipt]]
 
 
 class Middleware(Protocol):
-    """Wraps every dispatch: looks at the envelope, calls the next one, looks at the outcome."""
+    """A wrapper around every dispatch, which calls `next_handler` and may change envelope and outcome."""
 
-    async def __call__(self, envelope: Envelope, following: Handler) -> Receipt: ...
+    async def __call__(self, envelope: Envelope, next_handler: Handler, /) -> Receipt: ...
 
 
 class CommandBus:
@@ -40,7 +40,7 @@ class CommandBus:
         *,
         digest_key: bytes = b"",
     ) -> None:
-        """`digest_key` keys the digests of commands, by which the same command is recognized."""
+        """`digest_key` is the key of the digests by which a command is recognized that is sent again."""
         self._log = log
         self._aggregates = aggregates
         self._decider = Decider(catalog, aggregates, clock, ids, digest_key)
@@ -50,34 +50,34 @@ class CommandBus:
             self._pipeline = _wrap(layer, self._pipeline)
 
     async def dispatch(self, envelope: Envelope) -> Receipt:
-        """Decide and store the command.
+        """Decide and store the command, and return its receipt.
 
         Raises ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused,
-        ContextFault, Overloaded or Unavailable; after each but the last nothing was stored. A caller that
-        stops waiting does not stop an append that has begun: only its command id shows what became of it.
+        ContextFault, Overloaded or Unavailable; after each but the last, nothing was stored. Cancelling does
+        not stop an append that has begun: its outcome can be looked up by the command id only.
         """
         return await self._pipeline(envelope)
 
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
-        """Raise CommandIdReused unless the envelope sends the command again that is stored under its id."""
+        """Raise CommandIdReused unless the envelope has the same command that is stored under its id."""
         self._decider.check_same(envelope, first)
 
     async def _handle(self, envelope: Envelope) -> Receipt:
         target = self._decider.target(envelope)
-        with self._queues.joined((target.tenant, target.stream)) as queue:
+        with self._queues.entered((target.tenant, target.stream)) as queue:
             dispatch = Dispatch(self._decider, self._log, self._aggregates, envelope, target, queue)
             try:
                 return await dispatch.run()
             except REFUSALS:
-                # A command that was sent twice meets the state that its first run led to.
+                # A command that was sent twice may be refused in the state that its first run led to.
                 first = await dispatch.first_receipt()
                 if first is None:
                     raise
                 return first
 
 
-def _wrap(layer: Middleware, following: Handler) -> Handler:
+def _wrap(layer: Middleware, next_handler: Handler) -> Handler:
     async def call(envelope: Envelope) -> Receipt:
-        return await layer(envelope, following)
+        return await layer(envelope, next_handler)
 
     return call

@@ -1,4 +1,4 @@
-"""Deciding one command: what it needs is loaded, its aggregate says which events it causes, or refuses."""
+"""Decisions: the states that a command needs are loaded, and its aggregate decides on events or a refusal."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from domain.kernel.event import Event, NewEvent
 from domain.kernel.personal import holds_personal_data, holds_personal_values
 
 PendingEvents = Callable[[], Sequence[tuple[int, Event]]]
-"""Tells the events that lead to a promised state and may not be stored yet, with their versions."""
+"""Returns the events of pending appends, with their versions."""
 
 REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict, ContextFault)
-"""What a state can have against a command. Another state may not: only a state that is stored counts."""
+"""Errors that depend on the state: a speculative state may refuse what the stored one accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A stream as a command meets it. `made`: its id was made just now, so it cannot exist yet."""
+    """The stream that a command is for. `is_new`: its id was just generated, so it cannot exist yet."""
 
     tenant: str
     stream: str
     kind: type[Aggregate[Any, Any]]
     command_id: str
-    made: bool
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command comes to in the state `basis`: events, a refusal, or neither where nothing changes.
+    """The outcome of a command in the state `basis`: events, a refusal, or neither if nothing changes.
 
     `after` is the state that the events lead to.
     """
@@ -78,60 +78,65 @@ class Decider:
         self._digest_key = digest_key
 
     def digest(self, envelope: Envelope) -> bytes | None:
-        """The digest of the command's content; None where no client can send it again."""
+        """Return the digest of the command's content; None if no client can send it again."""
         return None if envelope.command_id is None else command_digest(self._digest_key, envelope.command)
 
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
-        """Raise CommandIdReused unless the envelope sends the command again that is stored under its id."""
+        """Raise CommandIdReused unless the envelope has the same command that is stored under its id."""
         command, receipt = envelope.command, first.receipt
         same = first.name == type(command).__name__ and command.target in (None, receipt.stream)
         if not same or (first.digest is not None and first.digest != self.digest(envelope)):
             raise CommandIdReused(receipt.command_id, first.name, receipt.stream, receipt.position)
 
     def target(self, envelope: Envelope) -> Target:
-        """Which stream the command is for; raises ValidationFailed where its ids are of another kind.
+        """Return the stream that the command is for.
 
-        Raises ContextFault where the command's `target` is wrong.
+        Raises ValidationFailed if its id is of another category, ContextFault if the command's `target` is
+        wrong.
         """
         context = self._catalog.context_of(type(envelope.command))
         named = target_of(envelope.command)
         stream = named or self._ids(context.category)
         check_prefix("id", context.category, stream)
         command_id = envelope.command_id or self._ids("cmd")
-        return Target(envelope.scope.tenant, stream, context.aggregate, command_id, made=named is None)
+        return Target(envelope.scope.tenant, stream, context.aggregate, command_id, is_new=named is None)
 
     async def decide(
         self,
         envelope: Envelope,
         target: Target,
-        promised: LoadedState[Any] | None,
-        under_way: PendingEvents = tuple,
+        speculative: LoadedState[Any] | None,
+        pending_events: PendingEvents = tuple,
         *,
-        again: bool,
+        reload: bool,
     ) -> Decision:
-        """Decide on the promised state, else on what is stored: by the cache, unless it is done `again`.
+        """Decide in the speculative state if there is one, else in the cached or (`reload`) the stored one.
 
-        Only events are decided on a state that may be old, since the version guard checks it when they are
-        stored; what has none is looked at in the state that is stored now.
+        A state that is not fresh decides only on events, because the version guard checks it when they are
+        stored. A decision without events is made again in the stored state.
         """
-        basis = promised or await self._load(envelope, target, again=again)
-        decision = await self._decide_in(basis, envelope, target, under_way)
+        basis = speculative or await self._load(envelope, target, reload=reload)
+        decision = await self._decide_in(basis, envelope, target, pending_events)
         if decision.events or basis.fresh:
             return decision
-        return await self._decide_in(await self._load(envelope, target, again=True), envelope, target)
+        return await self._decide_in(await self._load(envelope, target, reload=True), envelope, target)
 
-    async def _load(self, envelope: Envelope, target: Target, *, again: bool) -> LoadedState[Any]:
-        if envelope.command.creates and not again:
-            # What is to be created is rarely there: the version guard finds it sooner than a read would.
-            return LoadedState(target.kind(), 0, fresh=target.made)
-        return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=again)
+    async def _load(self, envelope: Envelope, target: Target, *, reload: bool) -> LoadedState[Any]:
+        if envelope.command.creates and not reload:
+            # A stream to be created rarely exists: the version guard finds it sooner than a read would.
+            return LoadedState(target.kind(), 0, fresh=target.is_new)
+        return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=reload)
 
     async def _decide_in(
-        self, basis: LoadedState[Any], envelope: Envelope, target: Target, under_way: PendingEvents = tuple
+        self,
+        basis: LoadedState[Any],
+        envelope: Envelope,
+        target: Target,
+        pending_events: PendingEvents = tuple,
     ) -> Decision:
         now = self._clock()
         try:
-            command = await self._fitted(basis, envelope, target, under_way)
+            command = await self._resolve_conflict(basis, envelope, target, pending_events)
             events = await self._events(basis, command, envelope, target, now)
             if not events:
                 return Decision(basis, basis, now)
@@ -140,34 +145,34 @@ class Decider:
         except REFUSALS as refusal:
             return Decision(basis, basis, now, refusal=refusal)
 
-    async def _fitted(
-        self, basis: LoadedState[Any], envelope: Envelope, target: Target, under_way: PendingEvents
+    async def _resolve_conflict(
+        self, basis: LoadedState[Any], envelope: Envelope, target: Target, pending_events: PendingEvents
     ) -> Command:
-        """The command as it is to be decided; raises ConcurrencyConflict where its rule refuses.
+        """Return the command to decide, adapted by its conflict rule if the stream has moved on.
 
-        Raises ContextFault where the rule fails.
+        Raises ConcurrencyConflict if the rule refuses it, ContextFault if the rule fails.
         """
         command, expected = envelope.command, envelope.expected_version
         if expected is None or expected == basis.version:
             return command
         rule = type(command).on_conflict
         if rule is not refuse and 0 < expected < basis.version <= expected + MOST_SINCE:
-            since = await self._since(basis, target, expected, under_way)
+            since = await self._events_since(basis, target, expected, pending_events)
             adapted: Command | None = call_conflict_rule(command, rule, since) if since is not None else None
             if adapted is not None:
                 return adapted
         raise ConcurrencyConflict(target.stream, expected, basis.version)
 
-    async def _since(
-        self, basis: LoadedState[Any], target: Target, expected: int, under_way: PendingEvents
+    async def _events_since(
+        self, basis: LoadedState[Any], target: Target, expected: int, pending_events: PendingEvents
     ) -> Sequence[Event] | None:
-        """The events from the expected version to the basis; None where another writer came between."""
+        """Return the events between the expected version and the basis; None if another writer interfered."""
         behind = basis.version - expected
-        # First, so that no append can end in between and be in neither.
-        promised = under_way()
+        # First, so that no append can end in between and be missing in both.
+        pending = pending_events()
         stored = await self._aggregates.events_since(target.tenant, target.stream, expected, behind)
-        known = expected + len(stored)
-        rest = [event for version, event in promised if known < version <= basis.version]
+        last = expected + len(stored)
+        rest = [event for version, event in pending if last < version <= basis.version]
         return [*stored, *rest] if len(stored) + len(rest) == behind else None
 
     async def _events(
@@ -196,9 +201,9 @@ class Decider:
     def commit(
         self, envelope: Envelope, target: Target, decision: Decision, predecessor: str | None
     ) -> NewCommit:
-        """The decision's events as they are to be stored, or that there were none.
+        """Return the commit with the decision's events, or with none to record that nothing changed.
 
-        Raises ContextFault where one of them cannot be stored.
+        Raises ContextFault if an event cannot be stored.
         """
         return NewCommit(
             tenant=target.tenant,
@@ -226,9 +231,9 @@ class Decider:
             raise unstorable_event(target.kind, command, error) from None
 
     def _storable_digest(self, envelope: Envelope, target: Target, decision: Decision) -> bytes | None:
-        """The digest, unless it might be of personal data and could not be sealed with that of an event.
+        """Return the digest, unless it may be of personal data and cannot be sealed with that of an event.
 
-        With the key, guesses could be tested against it even after the subject's erasure.
+        A holder of the digest key could test guesses against it even after the subject's erasure.
         """
         digest = self.digest(envelope)
         if digest is None or not holds_personal_data(target.kind):
@@ -237,7 +242,7 @@ class Decider:
 
 
 def check_fits_stream(command: Command, category: str, stream: str, version: int) -> None:
-    """Raise NotFound or AlreadyExists where the command cannot be for a stream at this version, 0 if new."""
+    """Raise NotFound or AlreadyExists if the command does not fit a stream of this version, 0 if new."""
     if not command.creates:
         check_exists(category, stream, version)
     if version > 0 and not command.changes:
@@ -245,13 +250,13 @@ def check_fits_stream(command: Command, category: str, stream: str, version: int
 
 
 def check_exists(category: str, stream: str, version: int) -> None:
-    """Raise NotFound where the version of a stream is 0."""
+    """Raise NotFound if the version of a stream is 0."""
     if version == 0:
         raise NotFound(f"there is no {category} {stream!r}; create it first")
 
 
 def check_prefix(field: str, category: str, stream: str) -> None:
-    """Raises ValidationFailed where `stream` is not the id of one of that category."""
+    """Raise ValidationFailed if `stream` is not the id of a stream of the category."""
     if not stream.startswith(f"{category}-"):
         article = "an" if category[0] in "aeiou" else "a"
         raise ValidationFailed(

@@ -1,4 +1,4 @@
-"""The digest of a command's content: whether a command id that is sent again means the same command. Pure.
+"""Digests of commands, which show whether a command id is sent again with the same command. Pure.
 
 Equal commands have equal digests, in every process and after every upgrade that only adds optional fields: a
 field that has its default does not count. The order of members in objects and sets does not count either.
@@ -26,22 +26,22 @@ DIGEST_BYTES = 16
 
 
 def command_digest(key: bytes, command: Command) -> bytes:
-    """Return the digest of the command's class and content.
+    """Return the digest of the command's class and content, with a secret `key` of at most 64 bytes.
 
-    Without `key`, of at most 64 bytes, nobody can test guesses against it.
+    Guesses at the content cannot be tested against the digest without the key.
     """
     return blake2b(_model(command), digest_size=DIGEST_BYTES, key=key).digest()
 
 
-def _encoded(value: Any) -> bytes:
-    """The value as bytes that no other value has."""
+def _encode(value: Any) -> bytes:
+    """Return the value as bytes that no other value has."""
     encode = _ENCODERS.get(type(value))
-    return encode(value) if encode is not None else _of_subclass(value)
+    return encode(value) if encode is not None else _encode_subclass(value)
 
 
-def _of_subclass(value: Any) -> bytes:
+def _encode_subclass(value: Any) -> bytes:
     if isinstance(value, Enum):
-        return _encoded(value.value)
+        return _encode(value.value)
     if isinstance(value, BaseModel):
         return _model(value)
     if is_dataclass(value):
@@ -54,7 +54,7 @@ def _of_subclass(value: Any) -> bytes:
 
 
 def _part(kind: bytes, content: bytes) -> bytes:
-    """With its length, so that nothing in the content can be taken for what follows it."""
+    """Return the content with its length, so that it cannot be confused with the next part."""
     return b"%s%d:%s" % (kind, len(content), content)
 
 
@@ -72,19 +72,19 @@ def _moment(value: datetime) -> bytes:
 
 
 def _object(value: Mapping[str, Any]) -> bytes:
-    return _part(b"o", b"".join(sorted([_encoded(name) + _encoded(item) for name, item in value.items()])))
+    return _part(b"o", b"".join(sorted([_encode(name) + _encode(item) for name, item in value.items()])))
 
 
 def _set(value: AbstractSet[Any]) -> bytes:
-    return _part(b"s", b"".join(sorted(map(_encoded, value))))
+    return _part(b"s", b"".join(sorted(map(_encode, value))))
 
 
 def _list(value: Sequence[Any]) -> bytes:
-    return _part(b"l", b"".join(map(_encoded, value)))
+    return _part(b"l", b"".join(map(_encode, value)))
 
 
 def _model(model: BaseModel) -> bytes:
-    """Only the fields that were given another value than their default: one that is added later was not."""
+    """Encode only the fields that differ from their default: a field that is added later has its default."""
     kind, declared = type(model), type(model).model_fields
     given = {
         name: value
@@ -99,11 +99,11 @@ def _is_default(value: Any, field: FieldInfo, model: BaseModel) -> bool:
     if field.default_factory is not None:
         default = field.get_default(call_default_factory=True, validated_data=model.__dict__)
     # True equals 1 in Python, and is other content.
-    return bool(value == default) and _encoded(value) == _encoded(default)
+    return bool(value == default) and _encode(value) == _encode(default)
 
 
 def _number(value: float | Decimal) -> bytes:
-    """Equal for equal numbers of one type, however they are written."""
+    """Return equal bytes for equal numbers of one type, however they are written."""
     if isinstance(value, Decimal):
         sign, digits, exponent = value.as_tuple()
         text = "".join(map(str, digits))
@@ -134,4 +134,4 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     set: _set,
     frozenset: _set,
 }
-"""By type; of a subclass the first base counts, so that a datetime is no date and a bool no number."""
+"""By type; for a subclass the first base counts, so that a datetime is no date and a bool no number."""

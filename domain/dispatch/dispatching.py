@@ -1,4 +1,4 @@
-"""One command on its way: it takes its turn to decide, is appended, and starts again where it lost."""
+"""The run of one command: it waits for its turn, is decided and appended, and starts again on a conflict."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from domain.kernel.command import Envelope, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 
 MAX_DECISIONS = 32
-"""How often a command is decided at most when other processes keep moving its stream.
+"""Decisions of one command at most, while other processes keep appending to its stream.
 
-Each lost attempt is another process's success, and a process that must read first loses several in a row to
-one that need not.
+Each failed attempt is another process's success, and a process that must read first fails several times in a
+row against one that need not.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What a command's turn came to. `decision`: None where the command's first run is under way itself.
+    """The result of a command's turn.
 
-    `basis` is the promise that it was decided on. An `append` is to start at once, before the next turn.
+    `basis` is the speculative state of the decision, None if that was the stored state. `decision` is None if
+    the command itself is pending already. An `append` must start at once, before the next turn.
     """
 
     basis: SpeculativeState | None
@@ -31,9 +32,9 @@ class _Turn:
 
 
 class Dispatch:
-    """The way of one command through its stream's queue."""
+    """One command in the queue of its stream."""
 
-    __slots__ = ("_again", "_aggregates", "_decider", "_envelope", "_log", "_queue", "_target", "_ticket")
+    __slots__ = ("_aggregates", "_decider", "_envelope", "_log", "_queue", "_reload", "_target", "_ticket")
 
     def __init__(
         self,
@@ -51,40 +52,40 @@ class Dispatch:
         self._target = target
         self._queue = queue
         self._ticket = queue.ticket()
-        self._again = False
+        self._reload = False
 
     async def run(self) -> Receipt:
-        """Decide and append until there is an outcome that holds. Raises as `CommandBus.dispatch`."""
-        lost = 0
+        """Decide and append until there is a definite outcome. Raises as `CommandBus.dispatch`."""
+        conflicts = 0
         while True:
             turn = await self._take_turn()
             if turn.append is not None:
                 try:
                     return await self._append(*turn.append)
                 except ConcurrencyConflict:
-                    # Lost behind a command of this process that failed, it is none the nearer to giving up.
-                    lost += self._queue.contested
-                    if lost == MAX_DECISIONS:
+                    # A failure of an earlier command of this process does not count.
+                    conflicts += self._queue.is_contested
+                    if conflicts == MAX_DECISIONS:
                         raise
-            elif await self._holds(turn.basis) and (receipt := await self._answer(turn.decision)):
+            elif await self._is_stored(turn.basis) and (receipt := await self._answer(turn.decision)):
                 return receipt
-            self._again = True
+            self._reload = True
 
     async def _take_turn(self) -> _Turn:
         await self._queue.take_turn(self._ticket)
         try:
-            basis = self._queue.promise(self._target.command_id)
+            basis = self._queue.basis_of(self._target.command_id)
             if basis is not None and basis.command_id == self._target.command_id:
                 return _Turn(basis, None)
             state = None if basis is None else basis.state
             decision = await self._decider.decide(
-                self._envelope, self._target, state, self._queue.under_way, again=self._again
+                self._envelope, self._target, state, self._queue.pending_events, reload=self._reload
             )
             if not decision.events:
                 return _Turn(basis, decision)
             return _Turn(basis, decision, self._begin(basis, decision))
         finally:
-            self._queue.pass_on()
+            self._queue.end_turn()
 
     def _begin(
         self, basis: SpeculativeState | None, decision: Decision
@@ -92,35 +93,35 @@ class Dispatch:
         commit = self._decider.commit(
             self._envelope, self._target, decision, None if basis is None else basis.command_id
         )
-        promise = SpeculativeState(self._target.command_id, decision.after, decision.events)
-        self._queue.begin(promise)
-        return commit, promise
+        pending = SpeculativeState(self._target.command_id, decision.after, decision.events)
+        self._queue.begin(pending)
+        return commit, pending
 
-    async def _append(self, commit: NewCommit, promise: SpeculativeState) -> Receipt:
-        kept = contested = False
+    async def _append(self, commit: NewCommit, pending: SpeculativeState) -> Receipt:
+        stored = contested = False
         try:
             receipt = await self._log.append(commit)
-            kept = not receipt.replayed
-            if kept:
-                stored = promise.state
-                self._aggregates.remember(commit.tenant, commit.stream, stored.state, stored.version)
+            stored = not receipt.replayed
+            if stored:
+                after = pending.state
+                self._aggregates.remember(commit.tenant, commit.stream, after.state, after.version)
         except ConcurrencyConflict:
             contested = True
             raise
         finally:
-            self._queue.settle(promise, kept=kept, contested=contested)
+            self._queue.settle(pending, stored=stored, contested=contested)
         # The receipt does not say which command it was for.
-        return receipt if kept else await self.first_receipt() or receipt
+        return receipt if stored else await self.first_receipt() or receipt
 
-    async def _holds(self, basis: SpeculativeState | None) -> bool:
-        """Whether what was decided on `basis` was decided on what is stored; waits until that is known."""
+    async def _is_stored(self, basis: SpeculativeState | None) -> bool:
+        """Return whether `basis` is the stored state; wait for the outcome of its append."""
         if basis is None:
             return True
         with self._queue.waiting_for_outcome():
-            return await basis.kept()
+            return await basis.is_stored()
 
     async def _answer(self, decision: Decision | None) -> Receipt | None:
-        """The receipt of a command that causes no events; raises its refusal."""
+        """Return the receipt of a command that causes no events; raise its refusal."""
         if decision is None:
             return await self.first_receipt()
         if decision.refusal is not None:
@@ -128,7 +129,7 @@ class Dispatch:
         return await self.first_receipt() or await self._unchanged(decision)
 
     async def _unchanged(self, decision: Decision) -> Receipt:
-        """The receipt of a command that changes nothing, remembered under the id that its client gave it."""
+        """Return the receipt of a command that changes nothing; store it under the client's command id."""
         target, envelope = self._target, self._envelope
         if envelope.command_id is None:
             version = decision.basis.version
@@ -139,9 +140,9 @@ class Dispatch:
         return await self.first_receipt() or receipt if receipt.replayed else receipt
 
     async def first_receipt(self) -> Receipt | None:
-        """The receipt of the command's first run, None where there was none.
+        """Return the receipt of the command's first run; None if there was none.
 
-        Raises CommandIdReused where its command id was first used for something else.
+        Raises CommandIdReused if the command id was first used for something else.
         """
         if self._envelope.command_id is None:
             return None

@@ -1,4 +1,4 @@
-"""What happens around every command, whatever it is: checks, correlation, a log line, a measurement."""
+"""Middleware of the command bus: checks, correlation, logging and metrics."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ Timer = Callable[[], float]
 MAX_COMMAND_ID = 128
 
 current_trace_id: ContextVar[str | None] = ContextVar("trace", default=None)
-"""The trace id (32 hexadecimal digits, W3C Trace Context) that the caller sent along."""
+"""The trace id (32 hexadecimal digits, W3C Trace Context) that the caller sent."""
 
 
 class CommandMeter(Protocol):
-    """Where measurements go."""
+    """Receives the duration and outcome of each command."""
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
-        """A command was handled; `outcome` is ``stored``, ``replayed`` or an error's code."""
+        """Record that a command was handled; `outcome` is ``stored``, ``replayed`` or an error's code."""
 
 
-async def check_envelope(envelope: Envelope, following: Handler) -> Receipt:
-    """Checks what the client says about the command; the command itself was checked when it was made."""
-    given = envelope.command_id
-    if given is not None and not 0 < len(given) <= MAX_COMMAND_ID:
+async def check_envelope(envelope: Envelope, next_handler: Handler) -> Receipt:
+    """Check command id and expected version; the command itself was validated when it was made."""
+    command_id = envelope.command_id
+    if command_id is not None and not 0 < len(command_id) <= MAX_COMMAND_ID:
         raise ValidationFailed(f"a command id has 1 to {MAX_COMMAND_ID} characters", ("commandId",))
     if envelope.expected_version is not None and envelope.expected_version < 0:
-        raise ValidationFailed("a version is not negative; 0 is a new stream's", ("expectedVersion",))
-    return await following(envelope)
+        raise ValidationFailed("a version is not negative; 0 is a new stream", ("expectedVersion",))
+    return await next_handler(envelope)
 
 
-async def correlate(envelope: Envelope, following: Handler) -> Receipt:
-    """Correlates the command with the caller's trace, unless it has a correlation of its own."""
-    caller = current_trace_id.get()
-    if envelope.correlation is None and caller is not None:
-        envelope = replace(envelope, correlation=caller)
-    return await following(envelope)
+async def correlate(envelope: Envelope, next_handler: Handler) -> Receipt:
+    """Use the caller's trace id as correlation id, unless the command has one."""
+    trace_id = current_trace_id.get()
+    if envelope.correlation is None and trace_id is not None:
+        envelope = replace(envelope, correlation=trace_id)
+    return await next_handler(envelope)
 
 
 def log_commands(logger: logging.Logger) -> Middleware:
-    """Log each command: at debug when it was stored, at info when it was refused.
+    """Log each command: at debug if it was stored, at info if it was refused.
 
-    A fault of the context is logged at error, with its traceback but without the text of what was raised.
+    A fault of the context is logged at error, with its traceback but without the text of the exception.
     """
 
-    async def layer(envelope: Envelope, following: Handler) -> Receipt:
+    async def layer(envelope: Envelope, next_handler: Handler) -> Receipt:
         name = type(envelope.command).__name__
         try:
-            receipt = await following(envelope)
+            receipt = await next_handler(envelope)
         except ContextFault as fault:
             raised = fault.__cause__ or fault
             logger.error("%s failed: %s\n%s", name, fault, traceback_text(raised))
@@ -72,13 +72,13 @@ def log_commands(logger: logging.Logger) -> Middleware:
 
 
 def measure_commands(meter: CommandMeter, timer: Timer) -> Middleware:
-    """Measures how long each command took and how it ended."""
+    """Measure the duration of each command, and count outcomes."""
 
-    async def layer(envelope: Envelope, following: Handler) -> Receipt:
+    async def layer(envelope: Envelope, next_handler: Handler) -> Receipt:
         started = timer()
         outcome = NerveError.code
         try:
-            receipt = await following(envelope)
+            receipt = await next_handler(envelope)
             outcome = "replayed" if receipt.replayed else "stored"
         except NerveError as error:
             outcome = error.code

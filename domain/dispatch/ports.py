@@ -1,4 +1,4 @@
-"""What the command bus needs from outside. Implementations live at the edges."""
+"""Ports of the command bus: the clock, the ids, the log and the aggregates that it needs."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ A = TypeVar("A", bound=Aggregate[Any, Any])
 
 
 class Clock(Protocol):
-    """The time now, UTC with millisecond precision."""
+    """The current time, in UTC with millisecond precision."""
 
     def __call__(self) -> datetime: ...
 
 
 class IdSource(Protocol):
-    """A new id, unique and time-ordered, with the category as prefix: ``task-01J…``."""
+    """A source of new ids: unique, ordered by time, with the category as prefix, as in ``task-01J…``."""
 
     def __call__(self, category: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class NewCommit:
-    """The events of one command, to be stored all or none after version `expected` (0: a new stream).
+    """The events of one command, to be stored all or none after version `expected`; 0 is a new stream.
 
-    Without events it is the record of a command that changed nothing at that version, so that its id is not
-    used again; `run` distinguishes it from records of other processes for the same command. `predecessor` is
-    the id of the command whose append, still under way, leads to that version; None if that is stored.
-    `digest` is that of the command's content; None: whatever is sent under the id is taken for the same.
+    Without events it records a command that changed nothing at that version, so that its id is not used
+    again; `run` distinguishes it from records of other processes for the same command. `predecessor` is
+    the id of the command whose pending append leads to that version; None if that version is stored.
+    `digest` is that of the command's content; without it, every command sent under the id counts as the same.
 
-    `at` is the record time, or a later one where the log has come further by then. `recorded` is when another
-    log recorded it first, where that is not `at`.
+    `at` is the time of record; the log may store a later one. `recorded` is when another log recorded the
+    commit first, if that is not `at`.
     """
 
     tenant: str
@@ -60,7 +60,7 @@ class NewCommit:
 
 @dataclass(frozen=True, slots=True)
 class StoredCommand:
-    """What is stored under a command id; `digest` is None where its content is not known any more."""
+    """A command as it is stored under its id; `digest` is None if its content can no longer be compared."""
 
     name: str
     digest: bytes | None
@@ -68,27 +68,27 @@ class StoredCommand:
 
 
 class CommandLog(Protocol):
-    """The log as the bus uses it."""
+    """The operations of the log that the bus uses."""
 
     async def append(self, commit: NewCommit) -> Receipt:
         """Store the commit, majority-durable; a command id that was stored before returns its first receipt.
 
-        Appends of one stream may be started without awaiting the earlier ones: one whose `expected` is the
-        version that an append of this process still under way leads to builds on that one (where two lead
-        there, on the one started last). One that `follows` a command builds on that one's append and nothing
-        else, and fails with ConcurrencyConflict where it is not under way or something else is behind it
-        already. Which it builds on is known before this method first suspends, so
-        appends that are started in order, as tasks, form a chain. Its commits land in their order, many at
-        once. Where one does not land, or its command id turns out to have been stored before, every later
-        one fails with ConcurrencyConflict and will never land. A caller that leaves does not break a chain.
+        Appends of one stream may be started without awaiting the earlier ones. An append whose `expected` is
+        the version that a pending append of this process leads to builds on that one; if several lead there,
+        on the one started last. An append with a `predecessor` builds on the append of that command only, and
+        fails with ConcurrencyConflict if that is not pending or has another successor already. What an append
+        builds on is determined before this method first suspends, so appends that are started in order, as
+        tasks, form a chain. The commits of a chain are stored in their order, many at once. If one fails, or
+        its command id turns out to have been stored before, every later one fails with ConcurrencyConflict
+        and is never stored. Cancelling a caller does not break a chain.
 
-        Raises ConcurrencyConflict where the stream is not at `commit.expected`, Overloaded where the queue
-        is full, Unavailable where the outcome could not be settled in time; then what is behind it in the
-        chain may be Unavailable too.
+        Raises ConcurrencyConflict if the stream is not at `commit.expected`, Overloaded if the queue is full,
+        Unavailable if the outcome could not be determined in time; then later commits of the chain may be
+        Unavailable too.
         """
 
     async def stored_command(self, tenant: str, command_id: str) -> StoredCommand | None:
-        """Return what is stored under the id, with its first receipt; None where that is nothing."""
+        """Return the command that is stored under the id, with its first receipt; None if there is none."""
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int:
         """Return the position of the commit that led to a version of the stream, 0 for version 0."""
@@ -96,9 +96,9 @@ class CommandLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedState(Generic[A]):
-    """An aggregate's state and the version it is at; version 0 means that the stream does not exist.
+    """An aggregate's state and its version; version 0 means that the stream does not exist.
 
-    `fresh` is False where it came from a cache and newer events may exist.
+    `fresh` is False if the state came from a cache and newer events may exist.
     """
 
     state: A
@@ -107,13 +107,13 @@ class LoadedState(Generic[A]):
 
 
 class AggregateStore(Protocol):
-    """Aggregates by stream, rebuilt from their events."""
+    """The states of aggregates, rebuilt from the events of their streams."""
 
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
-        """The state of the stream; with `fresh` it holds all that was acknowledged before the call."""
+        """Return the state of the stream; with `fresh` it has all events acknowledged before the call."""
 
     async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
-        """The stored events behind a version, in order, at most `limit`. Raises Unavailable."""
+        """Return at most `limit` stored events after a version, in order. Raises Unavailable."""
 
     def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
-        """Remember the state that an append has just led to."""
+        """Keep the state that an append has just led to in the cache."""

@@ -1,4 +1,4 @@
-"""The commands of one stream on their way: decided in a row, each on what those before it will leave."""
+"""Queues of commands: a stream decides one at a time, each in the state that the earlier ones lead to."""
 
 from __future__ import annotations
 
@@ -14,74 +14,75 @@ from domain.kernel.errors import Overloaded
 from domain.kernel.event import Event
 
 MAX_WAITING = 10_000
-"""Commands that wait for their turn at one stream at most; beyond it callers are told Overloaded."""
+"""Commands that may wait for their turn at one stream; further ones are refused with Overloaded."""
 
 
 class SpeculativeState:
-    """The state that an append under way will leave, should it land."""
+    """The state that a pending append leads to if it succeeds; `events` are those of the append."""
 
-    __slots__ = ("_kept", "_told", "command_id", "events", "state")
+    __slots__ = ("_is_stored", "_settled", "command_id", "events", "state")
 
     def __init__(self, command_id: str, state: LoadedState[Any], events: Sequence[Event] = ()) -> None:
         self.command_id = command_id
         self.state = state
         self.events = events
-        """Those of the append, that lead to the state."""
-        self._told = asyncio.Event()
-        self._kept = False
+        self._settled = asyncio.Event()
+        self._is_stored = False
 
-    async def kept(self) -> bool:
-        """Wait for the append's outcome: whether the state is stored."""
-        await self._told.wait()
-        return self._kept
+    async def is_stored(self) -> bool:
+        """Wait for the outcome of the append, and return whether the state is stored."""
+        await self._settled.wait()
+        return self._is_stored
 
-    def settle(self, kept: bool) -> None:
-        self._kept = kept
-        self._told.set()
+    def settle(self, stored: bool) -> None:
+        """Set the outcome of the append."""
+        self._is_stored = stored
+        self._settled.set()
 
 
 class StreamQueue:
-    """One stream's commands. One decides at a time, in their order, and does not wait for the appends before.
+    """The commands of one stream. They are decided one at a time, in order, without waiting for appends.
 
-    When an append does not land, none that was decided on its state can. Nothing is decided then until all
-    that is under way has an outcome, so that those that lost decide again in their order, before later ones.
+    When an append fails, no append that was decided on its state can succeed. Then nothing is decided until
+    all pending appends have an outcome, so that the commands that failed are decided again in their order,
+    before later ones.
     """
 
     def __init__(self) -> None:
-        self.members = 0
-        self.contested = False
-        """Whether what lost last, lost to another writer."""
+        self.commands = 0
+        self.is_contested = False
+        """Whether the last append that failed lost to another process."""
         self._tickets = count()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._deciding = False
-        self._under_way = 0
-        self._broken = False
-        self._promises: dict[str, SpeculativeState] = {}
-        self._last: SpeculativeState | None = None
+        self._is_deciding = False
+        self._pending = 0
+        self._is_broken = False
+        self._states: dict[str, SpeculativeState] = {}
+        self._latest: SpeculativeState | None = None
 
     def ticket(self) -> int:
-        """A place in the order of this stream's commands, for as long as the command has no outcome."""
+        """Return a place in the order of the commands; a command keeps it until it has an outcome."""
         return next(self._tickets)
 
-    def promise(self, command_id: str) -> SpeculativeState | None:
-        """What the next decision builds on; None where that is what is stored.
+    def basis_of(self, command_id: str) -> SpeculativeState | None:
+        """Return the state for the next decision; None if that is the stored state.
 
-        For a command that is under way already it is that one's promise: its first run decides what it does.
+        If the command itself is pending already, this is the state that it leads to: its first run decides.
         """
-        return self._promises.get(command_id) or self._last
+        return self._states.get(command_id) or self._latest
 
-    def under_way(self) -> Sequence[tuple[int, Event]]:
-        """The events of the appends under way that a promise builds on, with their versions, in order."""
+    def pending_events(self) -> Sequence[tuple[int, Event]]:
+        """Return the events of all pending appends with their versions, in order."""
         return [
             (version, event)
-            for promise in self._promises.values()
-            for version, event in enumerate(promise.events, promise.state.version - len(promise.events) + 1)
+            for pending in self._states.values()
+            for version, event in enumerate(pending.events, pending.state.version - len(pending.events) + 1)
         ]
 
     async def take_turn(self, ticket: int) -> None:
-        """Wait until it is this command's turn to decide; `pass_on` must follow. Raises Overloaded."""
+        """Wait until this command may be decided; `end_turn` must follow. Raises Overloaded."""
         if self._is_free and not self._waiting:
-            self._deciding = True
+            self._is_deciding = True
             return
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded(f"{MAX_WAITING} commands wait for this stream; try again with a growing pause")
@@ -91,78 +92,78 @@ class StreamQueue:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.pass_on()
+                self.end_turn()
             raise
 
-    def pass_on(self) -> None:
-        """End the turn. The next starts when the caller suspends: what it appends by then is before it."""
-        self._deciding = False
-        self._next_soon()
+    def end_turn(self) -> None:
+        """End the turn. The next one starts when the caller suspends, after the appends it has started."""
+        self._is_deciding = False
+        self._schedule_next()
 
     @contextmanager
     def waiting_for_outcome(self) -> Iterator[None]:
-        """Keeps later commands from overtaking this one, should what is under way be lost."""
-        self._under_way += 1
+        """Keep later commands from being decided before this one if pending appends fail."""
+        self._pending += 1
         try:
             yield
         finally:
-            self._ended()
+            self._end_pending()
 
-    def begin(self, promise: SpeculativeState) -> None:
-        """An append starts that leads to the promised state."""
-        self._under_way += 1
-        self._promises[promise.command_id] = self._last = promise
+    def begin(self, pending: SpeculativeState) -> None:
+        """Register an append that starts now and leads to this state."""
+        self._pending += 1
+        self._states[pending.command_id] = self._latest = pending
 
-    def settle(self, promise: SpeculativeState, *, kept: bool, contested: bool = False) -> None:
-        """The append that `begin` was told of has an outcome."""
-        promise.settle(kept)
-        del self._promises[promise.command_id]
-        if not kept:
-            self.contested = contested if not self._broken else self.contested
-            self._broken = True
-        if self._broken or self._last is promise:
-            self._last = None
-        self._ended()
+    def settle(self, pending: SpeculativeState, *, stored: bool, contested: bool = False) -> None:
+        """Set the outcome of an append that was registered with `begin`."""
+        pending.settle(stored)
+        del self._states[pending.command_id]
+        if not stored:
+            self.is_contested = contested if not self._is_broken else self.is_contested
+            self._is_broken = True
+        if self._is_broken or self._latest is pending:
+            self._latest = None
+        self._end_pending()
 
-    def _ended(self) -> None:
-        self._under_way -= 1
-        if not self._under_way:
-            self._broken = False
-        self._next_soon()
+    def _end_pending(self) -> None:
+        self._pending -= 1
+        if not self._pending:
+            self._is_broken = False
+        self._schedule_next()
 
     @property
     def _is_free(self) -> bool:
-        return not self._deciding and not self._broken
+        return not self._is_deciding and not self._is_broken
 
-    def _next_soon(self) -> None:
-        # Not at once: whoever has just lost is to be in the queue by then.
+    def _schedule_next(self) -> None:
+        # Not at once: a command whose append has just failed joins the queue first.
         if self._waiting and self._is_free:
-            asyncio.get_running_loop().call_soon(self._next)
+            asyncio.get_running_loop().call_soon(self._start_next)
 
-    def _next(self) -> None:
+    def _start_next(self) -> None:
         while self._waiting and self._is_free:
             _, turn = heappop(self._waiting)
             if not turn.done():
-                self._deciding = True
+                self._is_deciding = True
                 turn.set_result(None)
 
 
 class StreamQueues:
-    """A queue for each stream in use."""
+    """The queues of all streams that have commands."""
 
     def __init__(self) -> None:
         self._queues: dict[tuple[str, str], StreamQueue] = {}
 
     @contextmanager
-    def joined(self, key: tuple[str, str]) -> Iterator[StreamQueue]:
-        """The stream's queue, which is forgotten when the last command has left it."""
+    def entered(self, key: tuple[str, str]) -> Iterator[StreamQueue]:
+        """Enter the queue of a stream, which is removed when its last command leaves."""
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = StreamQueue()
-        queue.members += 1
+        queue.commands += 1
         try:
             yield queue
         finally:
-            queue.members -= 1
-            if not queue.members:
+            queue.commands -= 1
+            if not queue.commands:
                 del self._queues[key]

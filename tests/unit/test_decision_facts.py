@@ -68,12 +68,12 @@ class Streams:
         return LoadedState(Watch(version), version, fresh=True)
 
 
-async def facts_of(envelope: Envelope, promised: LoadedState[Any] | None = None, **versions: int) -> Facts:
+async def facts_of(envelope: Envelope, speculative: LoadedState[Any] | None = None, **versions: int) -> Facts:
     """The facts that `decide` gets for a command on streams at these versions."""
     SEEN.clear()
     store = cast(AggregateStore, Streams(**versions))
     decider = Decider(Catalog([Context("watches", Watch)]), store, lambda: NOON, lambda category: "")
-    decision = await decider.decide(envelope, decider.target(envelope), promised, again=True)
+    decision = await decider.decide(envelope, decider.target(envelope), speculative, reload=True)
     assert decision.events
     return SEEN[-1]
 
@@ -86,8 +86,8 @@ async def test_the_stream_and_its_version_before_the_decision() -> None:
 
 
 async def test_the_version_that_commands_under_way_lead_to() -> None:
-    promised = LoadedState(Watch(7), 7, fresh=True)
-    assert (await facts_of(Envelope(Look(id="watch-1"), command_id="c"), promised, watch_1=3)).version == 7
+    speculative = LoadedState(Watch(7), 7, fresh=True)
+    assert (await facts_of(Envelope(Look(id="watch-1"), command_id="c"), speculative, watch_1=3)).version == 7
 
 
 @pytest.mark.parametrize("actor", ["ann", None])
