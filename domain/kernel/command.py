@@ -1,4 +1,4 @@
-"""Commands: what somebody wants. Imperative, validated by pydantic when they are made."""
+"""Commands: imperative requests that pydantic validates when they are made; envelopes and receipts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from domain.kernel.fields import Identifier, Refers
 class Command(BaseModel):
     """Base of every command; the docstring of a subclass is its description in the API.
 
-    `on_conflict` says what becomes of it where the client expected an older version than the last.
+    `on_conflict` is its conflict rule, applied if the client expected an older version than the current one.
     """
 
-    # What is no type of the table is refused by the catalog, with class and field.
+    # The catalog refuses types that cannot be stored, with class and field.
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
     )
@@ -33,18 +33,18 @@ class Command(BaseModel):
 
     @model_validator(mode="after")
     def _check_storable(self) -> Self:
-        """Refuse a value that no event could hold, with its path."""
+        """Refuse a value that no event could store, with its path."""
         check_command(self)
         return self
 
     @property
     def target(self) -> str | None:
-        """The stream the command is for; None when the server is to make its id."""
+        """The stream that the command is for; None if the server generates its id."""
         stream: str | None = getattr(self, "id", None)
         return stream
 
     def references(self) -> Iterator[tuple[str, str, str]]:
-        """(field, category, id) of each other stream the command names, see `Refers`."""
+        """Yield (field, category, id) of each other stream that the command refers to; see `Refers`."""
         for field, category in _references(type(self)):
             value: Any = getattr(self, field)
             if value is not None:
@@ -52,7 +52,7 @@ class Command(BaseModel):
 
 
 class CreateCommand(Command):
-    """Starts a stream of its own."""
+    """A command that starts a new stream."""
 
     creates: ClassVar[bool] = True
     changes: ClassVar[bool] = False
@@ -61,7 +61,7 @@ class CreateCommand(Command):
 
 
 class ChangeCommand(Command):
-    """Changes a stream that exists."""
+    """A command that changes an existing stream."""
 
     creates: ClassVar[bool] = False
     changes: ClassVar[bool] = True
@@ -70,7 +70,7 @@ class ChangeCommand(Command):
 
 
 class PutCommand(Command):
-    """Starts its stream or changes it, whichever is the case; says itself which stream that is."""
+    """A command that starts a stream, or changes it if it exists; `target` returns the stream."""
 
     creates: ClassVar[bool] = True
     changes: ClassVar[bool] = True
@@ -82,15 +82,15 @@ class PutCommand(Command):
 
 @cache
 def _references(command: type[Command]) -> tuple[tuple[str, str], ...]:
-    found = []
+    references: list[tuple[str, str]] = []
     for name, field in command.model_fields.items():
-        found += [(name, mark.category) for mark in field.metadata if isinstance(mark, Refers)]
-    return tuple(found)
+        references += [(name, mark.category) for mark in field.metadata if isinstance(mark, Refers)]
+    return tuple(references)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """On whose behalf something is done. Carried through every call; a tenant never sees another's data."""
+    """The tenant and the caller of an operation. A tenant never sees the data of another."""
 
     tenant: str = "default"
     actor: str | None = None
@@ -98,11 +98,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A command on its way, with all that is not the command's own data.
+    """A command with the data that is needed to dispatch it.
 
-    `command_id` makes it idempotent: None means that no client can send it twice, and the bus makes one.
-    `expected_version` is the version the client decided on; a conflict is then the client's to solve.
-    `occurred` is when it happened in the world, where that is not now.
+    `command_id` makes it idempotent; without one the bus generates one, and no client can send it twice.
+    `expected_version` is the version that the client based its decision on; at another version the command's
+    conflict rule decides. `occurred` is the event time if that is not now.
     """
 
     command: Command
@@ -117,11 +117,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof of a command: where its events are.
+    """The outcome of a command: the version and the position of its last event.
 
-    `replayed`: an earlier run of this command id did it. `changed` is False for a command that caused no
-    events; its `version` is the stream's, and its `position` a place in the log where the stream was at that
-    version.
+    `replayed` is True if an earlier run of this command id stored the events. `changed` is False for a
+    command without events: `version` is then that of the stream, and `position` one in the log at which the
+    stream was at that version.
     """
 
     command_id: str

@@ -1,4 +1,4 @@
-"""What commands may hold: values that events can store. Compiled once for each class of commands."""
+"""Checks that the values of commands can be stored in events; compiled once for each class of commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.kernel.types.stored_values import Convert, encoder
 
 
 class _Checks(NamedTuple):
-    """What pydantic leaves to check: texts, which are nearly always ASCII, and the fields of other types."""
+    """The fields that pydantic does not check completely: texts, nearly always ASCII, and other types."""
 
     texts: tuple[str, ...]
     others: tuple[tuple[str, Convert], ...]
@@ -63,6 +63,6 @@ def _checks(command: type[BaseModel]) -> _Checks:
 
 
 def _is_checked(type: FieldType) -> bool:
-    """Whether pydantic lets only such values pass as can be stored."""
+    """Return whether pydantic accepts only values that can be stored."""
     bare = without_none(type)
     return isinstance(bare, Scalar) and (bare.choices is not None or encoder(bare, validated=True) is None)

@@ -1,7 +1,7 @@
-"""Conflict rules of commands: what becomes of one that was decided on a version which is not the last. Pure.
+"""Conflict rules: what happens to a command whose expected version is not the current one. Pure.
 
-A client that names an `expectedVersion` is told of a conflict where somebody came between. A command may
-declare that it can do with what happened since: it is then decided in the state as it is.
+A client that sends an `expectedVersion` gets a conflict if another command came first. A command may declare
+a rule that accepts the events since then: it is decided in the current state.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from domain.kernel.event import Event
 C = TypeVar("C")
 
 MOST_SINCE = 1_000
-"""Events that a rule looks at; a client that is further behind has a conflict."""
+"""Events that a rule may inspect; a client that is further behind gets a conflict."""
 
 
 class ConflictRule(Protocol):
-    """Says what is to be decided after the events `since` the version that `command` was made on.
+    """A function from a command and the events `since` its expected version to the command to decide.
 
-    None: it is a conflict. The rule's docstring is told to clients.
+    It returns None to refuse the command. Its docstring is part of the command's description in the API.
     """
 
     __doc__: str | None
@@ -29,10 +29,10 @@ class ConflictRule(Protocol):
 
 
 def refuse(command: C, since: Sequence[Event]) -> C | None:
-    """Another one is a CONCURRENCY_CONFLICT."""
+    """At another version the command is refused with CONCURRENCY_CONFLICT."""
     return None
 
 
 def last_write_wins(command: C, since: Sequence[Event]) -> C | None:
-    """Whatever happened since, this command comes after it."""
+    """At another version the command is applied after the newer events."""
     return command

@@ -1,7 +1,7 @@
-"""Every error that nerve raises on purpose: one small tree.
+"""The errors that nerve raises on purpose: one small tree.
 
-Each class fixes the code a client sees in ``extensions.code``. A message says what happened,
-to what, and what to do about it; it never carries a secret.
+Each class fixes the code that clients get in ``extensions.code``. A message says what happened,
+to what, and what to do about it; it never contains a secret.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from domain.kernel.obstacles import Obstacle
 
 
 class NerveError(Exception):
-    """Base of the tree. `code` is part of the API: clients branch on it, never on the text."""
+    """Base of all errors. `code` is part of the API: clients branch on it, never on the text."""
 
     code: ClassVar[str] = "INTERNAL"
 
     def details(self) -> dict[str, Any]:
-        """What a client gets beside the code and the message; JSON-ready."""
+        """Return what clients get in addition to code and message, as JSON values."""
         return {}
 
 
 class DeclarationError(NerveError):
-    """A context, view or event is declared wrongly; raised at start-up, never at run time."""
+    """A context, view or event has a wrong declaration; raised at start-up, never at run time."""
 
 
 class ConfigurationError(NerveError):
-    """nerve cannot start as configured; the message is the one sentence a user reads."""
+    """nerve cannot start with this configuration; the message is the only sentence that the user reads."""
 
 
 class ContextFault(NerveError):
-    """The code of a context raised or returned what it must not: its author has to correct it.
+    """The code of a context raised or returned something wrong, and its author has to correct it.
 
-    Clients of `nerve serve` see none of it. The message names class and place, and never holds data of a
-    command or an event. What the code raised, if anything, is the `__cause__`. `is_logged` says that its
+    Clients of `nerve serve` do not get the message. It names class and location, and never contains data of a
+    command or an event. The exception of the code, if any, is the `__cause__`. `is_logged` is True once its
     traceback was written to the terminal.
     """
 
@@ -42,13 +42,13 @@ class ContextFault(NerveError):
 
 
 class DataKey(str):
-    """A key of JSON data in a path: shown as it is, where names of fields are shown as the API has them."""
+    """A key of JSON data in a path. It is shown unchanged; names of fields are shown in their API form."""
 
     __slots__ = ()
 
 
 class ValidationFailed(NerveError):
-    """Input has a wrong shape or value. `path` leads to the offending place, outermost first."""
+    """Input has a wrong shape or value. `path` leads to the wrong value, outermost step first."""
 
     code = "VALIDATION_FAILED"
 
@@ -61,47 +61,47 @@ class ValidationFailed(NerveError):
 
 
 class NotFound(NerveError):
-    """A stream, entity or operation that the request names does not exist."""
+    """A stream, row or operation that the request names does not exist."""
 
     code = "NOT_FOUND"
 
 
 class PersistedQueryNotFound(NotFound):
-    """A document is named that was not sent yet; send it, with its name."""
+    """A request names a document by its hash that was never sent; the client has to send it once."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"
 
     def __init__(self) -> None:
-        # Clients look for this very text.
+        # Clients look for exactly this text.
         super().__init__("PersistedQueryNotFound")
 
 
 class NotTrusted(NerveError):
-    """An operation is not on the list of those that are run."""
+    """A document is not on the list of trusted documents."""
 
     code = "FORBIDDEN"
 
 
 class OutsideLog(NotFound):
-    """The log does not hold the point in time that is asked for: it is before its beginning, or to come."""
+    """A requested position or time is before the beginning of the log, or after its end."""
 
 
 class InvariantViolated(NerveError):
-    """A rule of the domain refuses the command; nothing was stored."""
+    """A rule of the domain refuses a command; nothing was stored."""
 
     code = "INVARIANT_VIOLATED"
 
 
 class AlreadyExists(InvariantViolated):
-    """The stream that a command would create exists."""
+    """The stream that a command is to create exists already."""
 
 
 class PersonalDataRefused(InvariantViolated):
-    """Personal data cannot be sealed: its subject was erased, or there is no master key."""
+    """Personal data cannot be encrypted: its subject was erased, or no master key is configured."""
 
 
 class ConcurrencyConflict(NerveError):
-    """Another append took the version this one expected; nothing was stored."""
+    """A stream is not at the expected version, because of another append; nothing was stored."""
 
     code = "CONCURRENCY_CONFLICT"
 
@@ -119,14 +119,14 @@ class ConcurrencyConflict(NerveError):
 
 
 class StaleRead(NerveError):
-    """A view did not reach the wanted position in time. `lag` counts the positions missing."""
+    """A view did not reach the requested position in time. `lag` is the number of missing positions."""
 
     code = "STALE_READ"
 
     def __init__(self, view: str, lag: int, obstacle: Obstacle = Obstacle.BEHIND) -> None:
         self.view = client_name(view)
         super().__init__(
-            f"the view {self.view!r} does not have what was asked for yet, {lag} positions are missing: "
+            f"the view {self.view!r} has not reached the requested position, {lag} positions are missing: "
             f"{obstacle.value}"
         )
         self.lag = lag
@@ -137,10 +137,10 @@ class StaleRead(NerveError):
 
 
 class RowParked(NerveError):
-    """A view could not fold an event that a reader waited for. It waits as a dead letter.
+    """A view could not fold an event that a reader waited for; the event is parked as a dead letter.
 
-    `letter` is the dead letter's id. `version` of `stream` is the event that failed: it, and all later events
-    of that stream, are missing in `row`, which is None where the event's rows are not known.
+    `letter` is the dead letter's id. The event that failed has this `version` in `stream`: it and all later
+    events of that stream are missing in `row`, which is None if the rows of the event are unknown.
     """
 
     code = "PARKED"
@@ -163,9 +163,9 @@ class RowParked(NerveError):
 
 
 class ViewRebuilding(NerveError):
-    """A view's rows lack a field until they are rebuilt, of which `events` of `total` events are done.
+    """A view's rows lack a field until a rebuild has finished; `events` of `total` events are folded.
 
-    `view` and `field` are named as clients know them; `state` says what the rebuild does.
+    `view` and `field` are names of the API; `state` describes the progress of the rebuild.
     """
 
     code = "VIEW_REBUILDING"
@@ -182,7 +182,7 @@ class ViewRebuilding(NerveError):
 
 
 class NotIndexed(NerveError):
-    """No index serves a query, and the view is too large to be looked through. `remedy` says what would."""
+    """No index serves a query, and the view is too large for a scan. `remedy` is what the client can do."""
 
     code = "NOT_INDEXED"
 
@@ -196,38 +196,38 @@ class NotIndexed(NerveError):
 
 
 class TooComplex(NerveError):
-    """Answering would cost more than is allowed; ask for less."""
+    """A request would cost more than is allowed; the client has to ask for less."""
 
     code = "TOO_COMPLEX"
 
 
 class TooManyRows(TooComplex):
-    """An answer would hold more rows than one may."""
+    """A response would have more rows than one may have."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"a response holds {most} rows at most; ask for smaller pages, or in several")
 
 
 class Overloaded(NerveError):
-    """A bounded queue is full; nothing was stored. Try again with a growing pause."""
+    """A bounded queue is full; nothing was stored. The client tries again with a growing pause."""
 
     code = "OVERLOADED"
 
 
 class Unauthenticated(NerveError):
-    """Nobody knows who asks: credentials are missing, wrong or have expired."""
+    """The caller is unknown: credentials are missing, wrong or expired."""
 
     code = "UNAUTHENTICATED"
 
 
 class Forbidden(NerveError):
-    """Who asks may not have this, or not any more."""
+    """The caller does not have the right, or has lost it."""
 
     code = "FORBIDDEN"
 
 
 class RateLimited(NerveError):
-    """A client asks for more at a time than one may have; it waits, or ends something first."""
+    """A client has too many requests, connections or operations at a time; it waits, or ends one first."""
 
     code = "RATE_LIMITED"
 
@@ -235,7 +235,7 @@ class RateLimited(NerveError):
 class CommandIdReused(NerveError):
     """A command id was used before for another command, or for the same command with other content.
 
-    `position` is that of the first one's receipt, for the inside; clients get `sealed_position`.
+    `position` is that of the first command's receipt, for internal use; clients get `sealed_position`.
     """
 
     code = "COMMAND_ID_REUSED"
@@ -255,13 +255,13 @@ class CommandIdReused(NerveError):
 
 
 class Unavailable(NerveError):
-    """A server nerve needs did not answer in time. Sending the same command id again is safe."""
+    """A server that nerve needs did not answer in time. Sending the same command id again is safe."""
 
     code = "UNAVAILABLE"
 
 
 class SegmentUnreadable(Unavailable):
-    """A segment of the archive is missing, or not what was written; its commits wait until it is back."""
+    """A segment of the archive is missing or was changed; its commits are unavailable until it is back."""
 
     def __init__(self, segment: int, name: str, reason: str) -> None:
         super().__init__(f"segment {segment} of the archive ({name}) cannot be read: {reason}")
@@ -269,13 +269,13 @@ class SegmentUnreadable(Unavailable):
 
 
 class ReadOnlyValue(NerveError, TypeError):
-    """A value that may be shared was to be changed in place. The message says what to do instead."""
+    """Code tried to change a shared value in place. The message says what to do instead."""
 
 
 class UnfitValue(NerveError):
-    """A value is not of its declared type, or is one that cannot be stored. `path` leads to it from `owner`.
+    """A value is not of its declared type, or cannot be stored. `path` leads to it from the class `owner`.
 
-    The message never holds the value nor the key of a dict, which may be personal.
+    The message never contains the value or the key of a dict, which may be personal.
     """
 
     def __init__(self, reason: str, path: tuple[str | int, ...] = (), owner: str = "") -> None:
@@ -285,7 +285,7 @@ class UnfitValue(NerveError):
         self.owner = owner
 
     def at(self, *steps: str | int, owner: str = "") -> UnfitValue:
-        """The same error seen from further outside, where `owner` declares the first step if it is given."""
+        """Return the error with these steps before its path; `owner`, if given, declares the first one."""
         return UnfitValue(self.reason, (*steps, *self.path), owner or self.owner)
 
     def __str__(self) -> str:
