@@ -64,7 +64,7 @@ def _view(runtime: Runtime, row: str, name: str | None) -> View[Any]:
     category = row.partition("-")[0]
     if name is None:
         name = next(
-            (view.name for view in runtime.views if view.singular == view.context.category == category), ""
+            (view.name for view in runtime.views if view.is_entity and view.context.category == category), ""
         )
     if name not in views:
         raise NotFound(f"say with --view which view {row!r} is a row of; there are {', '.join(views)}")

@@ -70,14 +70,9 @@ class RowIdLookUp(ItemLookUp):
         return self._prefix + key if type(key) is str else key
 
 
-def is_entity(view: View[Any]) -> bool:
-    """Whether the rows of the view are the entities of its context, with the ids of their streams."""
-    return view.singular == view.context.category
-
-
 def id_look_up(view: View[Any], key: str = "id") -> ItemLookUp:
     """The resolver of a field whose value is the id of a row of the view, from the row's key."""
-    return ItemLookUp(key) if is_entity(view) else RowIdLookUp(key, view.type_name)
+    return ItemLookUp(key) if view.is_entity else RowIdLookUp(key, view.type_name)
 
 
 def check_ids(schema: GraphQLSchema) -> None:
@@ -100,7 +95,7 @@ def _is_node(declared: GraphQLObjectType) -> bool:
 def past_row(view: View[Any], row: Row, position: int, context: RequestContext) -> dict[str, Any]:
     """The row as of a position, with an id of its own, and with links that lead into the same past."""
     sealed, key = context.seal(Place(position)), row["id"]
-    past_id = f"{key}@{sealed}" if is_entity(view) else f"{view.type_name}@{sealed}:{key}"
+    past_id = f"{key}@{sealed}" if view.is_entity else f"{view.type_name}@{sealed}:{key}"
     marked: dict[str, Any] = {**row, "id": PastId(past_id), KEY: key, AS_OF: position}
     for link in view.links:
         *route, _ = link.name.split(".")
@@ -131,7 +126,7 @@ def row_reference(view: View[Any], id: str, context: RequestContext) -> RowRefer
 
 def read_id(view: View[Any], id: str, context: RequestContext) -> RowReference | None:
     """The row that an id of the view names; None where the view gives no row such an id."""
-    if is_entity(view):
+    if view.is_entity:
         head, at, sealed = id.rpartition("@")
         key = head if at else id
     else:

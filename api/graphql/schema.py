@@ -24,7 +24,7 @@ from api.graphql.fields.row_metadata import meta_field
 from api.graphql.fields.view_queries import many, single
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
-from api.graphql.identity import check_ids, id_look_up, is_entity
+from api.graphql.identity import check_ids, id_look_up
 from api.graphql.scalars import SCALARS
 from api.graphql.type_map import TypeMap
 from domain.kernel import Catalog
@@ -46,7 +46,7 @@ class SchemaBuilder:
         self._types = TypeMap()
         self._catalog = catalog
         self._views = views
-        self._entities = {view.singular: view for view in views if is_entity(view)}
+        self._entities = {view.context.category: view for view in views if view.is_entity}
         self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
         self._interface = declare(
             "Node",

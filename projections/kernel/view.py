@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from domain.kernel import Context, RecordedEvent
 from domain.kernel.errors import DeclarationError
 from domain.kernel.types.annotations import RecordOf, record_type
+from projections.kernel.keys import by_stream
 from projections.kernel.links import Link
 from projections.kernel.view_checks import check_view
 
@@ -19,31 +20,34 @@ Key = Callable[[RecordedEvent], Iterable[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class View(Generic[R]):
-    """One read collection.
+    """One read collection, declared as a pure fold over events.
 
-    `name` is the collection and the list query (``tasks``), `singular` the query of one (``task``), both in
-    lower case with underscores; the GraphQL type is `singular` in capitals (``TaskDay`` for ``task_day``).
-    `row` is a TypedDict whose fields are the type's fields; each has ``id``. `key` gives the ids of the rows
-    that an event touches, `apply` the row after it (None: the row is gone). Both are pure, and see the events
-    of `context` and of the contexts in `also_reads`.
-    `filters` and `orders` name the row fields a query may filter and sort by, each with an index of its own.
-    `indexes` are those over several of them, ``-`` before one that descends: first what is asked for by
-    equality, then what is sorted by or asked for by a range. `search` names the fields whose words a query
-    may look for. `links` are the rows of other views that belong to a row. All of these may change without a
-    rebuild. `defaults` gives values with which fields are read that the rows lack, as a new field does until
-    they are rebuilt; without one it is refused until then. `description` is the type's text in the API.
-    Raises DeclarationError where these do not fit together.
+    `row` is a TypedDict whose fields are those of the GraphQL type; ``id`` is one of them. `apply` returns
+    the row after an event, and None removes it. `key` returns the ids of the rows that an event concerns;
+    without it there is one row for each stream. Both functions are pure and read the events of `context` and
+    of the contexts in `also_reads`.
+    `name` names the collection and the list query (``tasks``), `singular` the query of one row (``task``),
+    in lower case with underscores; without them the view has the context's name and category. The GraphQL
+    type is `singular` in capitals (``TaskDay`` for ``task_day``).
+    `filters` and `orders` name the row fields that a query may filter and sort by, each with an index of its
+    own. `indexes` are those over several of them, ``-`` before one that descends: first the fields that are
+    compared for equality, then one that is sorted by or compared with a range. `search` names the fields in
+    which a query may look for words. `links` are the rows of other views that belong to a row. `defaults`
+    are values of fields that stored rows lack, as they lack a new field until a rebuild ends; a field without
+    one cannot be read until then. `description` is the type's text in the API. A change of these alone
+    starts no rebuild.
+    Raises DeclarationError if they do not fit together.
     """
 
-    name: str
-    singular: str
     context: Context
     row: type[R]
-    key: Key
     apply: Callable[[str, R | None, RecordedEvent], R | None]
+    key: Key = by_stream
+    name: str = ""
+    singular: str = ""
+    also_reads: tuple[Context, ...] = ()
     filters: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
-    also_reads: tuple[Context, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     search: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
@@ -51,6 +55,8 @@ class View(Generic[R]):
     description: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.context.name)
+        object.__setattr__(self, "singular", self.singular or self.context.category)
         check_view(self)
         unknown = set(self.filters + self.orders) - set(self.row.__annotations__)
         if unknown:
@@ -83,6 +89,11 @@ class View(Generic[R]):
     def categories(self) -> frozenset[str]:
         """The categories whose events the fold sees."""
         return frozenset(context.category for context in (self.context, *self.also_reads))
+
+    @property
+    def is_entity(self) -> bool:
+        """Whether its rows are the entities of its context, with the ids of their streams."""
+        return self.singular.replace("_", "") == self.context.category
 
     @property
     def type_name(self) -> str:

@@ -86,8 +86,6 @@ def _closed(row: AgentRow) -> AgentRow:
 
 
 view = View(
-    name="agents",
-    singular="agent",
     context=context,
     row=AgentRow,
     key=_key,

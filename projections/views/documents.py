@@ -17,7 +17,7 @@ from domain.documents.events import (
     said,
 )
 from domain.kernel import Int32, Json, RecordedEvent
-from projections.kernel import View, by_stream
+from projections.kernel import View
 
 
 class DocumentRow(TypedDict):
@@ -79,11 +79,8 @@ def _stamped(row: DocumentRow, event: RecordedEvent) -> DocumentRow:
 
 
 view = View(
-    name="documents",
-    singular="document",
     context=context,
     row=DocumentRow,
-    key=by_stream,
     apply=_apply,
     filters=(
         "title",

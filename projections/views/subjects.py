@@ -8,7 +8,7 @@ from typing import TypedDict
 from domain.builtin.subjects import context
 from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import RecordedEvent
-from projections.kernel import View, by_stream
+from projections.kernel import View
 
 
 class SubjectRow(TypedDict):
@@ -28,11 +28,8 @@ def _apply(id: str, row: SubjectRow | None, event: RecordedEvent) -> SubjectRow 
 
 
 view = View(
-    name="subjects",
-    singular="subject",
     context=context,
     row=SubjectRow,
-    key=by_stream,
     apply=_apply,
     filters=("subject", "erased_at"),
     orders=("subject", "erased_at"),

@@ -17,7 +17,7 @@ from domain.tasks.events import (
     TaskStarted,
     TaskStatus,
 )
-from projections.kernel import View, by_stream
+from projections.kernel import View
 from projections.kernel.links import ToOne
 
 
@@ -92,11 +92,8 @@ def _over(
 
 
 view = View(
-    name="tasks",
-    singular="task",
     context=context,
     row=TaskRow,
-    key=by_stream,
     apply=_apply,
     filters=("title", "status", "priority", "agent_id", "workflow_id", "created_at", "finished_at"),
     orders=("title", "created_at", "finished_at", "duration_seconds"),

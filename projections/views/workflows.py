@@ -14,7 +14,7 @@ from domain.workflows.events import (
     WorkflowStatus,
     WorkflowStepCompleted,
 )
-from projections.kernel import View, by_stream
+from projections.kernel import View
 from projections.kernel.links import ToMany, ToOne
 
 
@@ -101,11 +101,8 @@ def _over(
 
 
 view = View(
-    name="workflows",
-    singular="workflow",
     context=context,
     row=WorkflowRow,
-    key=by_stream,
     apply=_apply,
     filters=("name", "status", "steps_completed", "started_at", "finished_at"),
     orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),

@@ -119,13 +119,28 @@ def test_a_text_in_place_of_a_tuple_is_refused(field: str) -> None:
         ({"name": "Läden"}, "name of view 'Läden'.*only letters a to z"),
         ({"singular": "my-sheet"}, "singular of view 'sheets'.*only letters a to z.*'my-sheet'"),
         ({"singular": "1sheet"}, "singular of view 'sheets'.*begin with a letter"),
-        ({"singular": ""}, "singular of view 'sheets'"),
         ({"singular": "sheet_"}, "singular of view 'sheets'.*between two words"),
     ],
 )
 def test_a_view_that_cannot_work_is_refused(members: dict[str, Any], message: str) -> None:
     with pytest.raises(DeclarationError, match=message):
         view(**members)
+
+
+def test_a_view_without_names_has_those_of_its_context() -> None:
+    own = View(context=SHEETS, row=SheetRow, apply=fold)
+    assert (own.name, own.singular, own.type_name, own.key) == ("sheets", "sheet", "Sheet", by_stream)
+
+
+@pytest.mark.parametrize(
+    ("category", "singular", "is_entity"),
+    [("sheet", "sheet", True), ("worksheet", "work_sheet", True), ("sheet", "work_sheet", False)],
+)
+def test_rows_are_entities_if_the_view_is_named_after_the_category(
+    category: str, singular: str, is_entity: bool
+) -> None:
+    sheets = Context("sheets", aggregate(category=category))
+    assert View(context=sheets, row=SheetRow, apply=fold, singular=singular).is_entity is is_entity
 
 
 def test_functions_of_views_may_have_other_parameters_with_defaults() -> None:

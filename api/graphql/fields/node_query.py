@@ -11,7 +11,7 @@ from strawberry.types.field import StrawberryField
 from api.graphql.declare import argument, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.event_log import event_row
-from api.graphql.identity import is_entity, past_row, read_id
+from api.graphql.identity import past_row, read_id
 from domain.kernel.errors import OutsideLog
 from eventstore.reading.as_of import AsOf
 from projections.kernel.view import View
@@ -20,9 +20,9 @@ from projections.storage.rows import Row
 
 def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
     """``node(id)``: Relay's way to load any row, event or dead letter by its id, which says what it is."""
-    entities = {view.context.category: view for view in views if is_entity(view)}
+    entities = {view.context.category: view for view in views if view.is_entity}
     names = {view.name for view in views}
-    others = {view.type_name: view for view in views if not is_entity(view)}
+    others = {view.type_name: view for view in views if not view.is_entity}
 
     async def resolve(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
         context = info.context
