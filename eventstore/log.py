@@ -1,4 +1,4 @@
-"""The event log."""
+"""The event log, the one class through which other packages use it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from domain.dispatch.ports import Clock, NewCommit, StoredCommand
 from domain.kernel import Catalog, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.appending.appender import Appender
+from eventstore.appending.commit_inserter import CommitInserter
 from eventstore.appending.commit_restorer import CommitRestorer, RestoreOutcome
-from eventstore.appending.outcomes import OutcomeResolver
 from eventstore.appending.pending_append import ChainBroken
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
@@ -20,11 +20,13 @@ from eventstore.decoder import CommitDecoder
 from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.mongo.log_collections import LogCollections
+from eventstore.options import DEFAULT_OPTIONS, LogOptions
 from eventstore.personal.keys import SubjectKeys
 from eventstore.personal.sealing import MasterKeys, seal_placeholder
 from eventstore.personal.vault import Vault
 from eventstore.reading.as_of import AsOf, PointResolver
 from eventstore.reading.event_query import EVERYTHING, EventQuery
+from eventstore.reading.fence import Fence
 from eventstore.reading.high_water_mark import HighWaterMark
 from eventstore.reading.log_reader import LogReader
 from eventstore.reading.record_times import RecordTimes
@@ -36,11 +38,13 @@ SECRET_BYTES = 32
 
 
 class EventLog:
-    """All commits of one database, in one order, append-only; the truth from which everything else follows.
+    """All commits of one database in one order, append-only; everything else is derived from it.
 
-    `announce` is told the highest position of each group that landed, and must not block. `fence_after` is in
-    seconds. `archive` is where the segments of archived commits are; without it those cannot be read.
-    Personal data is sealed under `masters`, and refused without them; `keys` are its subjects'.
+    `announce` receives the highest position of each inserted group, and must not block. `fence_after` is the
+    number of seconds after which a reader closes an open position. `archive` holds the segments of archived
+    commits, which cannot be read without it. Personal data is sealed under `masters`, and refused without
+    them; `keys` are the keys of its subjects.
+
     Every method that reads or writes raises Unavailable where MongoDB does not answer in time.
     """
 
@@ -54,32 +58,43 @@ class EventLog:
         fence_after: float,
         archive: BlobStore | None = None,
         masters: MasterKeys | None = None,
+        options: LogOptions = DEFAULT_OPTIONS,
     ) -> None:
         self._collections = LogCollections.of(database)
+        self._clock = clock
+        self._fence_after = fence_after
+        self._options = options
         self.archive = Archive(self._collections.segments, archive)
         self.keys = SubjectKeys(database, masters, clock)
         self._vault = Vault(self.keys)
         self._decoder = CommitDecoder(catalog, self.archive, self._vault)
-        self._clock = clock
-        self._fence_after = fence_after
-        self._streams = StreamReader(self._collections.log, self._decoder)
-        settlement = OutcomeResolver(self._collections, self._streams, clock)
-        self._appender = Appender(self._collections, self._streams, settlement, self._vault, clock, announce)
-        self._watermark = HighWaterMark(self._collections, clock, fence_after)
-        self._times = RecordTimes(self._collections, clock)
-        self._search = Search(self._collections.log, self._times, self._decoder, self._watermark)
-        self._restorer = CommitRestorer(self._collections, self._streams, self._vault, clock, announce)
-        self._moments = PointResolver(self._collections, self._times, self._watermark, clock)
+        self._streams = StreamReader(self._collections.log, self._decoder, options)
+        inserter = CommitInserter(self._collections, clock)
+        self._appender = Appender(
+            self._collections, self._streams, inserter, self._vault, clock, announce, options.appends
+        )
+        self._restorer = CommitRestorer(
+            self._collections, self._streams, inserter, self._vault, clock, announce
+        )
+        self._high_water_mark = HighWaterMark(self._collections, clock, fence_after, options)
+        self._times = RecordTimes(self._collections, clock, options)
+        self._search = Search(self._collections.log, self._times, self._decoder, self._high_water_mark)
+        self._points = PointResolver(self._collections, self._times, self._high_water_mark, clock, options)
+
+    @property
+    def stream_page(self) -> int:
+        """How many versions of a stream one query reads."""
+        return self._options.stream_page
 
     async def open(self) -> None:
-        """Create what is missing; safe with several processes at once, and again.
+        """Create missing collections and indexes; several processes may do so at once, and again.
 
         Raises ConfigurationError where the master key is not the log's.
         """
         await self.keys.open()
         with unavailable_if_down():
             await self._collections.prepare(self._clock())
-        await self._watermark.check()
+        await self._high_water_mark.check_note()
 
     async def close(self) -> None:
         """Refuse new appends and wait for those that are queued."""
@@ -89,7 +104,7 @@ class EventLog:
     async def append(self, commit: NewCommit) -> Receipt:
         """Store the commit whole, majority-durable; see `domain.dispatch.ports.CommandLog`.
 
-        Whoever stops waiting has not stopped the append: only its command id tells what became of it.
+        Cancelling the call does not stop the append; its command id then leads to the outcome.
         """
         unsealed = self._vault.prepare(commit)
         try:
@@ -103,22 +118,22 @@ class EventLog:
             return first_receipt(commit, stored)
 
     async def restore(self, commits: Sequence[NewCommit]) -> list[RestoreOutcome]:
-        """Store commits of another log as they were there, in their order; see `CommitRestorer.store`."""
+        """Store commits of another log as they were recorded there; see `CommitRestorer.store`."""
         return await self._restorer.store(commits)
 
     async def stored_command(self, tenant: str, command_id: str) -> StoredCommand | None:
-        """Return what is stored under a command id, with its first receipt; None where that is nothing."""
+        """Return the stored command with this id, with its first receipt, or None."""
         return (await self.stored_commands(tenant, [command_id])).get(command_id)
 
     async def stored_commands(self, tenant: str, command_ids: Collection[str]) -> dict[str, StoredCommand]:
-        """Return what is stored under each of the command ids, without those under which nothing is."""
+        """Return the stored commands with these ids, by id; ids that are not stored are left out."""
         with unavailable_if_down():
-            found = await self._collections.commits_of(tenant, command_ids)
+            documents = await self._collections.commits_of(tenant, command_ids)
         return {
             document["command"]["id"]: StoredCommand(
                 document["command"]["name"], digest, to_receipt(document, replayed=True)
             )
-            for document, digest in zip(found, await self._vault.digests(found), strict=True)
+            for document, digest in zip(documents, await self._vault.digests(documents), strict=True)
         }
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int:
@@ -126,67 +141,71 @@ class EventLog:
         return await self._streams.position_of(tenant, stream, version)
 
     async def head(self) -> int:
-        """The highest position in the log, 0 where it is empty; positions below it may still be open."""
+        """Return the highest position in the log, 0 where it is empty; positions below it may be open."""
         with unavailable_if_down():
             return await self._collections.head()
 
     async def reaches(self, position: int) -> bool:
-        """Whether the log has `position`. False for one that was seen: an older backup was restored."""
+        """Return whether the log has come to `position`.
+
+        False for a position that was read before means that an older backup was restored.
+        """
         with unavailable_if_down():
             return await self._collections.reaches(position)
 
     async def high_water_mark(self) -> int:
-        """The highest position up to which no position is open: what is read up to it never changes."""
-        return await self._watermark.advance()
+        """Return the last position below which none is open: what is read up to it never changes."""
+        return await self._high_water_mark.advance()
 
     async def recorded_before(self, moment: datetime) -> int:
-        """The last settled position that was recorded before `moment`, like all before it; 0: none."""
-        settled = await self.measure_times()
-        return await self._times.recorded_before(moment, settled)
+        """Return the last settled position that, like all before it, was recorded before `moment`; or 0."""
+        high_water_mark = await self.measure_times()
+        return await self._times.recorded_before(moment, high_water_mark)
 
     async def measure_times(self) -> int:
-        """Compare the record times of all settled commits; the position up to which they are.
+        """Compare the record times of all settled commits, and return the high-water mark.
 
-        Reading by time does it where nobody has done it lately.
+        Reading by time does this too, and is faster where it was done lately.
         """
-        settled = await self.high_water_mark()
-        await self._times.measure(settled)
-        return settled
+        high_water_mark = await self.high_water_mark()
+        await self._times.measure(high_water_mark)
+        return high_water_mark
 
     def reader(self) -> LogReader:
-        """A new reader of the whole log, across tenants."""
-        return LogReader(self._collections.log, self._decoder, self._clock, self._fence_after)
+        """Return a new reader of the whole log, across tenants."""
+        fence = Fence(self._collections.log, self._clock, self._fence_after, self._options)
+        return LogReader(self._collections.log, self._decoder, fence)
 
     async def stream(
         self, tenant: str, stream: str, after_version: int = 0, limit: int | None = None
     ) -> list[RecordedEvent]:
-        """The events behind `after_version`, in order, at most `limit`; none where there is no stream."""
+        """Return the events after `after_version`, in order, at most `limit`; none of an unknown stream."""
         return await self._streams.read(tenant, stream, after_version, limit)
 
     async def stream_behind(
         self, tenant: str, stream: str, version: int, event_id: str
     ) -> list[RecordedEvent] | None:
-        """The next events behind a commit that ends with the event `event_id` at `version`, a page at most.
+        """Return the next page of events after the commit that ends with `event_id` at `version`.
 
-        None where the stream has no such commit: then its history is another one.
+        None where the stream has no such commit: then its history is a different one.
         """
         return await self._streams.behind(tenant, stream, version, event_id)
 
     async def position_at(self, tenant: str, as_of: AsOf) -> int:
-        """The position that a point in the past stands for, which `AsOf` defines.
+        """Return the position of a point in the past, as `AsOf` defines it.
 
-        Raises OutsideLog before the tenant's first commit and for what is to come.
+        Raises OutsideLog before the tenant's first commit and for a point in the future.
         """
-        return await self._moments.position(tenant, as_of)
+        return await self._points.position(tenant, as_of)
 
     async def version_at(self, tenant: str, stream: str, as_of: AsOf) -> int:
-        """The version of a stream at a point in the past, 0 where it was not there yet. As `position_at`."""
+        """Return the version of a stream at a point in the past, or 0; raises as `position_at` does."""
         return await self._streams.version_at(tenant, stream, await self.position_at(tenant, as_of))
 
     async def versions_at(self, tenant: str, places: Sequence[tuple[str, int]]) -> list[int]:
-        """The versions of streams as of settled positions: of each stream with a position, in their order.
+        """Return the versions of streams as of settled positions, for each stream with a position, in order.
 
-        0 where the stream was not there yet. One read for all that changed at these very positions.
+        0 where the stream did not exist yet. One read serves all that changed at these very positions.
         """
         return await self._streams.versions_at(tenant, places)
 
@@ -200,7 +219,7 @@ class EventLog:
         before: int | None = None,
         backward: bool = False,
     ) -> list[RecordedEvent]:
-        """The tenant's events that meet the query, behind position `after` and before `before`, in order.
+        """Return the tenant's matching events after position `after` and before `before`, in order.
 
         They are the first ones, or with `backward` the last ones. Only settled positions are searched, so
         paging by position misses nothing. A page ends with a whole commit, so it may hold more than `limit`
@@ -209,11 +228,11 @@ class EventLog:
         return await self._search.find(tenant, query, after, limit, before, backward=backward)
 
     async def event(self, tenant: str, event_id: str) -> RecordedEvent | None:
-        """Return the tenant's event with this id, None where no settled position has one."""
+        """Return the tenant's event with this id, or None where no settled position has it."""
         return await self._search.event(tenant, event_id)
 
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
-        """How many of the tenant's commits up to a position meet the query, `limit` at most."""
+        """Return how many of the tenant's commits up to a position match the query, at most `limit`."""
         return await self._search.count(tenant, query, upto, limit)
 
     async def replay(
@@ -224,24 +243,24 @@ class EventLog:
         since: AsOf | None = None,
         until: AsOf | None = None,
     ) -> Replay:
-        """What of the tenant's commits meets the query, from `since` on and before `until`.
+        """Return a replay of the tenant's commits that match the query, from `since` on and before `until`.
 
-        Without them it goes from the beginning to what is settled now. Raises ValidationFailed where `since`
-        is after `until`.
+        Without them it goes from the beginning to the high-water mark of now. Raises ValidationFailed where
+        `since` is after `until`.
         """
-        first, last = await replay_range(self._moments, tenant, since, until)
-        return Replay(self._search, tenant, query, first, last)
+        first, last = await replay_range(self._points, tenant, since, until)
+        return Replay(self._search, tenant, query, first, last, self._options.replay_page)
 
     async def secret(self) -> bytes:
-        """Return 32 random bytes that belong to this log until its end is adopted."""
+        """Return 32 random bytes of this log, which `adopt_end` replaces."""
         return await self._secret("secret")
 
     async def digest_key(self) -> bytes:
-        """Return the 32 bytes that key the digests of this log's commands, always the same."""
+        """Return the 32 bytes that key the digests of this log's commands; they never change."""
         return await self._secret("digest_key")
 
     async def _secret(self, name: str) -> bytes:
-        """Random bytes that are made when they are first asked for."""
+        """Return random bytes, which the first call makes."""
         fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
         with unavailable_if_down():
             await self._collections.meta.update_one({"_id": name}, {"$setOnInsert": fresh}, upsert=True)
@@ -251,19 +270,19 @@ class EventLog:
         return value
 
     async def sealed_upto(self) -> int:
-        """The position up to which the log is sealed."""
+        """Return the position up to which the log is sealed."""
         with unavailable_if_down():
             block = await last_block(self._collections.blocks)
         return 0 if block is None else block.last
 
     def block_sealer(self) -> BlockSealer:
-        """A new sealer of the log."""
+        """Return a new sealer of the log."""
         return BlockSealer(self._collections, self.archive)
 
     async def adopt_end(self) -> None:
-        """Forget what was sealed beyond the log's end, and make another secret.
+        """Delete the blocks that were sealed beyond the log's end, and make a new secret.
 
-        Processes that are running keep the one that they have.
+        Running processes keep the secret that they have.
         """
         fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
         with unavailable_if_down():

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Commit, Event
 from domain.kernel.event import NewEvent
 from eventstore.archiving.blobs import BlobStore
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Database, Driver, open_client
+from eventstore.options import NEVER_SOLE, AppendOptions, CounterOptions, LogOptions
 from eventstore.personal.sealing import MasterKeys
 from tests import people
 from tests.notes import Scored, context, now
@@ -23,6 +26,25 @@ CATALOG = Catalog([context, people.context])
 
 NEVER = 3600.0
 """Seconds before a reader fences a hole, in tests where it must not."""
+
+RESERVED = CounterOptions(sole_after=NEVER_SOLE)
+"""Each group reserves its positions from the counter."""
+
+HELD = CounterOptions(sole_after=0.0, busy_rate=0)
+"""A process holds the counter as soon as nobody else came between two of its reservations."""
+
+
+BOTH_COUNTER_PATHS = pytest.mark.parametrize("counter", [RESERVED, HELD], ids=["reserved", "held"])
+"""Runs tests of the log's contract with each way to take positions."""
+
+
+def append_options(**bounds: Any) -> LogOptions:
+    """Options of a log whose appends have these bounds."""
+    return LogOptions(appends=AppendOptions(**bounds))
+
+
+RESERVING = append_options(counter=RESERVED)
+"""Options of a log that reserves its positions, however long a test takes."""
 
 
 def commit(stream: str, expected: int = 0, *events: Event, **changes: Any) -> NewCommit:
@@ -58,6 +80,13 @@ class Store:
     def documents(self) -> Collection:
         return self.database["log"]
 
+    async def leave_hole(self, count: int = 1) -> int:
+        """Reserve positions as a writer does that then stalls; return the first of them."""
+        await self.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": count}})
+        counter = await self.database["counters"].find_one({"_id": "log"})
+        assert counter is not None
+        return int(counter["head"]) - count + 1
+
     async def everything(self) -> list[Commit]:
         """What a new reader sees now, up to the first open position."""
         reader = self.log.reader()
@@ -78,6 +107,7 @@ async def open_store(
     catalog: Catalog = CATALOG,
     archive: BlobStore | None = None,
     masters: MasterKeys | None = None,
+    options: LogOptions = RESERVING,
 ) -> AsyncIterator[Store]:
     """A log with a client of its own, as another process would have it."""
     async with open_client(mongo_url, driver or chosen_driver()) as client:
@@ -89,6 +119,7 @@ async def open_store(
             fence_after=fence_after,
             archive=archive,
             masters=masters,
+            options=options,
         )
         await log.open()
         yield Store(log, client[database])

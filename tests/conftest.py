@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
-from eventstore.appending import position_allocator
 from eventstore.mongo.driver import Driver
 from tests.support import DRIVER, Servers
 
@@ -99,12 +98,6 @@ def mongo_url(pytestconfig: pytest.Config) -> str:
 def redis_url(pytestconfig: pytest.Config) -> str:
     """The run's redis-server, shared by all tests; use `servers` to have one to kill."""
     return pytestconfig.stash[URLS]["redis"]
-
-
-@pytest.fixture(autouse=True)
-def reserved_positions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs reserve their positions, however long a test takes; one that is about the other way says so."""
-    monkeypatch.setattr(position_allocator, "SOLE_AFTER", float("inf"))
 
 
 @pytest.fixture

@@ -47,10 +47,10 @@ class Odd(Aggregate[Touch, Scored]):
 class Process:
     """Loads aggregates as one process does; `cold` forgets what it has in memory."""
 
-    def __init__(self, store: Store, catalog: Catalog = CATALOG) -> None:
+    def __init__(self, store: Store, catalog: Catalog = CATALOG, **options: Any) -> None:
         self.store = store
         self.snapshots = Snapshots(store.database, catalog, StateSeal(store.log.keys))
-        self.rebuilder = AggregateRebuilder(store.log, self.snapshots, EVERY)
+        self.rebuilder = AggregateRebuilder(store.log, self.snapshots, EVERY, **options)
         self.aggregates = AggregateRepository(store.log, self.rebuilder)
 
     async def cold(self, stream: str = "note-a", kind: Any = Total) -> Any:

@@ -1,1 +1,4 @@
-"""Aggregates rebuilt from their events, by way of snapshots."""
+"""Loads aggregates: rebuilds their states from snapshots and events, and caches them.
+
+`api.composition` imports it, for the command bus and the processes.
+"""

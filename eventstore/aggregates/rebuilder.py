@@ -1,4 +1,4 @@
-"""The state of a stream from what the log holds: its snapshot, and the events since."""
+"""Rebuilding the state of a stream from its snapshot and the events since."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from domain.kernel.errors import Unavailable
 from domain.kernel.unreadable import describe_unreadable
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
 from eventstore.log import EventLog
-from eventstore.reading.stream_reader import PAGE
 
 logger = logging.getLogger(__name__)
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
-WAITING = 256
-"""Streams that wait for a new snapshot at most; what does not fit has another chance with later events."""
+MAX_WAITING = 256
+"""Most streams that wait for a new snapshot; others get one after later events."""
 
 
 class RebuiltAggregate(NamedTuple, Generic[A]):
-    """A state and the version it is at; `snapshot` is the version of the snapshot that it began with."""
+    """A state and its version; `snapshot` is the version of the snapshot that it was rebuilt from, or 0."""
 
     state: A
     version: int
@@ -31,23 +30,31 @@ class RebuiltAggregate(NamedTuple, Generic[A]):
 
 
 class AggregateRebuilder:
-    """Rebuilds states, and writes snapshots behind those who load, one after another.
+    """Rebuilds states, and writes snapshots in the background, one after another.
 
-    A stream has a new snapshot whenever it is found `every` events or more beyond its last one. Snapshots are
-    made of what was read from the log alone, never of a state that a process holds.
+    A stream gets a new snapshot when a load finds it `every` events or more beyond its last one. Snapshots
+    are made from the log alone, never from a cached state. At most `max_waiting` streams wait for one.
     """
 
-    def __init__(self, log: EventLog, snapshots: Snapshots | None = None, every: int = 50) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        snapshots: Snapshots | None = None,
+        every: int = 50,
+        *,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
         self._log = log
         self._snapshots = snapshots
         self._every = every
+        self._max_waiting = max_waiting
         self._waiting: dict[tuple[str, str], Snapshot[Any] | type[Aggregate[Any, Any]]] = {}
         self._writing: asyncio.Task[None] | None = None
 
     async def rebuild(self, tenant: str, stream: str, kind: type[A]) -> RebuiltAggregate[A]:
-        """The state of the stream, with all that was acknowledged before the call.
+        """Return the state of the stream, with all events that were acknowledged before the call.
 
-        Raises Unavailable, also where the stream holds an event that this process cannot read.
+        Raises Unavailable, also where the stream has an event that this process cannot read.
         """
         from_snapshot = await self._from_snapshot(tenant, stream, kind)
         begin, end = from_snapshot or await self._from_zero(tenant, stream, kind)
@@ -58,7 +65,7 @@ class AggregateRebuilder:
     async def _from_snapshot(
         self, tenant: str, stream: str, kind: type[A]
     ) -> tuple[Snapshot[A], Snapshot[A]] | None:
-        """The stream's snapshot and where it leads now, None where there is none that counts."""
+        """Return the stream's snapshot, and the state that it leads to now; None without a valid snapshot."""
         if self._snapshots is None:
             return None
         begin = await self._snapshots.read(tenant, stream, kind)
@@ -69,32 +76,32 @@ class AggregateRebuilder:
             await self._snapshots.drop_foreign(tenant, stream, begin)
             return None
         end = _fold(begin, events)
-        return begin, end if len(events) < PAGE else await self.advance(tenant, stream, end)
+        return begin, end if len(events) < self._log.stream_page else await self.advance(tenant, stream, end)
 
     async def _from_zero(self, tenant: str, stream: str, kind: type[A]) -> tuple[Snapshot[A], Snapshot[A]]:
         begin = Snapshot(kind(), 0, "")
         return begin, await self.advance(tenant, stream, begin)
 
     async def advance(self, tenant: str, stream: str, begin: Snapshot[A]) -> Snapshot[A]:
-        """The state with all events since; a page at a time, so that a long stream needs no more memory."""
-        end = begin
+        """Return the state after all later events, read in pages so that memory stays bounded."""
+        end, page = begin, self._log.stream_page
         while True:
-            events = await self._log.stream(tenant, stream, end.version, PAGE)
+            events = await self._log.stream(tenant, stream, end.version, page)
             end = _fold(end, events)
-            if len(events) < PAGE:
+            if len(events) < page:
                 return end
 
     def is_due(self, version: int, snapshot: int) -> bool:
-        """Whether a stream at `version` is to have a new snapshot, its last being at version `snapshot`."""
+        """Return whether a stream at `version` needs a new snapshot after its last at version `snapshot`."""
         return self._snapshots is not None and version - snapshot >= self._every
 
     def refresh(self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]]) -> None:
-        """Rebuild the stream in the background, for a new snapshot if one is due."""
+        """Rebuild the stream in the background, and write a new snapshot if one is due."""
         self._enqueue(tenant, stream, kind)
 
     def _enqueue(self, tenant: str, stream: str, work: Snapshot[Any] | type[Aggregate[Any, Any]]) -> None:
         key = (tenant, stream)
-        if key in self._waiting or len(self._waiting) < WAITING:
+        if key in self._waiting or len(self._waiting) < self._max_waiting:
             self._waiting[key] = work
             if not self.waiting:
                 self._writing = asyncio.create_task(self._write())
@@ -110,15 +117,15 @@ class AggregateRebuilder:
                 else:
                     await self.rebuild(tenant, stream, work)
             except Exception as error:
-                logger.warning("%s has no new snapshot: %s: %s", stream, type(error).__name__, error)
+                logger.warning("cannot write a snapshot of %s: %s: %s", stream, type(error).__name__, error)
 
     @property
     def waiting(self) -> bool:
-        """Whether a snapshot is still to be written, or is being written."""
+        """Whether a snapshot is queued or being written."""
         return self._writing is not None and not self._writing.done()
 
     async def close(self) -> None:
-        """Stop writing; what waits is let go."""
+        """Stop writing, and drop what is queued."""
         self._waiting.clear()
         if self._writing is not None:
             self._writing.cancel()
@@ -133,7 +140,7 @@ def _fold(begin: Snapshot[A], events: Sequence[RecordedEvent]) -> Snapshot[A]:
 
 
 def payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:
-    """What a state is rebuilt from; raises Unavailable at an event that this process cannot read."""
+    """Yield the events that a state is folded from; raises Unavailable at one that cannot be read."""
     for event in events:
         if event.payload is None:
             raise Unavailable(describe_unreadable(event))

@@ -1,4 +1,4 @@
-"""Aggregates, rebuilt from their events and kept while they are in use."""
+"""Aggregates by stream, rebuilt from their events and cached while they are in use."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from eventstore.lru import LruCache
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
 
-class _Kept(NamedTuple):
-    """`snapshot` is the version of the stream's last snapshot, as far as this process knows."""
+class _CachedAggregate(NamedTuple):
+    """A state and its version; `snapshot` is the version of the last snapshot that this process knows."""
 
     state: Aggregate[Any, Any]
     version: int
@@ -27,9 +27,9 @@ class _Kept(NamedTuple):
 
 
 class AggregateRepository:
-    """Keeps the `size` aggregates used last: a hot stream needs no read, the version guard checks it.
+    """Caches the `size` aggregates used last. A hot stream needs no read: the version guard checks the state.
 
-    States that may hold personal data are not kept: they would outlive an erasure.
+    States that may hold personal data are not cached: they would outlive an erasure.
     """
 
     def __init__(
@@ -37,29 +37,29 @@ class AggregateRepository:
     ) -> None:
         self._log = log
         self._rebuilder = rebuilder or AggregateRebuilder(log)
-        self._kept: LruCache[tuple[str, str], _Kept] = LruCache(size)
+        self._cache: LruCache[tuple[str, str], _CachedAggregate] = LruCache(size)
 
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
-        """The state of the stream; with `fresh` it holds all that was acknowledged before the call.
+        """Return the state of the stream; with `fresh`, after all events acknowledged before the call.
 
-        Raises Unavailable where the stream holds an event that this process cannot read: a state without it
-        would be wrong, and a newer process may build it.
+        Raises Unavailable where the stream has an event that this process cannot read: a state without it
+        would be wrong, and a newer version of the code can build it.
         """
-        kept = self._kept.get((tenant, stream))
-        if kept is None or not isinstance(kept.state, kind):
+        cached = self._cache.get((tenant, stream))
+        if cached is None or not isinstance(cached.state, kind):
             state, version, snapshot = await self._rebuilder.rebuild(tenant, stream, kind)
-            self._remember(tenant, stream, _Kept(state, version, snapshot))
+            self._remember(tenant, stream, _CachedAggregate(state, version, snapshot))
             return LoadedState(state, version, fresh=True)
         if not fresh:
-            return LoadedState(kept.state, kept.version, fresh=False)
+            return LoadedState(cached.state, cached.version, fresh=False)
         state, version, *_ = await self._rebuilder.advance(
-            tenant, stream, Snapshot(kept.state, kept.version, "")
+            tenant, stream, Snapshot(cached.state, cached.version, "")
         )
         self.remember(tenant, stream, state, version)
         return LoadedState(state, version, fresh=True)
 
     async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
-        """The stored events behind a version, in order, at most `limit`. Raises as `load` does."""
+        """Return the stored events after a version, in order, at most `limit`; raises as `load` does."""
         events = []
         for event in await self._log.stream(tenant, stream, version, limit):
             if event.payload is None:
@@ -68,19 +68,19 @@ class AggregateRepository:
         return events
 
     def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
-        """Remember a state, unless a newer one is known already or it may hold personal data."""
+        """Cache a state, unless a newer one is cached already or it may hold personal data."""
         kind = type(state)
         if holds_personal_data(kind):
             return
-        kept = self._kept.get((tenant, stream))
-        snapshot = kept.snapshot if kept else 0
+        cached = self._cache.get((tenant, stream))
+        snapshot = cached.snapshot if cached else 0
         if self._rebuilder.is_due(version, snapshot):
             self._rebuilder.refresh(tenant, stream, kind)
             snapshot = version
-        self._remember(tenant, stream, _Kept(state, version, snapshot))
+        self._remember(tenant, stream, _CachedAggregate(state, version, snapshot))
 
-    def _remember(self, tenant: str, stream: str, new: _Kept) -> None:
-        kept = self._kept.get((tenant, stream))
-        is_newer = new.version > (kept.version if kept else 0)
+    def _remember(self, tenant: str, stream: str, new: _CachedAggregate) -> None:
+        cached = self._cache.get((tenant, stream))
+        is_newer = new.version > (cached.version if cached else 0)
         if is_newer and not holds_personal_data(type(new.state)):
-            self._kept.put((tenant, stream), new)
+            self._cache.put((tenant, stream), new)

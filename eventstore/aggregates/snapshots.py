@@ -1,6 +1,6 @@
 """Snapshots: the state of a stream at a version, so that a load need not begin at its first event.
 
-A snapshot can always be done without: whatever is wrong with one, it is dropped and the events are read.
+Snapshots are never needed: a snapshot with any defect is dropped, and the events are read instead.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
 MAX_STATE_BYTES = 15_000_000
-"""Encoded size of a state at most; MongoDB's own limit for a document is 16 MiB."""
+"""Largest encoded state; MongoDB limits a document to 16 MiB."""
 
 
 class Snapshot(NamedTuple, Generic[A]):
     """The state after the first `version` events of a stream; `event` is the id of the last of them.
 
-    `subjects` are those whose personal data was read for it.
+    `subjects` are those whose personal data the state was folded from.
     """
 
     state: A
@@ -42,25 +42,25 @@ class Snapshot(NamedTuple, Generic[A]):
 
 
 class Snapshots:
-    """The newest snapshot of each stream, in one document each.
+    """Reads and writes the newest snapshot of each stream, one document each.
 
-    A snapshot counts only for the code that made it; what other code has left is replaced. What was read of
-    personal data is sealed with `seal`, so that an erasure voids the snapshot; without it, it is not kept.
+    A snapshot is valid only for the code that made it; a snapshot of other code is replaced. A state with
+    personal data is sealed with `seal`, so that an erasure voids the snapshot; without `seal` it is not kept.
     """
 
     def __init__(self, database: Database, catalog: Catalog, seal: StateSeal | None = None) -> None:
         self._documents = database["snapshots"]
         self._seal = seal
         self._contexts = catalog.contexts
-        # Now, while the source is that of the code which runs.
+        # Now, while the source files are still those of the running code.
         self._fingerprints: dict[type[Aggregate[Any, Any]], str] = {}
         for context in self._contexts:
             self._fingerprint(context.aggregate)
 
     async def read(self, tenant: str, stream: str, kind: type[A]) -> Snapshot[A] | None:
-        """The stream's snapshot by this code, None where there is none that is whole. Raises Unavailable.
+        """Return the stream's snapshot of this code, None where there is no intact one. Raises Unavailable.
 
-        Whether the log has its history is for whoever reads on from it to see.
+        The caller checks that the log has the event that the snapshot ends with.
         """
         with unavailable_if_down():
             document = await self._documents.find_one({"_id": _key(tenant, stream)})
@@ -69,7 +69,7 @@ class Snapshots:
             opened = await self._opened(tenant, stream, document)
             if opened is None:
                 void = {"version": document.get("version"), "digest": document.get("digest")}
-                await self._drop(tenant, stream, void, "a subject of it was erased, or it was changed")
+                await self._drop(tenant, stream, void, "one of its subjects was erased, or it was changed")
                 return None
             try:
                 return _from_document(document, opened, kind)
@@ -86,18 +86,19 @@ class Snapshots:
         return await self._seal.open(tenant, stream, subjects, state) if self._seal else None
 
     async def drop_foreign(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
-        """Drop a snapshot of a history that the log has not: it was restored to an earlier time."""
+        """Drop a snapshot of a history that the log does not have, because an older backup was restored."""
         foreign = {"version": snapshot.version, "event": snapshot.event}
         with unavailable_if_down():
-            await self._drop(tenant, stream, foreign, "the log has not the event that it ends with")
+            await self._drop(tenant, stream, foreign, "the log does not have the event that it ends with")
 
-    async def _drop(self, tenant: str, stream: str, found: Document, reason: str) -> None:
+    async def _drop(self, tenant: str, stream: str, fields: Document, reason: str) -> None:
+        """Delete the snapshot if it still has these fields."""
         key = _key(tenant, stream)
-        logger.warning("the snapshot of %s is dropped: %s", key, reason)
-        await self._documents.delete_one({"_id": key, **found})
+        logger.warning("dropped the snapshot of %s: %s", key, reason)
+        await self._documents.delete_one({"_id": key, **fields})
 
     async def write(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
-        """Keep the snapshot unless a newer one is there; one whose state cannot be kept is let go."""
+        """Store the snapshot, unless a newer one is stored or its state cannot be stored."""
         encoded = _encode(snapshot.state)
         if encoded is None or len(encoded) > MAX_STATE_BYTES:
             return
@@ -122,10 +123,10 @@ class Snapshots:
             logger.debug("a newer snapshot of %s is there already", key)
 
     def _fingerprint(self, kind: type[Aggregate[Any, Any]]) -> str:
-        known = self._fingerprints.get(kind)
-        if known is None:
-            known = self._fingerprints[kind] = state_fingerprint(kind, self._contexts)
-        return known
+        code = self._fingerprints.get(kind)
+        if code is None:
+            code = self._fingerprints[kind] = state_fingerprint(kind, self._contexts)
+        return code
 
 
 def _key(tenant: str, stream: str) -> str:
@@ -136,7 +137,7 @@ def _from_document(document: Document, opened: bytes, kind: type[A]) -> Snapshot
     key, code, version = document["_id"], document["fingerprint"], document["version"]
     event, state = document["event"], document["state"]
     if document["digest"] != _digest(key, code, version, event, state):
-        raise ValueError("the digest is another")
+        raise ValueError("the digest does not match")
     return Snapshot(_decode(kind, opened), version, event, frozenset(document.get("subjects", ())))
 
 
@@ -147,17 +148,17 @@ def _digest(key: str, code: str, version: int, event: str, state: bytes) -> byte
 
 
 def _encode(state: Aggregate[Any, Any]) -> bytes | None:
-    """The state as BSON; None where what would come back is not the same."""
+    """Return the state as BSON; None where decoding it would not give an equal state."""
     kind = type(state)
     try:
         encoded = _to_bson(state)
-        same = _decode(kind, encoded)
-        if same == state and _to_bson(same) == encoded:
+        decoded = _decode(kind, encoded)
+        if decoded == state and _to_bson(decoded) == encoded:
             return encoded
-        reason = "they do not come back equal"
+        reason = "a decoded state is not equal to the encoded one"
     except UnfitValue as error:
         reason = str(error.at(owner=kind.__name__))
-    logger.warning("states of %s have no snapshots: %s", kind.__name__, reason)
+    logger.warning("states of %s get no snapshots: %s", kind.__name__, reason)
     return None
 
 

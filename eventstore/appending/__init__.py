@@ -1,1 +1,4 @@
-"""Commits on their way into the log: queued, placed, inserted in groups, settled."""
+"""Writes commits to the log: queues them, allocates positions, inserts them in groups, finds outcomes.
+
+`eventstore.log` imports it; other packages append through `EventLog`.
+"""

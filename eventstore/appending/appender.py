@@ -1,206 +1,189 @@
-"""Appending in groups: one insert carries all that is waiting, and each commit stands or falls alone."""
+"""Appends in groups: one insert carries all commits that wait, and each succeeds or fails by itself."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
 
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from domain.dispatch.ports import Clock, NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import PersonalDataRefused, Unavailable
-from eventstore.appending.append_queue import GROUP, AppendQueue
-from eventstore.appending.outcomes import InsertFailure, OutcomeResolver
+from eventstore.appending.append_queue import AppendQueue
+from eventstore.appending.commit_inserter import CommitInserter, InsertFailure
+from eventstore.appending.outcomes import OutcomeResolver
 from eventstore.appending.pending_append import PendingAppend
 from eventstore.appending.position_allocator import PositionAllocator
 from eventstore.commit_documents import new_receipt
 from eventstore.mongo.driver import is_outage, time_limit, unavailable_if_down
 from eventstore.mongo.log_collections import LogCollections
+from eventstore.options import AppendOptions
 from eventstore.personal.sealing import NO_UNSEALED_PARTS, UnsealedParts
 from eventstore.personal.vault import Vault
 from eventstore.reading.stream_reader import StreamReader
 
-IN_FLIGHT = 3
-"""Groups under way at once: one is encoded while another is written and a third is made durable."""
-
-PATIENCE = 15.0
-"""Seconds after which an append that has no outcome is given up as Unavailable."""
-
-PAUSE = 0.1
-"""Seconds between an outage and the next try."""
-
 
 class Appender:
-    """The one writer of a process.
+    """Appends the commits of one process.
 
-    A group starts as soon as a place in flight is free, so nothing waits while the log is idle, and groups
-    grow with the load. What a group leaves without an outcome (an outage, a position lost to a reader's
-    tombstone) goes again; the guards on version and command id make sure that it lands once.
+    A group starts as soon as fewer than the allowed groups are in flight, so nothing waits while the log is
+    idle, and groups grow with the load. A commit that ends without an outcome (an outage, or a position that
+    a reader closed) is sent again; the guards on version and command id make sure that it lands once.
+
+    `announce` receives the highest position of each group.
     """
 
     def __init__(
         self,
         collections: LogCollections,
         streams: StreamReader,
-        settlement: OutcomeResolver,
+        inserter: CommitInserter,
         vault: Vault,
         clock: Clock,
         announce: Callable[[int], None],
+        options: AppendOptions,
     ) -> None:
-        self._collections = collections
         self._streams = streams
-        self._settlement = settlement
+        self._inserter = inserter
+        self._outcomes = OutcomeResolver(collections, inserter, streams)
         self._vault = vault
         self._announce = announce
-        self._queue = AppendQueue()
-        self._positions = PositionAllocator(collections, clock, IN_FLIGHT * GROUP)
+        self._options = options
+        self._queue = AppendQueue(options)
+        self._positions = PositionAllocator(collections, clock, options.window, options.counter)
         self._groups: set[asyncio.Task[None]] = set()
         self._checks: set[asyncio.Task[None]] = set()
-        self._start_is_due = False
-        self._closing = False
+        self._start_is_scheduled = False
+        self._is_closing = False
 
     def submit(
         self, commit: NewCommit, encoded: bytes, unsealed: UnsealedParts = NO_UNSEALED_PARTS
     ) -> asyncio.Future[Receipt]:
         """Queue a commit; the future gets its receipt, or the error that says why there is none.
 
-        What is `unsealed` is sealed with its group, so that a group costs one look at its subjects' keys.
+        `unsealed` personal data is sealed with its group, which reads the keys of all its subjects at once.
         """
-        if self._closing:
+        if self._is_closing:
             raise Unavailable("the log is closing; send the command again to another process")
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        pending = self._queue.add(commit, encoded, deadline, unsealed)
-        chain = pending.chain
-        if chain.waiting[0] is pending and not chain.taken:
-            self._found(pending)
-        return pending.outcome
+        deadline = asyncio.get_running_loop().time() + self._options.give_up_after
+        append = self._queue.add(commit, encoded, deadline, unsealed)
+        chain = append.chain
+        if chain.queued[0] is append and not chain.in_flight:
+            self._start_chain(append)
+        return append.outcome
 
     async def close(self) -> None:
-        """Take nothing new, and return when all that was queued has an outcome."""
-        self._closing = True
-        while not self._queue.empty or self._groups:
-            self._start()
+        """Refuse new commits, and return when all queued ones have an outcome."""
+        self._is_closing = True
+        while not self._queue.is_empty or self._groups:
+            self._start_groups()
             if running := self._groups | self._checks:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         await self._positions.close()
 
-    def _found(self, pending: PendingAppend) -> None:
-        """Start a chain with its first commit, once it is clear that the stream is where that expects it."""
-        commit, chain = pending.commit, pending.chain
-        known = self._streams.known(commit.tenant, commit.stream)
-        if known.version == commit.expected or not commit.events:
-            chain.after = known.position
+    def _start_chain(self, append: PendingAppend) -> None:
+        """Start a chain with its first commit, once the stream is known to be at the expected version."""
+        commit, chain = append.commit, append.chain
+        tip = self._streams.known(commit.tenant, commit.stream)
+        if tip.version == commit.expected or not commit.events:
+            chain.floor = tip.position
             self._queue.start(chain)
-            self._start_soon()
+            self._start_groups_soon()
         else:
-            check = asyncio.create_task(self._check(pending))
+            check = asyncio.create_task(self._check(append))
             self._checks.add(check)
             check.add_done_callback(self._checks.discard)
 
-    async def _check(self, pending: PendingAppend) -> None:
+    async def _check(self, append: PendingAppend) -> None:
         try:
             with unavailable_if_down():
-                await self._settlement.check(pending)
+                await self._outcomes.check_expected_version(append)
         except Exception as error:
-            pending.fail(error)
-        # Even if it has its outcome by now: the queue drops it.
-        self._queue.start(pending.chain)
-        self._start_soon()
+            append.fail(error)
+        # Also when the append has an outcome now: the queue drops it.
+        self._queue.start(append.chain)
+        self._start_groups_soon()
 
-    def _start_soon(self) -> None:
-        """Start after the callers that are ready in this turn of the loop, so that they share a group."""
-        if not self._start_is_due:
-            self._start_is_due = True
-            asyncio.get_running_loop().call_soon(self._start)
+    def _start_groups_soon(self) -> None:
+        """Start groups after this turn of the event loop, so that the callers of this turn share a group."""
+        if not self._start_is_scheduled:
+            self._start_is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._start_groups)
 
-    def _start(self) -> None:
-        self._start_is_due = False
-        while self._queue and len(self._groups) < IN_FLIGHT:
-            if group := self._queue.take(asyncio.get_running_loop().time()):
-                task = asyncio.create_task(self._run(group))
+    def _start_groups(self) -> None:
+        self._start_is_scheduled = False
+        while self._queue and len(self._groups) < self._options.groups_in_flight:
+            if group := self._queue.take_group(asyncio.get_running_loop().time()):
+                task = asyncio.create_task(self._append_group(group))
                 self._groups.add(task)
-                task.add_done_callback(self._ended)
+                task.add_done_callback(self._group_ended)
 
-    async def _run(self, group: list[PendingAppend]) -> None:
-        patience = max(pending.deadline for pending in group) - asyncio.get_running_loop().time()
+    def _group_ended(self, task: asyncio.Task[None]) -> None:
+        self._groups.discard(task)
+        self._start_groups_soon()
+
+    async def _append_group(self, group: list[PendingAppend]) -> None:
+        seconds_left = max(append.deadline for append in group) - asyncio.get_running_loop().time()
         try:
-            with time_limit(patience):
+            with time_limit(seconds_left):
                 await self._seal(group)
-                if sealed := [pending for pending in group if not pending.settled]:
+                if sealed := [append for append in group if not append.has_outcome]:
                     await self._store(sealed)
         except Exception as error:
             if not (isinstance(error, PyMongoError) and is_outage(error)):
-                for pending in group:
-                    pending.fail(error)
-            await asyncio.sleep(PAUSE)
-        self._queue.give_back(group)
+                for append in group:
+                    append.fail(error)
+            await asyncio.sleep(self._options.retry_after)
+        self._queue.return_group(group)
 
     async def _seal(self, group: list[PendingAppend]) -> None:
-        """Seal what is personal; a commit whose subject was erased gets its outcome here."""
-        if personal := [pending for pending in group if pending.unsealed]:
-            sealed = await self._vault.seal([(pending.commit, pending.unsealed) for pending in personal])
-            for pending, outcome in zip(personal, sealed, strict=True):
-                if isinstance(outcome, PersonalDataRefused):
-                    pending.fail(outcome)
+        """Seal personal data; a commit with an erased subject fails here."""
+        if personal := [append for append in group if append.unsealed]:
+            results = await self._vault.seal([(append.commit, append.unsealed) for append in personal])
+            for append, result in zip(personal, results, strict=True):
+                if isinstance(result, PersonalDataRefused):
+                    append.fail(result)
                 else:
-                    pending.seal(outcome)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._groups.discard(task)
-        self._start_soon()
+                    append.seal(result)
 
     async def _store(self, group: list[PendingAppend]) -> None:
-        behind = max(pending.chain.after for pending in group)
-        first, times = await self._positions.take([pending.commit.at for pending in group], behind)
-        for pending, time in zip(group, times, strict=True):
-            pending.time = time
-        placed = dict(enumerate(group, first))
-        refused = await self._insert(placed)
-        for position, pending in placed.items():
-            if position not in refused:
-                self._settlement.land(pending, new_receipt(pending.commit, position))
-        if any(why.shows_others for why in refused.values()):
+        floor = max(append.chain.floor for append in group)
+        first, times = await self._positions.take([append.commit.at for append in group], floor)
+        for append, time in zip(group, times, strict=True):
+            append.record_time = time
+        appends = dict(enumerate(group, first))
+        failures = await self._insert(appends)
+        for position, append in appends.items():
+            if position not in failures:
+                self._outcomes.complete(append, new_receipt(append.commit, position))
+        if any(failure.shows_other_writers for failure in failures.values()):
             await self._positions.share()
-        if refused:
-            await self._settlement.settle(placed, refused)
+        if failures:
+            await self._outcomes.resolve(appends, failures)
         self._announce(first + len(group) - 1)
 
-    async def _insert(self, placed: Mapping[int, PendingAppend]) -> dict[int, InsertFailure]:
-        """Write the group; for each position that was not plainly acknowledged, why.
+    async def _insert(self, appends: Mapping[int, PendingAppend]) -> dict[int, InsertFailure]:
+        """Insert the group; return the failures by position.
 
-        Where there are chains the server stops at a refused commit, so that nothing lands that builds on it;
-        what does not is sent once more.
+        A group with chains is inserted in order, so that nothing lands that builds on a refused commit. What
+        does not build on it is inserted again at once.
         """
-        refused: dict[int, InsertFailure] = {}
-        left = dict(placed)
-        while left:
-            ordered = any(len(pending.chain.taken) > 1 for pending in left.values())
-            found = await self._try(left, ordered=ordered)
-            refused |= found
-            if not ordered or not found:
+        failures: dict[int, InsertFailure] = {}
+        remaining = dict(appends)
+        while remaining:
+            ordered = any(len(append.chain.in_flight) > 1 for append in remaining.values())
+            documents = {position: append.document(position) for position, append in remaining.items()}
+            for append in remaining.values():
+                append.was_sent = True
+            latest = await self._inserter.insert(documents, ordered=ordered)
+            failures |= latest
+            untried = [at for at, failure in latest.items() if failure is InsertFailure.NOT_TRIED]
+            if not untried:
                 break
-            stopped = max(found)
-            lost = placed[stopped].chain
-            untried = {at: pending for at, pending in left.items() if at > stopped}
-            refused |= {at: InsertFailure.UNTRIED for at, pending in untried.items() if pending.chain is lost}
-            left = {at: pending for at, pending in untried.items() if pending.chain is not lost}
-        return refused
-
-    async def _try(self, placed: Mapping[int, PendingAppend], *, ordered: bool) -> dict[int, InsertFailure]:
-        """One insert; with `ordered` nothing behind the first refused position was tried."""
-        positions = list(placed)
-        documents = [pending.at(position) for position, pending in placed.items()]
-        for pending in placed.values():
-            pending.sent = True
-        try:
-            await self._collections.log.insert_many(documents, ordered=ordered)
-        except BulkWriteError as error:
-            details = error.details
-            unsure = dict.fromkeys(positions if details["writeConcernErrors"] else (), InsertFailure.UNKNOWN)
-            return unsure | {positions[one["index"]]: InsertFailure.of(one) for one in details["writeErrors"]}
-        except PyMongoError as error:
-            if not is_outage(error):
-                raise
-            return dict.fromkeys(positions, InsertFailure.UNKNOWN)
-        return {}
+            refused = max(at for at, failure in latest.items() if failure is not InsertFailure.NOT_TRIED)
+            broken = appends[refused].chain
+            remaining = {at: appends[at] for at in untried if appends[at].chain is not broken}
+            for position in remaining:
+                del failures[position]
+        return failures

@@ -1,4 +1,4 @@
-"""The hold of one process on the counter of positions, as others see it: they wait for its end, or end it."""
+"""Waiting for another process that holds the counter of positions, and taking the counter over if it died."""
 
 from __future__ import annotations
 
@@ -11,33 +11,47 @@ from eventstore.mongo.driver import Collection
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.reading.fence import close_positions
 
-LEASE = 1.0
-"""Seconds without a sign of life after which a holder is taken for dead, by the waiting process's clock."""
-
-PAUSE = 0.01
-"""Seconds between two looks at a counter that is held."""
+POLL_EVERY = 0.01
+"""Seconds between two looks at a counter that another process holds."""
 
 
-class Hold:
-    """Ends the hold of a process that gives no sign of life."""
+class CounterTakeover:
+    """Waits until the holder releases the counter, and releases it for a holder that is silent.
 
-    def __init__(self, collections: LogCollections, clock: Clock, durable: Collection) -> None:
+    `held` is the field of that name in the counter's document. Methods raise what the driver raises.
+    """
+
+    def __init__(
+        self, collections: LogCollections, clock: Clock, durable_counters: Collection, dead_after: float
+    ) -> None:
         self._collections = collections
         self._clock = clock
-        self._durable = durable
+        self._counters = durable_counters
+        self._dead_after = dead_after
+        self._last_beat: tuple[str, int, int] | None = None
+        self._last_beat_at = 0.0
 
-    async def end(self, held: dict[str, Any]) -> None:
-        """Close what the holder may have under way, then free the counter behind that.
+    async def wait(self, held: dict[str, Any]) -> None:
+        """Wait a moment for the holder; release the counter where the holder was silent for too long."""
+        beat = held["by"], held["hold"], held["beat"]
+        if beat != self._last_beat:
+            self._last_beat, self._last_beat_at = beat, monotonic()
+        elif monotonic() - self._last_beat_at >= self._dead_after:
+            await self._release(held)
+            return
+        await asyncio.sleep(POLL_EVERY)
 
-        A holder has at most `window` positions under way behind the last one that landed. If it is alive
-        after all, it meets tombstones, and reserves its positions from then on.
-        Raises what the driver raises.
+    async def _release(self, held: dict[str, Any]) -> None:
+        """Close the positions that the holder may have in flight, then free the counter behind them.
+
+        A holder has at most `window` positions in flight behind the last commit that landed. If it is alive
+        after all, its inserts meet tombstones, and it reserves its positions from then on.
         """
         log, window = self._collections.log, held["window"]
-        same = {"_id": "log", **{f"held.{name}": held[name] for name in ("by", "hold", "beat")}}
+        same_hold = {"_id": "log", **{f"held.{name}": held[name] for name in ("by", "hold", "beat")}}
         head = await self._collections.head()
-        if await self._durable.find_one(same, {"_id": 1}) is None:
-            # Another one has ended it, and what follows is free to be handed out.
+        if await self._counters.find_one(same_hold, {"_id": 1}) is None:
+            # Another process has released the counter, and may use the positions behind `head`.
             return
         while True:
             closed = range(head + 1, head + window + 1)
@@ -49,23 +63,4 @@ class Hold:
             head = landed["_id"]
         latest = await self._collections.last_time(self._clock())
         end = {"head": closed[-1], **({"time": latest} if latest else {})}
-        await self._durable.update_one(same, {"$max": end, "$unset": {"held": 1}})
-
-
-class Patience:
-    """Waits for the end of a hold, and brings it about where the holder is silent."""
-
-    def __init__(self, hold: Hold) -> None:
-        self._hold = hold
-        self._seen: tuple[str, int, int] | None = None
-        self._seen_at = 0.0
-
-    async def wait(self, held: dict[str, Any]) -> None:
-        """Wait a moment for the holder that is asked to let go. Raises what the driver raises."""
-        sign = held["by"], held["hold"], held["beat"]
-        if sign != self._seen:
-            self._seen, self._seen_at = sign, monotonic()
-        elif monotonic() - self._seen_at >= LEASE:
-            await self._hold.end(held)
-            return
-        await asyncio.sleep(PAUSE)
+        await self._counters.update_one(same_hold, {"$max": end, "$unset": {"held": 1}})

@@ -1,106 +1,86 @@
-"""What became of a commit that was not plainly acknowledged: read from the log, never guessed."""
+"""The outcomes of commits that were not acknowledged, read from the log."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from enum import Enum
-from typing import Any
 
-from domain.dispatch.ports import Clock
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
+from eventstore.appending.commit_inserter import CommitInserter, InsertFailure
 from eventstore.appending.pending_append import PendingAppend
 from eventstore.commit_documents import first_receipt, new_receipt
 from eventstore.mongo.driver import Document
-from eventstore.mongo.log_collections import COMMAND_KEYS, VERSION_KEYS, LogCollections
-from eventstore.reading.fence import close_positions
+from eventstore.mongo.log_collections import LogCollections
 from eventstore.reading.stream_reader import StreamReader, Tip
 
 
-class InsertFailure(Enum):
-    """Why a commit was not plainly acknowledged: which unique index refused it, or that none did."""
-
-    POSITION = ("_id",)
-    VERSION = VERSION_KEYS
-    COMMAND = COMMAND_KEYS
-    UNKNOWN = ()
-    """No index spoke: a timeout, a lost primary, or no majority in time."""
-    UNTRIED = None
-    """The server stopped before it."""
-
-    @property
-    def shows_others(self) -> bool:
-        """Whether the position itself was taken, or may be: by another writer, or by a reader's tombstone."""
-        return self in (InsertFailure.POSITION, InsertFailure.UNKNOWN)
-
-    @classmethod
-    def of(cls, error: Mapping[str, Any]) -> InsertFailure:
-        """What one write error of an insert says."""
-        return cls(tuple(error.get("keyPattern", ())))
-
-
 class OutcomeResolver:
-    """Finds the outcome of refused and of unacknowledged commits.
+    """Finds the outcomes of commits that failed, or whose acknowledgement was lost.
 
-    Their positions are closed first by tombstones, which only free positions take: after that nothing can
-    land there any more, and whoever is found there owns it.
+    It closes their positions first: after that nothing can land there, and the document there is final.
     """
 
-    def __init__(self, collections: LogCollections, streams: StreamReader, clock: Clock) -> None:
+    def __init__(self, collections: LogCollections, inserter: CommitInserter, streams: StreamReader) -> None:
         self._collections = collections
+        self._inserter = inserter
         self._streams = streams
-        self._clock = clock
 
-    async def settle(self, placed: Mapping[int, PendingAppend], refused: Mapping[int, InsertFailure]) -> None:
-        """Give each commit at a refused position its outcome; one that gets none is to be tried again.
+    async def resolve(
+        self, appends: Mapping[int, PendingAppend], failures: Mapping[int, InsertFailure]
+    ) -> None:
+        """Set the outcome of each failed append that has one; the others are to be sent again.
 
-        Raises what the driver raises; then, too, those without an outcome are to be tried again.
+        Raises what the driver raises; then, too, appends without an outcome are to be sent again.
         """
-        log = self._collections.log
-        await close_positions(log, refused, self._clock)
-        found = await log.find({"_id": {"$in": list(refused)}}).to_list(None)
-        holders = {document["_id"]: document for document in found}
-        await asyncio.gather(*(self._judge(placed[at], why, holders.get(at)) for at, why in refused.items()))
+        stored = await self._inserter.close(failures)
+        await asyncio.gather(
+            *(
+                self._resolve(appends[position], failure, stored.get(position))
+                for position, failure in failures.items()
+            )
+        )
 
-    async def check(self, pending: PendingAppend) -> None:
-        """Look where the stream is; gives the commit its outcome where that is not what it expects.
+    async def check_expected_version(self, append: PendingAppend) -> None:
+        """Read the version of the stream; set the outcome of the append where it expects another one.
 
-        The version guard refuses what is too low; that the expected version exists at all is only known here.
+        The version guard refuses a version that is too low. Only this check refuses one that is too high.
         Raises what the driver raises.
         """
-        commit = pending.commit
+        commit = append.commit
         tip = self._streams.known(commit.tenant, commit.stream)
         if tip.version < commit.expected:
             tip = await self._streams.tip(commit.tenant, commit.stream, tip.version) or tip
         if tip.version == commit.expected:
-            pending.chain.after = tip.position
-        elif not await self._was_stored(pending):
-            pending.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
+            append.chain.floor = tip.position
+        elif not await self._complete_if_stored(append):
+            append.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
 
-    def land(self, pending: PendingAppend, receipt: Receipt) -> None:
-        """Tell the caller, and remember how far the stream has come."""
+    def complete(self, append: PendingAppend, receipt: Receipt) -> None:
+        """Set the receipt, and remember how far the stream has come."""
         if receipt.changed:
             tip = Tip(receipt.version, receipt.position)
-            self._streams.reached(pending.commit.tenant, receipt.stream, tip)
-        pending.land(receipt)
+            self._streams.reached(append.commit.tenant, receipt.stream, tip)
+        append.complete(receipt)
 
-    async def _judge(self, pending: PendingAppend, why: InsertFailure, holder: Document | None) -> None:
-        if holder is not None and pending.owns(holder):
-            self.land(pending, new_receipt(pending.commit, holder["_id"]))
+    async def _resolve(self, append: PendingAppend, failure: InsertFailure, stored: Document | None) -> None:
+        if stored is not None and append.is_stored_in(stored):
+            self.complete(append, new_receipt(append.commit, stored["_id"]))
             return
-        if why in (InsertFailure.POSITION, InsertFailure.UNTRIED) or await self._was_stored(pending):
+        if failure in (InsertFailure.POSITION, InsertFailure.NOT_TRIED):
             return
-        commit = pending.commit
-        if why is InsertFailure.VERSION:
+        if await self._complete_if_stored(append):
+            return
+        commit = append.commit
+        if failure is InsertFailure.VERSION:
             tip = await self._streams.tip(commit.tenant, commit.stream, commit.expected)
             if tip is not None:
-                pending.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
+                append.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
 
-    async def _was_stored(self, pending: PendingAppend) -> bool:
-        """Whether the command is stored, by this commit or by an earlier run of it."""
-        commit = pending.commit
-        winner = await self._collections.commit_of(commit.tenant, commit.command_id)
-        if winner is not None:
-            self.land(pending, first_receipt(commit, winner))
-        return winner is not None
+    async def _complete_if_stored(self, append: PendingAppend) -> bool:
+        """Set the first receipt where the command is stored, by this commit or an earlier run of it."""
+        commit = append.commit
+        stored = await self._collections.commit_of(commit.tenant, commit.command_id)
+        if stored is not None:
+            self.complete(append, first_receipt(commit, stored))
+        return stored is not None

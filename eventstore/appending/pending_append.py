@@ -1,4 +1,4 @@
-"""Commits on their way into the log, and the chains they form."""
+"""Appends that wait for their outcome, and the chains that they form."""
 
 from __future__ import annotations
 
@@ -18,55 +18,59 @@ from eventstore.personal.sealing import NO_UNSEALED_PARTS, SealedParts, Unsealed
 
 
 class ChainBroken(ConcurrencyConflict):
-    """What this commit was to build on did not land, nor did it; an earlier run of its command may have."""
+    """The commit that this one builds on did not land, so this one did not land either.
+
+    An earlier run of the same command may be stored.
+    """
 
 
 @dataclass(eq=False, slots=True)
 class CommitChain:
-    """Commits of one stream of which each builds on the one before: none lands without those before it.
+    """Commits of one stream, each decided on the state that the one before it leaves.
 
-    Most have but one. `version` is where the last one leads. The next must land behind position `after`,
-    where the version is that it builds on, so that a stream's versions and positions rise together.
+    No commit lands without those before it. Most chains have one commit. `version` is the version after the
+    last commit. The next commit needs a position above `floor`, the position of the version that it builds
+    on, so that versions and positions of a stream rise together.
     """
 
     tenant: str
     stream: str
     version: int
-    after: int = 0
+    floor: int = 0
     broken: bool = False
-    taken: list[PendingAppend] = field(default_factory=list)
-    """Those in the group that is under way: all others wait for its end."""
-    waiting: deque[PendingAppend] = field(default_factory=deque)
+    in_flight: list[PendingAppend] = field(default_factory=list)
+    """The commits in the current group; the queued ones wait until that group ends."""
+    queued: deque[PendingAppend] = field(default_factory=deque)
 
     @property
-    def last(self) -> str | None:
-        """The command id of the last one."""
-        behind = self.waiting or self.taken
-        return behind[-1].commit.command_id if behind else None
+    def last_command_id(self) -> str | None:
+        appends = self.queued or self.in_flight
+        return appends[-1].commit.command_id if appends else None
 
-    def break_behind(self, lost: PendingAppend, reason: Exception) -> None:
-        """`lost` did not land, so nothing that builds on it may.
+    def break_after(self, lost: PendingAppend, error: Exception) -> None:
+        """Fail the commits that build on `lost`, which did not land.
 
-        A commit that was sent with one whose outcome nobody knows may have landed with it: it shares
-        the error.
+        Where the outcome of `lost` is unknown, a commit that was sent with it may have landed: it fails with
+        the same error.
         """
         self.broken = True
-        certain = isinstance(reason, ConcurrencyConflict)
-        actual = reason.actual if isinstance(reason, ConcurrencyConflict) else lost.commit.expected
-        for pending in (*self.taken, *self.waiting):
-            expected = pending.commit.expected
+        is_conflict = isinstance(error, ConcurrencyConflict)
+        actual = error.actual if isinstance(error, ConcurrencyConflict) else lost.commit.expected
+        for append in (*self.in_flight, *self.queued):
+            expected = append.commit.expected
             if expected > lost.commit.expected:
                 conflict = ChainBroken(self.stream, expected, actual)
-                pending.end(reason if pending.sent and not certain else conflict)
+                append.set_error(error if append.was_sent and not is_conflict else conflict)
 
 
 @dataclass(eq=False, slots=True)
 class PendingAppend:
-    """A queued commit, its document encoded without a position, and its outcome to come.
+    """A queued commit, its document without a position, and the future of its outcome.
 
-    `time` is its record time, once it has a position. `deadline` is on the event loop's clock. A caller that
-    leaves cancels `outcome`; `settled`: the commit itself has one. `unsealed` is what must be
-    sealed before it can be sent. `sent`: it was in an insert, and only the log shows whether it landed.
+    `deadline` is on the event loop's clock. `unsealed` is personal data that must be sealed before the commit
+    is sent. `record_time` is known once the commit has a position. After an insert (`was_sent`) only the log
+    shows whether the commit landed. `has_outcome` is about the commit; a caller that stops waiting cancels
+    `outcome` and leaves the commit as it is.
     """
 
     chain: CommitChain
@@ -75,43 +79,51 @@ class PendingAppend:
     deadline: float
     outcome: asyncio.Future[Receipt]
     unsealed: UnsealedParts
-    time: datetime | None = None
-    sent: bool = False
-    settled: bool = False
+    record_time: datetime | None = None
+    was_sent: bool = False
+    has_outcome: bool = False
 
     def seal(self, sealed: SealedParts) -> None:
-        """Put what is sealed in its place, once: whatever may have landed is sent again as it was."""
+        """Encode the commit with its sealed data, once: a commit that may have landed is sent again as is."""
         self.encoded, self.unsealed = encode_commit(self.commit, sealed), NO_UNSEALED_PARTS
 
-    def at(self, position: int) -> RawBSONDocument:
+    def document(self, position: int) -> RawBSONDocument:
+        """Return the document to insert at `position`."""
         if self.unsealed:
             raise AssertionError("personal data would be sent unsealed")
-        return with_position(self.encoded, position, self.time)
+        return with_position(self.encoded, position, self.record_time)
 
-    def owns(self, stored: Document) -> bool:
-        return is_same_commit(self.commit, stored)
+    def is_stored_in(self, document: Document) -> bool:
+        """Return whether a stored document is this very commit."""
+        return is_same_commit(self.commit, document)
 
-    def land(self, receipt: Receipt) -> None:
-        """The command is stored, by this commit or by an earlier run, on which the chain cannot build."""
-        if self.settled:
+    def complete(self, receipt: Receipt) -> None:
+        """Set the receipt of the stored command: of this commit, or of an earlier run (`replayed`).
+
+        Commits cannot build on an earlier run, so the rest of the chain then fails.
+        """
+        if self.has_outcome:
             return
-        self.settled = True
+        self.has_outcome = True
         if not self.outcome.done():
             self.outcome.set_result(receipt)
         if receipt.replayed:
             expected = self.commit.expected
-            self.chain.break_behind(self, ConcurrencyConflict(self.commit.stream, expected, expected))
+            self.chain.break_after(self, ConcurrencyConflict(self.commit.stream, expected, expected))
         else:
-            self.chain.after = max(self.chain.after, receipt.position)
+            self.chain.floor = max(self.chain.floor, receipt.position)
 
     def fail(self, error: Exception) -> None:
-        """The commit did not land, and never will where `error` is a conflict; nor does what builds on it."""
-        if not self.settled:
-            self.end(error)
-            self.chain.break_behind(self, error)
+        """Set the error of a commit that did not land, and fail the commits that build on it.
 
-    def end(self, error: Exception) -> None:
-        """Tell the caller, if it is still there."""
-        self.settled = True
+        After a ConcurrencyConflict the commit will never land.
+        """
+        if not self.has_outcome:
+            self.set_error(error)
+            self.chain.break_after(self, error)
+
+    def set_error(self, error: Exception) -> None:
+        """Set the error for a caller that still waits."""
+        self.has_outcome = True
         if not self.outcome.done():
             self.outcome.set_exception(error)

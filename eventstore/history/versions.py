@@ -15,7 +15,6 @@ from eventstore.history.diff import ValueChange, diff
 from eventstore.history.state_json import state_json
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
-from eventstore.reading.stream_reader import PAGE
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
@@ -56,7 +55,9 @@ class StreamHistory:
         await self._require(tenant, stream, version)
         state, reached = kind(), 0
         while reached < version:
-            page = await self._log.stream(tenant, stream, reached, min(PAGE, version - reached))
+            page = await self._log.stream(
+                tenant, stream, reached, min(self._log.stream_page, version - reached)
+            )
             state, reached = state.evolve_all(payloads(page)), page[-1].version
         return LoadedState(state, version, fresh=False)
 
@@ -66,7 +67,7 @@ class StreamHistory:
         """The versions behind version `after`, at most `limit`: one for each commit, in order."""
         await self._require(tenant, stream, 0)
         found: list[StreamVersion] = []
-        async with aclosing(self._events(tenant, stream, after, limit or PAGE)) as events:
+        async with aclosing(self._events(tenant, stream, after, limit or self._log.stream_page)) as events:
             async for event in events:
                 if found and found[-1].commit.position == event.position:
                     found[-1] = StreamVersion(event.version, (*found[-1].types, event.type), event.commit)

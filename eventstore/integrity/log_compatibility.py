@@ -25,8 +25,8 @@ from eventstore.mongo.log_collections import LogCollections
 
 PREFIX = "schema/"
 
-PATIENCE = 2.0
-"""Seconds for which stored events of one shape are looked through; of the rest nothing is known then."""
+LOOK_FOR = 2.0
+"""Seconds in which the stored events of one schema are read; the others then count as incompatible."""
 
 NAMED = 5
 """Event types that are named at most."""
@@ -49,12 +49,13 @@ async def schemas_of_log(database: Database) -> dict[SchemaKey, Sequence[Schema]
 class LogCompatibility:
     """Compares the events of a catalog with the log of a database. Methods raise Unavailable."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, look_for: float = LOOK_FOR) -> None:
         collections = LogCollections.of(database)
         self._database = database
         self._log = collections.log
         self._meta = collections.meta
         self._catalog = catalog
+        self._look_for = look_for
 
     async def problems(self) -> list[str]:
         """What of the log the code cannot read, a sentence for each event type, with what to do about it."""
@@ -133,7 +134,7 @@ class LogCompatibility:
 
         True also where not all could be looked at: they are too many, or archived.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._look_for
         of_shape = {"events": {"$elemMatch": {"type": shape.type, "schema": shape.revision}}}
         wanted = {"tenant": {"$gte": ""}, "events.type": shape.type, **of_shape}
         read = {"events.type": 1, "events.schema": 1, "events.data": 1, "events.sealed": 1, "archived": 1}

@@ -22,7 +22,8 @@ from domain.kernel.errors import ConfigurationError, PersonalDataRefused
 from eventstore.mongo.driver import DUPLICATE_KEY, Database, Document, Write, unavailable_if_down
 from eventstore.personal.sealing import MasterKeys, WrappedKey, new_key
 
-ROTATED_AT_ONCE = 500
+ROTATION_PAGE = 500
+"""Keys that a rotation reads and writes at once."""
 
 NO_MASTER_KEY = "set NERVE_MASTER_KEY, to what `openssl rand -base64 32` prints"
 
@@ -105,11 +106,14 @@ class SubjectKeys:
                 [UpdateOne({"_id": owner}, gone, upsert=True) for owner in owners], ordered=False
             )
 
-    async def rotate(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
-        """Wrap every key by the current master key; tells how many of how many are done, returns that.
+    async def rotate(
+        self, progress: Callable[[int, int], None] = lambda done, total: None, page: int = ROTATION_PAGE
+    ) -> int:
+        """Wrap every key by the current master key; return how many keys were wrapped.
 
-        It can be interrupted at any time and run again. Raises ConfigurationError where a key's own master
-        key is not at hand, and without a master key.
+        `progress` gets the number of keys that are done, and of all. A rotation can be interrupted at any
+        time and run again. Raises ConfigurationError without a master key, and where the master key that
+        wraps a key is unknown.
         """
         masters = self._masters
         if masters is None:
@@ -118,11 +122,11 @@ class SubjectKeys:
         with unavailable_if_down():
             total, done, last = await self._keys.count_documents(former), 0, ""
             progress(done, total)
-            while page := await self._page(former, last):
-                writes = [write for key in page if (write := _rewrapped(masters, key)) is not None]
+            while keys := await self._next(former, last, page):
+                writes = [write for key in keys if (write := _rewrapped(masters, key)) is not None]
                 if writes:
                     await self._keys.bulk_write(writes, ordered=False)
-                done, last = done + len(writes), page[-1]["_id"]
+                done, last = done + len(writes), keys[-1]["_id"]
                 progress(done, max(total, done))
             left = await self._keys.find_one(former)
             if left is not None:
@@ -133,9 +137,9 @@ class SubjectKeys:
             await self._meta.update_one({"_id": "master_key"}, {"$set": {"id": masters.current}}, upsert=True)
         return done
 
-    async def _page(self, wanted: Document, after: str) -> list[Document]:
-        found = self._keys.find({**wanted, "_id": {"$gt": after}}).sort([("_id", 1)])
-        return await found.limit(ROTATED_AT_ONCE).to_list(None)
+    async def _next(self, wanted: Document, after: str, limit: int) -> list[Document]:
+        cursor = self._keys.find({**wanted, "_id": {"$gt": after}}).sort([("_id", 1)])
+        return await cursor.limit(limit).to_list(None)
 
     async def _find(self, owners: Collection[str]) -> dict[str, SubjectKey]:
         found = await self._keys.find({"_id": {"$in": list(owners)}}).to_list(None)

@@ -1,4 +1,4 @@
-"""Searching the log: which events are wanted, and the filter that finds their commits."""
+"""Queries for events, and the filters that find their commits."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from domain.kernel import CommitInfo, RecordedEvent
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events are wanted: those that meet all that is given.
+    """Conditions on events; an event matches if it meets all that are given.
 
-    `since` is inclusive, `until` exclusive; both are about the time of record. `occurred_since` and
-    `occurred_until` are about the event time: when it happened, which is the time of record unless another
-    one was given.
+    `since` is inclusive, `until` exclusive; both apply to the record time. `occurred_since` and
+    `occurred_until` apply to the event time, which is the record time unless the event has another.
     """
 
     streams: Collection[str] | None = None
@@ -28,17 +27,17 @@ class EventQuery:
     occurred_since: datetime | None = None
     occurred_until: datetime | None = None
     has_event_time: bool | None = None
-    """Whether the commits have an event time in addition to the record time; None: either."""
+    """Whether the commits must have, or must not have, an event time of their own; None: either."""
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
-        """The MongoDB filter for the commits in question, from behind position `after` up to `upto`."""
+        """Return the MongoDB filter for commits that may match, after position `after` and up to `upto`."""
         wanted: dict[str, Any] = {"tenant": tenant, "_id": {"$gt": after, "$lte": upto}}
         lists = {"stream": self.streams, "category": self.categories, "events.type": self.types}
         wanted.update((field, {"$in": list(values)}) for field, values in lists.items() if values is not None)
         if self.correlation is not None:
             wanted["correlation"] = self.correlation
         if len(wanted) == 2:
-            # A command that changed nothing has a place in the log, and nothing that the others are about.
+            # Records of commands without events have none of the fields that other conditions test.
             wanted["unchanged"] = {"$exists": False}
         if recorded := _between(self.since, self.until):
             wanted["at"] = recorded
@@ -53,7 +52,7 @@ class EventQuery:
         return wanted
 
     def by_index(self) -> tuple[EventQuery, ...]:
-        """Queries that together find the same, each by one index: of event times, or of times of record."""
+        """Split the query into queries that together match the same, each served by one index."""
         if not _between(self.occurred_since, self.occurred_until):
             return (self,)
         since = [time for time in (self.since, self.occurred_since) if time is not None]
@@ -69,7 +68,7 @@ class EventQuery:
         return recorded, replace(self, has_event_time=True)
 
     def covers(self, info: CommitInfo) -> bool:
-        """Whether `to_filter` finds this commit, the types of its events aside."""
+        """Return whether the commit meets the conditions, except for the types of its events."""
         occurred = info.occurred or info.at
         return (
             (self.streams is None or info.stream in self.streams)
@@ -82,7 +81,7 @@ class EventQuery:
         )
 
     def wants(self, event: RecordedEvent) -> bool:
-        """Whether an event of a commit that was found is wanted itself."""
+        """Return whether an event of a matching commit has one of the types."""
         return self.types is None or event.type in self.types
 
 

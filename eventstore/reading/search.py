@@ -1,4 +1,4 @@
-"""Searching the log by what its commits and events are about."""
+"""Searching the log by the fields of commits and events."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from eventstore.reading.record_times import RecordTimes
 
 
 class Search:
-    """Finds events in settled positions only, so that a page that was read never gets an event later."""
+    """Finds events below the high-water mark only, so that no event appears later in a page that was read."""
 
     def __init__(
-        self, log: Collection, times: RecordTimes, decoder: CommitDecoder, watermark: HighWaterMark
+        self, log: Collection, times: RecordTimes, decoder: CommitDecoder, high_water_mark: HighWaterMark
     ) -> None:
         self._log = log
         self._times = times
         self._decoder = decoder
-        self._watermark = watermark
+        self._high_water_mark = high_water_mark
 
     async def find(
         self,
@@ -31,11 +31,11 @@ class Search:
         *,
         backward: bool = False,
     ) -> list[RecordedEvent]:
-        """The first events behind `after` and before `before`, or with `backward` the last ones, in order.
+        """Return the first events after `after` and before `before`, or with `backward` the last, in order.
 
-        They are those of whole commits, so there may be more than `limit`.
+        They are the events of whole commits, so there may be more than `limit`.
         """
-        upto = await self._watermark.advance()
+        upto = await self._high_water_mark.advance()
         if before is not None:
             upto = min(upto, before - 1)
         events: list[RecordedEvent] = []
@@ -48,15 +48,15 @@ class Search:
     async def commits(
         self, tenant: str, query: EventQuery, after: int, limit: int, upto: int, *, backward: bool = False
     ) -> list[Commit]:
-        """The first commits with an event that is wanted, whole, behind `after` and up to settled `upto`.
+        """Return the first commits with a matching event, whole, after `after` and up to the settled `upto`.
 
         With `backward` the last ones, the latest first.
         """
-        found: list[Document] = []
+        documents: list[Document] = []
         for part in query.by_index():
-            found += await self._documents(tenant, part, after, limit, upto, backward=backward)
-        found.sort(key=lambda document: document["_id"], reverse=backward)
-        return await self._decoder.commits(found[:limit])
+            documents += await self._documents(tenant, part, after, limit, upto, backward=backward)
+        documents.sort(key=lambda document: document["_id"], reverse=backward)
+        return await self._decoder.commits(documents[:limit])
 
     async def _documents(
         self, tenant: str, query: EventQuery, after: int, limit: int, upto: int, *, backward: bool
@@ -70,7 +70,7 @@ class Search:
 
     async def event(self, tenant: str, event_id: str) -> RecordedEvent | None:
         """Return the event with this id, None where no settled position has it."""
-        upto = await self._watermark.advance()
+        upto = await self._high_water_mark.advance()
         # With `stream`, which every commit with events has, the partial index covers the query.
         wanted = {"tenant": tenant, "events.id": event_id, "stream": {"$exists": True}, "_id": {"$lte": upto}}
         with unavailable_if_down():
@@ -81,12 +81,12 @@ class Search:
         return next(event for event in commit.events if event.id == event_id)
 
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
-        """How many commits up to a position have an event that is wanted, as far as `limit`."""
+        """Return how many commits up to a position have a matching event, at most `limit`."""
         with unavailable_if_down():
             return await self._log.count_documents(query.to_filter(tenant, 0, upto), limit=limit)
 
     async def _bounds(self, tenant: str, query: EventQuery, after: int, upto: int) -> tuple[int, int]:
-        """The positions between which commits of the wanted record times are: others need not be read."""
+        """Narrow the positions to those that the query's record times allow."""
         if query.since is not None or query.until is not None:
             await self._times.measure(upto)
         if query.since is not None:

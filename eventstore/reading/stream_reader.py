@@ -1,4 +1,4 @@
-"""Reading single streams, and what this process knows of how far each has come."""
+"""Reading single streams, and remembering how far each has come."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from eventstore.decoder import CommitDecoder
 from eventstore.lru import LruCache
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.mongo.log_collections import VERSION_GUARD
+from eventstore.options import LogOptions
 
-PAGE = 1_000
-"""Versions a query reads at once, so that neither side sorts or holds more."""
-
-KNOWN_STREAMS = 50_000
+CACHED_TIPS = 50_000
+"""Streams whose tips are remembered."""
 
 
 class Tip(NamedTuple):
-    """A version that the stream has reached for good, and the position that holds it."""
+    """A version that the stream has reached for good, and the position of its commit."""
 
     version: int
     position: int
@@ -29,17 +28,18 @@ START = Tip(0, 0)
 
 
 class StreamReader:
-    """The log by stream."""
+    """Reads the log by stream."""
 
-    def __init__(self, log: Collection, decoder: CommitDecoder) -> None:
+    def __init__(self, log: Collection, decoder: CommitDecoder, options: LogOptions) -> None:
         self._log = log
         self._decoder = decoder
-        self._known: LruCache[tuple[str, str], Tip] = LruCache(KNOWN_STREAMS)
+        self.page = options.stream_page
+        self._known: LruCache[tuple[str, str], Tip] = LruCache(CACHED_TIPS)
 
     async def read(
         self, tenant: str, stream: str, after_version: int, limit: int | None
     ) -> list[RecordedEvent]:
-        """The events of the stream behind `after_version`, in order, at most `limit` of them."""
+        """Return the events of the stream after `after_version`, in order, at most `limit` of them."""
         events: list[RecordedEvent] = []
         async for page in self._pages(tenant, stream, after_version, limit):
             events += page
@@ -52,11 +52,11 @@ class StreamReader:
     ) -> AsyncIterator[list[RecordedEvent]]:
         end = None if limit is None else after + limit
         while end is None or after < end:
-            upto = after + PAGE if end is None else min(after + PAGE, end)
+            upto = after + self.page if end is None else min(after + self.page, end)
             cursor = self._log.find(_within(tenant, stream, {"$gt": after, "$lte": upto}))
             with unavailable_if_down():
-                found = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
-            commits = await self._decoder.commits(found)
+                documents = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
+            commits = await self._decoder.commits(documents)
             page = [event for commit in commits for event in commit.events if after < event.version <= upto]
             yield page
             if len(page) < upto - after:
@@ -64,7 +64,7 @@ class StreamReader:
             after = upto
 
     async def tip(self, tenant: str, stream: str, beyond: int) -> Tip | None:
-        """Where the stream is, if it is behind version `beyond`; reads only what lies there."""
+        """Return the tip of the stream if its version is above `beyond`, else None."""
         document: Document | None = await self._log.find_one(
             _within(tenant, stream, {"$gt": beyond}), sort=[("_id", -1)], hint=VERSION_GUARD
         )
@@ -77,24 +77,24 @@ class StreamReader:
     async def behind(
         self, tenant: str, stream: str, version: int, event_id: str
     ) -> list[RecordedEvent] | None:
-        """A page of what is behind a commit that ends with the event `event_id` at `version`.
+        """Return a page of events after the commit that ends with the event `event_id` at `version`.
 
-        None where the stream has no such commit; of one that is archived, only the stub is read.
+        None where the stream has no such commit. Of an archived one only the stub is read.
         """
-        upto = version + PAGE
+        upto = version + self.page
         cursor = self._log.find(_within(tenant, stream, {"$gte": version, "$lte": upto}))
         with unavailable_if_down():
-            found = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
-        last = found[0]["events"][-1] if found else {}
+            documents = await cursor.sort([("_id", 1)]).hint(VERSION_GUARD).to_list(None)
+        last = documents[0]["events"][-1] if documents else {}
         if (last.get("version"), last.get("id")) != (version, event_id):
             return None
-        commits = await self._decoder.commits(found[1:])
+        commits = await self._decoder.commits(documents[1:])
         return [event for commit in commits for event in commit.events if event.version <= upto]
 
     async def version_at(self, tenant: str, stream: str, position: int) -> int:
-        """The version of the stream as of `position`, 0 where it was not there yet.
+        """Return the version of the stream as of `position`, 0 where it did not exist yet.
 
-        A search by halves, from where the stream is known to have been: a few dozen reads of one commit each.
+        A binary search from the known tip: a few dozen reads of one commit each.
         """
         known = self.known(tenant, stream)
         low, high = (known.version, None) if known.position <= position else (0, known.version)
@@ -102,46 +102,46 @@ class StreamReader:
         while high is None or low + 1 < high:
             middle = low + step if high is None else (low + high) // 2
             with unavailable_if_down():
-                found = await self._log.find_one(
+                commit = await self._log.find_one(
                     _within(tenant, stream, {"$gte": middle, "$lte": middle}),
                     {"events.version": 1},
                     hint=VERSION_GUARD,
                 )
-            if found is None or found["_id"] > position:
+            if commit is None or commit["_id"] > position:
                 high = middle
             else:
-                low, step = last_version(found), step * 2
+                low, step = last_version(commit), step * 2
         return low
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int:
-        """The position of the commit that led to `version`, 0 for version 0. Raises Unavailable."""
+        """Return the position of the commit that led to `version`, 0 for version 0. Raises Unavailable."""
         known = self.known(tenant, stream)
         if known.version == version:
             return known.position
         with unavailable_if_down():
-            found = await self._log.find_one(
+            commit = await self._log.find_one(
                 _within(tenant, stream, {"$gte": version, "$lte": version}), {"_id": 1}, hint=VERSION_GUARD
             )
-        return 0 if found is None else int(found["_id"])
+        return 0 if commit is None else int(commit["_id"])
 
     async def versions_at(self, tenant: str, places: Sequence[tuple[str, int]]) -> list[int]:
-        """As `version_at`, of many streams; one read for all that changed at these very positions."""
+        """Return `version_at` of many streams, with one read for all that changed at these very positions."""
         wanted = {"_id": {"$in": [position for _, position in places]}, "tenant": tenant}
         with unavailable_if_down():
-            found = await self._log.find(wanted, {"stream": 1, "events.version": 1}).to_list(None)
-        changed = {(commit["stream"], commit["_id"]): last_version(commit) for commit in found}
+            commits = await self._log.find(wanted, {"stream": 1, "events.version": 1}).to_list(None)
+        changed = {(commit["stream"], commit["_id"]): last_version(commit) for commit in commits}
         return [changed.get(place) or await self.version_at(tenant, *place) for place in places]
 
     def known(self, tenant: str, stream: str) -> Tip:
-        """The highest version that this process has seen; the stream may be further by now, never less."""
+        """Return the highest tip that this process has seen; the stream may be further, never behind it."""
         return self._known.get((tenant, stream)) or START
 
     def reached(self, tenant: str, stream: str, tip: Tip) -> None:
-        """Remember that the stream has come so far."""
+        """Remember that the stream has come to `tip`."""
         if tip > self.known(tenant, stream):
             self._known.put((tenant, stream), tip)
 
 
 def _within(tenant: str, stream: str, versions: dict[str, int]) -> dict[str, Any]:
-    """A filter whose bounds both hold for one event, without which the index could use but one of them."""
+    """Return a filter whose bounds apply to the same event; otherwise the index could use only one bound."""
     return {"tenant": tenant, "stream": stream, "events": {"$elemMatch": {"version": versions}}}

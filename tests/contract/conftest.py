@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from eventstore.appending import position_allocator
 from eventstore.mongo.driver import Driver
-from tests.commits import Store, open_store
+from eventstore.options import DEFAULT_OPTIONS, CounterOptions, LogOptions
+from tests.commits import RESERVED, Store, open_store
 
 OpenStore = Callable[..., Awaitable[Store]]
 
 
 @pytest.fixture
-async def open_another(mongo_url: str, database: str, driver: Driver) -> AsyncIterator[OpenStore]:
+def counter() -> CounterOptions:
+    """How the test's logs take positions; the mark `BOTH_COUNTER_PATHS` runs a test with each way."""
+    return RESERVED
+
+
+@pytest.fixture
+async def open_another(
+    mongo_url: str, database: str, driver: Driver, counter: CounterOptions
+) -> AsyncIterator[OpenStore]:
     """Opens the test's log once more, as another process would."""
     async with AsyncExitStack() as stack:
 
-        async def another(**options: Any) -> Store:
-            return await stack.enter_async_context(open_store(mongo_url, database, driver, **options))
+        async def another(options: LogOptions = DEFAULT_OPTIONS, **others: Any) -> Store:
+            options = replace(options, appends=replace(options.appends, counter=counter))
+            store = open_store(mongo_url, database, driver, options=options, **others)
+            return await stack.enter_async_context(store)
 
         yield another
-
-
-@pytest.fixture(params=["reserved", "direct"])
-def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once with positions reserved, once with logs that take themselves for the only writer if they can."""
-    monkeypatch.setattr(
-        position_allocator, "SOLE_AFTER", float("inf") if request.param == "reserved" else 0.0
-    )
-    monkeypatch.setattr(position_allocator, "BUSY", 0)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.event import NewEvent
-from eventstore.appending import position_allocator
 from eventstore.commit_documents import encode_commit, new_receipt, with_position
 from eventstore.reading.fence import close_positions
 from tests.commits import commit, scores
@@ -47,17 +46,18 @@ class LogMachine(RuleBasedStateMachine):
         self.model = Model()
         self.crashed = False
         self.in_order = True
-        self.sides = [self._open() for _ in range(SIDES)]
-        self.readers = [log.reader() for log in (self.sides[0].log, self.sides[1].log, world.sober)]
-        self.places = [world.end for _ in self.readers]
+        self.hold_counter = False
+        self.places = [world.end] * (SIDES + 1)
 
     def _open(self) -> Side:
         database = ShakyDatabase(self.world.database, self)
-        return Side(database, open_log(database), {})
+        return Side(database, open_log(database, holds_counter=self.hold_counter), {})
 
-    @initialize(alone=st.booleans())
-    def may_take_itself_for_the_only_writer(self, alone: bool) -> None:
-        position_allocator.SOLE_AFTER = 0.0 if alone else float("inf")
+    @initialize(hold=st.booleans())
+    def may_hold_the_counter(self, hold: bool) -> None:
+        self.hold_counter = hold
+        self.sides = [self._open() for _ in range(SIDES)]
+        self.readers = [log.reader() for log in (*(side.log for side in self.sides), self.world.sober)]
 
     @rule(side=sides, stream=streams, offset=offsets, chain=chains, on=st.booleans(), seconds=skews)
     def append(

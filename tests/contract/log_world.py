@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from domain.kernel.errors import NerveError
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
-from tests.commits import CATALOG, NEVER
+from tests.commits import CATALOG, HELD, NEVER, RESERVED, append_options
 from tests.contract.log_model import Attempt
 from tests.contract.shaky import ShakyDatabase
 from tests.notes import now
@@ -21,8 +21,19 @@ PATIENCE = 30.0
 """Seconds after which what was sent has no outcome for good."""
 
 
-def open_log(database: Any, fence_after: float = NEVER) -> EventLog:
-    return EventLog(database, CATALOG, clock=now, announce=lambda position: None, fence_after=fence_after)
+def open_log(database: Any, *, holds_counter: bool = False, fence_after: float = NEVER) -> EventLog:
+    """A log that takes an outage to be over at once, and reports to the counter often if it holds it."""
+    path = HELD if holds_counter else RESERVED
+    counter = replace(path, report_every=0.01, dead_after=0.1)
+    options = append_options(retry_after=0.001, counter=counter)
+    return EventLog(
+        database,
+        CATALOG,
+        clock=now,
+        announce=lambda position: None,
+        fence_after=fence_after,
+        options=options,
+    )
 
 
 @dataclass

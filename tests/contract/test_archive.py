@@ -21,7 +21,6 @@ from tests import people
 from tests.archives import archive_all, archiver, folder
 from tests.commits import Store, commit
 from tests.contract.conftest import OpenStore
-from tests.contract.test_log_reader import leave_hole
 from tests.notes import Scored, Written
 from tests.people import PersonRegistered
 
@@ -46,7 +45,7 @@ async def tell(store: Store, seed: int) -> list[Commit]:
     chance, versions = random.Random(seed), [0] * 4
     for number in range(20):
         if number == 10:
-            await leave_hole(store)
+            await store.leave_hole()
         which = chance.randrange(4)
         events = [Scored(by=number), Written(text=f"word {number}")][: chance.randint(1, 2)]
         new = commit(f"note-{which}", versions[which], *events, correlation=f"why-{number % 3}", actor="me")

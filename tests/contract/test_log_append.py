@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.dispatch.ports import NewCommit
-from domain.kernel.errors import ConcurrencyConflict, UnfitValue, ValidationFailed
+from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
 from eventstore.reading.event_query import EVERYTHING
-from tests.commits import Store, commit, scores
+from tests.commits import BOTH_COUNTER_PATHS, Store, commit, scores
 from tests.notes import START, Scored, Written
 
-pytestmark = pytest.mark.usefixtures("both_ways")
+pytestmark = BOTH_COUNTER_PATHS
 
 
 async def outcomes(*appends: tuple[Store, NewCommit]) -> list[Any]:
@@ -152,14 +151,6 @@ async def test_tenants_do_not_share_streams_or_command_ids(store):
     assert not receipt.replayed
     assert await store.log.stored_command("three", "cmd-1") is None
     assert len(await store.log.stream("one", "note-a")) == 1
-
-
-@pytest.mark.parametrize(
-    ("event", "place"), [(Scored(by=2**63), "Scored.by"), (Written(text="\udcff"), "Written.text")]
-)
-def test_an_event_that_cannot_be_stored_is_refused_before_it_is_appended(event, place):
-    with pytest.raises(UnfitValue, match=f"^{re.escape(place)}: "):
-        commit("note-a", 0, event)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore.appending import append_queue, appender
 from eventstore.commit_documents import encode_commit, with_position
-from tests.commits import commit, scores
+from tests.commits import BOTH_COUNTER_PATHS, append_options, commit, scores
 from tests.notes import Written
+
+pytestmark = BOTH_COUNTER_PATHS
 
 
 async def test_what_waits_together_is_written_together(open_another):
@@ -22,8 +23,8 @@ async def test_what_waits_together_is_written_together(open_another):
     assert announced == [50]
 
 
-async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store, monkeypatch):
-    monkeypatch.setattr(append_queue, "QUEUE", 3)
+async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(open_another):
+    store = await open_another(append_options(queue=3))
     found = await asyncio.gather(
         *(store.log.append(commit(f"note-{number}", 0)) for number in range(5)), return_exceptions=True
     )
@@ -31,20 +32,19 @@ async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(store,
     assert await store.documents.count_documents({}) == 3
 
 
-async def test_the_queue_is_bounded_by_what_waits_in_bytes_too(store, monkeypatch):
+async def test_the_queue_is_bounded_by_what_waits_in_bytes_too(open_another):
     """What landed makes room again."""
-    monkeypatch.setattr(append_queue, "QUEUE_BYTES", 25_000)
+    store = await open_another(append_options(queue_bytes=25_000))
     large = [commit(f"note-{number}", 0, Written(text="x" * 10_000)) for number in range(3)]
     found = await asyncio.gather(*map(store.log.append, large), return_exceptions=True)
     assert [type(outcome) for outcome in found] == [Receipt, Receipt, Overloaded]
     assert (await store.log.append(large[2])).version == 1
 
 
-async def test_a_group_is_bounded_by_its_bytes_too(open_another, monkeypatch):
+async def test_a_group_is_bounded_by_its_bytes_too(open_another):
     """In order all the same, and a commit that is larger by itself goes alone."""
-    monkeypatch.setattr(append_queue, "GROUP_BYTES", 25_000)
     announced: list[int] = []
-    store = await open_another(announce=announced.append)
+    store = await open_another(append_options(group_bytes=25_000), announce=announced.append)
     sizes = (10_000, 10_000, 10_000, 40_000, 100, 100)
     chain = [commit("note-a", version, Written(text="x" * size)) for version, size in enumerate(sizes)]
     found = await asyncio.gather(*map(store.log.append, chain))
@@ -52,8 +52,8 @@ async def test_a_group_is_bounded_by_its_bytes_too(open_another, monkeypatch):
     assert announced == [2, 3, 4, 6]
 
 
-async def test_closing_finishes_what_is_queued_and_takes_nothing_new(store, monkeypatch):
-    monkeypatch.setattr(append_queue, "GROUP", 4)
+async def test_closing_finishes_what_is_queued_and_takes_nothing_new(open_another):
+    store = await open_another(append_options(group=4))
     appends = [asyncio.create_task(store.log.append(commit(f"note-{number}", 0))) for number in range(30)]
     await asyncio.sleep(0)
     await store.log.close()
@@ -72,9 +72,8 @@ async def test_a_caller_that_leaves_while_queued_stores_nothing_and_harms_nobody
     assert await store.log.stream("default", "note-a") == []
 
 
-async def test_a_group_that_all_its_callers_left_holds_up_nobody(store, monkeypatch):
-    monkeypatch.setattr(appender, "IN_FLIGHT", 1)
-    monkeypatch.setattr(appender, "PAUSE", 60)
+async def test_a_group_that_all_its_callers_left_holds_up_nobody(open_another):
+    store = await open_another(append_options(groups_in_flight=1, retry_after=60))
     leaving = asyncio.create_task(store.log.append(commit("note-a", 0)))
     await asyncio.sleep(0)
     leaving.cancel()
@@ -101,12 +100,12 @@ async def test_a_position_lost_to_a_tombstone_costs_another_try_not_the_commit(s
     assert len(await store.everything()) == await store.log.head()
 
 
-@pytest.mark.parametrize("counter", [0, 3])
-async def test_a_counter_that_went_back_is_raised_to_the_head(store, counter):
+@pytest.mark.parametrize("head", [0, 3])
+async def test_a_counter_that_went_back_is_raised_to_the_head(store, head):
     """As a failover may leave it: the positions it hands out are taken by foreign commits."""
     for number in range(5):
         await store.log.append(commit(f"note-{number}", 0, *scores(2)))
-    await store.database["counters"].update_one({"_id": "log"}, {"$set": {"head": counter}})
+    await store.database["counters"].update_one({"_id": "log"}, {"$set": {"head": head}})
     found = await asyncio.gather(*(store.log.append(commit(f"note-new-{name}", 0)) for name in "abc"))
     assert min(receipt.position for receipt in found) > 5
     seen = await store.everything()
@@ -114,9 +113,9 @@ async def test_a_counter_that_went_back_is_raised_to_the_head(store, counter):
     assert [one.info.stream for one in seen[:5]] == [f"note-{number}" for number in range(5)]
 
 
-async def test_a_counter_far_behind_is_raised_at_once(store, monkeypatch):
-    """Not by as many tries as there are positions, for which nobody would have the patience."""
-    monkeypatch.setattr(appender, "PATIENCE", 1.5)
+async def test_a_counter_far_behind_is_raised_at_once(open_another):
+    """Not by as many tries as there are positions, which would take longer than an append may."""
+    store = await open_another(append_options(give_up_after=1.5))
     foreign = [with_position(encode_commit(commit(f"note-{place}", 0)), place) for place in range(1, 4001)]
     await store.documents.insert_many(foreign)
     assert (await store.log.append(commit("note-new", 0))).position == 4001

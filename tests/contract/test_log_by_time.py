@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from domain.kernel.errors import OutsideLog
 from eventstore.commit_documents import encode_commit, tombstone, with_position
-from eventstore.reading import record_times
+from eventstore.options import LogOptions
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EventQuery
 from eventstore.reading.record_times import EARLIEST, LATEST, RecordTimes
@@ -137,8 +137,8 @@ async def test_c17_both_ends_of_all_times_are_moments_as_others(open_another, pl
     assert [one.position async for one in whole] == everything
 
 
-async def test_what_was_measured_is_measured_once_for_all_processes(store, open_another, monkeypatch):
-    monkeypatch.setattr(record_times, "KEEP_EVERY", 3)
+async def test_what_was_measured_is_measured_once_for_all_processes(open_another):
+    store = await open_another(LogOptions(note_every=3))
     await write(store, [(MINE, 0), (MINE, 9), (MINE, 2), (MINE, 9)])
     assert await store.log.measure_times() == 4
     noted = None

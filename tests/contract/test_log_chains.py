@@ -13,11 +13,10 @@ import pytest
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded
-from eventstore.appending import append_queue
 from eventstore.commit_documents import encode_commit, with_position
-from tests.commits import Store, commit, scores
+from tests.commits import BOTH_COUNTER_PATHS, Store, append_options, commit, scores
 
-pytestmark = pytest.mark.usefixtures("both_ways")
+pytestmark = BOTH_COUNTER_PATHS
 
 
 def chain(stream: str, length: int, start: int = 0, **changes: Any) -> list[NewCommit]:
@@ -48,8 +47,8 @@ async def test_a_chain_lands_in_order_and_in_one_group(open_another):
         assert positions == list(range(positions[0], positions[0] + 20))
 
 
-async def test_a_chain_longer_than_a_group_lands_in_order_while_others_go_on(store, monkeypatch):
-    monkeypatch.setattr(append_queue, "GROUP", 4)
+async def test_a_chain_longer_than_a_group_lands_in_order_while_others_go_on(open_another):
+    store = await open_another(append_options(group=4))
     singles = [commit(f"note-{number}", 0) for number in range(10)]
     found = await outcomes(store, [*chain("note-a", 30), *singles])
     assert versions(found) == [*range(1, 31), *[1] * 10]
@@ -146,8 +145,8 @@ async def test_a_caller_that_leaves_does_not_break_the_chain(store):
     assert len(await store.log.stream("default", "note-a")) == 6
 
 
-async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(store, monkeypatch):
-    monkeypatch.setattr(append_queue, "QUEUE", 2)
+async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(open_another):
+    store = await open_another(append_options(queue=2))
     found = await outcomes(store, chain("note-a", 3))
     assert versions(found) == [1, 2, Overloaded.__name__]
     with pytest.raises(ConcurrencyConflict):
@@ -174,10 +173,9 @@ async def test_i2_of_two_chains_on_one_version_one_lands(store, open_another):
     assert sorted(map(versions, both), key=str) == [[LOST] * 9, list(range(1, 10))]
 
 
-async def test_i1_i2_i4_racing_pipelines_land_only_on_what_they_were_decided_on(open_another, monkeypatch):
+async def test_i1_i2_i4_racing_pipelines_land_only_on_what_they_were_decided_on(open_another):
     """Two processes, an eager fence, small groups; each commit names the one that it builds on."""
-    monkeypatch.setattr(append_queue, "GROUP", 5)
-    stores = [await open_another(fence_after=0.0) for _ in range(2)]
+    stores = [await open_another(append_options(group=5), fence_after=0.0) for _ in range(2)]
     writing = asyncio.gather(*(_pipeline(store, seed) for seed, store in enumerate(stores)))
     reader = stores[0].log.reader()
     log: list[Commit] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,10 +13,9 @@ from pymongo.collection import Collection
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from eventstore.commit_documents import encode_commit, with_position
-from eventstore.reading import fence
+from eventstore.options import CLOSE_WITHIN, LogOptions
 from tests.commits import NEVER, Store, commit, open_store
-from tests.contract.test_log_positions import commands
-from tests.contract.test_log_reader import leave_hole
+from tests.profiling import commands
 
 
 @pytest.fixture
@@ -26,12 +25,17 @@ def beside(mongo_url: str, database: str) -> Iterator[Collection[Any]]:
         yield client[database]["log"]
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets the readers' monotonic clock stand still, but for the seconds it is called with."""
-    ticks = [0.0]
-    monkeypatch.setattr(fence, "monotonic", lambda: sum(ticks))
-    return ticks.append
+class StoppedClock:
+    """A monotonic clock that stands still, except for `advance`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
 
 
 async def passes(store: Store, position: int) -> list[Commit]:
@@ -46,12 +50,11 @@ async def passes(store: Store, position: int) -> list[Commit]:
 
 @pytest.mark.parametrize("ends", ["commit", "abort"])
 async def test_i4_a_position_in_an_open_transaction_is_neither_passed_nor_waited_for_without_end(
-    open_another, beside, monkeypatch, ends
+    open_another, beside, ends
 ):
     """The server itself would wait: for as long as the transaction lasts."""
-    monkeypatch.setattr(fence, "CLOSE_WITHIN", 0.3)
-    store = await open_another(fence_after=0.0)
-    hole = await leave_hole(store)
+    store = await open_another(LogOptions(close_within=0.3), fence_after=0.0)
+    hole = await store.leave_hole()
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
     with beside.database.client.start_session() as session:
@@ -69,14 +72,15 @@ async def test_i4_a_position_in_an_open_transaction_is_neither_passed_nor_waited
     ]
 
 
-async def test_a_hole_of_any_size_is_closed_in_parts_without_a_new_wait_for_each(open_another, later):
+async def test_a_hole_of_any_size_is_closed_in_parts_without_a_new_wait_for_each(open_another):
     """As a counter leaves it that was raised by mistake. The fence's time counts once."""
-    store = await open_another(fence_after=60)
-    await leave_hole(store, 12_000)
+    clock = StoppedClock()
+    store = await open_another(LogOptions(monotonic=clock), fence_after=60)
+    await store.leave_hole(12_000)
     await store.log.append(commit("note-a", 0))
     reader = store.log.reader()
     assert await reader.read(0) == []
-    later(61)
+    clock.advance(61)
     async with commands(store) as asked:
         seen: list[Commit] = []
         while found := await reader.read(len(seen), 4_000):
@@ -87,7 +91,7 @@ async def test_a_hole_of_any_size_is_closed_in_parts_without_a_new_wait_for_each
 
 async def test_one_insert_closes_a_hole_and_its_write_is_journaled_by_a_majority(open_another):
     store = await open_another(fence_after=0.0)
-    await leave_hole(store, 40)
+    await store.leave_hole(40)
     await store.log.append(commit("note-a", 0))
     await store.database.command({"profile": 2})
     await passes(store, 41)
@@ -95,14 +99,14 @@ async def test_one_insert_closes_a_hole_and_its_write_is_journaled_by_a_majority
     found = store.database["system.profile"].find({"ns": f"{store.database.name}.log", "op": "insert"})
     (insert,) = [one["command"] for one in await found.to_list(None)]
     assert (insert["writeConcern"]["w"], insert["writeConcern"]["j"]) == ("majority", True)
-    assert insert["maxTimeMS"] <= fence.CLOSE_WITHIN * 1000
+    assert insert["maxTimeMS"] <= CLOSE_WITHIN * 1000
 
 
 async def test_a_reader_that_starts_again_counts_from_its_own_first_sight(open_another):
     """What an earlier reader had waited for does not count."""
     eager = await open_another(fence_after=0.0)
     patient = await open_another(fence_after=NEVER)
-    await leave_hole(patient)
+    await patient.leave_hole()
     await patient.log.append(commit("note-a", 0))
     before = patient.log.reader()
     assert await before.read(0) == await patient.log.reader().read(0) == []
@@ -110,20 +114,21 @@ async def test_a_reader_that_starts_again_counts_from_its_own_first_sight(open_a
     assert len(await before.read(0)) == 2
 
 
-async def test_a_second_hole_has_a_time_of_its_own(open_another, later):
+async def test_a_second_hole_has_a_time_of_its_own(open_another):
     """The first one was seen long ago, and got its commit; the next one has just come."""
-    store = await open_another(fence_after=60)
-    first = await leave_hole(store)
+    clock = StoppedClock()
+    store = await open_another(LogOptions(monotonic=clock), fence_after=60)
+    first = await store.leave_hole()
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
     assert await reader.read(0) == []
-    later(61)
+    clock.advance(61)
     await store.documents.insert_many([with_position(encode_commit(commit("note-a", 0)), first)])
-    await leave_hole(store)
+    await store.leave_hole()
     await store.log.append(commit("note-c", 0))
     assert [one.position for one in await reader.read(0)] == [1, 2]
     assert await reader.read(2) == []
-    later(61)
+    clock.advance(61)
     assert [one.position for one in await reader.read(2)] == [3, 4]
 
 

@@ -17,12 +17,11 @@ from domain.kernel.errors import NotFound, OutsideLog, Unavailable, ValidationFa
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.history.diff import Operation, ValueChange
 from eventstore.history.versions import StreamHistory
-from eventstore.reading import as_of as points
+from eventstore.options import LogOptions
 from eventstore.reading.as_of import AsOf
 from tests.commits import commit
-from tests.contract.test_log_reader import leave_hole
-from tests.contract.test_log_search import examined
 from tests.notes import START, Scored, Touch, Written
+from tests.profiling import documents_read
 
 NAMES = ("note-a", "note-b", "note-c")
 
@@ -166,16 +165,15 @@ def test_a_point_in_the_past_is_a_position_or_a_moment_with_its_zone(wrong):
         AsOf(**wrong)
 
 
-async def test_a_point_behind_an_open_position_waits_until_that_is_settled(store, open_another, monkeypatch):
+async def test_a_point_behind_an_open_position_waits_until_that_is_settled(store, open_another):
     """What may still land there would be part of the answer."""
     await write(store, [(0, 1, 0)])
-    await leave_hole(store)
+    await store.leave_hole()
     receipt = await store.log.append(commit("note-b", 0, at=START))
-    monkeypatch.setattr(points, "PATIENCE", 0.2)
+    impatient = await open_another(LogOptions(settle_within=0.2))
     for as_of in (AsOf(position=receipt.position), AsOf(time=START + timedelta(days=1))):
         with pytest.raises(Unavailable):
-            await store.log.position_at("default", as_of)
-    monkeypatch.setattr(points, "PATIENCE", 10)
+            await impatient.log.position_at("default", as_of)
     waiting = asyncio.create_task(store.log.position_at("default", AsOf(position=receipt.position)))
     fencing = await open_another(fence_after=0.01)
     async with asyncio.timeout(10):
@@ -189,13 +187,13 @@ async def test_the_version_at_a_position_is_found_without_reading_the_stream(sto
         chain = [commit("note-a", version) for version in range(start, start + 100)]
         await asyncio.gather(*map(store.log.append, chain))
     other = await open_another()
-    async with examined(store) as documents:
+    async with documents_read(store) as documents:
         assert await other.log.version_at("default", "note-a", AsOf(position=123)) == 123
     assert sum(documents) < 30
 
 
-async def test_versions_are_one_for_each_commit_and_pages_of_them_join(store, monkeypatch):
-    monkeypatch.setattr("eventstore.history.versions.PAGE", 2)
+async def test_versions_are_one_for_each_commit_and_pages_of_them_join(open_another):
+    store = await open_another(LogOptions(stream_page=2))
     await store.log.append(commit("note-a", 0, Written(text="x"), Scored(by=1), Scored(by=2), actor="ann"))
     await store.log.append(commit("note-b", 0))
     await store.log.append(commit("note-a", 3, Scored(by=3)))

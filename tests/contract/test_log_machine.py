@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from eventstore.appending import appender, counter_takeover, position_allocator
 from eventstore.mongo.driver import Client, open_client
 from tests.contract.log_machine import LogMachine
 from tests.contract.log_world import World
@@ -24,13 +23,7 @@ SHARE = 4
 
 
 @pytest.fixture
-def world(mongo_url, database, driver, monkeypatch):
-    """A log whose writers hold an outage to be over at once, and who may be told when they are alone."""
-    monkeypatch.setattr(appender, "PAUSE", 0.001)
-    monkeypatch.setattr(position_allocator, "SOLE_AFTER", position_allocator.SOLE_AFTER)
-    monkeypatch.setattr(position_allocator, "BUSY", 0)
-    monkeypatch.setattr(position_allocator, "TELL_EVERY", 0.01)
-    monkeypatch.setattr(counter_takeover, "LEASE", 0.1)
+def world(mongo_url, database, driver):
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         client: Client = runner.run(stack.enter_async_context(open_client(mongo_url, driver)))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -13,15 +11,14 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel import Receipt
-from eventstore.appending import position_allocator
-from tests.commits import Store, commit
+from eventstore.options import CounterOptions
+from tests.commits import HELD, RESERVED, Store, commit
+from tests.profiling import commands
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log takes itself for the only writer as soon as nobody came between two of its reservations."""
-    monkeypatch.setattr(position_allocator, "SOLE_AFTER", 0.0)
-    monkeypatch.setattr(position_allocator, "BUSY", 0)
+@pytest.fixture
+def counter() -> CounterOptions:
+    return HELD
 
 
 @pytest.fixture
@@ -33,20 +30,7 @@ async def direct(store: Store) -> Store:
     return store
 
 
-@asynccontextmanager
-async def commands(store: Store) -> AsyncIterator[Counter[str]]:
-    """What mongod is asked meanwhile, by command and collection, as its own profiler counts it."""
-    counts: Counter[str] = Counter()
-    await store.database.command({"profile": 2})
-    yield counts
-    await store.database.command({"profile": 0})
-    for asked in await store.database["system.profile"].find({}).to_list(None):
-        collection = asked["ns"].removeprefix(f"{store.database.name}.")
-        if collection in ("log", "counters"):
-            counts[f"{next(iter(asked['command']))} {collection}"] += 1
-
-
-async def counter(store: Store) -> int:
+async def counter_head(store: Store) -> int:
     found = await store.database["counters"].find_one({"_id": "log"})
     return int(found["head"]) if found else 0
 
@@ -54,7 +38,7 @@ async def counter(store: Store) -> int:
 async def told(store: Store, head: int) -> None:
     """Return when a majority's counter is at `head`, which is told beside the inserts."""
     async with asyncio.timeout(10):
-        while await counter(store) != head:
+        while await counter_head(store) != head:
             await asyncio.sleep(0.01)
 
 
@@ -70,8 +54,8 @@ async def one_by_one(store: Store, name: str, count: int) -> list[Receipt]:
     return [await store.log.append(commit(name, version)) for version in range(count)]
 
 
-async def test_a_reservation_costs_a_command_before_each_insert(store, monkeypatch):
-    monkeypatch.setattr(position_allocator, "SOLE_AFTER", float("inf"))
+@pytest.mark.parametrize("counter", [RESERVED], ids=["reserved"])
+async def test_a_reservation_costs_a_command_before_each_insert(store):
     async with commands(store) as counts:
         await one_by_one(store, "note-a", 10)
     assert counts == {"findAndModify counters": 10, "insert log": 10}
@@ -127,12 +111,9 @@ async def test_two_logs_at_once_clash_and_both_go_on_without_a_hole(direct, open
     assert len(await direct.everything()) == await direct.log.head()
 
 
-@pytest.mark.parametrize("sole_after", [0.0, 0.05])
-async def test_nobody_starves_beside_a_writer_that_reserves_nothing(
-    direct, open_another, monkeypatch, sole_after
-):
+@pytest.mark.parametrize("counter", [HELD, replace(HELD, sole_after=0.05)], ids=["at once", "soon"])
+async def test_nobody_starves_beside_a_writer_that_reserves_nothing(direct, open_another):
     """One writes without a pause, the other now and then."""
-    monkeypatch.setattr(position_allocator, "SOLE_AFTER", sole_after)
     other = await open_another()
     done = asyncio.Event()
 

@@ -12,14 +12,7 @@ from pymongo.errors import BulkWriteError
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.commit_documents import encode_commit, with_position
-from tests.commits import NEVER, commit
-
-
-async def leave_hole(store, count: int = 1) -> int:
-    """Reserve positions as a writer does that then stalls; the first of them."""
-    await store.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": count}})
-    counter = await store.database["counters"].find_one({"_id": "log"})
-    return int(counter["head"]) - count + 1
+from tests.commits import BOTH_COUNTER_PATHS, NEVER, commit
 
 
 async def test_an_empty_log_has_nothing_to_read(store):
@@ -29,7 +22,7 @@ async def test_an_empty_log_has_nothing_to_read(store):
 
 async def test_i4_a_reader_does_not_pass_an_open_position(store):
     await store.log.append(commit("note-a", 0))
-    await leave_hole(store)
+    await store.leave_hole()
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
     assert [one.position for one in await reader.read(0)] == [1]
@@ -38,7 +31,7 @@ async def test_i4_a_reader_does_not_pass_an_open_position(store):
 
 
 async def test_i4_a_writer_that_comes_late_but_before_the_fence_is_seen_in_its_place(store):
-    hole = await leave_hole(store)
+    hole = await store.leave_hole()
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
     assert await reader.read(0) == []
@@ -49,7 +42,7 @@ async def test_i4_a_writer_that_comes_late_but_before_the_fence_is_seen_in_its_p
 async def test_i4_a_stalled_writer_can_never_land_behind_a_reader(open_another):
     """The reader closes the whole hole; who comes after is refused, and a second reader sees the same."""
     store = await open_another(fence_after=0.05)
-    hole = await leave_hole(store, 40)
+    hole = await store.leave_hole(40)
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
     async with asyncio.timeout(10):
@@ -65,14 +58,14 @@ async def test_i4_a_stalled_writer_can_never_land_behind_a_reader(open_another):
 async def test_the_fence_counts_from_the_readers_own_first_sight_of_the_hole(open_another):
     """A reader that has just come does not fence at once, however old the hole is."""
     store = await open_another(fence_after=NEVER)
-    await leave_hole(store)
+    await store.leave_hole()
     await store.log.append(commit("note-b", 0))
     for _ in range(3):
         assert await store.log.reader().read(0) == []
     assert await store.documents.count_documents({"tombstone": True}) == 0
 
 
-@pytest.mark.usefixtures("both_ways")
+@BOTH_COUNTER_PATHS
 async def test_i4_readers_that_race_with_writers_and_fences_all_see_the_same(open_another):
     """Writers that lose their place to an eager reader's fence take another; nothing is lost or moved."""
     stores = [await open_another(fence_after=0.0) for _ in range(3)]

@@ -9,7 +9,7 @@ from itertools import combinations, product
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from eventstore.reading import replay as replays
+from eventstore.options import LogOptions
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EVERYTHING, EventQuery
 from tests.commits import commit
@@ -24,9 +24,9 @@ def moment(seconds: float) -> AsOf:
 
 
 @pytest.fixture
-async def filled(store, monkeypatch):
+async def filled(open_another):
     """A commit for each time, of one or two events, after one of another tenant."""
-    monkeypatch.setattr(replays, "PAGE", 2)
+    store = await open_another(LogOptions(replay_page=2))
     await store.log.append(commit("note-x", 0, tenant="other", at=START))
     for number, seconds in enumerate(SECONDS):
         events = (Written(text="x"), Scored(by=1)) if number % 2 else (Scored(by=number),)

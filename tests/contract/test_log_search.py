@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from eventstore.reading import high_water_mark, stream_reader
+from eventstore.options import LogOptions
 from eventstore.reading.event_query import EventQuery
 from tests.archives import archive_all, folder
 from tests.commits import commit, scores
-from tests.contract.test_log_reader import leave_hole
 from tests.notes import START, Scored, Written
+from tests.profiling import documents_read
 
 RARE = START - timedelta(days=9)
 
@@ -41,17 +40,6 @@ async def filled(request, open_another, tmp_path):
     if request.param == "archived":
         await archive_all(store, folder(tmp_path), commits=4)
     return store
-
-
-@asynccontextmanager
-async def examined(store):
-    """How many documents of the log each query reads meanwhile, by mongod's own profiler."""
-    counts: list[int] = []
-    await store.database.command({"profile": 2})
-    yield counts
-    await store.database.command({"profile": 0})
-    queries = store.database["system.profile"].find({"op": "query", "ns": f"{store.database.name}.log"})
-    counts += [query["docsExamined"] for query in await queries.to_list(None)]
 
 
 def positions(events) -> list[int]:
@@ -100,7 +88,7 @@ async def test_an_event_is_read_by_its_id_without_reading_others(store):
     for number in range(50):
         await store.log.append(commit(f"note-{number}", 0, *scores(3)))
     [*_, last] = await store.log.search("default", EventQuery(streams=["note-30"]))
-    async with examined(store) as documents:
+    async with documents_read(store) as documents:
         assert (await store.log.event("default", last.id)).id == last.id
         assert await store.log.event("default", "evt-none") is None
     assert documents
@@ -108,7 +96,7 @@ async def test_an_event_is_read_by_its_id_without_reading_others(store):
 
 
 async def test_an_event_behind_an_open_position_is_not_found_until_that_is_settled(store):
-    await leave_hole(store)
+    await store.leave_hole()
     event = commit("note-a", 0)
     await store.log.append(event)
     assert await store.log.event("default", event.events[0].id) is None
@@ -126,7 +114,7 @@ async def test_pages_of_a_search_join_without_a_gap_or_a_double(filled):
 
 async def test_a_search_shows_nothing_behind_an_open_position(filled):
     """Else a page that was read already could get an event later."""
-    await leave_hole(filled)
+    await filled.leave_hole()
     await filled.log.append(commit("note-late", 0))
     assert positions(await filled.log.search("default", EventQuery()))[-1] == 10
     assert len(await filled.log.stream("default", "note-late")) == 1
@@ -148,7 +136,7 @@ async def test_a_search_for_the_rare_does_not_read_the_common(store, query):
     receipt = await store.log.append(rare)
     common = (commit(f"note-{number}", 0, at=START + timedelta(hours=number)) for number in range(400))
     await asyncio.gather(*(store.log.append(new) for new in common))
-    async with examined(store) as documents:
+    async with documents_read(store) as documents:
         assert positions(await store.log.search("default", query)) == [receipt.position]
     assert sum(documents) <= 3
 
@@ -157,13 +145,13 @@ async def test_a_search_by_time_reads_neither_what_came_long_before_nor_long_aft
     for hour in range(400):
         await store.log.append(commit(f"note-{hour}", 0, at=START + timedelta(hours=hour)))
     since = EventQuery(since=START + timedelta(hours=200))
-    async with examined(store) as documents:
+    async with documents_read(store) as documents:
         assert positions(await store.log.search("default", since, limit=3)) == [201, 202, 203]
     assert sum(documents) <= 5
 
 
-async def test_a_stream_is_read_from_a_version_on_and_up_to_a_limit(store, monkeypatch):
-    monkeypatch.setattr(stream_reader, "PAGE", 3)
+async def test_a_stream_is_read_from_a_version_on_and_up_to_a_limit(open_another):
+    store = await open_another(LogOptions(stream_page=3))
     for version in (0, 4, 5):
         await store.log.append(commit("note-a", version, *scores({0: 4, 4: 1, 5: 5}[version])))
         await store.log.append(commit(f"note-b{version}", 0))
@@ -175,10 +163,8 @@ async def test_a_stream_is_read_from_a_version_on_and_up_to_a_limit(store, monke
     assert await store.log.stream("default", "note-none") == []
 
 
-async def test_a_new_process_starts_from_the_watermark_that_another_has_kept(
-    store, open_another, monkeypatch
-):
-    monkeypatch.setattr(high_water_mark, "KEEP_EVERY", 3)
+async def test_a_new_process_starts_from_the_high_water_mark_that_another_has_noted(open_another):
+    store = await open_another(LogOptions(note_every=3))
     for number in range(7):
         await store.log.append(commit(f"note-{number}", 0))
     assert await store.log.high_water_mark() == 7

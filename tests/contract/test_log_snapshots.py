@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from domain import workflows
 from domain.kernel import Catalog
 from domain.workflows.aggregate import Workflow
-from eventstore.aggregates import rebuilder
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshot, Snapshots
+from eventstore.options import LogOptions
 from tests import invoices, letters
 from tests.commits import Store, commit, open_store, scores
 from tests.invoices import DETAILS, Invoice, InvoiceWritten
@@ -70,8 +70,8 @@ async def test_a_stream_that_is_only_appended_to_has_its_snapshots_too(process):
     assert await process.cold() == (Total(11), 11)
 
 
-async def test_one_long_load_is_read_in_pages_and_leaves_a_snapshot(process, monkeypatch):
-    monkeypatch.setattr(rebuilder, "PAGE", 3)
+async def test_one_long_load_is_read_in_pages_and_leaves_a_snapshot(open_another):
+    process = Process(await open_another(LogOptions(stream_page=3)))
     await process.store.log.append(commit("note-a", 0, *scores(10)))
     await process.append(1)
     assert await process.cold() == (Total(56), 11)
@@ -94,7 +94,7 @@ async def test_a_state_that_is_not_as_declared_has_no_snapshot(process, caplog):
     await process.snapshot_at(5, "note-b")
     assert await process.kept() is None
     assert caplog.messages == [
-        "states of Odd have no snapshots: Odd.seen[0]: expected a text, not a value of class int"
+        "states of Odd get no snapshots: Odd.seen[0]: expected a text, not a value of class int"
     ]
 
 
@@ -118,11 +118,11 @@ async def test_what_cannot_be_read_has_no_snapshot_and_holds_up_no_other(process
         process.aggregates.remember("default", stream, Total(5), 5)
     await process.snapshot_at(5, "note-b")
     assert await process.kept() is None
-    assert "note-a has no new snapshot: Unavailable: the event 'note.newer'" in caplog.text
+    assert "cannot write a snapshot of note-a: Unavailable: the event 'note.newer'" in caplog.text
 
 
-async def test_only_so_many_streams_wait_for_a_snapshot(process, monkeypatch):
-    monkeypatch.setattr(rebuilder, "WAITING", 2)
+async def test_only_so_many_streams_wait_for_a_snapshot(store):
+    process = Process(store, max_waiting=2)
     streams = [f"note-{name}" for name in "abcd"]
     for stream in streams:
         await process.append(EVERY, stream)

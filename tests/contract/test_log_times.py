@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.appending import counter_takeover, position_allocator
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
-from tests.commits import CATALOG, NEVER, Store, commit
+from eventstore.options import CounterOptions
+from tests.commits import BOTH_COUNTER_PATHS, CATALOG, HELD, NEVER, RESERVED, Store, append_options, commit
 from tests.notes import START
 
 HOUR = timedelta(hours=1)
@@ -46,7 +47,7 @@ async def test_a_commit_is_recorded_at_its_time_and_not_before_the_one_before_it
     assert (await times(store))[-1] == ahead + HOUR
 
 
-@pytest.mark.usefixtures("both_ways")
+@BOTH_COUNTER_PATHS
 async def test_commits_of_many_writers_with_other_clocks_are_in_the_order_of_their_times(open_another):
     """Each busy enough to take itself for the only writer, if it is."""
     stores = [await open_another() for _ in range(3)]
@@ -81,14 +82,8 @@ async def test_a_log_that_ends_far_ahead_of_the_clock_does_not_stand_still(store
     assert await times(store) == [future, new.at]
 
 
-class Alone:
-    """Writers take themselves for the only one at once."""
-
-    @pytest.fixture(autouse=True)
-    def alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(position_allocator, "SOLE_AFTER", 0.0)
-        monkeypatch.setattr(position_allocator, "BUSY", 0)
-        monkeypatch.setattr(counter_takeover, "LEASE", 0.2)
+SHORT = replace(HELD, dead_after=0.2)
+"""A process holds the counter at once, and counts as dead soon."""
 
 
 async def holder(store: Store) -> dict[str, Any] | None:
@@ -96,8 +91,12 @@ async def holder(store: Store) -> dict[str, Any] | None:
     return (counter or {}).get("held")
 
 
-class TestTheHolder(Alone):
+class TestTheHolder:
     """Of the counter, which hands out positions and times itself."""
+
+    @pytest.fixture
+    def counter(self) -> CounterOptions:
+        return SHORT
 
     async def test_lets_go_when_another_asks_and_no_time_goes_back(self, store, open_another):
         await store.log.append(commit("note-a", 0, at=START))
@@ -108,13 +107,17 @@ class TestTheHolder(Alone):
         await store.log.append(commit("note-a", 2, at=START))
         assert await times(store) == [START, START + HOUR, START + HOUR, START + HOUR]
 
-    async def test_lets_go_when_it_is_idle_or_closed(self, store, open_another, monkeypatch):
-        monkeypatch.setattr(position_allocator, "IDLE_AFTER", 0.0)
+    @pytest.mark.parametrize("counter", [replace(SHORT, idle_after=0.0)], ids=["idle at once"])
+    async def test_releases_it_when_it_is_idle(self, store):
         await store.log.append(commit("note-a", 0))
         async with asyncio.timeout(10):
             while await holder(store) is not None:
                 await asyncio.sleep(0.01)
-        monkeypatch.setattr(position_allocator, "IDLE_AFTER", NEVER)
+        await store.log.append(commit("note-a", 1))
+
+    @pytest.mark.parametrize("counter", [replace(SHORT, idle_after=NEVER)], ids=["never idle"])
+    async def test_releases_it_when_it_is_closed(self, store):
+        await store.log.append(commit("note-a", 0))
         await store.log.append(commit("note-a", 1))
         assert await holder(store) is not None
         await store.log.close()
@@ -126,7 +129,7 @@ class TestTheHolder(Alone):
         await store.log.append(commit("note-a", 1, at=START))
         held = await holder(store)
         assert held is not None
-        for task in store.log._appender._positions._keeping:
+        for task in store.log._appender._positions._keepers:
             task.cancel()
         stopped = [with_position(encode_commit(commit("note-a", 2, at=START)), 3)]
         other = await open_another()
@@ -140,7 +143,7 @@ class TestTheHolder(Alone):
     async def test_that_died_is_replaced_once_however_many_wait(self, store, open_another):
         for version in range(2):
             await store.log.append(commit("note-a", version, at=START))
-        for task in store.log._appender._positions._keeping:
+        for task in store.log._appender._positions._keepers:
             task.cancel()
         others = [await open_another() for _ in range(4)]
         new = [commit(f"note-{number}", 0, at=START + number * HOUR) for number in range(4)]
@@ -152,8 +155,8 @@ class TestTheHolder(Alone):
         # A slow machine may take the one that replaced it for dead as well; four would be too many.
         assert await store.documents.count_documents({"tombstone": True}) < 3 * window
 
-    async def test_that_was_only_slow_goes_on_behind_the_others(self, store, open_another, monkeypatch):
-        monkeypatch.setattr(position_allocator, "TELL_EVERY", NEVER)
+    @pytest.mark.parametrize("counter", [replace(SHORT, report_every=NEVER)], ids=["silent"])
+    async def test_that_was_only_slow_goes_on_behind_the_others(self, store, open_another):
         for version in range(3):
             await store.log.append(commit("note-a", version, at=START))
         other = await open_another()
@@ -174,20 +177,21 @@ jumps = st.lists(
 @given(jumps=jumps, alone=st.booleans())
 async def test_no_time_goes_back_however_the_clocks_jump(mongo_url, database, driver, jumps, alone):
     """Of three writers each writes some commits at once, its clock at some time; and may be restarted."""
-    position_allocator.SOLE_AFTER = 0.0 if alone else float("inf")
-    before, position_allocator.BUSY = position_allocator.BUSY, 0
-    try:
-        async with open_client(mongo_url, driver) as client:
-            await client.drop_database(database)
-            await _jump(client[database], jumps)
-    finally:
-        position_allocator.BUSY = before
-    position_allocator.SOLE_AFTER = float("inf")
+    async with open_client(mongo_url, driver) as client:
+        await client.drop_database(database)
+        await _jump(client[database], jumps, HELD if alone else RESERVED)
 
 
-async def _jump(database: Any, jumps: list[tuple[int, int, int, bool]]) -> None:
+async def _jump(database: Any, jumps: list[tuple[int, int, int, bool]], counter: CounterOptions) -> None:
     def opened() -> EventLog:
-        return EventLog(database, CATALOG, clock=Clock(), announce=lambda position: None, fence_after=NEVER)
+        return EventLog(
+            database,
+            CATALOG,
+            clock=Clock(),
+            announce=lambda position: None,
+            fence_after=NEVER,
+            options=append_options(counter=counter),
+        )
 
     logs = [opened() for _ in range(3)]
     await logs[0].open()

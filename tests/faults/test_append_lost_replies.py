@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
-from eventstore.appending import append_queue, appender
-from tests.commits import commit, open_store, scores
+from tests.commits import append_options, commit, open_store, scores
 from tests.faults.proxy import Proxy
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -78,13 +77,10 @@ async def test_i1_i2_a_chain_whose_reply_was_lost_lands_whole_and_in_order(proxy
         assert positions[1:] == [receipt.position for receipt in found] == sorted(positions[1:])
 
 
-async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_it_was_sent(
-    proxy, database, monkeypatch
-):
-    """What was never sent cannot have landed, and is told so."""
-    monkeypatch.setattr(appender, "PATIENCE", 0.3)
-    monkeypatch.setattr(append_queue, "GROUP", 3)
-    async with open_store(proxy.url, database) as store:
+async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_it_was_sent(proxy, database):
+    """A commit that was never sent cannot have landed, and its error says so."""
+    options = append_options(give_up_after=0.3, group=3)
+    async with open_store(proxy.url, database, options=options) as store:
         proxy.lose_replies = 10_000
         chain = [commit("note-a", version) for version in range(5)]
         found = await asyncio.gather(*map(store.log.append, chain), return_exceptions=True)
@@ -93,10 +89,9 @@ async def test_a_chain_that_cannot_be_settled_in_time_is_unavailable_as_far_as_i
         assert len(await store.log.stream("default", "note-a")) == 3
 
 
-async def test_an_append_that_cannot_be_settled_in_time_is_unavailable(proxy, database, monkeypatch):
-    """Its command id tells later what became of it: sent again, it is the same commit."""
-    monkeypatch.setattr(appender, "PATIENCE", 0.3)
-    async with open_store(proxy.url, database) as store:
+async def test_an_append_that_cannot_be_settled_in_time_is_unavailable(proxy, database):
+    """Its command id leads to the outcome later: sent again, it is the same commit."""
+    async with open_store(proxy.url, database, options=append_options(give_up_after=0.3)) as store:
         proxy.lose_replies = 10_000
         new = commit("note-a", 0, command_id="cmd-1")
         with pytest.raises(Unavailable):

@@ -22,9 +22,9 @@ from uuid import uuid4
 import orjson
 
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from eventstore.appending import appender
 from eventstore.log import EventLog
-from tests.commits import commit, open_store
+from eventstore.options import DEFAULT_OPTIONS
+from tests.commits import append_options, commit, open_store
 from tests.faults.journal import Journal, Left, Sent, unanswered
 from tests.notes import Written, now
 
@@ -63,7 +63,7 @@ class Orders:
     commands: int = 1_000_000_000
     callers: int = 8
     pause: float = 0.0
-    patience: float = appender.PATIENCE
+    patience: float = DEFAULT_OPTIONS.appends.give_up_after
     predecessor: str | None = None
 
     def to_json(self) -> str:
@@ -168,8 +168,8 @@ class Writer:
 
 async def main(orders: Orders) -> None:
     """Write until the orders are carried out or SIGTERM asks to end."""
-    appender.PATIENCE = orders.patience
-    async with open_store(orders.url, orders.database) as store:
+    options = append_options(give_up_after=orders.patience)
+    async with open_store(orders.url, orders.database, options=options) as store:
         writer = Writer(store.log, orders)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, writer.stop)
         await writer.run()

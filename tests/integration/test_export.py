@@ -20,7 +20,6 @@ from domain.kernel.errors import ValidationFailed
 from eventstore.reading.event_query import EventQuery
 from tests.archives import archive_all, folder
 from tests.commits import Store, commit
-from tests.contract.test_log_reader import leave_hole
 from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
 from tests.notes import START, Linked, Scored, Written
 from tests.people import PersonRegistered, Remarked
@@ -133,7 +132,7 @@ async def test_an_archived_log_with_tombstones_is_exported_but_for_their_positio
 ) -> None:
     blobs = folder(tmp_path / "archive")
     async with store_of(mongo_url, database, archive=blobs) as store:
-        await leave_hole(store, 3)
+        await store.leave_hole(3)
         await fill(store)
         await settled(store, 15)
         before = await export(store, tmp_path / "log.jsonl")

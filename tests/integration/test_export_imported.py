@@ -11,7 +11,7 @@ import pytest
 
 from api.transfer.rows import RefusedRow
 from domain.kernel.errors import Unavailable, ValidationFailed
-from eventstore.appending.commit_restorer import CommitRestorer as LogRestorer
+from eventstore.appending.commit_inserter import CommitInserter
 from eventstore.commit_documents import tombstone
 from tests.commits import commit
 from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_places
@@ -26,17 +26,17 @@ async def test_an_import_that_was_cut_off_goes_on(
     async with store_of(mongo_url, database) as source:
         await fill(source, 30)
         before = await export(source, tmp_path / "log.jsonl")
-    whole = LogRestorer._try
+    whole = CommitInserter.insert
 
-    async def cut_off(self: LogRestorer, entries: Any, position: int, times: Any) -> Any:
-        await whole(self, entries[:13], position, times)
+    async def cut_off(self: CommitInserter, documents: Any, *, ordered: bool) -> Any:
+        await whole(self, dict([*documents.items()][:13]), ordered=ordered)
         raise Unavailable("cut off")
 
     async with store_of(mongo_url, target_database) as target:
-        monkeypatch.setattr(LogRestorer, "_try", cut_off)
+        monkeypatch.setattr(CommitInserter, "insert", cut_off)
         with pytest.raises(Unavailable):
             await restore(target, tmp_path / "log.jsonl")
-        monkeypatch.setattr(LogRestorer, "_try", whole)
+        monkeypatch.setattr(CommitInserter, "insert", whole)
     async with store_of(mongo_url, target_database) as target:
         assert counts(await restore(target, tmp_path / "log.jsonl")) == (17, 13, 0)
         await settled(target, await target.log.head())
