@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from strawberry.types.arguments import StrawberryArgument
-
 from api.graphql.declare import argument, declare, input_field
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.scalars import Position
+from api.graphql.strawberry_internals import Argument
 from api.graphql.type_map import TypeMap
 from domain.kernel.errors import ValidationFailed
 from eventstore.reading.as_of import AsOf
@@ -21,7 +20,7 @@ _AS_OF = {
 }
 
 
-def as_of_argument(types: TypeMap, description: str = "The point in the past.") -> StrawberryArgument:
+def as_of_argument(types: TypeMap, description: str = "The point in the past.") -> Argument:
     """``asOf: AsOf``."""
     return argument("as_of", types.claim("AsOf", AsOf, _declare_as_of) | None, description)
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLID, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
 
-from api.graphql.declare import ItemLookUp
 from api.graphql.execution.request_context import RequestContext
+from api.graphql.item_lookups import ItemLookUp
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from projections.kernel.view import View
 from projections.storage.rows import Row

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import strawberry
 from pydantic import BaseModel
-from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, input_field, list_of
 from api.graphql.scalars import INT, JSON
+from api.graphql.strawberry_internals import Field
+from api.graphql.type_registry import TypeRegistry
 from domain.kernel.errors import DeclarationError
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import (
@@ -29,25 +30,22 @@ from domain.kernel.types.annotations import (
     choices_of,
 )
 
-if TYPE_CHECKING:
-    from api.graphql.type_map import TypeMap
-
 _EXPRESSED = (Kind.TEXT, Kind.BOOLEAN, Kind.INTEGER, Kind.NUMBER)
 """Kinds whose defaults the schema shows."""
 
 
 class InputTypes:
-    """Turns declared types into GraphQL input types. `types` has what is both input and output."""
+    """Turns declared types into GraphQL input types. `types` has the types that are input and output."""
 
-    def __init__(self, types: TypeMap) -> None:
+    def __init__(self, types: TypeRegistry) -> None:
         self._types = types
 
     def record(self, record: RecordOf, name: str | None = None) -> Any:
-        """The input type of a record: ``PartInput``."""
+        """Return the input type of a record, such as ``PartInput``."""
         name = name or f"{record.python.__name__}Input"
         return self._types.declare_once(name, record.python, lambda: self._fields(record), is_input=True)
 
-    def _fields(self, record: RecordOf) -> Iterator[StrawberryField]:
+    def _fields(self, record: RecordOf) -> Iterator[Field]:
         texts = _descriptions(record.python)
         given = {name: field for name, field in record.fields.items() if constant_of(field.type) is None}
         if not given:
@@ -75,25 +73,25 @@ class InputTypes:
                 return self._one_of(declared)
 
     def _item(self, declared: FieldType, field: str) -> Any:
-        """The type of an element, which may be null where it is JSON: null is a JSON value."""
+        """Return the type of an element, which may be null if it is JSON, because null is a JSON value."""
         shape = self._of(declared, field.removesuffix("s"))
         return shape | None if isinstance(declared, Scalar) and declared.kind is Kind.JSON else shape
 
     def _one_of(self, declared: OneOf) -> Any:
-        """An input with one field for each member, of which exactly one is given."""
+        """Return an input with one field for each member, of which a client sends exactly one."""
         name = f"{'Or'.join(member.python.__name__ for member in declared.members)}Input"
         fields = [input_field(member_name(member), self.record(member) | None) for member in declared.members]
         return self._types.claim(name, declared, lambda: declare(name, fields, is_input=True, is_one_of=True))
 
 
 def member_name(member: RecordOf) -> str:
-    """The name of a member of a union in its input: ``card`` for the class Card."""
+    """Return the name of a union's member in its input, such as ``card`` for the class Card."""
     name = member.python.__name__
     return name[:1].lower() + name[1:]
 
 
 def constant_of(declared: FieldType) -> Any:
-    """The only value of a Literal of one value, which no client has to give; None for every other type."""
+    """Return the value of a Literal with one value, which clients leave out; None for every other type."""
     choices = choices_of(declared)
     if len(choices) != 1 or not isinstance(declared, Scalar):
         return None
@@ -116,7 +114,7 @@ def _descriptions(python: type) -> dict[str, str]:
 
 
 def _default(field: RecordField) -> Any:
-    """The default that the schema shows, as it is stored; UNSET where it has none, or cannot show it."""
+    """Return the stored form of the default that the schema shows; UNSET where it cannot show one."""
     if field.default_factory in (list, tuple, set, frozenset) and isinstance(field.type, ListOf):
         return []
     if field.default in (None, ABSENT) or field.default_factory is not None:

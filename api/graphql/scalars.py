@@ -20,8 +20,8 @@ from graphql import (
     ValueNode,
     value_from_ast_untyped,
 )
-from strawberry.types.scalar import ScalarDefinition
 
+from api.graphql.strawberry_internals import ScalarDefinition, make_scalar
 from domain.kernel.rfc3339 import read_moment, write_moment
 from domain.kernel.types.annotations import Kind, Scalar
 from domain.kernel.types.text_forms import (
@@ -114,7 +114,7 @@ def _scalar(
     literal: Callable[[Any], Any] | None = None,
     url: str | None = None,
 ) -> ScalarDefinition:
-    implementation = GraphQLScalarType(
+    scalar = GraphQLScalarType(
         name,
         coerce_output_value=write,
         coerce_input_value=read,
@@ -122,7 +122,7 @@ def _scalar(
         description=description,
         specified_by_url=url,
     )
-    return ScalarDefinition(name, description, url, write, read, None, implementation=implementation)
+    return make_scalar(scalar, write, read)
 
 
 SCALARS: dict[object, ScalarDefinition] = {

@@ -7,10 +7,8 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLSchema, get_nullable_type, print_schema
-from strawberry.schema.config import StrawberryConfig
-from strawberry.types.field import StrawberryField
 
-from api.graphql.declare import declare, output_field, use_plain_values
+from api.graphql.declare import declare, output_field
 from api.graphql.fields.command_status import command_field
 from api.graphql.fields.dead_letter_queries import dead_letter_fields
 from api.graphql.fields.entity_history import history_fields
@@ -25,7 +23,9 @@ from api.graphql.fields.view_queries import many, single
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
 from api.graphql.identity import check_ids, id_look_up
+from api.graphql.plain_values import use_plain_values
 from api.graphql.scalars import SCALARS
+from api.graphql.strawberry_internals import Field, build_core_schema
 from api.graphql.type_map import TypeMap
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError
@@ -47,7 +47,7 @@ class SchemaBuilder:
         self._catalog = catalog
         self._views = views
         self._entities = {view.context.category: view for view in views if view.is_entity}
-        self._roots: dict[str, dict[str, StrawberryField]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
+        self._roots: dict[str, dict[str, Field]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
         self._interface = declare(
             "Node",
             [output_field("id", strawberry.ID, NODE_ID)],
@@ -108,20 +108,13 @@ class SchemaBuilder:
         for field in subscriptions(view, row, filters, self._messages):
             self._add("Subscription", field)
 
-    def _add(self, root: str, field: StrawberryField) -> None:
+    def _add(self, root: str, field: Field) -> None:
         if self._roots[root].setdefault(field.python_name, field) is not field:
             raise DeclarationError(f"two declarations make the field {root}.{field.python_name}")
 
     def _schema(self, rows: Sequence[Any]) -> GraphQLSchema:
         roots = {name: declare(name, list(fields.values())) for name, fields in self._roots.items() if fields}
-        made = strawberry.Schema(
-            query=roots["Query"],
-            mutation=roots.get("Mutation"),
-            subscription=roots["Subscription"],
-            types=rows,
-            config=StrawberryConfig(scalar_map=SCALARS),
-        )
-        schema: GraphQLSchema = made._schema
+        schema = build_core_schema(roots, rows, SCALARS)
         use_plain_values(schema, self._types.typenames)
         _isolate_root_fields(schema)
         check_ids(schema)

@@ -29,9 +29,9 @@ from graphql import (
     map_source_to_response_event,
 )
 
-from api.graphql.declare import ItemLookUp
 from api.graphql.error_bodies import UnwritableValue
 from api.graphql.execution.request_context import ExecutionContext
+from api.graphql.item_lookups import ItemLookUp
 
 
 class Leaf(NamedTuple):

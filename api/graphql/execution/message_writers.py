@@ -20,8 +20,8 @@ from graphql import (
     is_leaf_type,
 )
 
-from api.graphql.declare import ItemLookUp
 from api.graphql.execution.selection_tree import SelectionSet, SelectionTree, Variables, condition_variables
+from api.graphql.item_lookups import ItemLookUp
 
 MessageWriter = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 """Returns the data of the response for a message; None where graphql-core has to write it."""

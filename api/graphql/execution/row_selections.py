@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, get_named_type, is_abstract_type
 
-from api.graphql.declare import ItemLookUp
 from api.graphql.execution.row_resolvers import LinkResolver, RowItemsResolver
 from api.graphql.execution.selection_tree import (
     ResponseField,
@@ -16,6 +15,7 @@ from api.graphql.execution.selection_tree import (
     Variables,
     condition_variables,
 )
+from api.graphql.item_lookups import ItemLookUp
 from projections.kernel.view import View
 from projections.querying.fields import Fields
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any, Union
+from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, union
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.mutations import receipt_row, receipt_type
 from api.graphql.fields.view_subscriptions import MessageTypes
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
@@ -22,11 +22,11 @@ from subscriptions.live.command_hints import CommandAccepted, CommandRefused
 from subscriptions.live.command_watch import CommandStored
 
 
-def command_field(types: TypeMap, messages: MessageTypes) -> StrawberryField:
+def command_field(types: TypeMap, messages: MessageTypes) -> Field:
     """``command(id)``."""
     return output_field(
         "command",
-        Annotated[Union[*_messages(types, messages)], strawberry.union("CommandMessage")],
+        union("CommandMessage", _messages(types, messages)),
         "What becomes of the command of this id: whether it was sent or will be, and to whichever server. It "
         "ends when the command was refused, or once each view that its events concern has said what came of "
         "them.",

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
-
 from api.graphql.declare import argument, declare, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.identity import past_row, row_key
+from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.errors import ValidationFailed
 from projections.kernel.view import View
@@ -19,7 +17,7 @@ from projections.querying.pages import Page, Side
 DEFAULT_PAGE = 20
 
 
-def page_arguments(cursor: Any = str) -> list[StrawberryArgument]:
+def page_arguments(cursor: Any = str) -> list[Argument]:
     """``first``, ``after``, ``last`` and ``before``; cursors are texts, or positions of the log."""
     also = "" if cursor is str else ", or this position"
     return [
@@ -66,7 +64,7 @@ def _end_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
     return source["cursor"](source["rows"][-1]) if source["rows"] else None
 
 
-def connection(name: str, row: Any, types: TypeMap, *extra: StrawberryField) -> Any:
+def connection(name: str, row: Any, types: TypeMap, *extra: Field) -> Any:
     """``TaskConnection`` and ``TaskEdge``. Cursors are made only where they are selected."""
     edge = declare(
         f"{name}Edge",

@@ -7,19 +7,19 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import argument, declare, output_field
 from api.graphql.execution.request_context import Info
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from projections.querying.dead_letters import cursor, id_of
 from subscriptions.live.messages import Place
 
 
-def dead_letter_fields(types: TypeMap, node: Any) -> tuple[StrawberryField, StrawberryField]:
+def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
     """``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
     fields = [
         output_field(

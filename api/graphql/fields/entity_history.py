@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.as_of_inputs import as_of_argument, read_as_of
 from api.graphql.declare import argument, declare, list_of, output_field
@@ -16,6 +15,7 @@ from api.graphql.fields.commit_fields import COMMIT, commit_row
 from api.graphql.fields.connections import page_size
 from api.graphql.identity import reject_past_id
 from api.graphql.scalars import JSON
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
@@ -41,7 +41,7 @@ _CHANGE = {
 }
 
 
-def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField]:
+def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[Field]:
     """The three queries."""
     entity = argument("id", strawberry.ID, "The id of any entity.")
     version = declare("Version", _fields(_VERSION), "A version of an entity.")
@@ -89,7 +89,7 @@ def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[StrawberryField
     )
 
 
-def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[StrawberryField]:
+def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
     return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.event_json import event_json
 from api.graphql.declare import argument, declare, input_field, output_field
@@ -20,6 +19,7 @@ from api.graphql.fields.event_pages import any_event, open_window, read_events
 from api.graphql.fields.view_subscriptions import MessageTypes, status
 from api.graphql.identity import reject_past_id
 from api.graphql.scalars import JSON, Position
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
@@ -72,9 +72,7 @@ def _declare_event(messages: MessageTypes, node: Any) -> Any:
     return declare("Event", fields, text, interfaces=(messages.interface, node))
 
 
-def event_fields(
-    types: TypeMap, event: Any, messages: MessageTypes
-) -> tuple[StrawberryField, StrawberryField]:
+def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Field, Field]:
     """The query and the subscription."""
     inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
     filters = declare("EventFilter", inputs, "All that is given must hold.", is_input=True)

@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import add_field, declare, enumeration, input_field, list_of
 from api.graphql.scalars import Int64
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from projections.kernel.field_kinds import FieldKind, kinds
 from projections.kernel.view import View
@@ -125,6 +125,6 @@ def _name(value: Any) -> str:
     return name
 
 
-def _declare_conditions(name: str, fields: list[StrawberryField]) -> Any:
+def _declare_conditions(name: str, fields: list[Field]) -> Any:
     is_null = input_field("isNull", bool | None, _DESCRIPTIONS["isNull"])
     return declare(name, [*fields, is_null], "All that is given must hold.", is_input=True)

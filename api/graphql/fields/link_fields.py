@@ -7,12 +7,12 @@ from types import NoneType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import strawberry
-from strawberry.types.field import StrawberryField
 from typing_extensions import is_typeddict
 
 from api.graphql.declare import add_field, argument, list_of, output_field
 from api.graphql.fields.connections import list_connection, page_arguments
 from api.graphql.fields.link_resolvers import ToManyResolver, ToOneResolver
+from api.graphql.strawberry_internals import Field, field_names
 from api.graphql.type_map import TypeMap
 from domain.kernel.errors import DeclarationError
 from domain.kernel.names import client_name
@@ -84,8 +84,8 @@ def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap)
     _add(shape.row, field, said)
 
 
-def _add(declared: Any, field: StrawberryField, said: str) -> None:
-    if field.python_name in (known.python_name for known in declared.__strawberry_definition__.fields):
+def _add(declared: Any, field: Field, said: str) -> None:
+    if field.python_name in field_names(declared):
         raise DeclarationError(f"{said}: there is a field of that name")
     add_field(declared, field)
 

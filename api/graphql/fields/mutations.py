@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.execution.request_context import Info, RequestContext
@@ -18,6 +17,7 @@ from api.graphql.fields.command_inputs import read_command
 from api.graphql.fields.view_queries import reach_links
 from api.graphql.identity import reject_past_id, reject_past_ids
 from api.graphql.scalars import Position
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from api.graphql.view_names import with_stored_view
 from domain.kernel import Command, Context, Envelope, Receipt
@@ -48,15 +48,13 @@ class ContextViews(NamedTuple):
     views: Sequence[View[Any]]
 
 
-def mutations(
-    context: Context, projections: ContextViews, row: Any, types: TypeMap
-) -> Iterable[StrawberryField]:
+def mutations(context: Context, projections: ContextViews, row: Any, types: TypeMap) -> Iterable[Field]:
     """One mutation for each command of `context`; `row` is the GraphQL type of its entity's view."""
     for command in context.commands:
         yield _mutation(command, projections, row, types)
 
 
-def _mutation(command: type[Command], projections: ContextViews, row: Any, types: TypeMap) -> StrawberryField:
+def _mutation(command: type[Command], projections: ContextViews, row: Any, types: TypeMap) -> Field:
     wait = types.of(Await, "await", "Await")
     name = command.__name__
     return output_field(

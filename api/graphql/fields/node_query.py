@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import argument, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.event_log import event_row
 from api.graphql.identity import past_row, read_id
+from api.graphql.strawberry_internals import Field
 from domain.kernel.errors import OutsideLog
 from eventstore.reading.as_of import AsOf
 from projections.kernel.view import View
 from projections.storage.rows import Row
 
 
-def node(views: Sequence[View[Any]], interface: Any) -> StrawberryField:
+def node(views: Sequence[View[Any]], interface: Any) -> Field:
     """``node(id)``: Relay's way to load any row, event or dead letter by its id, which says what it is."""
     entities = {view.context.category: view for view in views if view.is_entity}
     names = {view.name for view in views}

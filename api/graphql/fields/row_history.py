@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position
 from api.graphql.declare import argument, declare, enumeration, list_of, output_field
@@ -17,6 +16,7 @@ from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.fields.event_log import event_row
 from api.graphql.identity import past_row, row_reference
 from api.graphql.scalars import JSON, Position
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import OptionalOf
@@ -26,9 +26,7 @@ from projections.past.changes import Change
 from projections.past.reader import PastView
 
 
-def past_fields(
-    view: View[Any], row: Any, event: Any, types: TypeMap
-) -> tuple[StrawberryField, StrawberryField]:
+def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[Field, Field]:
     """The two queries of a view."""
     names = {name.upper(): name for name in view.record.fields}
     field = enumeration(f"{view.type_name}Field", names, "A field of it.")

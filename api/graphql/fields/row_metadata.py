@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
 from api.graphql.declare import declare, list_of, output_field
 from api.graphql.execution.request_context import ExecutionContext, Info
 from api.graphql.execution.row_resolvers import RowItemsResolver
 from api.graphql.identity import AS_OF, row_key
 from api.graphql.scalars import Position
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from projections.folding.parking import letter_id, parked_in
 from projections.kernel.view import View
@@ -51,7 +51,7 @@ class RowMetadataResolver(RowItemsResolver):
         return _RowMetadata(self._view, source)
 
 
-def meta_field(view: View[Any], types: TypeMap) -> StrawberryField:
+def meta_field(view: View[Any], types: TypeMap) -> Field:
     """``_meta``."""
     text = "The row's version and place in the log, and whether events wait to be folded into it."
     return output_field(

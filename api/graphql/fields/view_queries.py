@@ -8,8 +8,6 @@ from time import monotonic
 from typing import Any
 
 import strawberry
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position, resolve_position
 from api.graphql.declare import Resolver, argument, list_of, output_field
@@ -24,6 +22,7 @@ from api.graphql.fields.connections import (
 from api.graphql.fields.node_query import read_past
 from api.graphql.identity import read_filter, row_reference
 from api.graphql.scalars import Position
+from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from projections.kernel.view import View
@@ -45,11 +44,11 @@ _AT_LEAST = argument(
 )
 
 
-def _as_of(types: TypeMap) -> StrawberryArgument:
+def _as_of(types: TypeMap) -> Argument:
     return as_of_argument(types, "As it was at this point in the past.")
 
 
-def single(view: View[Any], row: Any, types: TypeMap) -> StrawberryField:
+def single(view: View[Any], row: Any, types: TypeMap) -> Field:
     """``task(id, atLeast, asOf)``: null where there is none."""
 
     async def resolve(
@@ -84,7 +83,7 @@ def _listing(fields: Sequence[str]) -> str:
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
-def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> StrawberryField:
+def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> Field:
     """``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
     arguments = [
         argument("filter", filters | None, "Which rows."),

@@ -9,10 +9,11 @@ from enum import Enum
 from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
-from api.graphql.declare import ItemLookUp, Resolver, argument, declare, enumeration, list_of, output_field
+from api.graphql.declare import Resolver, argument, declare, enumeration, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.item_lookups import ItemLookUp
+from api.graphql.strawberry_internals import Field
 from domain.kernel.names import client_name
 from projections.rebuilding.comparison import Comparison, RowVerdict
 from projections.rebuilding.rebuild_progress import RebuildPhase
@@ -46,7 +47,7 @@ _VIEW = {
 _NAME = argument("name", str, "The view, such as `taskDays`: the name of its list.")
 
 
-def rebuild_fields() -> Iterator[tuple[str, StrawberryField]]:
+def rebuild_fields() -> Iterator[tuple[str, Field]]:
     """The root fields, each with the root that it belongs to."""
     status = _declare_status()
     names = argument("names", list_of(str) | None, "Which views; all of them where it is not given.")
@@ -108,7 +109,7 @@ def _enum(name: str, source: type[Enum]) -> Any:
     return enumeration(name, {member.name: member.value for member in source}, source.__doc__)
 
 
-def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[StrawberryField]:
+def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
     return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Union
+from typing import Any
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
-from api.graphql.declare import Resolver, argument, declare, list_of, output_field
+from api.graphql.declare import Resolver, argument, declare, list_of, output_field, union
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.execution.shared_sources import SharedSource
 from api.graphql.fields.connections import page_size
 from api.graphql.identity import id_look_up, present_key, read_filter
 from api.graphql.scalars import Position
+from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from projections.kernel.view import View
@@ -74,7 +74,7 @@ class MessageTypes:
 
     def union(self, name: str, *own: Any) -> Any:
         """The union of a subscription's own messages and the common ones."""
-        return Annotated[Union[(*own, self._caught_up, self._lagged, self._expired)], strawberry.union(name)]
+        return union(name, (*own, self._caught_up, self._lagged, self._expired))
 
     def changed(self, view: View[Any], row: Any) -> Any:
         """``TaskChanged``."""
@@ -92,13 +92,13 @@ class MessageTypes:
             f"{view.type_name}Changed", fields, "A row came, changed or left.", interfaces=(self.interface,)
         )
 
-    def snapshot(self, name: str, *fields: StrawberryField) -> Any:
+    def snapshot(self, name: str, *fields: Field) -> Any:
         """``TaskSnapshot`` or ``TasksSnapshot``."""
         text = "The result as it is now."
         return declare(f"{name}Snapshot", fields, text, interfaces=(self.interface,))
 
 
-def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageTypes) -> list[StrawberryField]:
+def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageTypes) -> list[Field]:
     """``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
     changed = messages.changed(view, row)
     one = messages.snapshot(
