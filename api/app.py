@@ -67,7 +67,7 @@ def create_app(
             runtime.metrics.count_connections("socket", sockets)
             runtime.metrics.count_connections("stream", endpoint.streams)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
-            async with access.following(admissions.end):
+            async with access.watch_revocations(admissions.revoke):
                 yield
 
     routes = _routes()

@@ -43,7 +43,7 @@ class Tokens:
         """Access ends at once for those concerned."""
         self._run(lambda: self._end and self._end(ended))
 
-    async def admit(self, headers: Mapping[str, str]) -> Caller:
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind != "Bearer":
             raise Unauthenticated("show a token")
@@ -55,8 +55,10 @@ class Tokens:
         return self._callers[token]
 
     @asynccontextmanager
-    async def following(self, end: Callable[[AccessRevocation], object]) -> AsyncIterator[None]:
-        self._loop, self._end = asyncio.get_running_loop(), end
+    async def watch_revocations(
+        self, on_revoked: Callable[[AccessRevocation], object]
+    ) -> AsyncIterator[None]:
+        self._loop, self._end = asyncio.get_running_loop(), on_revoked
         yield
 
     def _run(self, function: Callable[[], object]) -> None:

@@ -1,1 +1,4 @@
-"""Who may come in, and when that ends for those who are in."""
+"""Authentication of requests and sockets, and revocation of the open ones.
+
+The transports and `api.app` import it; it imports the domain alone.
+"""

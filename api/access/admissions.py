@@ -1,4 +1,4 @@
-"""All that came in and is not over: each ends at once when the access of its caller does."""
+"""The requests and connections in progress. Connections are closed as soon as their caller's access ends."""
 
 from __future__ import annotations
 
@@ -10,113 +10,131 @@ from datetime import datetime
 from api.access.callers import AccessRevocation, Authenticator, Caller
 from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
 
-OnEnd = Callable[[NerveError], None]
-"""Ends a connection, and tells its client this error."""
+OnRevoked = Callable[[NerveError], None]
+"""Closes a connection, and sends its client this error."""
 
 
 class Admission:
-    """One request or connection that was let in."""
+    """A request or connection whose caller was authenticated."""
 
-    __slots__ = ("caller", "ended", "on_end", "timer")
+    __slots__ = ("_on_revoked", "_timer", "caller", "error")
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
-        self.ended: NerveError | None = None
-        self.on_end: OnEnd | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.error: NerveError | None = None
+        """The error by which access has ended, if it has."""
+        self._on_revoked: OnRevoked | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def held(self) -> bool:
+    def is_connection(self) -> bool:
         """Whether it is a connection that stays open."""
-        return self.on_end is not None
+        return self._on_revoked is not None
+
+    def keep_open(self, on_revoked: OnRevoked, timer: asyncio.TimerHandle | None) -> None:
+        """Make it a connection; the `timer` fires when the caller's access expires."""
+        self._on_revoked = on_revoked
+        self._timer = timer
+
+    def cancel_timer(self) -> None:
+        """Forget when access expires."""
+        if self._timer:
+            self._timer.cancel()
+
+    def revoke(self, error: NerveError) -> None:
+        """End access. A connection is closed; a request ends by itself."""
+        self.error = error
+        if self._on_revoked is not None:
+            self._on_revoked(error)
 
 
 class Admissions:
-    """What is let in at one endpoint; each subject may have `most` connections open at a time."""
+    """Admits requests and connections of one endpoint. A subject may have `most` connections at a time."""
 
-    def __init__(self, access: Authenticator, clock: Callable[[], datetime], most: int) -> None:
-        self._access = access
+    def __init__(self, authenticator: Authenticator, clock: Callable[[], datetime], most: int) -> None:
+        self._authenticator = authenticator
         self._clock = clock
         self._most = most
         self._open: set[Admission] = set()
         self._connections: Counter[str] = Counter()
-        self._deciding = 0
-        self._meanwhile: list[AccessRevocation] = []
+        self._authenticating = 0
+        self._recent_revocations: list[AccessRevocation] = []
 
     def admit(self, headers: Mapping[str, str]) -> Admission | Coroutine[None, None, Admission]:
-        """Let in who sends these headers, until `release`; at once where that can be decided at once.
+        """Return the admission of a request with these headers, which lasts until `release`.
 
-        Raises Unauthenticated or Forbidden, and whatever else the decision does.
+        It is a coroutine where authentication has to wait. Raises Unauthenticated, Forbidden, and what else
+        authentication raises.
         """
-        decided = self._access.admit(headers)
-        return self._let_in(decided) if isinstance(decided, Caller) else self._decide(decided)
+        caller = self._authenticator.authenticate(headers)
+        return self._add(caller) if isinstance(caller, Caller) else self._authenticate(caller)
 
-    def hold(self, admission: Admission, on_end: OnEnd) -> None:
-        """It is a connection that stays open: when access ends, it is released and `on_end` is called.
+    def keep_open(self, admission: Admission, on_revoked: OnRevoked) -> None:
+        """Make the admission a connection that stays open until access ends or `release` is called.
 
-        Raises RateLimited where its subject has too many, and what ended access where that was before.
+        When access ends it is released and `on_revoked` is called. Raises RateLimited where its subject has
+        too many connections, and the error by which access has ended already.
         """
         subject, expires_at = admission.caller.subject, admission.caller.expires_at
-        if admission.ended:
-            raise admission.ended
+        if admission.error:
+            raise admission.error
         if subject is not None:
             if self._connections[subject] >= self._most:
-                raise RateLimited(f"{self._most} open connections are all that one may have")
+                raise RateLimited(f"a subject may have {self._most} open connections at a time")
             self._connections[subject] += 1
-        admission.on_end = on_end
+        timer: asyncio.TimerHandle | None = None
         if expires_at is not None:
             left = (expires_at - self._clock()).total_seconds()
-            expired = Unauthenticated("access has expired; come again with new credentials")
-            admission.timer = asyncio.get_running_loop().call_later(left, self._finish, admission, expired)
+            expired = Unauthenticated("access has expired; connect again with new credentials")
+            timer = asyncio.get_running_loop().call_later(left, self._revoke, admission, expired)
+        admission.keep_open(on_revoked, timer)
 
     def release(self, admission: Admission) -> None:
-        """It is over; to say so twice does no harm."""
+        """End the request or connection. A second call does nothing."""
         if admission not in self._open:
             return
         self._open.discard(admission)
-        if admission.timer:
-            admission.timer.cancel()
+        admission.cancel_timer()
         subject = admission.caller.subject
-        if admission.held and subject is not None:
+        if admission.is_connection and subject is not None:
             self._connections[subject] -= 1
             if not self._connections[subject]:
                 del self._connections[subject]
 
-    def end(self, ended: AccessRevocation) -> int:
-        """Access has ended for some callers: so do their connections. Returns how many."""
-        if self._deciding:
-            self._meanwhile.append(ended)
-        concerned = [one for one in self._open if ended.concerns(one.caller)]
-        return sum(self._finish(admission, _forbidden(ended)) for admission in concerned)
+    def revoke(self, revocation: AccessRevocation) -> int:
+        """End access for the callers that match. Return the number of connections that this closes."""
+        if self._authenticating:
+            self._recent_revocations.append(revocation)
+        matching = [admission for admission in self._open if revocation.matches(admission.caller)]
+        for admission in matching:
+            self._revoke(admission, _forbidden(revocation))
+        return sum(admission.is_connection for admission in matching)
 
-    async def _decide(self, deciding: Awaitable[Caller]) -> Admission:
-        known = len(self._meanwhile)
-        self._deciding += 1
+    async def _authenticate(self, authenticating: Awaitable[Caller]) -> Admission:
+        """Wait for the caller. A revocation meanwhile counts, as the authenticator may not have seen it."""
+        start = len(self._recent_revocations)
+        self._authenticating += 1
         try:
-            caller = await deciding
-            for ended in self._meanwhile[known:]:
-                if ended.concerns(caller):
-                    raise _forbidden(ended)
+            caller = await authenticating
+            for revocation in self._recent_revocations[start:]:
+                if revocation.matches(caller):
+                    raise _forbidden(revocation)
         finally:
-            self._deciding -= 1
-            if not self._deciding:
-                self._meanwhile.clear()
-        return self._let_in(caller)
+            self._authenticating -= 1
+            if not self._authenticating:
+                self._recent_revocations.clear()
+        return self._add(caller)
 
-    def _let_in(self, caller: Caller) -> Admission:
+    def _add(self, caller: Caller) -> Admission:
         admission = Admission(caller)
         self._open.add(admission)
         return admission
 
-    def _finish(self, admission: Admission, error: NerveError) -> bool:
-        """Whether it was a connection; a request that is no such is left to end by itself."""
-        admission.ended = error
-        if admission.on_end is None:
-            return False
-        self.release(admission)
-        admission.on_end(error)
-        return True
+    def _revoke(self, admission: Admission, error: NerveError) -> None:
+        if admission.is_connection:
+            self.release(admission)
+        admission.revoke(error)
 
 
-def _forbidden(ended: AccessRevocation) -> Forbidden:
-    return Forbidden(f"access has ended: {ended.reason}")
+def _forbidden(revocation: AccessRevocation) -> Forbidden:
+    return Forbidden(f"access has ended: {revocation.reason}")

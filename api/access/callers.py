@@ -1,4 +1,4 @@
-"""The port of access: on whose behalf a request or a connection speaks, and whose access has ended."""
+"""The port of authentication: the caller of a request or socket, and the revocation of its access."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from domain.kernel import Scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a request or a connection speaks.
+    """The user or service on whose behalf a request or socket acts.
 
-    `subject` is who that is, and `credential` the token or key that shows it: None where nobody asks. Access
-    ends by itself at `expires_at`, if that is given.
+    `subject` identifies it, and `credential` the token or key that it authenticated with. Both are None where
+    there is no authentication. Access expires at `expires_at`, if that is given.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -31,7 +31,7 @@ ANYONE = Caller()
 
 @dataclass(frozen=True, slots=True)
 class AccessRevocation:
-    """Access ended for all callers of whom all holds that is given; `reason` is told to them."""
+    """The end of access for all callers that match every given field. Clients receive the `reason`."""
 
     reason: str
     tenant: str | None = None
@@ -39,8 +39,8 @@ class AccessRevocation:
     role: str | None = None
     credential: str | None = None
 
-    def concerns(self, caller: Caller) -> bool:
-        """Whether it is one of those callers."""
+    def matches(self, caller: Caller) -> bool:
+        """Return whether the caller's access has ended."""
         return (
             self.tenant in (None, caller.scope.tenant)
             and self.subject in (None, caller.subject)
@@ -50,26 +50,33 @@ class AccessRevocation:
 
 
 class Authenticator(Protocol):
-    """Decides who comes in."""
+    """Finds the caller of a request or socket."""
 
-    def admit(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
-        """Who sends these headers, their names in lower case; raises Unauthenticated or Forbidden.
+    def authenticate(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
+        """Return the caller that sent these headers; raises Unauthenticated or Forbidden.
 
-        Over a socket the texts of the `connection_init` payload stand beside the headers of the handshake.
-        An implementation may be a coroutine function; where it has to wait for nothing it need not be one.
+        Header names are in lower case. Over a socket the texts of the `connection_init` payload are added to
+        the headers of the handshake. An implementation may be a coroutine function, and need not be one.
         """
 
-    def following(self, end: Callable[[AccessRevocation], object]) -> AbstractAsyncContextManager[None]:
-        """Entered for as long as the API serves: call `end`, in its loop, when access ends early."""
+    def watch_revocations(
+        self, on_revoked: Callable[[AccessRevocation], object]
+    ) -> AbstractAsyncContextManager[None]:
+        """Call `on_revoked` in the loop of the API each time that access ends early.
+
+        The context manager is entered for as long as the API serves.
+        """
 
 
 class OpenAuthenticator:
-    """Asks nobody who they are: everyone may do everything."""
+    """Accepts every request without authentication, as a caller that may do everything."""
 
-    def admit(self, _headers: Mapping[str, str]) -> Caller:
+    def authenticate(self, _headers: Mapping[str, str]) -> Caller:
         return ANYONE
 
-    def following(self, _end: Callable[[AccessRevocation], object]) -> AbstractAsyncContextManager[None]:
+    def watch_revocations(
+        self, _on_revoked: Callable[[AccessRevocation], object]
+    ) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
 

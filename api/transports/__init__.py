@@ -1,1 +1,5 @@
-"""How operations reach the API: HTTP and WebSocket."""
+"""The transports of operations: HTTP with its streamed responses, and WebSocket.
+
+`api.app` and `api.server` import it; it imports access and the execution of GraphQL, and no field of the
+schema.
+"""

@@ -1,5 +1,5 @@
-"""Several operations in one request, each on its own: the appendix on request batching of
-https://github.com/graphql/graphql-over-http
+"""Several operations in one request: https://github.com/graphql/graphql-over-http, appendix on request
+batching.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from domain.kernel.errors import ValidationFailed
 
 
 async def run_batch(batch: Sequence[Any], executor: Executor, context: RequestContext) -> list[Result]:
-    """Their results in the same order; they run at the same time."""
-    return await asyncio.gather(*(_run(one, executor, context) for one in batch))
+    """Run the operations at the same time; return their results in the order of the batch."""
+    return await asyncio.gather(*(_run(operation, executor, context) for operation in batch))
 
 
 async def _run(sent: Any, executor: Executor, context: RequestContext) -> Result:
     try:
         prepared = executor.prepare(read_operation(sent))
         if prepared.kind is OperationType.SUBSCRIPTION:
-            raise ValidationFailed("a subscription is no part of a batch", ("query",))
+            raise ValidationFailed("a batch cannot contain a subscription; send it by itself", ("query",))
     except ValidationFailed as error:
         return refused_result(error)
     except OperationRefused as refused:

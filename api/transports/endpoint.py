@@ -1,4 +1,4 @@
-"""What the transports share: the endpoint they serve, and the caller's trace."""
+"""What the transports share: the endpoint that they serve, and the trace of a request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is served at one GraphQL address; `limits` are those of requests over HTTP."""
+    """The parts that serve one GraphQL address; `limits` are those of requests over HTTP."""
 
     executor: Executor
     subscriptions: SubscriptionOpener
@@ -34,13 +34,13 @@ class Endpoint:
     limits: RequestLimits
 
     def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
-        """The context of a request of this caller with these headers, their names in lower case."""
+        """Return the context of a request of this caller; names of headers are in lower case."""
         return RequestContext(self.runtime, caller, headers)
 
 
 @contextmanager
 def traced(headers: Mapping[str, str]) -> Iterator[None]:
-    """Take over the caller's trace id for what happens inside (W3C Trace Context, header ``traceparent``)."""
+    """Use the trace id that the client sent (W3C Trace Context, header ``traceparent``) inside the block."""
     sent = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     token = current_trace_id.set(sent[1] if sent else None)
     try:

@@ -1,4 +1,4 @@
-"""Signs of life to and from all clients of a process that stay connected."""
+"""Regular checks of all connections of a process that stay open."""
 
 from __future__ import annotations
 
@@ -6,46 +6,47 @@ import asyncio
 from typing import Protocol
 
 SLICES = 20
-"""Parts of an interval. The members are spread over them: 20,000 at once would hold up everything else."""
+"""Parts of an interval over which the connections are spread: checks of 20,000 at once would delay all else.
+"""
 
 
 class MonitoredConnection(Protocol):
-    """A connection that is looked at now and then."""
+    """A connection that is checked regularly."""
 
     def check(self) -> None:
-        """Its time has come: it gives a sign of life, or ends where the other side gave none."""
+        """Send a sign of life, or end the connection where its client has sent none."""
 
 
 class Heartbeats:
-    """Checks each member once an interval, with one timer for all; without members there is none."""
+    """Checks each connection once an interval, with one timer for all, which stops when there is none."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval: float) -> None:
         self._loop = loop
         self._pause = interval / SLICES
         self._slices: list[set[MonitoredConnection]] = [set() for _ in range(SLICES)]
-        self._at: dict[MonitoredConnection, set[MonitoredConnection]] = {}
+        self._slice_of: dict[MonitoredConnection, set[MonitoredConnection]] = {}
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, member: MonitoredConnection) -> None:
-        """Check it from now on; for the first time within one interval."""
-        least = min(self._slices, key=len)
-        least.add(member)
-        self._at[member] = least
+    def add(self, connection: MonitoredConnection) -> None:
+        """Check the connection from now on, the first time within one interval."""
+        smallest = min(self._slices, key=len)
+        smallest.add(connection)
+        self._slice_of[connection] = smallest
         if self._timer is None:
-            self._timer = self._loop.call_later(self._pause, self._turn)
+            self._timer = self._loop.call_later(self._pause, self._check_slice)
 
-    def discard(self, member: MonitoredConnection) -> None:
-        """Leave it alone from now on."""
-        if found := self._at.pop(member, None):
-            found.discard(member)
-        if not self._at and self._timer is not None:
+    def discard(self, connection: MonitoredConnection) -> None:
+        """Stop checking the connection."""
+        if members := self._slice_of.pop(connection, None):
+            members.discard(connection)
+        if not self._slice_of and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _turn(self) -> None:
-        self._timer = self._loop.call_later(self._pause, self._turn)
+    def _check_slice(self) -> None:
+        self._timer = self._loop.call_later(self._pause, self._check_slice)
         due = self._slices[self._next]
         self._next = (self._next + 1) % SLICES
-        for member in tuple(due):
-            member.check()
+        for connection in tuple(due):
+            connection.check()

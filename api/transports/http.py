@@ -1,8 +1,8 @@
 """GraphQL over HTTP: POST with JSON, and GET for what changes nothing.
 
-One result is answered in JSON (https://graphql.github.io/graphql-over-http/draft), a subscription with a
-response that goes on: server-sent events or multipart. Requests with a token, and those that ask for one, are
-about a stream that is shared by many operations.
+One result is sent as JSON (https://graphql.github.io/graphql-over-http/draft), the results of a subscription
+as server-sent events or multipart. Requests with a token, and those for one, concern a stream that several
+operations share.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ STATUSES: dict[type[NerveError], int] = {
     RateLimited: 429,
     Unavailable: 503,
 }
-"""Of errors that are told before anything is run."""
+"""The statuses of errors that occur before an operation runs."""
 
 
 async def serve_http(request: Request, endpoint: Endpoint) -> Response:
-    """The response to one request."""
+    """Return the response to one request."""
     media = choose(request.headers.get("accept"), streams=False)
     try:
         return await _admit(request, endpoint, media)
@@ -73,7 +73,7 @@ async def _admit(request: Request, endpoint: Endpoint, media: ResponseFormat | N
     try:
         return await _serve(request, endpoint, media, admission)
     finally:
-        if not admission.held:
+        if not admission.is_connection:
             endpoint.admissions.release(admission)
 
 
@@ -86,18 +86,25 @@ async def _serve(
     if request.method == "DELETE":
         return _end(request, reservations.find(token or "", caller))
     if media is None:
-        raise HttpRejection(406, ValidationFailed(f"nerve answers in {types()}", ("accept",)))
+        raise HttpRejection(
+            406,
+            ValidationFailed(
+                f"the response can be sent as {types()}; list one of these in Accept", ("accept",)
+            ),
+        )
     if token is not None and media is SSE and request.method == "GET":
         return reservations.open(token, caller)
     shared = None if token is None else reservations.find(token, caller)
-    asked = await read_request(request, endpoint.limits)
+    request_body = await read_request(request, endpoint.limits)
     with traced(request.headers):
-        if isinstance(asked, list):
+        if isinstance(request_body, list):
             if shared is not None or media.streams:
-                raise ValidationFailed("a batch is not streamed; send each operation by itself", ("body",))
-            results = await run_batch(asked, endpoint.executor, endpoint.context(request.headers, caller))
+                raise ValidationFailed("a batch cannot be streamed; send each operation by itself", ("body",))
+            results = await run_batch(
+                request_body, endpoint.executor, endpoint.context(request.headers, caller)
+            )
             return Response(encode(results), media_type=media.content_type)
-        return await _operate(asked, request, endpoint, media, admission, shared)
+        return await _operate(request_body, request, endpoint, media, admission, shared)
 
 
 async def _operate(
@@ -111,9 +118,9 @@ async def _operate(
     prepared = endpoint.executor.prepare(operation)
     _check_method(request.method, prepared.kind)
     if shared is not None:
-        # What runs in a stream is done by who opened it, and ends with that one's access.
+        # Operations of a stream run for the caller that opened it, and end with its access.
         context = endpoint.context(request.headers, shared.admission.caller)
-        return _begin(prepared, context, endpoint, shared)
+        return _start(prepared, context, endpoint, shared)
     context = endpoint.context(request.headers, admission.caller)
     if prepared.kind is OperationType.SUBSCRIPTION:
         return _stream(prepared, context, endpoint, admission)
@@ -122,20 +129,22 @@ async def _operate(
 
 def _check_method(method: str, kind: OperationType) -> None:
     if kind is OperationType.MUTATION and method != "POST":
-        wrong = ValidationFailed("GET is for queries; send a mutation by POST", ("query",))
+        wrong = ValidationFailed("a mutation must be sent by POST", ("query",))
         raise HttpRejection(405, wrong, allow="POST")
     if kind is OperationType.SUBSCRIPTION and method == "HEAD":
-        # Nobody would read what it tells, and it would never end.
+        # A response without a body would never end.
         raise HttpRejection(
-            405, ValidationFailed("a subscription has no head", ("query",)), allow="GET, POST"
+            405,
+            ValidationFailed("a subscription cannot be requested with HEAD", ("query",)),
+            allow="GET, POST",
         )
 
 
-def _begin(
+def _start(
     prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, stream: ResponseStream
 ) -> Response:
     name = check_id(prepared.request.stream_operation_id)
-    sink = endpoint.reservations.begin(stream, name)
+    sink = endpoint.reservations.start(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
         stream.add(name, endpoint.subscriptions.open(prepared, context, sink))
     else:
@@ -155,8 +164,9 @@ def _stream(
 ) -> Response:
     media = choose(context.headers.get("accept"), streams=True)
     if media is None:
-        told = f"a subscription is answered in {types(streams=True)}, or over a WebSocket"
-        raise HttpRejection(406, ValidationFailed(f"{told}, subprotocol graphql-transport-ws", ("accept",)))
+        offered = f"a subscription can be sent as {types(streams=True)}, or over a WebSocket"
+        wrong = ValidationFailed(f"{offered} with the subprotocol graphql-transport-ws", ("accept",))
+        raise HttpRejection(406, wrong)
     if media is SSE and (last := context.headers.get("last-event-id")):
         context = replace(context, resume_after=context.open(last, "lastEventId"))
     stream = endpoint.streams.make(media, admission)
@@ -165,13 +175,13 @@ def _stream(
 
 
 def _respond(result: Result, media: ResponseFormat) -> Response:
-    """What was refused is a client error only in the type that was made for it; see the specification."""
+    """Respond with a result. A refused operation is a client error in the media type for GraphQL alone."""
     status = 400 if media is GRAPHQL and "data" not in result else 200
     return Response(media.whole(encode(result)), status, media_type=media.content_type)
 
 
 def _reject(rejected: HttpRejection, media: ResponseFormat | None) -> Response:
-    """In JSON also to a client that would have results streamed: there are none."""
-    told = (JSON if media is None or media.streams else media).content_type
+    """Respond with an error, in JSON also to a client that accepts streams only."""
+    content_type = (JSON if media is None or media.streams else media).content_type
     body = encode(refused_result(rejected.error))
-    return Response(body, rejected.status, rejected.headers, media_type=told)
+    return Response(body, rejected.status, rejected.headers, media_type=content_type)

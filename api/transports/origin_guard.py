@@ -1,4 +1,4 @@
-"""Refuses requests of web pages that may not use the API, before anything else looks at them."""
+"""Rejects requests of web pages that may not use the API, before anything else handles them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ logger = logging.getLogger(__name__)
 
 _EXPOSED = ("allow", "retry-after", "www-authenticate")
 _PREFLIGHT_AGE = 7_200
-"""Seconds for which a browser keeps a preflight's answer; Chromium keeps none for longer."""
+"""Seconds for which a browser caches the response to a preflight; Chromium caches none for longer."""
 
 _MAX_REPORTS = 100
-"""Refusals that are logged, each once: a page that is refused tries again and again."""
+"""Different refusals that are logged. Each is logged once, as a page that is refused tries again and again.
+"""
 
 
 class OriginGuard:
-    """The application behind it gets the requests that the policy lets in.
+    """Passes on the requests that the policy accepts.
 
-    Pages of listed origins get the headers that their browsers ask for, and answers to their preflights.
-    `pages` are the paths of documents, to which a link on any page may lead; `open_hosts` those that answer
-    under any host name: health checks are made by the address or name that a balancer knows.
+    Pages of listed origins get the CORS headers that their browsers ask for, and responses to their
+    preflights. `pages` are the paths of documents, to which a link on any page may lead. `open_hosts` are the
+    paths that are served under any host name, for health checks by load balancers.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class OriginGuard:
             allow_origins=policy.origins,
             allow_methods=METHODS,
             allow_headers=("*",),
-            # What everyone may read is not read with cookies.
+            # Credentials are not allowed where every page may read.
             allow_credentials="*" not in policy.origins,
             allow_private_network=True,
             expose_headers=_EXPOSED,
@@ -54,7 +55,7 @@ class OriginGuard:
         self.reports = RefusalReports()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Messages about the start and end of the server pass."""
+        """Serve one request. Messages about the lifespan of the server pass unchecked."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -86,13 +87,13 @@ class OriginGuard:
 
 
 class RefusalReports:
-    """Logs each refusal once: in the browser its page sees only that there is no answer."""
+    """Logs each refusal once, as the browser shows its page no reason."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def add(self, error: Forbidden) -> None:
-        """Log it, if it is a new one."""
+        """Log the refusal, unless it was logged before."""
         text = str(error)
         if text not in self._seen and len(self._seen) < _MAX_REPORTS:
             self._seen.add(text)
@@ -100,7 +101,7 @@ class RefusalReports:
 
 
 def _is_navigation(scope: Scope) -> bool:
-    """Whether the user is led to a document of this server, in a window of its own."""
+    """Return whether a user opens a document of this server in a window of its own."""
     headers = dict(scope["headers"])
     return (
         scope["method"] in ("GET", "HEAD")

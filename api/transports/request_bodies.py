@@ -1,4 +1,4 @@
-"""The JSON of an HTTP request's body: media type, character set and coding, with bounds on size and time."""
+"""Reads the JSON body of an HTTP request: media type, character set, coding, and limits on size and time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from domain.kernel.errors import NerveError, ValidationFailed
 CODINGS = ("gzip", "deflate")
 _BOM = b"\xef\xbb\xbf"
 _AUTOMATIC, _RAW = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
-"""Window bits: the first for what has a header of gzip or zlib; some send deflate without one."""
+"""Window bits, with and without a header of gzip or zlib: some clients send deflate without one."""
 
 
 class HttpRejection(Exception):
-    """The request is answered with this HTTP status before GraphQL sees it."""
+    """The request is rejected with this HTTP status before it is run."""
 
     def __init__(self, status: int, error: NerveError, **headers: str) -> None:
         super().__init__(str(error))
@@ -30,30 +30,29 @@ class HttpRejection(Exception):
         self.headers = headers
 
 
-async def read_body(request: Request, max_body: int, patience: float) -> Any:
-    """The JSON of the body, of at most `max_body` bytes before and after decoding, within `patience` seconds.
+async def read_body(request: Request, max_body: int, seconds: float) -> Any:
+    """Return the JSON of the body, which has at most `max_body` bytes, before and after decoding.
 
-    Raises Rejected, ValidationFailed where it is no JSON, and ClientDisconnect.
+    The body has to arrive within `seconds`. Raises HttpRejection, ValidationFailed where the body is not
+    JSON, and ClientDisconnect.
     """
     _check_type(request.headers.get("content-type"))
     coding = _read_coding(request.headers.get("content-encoding"))
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             body = await _receive(request, max_body)
     except TimeoutError:
-        too_slow = ValidationFailed(f"the body did not come within {patience} seconds", ("body",))
+        too_slow = ValidationFailed(f"the body did not arrive within {seconds} seconds", ("body",))
         raise HttpRejection(408, too_slow, connection="close") from None
     if coding is not None:
         body = _decode(body, coding, max_body)
     if not body:
-        raise ValidationFailed(
-            'the body is empty; a POST carries a JSON object with "query" in it', ("body",)
-        )
+        raise ValidationFailed('the body is empty; send a JSON object with a "query"', ("body",))
     return parse_json(body, "body")
 
 
 def parse_json(text: bytes | bytearray, name: str) -> Any:
-    """The JSON of a parameter of this name; raises ValidationFailed where it is none."""
+    """Return the JSON of the parameter `name`; raises ValidationFailed where it is not JSON."""
     try:
         return orjson.loads(text[3:] if text[:3] == _BOM else text)
     except orjson.JSONDecodeError as error:
@@ -83,14 +82,18 @@ def _check_type(content_type: str | None) -> None:
 
 @lru_cache(100)
 def _read_coding(header: str | None) -> str | None:
-    codings = [one.strip() for one in (header or "").lower().split(",")]
-    applied = [one.removeprefix("x-") for one in codings if one not in ("", "identity")]
+    codings = [coding.strip() for coding in (header or "").lower().split(",")]
+    applied = [coding.removeprefix("x-") for coding in codings if coding not in ("", "identity")]
     if not applied:
         return None
     if len(applied) > 1 or applied[0] not in CODINGS:
-        known = ", ".join(CODINGS)
-        wrong = f"the content encoding {', '.join(applied)!a} is not supported; use one of {known}, or none"
-        raise HttpRejection(415, ValidationFailed(wrong, ("content-encoding",)), **{"accept-encoding": known})
+        supported = ", ".join(CODINGS)
+        wrong = (
+            f"the content encoding {', '.join(applied)!a} is not supported; use one of {supported}, or none"
+        )
+        raise HttpRejection(
+            415, ValidationFailed(wrong, ("content-encoding",)), **{"accept-encoding": supported}
+        )
     return applied[0]
 
 
@@ -109,12 +112,12 @@ def _decode(body: bytearray, coding: str, max_body: int) -> bytearray:
         decoded = bytearray(decoder.decompress(body, max_body + 1))
     except zlib.error:
         raise ValidationFailed(
-            f"the body is not the {coding} data that it is said to be", ("body",)
+            f"the body is not valid {coding} data, which its content-encoding announces", ("body",)
         ) from None
     _check_size(decoded, max_body)
     if not decoder.eof or decoder.unused_data:
-        where = "behind" if decoder.eof else "before"
-        raise ValidationFailed(f"the body ends {where} its {coding} data", ("body",))
+        wrong = "has bytes behind the end of" if decoder.eof else "ends within"
+        raise ValidationFailed(f"the body {wrong} its {coding} data", ("body",))
     return decoded
 
 
@@ -124,5 +127,5 @@ def _has_zlib_header(body: bytearray) -> bool:
 
 def _check_size(body: bytearray, max_body: int) -> None:
     if len(body) > max_body:
-        too_large = ValidationFailed(f"the body may have {max_body} bytes at most", ("body",))
+        too_large = ValidationFailed(f"the body may have at most {max_body} bytes", ("body",))
         raise HttpRejection(413, too_large, connection="close")

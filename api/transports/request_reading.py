@@ -1,4 +1,4 @@
-"""What an HTTP request asks for: https://graphql.github.io/graphql-over-http/draft/#sec-Request"""
+"""Reads operations from HTTP requests: https://graphql.github.io/graphql-over-http/draft/#sec-Request"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.kernel.errors import ValidationFailed
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Bytes of a body, operations in a batch (1: there are none), and seconds for a body to come."""
+    """Limits of requests: bytes of a body, operations of a batch (1 disables batches), seconds for a body."""
 
     max_body: int
     max_batch: int
@@ -22,11 +22,10 @@ class RequestLimits:
 
 
 async def read_request(request: Request, limits: RequestLimits) -> OperationRequest | list[Any]:
-    """The operation in the body, or in the URL of a request that has none.
+    """Return the operation of the body, or of the URL of a request without a body.
 
-    Where the body is a list, and there may be batches, it is one, whose operations are not looked into yet.
-
-    Raises Rejected or ValidationFailed where there is none, ClientDisconnect where the client goes meanwhile.
+    Where batches are enabled, a body that is a list is returned as it is; its operations are not checked yet.
+    Raises HttpRejection, ValidationFailed, and ClientDisconnect.
     """
     if request.method != "POST":
         return _read_url(request)
@@ -34,10 +33,10 @@ async def read_request(request: Request, limits: RequestLimits) -> OperationRequ
     if not isinstance(body, list):
         return read_operation(body)
     if limits.max_batch == 1:
-        raise ValidationFailed("there are no batches here; send each operation by itself", ("body",))
-    if 0 < len(body) <= limits.max_batch and all(isinstance(one, dict) for one in body):
+        raise ValidationFailed("batches are disabled; send each operation by itself", ("body",))
+    if 0 < len(body) <= limits.max_batch and all(isinstance(operation, dict) for operation in body):
         return body
-    raise ValidationFailed(f"a batch is a list of 1 to {limits.max_batch} objects", ("body",))
+    raise ValidationFailed(f"a batch must be a list of 1 to {limits.max_batch} objects", ("body",))
 
 
 def _read_url(request: Request) -> OperationRequest:

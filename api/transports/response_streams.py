@@ -1,4 +1,4 @@
-"""Responses that go on: results are written when they come, and sent as the client takes them."""
+"""Streamed responses: results are written when they come, and sent as fast as the client takes them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from subscriptions.live.sinks import Chunk, Subscription
 
 HEADERS = {
     "cache-control": "no-cache",
-    # nginx keeps what it passes on until it has a bufferful.
+    # nginx would buffer the response.
     "x-accel-buffering": "no",
 }
 
 
 EncodeErrors = Callable[[str, Sequence[dict[str, Any]]], bytes]
-"""What is written last of an operation, of which this is the id, where it ends with these errors."""
+"""Returns the last bytes of the operation with this id, which ends with these errors."""
 
 
 class ResponseStream:
-    """What one such response tells. Its subscriptions wait while more than `limit` bytes are not yet sent.
+    """The contents of one response. Its subscriptions are `paused` while more than `limit` bytes are unsent.
 
-    It is `paused` while they wait, and `ended` when nothing can be written any more.
+    After it has `ended` nothing can be written.
     """
 
     def __init__(
-        self, media: ResponseFormat, limit: int, admission: Admission, refused: EncodeErrors
+        self, media: ResponseFormat, limit: int, admission: Admission, encode_errors: EncodeErrors
     ) -> None:
         self.media = media
         self.admission = admission
-        self.refused = refused
+        self.encode_errors = encode_errors
         self.subscriptions: dict[str, Subscription] = {}
         self._limit = limit
         self._pieces: list[bytes] = [media.opening]
@@ -49,13 +49,13 @@ class ResponseStream:
         self._written.set()
 
     def add(self, id: str, subscription: Subscription) -> None:
-        """It writes here from now on."""
+        """Add a subscription, which writes here from now on."""
         self.subscriptions[id] = subscription
         if self.paused:
             subscription.pause()
 
     def write(self, piece: bytes) -> None:
-        """Send this as soon as the client takes it; what follows an end is dropped."""
+        """Send the piece as soon as the client takes it. After the end, it is dropped."""
         if self.ended:
             return
         self._pieces.append(piece)
@@ -67,45 +67,46 @@ class ResponseStream:
                 subscription.pause()
 
     def end(self, last: bytes) -> None:
-        """The response ends with this."""
+        """End the response with these bytes."""
         self.write(last)
         self.ended = True
         self._close_subscriptions()
 
     def interrupt(self) -> None:
-        """The response ends here, and the client resumes on another server."""
+        """End the response, so that the client resumes on another server."""
         self.end(self.media.interrupted)
 
-    def shut_out(self, error: NerveError) -> None:
-        """Access has ended: so does all that runs, with this error, and then the response."""
+    def revoke(self, error: NerveError) -> None:
+        """End all operations with this error, and then the response: access has ended."""
         errors = refused_result(error)["errors"]
-        self.end(b"".join(self.refused(name, errors) for name in self.subscriptions))
+        self.end(b"".join(self.encode_errors(name, errors) for name in self.subscriptions))
 
     def check(self) -> None:
-        """Give a sign of life, unless the client has enough to take already."""
+        """Send a sign of life, unless the client has unsent bytes to take."""
         if not self.outstanding:
             self.write(self.media.heartbeat)
 
     def abandon(self) -> None:
-        """The client is gone."""
+        """Drop everything: the client is gone."""
         self._pieces.clear()
         self.ended = True
         self._written.set()
         self._close_subscriptions()
 
     async def send_all(self, send: Send) -> None:
-        """Send what is written until the response has ended."""
+        """Send what is written until the response ends."""
         while not self.ended or self._pieces:
             await self._written.wait()
             self._written.clear()
             body, taken = b"".join(self._pieces), self.outstanding
             self._pieces.clear()
-            # It returns when the transport has room again.
+            # This returns when the transport has room again.
             await send({"type": "http.response.body", "body": body, "more_body": True})
             self.outstanding -= taken
             if self.paused and self.outstanding <= self._limit // 2:
                 self._resume()
-                # A transport with room takes all at once, and who is far behind may tell the next at once.
+                # A transport with room takes everything at once, and a subscription far behind may write
+                # again at once.
                 await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -113,10 +114,10 @@ class ResponseStream:
         self.paused = False
         for name, subscription in tuple(self.subscriptions.items()):
             if self.paused:
-                # What was told meanwhile is enough.
+                # The subscriptions before this one wrote enough.
                 return
             if self.subscriptions.pop(name, None):
-                # Next time those come first that had no turn now.
+                # The subscriptions that are not resumed now come first the next time.
                 self.subscriptions[name] = subscription
                 subscription.resume()
 
@@ -127,7 +128,7 @@ class ResponseStream:
 
 
 class SingleSubscriptionSink:
-    """Where the results of the one subscription of a stream go; the stream ends with it."""
+    """The sink of the only subscription of a stream, which ends with it."""
 
     def __init__(self, stream: ResponseStream) -> None:
         self._stream = stream
@@ -137,15 +138,15 @@ class SingleSubscriptionSink:
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         media = self._stream.media
-        # It has ended by itself, and is not to be closed.
+        # The subscription has ended by itself, and must not be closed.
         self._stream.subscriptions.clear()
-        self._stream.end(self._stream.refused("", errors) if errors else media.complete)
+        self._stream.end(self._stream.encode_errors("", errors) if errors else media.complete)
 
 
 class ResponseStreams:
-    """The open streams of a process, `most` of them; each gives a sign of life every `interval` seconds.
+    """The open streams of a process, at most `most`. Each sends a sign of life every `interval` seconds.
 
-    It is for those who stand between and cut what seems unused, and finds clients that are gone.
+    Proxies close connections that seem unused, and a write finds clients that are gone.
     """
 
     def __init__(self, admissions: Admissions, interval: float, limit: int, most: int) -> None:
@@ -153,71 +154,71 @@ class ResponseStreams:
         self._limit = limit
         self._most = most
         self._open: set[ResponseStream] = set()
-        self._sweep = Heartbeats(asyncio.get_running_loop(), interval)
+        self._heartbeats = Heartbeats(asyncio.get_running_loop(), interval)
         self._draining = False
 
     @property
     def open(self) -> int:
-        """How many are open."""
+        """The number of open streams."""
         return len(self._open)
 
     @property
     def operations(self) -> int:
-        """How many operations run over them."""
+        """The number of operations that run over them."""
         return sum(len(stream.subscriptions) for stream in self._open)
 
     @property
     def outstanding(self) -> int:
-        """Bytes that are not yet handed to the transports of their clients."""
+        """Bytes that the transports have not taken yet."""
         return sum(stream.outstanding for stream in self._open)
 
     def make(
-        self, media: ResponseFormat, admission: Admission, refused: EncodeErrors | None = None
+        self, media: ResponseFormat, admission: Admission, encode_errors: EncodeErrors | None = None
     ) -> ResponseStream:
-        """A new stream, for a `StreamResponse`; raises Unavailable where there may be no more.
+        """Return a new stream, which takes over the admission.
 
-        It takes over the admission, or raises what keeps that from being a connection.
+        Raises Unavailable where there are too many streams, and as `Admissions.keep_open`.
         """
         if self._draining or len(self._open) >= self._most:
-            raise Unavailable("no more streams are opened here; try another server")
-        stream = ResponseStream(media, self._limit, admission, refused or _sole(media))
-        self._admissions.hold(admission, stream.shut_out)
+            raise Unavailable("this server opens no more streams; try another one")
+        stream = ResponseStream(media, self._limit, admission, encode_errors or _single_operation(media))
+        self._admissions.keep_open(admission, stream.revoke)
         self._open.add(stream)
-        self._sweep.add(stream)
+        self._heartbeats.add(stream)
         return stream
 
     def close(self, stream: ResponseStream) -> None:
-        """Its response is over."""
+        """Remove a stream whose response has ended."""
         self._open.discard(stream)
-        self._sweep.discard(stream)
+        self._heartbeats.discard(stream)
         self._admissions.release(stream.admission)
         stream.abandon()
 
     def drain(self) -> None:
-        """The server goes: all streams are interrupted, and no new ones opened."""
+        """Interrupt all streams and open no new ones: the server stops."""
         self._draining = True
         for stream in self._open:
             stream.interrupt()
 
 
-def _sole(media: ResponseFormat) -> EncodeErrors:
-    """The stream has one operation, whose end is its own."""
+def _single_operation(media: ResponseFormat) -> EncodeErrors:
+    """Return how a stream ends that has one operation: with it."""
     return lambda _id, errors: media.refused(errors) + media.complete
 
 
 class StreamResponse(Response):
-    """What a stream is sent with. It ends with the stream or its client, and calls `close` then."""
+    """The response of a stream. It ends with the stream or its client, and calls `close` then."""
 
     def __init__(self, stream: ResponseStream, close: Callable[[], None]) -> None:
         super().__init__(None, headers=HEADERS, media_type=stream.media.content_type)
-        # It is not known how long it will be.
+        # The length of the response is unknown.
         del self.headers["content-length"]
         self._stream = stream
         self._close = close
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, as ASGI wants it done."""
-        listening = asyncio.create_task(self._listen(receive))
+        """Send the response, as an ASGI application."""
+        listening = asyncio.create_task(self._wait_for_disconnect(receive))
         try:
             start: Message = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
@@ -226,7 +227,7 @@ class StreamResponse(Response):
             listening.cancel()
             self._close()
 
-    async def _listen(self, receive: Receive) -> None:
+    async def _wait_for_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._stream.abandon()

@@ -1,8 +1,8 @@
-"""Single connection mode of GraphQL over server-sent events: the results of many operations in one stream.
+"""Single connection mode of GraphQL over server-sent events: one stream has the results of many operations.
 
-A client reserves the stream (PUT, answered with a token), opens it (GET), begins operations by requests of
-their own (answered with 202), and ends them (DELETE). Each of these shows the token. A stream lives in the
-process where it was reserved: in front of several, requests with one token must reach one of them.
+A client reserves a stream (PUT, which returns a token), opens it (GET), starts operations by requests of
+their own (which return 202), and ends them (DELETE). Each of these requests has the token. A stream exists in
+the process that reserved it: a load balancer must send all requests with one token to one process.
 
 The protocol: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#single-connection-mode
 """
@@ -27,56 +27,56 @@ from api.transports.response_streams import ResponseStream, ResponseStreams, Str
 from domain.kernel.errors import AlreadyExists, NotFound, RateLimited, ValidationFailed
 from subscriptions.live.sinks import Chunk
 
-PATIENCE = 10.0
-"""Seconds for which a reservation is kept that no stream was opened on."""
+RESERVATION_TIMEOUT = 10.0
+"""Seconds after which a reservation ends whose stream was not opened."""
 
 
 class Reservations:
-    """The streams of a process that have a token, each with `most` operations at a time."""
+    """The streams of a process that have a token, with at most `most` operations each."""
 
-    def __init__(self, streams: ResponseStreams, most: int, patience: float = PATIENCE) -> None:
+    def __init__(self, streams: ResponseStreams, most: int, timeout: float = RESERVATION_TIMEOUT) -> None:
         self._streams = streams
         self._most = most
-        self._patience = patience
+        self._timeout = timeout
         self._reserved: dict[str, ResponseStream] = {}
         self._unopened: dict[str, asyncio.TimerHandle] = {}
 
     def make(self, admission: Admission) -> str:
-        """The token of a new stream, which takes over the admission.
+        """Return the token of a new stream, which takes over the admission.
 
-        Raises Unavailable where there may be no more, and what keeps the admission from being a connection.
+        Raises Unavailable where there are too many streams, and as `Admissions.keep_open`.
         """
         token = token_urlsafe(24)
-        self._reserved[token] = self._streams.make(SSE, admission, _ended)
+        self._reserved[token] = self._streams.make(SSE, admission, _end_operation)
         loop = asyncio.get_running_loop()
-        self._unopened[token] = loop.call_later(self._patience, self._close, token)
+        self._unopened[token] = loop.call_later(self._timeout, self._close, token)
         return token
 
     def find(self, token: str, caller: Caller) -> ResponseStream:
-        """The stream of this caller's with this token; raises NotFound."""
+        """Return the caller's stream with this token; raises NotFound."""
         stream = self._reserved.get(token)
         if stream is None or not _is_same(stream.admission.caller, caller):
-            raise NotFound("there is no stream with this token here; reserve a new one")
+            raise NotFound("this server has no stream with this token; reserve a new one")
         return stream
 
     def open(self, token: str, caller: Caller) -> StreamResponse:
-        """The response that the stream is; raises NotFound, and AlreadyExists where it was opened before."""
+        """Return the response of the stream; raises NotFound, and AlreadyExists if it is already open."""
         stream, timer = self.find(token, caller), self._unopened.pop(token, None)
         if timer is None:
-            raise AlreadyExists("the stream with this token is open already")
+            raise AlreadyExists("the stream with this token is already open")
         timer.cancel()
         return StreamResponse(stream, partial(self._close, token))
 
-    def begin(self, stream: ResponseStream, id: str) -> OperationSink:
-        """The sink of a new operation in the stream; raises NotFound, AlreadyExists or RateLimited."""
+    def start(self, stream: ResponseStream, id: str) -> OperationSink:
+        """Return the sink of a new operation in the stream; raises NotFound, AlreadyExists or RateLimited."""
         if stream.ended:
             raise NotFound("the stream with this token has ended; reserve a new one")
         if id in stream.subscriptions:
-            raise AlreadyExists(f"there is an operation {id} already")
+            raise AlreadyExists(f"the stream already runs an operation {id}")
         if len(stream.subscriptions) >= self._most:
-            raise RateLimited(f"a stream has {self._most} operations at most")
+            raise RateLimited(f"a stream may run {self._most} operations at a time")
         if stream.paused:
-            raise RateLimited("there is too much in the stream that was not read")
+            raise RateLimited("the stream has too many unread results; read them first")
         return OperationSink(stream, id)
 
     def _close(self, token: str) -> None:
@@ -85,7 +85,7 @@ class Reservations:
 
 
 class OperationSink:
-    """Where the results of one of a stream's operations go; its id is free again when they end."""
+    """The sink of one operation of a stream. Its id is free again when it ends."""
 
     def __init__(self, stream: ResponseStream, id: str) -> None:
         self._stream = stream
@@ -93,28 +93,28 @@ class OperationSink:
         self._frame = partial(_next, encode(id))
 
     def deliver(self, chunk: Chunk) -> None:
-        # Ids are each client's own, and so are these frames: no use in sharing them.
+        # Ids differ between clients, so these frames cannot be shared.
         self._stream.write(b"".join(map(self._frame, chunk.results)))
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
-        self._stream.write(_ended(self._id, errors))
+        self._stream.write(_end_operation(self._id, errors))
         self._stream.subscriptions.pop(self._id, None)
 
 
 class StreamOperation:
-    """A query or mutation that runs, and tells its result in a stream."""
+    """A query or mutation whose result goes into a stream."""
 
     def __init__(self, run: Callable[[], Awaitable[Result]], sink: OperationSink) -> None:
         self._task = asyncio.create_task(self._run(run, sink))
 
     def pause(self) -> None:
-        """It has one result, for which there is always room."""
+        """Do nothing: a stream always has room for one result."""
 
     def resume(self) -> None:
-        """See `pause`."""
+        """Do nothing, as `pause` does."""
 
     def close(self) -> None:
-        """What it does is broken off."""
+        """Cancel the operation."""
         self._task.cancel()
 
     async def _run(self, run: Callable[[], Awaitable[Result]], sink: OperationSink) -> None:
@@ -127,28 +127,28 @@ class StreamOperation:
 
 
 def _next(id: bytes, result: bytes) -> bytes:
-    """A result of the operation with this id, which is encoded."""
+    """Return a result of the operation with this encoded id."""
     return SSE.frame(b'{"id":%b,"payload":%b}' % (id, result))
 
 
-def _ended(id: str, errors: Sequence[dict[str, Any]] | None) -> bytes:
-    said = encode(id)
-    last = _next(said, encode({"errors": errors})) if errors else b""
-    return last + b'event: complete\ndata: {"id":%b}\n\n' % said
+def _end_operation(id: str, errors: Sequence[dict[str, Any]] | None) -> bytes:
+    encoded = encode(id)
+    last = _next(encoded, encode({"errors": errors})) if errors else b""
+    return last + b'event: complete\ndata: {"id":%b}\n\n' % encoded
 
 
 def _is_same(owner: Caller, caller: Caller) -> bool:
-    """Credentials may be others by now; who shows them is the same."""
+    """Return whether both are one subject. Its credentials may have been renewed."""
     return (owner.scope, owner.subject) == (caller.scope, caller.subject)
 
 
 def find_token(request: Request) -> str | None:
-    """The token that the request shows."""
+    """Return the token of the request."""
     return request.headers.get("x-graphql-event-stream-token") or request.query_params.get("token")
 
 
 def check_id(id: object) -> str:
-    """The id of an operation; raises ValidationFailed where it is none."""
+    """Return the id of an operation; raises ValidationFailed where it is not valid."""
     if isinstance(id, str) and id:
         return id
-    raise ValidationFailed("operationId must be a text that identifies the operation", ("operationId",))
+    raise ValidationFailed("operationId must be a string that identifies the operation", ("operationId",))

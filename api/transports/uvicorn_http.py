@@ -1,4 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds to the head of a request."""
+"""uvicorn's protocol for HTTP/1.1 with limits on the head of a request.
+
+This module and `api.transports.sockets.protocol` are the only ones that know parts of uvicorn which are not
+in its documentation. tests/unit/test_dependencies.py lists them, and fails where a release changes one.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,16 @@ from typing import ClassVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD = 65_536
-"""Bytes of a request's line and headers, where they do not come at once."""
+"""Bytes of a request's line and headers, where they arrive in several pieces."""
 
 
 class HeadLimitProtocol(HttpToolsProtocol):
-    """A connection whose client has `patience` seconds for each head: for the first from the beginning on."""
+    """A connection whose client has `head_timeout` seconds for each head, the first one from the start."""
 
-    patience: ClassVar[float]
+    head_timeout: ClassVar[float]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a first request, but not for long."""
+        """Start the timeout of the first request."""
         super().connection_made(transport)
         self._size: int | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -34,23 +38,23 @@ class HeadLimitProtocol(HttpToolsProtocol):
             return
         self._size += len(data)
         if self._size > MAX_HEAD:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._timer is None:
             self._wait()
 
     def on_message_begin(self) -> None:
-        """A head begins; `_size` is what was read of it."""
+        """Count the bytes of a head in `_size`."""
         self._size = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is there whole."""
+        """Stop the timeout: the head is complete."""
         self._size = None
         self._stop_waiting()
         super().on_headers_complete()
 
     def _wait(self) -> None:
-        self._timer = self.loop.call_later(self.patience, self._time_out)
+        self._timer = self.loop.call_later(self.head_timeout, self._time_out)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -58,28 +62,27 @@ class HeadLimitProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _time_out(self) -> None:
-        if self._answering:
-            # The next request began early; the one before is served first.
+        if self._is_responding:
+            # The client pipelines requests; the one before is served first.
             self._wait()
         else:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            self._reject(HTTPStatus.REQUEST_TIMEOUT)
 
     @property
-    def _answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        """Answer with this status, unless nothing was asked or another answer is under way; then close."""
-        if self._size is not None and not self._answering and not self.transport.is_closing():
+    def _reject(self, status: HTTPStatus) -> None:
+        """Respond with this status, unless no request or another response is under way; then close."""
+        if self._size is not None and not self._is_responding and not self.transport.is_closing():
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 
 
-def http_protocol(patience: float) -> type[asyncio.Protocol]:
-    """The class for uvicorn to make connections of."""
+def http_protocol(timeout: float) -> type[asyncio.Protocol]:
+    """Return the class of which uvicorn creates HTTP connections, with this timeout of heads in seconds."""
 
-    class Bounded(HeadLimitProtocol):
-        pass
+    class ConfiguredHttpProtocol(HeadLimitProtocol):
+        head_timeout = timeout
 
-    Bounded.patience = patience
-    return Bounded
+    return ConfiguredHttpProtocol

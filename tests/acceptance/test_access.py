@@ -124,7 +124,7 @@ async def test_a_socket_is_closed_when_what_was_shown_expires(
     tokens.grant(str(ada.credential), soon)
     async with served.client(authorization=shown) as client:
         code, reason = await client.closed()
-    assert (code, reason) == (4403, "access has expired; come again with new credentials")
+    assert (code, reason) == (4403, "access has expired; connect again with new credentials")
 
 
 async def test_one_subject_has_so_many_sockets_and_those_in_excess_may_try_again(
@@ -133,7 +133,7 @@ async def test_one_subject_has_so_many_sockets_and_those_in_excess_may_try_again
     async with served.client(authorization=shown):
         async with served.client(authorization=shown), served.socket() as third:
             await third.send(type="connection_init", payload={"authorization": shown})
-            assert await third.closed() == (1013, f"{MOST} open connections are all that one may have")
+            assert await third.closed() == (1013, f"a subject may have {MOST} open connections at a time")
         async with served.socket() as third:
             await third.send(type="connection_init", payload={"authorization": shown})
             assert await third.receive() == {"type": "connection_ack"}

@@ -148,7 +148,7 @@ def test_a_response_ends_when_what_was_shown_expires(
 ) -> None:
     soon = Caller(ada.scope, ada.subject, expires_at=now() + timedelta(seconds=0.1))
     with OPEN[kind](served, tokens.grant("soon", soon)) as told:
-        expired = refused("UNAUTHENTICATED", "access has expired; come again with new credentials")
+        expired = refused("UNAUTHENTICATED", "access has expired; connect again with new credentials")
         assert last_words(kind, expired)[0] in list(told)
 
 

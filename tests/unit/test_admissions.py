@@ -35,12 +35,14 @@ class Decider:
         self.caller = caller
         self.asked, self.decide = asyncio.Event(), asyncio.Event()
 
-    async def admit(self, _headers: Mapping[str, str]) -> Caller:
+    async def authenticate(self, _headers: Mapping[str, str]) -> Caller:
         self.asked.set()
         await self.decide.wait()
         return self.caller
 
-    def following(self, _end: Callable[[AccessRevocation], object]) -> AbstractAsyncContextManager[None]:
+    def watch_revocations(
+        self, _on_revoked: Callable[[AccessRevocation], object]
+    ) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
 
@@ -65,16 +67,16 @@ def test_an_end_concerns_whom_all_that_is_given_is_true_of(caller: Caller, claus
         "credential": {caller.credential},
     }
     expected = all(value in have[name] for name, value in clauses.items())
-    assert AccessRevocation("", **clauses).concerns(caller) is expected
+    assert AccessRevocation("", **clauses).matches(caller) is expected
 
 
 async def test_a_connection_is_told_once_that_access_has_ended() -> None:
     admissions, admission = await let_in(ADA)
     told: list[NerveError] = []
-    admissions.hold(admission, told.append)
-    assert admissions.end(AccessRevocation("another's", subject="bob")) == 0
-    assert admissions.end(AccessRevocation("the key was revoked", credential="key-1")) == 1
-    assert admissions.end(AccessRevocation("all", tenant="acme")) == 0
+    admissions.keep_open(admission, told.append)
+    assert admissions.revoke(AccessRevocation("another's", subject="bob")) == 0
+    assert admissions.revoke(AccessRevocation("the key was revoked", credential="key-1")) == 1
+    assert admissions.revoke(AccessRevocation("all", tenant="acme")) == 0
     assert [(type(error), str(error)) for error in told] == [
         (Forbidden, "access has ended: the key was revoked")
     ]
@@ -83,18 +85,18 @@ async def test_a_connection_is_told_once_that_access_has_ended() -> None:
 async def test_one_that_is_over_is_told_nothing() -> None:
     admissions, admission = await let_in(ADA)
     told: list[NerveError] = []
-    admissions.hold(admission, told.append)
+    admissions.keep_open(admission, told.append)
     admissions.release(admission)
     admissions.release(admission)
-    assert admissions.end(AccessRevocation("all")) == 0
+    assert admissions.revoke(AccessRevocation("all")) == 0
     assert told == []
 
 
 async def test_what_ended_before_it_was_a_connection_keeps_it_from_being_one() -> None:
     admissions, admission = await let_in(ADA)
-    assert admissions.end(AccessRevocation("locked out", subject="ada")) == 0
+    assert admissions.revoke(AccessRevocation("locked out", subject="ada")) == 0
     with pytest.raises(Forbidden, match="locked out"):
-        admissions.hold(admission, lambda _error: None)
+        admissions.keep_open(admission, lambda _error: None)
 
 
 async def test_what_ends_while_it_is_decided_counts() -> None:
@@ -102,8 +104,8 @@ async def test_what_ends_while_it_is_decided_counts() -> None:
     admissions = Admissions(decider, lambda: NOW, 10)
     deciding = asyncio.create_task(admit(admissions))
     await decider.asked.wait()
-    admissions.end(AccessRevocation("another's", subject="bob"))
-    admissions.end(AccessRevocation("locked out", role="editor"))
+    admissions.revoke(AccessRevocation("another's", subject="bob"))
+    admissions.revoke(AccessRevocation("locked out", role="editor"))
     later = asyncio.create_task(admit(admissions))
     decider.decide.set()
     with pytest.raises(Forbidden, match="locked out"):
@@ -116,25 +118,25 @@ async def test_access_expires_by_itself() -> None:
     expiring = Caller(subject="ada", expires_at=NOW + timedelta(milliseconds=1))
     admissions, admission = await let_in(expiring, most=1)
     told = asyncio.get_running_loop().create_future()
-    admissions.hold(admission, told.set_result)
+    admissions.keep_open(admission, told.set_result)
     async with asyncio.timeout(30):
         assert isinstance(await told, Unauthenticated)
-    admissions.hold(await admit(admissions), lambda _error: None)
+    admissions.keep_open(await admit(admissions), lambda _error: None)
 
 
 async def test_a_subject_has_so_many_connections_at_a_time() -> None:
     admissions, first = await let_in(ADA, most=1)
-    admissions.hold(first, lambda _error: None)
+    admissions.keep_open(first, lambda _error: None)
     second = await admit(admissions)
     with pytest.raises(RateLimited, match="1 open connection"):
-        admissions.hold(second, lambda _error: None)
+        admissions.keep_open(second, lambda _error: None)
     admissions.release(first)
-    admissions.hold(second, lambda _error: None)
-    admissions.end(AccessRevocation("all"))
-    admissions.hold(await admit(admissions), lambda _error: None)
+    admissions.keep_open(second, lambda _error: None)
+    admissions.revoke(AccessRevocation("all"))
+    admissions.keep_open(await admit(admissions), lambda _error: None)
 
 
 async def test_who_is_not_known_may_have_any_number() -> None:
     admissions = Admissions(OpenAuthenticator(), lambda: NOW, 1)
     for _ in range(3):
-        admissions.hold(await admit(admissions), lambda _error: None)
+        admissions.keep_open(await admit(admissions), lambda _error: None)

@@ -206,7 +206,7 @@ async def test_who_is_far_behind_leaves_room_for_others() -> None:
 
 async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
-    reservations, subscription = Reservations(streams, most=1, patience=0.01), Recorded()
+    reservations, subscription = Reservations(streams, most=1, timeout=0.01), Recorded()
     token = reservations.make(ADMISSION)
     stream = reservations.find(token, ANYONE)
     stream.add("1", subscription)
@@ -220,13 +220,13 @@ async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations = Reservations(streams, most=1)
     stream = reservations.find(reservations.make(ADMISSION), ANYONE)
-    reservations.begin(stream, "1")
+    reservations.start(stream, "1")
     stream.write(b"x" * 2 * LIMIT)
     with pytest.raises(RateLimited):
-        reservations.begin(stream, "1")
+        reservations.start(stream, "1")
     streams.drain()
     with pytest.raises(NotFound):
-        reservations.begin(stream, "1")
+        reservations.start(stream, "1")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""The pure parts of sockets: joined writes, signs of life, turns, and frames as a client reads them."""
+"""The pure parts of sockets: joined writes, liveness, the limiter, and frames as a client reads them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from api.transports.sockets.frames import PING, message_frame, next_frame, text_
 from api.transports.sockets.limiter import MAX_RUNNING, Limiter
 from api.transports.sockets.liveness import Liveness
 from api.transports.sockets.outbox import COALESCED_BYTES, Outbox, WriteCoalescer
-from api.transports.sockets.socket_operations import SocketSubscription
+from api.transports.sockets.socket_operations import SubscriptionSink
 from subscriptions.live.sinks import Chunk
 
 
@@ -56,11 +57,14 @@ class Pipe(asyncio.Transport):
         return self._held
 
 
-def outboxes(*pipes: Pipe, limit: int = 1_000_000) -> list[Outbox]:
-    """Those of one loop."""
-    joint = WriteCoalescer(asyncio.get_running_loop())
+def outboxes(
+    *pipes: Pipe, limit: int = 1_000_000, on_change: Callable[[str], None] = lambda _change: None
+) -> list[Outbox]:
+    """The outboxes of these transports in one loop."""
+    coalescer = WriteCoalescer(asyncio.get_running_loop())
+    full, drained = partial(on_change, "full"), partial(on_change, "drained")
     for pipe in pipes:
-        pipe.outbox = Outbox(pipe, joint, limit)
+        pipe.outbox = Outbox(pipe, coalescer, limit, full, drained)
     return [pipe.outbox for pipe in pipes if pipe.outbox]
 
 
@@ -117,21 +121,20 @@ async def test_nothing_goes_out_of_a_sealed_outbox_but_what_was_in_it() -> None:
 
 
 async def test_what_the_kernel_does_not_take_waits_here_and_producers_go_on_when_most_of_it_is_out() -> None:
-    pipe, told = Pipe(0), list[str]()
-    [outbox] = outboxes(pipe, limit=399_999)
-    outbox.overflowing, outbox.relieved = (lambda: told.append("over")), (lambda: told.append("less"))
+    pipe, changes = Pipe(0), list[str]()
+    [outbox] = outboxes(pipe, limit=399_999, on_change=changes.append)
     for _ in range(4):
         outbox.write(b"x" * 100_000)
-    assert (len(pipe.written), outbox.outstanding, told) == (1, 400_000, [])
+    assert (len(pipe.written), outbox.outstanding, changes) == (1, 400_000, [])
     for _ in range(2):
         outbox.write(b"x" * 100_000)
-        assert told == ["over"]
+        assert changes == ["full"]
     pipe.let(450_000)
-    assert (outbox.outstanding, told) == (150_000, ["over"])
+    assert (outbox.outstanding, changes) == (150_000, ["full"])
     pipe.let(100_000)
-    assert (outbox.outstanding, told) == (50_000, ["over", "less"])
+    assert (outbox.outstanding, changes) == (50_000, ["full", "drained"])
     pipe.let(100_000)
-    assert (len(b"".join(pipe.written)), told) == (600_000, ["over", "less"])
+    assert (len(b"".join(pipe.written)), changes) == (600_000, ["full", "drained"])
 
 
 MOVES = st.lists(
@@ -147,14 +150,13 @@ async def test_what_a_slow_client_is_sent_is_whole_and_its_producers_are_paused(
     moves: list[tuple[str, int]], limit: int
 ) -> None:
     pipe, paused, given = Pipe(10_000), False, bytearray()
-    [outbox] = outboxes(pipe, limit=limit)
 
-    def pause(on: bool) -> None:
+    def note(change: str) -> None:
         nonlocal paused
-        assert paused is not on
-        paused = on
+        assert paused is (change == "drained")
+        paused = change == "full"
 
-    outbox.overflowing, outbox.relieved = (lambda: pause(True)), (lambda: pause(False))
+    [outbox] = outboxes(pipe, limit=limit, on_change=note)
     for number, (move, size) in enumerate(moves):
         if move == "turn":
             await asyncio.sleep(0)
@@ -173,26 +175,26 @@ async def test_what_a_slow_client_is_sent_is_whole_and_its_producers_are_paused(
 
 
 @pytest.mark.parametrize(
-    ("looks", "over"),
+    ("checks", "alive"),
     [
-        # Each look: whether a sign was seen before it, and how many bytes are stuck.
-        ([(True, 0), (False, 0), (False, 0)], True),
-        ([(True, 0), (False, 0), (True, 0), (False, 0)], False),
-        ([(True, 50), (False, 50), (False, 50)], True),
-        # What was stuck moves: somebody reads, if slowly.
-        ([(True, 50), (False, 49), (False, 48), (False, 47)], False),
+        # Each check: whether a sign was seen before it, and how many bytes are stuck.
+        ([(True, 0), (False, 0), (False, 0)], False),
+        ([(True, 0), (False, 0), (True, 0), (False, 0)], True),
+        ([(True, 50), (False, 50), (False, 50)], False),
+        # What was stuck moves: the client reads, if slowly.
+        ([(True, 50), (False, 49), (False, 48), (False, 47)], True),
         # That more is stuck than before is no sign.
-        ([(True, 0), (False, 50), (False, 50)], True),
+        ([(True, 0), (False, 50), (False, 50)], False),
     ],
 )
 def test_signs_of_life_are_what_is_heard_and_what_is_taken_of_a_backlog(
-    looks: Sequence[tuple[bool, int]], over: bool
+    checks: Sequence[tuple[bool, int]], alive: bool
 ) -> None:
-    life = Liveness()
-    for seen, stuck in looks:
-        life.seen = life.seen or seen
-        last = life.over(stuck)
-    assert last is over
+    liveness = Liveness()
+    for seen, stuck in checks:
+        liveness.seen = liveness.seen or seen
+        last = liveness.check(stuck)
+    assert last is alive
 
 
 class Job:
@@ -204,33 +206,33 @@ class Job:
 
 
 @given(
-    st.lists(st.sampled_from(["add", "done", "drop", "hold", "release"]), max_size=200), st.integers(0, 50)
+    st.lists(st.sampled_from(["add", "done", "drop", "pause", "resume"]), max_size=200), st.integers(0, 50)
 )
-def test_turns_start_each_once_in_order_and_never_too_many(moves: list[str], first: int) -> None:
-    turns, started, added, gone = Limiter(), list[Job](), list[Job](), set[Job]()
-    held = False
+def test_the_limiter_starts_each_once_in_order_and_never_too_many(moves: list[str], first: int) -> None:
+    limiter, started, added, gone = Limiter(), list[Job](), list[Job](), set[Job]()
+    paused = False
     for move in ["add"] * first + moves:
-        before = list(started) if held and move != "release" else None
+        before = list(started) if paused and move != "resume" else None
         running = [job for job in started if job not in gone]
         waiting = [job for job in added if job not in gone and job not in started]
         if move == "add":
             added.append(Job(started))
-            turns.add(added[-1])
-        elif move == "hold":
-            turns.hold()
-            held = True
-        elif move == "release":
-            held = False
-            turns.release()
+            limiter.add(added[-1])
+        elif move == "pause":
+            limiter.pause()
+            paused = True
+        elif move == "resume":
+            paused = False
+            limiter.resume()
         elif found := running if move == "done" else waiting:
             gone.add(found[0])
-            turns.remove(found[0])
+            limiter.remove(found[0])
         running = [job for job in started if job not in gone]
         waiting = [job for job in added if job not in gone and job not in started]
         assert len(running) <= MAX_RUNNING
         assert before is None or started == before
         assert started == [job for job in added if job in started]
-        assert held or not waiting or len(running) == MAX_RUNNING
+        assert paused or not waiting or len(running) == MAX_RUNNING
 
 
 SIZES = (0, 1, 50, 75, 80, 126, 1_000, 65_450, 65_500, 66_000)
@@ -245,7 +247,7 @@ async def test_results_are_framed_as_next_messages_of_each_operation(
 ) -> None:
     chunk, pipes = Chunk(results), [Pipe() for _ in ids]
     for name, pipe, outbox in zip(ids, pipes, outboxes(*pipes), strict=True):
-        SocketSubscription(name, outbox, lambda _id: None).deliver(chunk)
+        SubscriptionSink(name, outbox, lambda _id: None).deliver(chunk)
         frames = read(b"".join(pipe.written))
         assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
         assert [orjson.loads(frame.data) for frame in frames] == [

@@ -1,4 +1,4 @@
-"""graphql-transport-ws: any number of operations over one socket.
+"""The protocol graphql-transport-ws: any number of operations over one socket.
 
 The protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
@@ -22,8 +22,9 @@ from api.transports.endpoint import Endpoint, traced
 from api.transports.sockets.frames import message_frame
 from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
-from api.transports.sockets.socket_operations import SocketOperation, SocketSubscription, refused
+from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
 from domain.kernel.errors import NerveError, RateLimited, Unavailable, ValidationFailed
+from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ TOO_MANY_INITS = 4429
 
 
 class ProtocolViolation(Exception):
-    """The client broke the protocol; the socket is closed with this code."""
+    """The client violated the protocol; the socket is closed with this code."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -52,14 +53,14 @@ class ProtocolViolation(Exception):
 
 
 class ClosableSocket(Protocol):
-    """The socket as its connection sees it."""
+    """The socket of a connection."""
 
     def close(self, code: int, reason: str) -> None:
-        """Close it once all that was written is out."""
+        """Close the socket behind all that was written."""
 
 
 class Connection:
-    """One accepted socket, what its client may do on it, and its running operations."""
+    """The protocol's state on one accepted socket, and its running operations."""
 
     def __init__(
         self,
@@ -77,23 +78,24 @@ class Connection:
         self._deciding: asyncio.Task[None] | None = None
         self._admission: Admission | None = None
         self._context: RequestContext | None = None
-        self._operations: dict[str, SocketSubscription | SocketOperation] = {}
-        self._turns = Limiter()
+        self._subscriptions: dict[str, Subscription] = {}
+        self._running: dict[str, SocketOperation] = {}
+        self._limiter = Limiter()
         self._paused = False
         self._draining = False
 
     @property
     def initialised(self) -> bool:
-        """Whether the client has said `connection_init` and was let in."""
+        """Whether the client has sent `connection_init` and was admitted."""
         return self._context is not None
 
     @property
     def operations(self) -> int:
-        """How many run."""
-        return len(self._operations)
+        """The number of running operations."""
+        return len(self._subscriptions) + len(self._running)
 
     def receive(self, text: bytes | bytearray) -> None:
-        """Take one message of the client; raises Violation."""
+        """Handle one message of the client; raises ProtocolViolation."""
         message = _read(text)
         match message:
             case {"type": "connection_init"}:
@@ -105,51 +107,52 @@ class Connection:
             case {"type": "subscribe", "id": str(id), "payload": dict(payload)} if id:
                 self._start(id, payload)
             case {"type": "complete", "id": str(id)}:
-                if operation := self._operations.get(id):
-                    operation.close()
-                    self._ended(id)
+                self._complete(id)
             case _:
                 raise ProtocolViolation(
                     BAD_REQUEST, "Invalid message: unknown type, or id or payload missing"
                 )
 
     def pause(self) -> None:
-        """Nothing is delivered until `resume`: enough is outstanding."""
+        """Deliver nothing until `resume`, because enough is outstanding."""
         self._paused = True
-        self._turns.hold()
-        for operation in self._operations.values():
-            if isinstance(operation, SocketSubscription):
-                operation.subscription.pause()
+        self._limiter.pause()
+        for subscription in self._subscriptions.values():
+            subscription.pause()
 
     def resume(self) -> None:
-        """Deliver again; who is resumed may at once have so much that it pauses all again."""
+        """Deliver again. A subscription may deliver so much at once that all are paused again."""
         self._paused = False
-        for key, operation in list(self._operations.items()):
+        for key, subscription in list(self._subscriptions.items()):
             if self._paused:
                 return
-            if isinstance(operation, SocketSubscription) and key in self._operations:
-                # Next time those come first that had no turn now.
-                self._operations[key] = self._operations.pop(key)
-                operation.subscription.resume()
-        self._turns.release()
+            if key in self._subscriptions:
+                # The subscriptions that are not resumed now come first the next time.
+                self._subscriptions[key] = self._subscriptions.pop(key)
+                subscription.resume()
+        self._limiter.resume()
 
     def drain(self) -> None:
-        """Begin nothing any more, and close once what runs and will end by itself is done."""
+        """Close subscriptions, start nothing more, and close the socket when queries and mutations have
+        ended.
+        """
         self._draining = True
-        for key, operation in list(self._operations.items()):
-            if isinstance(operation, SocketSubscription):
-                del self._operations[key]
-                operation.close()
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        for subscription in subscriptions.values():
+            subscription.close()
         self._close_if_drained()
 
     def end(self) -> None:
-        """The socket is gone, and with it all that runs over it."""
+        """Close everything that runs, because the socket is gone."""
         if self._deciding:
             self._deciding.cancel()
         if self._admission:
             self._endpoint.admissions.release(self._admission)
-        operations, self._operations = self._operations, {}
-        self._turns.hold()
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        operations, self._running = self._running, {}
+        self._limiter.pause()
+        for subscription in subscriptions.values():
+            subscription.close()
         for operation in operations.values():
             operation.close()
 
@@ -160,8 +163,8 @@ class Connection:
             )
         if self._deciding or self._context:
             raise ProtocolViolation(TOO_MANY_INITS, "Too many initialisation requests")
-        said = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
-        headers = {**self._headers, **said}
+        texts = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
+        headers = {**self._headers, **texts}
         try:
             admitted = self._endpoint.admissions.admit(headers)
             if isinstance(admitted, Admission):
@@ -178,16 +181,16 @@ class Connection:
             violation = _violation(error)
             self._socket.close(violation.code, violation.reason)
         except Exception:
-            logger.exception("it could not be decided whether a socket is let in")
+            logger.exception("the authenticator of a socket failed")
             self._socket.close(INTERNAL_ERROR, "Something went wrong inside")
 
     def _acknowledge(self, admission: Admission, headers: Mapping[str, str]) -> None:
         self._admission = admission
-        self._endpoint.admissions.hold(admission, self._shut_out)
+        self._endpoint.admissions.keep_open(admission, self._revoke)
         self._context = self._endpoint.context(headers, admission.caller)
         self._send({"type": "connection_ack"})
 
-    def _shut_out(self, error: NerveError) -> None:
+    def _revoke(self, error: NerveError) -> None:
         self._socket.close(FORBIDDEN, str(error))
 
     def _answer(self, ping: dict[str, Any]) -> None:
@@ -195,48 +198,57 @@ class Connection:
         try:
             self._send(pong)
         except TypeError:
-            # What can be read is written again, except for what is nested very deep.
+            # Everything that was read can be written, except values that are nested very deep.
             raise ProtocolViolation(BAD_REQUEST, "Invalid message: the payload is nested too deep") from None
 
     def _start(self, id: str, payload: dict[str, Any]) -> None:
         if self._context is None:
             raise ProtocolViolation(UNAUTHORIZED, "Unauthorized")
-        if id in self._operations:
+        if id in self._subscriptions or id in self._running:
             raise ProtocolViolation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         if self._draining:
             return
         try:
-            if len(self._operations) >= self._max_operations:
-                raise RateLimited(f"a socket runs {self._max_operations} operations at most")
+            if self.operations >= self._max_operations:
+                raise RateLimited(f"a socket may run {self._max_operations} operations at a time")
             prepared = self._endpoint.executor.prepare(read_operation(payload))
         except OperationRefused as error:
-            self._outbox.write(refused(id, error.result["errors"]))
+            self._outbox.write(error_frame(id, error.result["errors"]))
         except (RateLimited, ValidationFailed) as error:
-            self._outbox.write(refused(id, refused_result(error)["errors"]))
+            self._outbox.write(error_frame(id, refused_result(error)["errors"]))
         else:
             self._run(id, prepared, self._context)
 
     def _run(self, id: str, prepared: PreparedOperation, context: RequestContext) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            once = SocketOperation(id, self._endpoint.executor, prepared, context, self._outbox, self._ended)
-            self._operations[id] = once
-            self._turns.add(once)
+            operation = SocketOperation(
+                id, self._endpoint.executor, prepared, context, self._outbox, self._remove
+            )
+            self._running[id] = operation
+            self._limiter.add(operation)
             return
-        live = SocketSubscription(id, self._outbox, self._ended)
+        sink = SubscriptionSink(id, self._outbox, self._remove)
         with traced(context.headers):
-            live.subscription = self._endpoint.subscriptions.open(prepared, context, live)
-        self._operations[id] = live
+            subscription = self._endpoint.subscriptions.open(prepared, context, sink)
+        self._subscriptions[id] = subscription
         if self._paused:
-            live.subscription.pause()
+            subscription.pause()
 
-    def _ended(self, id: str) -> None:
-        operation = self._operations.pop(id, None)
-        if isinstance(operation, SocketOperation):
-            self._turns.remove(operation)
+    def _complete(self, id: str) -> None:
+        if subscription := self._subscriptions.get(id):
+            subscription.close()
+        if operation := self._running.get(id):
+            operation.close()
+        self._remove(id)
+
+    def _remove(self, id: str) -> None:
+        self._subscriptions.pop(id, None)
+        if operation := self._running.pop(id, None):
+            self._limiter.remove(operation)
         self._close_if_drained()
 
     def _close_if_drained(self) -> None:
-        if self._draining and not self._operations:
+        if self._draining and not self.operations:
             self._socket.close(SERVICE_RESTART, "reconnect and resume")
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -244,7 +256,7 @@ class Connection:
 
 
 def _violation(error: NerveError) -> ProtocolViolation:
-    """How a socket that is not let in is closed: for good, or until there is room or an answer again."""
+    """Return how a socket that is not admitted is closed: for good, or to be tried again later."""
     again = isinstance(error, RateLimited | Unavailable)
     return ProtocolViolation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
 
@@ -261,7 +273,7 @@ def _read(text: bytes | bytearray) -> dict[str, Any]:
 
 
 def _check_encoding(text: bytes | bytearray) -> None:
-    # RFC 6455, section 8.1, has a code of its own for text that is none.
+    # RFC 6455, section 8.1, has a close code of its own for text that is not UTF-8.
     try:
         text.decode()
     except UnicodeDecodeError:

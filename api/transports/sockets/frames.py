@@ -1,4 +1,4 @@
-"""What is sent: WebSocket frames (RFC 6455, section 5.2), and graphql-transport-ws messages in them."""
+"""WebSocket frames (RFC 6455, section 5.2) with the messages of graphql-transport-ws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from struct import pack
 from api.encoding import encode, encode_to_keep
 
 PING = b"\x89\x00"
-"""A ping without a payload: a pong needs none to show that somebody is there."""
+"""A ping without a payload. Its pong needs none to be a sign of life."""
 
 _TEXT = 0x81
 
@@ -18,9 +18,9 @@ _BEGIN, _MIDDLE, _END = b'{"id":', b',"type":"next","payload":', b"}"
 
 
 class NextFrames:
-    """The frames of ``next`` messages with these results, for operations whose ids are equally long.
+    """The frames of ``next`` messages with these results, for operations whose ids have the same length.
 
-    They are made but for the ids: what stands between those is shared, however many ids there are.
+    The bytes between the ids are made once, and shared by all operations.
     """
 
     __slots__ = ("_pieces",)
@@ -34,41 +34,41 @@ class NextFrames:
             end = _MIDDLE + result + _END
         self._pieces.append(end)
 
-    def of(self, id: bytes) -> bytes:
-        """Those of the operation with this id, which is encoded."""
+    def for_id(self, id: bytes) -> bytes:
+        """Return the frames for the operation with this encoded id."""
         return id.join(self._pieces)
 
 
 @lru_cache(maxsize=1_000)
 def encoded_id(id: str) -> bytes:
-    """The id of an operation as JSON; ids that many clients use are the same object."""
+    """Return the id of an operation as JSON, as the same object for ids that many clients use."""
     return encode_to_keep(id)
 
 
 @lru_cache
 def next_frames(size: int) -> Callable[[Sequence[bytes]], NextFrames]:
-    """What makes them for ids of so many bytes, always the same for one size."""
+    """Return the function that makes frames for ids of `size` bytes, the same one each time."""
     return partial(NextFrames, size)
 
 
 def text_frame(text: bytes) -> bytes:
-    """One unmasked text frame, as a server sends it."""
+    """Return one unmasked text frame, as a server sends it."""
     return _head(len(text)) + text
 
 
 def message_frame(message: dict[str, object]) -> bytes:
-    """A message of the protocol as a frame."""
+    """Return a message of the protocol as a frame."""
     return text_frame(encode(message))
 
 
 def next_frame(id: str, result: bytes) -> bytes:
-    """A ``next`` message of the operation, with an encoded result."""
+    """Return a ``next`` message of the operation with an encoded result."""
     encoded = encoded_id(id)
-    return NextFrames(len(encoded), (result,)).of(encoded)
+    return NextFrames(len(encoded), (result,)).for_id(encoded)
 
 
 def _head(length: int) -> bytes:
-    """What precedes a text of so many bytes."""
+    """Return the header of a text frame of `length` bytes."""
     if length < 126:
         return pack("!BB", _TEXT, length)
     if length < 65_536:

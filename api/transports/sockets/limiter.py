@@ -1,51 +1,51 @@
-"""Which of a socket's queries and mutations run now."""
+"""Limits how many queries and mutations of one socket run at a time."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 MAX_RUNNING = 32
-"""Those of one socket that run at a time: each may make a response as large as a response may be."""
+"""Operations of one socket that run at a time. Each may make a response of the largest size."""
 
 
 class Startable(Protocol):
-    """One of them."""
+    """An operation that runs when the limiter starts it."""
 
     def start(self) -> None:
-        """Its turn has come."""
+        """Run the operation in a task."""
 
 
 class Limiter:
-    """Starts a few at a time, in their order, and none while it is held."""
+    """Starts operations in their order, a few at a time, and none while it is paused."""
 
     def __init__(self) -> None:
         self._waiting: dict[Startable, None] = {}
         self._running: set[Startable] = set()
-        self._held = False
+        self._paused = False
 
-    def add(self, one: Startable) -> None:
-        """Start it when its turn comes, which may be now."""
-        self._waiting[one] = None
+    def add(self, operation: Startable) -> None:
+        """Start the operation, now or when others have ended."""
+        self._waiting[operation] = None
         self._start()
 
-    def remove(self, one: Startable) -> None:
-        """It is done, or shall not be done."""
-        self._waiting.pop(one, None)
-        self._running.discard(one)
+    def remove(self, operation: Startable) -> None:
+        """Forget an operation that has ended or is cancelled."""
+        self._waiting.pop(operation, None)
+        self._running.discard(operation)
         self._start()
 
-    def hold(self) -> None:
-        """Start none for now: what runs makes more than the client takes."""
-        self._held = True
+    def pause(self) -> None:
+        """Start no more for now, because the client does not take the results of those that run."""
+        self._paused = True
 
-    def release(self) -> None:
-        """Go on."""
-        self._held = False
+    def resume(self) -> None:
+        """Start operations again."""
+        self._paused = False
         self._start()
 
     def _start(self) -> None:
-        while self._waiting and not self._held and len(self._running) < MAX_RUNNING:
-            one = next(iter(self._waiting))
-            del self._waiting[one]
-            self._running.add(one)
-            one.start()
+        while self._waiting and not self._paused and len(self._running) < MAX_RUNNING:
+            operation = next(iter(self._waiting))
+            del self._waiting[operation]
+            self._running.add(operation)
+            operation.start()

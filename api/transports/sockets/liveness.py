@@ -1,29 +1,30 @@
-"""Whether the other side of a socket is there still."""
+"""Detects sockets whose client is gone."""
 
 from __future__ import annotations
 
-SILENT = 2
-"""Pings in a row that may stay without any sign of life."""
+MAX_MISSED = 2
+"""Pings in a row that may stay without a sign of life."""
 
 
 class Liveness:
-    """The signs of life of one other side, between one look at it and the next."""
+    """The signs of life of one client between two checks."""
 
-    __slots__ = ("_silent", "_stuck", "seen")
+    __slots__ = ("_missed", "_stuck", "seen")
 
     def __init__(self) -> None:
         self.seen = True
-        """Whether there was one since the last look: something came, or all was taken that was stuck."""
-        self._silent = 0
+        """Whether there was a sign since the last check: data came in, or the client took all that was stuck.
+        """
+        self._missed = 0
         self._stuck = 0
 
-    def over(self, stuck: int) -> bool:
-        """Look at it: whether it has shown none for too long.
+    def check(self, stuck: int) -> bool:
+        """Return whether the client counts as alive.
 
-        `stuck` are the bytes that the kernel cannot take now because the other side does not. That it took
-        some of them is a sign as well: behind a long queue a ping waits for its turn.
+        `stuck` are the bytes that the kernel cannot take because the client does not. Where they became
+        fewer, that is a sign too: behind a long queue the client does not see a ping in time.
         """
         alive = self.seen or stuck < self._stuck
-        self._silent = 0 if alive else self._silent + 1
+        self._missed = 0 if alive else self._missed + 1
         self.seen, self._stuck = False, stuck
-        return self._silent >= SILENT
+        return self._missed < MAX_MISSED

@@ -1,4 +1,6 @@
-"""Writing to sockets: joined, because a write is a system call, and held back where a client reads slowly."""
+"""Writes to sockets. Writes are joined, because each is a system call, and kept back where a client reads
+slowly.
+"""
 
 from __future__ import annotations
 
@@ -10,62 +12,78 @@ COALESCED_BYTES = 65_536
 
 
 class WriteCoalescer:
-    """What the outboxes of a process join: the iterations of its loop, with one callback at their ends."""
+    """Joins what is written in one iteration of the loop, with one callback at its end for all outboxes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.iteration = 0
-        """Counts those in which something was written."""
-        self.begun = False
+        """Counts the iterations in which something was written."""
+        self.started = False
         """Whether something was written in this one."""
         self._loop = loop
-        self._holding: list[Outbox] = []
+        self._waiting: list[Outbox] = []
 
-    def begin(self) -> None:
-        """Something is written in this iteration."""
-        self.begun = True
+    def start(self) -> None:
+        """Note that something is written in this iteration."""
+        self.started = True
         self._loop.call_soon(self._end)
 
-    def hold(self, outbox: Outbox) -> None:
-        """Flush it at the end of this iteration."""
-        self._holding.append(outbox)
+    def flush_later(self, outbox: Outbox) -> None:
+        """Flush the outbox at the end of this iteration."""
+        self._waiting.append(outbox)
 
     def _end(self) -> None:
-        self.begun = False
+        self.started = False
         self.iteration += 1
-        holding, self._holding = self._holding, []
-        for outbox in holding:
+        waiting, self._waiting = self._waiting, []
+        for outbox in waiting:
             outbox.flush()
 
 
 class Outbox:
     """What goes out over one socket, in order.
 
-    The transport is to pause its protocol as soon as it holds anything, and to resume it when it holds
-    nothing: then what is written waits here, as the pieces that others share, and more than `limit` bytes
-    of it are told by `overflowing`; that it is less than a quarter of those again, by `relieved`.
+    The transport pauses its protocol as soon as it has unsent bytes, and resumes it when it has none. In
+    between, what is written waits here, as the pieces that sockets share. `on_full` is called when more than
+    `limit` bytes wait, and `on_drained` when less than a quarter of `limit` is left of them.
     """
 
     __slots__ = (
-        "_free", "_iteration", "_joint", "_limit", "_over", "_pieces", "_sealed", "_size", "_transport",
-        "overflowing", "relieved",
-    )  # fmt: skip
+        "_coalescer",
+        "_free",
+        "_full",
+        "_iteration",
+        "_limit",
+        "_on_drained",
+        "_on_full",
+        "_pieces",
+        "_sealed",
+        "_size",
+        "_transport",
+    )
 
-    def __init__(self, transport: asyncio.Transport, joint: WriteCoalescer, limit: int) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        coalescer: WriteCoalescer,
+        limit: int,
+        on_full: Callable[[], None],
+        on_drained: Callable[[], None],
+    ) -> None:
         self._transport = transport
-        self._joint = joint
+        self._coalescer = coalescer
         self._limit = limit
+        self._on_full = on_full
+        self._on_drained = on_drained
         self._iteration = -1
         self._pieces: list[bytes] = []
         self._size = 0
         self._free = True
-        self._over = False
+        self._full = False
         self._sealed = False
-        self.overflowing: Callable[[], None] = _nothing
-        self.relieved: Callable[[], None] = _nothing
 
     @property
     def stuck(self) -> int:
-        """Bytes that the kernel could not take; it is given no others before it has."""
+        """Bytes that the kernel could not take. It gets no others before it has taken these."""
         return self._transport.get_write_buffer_size()
 
     @property
@@ -74,56 +92,56 @@ class Outbox:
         return self._size + self.stuck
 
     def write(self, piece: bytes) -> None:
-        """Send it after what was written before; nothing where the outbox is sealed.
+        """Send the piece behind all that was written before; a sealed outbox drops it.
 
-        The first of an iteration goes to the transport at once, those that follow it at the end, as one.
+        The first piece of an iteration goes to the transport at once, the others together at the end.
         """
-        joint = self._joint
-        if self._free and self._iteration != joint.iteration:
-            if not joint.begun:
-                joint.begin()
-            self._iteration = joint.iteration
+        coalescer = self._coalescer
+        if self._free and self._iteration != coalescer.iteration:
+            if not coalescer.started:
+                coalescer.start()
+            self._iteration = coalescer.iteration
             self._transport.write(piece)
         elif not self._sealed:
             self._keep(piece)
 
     def flush(self) -> None:
-        """Hand over to the transport what waits, as far as it takes it."""
+        """Pass waiting pieces to the transport as long as it takes them."""
         while self._pieces and self._free:
             self._transport.write(self._take())
 
     def pause(self) -> None:
-        """The transport has enough."""
+        """Keep what is written: the transport has unsent bytes."""
         self._free = False
 
     def resume(self) -> None:
-        """The transport holds nothing any more."""
+        """Write again: the transport has sent everything."""
         self._free = not self._sealed
         self.flush()
-        if self._over and self._size <= self._limit // 4:
-            self._over = False
-            self.relieved()
+        if self._full and self._size <= self._limit // 4:
+            self._full = False
+            self._on_drained()
 
     def seal(self) -> None:
-        """Nothing goes out any more but what was written; the transport gets all of that."""
-        self._sealed, self._free, self._over = True, False, False
+        """Pass everything that waits to the transport, and accept nothing more."""
+        self._sealed, self._free, self._full = True, False, False
         if self._pieces and not self._transport.is_closing():
             self._transport.write(b"".join(self._pieces))
         self._pieces, self._size = [], 0
 
     def _keep(self, piece: bytes) -> None:
         if self._free and not self._pieces:
-            self._joint.hold(self)
+            self._coalescer.flush_later(self)
         self._pieces.append(piece)
         self._size += len(piece)
         if self._free and self._size >= COALESCED_BYTES:
             self.flush()
-        if self._size > self._limit and not self._over and not self._free:
-            self._over = True
-            self.overflowing()
+        if self._size > self._limit and not self._full and not self._free:
+            self._full = True
+            self._on_full()
 
     def _take(self) -> bytes:
-        """The first pieces as one, as many as are worth a write."""
+        """Return the first pieces as one, as many as are worth a write."""
         if self._size <= COALESCED_BYTES:
             pieces, self._pieces, self._size = self._pieces, [], 0
             return b"".join(pieces)
@@ -135,7 +153,3 @@ class Outbox:
         del self._pieces[:taken]
         self._size -= size
         return piece
-
-
-def _nothing() -> None:
-    pass

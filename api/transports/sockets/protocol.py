@@ -1,4 +1,6 @@
-"""One WebSocket as the loop sees it: the handshake, frames in, bytes out, and how it ends (RFC 6455)."""
+"""One WebSocket as the event loop sees it: handshake, incoming frames, outgoing bytes, and its end (RFC
+6455).
+"""
 
 from __future__ import annotations
 
@@ -36,62 +38,66 @@ from domain.kernel.errors import Forbidden
 
 logger = logging.getLogger(__name__)
 
-_REASON = 123
+_MAX_REASON = 123
 """Bytes that a close frame has room for."""
 
 
 class SocketProtocol(asyncio.Protocol):
-    """What uvicorn makes for each connection that asks for a WebSocket."""
+    """The protocol that uvicorn creates for each connection that requests a WebSocket."""
 
-    sockets: ClassVar[SocketRegistry]
+    registry: ClassVar[SocketRegistry]
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
-        # uvicorn tells all that are in there to shut down, and waits until they have gone.
-        self._peers: set[Any] = server_state.connections
+        # uvicorn shuts down all connections of this set, and waits until each has left it.
+        self._served: set[Any] = server_state.connections
         self._parser = ServerProtocol(
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             select_subprotocol=_select,
-            max_size=self.sockets.limits.max_message,
+            max_size=self.registry.limits.max_message,
         )
         self._connection: Connection | None = None
         self._fragments = bytearray()
         self._timer: asyncio.TimerHandle | None = None
-        self._ending = False
-        self._life = Liveness()
+        self._ended = False
+        self._liveness = Liveness()
 
     @property
     def operations(self) -> int:
-        """How many operations run over it."""
+        """The number of running operations."""
         return self._connection.operations if self._connection else 0
 
     @property
     def outstanding(self) -> int:
-        """Bytes that are written and still in this process."""
+        """Bytes that are written and have not left this process."""
         return self._outbox.outstanding
 
     @property
     def code(self) -> int:
-        """The code of the close frame that came first, 1006 where there was none."""
+        """The code of the first close frame, 1006 if there was none."""
         return self._parser.close_sent.code if self._parser.close_sent else 1006
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)
-        self._outbox = Outbox(self._transport, self.sockets.joint, self.sockets.limits.max_outstanding)
-        self._outbox.overflowing = self._pause
-        self._outbox.relieved = self._resume
-        self._peers.add(self)
+        self._outbox = Outbox(
+            self._transport,
+            self.registry.coalescer,
+            self.registry.limits.max_outstanding,
+            on_full=self._pause,
+            on_drained=self._resume,
+        )
+        self._served.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._peers.discard(self)
+        self._served.discard(self)
         self._end()
         if self._timer:
             self._timer.cancel()
-        self.sockets.remove(self)
+        self.registry.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        self._life.seen = True
+        self._liveness.seen = True
         self._parser.receive_data(data)
         for event in self._parser.events_received():
             if isinstance(event, Request):
@@ -104,40 +110,43 @@ class SocketProtocol(asyncio.Protocol):
         self._outbox.pause()
 
     def resume_writing(self) -> None:
-        self._life.seen = True
+        self._liveness.seen = True
         self._outbox.resume()
 
     def eof_received(self) -> None:
-        # Who does not listen any more is gone; the loop closes what returns nothing here.
+        # A client that has closed its side is gone. The loop closes the transport where nothing is returned
+        # here.
         self._end()
 
     def shutdown(self) -> None:
-        """The process stops: end what does not end by itself, then ask the client to come back."""
-        self.sockets.draining = True
+        """End what does not end by itself, then ask the client to reconnect: the process stops."""
+        self.registry.drain()
         if self._connection:
             self._connection.drain()
 
     def close(self, code: int, reason: str) -> None:
-        """Close it with this code, behind all that was written; nothing where it is closing already."""
+        """Close the socket with this code behind all that was written, unless it is closing already."""
         if self._parser.state is State.OPEN:
-            self._parser.send_close(code, reason.encode()[:_REASON].decode(errors="ignore"))
+            self._parser.send_close(code, reason.encode()[:_MAX_REASON].decode(errors="ignore"))
             self._write()
 
     def check(self) -> None:
-        """Ping the other side; cut the socket where that has shown no sign of life for too long."""
-        if self._life.over(self._outbox.stuck):
-            self._transport.abort()
-        else:
+        """Ping the client; abort the socket if the client has given no sign of life for too long."""
+        if self._liveness.check(self._outbox.stuck):
             self._outbox.write(PING)
+        else:
+            self._transport.abort()
 
     def _shake_hands(self, request: Request) -> None:
-        parser, sockets = self._parser, self.sockets
+        parser, registry = self._parser, self.registry
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        if request.path.partition("?")[0] not in sockets.paths:
-            place = sockets.paths[0]
-            response = parser.reject(HTTPStatus.NOT_FOUND, f"Sockets are served at {place} alone.\n")
-        elif sockets.full:
-            response = parser.reject(HTTPStatus.SERVICE_UNAVAILABLE, "No more sockets; try another server.\n")
+        if request.path.partition("?")[0] not in registry.paths:
+            reason = f"WebSockets are served at {registry.paths[0]}.\n"
+            response = parser.reject(HTTPStatus.NOT_FOUND, reason)
+        elif registry.full:
+            response = parser.reject(
+                HTTPStatus.SERVICE_UNAVAILABLE, "This server accepts no more sockets; try another one.\n"
+            )
         else:
             response = self._refuse_page(headers) or parser.accept(request)
         parser.send_response(response)
@@ -145,12 +154,12 @@ class SocketProtocol(asyncio.Protocol):
             self._open(headers)
 
     def _refuse_page(self, headers: Mapping[str, str]) -> Response | None:
-        """The response to a handshake of a page that may not use the API; None for any other."""
+        """Return the response to a handshake of a page that may not use the API; None for any other."""
         get = headers.get
         try:
-            self.sockets.policy.check(get("host"), get("origin"), get("sec-fetch-site"))
+            self.registry.policy.check(get("host"), get("origin"), get("sec-fetch-site"))
         except Forbidden as error:
-            self.sockets.refusals.add(error)
+            self.registry.refusals.add(error)
             response = self._parser.reject(HTTPStatus.FORBIDDEN, encode(refused_result(error)).decode())
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = JSON.content_type
@@ -158,14 +167,14 @@ class SocketProtocol(asyncio.Protocol):
         return None
 
     def _open(self, headers: Mapping[str, str]) -> None:
-        sockets = self.sockets
-        sockets.add(self)
+        registry = self.registry
+        registry.add(self)
         if self._parser.subprotocol is None:
             self.close(SUBPROTOCOL_NOT_ACCEPTABLE, f"Use the subprotocol {SUBPROTOCOL}")
             return
-        most = sockets.limits.max_operations
-        self._connection = Connection(sockets.endpoint, most, headers, self._outbox, self)
-        self._timer = sockets.loop.call_later(sockets.limits.init_timeout, self._time_out)
+        limits = registry.limits
+        self._connection = Connection(registry.endpoint, limits.max_operations, headers, self._outbox, self)
+        self._timer = registry.loop.call_later(limits.init_timeout, self._time_out)
 
     def _time_out(self) -> None:
         if self._connection and not self._connection.initialised:
@@ -187,7 +196,7 @@ class SocketProtocol(asyncio.Protocol):
             self.close(INTERNAL_ERROR, "Something went wrong inside")
 
     def _pause(self) -> None:
-        # Who does not read is not read from: answers to its pings and queries would pile up.
+        # Nothing is read from a client that does not read: answers to its pings and queries would pile up.
         self._transport.pause_reading()
         if self._connection:
             self._connection.pause()
@@ -198,7 +207,7 @@ class SocketProtocol(asyncio.Protocol):
             self._connection.resume()
 
     def _write(self) -> None:
-        """Send what the parser has to say, behind what was written; its last word ends the socket."""
+        """Send the parser's own frames behind what was written; its last one ends the socket."""
         pieces = self._parser.data_to_send()
         for piece in pieces:
             self._outbox.write(piece)
@@ -208,14 +217,14 @@ class SocketProtocol(asyncio.Protocol):
             if self._parser.parser_exc is None:
                 self._transport.close()
             else:
-                # With bytes unread a close is a reset, and the client might not see the code.
+                # A close with unread bytes is a reset, and the client might not see the code.
                 self._transport.write_eof()
 
     def _end(self) -> None:
-        """Nothing is sent any more; what is queued, and the client's farewell, have a little time."""
-        if self._ending:
+        """Send nothing more. What is queued, and the client's close frame, get a short time."""
+        if self._ended:
             return
-        self._ending = True
+        self._ended = True
         if self._connection:
             self._connection.end()
             self._connection = None
@@ -224,19 +233,19 @@ class SocketProtocol(asyncio.Protocol):
             self._transport.resume_reading()
         if self._timer:
             self._timer.cancel()
-        self._timer = self.sockets.loop.call_later(self.sockets.limits.parting, self._transport.abort)
+        self._timer = self.registry.loop.call_later(self.registry.limits.close_timeout, self._transport.abort)
 
 
 def socket_protocol(sockets: SocketRegistry) -> type[asyncio.Protocol]:
-    """The class for uvicorn to make the sockets of."""
+    """Return the class of which uvicorn creates the sockets of this registry."""
 
-    class Served(SocketProtocol):
-        pass
+    class ConfiguredSocketProtocol(SocketProtocol):
+        registry = sockets
 
-    Served.sockets = sockets
-    return Served
+    return ConfiguredSocketProtocol
 
 
 def _select(parser: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    # Without it the handshake is accepted too: a client can be told the code 4406 on an open socket only.
-    return next((one for one in offered if one == SUBPROTOCOL), None)
+    # A handshake without the subprotocol is accepted too: only an open socket can be closed with the code
+    # 4406.
+    return next((name for name in offered if name == SUBPROTOCOL), None)

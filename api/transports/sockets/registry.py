@@ -1,4 +1,4 @@
-"""All sockets of a process: their limits, and what they have in common."""
+"""The open sockets of a process, with their limits and what they share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.transports.origin_guard import RefusalReports
 from api.transports.sockets.outbox import WriteCoalescer
 
 COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, 1013, *range(4400, 4430)})
-"""Close codes that are counted each. A client may send any other: those are counted as one."""
+"""Close codes with a count of their own. All others are counted together, as clients may send any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class SocketLimits:
     max_sockets: int
     init_timeout: float
     ping_interval: float
-    parting: float = 4.0
-    """For what is queued to get out and for an answer to the close, before a socket is cut."""
+    close_timeout: float = 4.0
+    """For queued bytes to be sent and the client to answer the close frame, before the socket is aborted."""
 
 
 class Socket(MonitoredConnection, Protocol):
-    """One of them, as it is counted."""
+    """A socket as the registry counts it."""
 
     @property
     def operations(self) -> int: ...
@@ -45,10 +45,10 @@ class Socket(MonitoredConnection, Protocol):
 
 
 class SocketRegistry:
-    """The open sockets of a process; made in the loop that serves them.
+    """The open sockets of a process; created in the loop that serves them.
 
-    Handshakes are accepted at `paths`, the first of which is named to clients, and from pages that `policy`
-    lets in. `closed` is called with the close code of each socket that is gone.
+    Handshakes are accepted at `paths`, of which error messages name the first, and from pages that `policy`
+    accepts. `on_closed` is called with the close code of each socket that has closed.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SocketRegistry:
         limits: SocketLimits,
         paths: Sequence[str],
         policy: OriginPolicy,
-        closed: Callable[[str], None],
+        on_closed: Callable[[str], None],
     ) -> None:
         self.endpoint = endpoint
         self.limits = limits
@@ -65,40 +65,44 @@ class SocketRegistry:
         self.policy = policy
         self.refusals = RefusalReports()
         self.loop = asyncio.get_running_loop()
-        self.joint = WriteCoalescer(self.loop)
-        self._closed = closed
-        self.draining = False
+        self.coalescer = WriteCoalescer(self.loop)
+        self._on_closed = on_closed
+        self._draining = False
         self._open: set[Socket] = set()
-        self._sweep = Heartbeats(self.loop, limits.ping_interval)
+        self._heartbeats = Heartbeats(self.loop, limits.ping_interval)
 
     @property
     def full(self) -> bool:
-        """Whether no socket more is served."""
-        return self.draining or len(self._open) >= self.limits.max_sockets
+        """Whether no more sockets are accepted."""
+        return self._draining or len(self._open) >= self.limits.max_sockets
 
     @property
     def open(self) -> int:
-        """How many are open."""
+        """The number of open sockets."""
         return len(self._open)
 
     @property
     def operations(self) -> int:
-        """How many operations run over them."""
+        """The number of operations that run over them."""
         return sum(socket.operations for socket in self._open)
 
     @property
     def outstanding(self) -> int:
-        """Bytes that wait in this process until a client takes them."""
+        """Bytes that wait in this process for clients to take them."""
         return sum(socket.outstanding for socket in self._open)
 
     def add(self, socket: Socket) -> None:
-        """It was accepted."""
+        """Register a socket that was accepted."""
         self._open.add(socket)
-        self._sweep.add(socket)
+        self._heartbeats.add(socket)
 
     def remove(self, socket: Socket) -> None:
-        """It is gone."""
+        """Remove a socket that has closed."""
         if socket in self._open:
             self._open.discard(socket)
-            self._sweep.discard(socket)
-            self._closed(str(socket.code) if socket.code in COUNTED_CODES else "other")
+            self._heartbeats.discard(socket)
+            self._on_closed(str(socket.code) if socket.code in COUNTED_CODES else "other")
+
+    def drain(self) -> None:
+        """Accept no more sockets."""
+        self._draining = True

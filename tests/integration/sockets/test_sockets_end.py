@@ -65,7 +65,7 @@ async def test_I11_what_runs_ends_with_a_socket_that_is_cut_off(rig: Rig) -> Non
 
 
 async def test_who_half_closes_is_gone_whatever_there_was_for_it_to_take() -> None:
-    async with socket_rig(parting=0.2) as rig, raw_socket(rig.port) as socket:
+    async with socket_rig(close_timeout=0.2) as rig, raw_socket(rig.port) as socket:
         subscribe(socket, "1", EVENTS)
         stream = await rig.stream()
         stream.deliver(b"1" * 10_000_000)
@@ -113,7 +113,7 @@ async def test_a_stopping_server_finishes_what_ends_by_itself_and_asks_to_come_b
 
 
 async def test_a_stopping_server_does_not_wait_for_who_does_not_read() -> None:
-    async with socket_rig(parting=0.2) as rig, raw_socket(rig.port) as socket:
+    async with socket_rig(close_timeout=0.2) as rig, raw_socket(rig.port) as socket:
         subscribe(socket, "1", EVENTS)
         stream = await rig.stream()
         while not stream.paused:
