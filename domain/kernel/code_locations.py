@@ -1,4 +1,4 @@
-"""Where the code that users write failed: a file and a line of theirs, not of a library or of nerve."""
+"""Locations of errors in the code of users: their file and line, not one of a library or of nerve. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MACHINERY = (
     "projections",
     "subscriptions",
 )
-"""Packages of nerve that run the code of contexts and views."""
+"""nerve's packages that run the code of contexts and views."""
 
 VIEWS = "projections.views"
-"""The package in them that holds views."""
+"""The package of nerve's own views, the only one inside these packages."""
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 """Folders of the standard library and of installed packages."""
@@ -44,8 +44,8 @@ def user_location(error: BaseException) -> str:
     """Return the innermost line of the user's own code that the error passed, as ``notes/fold.py:12``.
 
     That is the innermost frame outside of nerve's machinery, the standard library and installed packages. A
-    package that the machinery calls directly is the user's wherever it is installed. Where no such frame
-    exists, it is the frame that raised.
+    package that the machinery calls directly is the user's, wherever it is installed. If there is no such
+    frame, it is the frame that raised.
     """
     frames = list(_frames(error))
     if not frames:
@@ -56,7 +56,7 @@ def user_location(error: BaseException) -> str:
 
 
 def is_machinery(module: str) -> bool:
-    """Return whether a module of nerve runs contexts and views, and is not part of one."""
+    """Return whether the module is one of nerve, and not part of a context or a view."""
     return any(_is_in(module, package) for package in MACHINERY) and not _is_in(module, VIEWS)
 
 
@@ -78,14 +78,14 @@ def _frames(error: BaseException) -> Iterator[_Frame]:
 
 
 def _is_own(frame: _Frame, called: str) -> bool:
-    # Methods that dataclasses and others generate have no file.
+    # Generated methods, as of dataclasses, have no file.
     if frame.file.startswith("<") or is_machinery(frame.module):
         return False
     return frame.top == called or not frame.file.startswith(LIBRARIES)
 
 
 def _short(file: str, module: str) -> str:
-    """The path of a module from the folder that holds its top-level package."""
+    """Return the path of a module, relative to the folder that contains its top-level package."""
     parts = Path(file).parts
     below = len(module.split(".")) + (Path(file).stem == "__init__")
     return Path(*parts[-below:]).as_posix()

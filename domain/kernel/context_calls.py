@@ -1,6 +1,6 @@
-"""Checks of what the code of a context returns, before anything is made of it. Pure.
+"""Calls of the code of contexts, whose results are checked before they are used. Pure.
 
-Whatever is wrong raises `ContextFault`, whose message says which class did what, where that is, and what to
+A wrong result raises `ContextFault`, whose message says which class did what, at which line, and what to
 write instead.
 """
 
@@ -19,32 +19,32 @@ from domain.kernel.event import Event
 from domain.kernel.faults import FAULTS, fault
 
 MOST_EVENTS = 100_000
-"""Events of one command that are taken from an iterator, which may have no end."""
+"""Events that are taken from an iterator, which may be infinite, for one command."""
 
 _TARGET = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,250}")
-"""What the log can store as the name of a stream."""
+"""The names of streams that the log can store."""
 
 
-def raised(called: str, error: BaseException, what: str = "") -> ContextFault:
-    """The fault of code that raised what it must not; `what` says what it was called for."""
+def exception_fault(called: str, error: BaseException, what: str = "") -> ContextFault:
+    """Return the fault of code that raised an unexpected exception; `what` is what it was called for."""
     return ContextFault(fault(error).text(called, user_location(error), what))
 
 
 def call_decide(state: Any, declared: Sequence[type[Event]], command: Command, facts: Any) -> Sequence[Event]:
-    """The events that an aggregate in this state decides on, each of a `declared` class.
+    """Return the events that an aggregate in this state decides on, each of a `declared` class.
 
-    What nerve raises on purpose, such as InvariantViolated, passes. Raises ContextFault for all else that
-    `decide` raises, and where it returns anything but an iterable of declared events that can be stored.
+    Errors of nerve such as InvariantViolated pass through. Raises ContextFault for any other exception of
+    `decide`, and if it returns anything but an iterable of declared events that can be stored.
     """
     kind = type(state)
     try:
         events = state.decide(command, facts)
         if type(events) is not list and type(events) is not tuple:
-            events = _gathered(kind, command, events)
+            events = _collect(kind, command, events)
     except FAULTS as error:
         if isinstance(error, NerveError | MemoryError) and not isinstance(error, UnfitValue):
             raise
-        raise raised(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
+        raise exception_fault(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
     for event in events:
         if type(event) not in declared:
             raise _wrong_decision(kind, command, _not_declared(kind, declared, event))
@@ -55,12 +55,12 @@ def call_decide(state: Any, declared: Sequence[type[Event]], command: Command, f
 
 
 def unstorable_event(kind: type[Any], command: Command, error: UnfitValue) -> ContextFault:
-    """The fault of an aggregate that decides on an event with a value that cannot be stored."""
+    """Return the fault of an aggregate that decides on an event with a value that cannot be stored."""
     return _wrong_decision(kind, command, f"returned an event that cannot be stored ({error})")
 
 
-def _gathered(kind: type[Any], command: Command, returned: Any) -> Sequence[Event]:
-    """The items of what is neither a list nor a tuple."""
+def _collect(kind: type[Any], command: Command, returned: Any) -> Sequence[Event]:
+    """Return the events of an iterable that is neither a list nor a tuple."""
     if iscoroutine(returned):
         returned.close()
     if iscoroutine(returned) or isasyncgen(returned):
@@ -69,7 +69,7 @@ def _gathered(kind: type[Any], command: Command, returned: Any) -> Sequence[Even
         name = type(returned).__name__
         raise _wrong_decision(kind, command, f"returned one {name}; put it in a list: [{name}(...)]")
     if isinstance(returned, str | bytes | Mapping | Set) or not isinstance(returned, Iterable):
-        raise _wrong_decision(kind, command, f"returned {_named(returned)}")
+        raise _wrong_decision(kind, command, f"returned {_description(returned)}")
     events = tuple(islice(returned, MOST_EVENTS + 1))
     if len(events) > MOST_EVENTS:
         raise _wrong_decision(kind, command, f"returned an iterator of more than {MOST_EVENTS} events")
@@ -77,7 +77,7 @@ def _gathered(kind: type[Any], command: Command, returned: Any) -> Sequence[Even
 
 
 def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) -> str:
-    names = " or ".join(one.__name__ for one in declared)
+    names = " or ".join(event_class.__name__ for event_class in declared)
     if isinstance(event, Event):
         return (
             f"returned a {type(event).__name__}, which {kind.__name__} does not declare in "
@@ -85,7 +85,7 @@ def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) 
         )
     if isinstance(event, type):
         return f"returned the class {event.__name__} and not an event; write {event.__name__}(...)"
-    return f"returned {_named(event)} among its events; each must be {names}"
+    return f"returned {_description(event)} among its events; each must be {names}"
 
 
 def _wrong_decision(kind: type[Any], command: Command, what: str) -> ContextFault:
@@ -95,19 +95,19 @@ def _wrong_decision(kind: type[Any], command: Command, what: str) -> ContextFaul
 
 
 def call_evolve(state: Any, event: Event) -> Any:
-    """The state of the same class that `evolve` returns; raises ContextFault for anything else it does."""
+    """Return the next state; raise ContextFault if `evolve` raises, or returns another class."""
     kind = type(state)
     try:
         after = state.evolve(event)
     except MemoryError:
         raise
     except FAULTS as error:
-        raise raised(f"{kind.__name__}.evolve", error, f" for {_event(event)}") from error
+        raise exception_fault(f"{kind.__name__}.evolve", error, f" for {_event(event)}") from error
     if type(after) is not kind:
         if iscoroutine(after):
             after.close()
         raise ContextFault(
-            f"{kind.__name__}.evolve returned {_named(after)} for {_event(event)} "
+            f"{kind.__name__}.evolve returned {_description(after)} for {_event(event)} "
             f"({definition_location(kind.evolve)}); it must return the {kind.__name__} after the event: "
             "replace(self, ...), or self where nothing changes"
         )
@@ -121,10 +121,10 @@ def _event(event: Event) -> str:
 def call_conflict_rule(
     command: Command, rule: Callable[[Command, Sequence[Event]], Any], since: Sequence[Event]
 ) -> Any:
-    """What the command's conflict rule makes of it, None where it leaves a conflict.
+    """Return the command to decide by its conflict rule; None if the conflict remains.
 
-    Raises ContextFault where the rule fails or returns a command of another class or for another stream, and
-    passes what nerve raises on purpose.
+    Raises ContextFault if the rule raises, or returns a command of another class or for another stream.
+    Errors of nerve pass through.
     """
     name = type(command).__name__
     called = f"the conflict rule {getattr(rule, '__qualname__', rule)!s}"
@@ -133,13 +133,13 @@ def call_conflict_rule(
     except (NerveError, MemoryError):
         raise
     except FAULTS as error:
-        raise raised(called, error, f" for {name}") from error
+        raise exception_fault(called, error, f" for {name}") from error
     if after is None:
         return None
     if type(after) is not type(command):
         if iscoroutine(after):
             after.close()
-        wrong = _named(after)
+        wrong = _description(after)
     elif after.target != command.target:
         wrong = f"a {name} for another stream"
     else:
@@ -151,34 +151,34 @@ def call_conflict_rule(
 
 
 def target_of(command: Command) -> str | None:
-    """The stream that the command names, None where the server is to make its id.
+    """Return the stream that the command names; None if the server is to generate its id.
 
-    Raises ContextFault where its `target` fails or is no text, ValidationFailed for a text that no stream can
-    have as its name.
+    Raises ContextFault if `target` raises or is no text, ValidationFailed for a text that cannot be the name
+    of a stream.
     """
     kind = type(command)
     if kind.target is Command.target:
         return command.target
     called = f"{kind.__name__}.target"
     try:
-        named = command.target
+        target = command.target
     except (NerveError, MemoryError):
         raise
     except FAULTS as error:
-        raise raised(called, error) from error
-    if not isinstance(named, str) or not named:
+        raise exception_fault(called, error) from error
+    if not isinstance(target, str) or not target:
         place = definition_location(getattr(kind.target, "fget", None) or kind.target)
-        raise ContextFault(f"{called} is {_named(named)} ({place}); it must be the id of a stream")
-    if not _TARGET.fullmatch(named):
+        raise ContextFault(f"{called} is {_description(target)} ({place}); it must be the id of a stream")
+    if not _TARGET.fullmatch(target):
         raise ValidationFailed(
-            "the stream that this leads to cannot be named so: a name has 1 to 250 characters, none of them "
-            "a control character"
+            "the command leads to a stream whose name is not allowed: a name has 1 to 250 characters, "
+            "without control characters"
         )
-    return named
+    return target
 
 
-def _named(value: Any) -> str:
-    """What a value is, without its content."""
+def _description(value: Any) -> str:
+    """Return what kind of value this is, without its content."""
     if value is None:
         return "None"
     if value == "" and isinstance(value, str):

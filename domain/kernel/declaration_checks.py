@@ -1,4 +1,4 @@
-"""Checks of a context when it is declared, so that an author's mistake is found at start-up. Pure."""
+"""Checks of a context's declaration, so that an author's mistake is found at start-up. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CATEGORY = re.compile(r"[a-z]+")
 
 
 def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
-    """Raise DeclarationError where the aggregate, its commands or its events cannot be used."""
+    """Raise DeclarationError if the aggregate, its commands or its events cannot be used."""
     name = aggregate.__name__
     category = getattr(aggregate, "category", None)
     if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
@@ -40,7 +40,7 @@ def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
 
 
 def check_pure(name: str, function: Any) -> None:
-    """Raise DeclarationError for a function that is asynchronous, or cannot be called."""
+    """Raise DeclarationError if the function is asynchronous, or cannot be called."""
     if not callable(function):
         raise DeclarationError(f"{name} must be a function, not {function!r}")
     if iscoroutinefunction(function) or isasyncgenfunction(function):
@@ -48,14 +48,14 @@ def check_pure(name: str, function: Any) -> None:
 
 
 def check_arguments(name: str, function: Any, *arguments: str, own: str = "self, ") -> None:
-    """Raise DeclarationError for a function that cannot be called with so many arguments, by their place.
+    """Raise DeclarationError if the function cannot be called with these positional arguments.
 
-    `own` is what is to be written in front of them.
+    `own` is the parameter to write before them.
     """
     try:
         declared = signature(function)
     except (TypeError, ValueError):
-        return  # Some functions that are not written in Python have none.
+        return  # Some functions that are not written in Python have no signature.
     try:
         declared.bind(*arguments)
     except TypeError as error:
@@ -85,10 +85,10 @@ def _check_state(aggregate: type[Aggregate[Any, Any]]) -> None:
 
 
 def _check_classes(owner: str, kind: str, classes: Iterable[Any], base: type) -> None:
-    for one in classes:
-        if not isinstance(one, type) or not issubclass(one, base) or one is base:
+    for declared in classes:
+        if not isinstance(declared, type) or not issubclass(declared, base) or declared is base:
             raise DeclarationError(
-                f"{owner} declares the {kind} {one!r}, which is no class derived from {base.__name__}"
+                f"{owner} declares the {kind} {declared!r}, which is no class derived from {base.__name__}"
             )
 
 

@@ -1,4 +1,4 @@
-"""What the code of contexts and views raised, in words that hold no data of a command or an event. Pure."""
+"""Exceptions of contexts and views, described without data of a command or an event. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pydantic_core import ErrorDetails
 
 from domain.kernel.errors import ReadOnlyValue, UnfitValue
 from domain.kernel.fields import Unstorable
-from domain.kernel.input_messages import KNOWN, OWN_WORDS, input_message
+from domain.kernel.input_messages import AUTHOR_ERRORS, PYDANTIC_ERRORS, input_message
 
 FAULTS = (Exception, SystemExit)
-"""What user code may raise without ending the process: SystemExit is meant for a program of its own."""
+"""Exceptions of user code that must not end the process. SystemExit is one: it is meant for programs."""
 
 WRONG_VALUE = "wrong value"
 READ_ONLY = "read-only value"
@@ -27,20 +27,20 @@ _MUTATORS = frozenset({"clear", "pop", "popitem", "setdefault", "update"})
 
 
 class Fault(NamedTuple):
-    """An error by its `kind`, what the code `did`, and `why` that is wrong, empty where it is not known."""
+    """The `kind` of an error, what the code `did`, and `why` that is wrong; empty if unknown."""
 
     kind: str
     did: str
     why: str = ""
 
     def text(self, called: str, place: str, what: str = "") -> str:
-        """One sentence; `what` says what the code was called for."""
-        said = f"{called} {self.did}{what} at {place}".lstrip()
-        return f"{said}: {self.why}" if self.why else said
+        """Return one sentence; `what` says what the code was called for."""
+        sentence = f"{called} {self.did}{what} at {place}".lstrip()
+        return f"{sentence}: {self.why}" if self.why else sentence
 
 
 def fault(error: BaseException) -> Fault:
-    """What is known of an error without its text, which may hold data."""
+    """Describe an error without its text, which may contain data."""
     name = type(error).__name__
     if isinstance(error, ValidationError):
         return _misfit_fault(error)
@@ -60,43 +60,44 @@ def fault(error: BaseException) -> Fault:
 
 
 def describe_misfit(error: ValidationError) -> str:
-    """Why data does not fit a model: its fields with what they must be, without the data."""
-    wrong = error.errors(include_url=False, include_input=False)
-    keys = {one["loc"][:-1] for one in wrong if one["loc"][-1:] == ("[key]",)}
-    return "; ".join(_worded(one, keys) for one in wrong)
+    """Return why data does not fit a model: the wrong fields and what they must be, without the data."""
+    errors = error.errors(include_url=False, include_input=False)
+    keys = {details["loc"][:-1] for details in errors if details["loc"][-1:] == ("[key]",)}
+    return "; ".join(_message(details, keys) for details in errors)
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback of an error without its text, which may hold data."""
+    """Return the traceback of an error without its text, which may contain data."""
     frames = "".join(format_tb(error.__traceback__))
     return f"Traceback (most recent call last):\n{frames}{type(error).__name__}"
 
 
 def _misfit_fault(error: ValidationError) -> Fault:
     article = "an" if error.title[:1] in tuple("aeiouAEIOU") else "a"
-    named = f"{article} {error.title}"
-    if any(one["type"] in ("frozen_instance", "frozen_field") for one in error.errors(include_url=False)):
+    model = f"{article} {error.title}"
+    kinds = {details["type"] for details in error.errors(include_url=False)}
+    if kinds & {"frozen_instance", "frozen_field"}:
         why = "events and commands cannot be changed; make a new one"
-        return Fault(READ_ONLY, f"changed {named}", why)
-    return Fault(WRONG_VALUE, f"made {named} that does not fit", describe_misfit(error))
+        return Fault(READ_ONLY, f"changed {model}", why)
+    return Fault(WRONG_VALUE, f"made {model} that does not fit", describe_misfit(error))
 
 
-def _worded(one: ErrorDetails, keys: Collection[Location]) -> str:
-    kind = one["type"]
-    own = isinstance(one.get("ctx", {}).get("error"), Unstorable) or kind == "unstorable"
-    if not own and (kind in OWN_WORDS or kind not in KNOWN):
-        words = "is refused by a validator of its class"
+def _message(details: ErrorDetails, keys: Collection[Location]) -> str:
+    kind, location = details["type"], details["loc"]
+    is_own = isinstance(details.get("ctx", {}).get("error"), Unstorable) or kind == "unstorable"
+    if not is_own and (kind in AUTHOR_ERRORS or kind not in PYDANTIC_ERRORS):
+        message = "is refused by a validator of its class"
     else:
-        words = input_message(one)
-    place = _place(one["loc"], keys)
-    if kind == "missing" and len(one["loc"]) > 1:
-        # Its last step is the name of a declared field, never the key of a dict.
-        place = f"{_place(one['loc'][:-1], keys)}.{one['loc'][-1]}"
-    return f"{place}: {words}" if place else words
+        message = input_message(details)
+    path = _path(location, keys)
+    if kind == "missing" and len(location) > 1:
+        # The last step is the name of a declared field, never the key of a dict.
+        path = f"{_path(location[:-1], keys)}.{location[-1]}"
+    return f"{path}: {message}" if path else message
 
 
-def _place(location: Location, keys: Collection[Location]) -> str:
-    """The field and indexes in it. What may be the key of a dict, as `keys` are, is left out."""
+def _path(location: Location, keys: Collection[Location]) -> str:
+    """Return the field and indexes in it, without steps that may be the key of a dict, as `keys` are."""
     if not location:
         return ""
     first = location[0]
@@ -109,7 +110,7 @@ def _place(location: Location, keys: Collection[Location]) -> str:
 
 
 def _changes_mapping(error: BaseException) -> bool:
-    """Whether it was raised for a change of a mapping that is handed out read-only."""
+    """Return whether the error was raised by code that changes a read-only mapping."""
     if isinstance(error, AttributeError):
         return isinstance(error.obj, MappingProxyType) and error.name in _MUTATORS
     text = str(error) if isinstance(error, TypeError) else ""

@@ -1,4 +1,4 @@
-"""Errors of pydantic in plain words: nothing of Python or of pydantic. Pure."""
+"""Messages for errors of pydantic, in the words of the API. Pure."""
 
 from __future__ import annotations
 
@@ -85,30 +85,30 @@ _MESSAGES: Mapping[str, str] = {
         "must be an object",
     ),
 }
-"""By pydantic's name of the error, with what it knows of it."""
+"""By pydantic's name of the error; placeholders are entries of its context."""
 
 _BOOLEAN = re.compile(r"\b(?<!')(True|False)\b(?!')")
 
-KNOWN = frozenset({*_MESSAGES, *get_args(ErrorType)})
-"""The names of pydantic's errors; those of others are named by authors."""
+PYDANTIC_ERRORS = frozenset({*_MESSAGES, *get_args(ErrorType)})
+"""The names of pydantic's errors; other names are those of authors."""
 
-OWN_WORDS = ("value_error", "assertion_error")
-"""What a validator of the author raised: of a command its text is meant for the client."""
+AUTHOR_ERRORS = ("value_error", "assertion_error")
+"""Errors that a validator of the author raised; for a command the text is meant for the client."""
 
 
 def input_message(error: ErrorDetails) -> str:
-    """Return the message of one of pydantic's errors for the client."""
+    """Return the message for the client."""
     kind, context = error["type"], error.get("ctx", {})
-    if kind in OWN_WORDS and str(context.get("error", "")):
+    if kind in AUTHOR_ERRORS and str(context.get("error", "")):
         return str(context["error"])
     if kind in _MESSAGES:
         return _MESSAGES[kind].format_map(_Context(context))
-    # An error of another name is one that the author of a command has named.
-    return "is no valid value here" if kind in KNOWN else error["msg"]
+    # The author of a command has chosen every other name, and its message.
+    return "is no valid value here" if kind in PYDANTIC_ERRORS else error["msg"]
 
 
 class _Context(dict[str, Any]):
-    """What pydantic knows of an error, with booleans as a client writes them."""
+    """The context of an error, with booleans as a client writes them."""
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)

@@ -1,4 +1,4 @@
-"""Checks of the names that clients get, made when nerve starts. Pure."""
+"""Checks of names that become part of the API, made when nerve starts. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_name(place: str, name: str) -> None:
-    """Raise DeclarationError, which names the place, where GraphQL cannot have the name."""
+    """Raise DeclarationError, which begins with `place`, if the name is not allowed in GraphQL."""
     if not _NAME.fullmatch(name):
         raise DeclarationError(f"{place}: {_RULE}; choose such a name in place of {name!r}")
 
 
 def check_distinct(place: str, name: str, others: Iterable[str]) -> None:
-    """Raise DeclarationError where clients would have one name for the field and for another of its class."""
+    """Raise DeclarationError if the field and another of its class would have one name in the API."""
     for other in others:
         if client_name(other) == client_name(name):
             raise DeclarationError(

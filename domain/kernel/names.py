@@ -1,4 +1,4 @@
-"""Names as clients of the API have them."""
+"""The names of views and fields in the API. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 
 def client_name(name: str) -> str:
-    """The name of a view or a field in the API: ``task_days`` is ``taskDays``, and ``class_`` stays.
+    """Return the name of a view or a field in the API: ``taskDays`` for ``task_days``; ``class_`` stays.
 
-    The same as strawberry makes of it.
+    strawberry derives the same names.
     """
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() or "_" for part in rest)
 
 
 def declared_name(name: str, declared: Iterable[str]) -> str | None:
-    """The declared name that is meant by it, or by its form in the API; None where there is none."""
-    return next((one for one in declared if name in (one, client_name(one))), None)
+    """Return the declared name that has this name or this name in the API; None if there is none."""
+    return next((candidate for candidate in declared if name in (candidate, client_name(candidate))), None)

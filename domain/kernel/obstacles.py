@@ -1,4 +1,4 @@
-"""Why a wait for a view may fail."""
+"""Reasons for which a view does not reach a position. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import Enum
 
 
 class Obstacle(Enum):
-    """What keeps a view from having a position, as far as this can be seen from outside its workers."""
+    """The reason for which a view does not reach a position, as far as its workers have reported it."""
 
     NO_WORKER = "no worker is keeping it up to date; start one with `nerve worker`"
-    REBUILDING = "its rows stand still until new code has rebuilt them; `nerve views` says how far that is"
+    REBUILDING = "its rows stand still until new code has rebuilt them; `nerve views` shows the progress"
     HELD = "its rows stand still, and the rebuilt ones are held until `nerve views switch` approves of them"
-    FAILING = "its worker cannot go on; `nerve views` says at what it fails"
+    FAILING = "its worker fails again and again; `nerve views` shows the error"
     BEHIND = "its worker is behind; try again shortly"

@@ -154,7 +154,7 @@ async def test_a_target_that_is_no_text_stores_nothing(nerve: Wired) -> None:
 
 async def test_a_target_that_no_stream_can_have_is_refused(nerve: Wired) -> None:
     for name in ("sheet-\0", "sheet-\ud800", "sheet-" + "x" * 300, "sheet-a\nb"):
-        with pytest.raises(ValidationFailed, match="cannot be named so"):
+        with pytest.raises(ValidationFailed, match="name is not allowed"):
             await nerve.send(Put.model_construct(name=name))
 
 
