@@ -132,8 +132,8 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:
         partitions=settings.view_partitions,
         builds=settings.rebuilds_at_once,
         wrap_handler=runtime.metrics.measure_handler,
-        lead=runtime.rebuilds.lead,
-        observe=runtime.rebuilds.observe,
+        lead=runtime.rebuilds.leader.lead,
+        observe=runtime.rebuilds.leader.observe,
     )
     runtime.metrics.count_partitions(lambda: views.partition_count)
     sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)

@@ -217,9 +217,15 @@ class Rig:
         parts = (self.database, self.feed, self.checkpoints, self.wakeups)
         tick = self.poll_interval
         time, of = self.lease_time, self.partitions
-        lead, observe = self.rebuilds.lead, self.rebuilds.observe
+        leader = self.rebuilds.leader
         return ViewWorker(
-            [self.view], *parts, tick=tick, lease_time=time, partitions=of, lead=lead, observe=observe
+            [self.view],
+            *parts,
+            tick=tick,
+            lease_time=time,
+            partitions=of,
+            lead=leader.lead,
+            observe=leader.observe,
         )
 
     async def append(self, stream: str, *events: Event, tenant: str | None = None) -> Receipt:

@@ -66,7 +66,7 @@ def _process(owner: str | None) -> str:
 
 def time_left(found: GenerationStatus) -> str:
     """How long it will take, for a person; nothing where that cannot be told."""
-    return "" if found.left is None else f"{timedelta(seconds=round(found.left))} left"
+    return "" if found.seconds_left is None else f"{timedelta(seconds=round(found.seconds_left))} left"
 
 
 class RebuildFollower:

@@ -58,7 +58,7 @@ class Refolder:
 
     def owns(self, tenant: str, row: str) -> bool:
         """Whether the row of this id is its to write."""
-        return self._partition.has(row_key(tenant, row))
+        return self._partition.contains(row_key(tenant, row))
 
     async def again(self, tenant: str, rows: Mapping[str, Document | None], upto: int) -> dict[str, RowFold]:
         """The rows of these ids, of which what is stored is given, as the log up to `upto` tells them now.

@@ -1,4 +1,5 @@
-"""The projector and the worker that keep views up to date.
+"""The projector, which folds commits into a view, and the worker that runs one for each view.
 
-It stands on top of folding and rebuilding. `api` imports it.
+It imports `rebuilding`, `querying`, `folding`, `storage` and the packages below `projections`. `api` imports
+it.
 """

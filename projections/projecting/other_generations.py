@@ -1,6 +1,6 @@
-"""What an erasure means for the generations of a view beside the one that is read.
+"""Erasure in the generations of a view beside the active one.
 
-One that was stopped does not come to the erasure by itself, and holds what was folded into it before.
+A generation that was stopped does not reach the erasure by itself, and still holds what was folded before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from subscriptions.consumers.state import WHOLE
 
 
 class OtherGenerations:
-    """The generations of one view that are not the active one. Its method raises Unavailable."""
+    """The generations of one view that are not the active one."""
 
     def __init__(self, view: View[Any], database: Database, log: EventLog, letters: DeadLetters) -> None:
         self._view = view
@@ -33,11 +33,11 @@ class OtherGenerations:
         self._letters = letters
 
     async def scrub(self, tenant: str, subjects: Sequence[str], position: int, active: int) -> None:
-        """Take those who were erased at `position` out of them, if `active` is the active generation.
+        """Erase subjects that were erased at `position`, if `active` is the active generation.
 
-        One of the same code has its rows told anew, as far as the erasure; it may be built on from where it
-        was. One of other code, whose rows cannot be told here, is forgotten unless it is being built: then it
-        comes to the erasure.
+        In a generation of the same code, the rows concerned are folded again up to the erasure; it may be
+        resumed from where it was. A generation of other code cannot be folded here: it is removed, unless it
+        is being built and so reaches the erasure. Raises Unavailable.
         """
         state = await Checkpoints(self._database).state(consumer_name(self._view))
         if state.active != active:
@@ -50,5 +50,5 @@ class OtherGenerations:
                 scrubber = Scrubber(self._view, rows, refolder)
                 await scrubber.scrub(tenant, subjects, position, other.number)
             elif not other.state.running:
-                await Generations(self._database).forget(state.consumer, other.number)
+                await Generations(self._database).remove(state.consumer, other.number)
         await clear_leftovers(self._view, self._database)

@@ -1,7 +1,7 @@
-"""Projectors: views kept up to date in MongoDB, at most one read and one bulk write for each batch.
+"""The projector keeps a view up to date in MongoDB, with at most one read and one bulk write for each batch.
 
-A write is guarded by the position it carries, so a crash, a second projector or a replay changes nothing:
-whoever writes a row has folded all of its events up to that position.
+Each write is guarded by the position that it carries: a projector that writes a row has folded all of its
+events up to that position. So a crash, a second projector or a replay changes nothing.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ from projections.storage.indexes import prepare, prepare_folding
 from projections.storage.rows import collection
 from subscriptions.consumers.checkpoints import Checkpoint
 
-FIRST = 1
-"""The number of a view's first generation."""
+FIRST_GENERATION = 1
 
 
 class Projector:
-    """Folds commits into one view; the handler of its durable consumer.
+    """Folds commits into one view; the handler of the view's durable consumer.
 
-    At an erasure it takes the subject out of the rows; at a decision about a dead letter it lets the event
-    into its row, or leaves it out. Such rows it folds again from the log.
-    `written` is told the highest position of the rows that a batch has written, as soon as they are.
+    At an erasure it removes the subject from the rows; at a decision about a dead letter it folds the event
+    into its row, or leaves it out. Such rows are folded again from the log. `on_written` is called with the
+    highest position of the rows of a batch, as soon as they are written.
     """
 
     def __init__(
@@ -42,21 +41,21 @@ class Projector:
         view: View[Any],
         database: Database,
         log: EventLog,
-        written: Callable[[int], None] = lambda position: None,
+        on_written: Callable[[int], None] = lambda position: None,
     ) -> None:
         self._view = view
-        self._written = written
+        self._on_written = on_written
         self._database = database
         self._log = log
         self._letters = DeadLetters(database, view.name)
         self._others = OtherGenerations(view, database, log, self._letters)
-        self._begin(Checkpoint(0, 0))
+        self._set_up(Checkpoint(0, 0))
 
     async def begin(self, checkpoint: Checkpoint) -> None:
-        """Make the collection ready; at the start from zero, clear it of what older generations left."""
-        self._begin(checkpoint)
-        if checkpoint.generation == FIRST and checkpoint.position == 0:
-            # It is read from its beginning.
+        """Prepare the collection; at the start from zero, remove the rows of older generations."""
+        self._set_up(checkpoint)
+        if checkpoint.generation == FIRST_GENERATION and checkpoint.position == 0:
+            # This generation is read while it is built, so it needs its indexes at once.
             await prepare(self._rows, self._view)
         else:
             await prepare_folding(self._rows)
@@ -65,7 +64,7 @@ class Projector:
             with unavailable_if_down():
                 await self._rows.delete_many({"_generation": {"$lt": checkpoint.generation}})
 
-    def _begin(self, checkpoint: Checkpoint) -> None:
+    def _set_up(self, checkpoint: Checkpoint) -> None:
         self._rows = collection(self._database, self._view, checkpoint.generation)
         refolder = Refolder(self._view, self._rows, self._log, self._letters, checkpoint.partition)
         self._scrubber = Scrubber(self._view, self._rows, refolder)
@@ -75,14 +74,14 @@ class Projector:
         self._partition = checkpoint.partition
 
     async def handle(self, commits: Sequence[Commit]) -> bool:
-        """Fold a batch in; whether it touched any row. Raises Unavailable."""
-        done, touched = 0, False
-        for place, commit in enumerate(commits, 1):
+        """Fold a batch. Return whether it concerned any row. Raises Unavailable."""
+        done, has_work = 0, False
+        for count, commit in enumerate(commits, 1):
             erased, orders = erased_subjects(commit), orders_in(commit, self._view.name)
             if commit.info is None or not (erased or orders):
                 continue
-            await self._fold_in(commits[done:place])
-            done, touched = place, True
+            await self._fold_in(commits[done:count])
+            done, has_work = count, True
             at = (commit.position, self._fold.generation)
             if erased:
                 await self._scrubber.scrub(commit.info.tenant, erased, *at)
@@ -91,11 +90,12 @@ class Projector:
             for order in orders:
                 await self._retrier.carry_out(commit.info.tenant, order, *at)
             self._stored.forget()
-        return await self._fold_in(commits[done:]) or touched
+        return await self._fold_in(commits[done:]) or has_work
 
     async def _fold_in(self, commits: Sequence[Commit]) -> bool:
-        found = touches(self._view, commits)
-        touched = {key: row for key, row in found.items() if self._partition.has(key)}
+        touched = {
+            key: row for key, row in touches(self._view, commits).items() if self._partition.contains(key)
+        }
         if not touched:
             return False
         stored = await self._stored.load(touched)
@@ -106,8 +106,9 @@ class Projector:
             await self._letters.record(self._fold.generation, letters)
         await self._stored.write(changed, stored)
         if changed:
-            self._written(max(row.document["_position"] for row in changed))
+            self._on_written(max(row.document["_position"] for row in changed))
         if letters:
-            # Another projector may be beyond them, and have retried them by now.
-            await self._letters.settle(self._fold.generation, self._rows, {one.key for one in letters})
+            # Another projector may have come further, and have retried them already.
+            keys = {letter.key for letter in letters}
+            await self._letters.settle(self._fold.generation, self._rows, keys)
         return True

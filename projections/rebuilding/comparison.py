@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from projections.storage.rows import Row, changed_fields
 
-EXAMPLES = 20
-"""How many of the rows that differ are named; the rest are counted."""
+MAX_EXAMPLES = 20
+"""Most rows that are named as examples of a difference; all are counted."""
 
 
 class RowVerdict(StrEnum):
-    """How a row differs: the new generation has another one, none, or one that the old one does not have."""
+    """How a row differs: it has other fields, only the old generation has it, or only the new one."""
 
     DIFFERENT = "DIFFERENT"
     MISSING = "MISSING"
@@ -23,7 +23,7 @@ class RowVerdict(StrEnum):
 
 
 class DifferingRow(NamedTuple):
-    """A row that differs, and the names of the fields that do; none where it is missing or extra."""
+    """A row that differs, and the names of the fields that do; no fields if it is missing or extra."""
 
     tenant: str
     id: str
@@ -33,10 +33,11 @@ class DifferingRow(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """Counts of rows, and the first that differ.
+    """Counts of compared rows, and the first of those that differ.
 
-    `moving` are those that changed so often that they were never seen at one position in both generations.
-    `fields` says in how many rows that both have a field differs. No value is held: it may be personal.
+    `moving` counts the rows that changed so often that they were never read at one position in both
+    generations. `fields` counts, for each field, the rows in which it differs. No value is kept: it may be
+    personal.
     """
 
     same: int = 0
@@ -48,66 +49,68 @@ class Comparison:
     examples: list[DifferingRow] = field(default_factory=list)
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Comparison:
-        """What `to_document` made."""
-        shown = (
-            DifferingRow(one["tenant"], one["id"], RowVerdict(one["verdict"]), tuple(one["fields"]))
-            for one in document["examples"]
-        )
-        return cls(**{**document, "fields": Counter(document["fields"]), "examples": list(shown)})
+    def from_document(cls, document: Mapping[str, Any]) -> Comparison:
+        """Read what `to_document` returned."""
+        examples = [
+            DifferingRow(
+                example["tenant"], example["id"], RowVerdict(example["verdict"]), tuple(example["fields"])
+            )
+            for example in document["examples"]
+        ]
+        return cls(**{**document, "fields": Counter(document["fields"]), "examples": examples})
 
     def to_document(self) -> dict[str, Any]:
-        """As it is kept in MongoDB."""
+        """Return the comparison as it is kept in MongoDB."""
         counts = {name: getattr(self, name) for name in ("same", "different", "missing", "extra", "moving")}
-        examples = [{**one._asdict(), "verdict": one.verdict.value} for one in self.examples]
+        examples = [{**example._asdict(), "verdict": example.verdict.value} for example in self.examples]
         return {**counts, "fields": dict(self.fields), "examples": examples}
 
     @property
     def rows(self) -> int:
-        """How many rows have been compared."""
+        """The number of compared rows."""
         return self.same + self.different + self.missing + self.extra
 
     @property
     def equal(self) -> bool:
-        """Whether no row is known to differ."""
+        """Whether no compared row differs."""
         return self.rows == self.same
 
     def count(self, old: Row | None, new: Row | None) -> None:
-        """One more row, as both generations have it at one position; None or gone where one has none."""
-        old, new = _there(old), _there(new)
+        """Count a row as both generations have it at one position; None or gone if one does not have it."""
+        old, new = _if_there(old), _if_there(new)
         if old is not None and new is not None:
-            self._both(old, new)
+            self._count_both(old, new)
         elif new is not None:
             self.extra += 1
-            self._show(RowVerdict.EXTRA, new)
+            self._add_example(RowVerdict.EXTRA, new)
         elif old is not None:
             self.missing += 1
-            self._show(RowVerdict.MISSING, old)
+            self._add_example(RowVerdict.MISSING, old)
 
-    def _both(self, old: Row, new: Row) -> None:
+    def _count_both(self, old: Row, new: Row) -> None:
         names = changed_fields(old, new)
         if not names:
             self.same += 1
             return
         self.different += 1
         self.fields.update(names)
-        self._show(RowVerdict.DIFFERENT, new, names)
+        self._add_example(RowVerdict.DIFFERENT, new, names)
 
-    def _show(self, verdict: RowVerdict, row: Row, names: tuple[str, ...] = ()) -> None:
-        if len(self.examples) < EXAMPLES:
+    def _add_example(self, verdict: RowVerdict, row: Row, names: tuple[str, ...] = ()) -> None:
+        if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(DifferingRow(row["_tenant"], row["id"], verdict, names))
 
 
-def at_one_position(old: Row | None, new: Row | None, upto: int) -> bool:
-    """Whether two rows of one key say what they were at one position; both generations have all up to `upto`.
+def at_one_position(old: Row | None, new: Row | None, reached: int) -> bool:
+    """Return whether two rows of one key show the row at one position; both generations are at `reached`.
 
-    They do where neither changed after it, or where both changed last at the same position.
+    They do if neither changed after `reached`, or if both changed last at the same position.
     """
     positions = {row["_position"] for row in (old, new) if row is not None}
-    return all(position <= upto for position in positions) or (
+    return all(position <= reached for position in positions) or (
         old is not None and new is not None and len(positions) == 1
     )
 
 
-def _there(row: Row | None) -> Row | None:
+def _if_there(row: Row | None) -> Row | None:
     return None if row is None or row["_gone"] else row

@@ -1,13 +1,11 @@
-"""The switch from one generation of a view to another, at once for all who read.
+"""The switch from one generation of a view to another, at the same moment for all readers.
 
-Nobody may move the old generation while that happens, or a reader could have had more of it than the new one
-has. So its leases are taken over first: for a short time, since it stands still until they are given back.
+The old generation must stand still meanwhile, or a reader could have had more of it than the new one
+contains. So its leases are taken over first, and released if the switch does not succeed in a short time.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -18,18 +16,20 @@ from projections.rebuilding.rebuild_context import RebuildContext
 from subscriptions.consumers.group import TOPIC
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
+from subscriptions.feed.polled_position import PolledPosition
+from subscriptions.feed.position_waiters import TopicListener
 
-WITHIN = 2.0
-"""Seconds that the old generation stands still at most, before it is let go on."""
+MAX_STANDSTILL = 2.0
+"""Longest time in seconds that the old generation stands still before it may go on."""
 
-LOOK = 0.01
-"""Seconds between two looks at how far the new one is."""
+POLL_INTERVAL = 0.01
+"""Seconds between two looks at the position of the new generation."""
 
 
 class GenerationSwitch:
-    """Puts the generation that `leader` is a lease of in the place of the active one.
+    """Makes the generation that `leader` is a lease of the active one.
 
-    That is done only if it is `allowed` while both stand at the end of the log.
+    It does so only if `is_allowed` returns True while both generations stand at the end of the log.
     """
 
     def __init__(
@@ -37,54 +37,62 @@ class GenerationSwitch:
         view: View[Any],
         leader: PartitionLease,
         context: RebuildContext,
-        allowed: Callable[[], Awaitable[bool]],
+        is_allowed: Callable[[], Awaitable[bool]],
+        max_standstill: float = MAX_STANDSTILL,
     ) -> None:
         self._consumer = consumer_name(view)
         self._topic = switch_topic(view)
         self._leader = leader
         self._context = context
-        self._allowed = allowed
+        self._is_allowed = is_allowed
+        self._max_standstill = max_standstill
+        name = f"generation {leader.generation} of {self._consumer}"
+        # Listens to no topic: the wait is short, and its poll interval shorter than a wake-up takes.
+        self._candidate = PolledPosition(name, self._candidate_position, TopicListener(), POLL_INTERVAL)
 
-    async def run(self, seen: ConsumerState) -> bool:
-        """Whether it was done; otherwise all is as before, and it can be tried again. Raises Unavailable."""
-        assert seen.active is not None
-        leases = PartitionLeases(self._context.database, f"switch:{uuid4().hex[:8]}", 2 * WITHIN)
+    async def run(self, state: ConsumerState) -> bool:
+        """Try to switch from the active generation of `state`. Raises Unavailable.
+
+        Return False if it was not possible now: everything is as before, and it can be tried again.
+        """
+        assert state.active is not None
+        owner = f"switch:{uuid4().hex[:8]}"
+        leases = PartitionLeases(self._context.database, owner, 2 * self._max_standstill)
         if await self._reach_head() is None:
             return False
-        if (held := await leases.take_over(seen, seen.active)) is None:
+        taken = await leases.take_over(state, state.active)
+        if taken is None:
             return False
-        done = False
+        is_done = False
         try:
-            done = await self._change_over(held)
+            is_done = await self._switch_from(taken)
         finally:
-            if not done:
-                await leases.release(held)
+            if not is_done:
+                await leases.release(taken)
             self._context.wakeups.announce(TOPIC, 1)
-        return done
+        return is_done
 
-    async def _change_over(self, held: Sequence[PartitionLease]) -> bool:
-        # Who has lost the lease may still write the batch that it had in hand; by the second time it has read
-        # nothing that the new generation has not.
-        if await self._reach_head() is None or (reached := await self._reach_head()) is None:
+    async def _switch_from(self, taken: Sequence[PartitionLease]) -> bool:
+        # A worker that has lost its lease may still write the batch in hand. All of that batch is in the log
+        # before its head is read for the second time, so by then the new generation has it too.
+        if await self._reach_head() is None:
             return False
-        if not await self._allowed():
+        reached = await self._reach_head()
+        if reached is None or not await self._is_allowed():
             return False
-        if not await self._context.generations.switch(self._leader, held, reached):
+        if not await self._context.generations.switch(self._leader, taken, reached):
             return False
         self._context.wakeups.announce(self._topic, self._leader.generation)
         self._context.wakeups.announce(self._consumer, reached)
         return True
 
     async def _reach_head(self) -> int | None:
-        """The end of the log, once the new generation is there; None where it is not in time."""
-        head, end = await self._context.log.head(), time.monotonic() + WITHIN / 2
-        while await self._position() < head:
-            if time.monotonic() > end:
-                return None
-            await asyncio.sleep(LOOK)
-        return head
+        """Return the end of the log once the new generation is there; None if it is not in time."""
+        head = await self._context.log.head()
+        position = await self._candidate.reach(head, self._max_standstill / 2)
+        return head if position >= head else None
 
-    async def _position(self) -> int:
+    async def _candidate_position(self) -> int:
         state = await self._context.checkpoints.state(self._consumer)
-        found = state.generations.get(self._leader.generation)
-        return 0 if found is None else found.position
+        candidate = state.generations.get(self._leader.generation)
+        return 0 if candidate is None else candidate.position

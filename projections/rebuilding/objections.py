@@ -1,13 +1,13 @@
-"""What speaks against reading a generation that was built: that it would lose what the active one has.
+"""Objections against a rebuilt generation: that it would lose what the active one has.
 
-Changed code explains that rows are others, and that there are more of them. It explains neither that an event
-waits as a dead letter which the active generation has folded, nor that a row is there no more: both may be
-meant, but both are what a mistake in the code looks like, and so a person decides.
+Changed code explains rows with other content, and more rows. It explains neither an event that is a dead
+letter now and was folded before, nor a row that is missing now. Both may be intended, but both are also what
+a mistake in the code looks like, so a person decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eventstore.mongo.driver import Collection, Database, Document, unavailable_if_down
@@ -18,20 +18,20 @@ from projections.rebuilding.comparison import Comparison
 from projections.storage.rows import collection, row_key
 from subscriptions.consumers.state import Generation
 
-PAGE = 1_000
-"""Dead letters that are compared at a time."""
+PAGE_SIZE = 1_000
+"""Most dead letters that are compared at a time."""
 
-COUNTED = 10_000
-"""Of those that count against a generation so many are counted at most."""
+MAX_COUNTED = 10_000
+"""Most new dead letters that are counted."""
 
-READ = {"_id": 1, "tenant": 1, "key": 1, "stream": 1, "version": 1, "type": 1, "error": 1, "detail": 1}
+FIELDS = {"_id": 1, "tenant": 1, "key": 1, "stream": 1, "version": 1, "type": 1, "error": 1, "detail": 1}
 
-Waiting = Mapping[str, Mapping[str, int]]
-"""By the key of a row, the first version of each stream that waits in it."""
+ParkedVersions = Mapping[str, Mapping[str, int]]
+"""By the key of a row and by stream, the first version that is parked in the row."""
 
 
 class NewDeadLetters(NamedTuple):
-    """How many dead letters one generation has of events that another has folded, and the first of them."""
+    """The number of events that are dead letters only in the new generation, and the first of them."""
 
     events: int = 0
     type: str = ""
@@ -40,34 +40,35 @@ class NewDeadLetters(NamedTuple):
 
 
 async def new_dead_letters(view: View[Any], database: Database, old: int, new: int) -> NewDeadLetters:
-    """The dead letters of generation `new` whose events generation `old` has folded. Raises Unavailable.
+    """Count the dead letters of generation `new` whose events generation `old` has folded.
 
-    A letter says where to look; what counts is the row.
+    A dead letter only says where to look; whether the event is parked is read from the row. Raises
+    Unavailable.
     """
-    found, last = NewDeadLetters(), ""
-    while found.events < COUNTED:
-        page = await _page(database, view, new, last)
+    count, first, last_id = 0, NewDeadLetters(), ""
+    while count < MAX_COUNTED:
+        page = await _page(database, view, new, last_id)
         if not page:
             break
-        last = page[-1]["_id"]
+        last_id = page[-1]["_id"]
         keys = {key for letter in page for key in (letter["key"], _own_key(letter))}
-        before = await _waiting(collection(database, view, old), old, keys)
-        now = await _waiting(collection(database, view, new), new, keys)
-        ours = [letter for letter in page if _waits(letter, now) and not _waits(letter, before)]
-        if ours:
-            first = (ours[0]["type"], ours[0]["error"], ours[0]["detail"])
-            found = NewDeadLetters(found.events + len(ours), *(found[1:] if found.events else first))
-    return found
+        before = await _parked_versions(collection(database, view, old), old, keys)
+        now = await _parked_versions(collection(database, view, new), new, keys)
+        letters = [letter for letter in page if _is_parked(letter, now) and not _is_parked(letter, before)]
+        if letters and not count:
+            first = NewDeadLetters(0, letters[0]["type"], letters[0]["error"], letters[0]["detail"])
+        count += len(letters)
+    return first._replace(events=count)
 
 
 async def _page(database: Database, view: View[Any], generation: int, after: str) -> list[Document]:
     wanted = {"view": view.name, "generation": generation, "_id": {"$gt": after}}
     with unavailable_if_down():
-        found = database[DEAD_LETTERS].find(wanted, READ)
-        return await found.sort([("_id", 1)]).limit(PAGE).to_list(None)
+        cursor = database[DEAD_LETTERS].find(wanted, FIELDS)
+        return await cursor.sort([("_id", 1)]).limit(PAGE_SIZE).to_list(None)
 
 
-async def _waiting(rows: Collection, generation: int, keys: Iterable[str]) -> Waiting:
+async def _parked_versions(rows: Collection, generation: int, keys: Iterable[str]) -> ParkedVersions:
     wanted = {"_id": {"$in": sorted(keys)}, "_generation": generation, "_parked": {"$exists": True}}
     with unavailable_if_down():
         stored = await rows.find(wanted, {"_parked": 1}).to_list(None)
@@ -75,37 +76,37 @@ async def _waiting(rows: Collection, generation: int, keys: Iterable[str]) -> Wa
 
 
 def _own_key(letter: Document) -> str:
-    """Where the event waits if the rows it touches are unknown."""
+    """The key under which the event is parked if the rows that it touches are unknown."""
     return row_key(*alone(letter["tenant"], EventName(letter["stream"], letter["version"])))
 
 
-def _waits(letter: Document, waiting: Waiting) -> bool:
-    """Whether the event waits there, or behind an earlier one of its stream."""
+def _is_parked(letter: Document, parked: ParkedVersions) -> bool:
+    """Whether the event is parked, or an earlier one of its stream, behind which it waits."""
     for key in (letter["key"], _own_key(letter)):
-        first = waiting.get(key, {}).get(letter["stream"])
+        first = parked.get(key, {}).get(letter["stream"])
         if first is not None and first <= letter["version"]:
             return True
     return False
 
 
 def objections(
-    old: Generation, new: Generation, comparison: Comparison, parked: NewDeadLetters
+    active: Generation, candidate: Generation, comparison: Comparison, dead_letters: NewDeadLetters
 ) -> tuple[str, ...]:
-    """What speaks against reading `new` in place of `old`, in words without a name of a row or stream.
+    """Return the objections against `candidate` as sentences, without a name of a row or stream.
 
-    Where both are of one code, or `new` was read before, rows that are missing are what was asked for.
+    Missing rows are intended if both generations have the same code, or if `candidate` was active before.
     """
-    return tuple(_objections(old, new, comparison, parked))
+    return tuple(_objections(active, candidate, comparison, dead_letters))
 
 
 def _objections(
-    old: Generation, new: Generation, comparison: Comparison, parked: NewDeadLetters
-) -> Iterable[str]:
-    if parked.events:
-        count = f"{parked.events} or more" if parked.events >= COUNTED else str(parked.events)
+    active: Generation, candidate: Generation, comparison: Comparison, dead_letters: NewDeadLetters
+) -> Iterator[str]:
+    if dead_letters.events:
+        or_more = " or more" if dead_letters.events >= MAX_COUNTED else ""
         yield (
-            f"it parks {count} events that generation {old.number} has folded, such as {parked.type} "
-            f"({parked.error}: {parked.detail})"
+            f"it parks {dead_letters.events}{or_more} events that generation {active.number} has folded, "
+            f"such as {dead_letters.type} ({dead_letters.error}: {dead_letters.detail})"
         )
-    if comparison.missing and old.code != new.code and not new.proven:
-        yield f"it lacks {comparison.missing} rows that generation {old.number} has"
+    if comparison.missing and active.code != candidate.code and not candidate.proven:
+        yield f"it lacks {comparison.missing} rows that generation {active.number} has"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 MEMORY = 10.0
-"""Seconds after which a measurement counts for a third."""
+"""Seconds after which the weight of a measurement has fallen to about a third."""
 
 
 class ProgressRate:
-    """The rate of something that grows, smoothed: late measurements count for more than early ones.
+    """The rate of an amount that grows, smoothed: later measurements weigh more than earlier ones.
 
-    `done` and `at`, in seconds of a monotonic clock, are where it begins.
+    It starts at the amount `done`, at the time `at` in seconds of a monotonic clock.
     """
 
     def __init__(self, done: float, at: float) -> None:
@@ -20,8 +20,8 @@ class ProgressRate:
         self._amount = 0.0
         self._time = 0.0
 
-    def see(self, done: float, at: float) -> None:
-        """It has come to `done`. Less than before is a new beginning from there."""
+    def update(self, done: float, at: float) -> None:
+        """Record that the amount is `done` now. If it is less than before, the measurement starts again."""
         passed, grown = at - self._at, done - self._done
         if passed <= 0:
             return
@@ -35,12 +35,12 @@ class ProgressRate:
 
     @property
     def rate(self) -> float:
-        """How much a second; 0 where nothing is known yet."""
+        """The amount in a second; 0 before the first measurement."""
         return self._amount / self._time if self._time else 0.0
 
 
 def time_left(rest: float, rate: float) -> float | None:
-    """Seconds until the rest is done at this rate; None where it will not end."""
+    """Return the seconds until the rest is done at this rate; None if it will never be."""
     if rest <= 0:
         return 0.0
     return rest / rate if rate > 0 else None

@@ -1,7 +1,7 @@
-"""Seeing one rebuild through: until it has caught up, through its indexes and its comparison, to the switch.
+"""One rebuild, step by step: catching up, indexes, comparison, and the switch.
 
-Whoever holds the lease of a generation's first partition does this, beside those who fold. Each step may be
-begun again by another at any moment, so one that dies costs time and nothing else.
+The process that has the lease of a generation's first partition runs it, beside the workers that fold. Each
+step may be begun again by another process at any moment, so a crash costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from subscriptions.consumers.state import CANDIDATE_STATES, ConsumerState, Gener
 logger = logging.getLogger(__name__)
 
 NEAR = 1_000
-"""Positions that a generation may be behind the log to count as caught up."""
+"""Most positions that a generation is behind the log when it counts as caught up."""
 
 SOON = 2.0
-"""Or seconds in which it will be there at its pace."""
+"""Or the seconds in which it will be at the end of the log at its rate."""
 
-TICK = 1.0
-"""Seconds between two notes, at least."""
+SAVE_INTERVAL = 1.0
+"""Least seconds between two saves of the progress in one phase."""
 
 
 class LeaseLost(Exception):
-    """The lease is lost, or the generation is not being built any more."""
+    """This process has lost the lease, or the generation is not being built any more."""
 
 
 class Rebuild:
-    """Of the generation of a view that `leader` is the lease of the first partition of."""
+    """The rebuild of one generation of a view. `leader` is the lease of its first partition."""
 
     def __init__(self, view: View[Any], leader: PartitionLease, context: RebuildContext) -> None:
         self._view = view
@@ -52,16 +52,16 @@ class Rebuild:
         self._context = context
         self._progress = RebuildProgress()
         self._rate: ProgressRate | None = None
-        self._told = 0.0
+        self._saved_at = 0.0
 
     async def run(self) -> Comparison:
-        """Until the generation is the active one; how it compared with the one before.
+        """Rebuild until the generation is the active one. Return its comparison with the former one.
 
-        Raises LeaseLost, and Unavailable: it can be run again then.
+        Raises LeaseLost, and Unavailable, after which it can be run again.
         """
         rows = collection(self._context.database, self._view, self._leader.generation)
-        _, found = await self._look()
-        if found.position == 0:
+        _, candidate = await self._look()
+        if candidate.position == 0:
             await strip(rows)
         await self._catch_up()
         await self._index(rows)
@@ -72,104 +72,107 @@ class Rebuild:
         return comparison
 
     async def _catch_up(self) -> None:
-        """Until there is little left to fold."""
+        """Wait until there is little left to fold."""
         while True:
-            (_, new), head = await self._look(), await self._context.log.head()
-            left = head - new.position
-            share = new.events / new.position if new.position else 1.0
-            if left <= max(NEAR, self._progress.rate / share * SOON):
+            (_, candidate), head = await self._look(), await self._context.log.head()
+            events_per_position = candidate.events / candidate.position if candidate.position else 1.0
+            if head - candidate.position <= max(NEAR, self._progress.rate / events_per_position * SOON):
                 return
-            await self._tell(RebuildPhase.FOLDING)
+            await self._save_progress(RebuildPhase.FOLDING)
             await asyncio.sleep(self._context.tick)
 
     async def _index(self, rows: Collection) -> None:
-        """What was left out while the rows were written for the first time; folding goes on meanwhile."""
-        await self._tell(RebuildPhase.INDEXING)
+        """Create the indexes that were left out while the rows were first written; folding goes on."""
+        await self._save_progress(RebuildPhase.INDEXING)
         await prepare(rows, self._view)
 
     async def _compare(self) -> Comparison:
-        await self._tell(RebuildPhase.COMPARING)
-        state, new = await self._look()
+        await self._save_progress(RebuildPhase.COMPARING)
+        state, candidate = await self._look()
         goal = state.position
-        while new.position < goal:
+        while candidate.position < goal:
             await asyncio.sleep(self._context.tick)
-            state, new = await self._look()
-        database, view = self._context.database, self._view
-        assert state.active is not None
-        old, number = state.active, new.number
+            state, candidate = await self._look()
+        active = _active(state)
 
-        async def common() -> int:
-            seen, building = await self._look()
-            return min(seen.position, building.position)
+        async def common_position() -> int:
+            state, candidate = await self._look()
+            return min(state.position, candidate.position)
 
-        async def seen(comparison: Comparison) -> None:
-            await self._tell(RebuildPhase.COMPARING, comparison)
+        async def save_counts(comparison: Comparison) -> None:
+            await self._save_progress(RebuildPhase.COMPARING, comparison)
 
-        before = GenerationRows(collection(database, view, old), old)
-        comparer = GenerationComparer(
-            before, GenerationRows(collection(database, view, number), number), common
-        )
-        return await comparer.run(seen)
+        old, new = self._rows_of(active), self._rows_of(candidate)
+        return await GenerationComparer(old, new, common_position).run(save_counts)
+
+    def _rows_of(self, generation: Generation) -> GenerationRows:
+        rows = collection(self._context.database, self._view, generation.number)
+        return GenerationRows(rows, generation.number)
 
     async def _may_switch(self, comparison: Comparison) -> bool:
-        """Whether nothing speaks against the switch, or it is approved; else the generation is held."""
-        state, new = await self._look()
-        if new.approved:
+        """Return whether nothing speaks against the switch, or it is approved; else hold the generation."""
+        state, candidate = await self._look()
+        if candidate.approved:
             return True
-        old = _active(state)
-        found = objections(old, new, comparison, await self._newly_parked(old, new))
-        if not found:
+        active = _active(state)
+        dead_letters = await self._new_dead_letters(active, candidate)
+        reasons = objections(active, candidate, comparison, dead_letters)
+        if not reasons:
             return True
-        if new.state is not GenerationState.HELD or found != self._progress.objections:
-            self._progress = replace(self._progress, objections=found)
+        if candidate.state is not GenerationState.HELD or reasons != self._progress.objections:
+            self._progress = replace(self._progress, objections=reasons)
             if await self._context.generations.hold(self._leader, self._progress.to_document()):
                 logger.warning(
-                    "view %s: generation %d is held, and %d is read: %s; deploy a correction, or let it be "
-                    "read as it is: nerve views switch %s",
-                    self._view.name, new.number, old.number, " and ".join(found), self._view.name,
+                    "view %s: generation %d is held, and %d is still read: %s; deploy a correction, or "
+                    "switch to it as it is: nerve views switch %s",
+                    self._view.name, candidate.number, active.number, " and ".join(reasons), self._view.name,
                 )  # fmt: skip
         await asyncio.sleep(self._context.tick)
         return False
 
-    async def _newly_parked(self, old: Generation, new: Generation) -> NewDeadLetters:
-        return await new_dead_letters(self._view, self._context.database, old.number, new.number)
+    async def _new_dead_letters(self, active: Generation, candidate: Generation) -> NewDeadLetters:
+        database = self._context.database
+        return await new_dead_letters(self._view, database, active.number, candidate.number)
 
     async def _switch(self, comparison: Comparison) -> bool:
-        state, new = await self._look()
-        old = _active(state)
+        state, candidate = await self._look()
+        active = _active(state)
 
-        async def allowed() -> bool:
-            return new.approved or not (await self._newly_parked(old, new)).events
+        async def is_allowed() -> bool:
+            return candidate.approved or not (await self._new_dead_letters(active, candidate)).events
 
-        same = old.code == new.code and comparison.equal and not comparison.moving
-        number, since = edition(state) if same else (new.number, 0)
+        has_same_code = active.code == candidate.code
+        if has_same_code and comparison.equal and not comparison.moving:
+            number, since = edition(state)
+        else:
+            number, since = candidate.number, 0
         self._progress = replace(self._progress, edition=number, since=since)
-        await self._tell(RebuildPhase.SWITCHING)
-        return await GenerationSwitch(self._view, self._leader, self._context, allowed).run(state)
+        await self._save_progress(RebuildPhase.SWITCHING)
+        return await GenerationSwitch(self._view, self._leader, self._context, is_allowed).run(state)
 
     async def _look(self) -> tuple[ConsumerState, Generation]:
-        """How all stands, and the generation; raises LeaseLost where it is not this one's to see through."""
+        """Read the state and the generation. Raises LeaseLost if this process may not rebuild it."""
         state = await self._context.checkpoints.state(consumer_name(self._view))
-        found = state.generations.get(self._leader.generation)
-        if found is None or found.state not in CANDIDATE_STATES:
+        candidate = state.generations.get(self._leader.generation)
+        if candidate is None or candidate.state not in CANDIDATE_STATES:
             raise LeaseLost
-        if found.partitions[self._leader.partition.number].epoch != self._leader.epoch:
+        if candidate.partitions[self._leader.partition.number].epoch != self._leader.epoch:
             raise LeaseLost
         now = time.monotonic()
-        self._rate = self._rate or ProgressRate(found.events, now)
-        self._rate.see(found.events, now)
-        return state, found
+        self._rate = self._rate or ProgressRate(candidate.events, now)
+        self._rate.update(candidate.events, now)
+        return state, candidate
 
-    async def _tell(self, phase: RebuildPhase, comparison: Comparison | None = None) -> None:
-        """Note it, at once where the phase is another, and else not more often than anybody would look."""
-        same = phase is self._progress.phase
+    async def _save_progress(self, phase: RebuildPhase, comparison: Comparison | None = None) -> None:
+        """Save the progress: at once in a new phase, and else not more often than people look at it."""
+        is_same_phase = phase is self._progress.phase
         rate = self._rate.rate if self._rate else 0.0
         comparison = comparison or self._progress.comparison
         self._progress = replace(self._progress, phase=phase, rate=rate, comparison=comparison)
-        if same and time.monotonic() < self._told + TICK:
+        if is_same_phase and time.monotonic() < self._saved_at + SAVE_INTERVAL:
             return
-        self._told = time.monotonic()
-        if not await self._context.generations.note(self._leader, self._progress.to_document()):
+        self._saved_at = time.monotonic()
+        if not await self._context.generations.save_notes(self._leader, self._progress.to_document()):
             raise LeaseLost
 
 

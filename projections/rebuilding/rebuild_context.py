@@ -1,4 +1,4 @@
-"""What rebuilds need of the process that they take place in."""
+"""What rebuilds need of the process that they run in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from subscriptions.feed.wakeups import Wakeups
 
 @dataclass(frozen=True, slots=True)
 class RebuildContext:
-    """`tick` is in seconds, between two looks at how far a rebuild is."""
+    """The services that rebuilds use. `tick`, in seconds, is the time between two looks at a rebuild."""
 
     database: Database
     log: EventLog

@@ -1,4 +1,4 @@
-"""What is noted of a rebuild in the document of its consumer, for whoever asks."""
+"""The progress of a rebuild, as it is kept in the document of the view's consumer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from projections.rebuilding.comparison import Comparison
 
 
 class RebuildPhase(StrEnum):
-    """What is being done for a generation that is built."""
+    """The step that the rebuild of a generation is at."""
 
     WAITING = "WAITING"
     FOLDING = "FOLDING"
@@ -22,10 +22,11 @@ class RebuildPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RebuildProgress:
-    """Of one generation: what is being done, events folded in a second, and how it compares so far.
+    """How far the rebuild of one generation is; `rate` is in events a second.
 
-    `edition` is the generation with which rows came to be others; that before, where they are the same here,
-    and `since` is how far all was when that one took its place. `objections` say why it is held.
+    `edition` is the number of the generation with which the rows last changed their content: an earlier one
+    if this generation has the same rows. `since` is the position at which that one became active.
+    `objections` are the reasons why this generation is held.
     """
 
     phase: RebuildPhase = RebuildPhase.WAITING
@@ -36,23 +37,26 @@ class RebuildProgress:
     objections: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> RebuildProgress:
-        """What `to_document` made; of nothing, the notes of what nobody has begun to work on."""
+    def from_document(cls, document: Mapping[str, Any]) -> RebuildProgress:
+        """Read what `to_document` returned; an empty document is a rebuild that no worker has begun."""
         compared = document.get("comparison")
-        comparison = None if compared is None else Comparison.of(compared)
-        phase, rate = RebuildPhase(document.get("phase", RebuildPhase.WAITING)), document.get("rate", 0.0)
-        objections = tuple(document.get("objections", ()))
-        return cls(phase, rate, comparison, document.get("edition"), document.get("since", 0), objections)
+        return cls(
+            phase=RebuildPhase(document.get("phase", RebuildPhase.WAITING)),
+            rate=document.get("rate", 0.0),
+            comparison=None if compared is None else Comparison.from_document(compared),
+            edition=document.get("edition"),
+            since=document.get("since", 0),
+            objections=tuple(document.get("objections", ())),
+        )
 
     def to_document(self) -> dict[str, Any]:
-        """As it is kept in MongoDB."""
-        compared = None if self.comparison is None else self.comparison.to_document()
-        document = {
+        """Return the progress as it is kept in MongoDB."""
+        document: dict[str, Any] = {
             "phase": self.phase.value,
             "rate": self.rate,
-            "comparison": compared,
+            "comparison": None if self.comparison is None else self.comparison.to_document(),
             "objections": list(self.objections),
         }
-        return (
-            document if self.edition is None else {**document, "edition": self.edition, "since": self.since}
-        )
+        if self.edition is not None:
+            document |= {"edition": self.edition, "since": self.since}
+        return document

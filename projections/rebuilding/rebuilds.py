@@ -22,9 +22,9 @@ from subscriptions.consumers.state import CANDIDATE_STATES, Generation, Generati
 
 
 class Rebuilds:
-    """Of `views`. Workers do what is asked for here.
+    """The rebuilds of `views`: requests for workers, which carry them out, and their status.
 
-    A view goes by its name in the API too. Every method raises NotFound for a name that is no view's, and
+    A view may be given by its name in the API. Every method raises NotFound for an unknown view, and
     Unavailable.
     """
 
@@ -32,97 +32,97 @@ class Rebuilds:
         self._views = {view.name: view for view in views}
         self._context = context
         self._partitions = partitions
-        self.lead = RebuildLeader(context, partitions)
-        """What a worker has to do for rebuilds; see `subscriptions.consumers.group.ConsumerDefinition`."""
-        self.observe = self.lead.observe
-        """What it does where its code is new; see there too."""
+        self.leader = RebuildLeader(context, partitions)
+        """What a worker does for rebuilds."""
 
     async def status(self, names: Iterable[str] | None = None) -> list[ViewStatus]:
-        """How these views are, or all."""
+        """Return the status of these views, or of all."""
         views = list(self._views.values()) if names is None else [self._view(name) for name in names]
         head = await self._context.log.head()
         states = await self._context.checkpoints.states(map(consumer_name, views))
         return [to_status(view.name, states[consumer_name(view)], head) for view in views]
 
     async def begin(self, name: str) -> int:
-        """Build the view anew beside the rows that are read; the number of the generation.
+        """Rebuild the view beside the rows that are read. Return the number of the new generation.
 
-        Raises InvariantViolated where it is being built already, NotFound also where no worker has ever run.
+        Raises InvariantViolated if it is being rebuilt already, and NotFound also if no worker has ever run.
         """
         view = self._view(name)
         state = await self._context.checkpoints.state(consumer_name(view))
         if state.active is None:
             raise NotFound(f"the view {name!r} has no rows yet; `nerve worker` builds them, and none has run")
         if candidate := state.candidate:
-            raise InvariantViolated(_candidate(name, candidate))
-        code = view_fingerprint(view)
-        begun = (consumer_name(view), code, self._partitions, row_fields(view))
-        number = await self._context.generations.begin(*begun)
+            raise InvariantViolated(_is_candidate(name, candidate))
+        number = await self._context.generations.begin(
+            consumer_name(view), view_fingerprint(view), self._partitions, row_fields(view)
+        )
         self._context.wakeups.announce(TOPIC, 1)
         return number
 
     async def cancel(self, name: str) -> int:
-        """Stop the view's rebuild; the number of the generation, which can be resumed. It may be held.
+        """Stop the view's rebuild, also one that is held. Return its number; it can be resumed.
 
-        Raises NotFound where there is none.
+        Raises NotFound if there is none.
         """
-        found = await self._find(name, *CANDIDATE_STATES)
-        await self._context.generations.cancel(consumer_name(self._view(name)), found.number)
+        generation = await self._find(name, *CANDIDATE_STATES)
+        await self._context.generations.cancel(consumer_name(self._view(name)), generation.number)
         self._context.wakeups.announce(TOPIC, 1)
-        return found.number
+        return generation.number
 
     async def resume(self, name: str) -> int:
-        """Go on with a rebuild that was cancelled, from where it was; the number of the generation.
+        """Continue a cancelled rebuild from where it was. Return its number.
 
-        Raises NotFound where there is none.
+        Raises NotFound if there is none.
         """
-        found = await self._find(name, GenerationState.CANCELLED)
-        await self._context.generations.resume(consumer_name(self._view(name)), found.number)
+        generation = await self._find(name, GenerationState.CANCELLED)
+        await self._context.generations.resume(consumer_name(self._view(name)), generation.number)
         self._context.wakeups.announce(TOPIC, 1)
-        return found.number
+        return generation.number
 
     async def switch(self, name: str) -> int:
-        """Approve of the generation that is held: a worker switches to it, as it is. Its number.
+        """Approve the generation that is held: a worker makes it the active one. Return its number.
 
-        Raises NotFound where none is held.
+        Raises NotFound if none is held.
         """
-        found = await self._find(name, GenerationState.HELD)
-        await self._context.generations.approve(consumer_name(self._view(name)), found.number)
+        generation = await self._find(name, GenerationState.HELD)
+        await self._context.generations.approve(consumer_name(self._view(name)), generation.number)
         self._context.wakeups.announce(TOPIC, 1)
-        return found.number
+        return generation.number
 
     async def forget(self, name: str) -> list[int]:
-        """Let go of the rows that nobody reads: of the generation before, and of a cancelled rebuild.
+        """Remove the rows that are not read: those of the former generation and of a cancelled rebuild.
 
-        The numbers of those generations.
+        Return the numbers of the removed generations.
         """
         view = self._view(name)
         state = await self._context.checkpoints.state(consumer_name(view))
-        over = [one.number for one in state.generations.values() if not one.state.running]
-        for number in over:
-            await self._context.generations.forget(consumer_name(view), number)
+        stopped = [
+            generation.number for generation in state.generations.values() if not generation.state.running
+        ]
+        for number in stopped:
+            await self._context.generations.remove(consumer_name(view), number)
             with unavailable_if_down(), time_limit(BUILD_LIMIT):
                 rows = collection(self._context.database, view, number)
                 await rows.delete_many({"_generation": {"$lte": number}})
-        return over
+        return stopped
 
     async def _find(self, name: str, *states: GenerationState) -> Generation:
-        """The latest generation in one of these states. Raises NotFound, which names the first of them."""
-        state = await self._context.checkpoints.state(consumer_name(self._view(name)))
-        found = next(filter(None, map(state.of_state, states)), None)
-        if found is None:
-            raise NotFound(f"the view {name!r} has no rebuild that is {states[0].lower()}")
-        return found
+        """Return the latest generation in the first of these states that there is one in. Raises NotFound."""
+        consumer = await self._context.checkpoints.state(consumer_name(self._view(name)))
+        for state in states:
+            if (generation := consumer.of_state(state)) is not None:
+                return generation
+        raise NotFound(f"the view {name!r} has no rebuild that is {states[0].lower()}")
 
     def _view(self, name: str) -> View[Any]:
         declared = declared_name(name, self._views)
         if declared is None:
-            known = ", ".join(map(client_name, self._views))
-            raise NotFound(f"there is no view {name!r}; there are {known}")
+            names = ", ".join(map(client_name, self._views))
+            raise NotFound(f"there is no view {name!r}; there are {names}")
         return self._views[declared]
 
 
-def _candidate(name: str, generation: Generation) -> str:
+def _is_candidate(name: str, generation: Generation) -> str:
     if generation.state is GenerationState.HELD:
         return f"generation {generation.number} of {name} is held; switch to it, or cancel it first"
     return f"generation {generation.number} of {name} is being built already"

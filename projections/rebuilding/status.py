@@ -1,4 +1,4 @@
-"""How far a view and its generations are, as people and clients are told."""
+"""The status of a view and its generations, as people and clients see it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from subscriptions.consumers.state import ConsumerState, Generation, GenerationS
 
 @dataclass(frozen=True, slots=True)
 class GenerationStatus:
-    """One build of a view's rows.
+    """The status of one generation.
 
-    `events` of about `total` are folded in, `rate` a second, and the rest takes `left` seconds; None where
-    that is unknown. `phase` is None for what is not being built. `waiting_for` says to a person why it
-    does not go on, or why it is held; None where it goes on, or nothing is to be done. `holders` says how
-    many of its partitions each process works on; None stands for nobody.
+    `events` of about `total` are folded, at `rate` events a second; the rest takes `seconds_left`, None if
+    that is unknown. `phase` is None unless the generation is being built. `holders` counts the partitions
+    that each process works on; None stands for no process. `waiting_for` says in words why the generation
+    does not go on or is held; None if it goes on, or nothing has to be done.
     """
 
     number: int
@@ -32,7 +32,7 @@ class GenerationStatus:
     events: int
     total: int
     rate: float
-    left: float | None
+    seconds_left: float | None
     comparison: Comparison | None
     holders: Mapping[str | None, int]
     waiting_for: str | None = None
@@ -40,9 +40,9 @@ class GenerationStatus:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
-    """A view: where it is, how many positions of the log it lags behind, and its generations in order.
+    """The status of a view. `lag` is in positions; the generations are in the order of their numbers.
 
-    `failing` is what keeps it from coming further, None where nothing does.
+    `failing` is what keeps the view from coming further, None if nothing does.
     """
 
     name: str
@@ -52,66 +52,74 @@ class ViewStatus:
     generations: Sequence[GenerationStatus]
 
     def of_state(self, state: GenerationState) -> GenerationStatus | None:
-        """The latest generation of this state."""
-        return next((one for one in reversed(self.generations) if one.state is state), None)
+        """Return the latest generation of this state."""
+        latest_first = reversed(self.generations)
+        return next((generation for generation in latest_first if generation.state is state), None)
 
 
 def to_status(name: str, state: ConsumerState, head: int) -> ViewStatus:
-    """How a view is that stands so, where `head` is the end of the log."""
-    total = _total(state, head)
-    found = (state.generations[number] for number in sorted(state.generations))
-    generations = [_generation(one, total, state) for one in found]
+    """Return the status of the view whose consumer has this state; `head` is the end of the log."""
+    total = _total_events(state, head)
+    generations = [
+        _generation_status(state.generations[number], total, state) for number in sorted(state.generations)
+    ]
     failing = None if state.active is None else state.generations[state.active].failing
     return ViewStatus(name, state.position, max(0, head - state.position), failing, generations)
 
 
-def _total(state: ConsumerState, head: int) -> int:
-    """How many events the log holds: as counted where it was read, and by the same measure behind that."""
-    furthest = max(state.generations.values(), key=lambda one: one.position, default=None)
+def _total_events(state: ConsumerState, head: int) -> int:
+    """Return about how many events the log contains.
+
+    They are counted as far as any generation has read it, and estimated by the same ratio for the rest.
+    """
+    furthest = max(state.generations.values(), key=lambda generation: generation.position, default=None)
     if furthest is None or not furthest.position:
         return head
     return furthest.events + round(max(0, head - furthest.position) * furthest.events / furthest.position)
 
 
-def _generation(found: Generation, total: int, state: ConsumerState) -> GenerationStatus:
-    notes = RebuildProgress.of(found.notes)
-    building = found.state is GenerationState.BUILDING
+def _generation_status(generation: Generation, total: int, state: ConsumerState) -> GenerationStatus:
+    progress = RebuildProgress.from_document(generation.notes)
+    is_building = generation.state is GenerationState.BUILDING
     return GenerationStatus(
-        number=found.number,
-        state=found.state,
-        phase=_phase(found, notes) if building else None,
-        begun_at=found.begun_at,
-        events=found.events,
+        number=generation.number,
+        state=generation.state,
+        phase=_phase(generation, progress) if is_building else None,
+        begun_at=generation.begun_at,
+        events=generation.events,
         total=total,
-        rate=notes.rate if building else 0.0,
-        left=time_left(total - found.events, notes.rate) if building else None,
-        comparison=notes.comparison,
-        holders=Counter(partition.owner for partition in found.partitions),
-        waiting_for=_waiting_for(found, state),
+        rate=progress.rate if is_building else 0.0,
+        seconds_left=time_left(total - generation.events, progress.rate) if is_building else None,
+        comparison=progress.comparison,
+        holders=Counter(partition.owner for partition in generation.partitions),
+        waiting_for=_waiting_for(generation, state),
     )
 
 
-def _phase(found: Generation, notes: RebuildProgress) -> RebuildPhase:
-    """What was noted is of the past where nobody works on it."""
-    return notes.phase if _is_worked_on(found) else RebuildPhase.WAITING
+def _phase(generation: Generation, progress: RebuildProgress) -> RebuildPhase:
+    """Return the phase; without a worker the saved one is of the past."""
+    return progress.phase if _has_worker(generation) else RebuildPhase.WAITING
 
 
-def _is_worked_on(found: Generation) -> bool:
-    return any(partition.owner is not None for partition in found.partitions)
+def _has_worker(generation: Generation) -> bool:
+    return any(partition.owner is not None for partition in generation.partitions)
 
 
-def _waiting_for(found: Generation, state: ConsumerState) -> str | None:
-    if found.state is GenerationState.HELD:
-        return f"a decision, since {' and '.join(RebuildProgress.of(found.notes).objections)}"
-    if found.state is GenerationState.ACTIVE and _is_worked_on(found):
-        own = any(same_fold(one.owner_code, found.code) for one in found.partitions if one.owner_code)
-        return None if own else "a worker of its version; it stands still, for those that run have other code"
-    if found.state is not GenerationState.BUILDING or _is_worked_on(found):
+def _waiting_for(generation: Generation, state: ConsumerState) -> str | None:
+    if generation.state is GenerationState.HELD:
+        reasons = RebuildProgress.from_document(generation.notes).objections
+        return f"a decision, since {' and '.join(reasons)}"
+    if generation.state is GenerationState.ACTIVE and _has_worker(generation):
+        codes = [partition.owner_code for partition in generation.partitions if partition.owner_code]
+        if any(same_fold(code, generation.code) for code in codes):
+            return None
+        return "a worker of its version; it stands still, for those that run have other code"
+    if generation.state is not GenerationState.BUILDING or _has_worker(generation):
         return None
-    partitions = [one for generation in state.generations.values() for one in generation.partitions]
-    codes = {one.owner_code for one in partitions} - {None}
-    if not codes:
+    partitions = [partition for other in state.generations.values() for partition in other.partitions]
+    running_codes = {partition.owner_code for partition in partitions} - {None}
+    if not running_codes:
         return "a worker: none is running; start one with `nerve worker`"
-    if found.code not in codes:
+    if generation.code not in running_codes:
         return "a worker with its code: those that are running have another version"
     return "its turn: workers build rebuilds_at_once views at a time"

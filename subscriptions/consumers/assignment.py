@@ -1,7 +1,7 @@
-"""Which partition a process should take next, so that all who work on them have about as many. Pure.
+"""Which partition a process should take next, so that all processes work on about as many. Pure.
 
-Each process decides for itself on the leases as it sees them: it takes what is free, and from whoever holds
-the most, where that is at least two more than its own. Nobody need know who else is there.
+Each process decides by itself, from the leases as it has read them. It takes a free partition, or one of the
+process with the most, if that has at least two more. No process needs to know the others.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from subscriptions.consumers.state import ConsumerState, Generation, GenerationState, PartitionState
 
 Key = tuple[str, int, int]
-"""A partition: the consumer, the generation's number, and its own number in it."""
+"""The consumer, the number of the generation, and the number of the partition."""
 
 
 class Assignment(NamedTuple):
-    """A partition that is to be worked on by somebody."""
+    """A partition that some process should work on, and the process that does."""
 
     consumer: str
     generation: Generation
@@ -26,14 +26,15 @@ class Assignment(NamedTuple):
 
     @property
     def key(self) -> Key:
+        """What identifies the partition."""
         return self.consumer, self.generation.number, self.partition.partition.number
 
 
 def assignments(states: Iterable[ConsumerState], builds: int | None = None) -> Iterator[Assignment]:
-    """All partitions of the generations that are active, held or being built.
+    """Yield all partitions of the generations that are active, held or being built.
 
-    Of the last `builds` at a time, None for all: first those that somebody works on, then those that were
-    begun first; the others wait.
+    Only `builds` generations are built at a time, all if it is None: first those that a process works on,
+    then those that were begun first. The others wait.
     """
     running = [
         (state.consumer, generation)
@@ -41,50 +42,57 @@ def assignments(states: Iterable[ConsumerState], builds: int | None = None) -> I
         for generation in state.generations.values()
         if generation.state.running
     ]
-    built = [one for one in running if one[1].state is GenerationState.BUILDING]
-    waiting = sorted(built, key=_turn)[builds:] if builds is not None else []
+    building = [pair for pair in running if pair[1].state is GenerationState.BUILDING]
+    waiting = sorted(building, key=_build_order)[builds:] if builds is not None else []
     for consumer, generation in running:
         if (consumer, generation) not in waiting:
             for partition in generation.partitions:
                 yield Assignment(consumer, generation, partition)
 
 
-def _turn(built: tuple[str, Generation]) -> tuple[bool, datetime, str]:
-    consumer, generation = built
-    free = all(partition.owner is None for partition in generation.partitions)
-    return free, generation.begun_at, consumer
+def _build_order(building: tuple[str, Generation]) -> tuple[bool, datetime, str]:
+    consumer, generation = building
+    is_free = all(partition.owner is None for partition in generation.partitions)
+    return is_free, generation.begun_at, consumer
 
 
-def next_assignment(all: Sequence[Assignment], owner: str, codes: Mapping[str, str]) -> Assignment | None:
-    """What `owner` should take next, which works on each consumer with the code of `codes`; None for nothing.
+def next_assignment(
+    all_assignments: Sequence[Assignment], owner: str, codes: Mapping[str, str]
+) -> Assignment | None:
+    """Return what `owner` should take next; None for nothing.
 
-    A generation that is built is worked on by its own code alone. So is the active one as long as somebody
-    does who has that code; else by any, so that it goes on.
+    `codes` are the codes that `owner` works with, by consumer. A generation that is being built is only
+    worked on by its own code. So is the active one as long as a process with that code works on it; otherwise
+    a process with any code may.
     """
-    allowed = [assignment for assignment in all if _may_take(assignment, all, codes[assignment.consumer])]
+    allowed = [
+        assignment
+        for assignment in all_assignments
+        if _may_take(assignment, all_assignments, codes[assignment.consumer])
+    ]
     for assignment in allowed:
         if assignment.partition.owner is None:
             return assignment
-    worked = [assignment for assignment in all if assignment.partition.owner_code is not None]
-    taken = [
-        assignment for assignment in allowed if assignment in worked and assignment.partition.owner != owner
+    working = [assignment for assignment in all_assignments if assignment.partition.owner_code is not None]
+    foreign = [
+        assignment for assignment in allowed if assignment in working and assignment.partition.owner != owner
     ]
-    for assignment in taken:
+    for assignment in foreign:
         code = assignment.generation.code
         if assignment.partition.owner_code != code == codes[assignment.consumer]:
             return assignment
-    loads = Counter(assignment.partition.owner for assignment in worked)
-    # The first partition last: another leader would begin anew.
+    loads = Counter(assignment.partition.owner for assignment in working)
+    # The first partition is taken last: its new leader would begin anew.
     most = max(
-        taken, key=lambda assignment: (loads[assignment.partition.owner], assignment.key[2]), default=None
+        foreign, key=lambda assignment: (loads[assignment.partition.owner], assignment.key[2]), default=None
     )
     if most is None or loads[most.partition.owner] < loads[owner] + 2:
         return None
     return most
 
 
-def _may_take(assignment: Assignment, all: Sequence[Assignment], code: str) -> bool:
-    """Whether one who has this code may work on it."""
+def _may_take(assignment: Assignment, all_assignments: Sequence[Assignment], code: str) -> bool:
+    """Whether a process with this code may work on the partition."""
     generation = assignment.generation
     if generation.code == code:
         return True
@@ -94,5 +102,5 @@ def _may_take(assignment: Assignment, all: Sequence[Assignment], code: str) -> b
         other.consumer == assignment.consumer
         and other.generation is generation
         and other.partition.owner_code == generation.code
-        for other in all
+        for other in all_assignments
     )

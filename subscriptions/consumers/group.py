@@ -18,7 +18,8 @@ from eventstore.mongo.driver import Database
 from subscriptions.consumers.assignment import Assignment, Key, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.consumer import CommitHandler, Consumer
-from subscriptions.consumers.generations import GenerationOutput, Generations
+from subscriptions.consumers.consumer_update import GenerationOutput
+from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
 from subscriptions.feed.feed import Feed

@@ -1,4 +1,4 @@
-"""A log that ends before what is known of it: an older backup of it was restored, or its end was cut off."""
+"""A log that ends before positions that are known: an older backup was restored, or its end was lost."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from subscriptions.consumers.checkpoints import Checkpoints
 
 
 class Shortfall(NamedTuple):
-    """Where the log ends, and what is beyond that: the position of each, by what it is."""
+    """The end of the log, and the known positions beyond it, by what they are the position of."""
 
     head: int
     beyond: Mapping[str, int]
 
 
 async def find_shortfall(log: EventLog, checkpoints: Checkpoints) -> Shortfall:
-    """What is known of positions that the log does not have. Raises Unavailable."""
-    positions = {f"the consumer {name}": at for name, at in (await checkpoints.furthest()).items()}
+    """Compare the end of the log with the positions of the consumers and of the sealed blocks.
+
+    Raises Unavailable.
+    """
+    furthest = await checkpoints.furthest()
+    positions = {f"the consumer {name}": position for name, position in furthest.items()}
     positions["the last sealed block"] = await log.sealed_upto()
     if await log.reaches(max(positions.values())):
         return Shortfall(await log.head(), {})
     head = await log.head()
-    return Shortfall(head, {name: at for name, at in positions.items() if at > head})
+    return Shortfall(head, {name: position for name, position in positions.items() if position > head})
 
 
 async def check_no_shortfall(log: EventLog, checkpoints: Checkpoints) -> None:
-    """Raises ConfigurationError where the log ends before what is known of it.
+    """Raise ConfigurationError if the log ends before a known position.
 
-    What was appended now would take the positions of what was lost, and consumers would pass over it.
+    A new commit would get the position of one that was lost, and consumers would skip it.
     """
     head, beyond = await find_shortfall(log, checkpoints)
     if not beyond:

@@ -1,17 +1,19 @@
-"""How a durable consumer stands: its generations, and how far each is. One document holds it.
+"""The state of a durable consumer: its generations, and how far each of them is. One document contains it.
 
     {_id: "view.tasks", revision, last: 4, active: 3, retired: [codes],
      generations: {"3": {state, code, output, begun_at, notes, switched, approved, proven,
                          partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
                    "4": {…}}}
 
-A *generation* is one start from zero, numbered from 1; `last` is the highest number that was given out, and
-none is given twice. The `active` one counts, the others are built or stopped. `code` names the code that a
-generation is to be made by, and its holder's; `retired` are the codes of generations that are not read any
-more, or are gone. A *partition* is a share of a generation's work by key; its lease is held by `owner` until
-the server's clock says `until`, and `epoch` grows with each new holder. `revision` grows with each change of
-what generations there are, and guards the next one; checkpoints and leases leave it alone. What is read of
-one document is consistent, and what is changed in it is one guarded update.
+A *generation* is one start from zero. They are numbered from 1; `last` is the highest number that was used,
+and none is used twice. The `active` one is read; the others are being built, or stopped. `code` of a
+generation names the code that is to make it, `code` of a partition the code of its worker; `retired` are the
+codes of generations that are not read any more, or are gone.
+
+A *partition* is a share of a generation's work by key. Its lease belongs to `owner` until the server's clock
+reads `until`, and `epoch` grows with each new owner. `revision` grows with each change of the generations and
+guards the next one; checkpoints and leases leave it alone. One read of the document is consistent, and each
+change is one guarded update.
 """
 
 from __future__ import annotations
@@ -27,56 +29,56 @@ from eventstore.mongo.driver import Document
 from subscriptions.consumers.failures import FailureHistory
 
 CONSUMERS = "consumers"
-"""The collection's name."""
+"""The name of the collection."""
 
 PROJECTION = {"revision": 1, "last": 1, "active": 1, "generations": 1, "retired": 1, "now": "$$NOW"}
-"""The projection that `ConsumerState.of` needs: with the server's clock at the time of the reading."""
+"""What `ConsumerState.from_document` needs to be read, with the server's clock at that time."""
 
 
 class Partition(NamedTuple):
-    """The share `number`, from 0, `of` so many that a generation's work is divided into."""
+    """The share `number`, from 0, of the `of` equal shares of a generation's work."""
 
     number: int = 0
     of: int = 1
 
-    def has(self, key: str) -> bool:
-        """Whether what belongs to `key` is this partition's work: the same in every process and version."""
+    def contains(self, key: str) -> bool:
+        """Return whether `key` belongs to this partition: the same in every process and version."""
         return self.of == 1 or crc32(key.encode()) % self.of == self.number
 
 
 WHOLE = Partition()
-"""All of it, where a generation is not divided."""
+"""The only partition of a generation that is not divided."""
 
 
 class GenerationState(StrEnum):
-    """What becomes of a generation: the active one is read, and it and those being built are worked on."""
+    """The state of a generation. Workers work on the active one and on the candidates."""
 
     ACTIVE = "ACTIVE"
     BUILDING = "BUILDING"
     HELD = "HELD"
-    """It is built and goes on, and waits until it is approved before it takes the active one's place."""
+    """It is built and goes on, but is approved by a person before it becomes the active one."""
     CANCELLED = "CANCELLED"
-    """It was stopped while it was built, and can be resumed."""
+    """It was stopped while it was being built, and can be resumed."""
     KEPT = "KEPT"
-    """It was the active one before, and has stopped where it was."""
+    """It was the active one before, and has stopped."""
 
     @property
     def running(self) -> bool:
-        """Whether its partitions are worked on."""
-        return self in (GenerationState.ACTIVE, *CANDIDATE_STATES)
+        """Whether workers work on it."""
+        return self is GenerationState.ACTIVE or self in CANDIDATE_STATES
 
 
 CANDIDATE_STATES = (GenerationState.BUILDING, GenerationState.HELD)
-"""What is to take the place of the active one; of one consumer there is one at most."""
+"""The states of a candidate: the generation that is to become the active one. A consumer has at most one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """How far a partition is, and who holds its lease for how many more seconds; None where it is free.
+    """The position of a partition, and its lease: it belongs to `owner`, None if it is free.
 
-    `events` are all those up to its position, whether they are its work or another's. `owner_code` is the
-    code that its holder works with; None also where it is held only so that nobody works on it. `failing` is
-    what its holder has failed at since it last came further.
+    `left` are the seconds until the lease ends. `events` counts all events up to the position, whichever
+    partition they belong to. `owner_code` is the code that the owner works with; None also if the partition
+    was taken over only to stand still. `failing` are the owner's failures since it last came further.
     """
 
     partition: Partition
@@ -91,11 +93,12 @@ class PartitionState:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One start from zero. `code` is what it is to be made by; `notes` what its leader has noted of it.
-    `output` describes what it makes, in the words of the code that began it; None where it gave none.
+    """One start from zero, by the code `code`.
 
-    `switched` is how far all was when it took the place of another one, 0 where it did not. It is `approved`
-    to do so whatever speaks against it, and `proven` once another one has taken its place.
+    `notes` are kept by its leader. `output` describes what it makes, in the terms of the code that began it;
+    None if that gave no description. `switched` is the position at which it became the active one, 0 if it
+    did not replace another one. `approved`: it may do so in spite of objections. `proven`: it was active,
+    until another one replaced it.
     """
 
     number: int
@@ -111,29 +114,29 @@ class Generation:
 
     @property
     def position(self) -> int:
-        """The position up to which all is done: the least of its partitions'."""
+        """The position up to which all of its partitions are done."""
         return min(partition.position for partition in self.partitions)
 
     @property
     def events(self) -> int:
-        """How many events there are up to its position."""
+        """The number of events up to its position."""
         return min(partition.events for partition in self.partitions)
 
     @property
     def failing(self) -> FailureHistory | None:
-        """What one of its partitions fails at: that which has failed for the longest time."""
-        found = [partition.failing for partition in self.partitions if partition.failing is not None]
-        return min(found, key=lambda one: one.first.at, default=None)
+        """The failures of the partition that has failed for the longest time; None if none fails."""
+        failing = [partition.failing for partition in self.partitions if partition.failing is not None]
+        return min(failing, key=lambda history: history.first.at, default=None)
 
     @property
     def furthest(self) -> int:
-        """The highest position that any of its partitions has had."""
+        """The highest position of any of its partitions."""
         return max(partition.position for partition in self.partitions)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerState:
-    """A consumer as it was at one moment."""
+    """The state of a consumer at one moment."""
 
     consumer: str
     revision: int
@@ -143,42 +146,55 @@ class ConsumerState:
     retired: Sequence[str] = ()
 
     @classmethod
-    def of(cls, consumer: str, stored: Document | None) -> ConsumerState:
-        """What the document says, read with the projection `PROJECTION`; None: the consumer never began."""
+    def from_document(cls, consumer: str, stored: Document | None) -> ConsumerState:
+        """Read a document that was found with `PROJECTION`; None if the consumer has never run."""
         if stored is None:
             return cls(consumer, 0, 0, None, {})
-        found = stored.get("generations", {}).items()
-        generations = {int(number): _generation(int(number), one, stored["now"]) for number, one in found}
-        begun = (stored["revision"], stored["last"], stored.get("active"))
-        return cls(consumer, *begun, generations, stored.get("retired", ()))
+        generations = {
+            int(number): _generation(int(number), generation, stored["now"])
+            for number, generation in stored.get("generations", {}).items()
+        }
+        return cls(
+            consumer,
+            stored["revision"],
+            stored["last"],
+            stored.get("active"),
+            generations,
+            stored.get("retired", ()),
+        )
 
     def is_known(self, code: str) -> bool:
-        """Whether generations of this code are there, or were read before."""
-        return code in self.retired or any(one.code == code for one in self.generations.values())
+        """Return whether there is or was a generation of this code."""
+        return code in self.retired or any(
+            generation.code == code for generation in self.generations.values()
+        )
 
     def of_state(self, state: GenerationState) -> Generation | None:
-        """The latest generation of this state."""
-        found = [one for one in self.generations.values() if one.state is state]
-        return max(found, key=lambda one: one.number, default=None)
+        """Return the latest generation of this state."""
+        matching = [generation for generation in self.generations.values() if generation.state is state]
+        return max(matching, key=lambda generation: generation.number, default=None)
 
     @property
     def candidate(self) -> Generation | None:
-        """The generation that is to take the active one's place."""
-        return next((one for one in self.generations.values() if one.state in CANDIDATE_STATES), None)
+        """The generation that is to become the active one."""
+        candidates = (
+            generation for generation in self.generations.values() if generation.state in CANDIDATE_STATES
+        )
+        return next(candidates, None)
 
     @property
     def position(self) -> int:
-        """The position up to which the active generation has done all; 0 where there is none."""
+        """The position up to which the active generation is done; 0 if there is none."""
         return 0 if self.active is None else self.generations[self.active].position
 
     @property
     def furthest(self) -> int:
-        """The highest position that any partition of any generation has had."""
+        """The highest position of any partition of any generation."""
         return max((generation.furthest for generation in self.generations.values()), default=0)
 
 
 def partition_path(generation: int, partition: int) -> str:
-    """Where a partition is in the document."""
+    """Return the path of a partition in the document."""
     return f"generations.{generation}.partitions.{partition}"
 
 
@@ -203,7 +219,13 @@ def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -
     until = stored.get("until")
     left = (until - now).total_seconds() if until is not None else 0.0
     owner = stored.get("owner") if left > 0 else None
-    code = stored.get("code") if owner is not None else None
-    position, events, epoch = stored["position"], stored.get("events", 0), stored["epoch"]
-    failing = FailureHistory.of(stored["failing"]) if "failing" in stored else None
-    return PartitionState(partition, position, events, epoch, owner, code, max(0.0, left), failing)
+    return PartitionState(
+        partition,
+        stored["position"],
+        stored.get("events", 0),
+        stored["epoch"],
+        owner,
+        stored.get("code") if owner is not None else None,
+        max(0.0, left),
+        FailureHistory.from_document(stored["failing"]) if "failing" in stored else None,
+    )

@@ -12,7 +12,8 @@ import pytest
 from domain.kernel.errors import InvariantViolated, NotFound
 from eventstore.mongo.driver import Database, open_client
 from subscriptions.consumers.checkpoints import Checkpoints
-from subscriptions.consumers.generations import SLOTS, Generations
+from subscriptions.consumers.consumer_update import SLOTS
+from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState, GenerationState
 from tests.support import chosen_driver
@@ -171,7 +172,7 @@ async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(con
     held = await consumed.hold()
     await consumed.generations.cancel(NAME, number)
     assert not await switch(leader, held, 10), "it is cancelled"
-    await consumed.generations.forget(NAME, number)
+    await consumed.generations.remove(NAME, number)
     assert not await switch(leader, held, 10), "it is forgotten"
     assert await consumed.states() == {1: GenerationState.ACTIVE}
 
@@ -213,24 +214,24 @@ async def test_what_runs_is_not_forgotten_and_what_is_not_there_is_told_to_be_mi
     consumed: Consumed,
 ) -> None:
     generations, number = consumed.generations, await consumed.begin()
-    await refused(generations.forget(NAME, 1), "generation 1 of test is active")
-    await refused(generations.forget(NAME, number), "is building; cancel it first")
+    await refused(generations.remove(NAME, 1), "generation 1 of test is active")
+    await refused(generations.remove(NAME, number), "is building; cancel it first")
     await refused(generations.cancel(NAME, 1), "is not being built")
     await refused(generations.resume(NAME, 1), "is the active one")
     await refused(consumed.begin(), "is being built already")
-    for change in (generations.forget, generations.cancel, generations.resume):
+    for change in (generations.remove, generations.cancel, generations.resume):
         with pytest.raises(NotFound):
             await change(NAME, 9)
     with pytest.raises(NotFound):
         await generations.begin("nothing", "a")
     await generations.cancel(NAME, number)
-    assert list((await generations.forget(NAME, number)).generations) == [1]
+    assert list((await generations.remove(NAME, number)).generations) == [1]
 
 
 async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Consumed) -> None:
     leader = await consumed.take(1)
-    assert await consumed.generations.note(leader, {"rate": 2.5, "phase": {"name": "FOLDING"}})
-    assert not await consumed.generations.note(replace(leader, epoch=9), {})
+    assert await consumed.generations.save_notes(leader, {"rate": 2.5, "phase": {"name": "FOLDING"}})
+    assert not await consumed.generations.save_notes(replace(leader, epoch=9), {})
     notes = (await consumed.state()).generations[1].notes
     assert notes == {"rate": 2.5, "phase": {"name": "FOLDING"}}
 

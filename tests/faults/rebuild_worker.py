@@ -22,7 +22,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _taken(self: GenerationSwitch, held: Sequence[PartitionLease]) -> bool:
+async def _taken(self: GenerationSwitch, taken: Sequence[PartitionLease]) -> bool:
     die()
     return False
 
@@ -31,9 +31,9 @@ _switch = Generations.switch
 
 
 async def _switched(
-    self: Generations, leader: PartitionLease, held: Sequence[PartitionLease], reached: int
+    self: Generations, leader: PartitionLease, taken: Sequence[PartitionLease], reached: int
 ) -> bool:
-    assert await _switch(self, leader, held, reached)
+    assert await _switch(self, leader, taken, reached)
     die()
     return True
 
@@ -41,7 +41,7 @@ async def _switched(
 async def main(point: str, *addresses: str) -> None:
     """Project until then."""
     if point == "taken":
-        GenerationSwitch._change_over = _taken  # type: ignore[method-assign]
+        GenerationSwitch._switch_from = _taken  # type: ignore[method-assign]
     else:
         Generations.switch = _switched  # type: ignore[method-assign]
     async with open_rig(*addresses, poll_interval=0.05, work=True, lease_time=1.0):

@@ -65,7 +65,7 @@ async def test_a_projector_writes_the_rows_of_its_partition_alone(
             projector = Projector(view, rig.database, rig.log)
             await projector.begin(Checkpoint(1, 0, Partition(number, 3)))
             await projector.handle(commits)
-            written |= {key for key in keys if Partition(number, 3).has(key)}
+            written |= {key for key in keys if Partition(number, 3).contains(key)}
             assert (await rig.documents()).keys() == written
         assert written == keys
 

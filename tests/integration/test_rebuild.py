@@ -146,7 +146,7 @@ async def test_a_rebuild_is_cancelled_and_goes_on_where_it_was(
         with pytest.raises(InvariantViolated, match="is being built already"):
             await rig.rebuilds.begin("notes")
         built = await until(lambda: _building_at(rig, await_events=15))
-        assert built.left is not None
+        assert built.seconds_left is not None
         assert await rig.rebuilds.cancel("notes") == 2
         await rig.append("note-new", Written(text="meanwhile"))
         await rig.projected()

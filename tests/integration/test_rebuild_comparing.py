@@ -11,18 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventstore.mongo.driver import Collection, open_client
-from projections.rebuilding import comparer
 from projections.rebuilding.comparer import GenerationComparer, GenerationRows
 from projections.rebuilding.comparison import Comparison, DifferingRow, RowVerdict
 from tests.support import chosen_driver
 
 KEYS = [f"note-{i}" for i in range(8)]
 rows_of = st.dictionaries(st.sampled_from(KEYS), st.tuples(st.integers(0, 2), st.booleans()))
-
-
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparer, "PAGE", 3)
 
 
 def stored(key: str, score: int, position: int, generation: int, *, gone: bool = False) -> dict[str, Any]:
@@ -42,9 +36,8 @@ class Sides:
         self.old, self.new = old, new
 
     async def compare(self, common: Any) -> Comparison:
-        return await GenerationComparer(GenerationRows(self.old, 1), GenerationRows(self.new, 2), common).run(
-            unseen
-        )
+        old, new = GenerationRows(self.old, 1), GenerationRows(self.new, 2)
+        return await GenerationComparer(old, new, common, page_size=3).run(unseen)
 
     async def clear(self) -> None:
         await self.old.delete_many({})

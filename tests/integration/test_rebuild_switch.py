@@ -8,7 +8,6 @@ from typing import NamedTuple
 import pytest
 
 from projections.querying.locator import consumer_name
-from projections.rebuilding import generation_switch
 from projections.rebuilding.generation_switch import GenerationSwitch
 from projections.rebuilding.rebuild_context import RebuildContext
 from subscriptions.consumers.generations import Generations
@@ -37,16 +36,12 @@ class Built(NamedTuple):
         async def may_switch() -> bool:
             return allowed
 
-        return await GenerationSwitch(self.rig.view, self.new, self.context, may_switch).run(
-            await self.state()
-        )
+        switch = GenerationSwitch(self.rig.view, self.new, self.context, may_switch, max_standstill=0.2)
+        return await switch.run(await self.state())
 
 
 @pytest.fixture
-async def built(
-    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Built]:
-    monkeypatch.setattr(generation_switch, "WITHIN", 0.2)
+async def built(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Built]:
     async with open_rig(mongo_url, redis_url, database) as rig:
         await rig.write(map(str, range(LOG)))
         generations, consumer = Generations(rig.database), consumer_name(rig.view)

@@ -33,7 +33,7 @@ def state(*partitions: dict[str, Any], candidate: str | None = None) -> Consumer
     if candidate is not None:
         generations["2"] = {"state": candidate, "code": OTHER, "begun_at": NOW, "partitions": {"0": STILL}}
     stored = {"revision": 1, "last": 2, "active": 1, "generations": generations, "now": NOW}
-    return ConsumerState.of("view.tasks", stored)
+    return ConsumerState.from_document("view.tasks", stored)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_b3_a_stale_read_says_what_is_missing(partitions: list[dict[str, Any]], 
 
 
 def test_b3_a_view_that_no_worker_has_seen_lacks_a_worker() -> None:
-    assert obstacle(ConsumerState.of("view.tasks", None)) is Obstacle.NO_WORKER
+    assert obstacle(ConsumerState.from_document("view.tasks", None)) is Obstacle.NO_WORKER
 
 
 @pytest.mark.parametrize(

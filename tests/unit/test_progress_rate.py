@@ -1,4 +1,4 @@
-"""The pace of a rebuild, from which the time that is left is told."""
+"""The progress of a rebuild, from which the time that is left is told."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from projections.rebuilding.progress_rate import ProgressRate, time_left
 def test_a_steady_rate_is_found_however_irregularly_it_is_looked_at(
     rate: float, pauses: list[float], begun: float
 ) -> None:
-    pace, at = ProgressRate(0, begun), begun
+    progress, at = ProgressRate(0, begun), begun
     for pause in pauses:
         at += pause
-        pace.see(rate * (at - begun), at)
-    assert pace.rate == pytest.approx(rate, rel=1e-3)
+        progress.update(rate * (at - begun), at)
+    assert progress.rate == pytest.approx(rate, rel=1e-3)
 
 
 def test_a_new_rate_takes_over_within_some_tens_of_seconds_and_one_look_does_not() -> None:
-    pace = ProgressRate(0, 0)
+    progress = ProgressRate(0, 0)
     for second in range(1, 61):
-        pace.see(second * 100, second)
-    pace.see(6_000, 61)
-    assert 80 < pace.rate < 100, "one second without progress"
+        progress.update(second * 100, second)
+    progress.update(6_000, 61)
+    assert 80 < progress.rate < 100, "one second without progress"
     for second in range(62, 122):
-        pace.see(6_000 + (second - 61) * 10, second)
-    assert 10 < pace.rate < 11
+        progress.update(6_000 + (second - 61) * 10, second)
+    assert 10 < progress.rate < 11
 
 
 def test_what_begins_again_has_no_rate_until_it_goes_on() -> None:
-    pace = ProgressRate(0, 0)
-    pace.see(1_000, 1)
-    pace.see(50, 2)
-    assert pace.rate == 0
-    pace.see(80, 3)
-    assert pace.rate == 30
+    progress = ProgressRate(0, 0)
+    progress.update(1_000, 1)
+    progress.update(50, 2)
+    assert progress.rate == 0
+    progress.update(80, 3)
+    assert progress.rate == 30
 
 
 def test_the_time_left_is_known_where_it_has_an_end() -> None:

@@ -155,7 +155,7 @@ def _generation(found: GenerationStatus, context: RequestContext) -> dict[str, A
     own = {name: getattr(found, name) for name in _GENERATION if name != "seconds_left"}
     comparison = None if found.comparison is None else _comparison(found.comparison, context)
     state = {"state": found.state.value, "phase": found.phase and found.phase.value}
-    return {**own, **state, "seconds_left": found.left, "comparison": comparison}
+    return {**own, **state, "seconds_left": found.seconds_left, "comparison": comparison}
 
 
 def _comparison(found: Comparison, context: RequestContext) -> dict[str, Any]:
