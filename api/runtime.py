@@ -190,7 +190,7 @@ class Runtime:
 
     @cached_property
     def command_status(self) -> CommandStatus:
-        watch = CommandWatch(self.log, self.feed, self.command_hints)
+        watch = CommandWatch(self.log, self.event_hub.dispatcher, self.command_hints)
         return CommandStatus(watch, self.readers, self.dead_letters)
 
     @cached_property

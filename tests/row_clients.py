@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from projections.live.live_view import LiveView, ViewMessage
-from projections.live.result_set import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
+from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place, StatusMessage
 from subscriptions.live.sinks import Chunk, Subscription
@@ -25,7 +25,7 @@ class AsTheyAre:
 
     def render(self, message: LiveMessage | StatusMessage) -> Any:
         self.rendered += 1
-        told = message.changed if isinstance(message, RowDelta) else message
+        told = message.change if isinstance(message, RowDelta) else message
         return self._told(told) if self._later else told
 
     async def _told(self, message: ViewMessage) -> ViewMessage:

@@ -1,33 +1,38 @@
-"""Reading what subscribers are to be told, so that it fits what they were told and are going to be told."""
+"""Reads of a view that are aligned with what is published: they leave no gap and repeat no state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.kernel.errors import StaleRead
 from projections.live.filter_index import named_ids
-from projections.live.view_dispatcher import ViewDispatcher
+from projections.live.result_set import MatchingRow
 from projections.querying.filters import Filter
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place, row_key
+from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.messages import Place
 
-SETTLING = 2.0
-"""Seconds that what was read waits for a checkpoint that is to follow rows which are written already."""
 
-RETURNING = 30.0
-"""And for one that comes back: what it is told of such rows it is told again, should it be cut off then."""
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How long reads wait, in seconds, and how many rows a subscriber may have missed.
 
-PATIENCE = 60.0
-"""Seconds of one wait for a view that is behind the place a subscriber resumes at."""
+    `checkpoint_wait` is for the checkpoint that follows rows which are written already. It is longer for a
+    subscriber that resumes, which would receive such rows twice if it had to resume again. `view_wait` is one
+    wait for a view that is behind. After more than `missed_rows` a subscriber begins with a snapshot.
+    """
 
-MAX_MISSED = 10_000
-"""Rows that may have changed while a subscriber was away; where there were more, it begins anew."""
+    checkpoint_wait: float = 2.0
+    resume_checkpoint_wait: float = 30.0
+    view_wait: float = 60.0
+    missed_rows: int = 10_000
 
 
 class RowQuery(NamedTuple):
-    """One tenant's rows that meet a filter, of which those who come are told the `first` ones first."""
+    """One tenant's rows that meet a filter. A new subscriber receives the `first` of them."""
 
     tenant: str
     filter: Filter
@@ -35,33 +40,91 @@ class RowQuery(NamedTuple):
 
 
 class AlignedReader:
-    """Reads for one group."""
+    """Reads the rows of one query. Its methods raise Unavailable if MongoDB does not answer."""
 
-    def __init__(self, dispatcher: ViewDispatcher, reader: ViewReader, asked: RowQuery) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher[Row], reader: ViewReader, query: RowQuery, limits: ReadLimits
+    ) -> None:
         self._dispatcher = dispatcher
         self._reader = reader
-        self._asked = asked
+        self._query = query
+        self._limits = limits
 
-    async def changed(self, after: Place) -> Sequence[Row]:
-        """The rows that changed since, some of which may concern those who watch; no more than are told."""
-        ids = named_ids(self._asked.filter)
-        if ids is None:
-            return await self._reader.changed_since(self._asked.tenant, after.position, MAX_MISSED + 1)
-        rows = await self._reader.stored_rows([row_key(self._asked.tenant, one) for one in ids])
-        return [row for row in rows if place(row) > after]
+    @property
+    def position(self) -> int:
+        """The position up to which every change is published."""
+        return self._dispatcher.position
 
-    async def settled(self, position: int, places: Iterable[Place], *, returning: bool = False) -> bool:
-        """Wait until all that was read has been told too; False where the view stands still before that."""
-        within = RETURNING if returning else SETTLING
-        goal = max((one.position for one in places), default=0)
+    @property
+    def edition(self) -> int:
+        """The view's edition: with another one its rows may differ without a change."""
+        return self._reader.edition
+
+    @property
+    def edition_since(self) -> int:
+        """The position at which the edition began."""
+        return self._reader.edition_since
+
+    async def started(self) -> None:
+        """Wait until `position` is known."""
+        await self._dispatcher.started()
+
+    async def erasure_published(self) -> bool:
+        """Return whether the last erasure is published; if not, wait for it once and return False."""
+        erasure = self._dispatcher.erasure
+        if erasure <= self.position:
+            return True
+        await self._dispatcher.reach(erasure, self._limits.view_wait)
+        return False
+
+    async def changed_after(self, after: Place) -> Sequence[Row] | None:
+        """Return the rows that changed after this place, some of which do not meet the filter.
+
+        Return None if there are more of them than a subscriber may have missed.
+        """
+        query, most = self._query, self._limits.missed_rows
+        ids = named_ids(query.filter)
+        if ids is not None:
+            return [row for row in await self.rows(ids) if place(row) > after]
+        rows = await self._reader.changed_since(query.tenant, after.position, most + 1)
+        return rows if len(rows) <= most else None
+
+    async def rows(self, ids: Iterable[str]) -> Sequence[Row]:
+        """Return the rows with these ids, even if they are gone."""
+        return await self._reader.stored_rows([row_key(self._query.tenant, row_id) for row_id in ids])
+
+    async def first_rows(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
+        """Return the first rows that were created up to a position, and whether there are no others."""
+        tenant, row_filter, first = self._query
+        limit = None if first is None else first + 1
+        rows = await self._reader.matching(tenant, row_filter, upto, limit)
+        return rows[:first], limit is None or len(rows) < limit
+
+    async def matching_places(self) -> list[MatchingRow]:
+        """Return all rows that meet the filter, by id and place."""
+        places = await self._reader.places(self._query.tenant, self._query.filter)
+        return [MatchingRow(row_id, row_place, None) for row_id, row_place in places]
+
+    async def wait_until_published(
+        self, position: int, places: Iterable[Place], *, resuming: bool = False
+    ) -> bool:
+        """Wait until everything that was read is published.
+
+        Returns False if the view's checkpoint does not get there in time.
+        """
+        within = self._limits.resume_checkpoint_wait if resuming else self._limits.checkpoint_wait
+        goal = max((row_place.position for row_place in places), default=0)
         return await self._dispatcher.reach(max(goal, position), within)
 
-    async def view_there(self, position: int) -> int:
-        """Wait until the view is where it was told to be: it may be built anew. Its position."""
+    async def wait_for_view(self, position: int) -> int:
+        """Wait until the view has reached this position and what is published, and return its position.
+
+        The view may be behind because it is being rebuilt.
+        """
         goal = max(position, self._dispatcher.position)
         while (reached := await self._reader.position()) < goal:
             try:
-                await self._reader.wait_for(goal, PATIENCE)
+                await self._reader.wait_for(goal, self._limits.view_wait)
             except StaleRead:
                 continue
         return reached

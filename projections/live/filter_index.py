@@ -1,4 +1,4 @@
-"""Which of many filters a changed row may concern, found without a look at the others. Pure."""
+"""An index of row filters: finds those that a changed row may concern without a look at the others. Pure."""
 
 from __future__ import annotations
 
@@ -9,127 +9,129 @@ from projections.querying.filters import AllOf, AnyOf, Condition, Filter
 from projections.querying.values import comparable
 from projections.storage.rows import Row
 
-G = TypeVar("G", bound=Hashable)
+K = TypeVar("K", bound=Hashable)
 
 
-class IndexKey(NamedTuple):
-    """A field and the value that it must have, or one of its elements."""
+class Term(NamedTuple):
+    """A field, and a value that it must have or contain."""
 
     field: str
     value: Any
 
 
-class FilterIndex(Generic[G]):
-    """Any number of groups, each of one tenant and with a filter, by what a row must have to meet it.
+class FilterIndex(Generic[K]):
+    """Keys, each with a tenant and a filter, by terms of which a row must have one to meet the filter.
 
-    Of a group that is told when a row leaves it, also the rows that it holds are known.
+    A key is also found by the rows that it holds, because it must learn when one of them leaves its filter.
     """
 
     def __init__(self) -> None:
-        self._tenants: dict[str, _TenantIndex[G]] = {}
+        self._tenants: dict[str, _TenantIndex[K]] = {}
 
-    def add(self, group: G, tenant: str, filter: Filter) -> None:
-        """Begin to find the group."""
-        self._tenants.setdefault(tenant, _TenantIndex()).add(group, filter)
+    def add(self, key: K, tenant: str, filter: Filter) -> None:
+        """Add a key."""
+        self._tenants.setdefault(tenant, _TenantIndex()).add(key, filter)
 
-    def remove(self, group: G, tenant: str) -> None:
-        """Find it no more."""
-        found = self._tenants[tenant]
-        found.remove(group)
-        if not found:
+    def remove(self, key: K, tenant: str) -> None:
+        """Remove a key and the rows that it holds."""
+        index = self._tenants[tenant]
+        index.remove(key)
+        if not index:
             del self._tenants[tenant]
 
-    def hold(self, group: G, tenant: str, id: str) -> None:
-        """The group holds the row of this id, and is found for it whatever becomes of it."""
-        self._tenants[tenant].hold(group, id)
+    def hold(self, key: K, tenant: str, row_id: str) -> None:
+        """Find the key, if it is present, for every change of the row with this id."""
+        if tenant in self._tenants:
+            self._tenants[tenant].hold(key, row_id)
 
-    def let_go(self, group: G, tenant: str, id: str) -> None:
-        """The group holds the row no more."""
-        self._tenants[tenant].let_go(group, id)
+    def let_go(self, key: K, tenant: str, row_id: str) -> None:
+        """Find the key for this row only if the row may meet its filter."""
+        if tenant in self._tenants:
+            self._tenants[tenant].let_go(key, row_id)
 
-    def concerned(self, row: Row) -> Iterable[G]:
-        """The groups that the row may concern: whose filter it may meet, or who hold it."""
-        found = self._tenants.get(row["_tenant"])
-        return found.concerned(row) if found is not None else ()
+    def concerned(self, row: Row) -> Iterable[K]:
+        """Return the keys whose filter the row may meet, and those that hold it."""
+        index = self._tenants.get(row["_tenant"])
+        return index.concerned(row) if index is not None else ()
 
 
-class _TenantIndex(Generic[G]):
+class _TenantIndex(Generic[K]):
     def __init__(self) -> None:
-        self._keys: dict[G, frozenset[IndexKey] | None] = {}
-        self._by_field: dict[str, dict[Any, set[G]]] = {}
-        self._holders: dict[str, set[G]] = {}
-        self._held: dict[G, set[str]] = {}
-        self._rest: set[G] = set()
+        self._terms: dict[K, frozenset[Term] | None] = {}
+        self._by_field: dict[str, dict[Any, set[K]]] = {}
+        self._holders: dict[str, set[K]] = {}
+        self._held: dict[K, set[str]] = {}
+        self._unindexed: set[K] = set()
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return bool(self._terms)
 
-    def add(self, group: G, filter: Filter) -> None:
-        keys = self._keys[group] = self._needed(filter)
-        if keys is None:
-            self._rest.add(group)
+    def add(self, key: K, filter: Filter) -> None:
+        terms = self._terms[key] = self._needed(filter)
+        if terms is None:
+            self._unindexed.add(key)
             return
-        for key in keys:
-            self._by_field.setdefault(key.field, {}).setdefault(key.value, set()).add(group)
-        if not keys or any(key.field != "id" for key in keys):
-            self._held[group] = set()
+        for term in terms:
+            self._by_field.setdefault(term.field, {}).setdefault(term.value, set()).add(key)
+        if not terms or any(term.field != "id" for term in terms):
+            self._held[key] = set()
 
-    def remove(self, group: G) -> None:
-        self._rest.discard(group)
-        for key in self._keys.pop(group) or ():
-            values = self._by_field[key.field]
-            _discard(values, key.value, group)
+    def remove(self, key: K) -> None:
+        self._unindexed.discard(key)
+        for term in self._terms.pop(key) or ():
+            values = self._by_field[term.field]
+            _discard(values, term.value, key)
             if not values:
-                del self._by_field[key.field]
-        for held in self._held.pop(group, ()):
-            _discard(self._holders, held, group)
+                del self._by_field[term.field]
+        for row_id in self._held.pop(key, ()):
+            _discard(self._holders, row_id, key)
 
-    def hold(self, group: G, id: str) -> None:
-        held = self._held.get(group)
+    def hold(self, key: K, row_id: str) -> None:
+        held = self._held.get(key)
         if held is not None:
-            held.add(id)
-            self._holders.setdefault(id, set()).add(group)
+            held.add(row_id)
+            self._holders.setdefault(row_id, set()).add(key)
 
-    def let_go(self, group: G, id: str) -> None:
-        held = self._held.get(group)
-        if held is not None and id in held:
-            held.remove(id)
-            _discard(self._holders, id, group)
+    def let_go(self, key: K, row_id: str) -> None:
+        held = self._held.get(key)
+        if held is not None and row_id in held:
+            held.remove(row_id)
+            _discard(self._holders, row_id, key)
 
-    def concerned(self, row: Row) -> Iterable[G]:
-        found: set[G] = set(self._rest)
-        for field, groups in self._by_field.items():
+    def concerned(self, row: Row) -> Iterable[K]:
+        keys: set[K] = set(self._unindexed)
+        for field, keys_by_value in self._by_field.items():
             for value in _values(row.get(field)):
-                found |= groups.get(value, frozenset())
-        return found | self._holders.get(row["id"], frozenset())
+                keys |= keys_by_value.get(value, frozenset())
+        return keys | self._holders.get(row["id"], frozenset())
 
-    def _needed(self, filter: Filter) -> frozenset[IndexKey] | None:
-        """Keys of which a row that meets the filter has one; None where there are none to be found.
+    def _needed(self, filter: Filter) -> frozenset[Term] | None:
+        """Return terms of which every row that meets the filter has one; None if there are no such terms.
 
-        Of several ways to say it, that by which the fewest others are found.
+        Of several possible sets, it is the one whose terms lead to the fewest other keys.
         """
         match filter:
             case Condition(field, "eq" | "element", value):
-                return frozenset((IndexKey(field, comparable(value)),))
+                return frozenset((Term(field, comparable(value)),))
             case Condition(field, "in", values):
-                return frozenset(IndexKey(field, comparable(value)) for value in values)
+                return frozenset(Term(field, comparable(value)) for value in values)
             case Condition(field, "isNull", True):
-                return frozenset((IndexKey(field, None),))
+                return frozenset((Term(field, None),))
             case AllOf(parts):
-                ways = [keys for part in parts if (keys := self._needed(part)) is not None]
-                return min(ways, key=self._crowd, default=None)
+                options = [terms for part in parts if (terms := self._needed(part)) is not None]
+                return min(options, key=self._cost, default=None)
             case AnyOf(parts):
-                every = [keys for part in parts if (keys := self._needed(part)) is not None]
-                return frozenset[IndexKey]().union(*every) if len(every) == len(parts) else None
+                options = [terms for part in parts if (terms := self._needed(part)) is not None]
+                return frozenset[Term]().union(*options) if len(options) == len(parts) else None
         return None
 
-    def _crowd(self, keys: frozenset[IndexKey]) -> tuple[int, bool, int]:
-        others = sum(len(self._by_field.get(field, {}).get(value, ())) for field, value in keys)
-        return others, any(key.field != "id" for key in keys), len(keys)
+    def _cost(self, terms: frozenset[Term]) -> tuple[int, bool, int]:
+        others = sum(len(self._by_field.get(field, {}).get(value, ())) for field, value in terms)
+        return others, any(term.field != "id" for term in terms), len(terms)
 
 
 def named_ids(filter: Filter) -> list[str] | None:
-    """The ids of the rows that can meet the filter, where it names them."""
+    """Return the ids of the rows that can meet the filter, None if the filter does not name them."""
     match filter:
         case Condition("id", "eq", value):
             return [value]
@@ -141,12 +143,12 @@ def named_ids(filter: Filter) -> list[str] | None:
 
 
 def _values(value: Any) -> Iterable[Any]:
-    """What a filter may ask for of a field with this value; rows are not checked, filters are."""
+    """Return what a filter may require of a field with this value. Rows are not validated, filters are."""
     values = comparable(value) if isinstance(value, list) else (comparable(value),)
-    return (one for one in values if isinstance(one, Hashable))
+    return (element for element in values if isinstance(element, Hashable))
 
 
-def _discard(sets: dict[Any, set[G]], key: Any, one: G) -> None:
-    sets[key].discard(one)
-    if not sets[key]:
-        del sets[key]
+def _discard(sets: dict[Any, set[K]], name: Any, key: K) -> None:
+    sets[name].discard(key)
+    if not sets[name]:
+        del sets[name]

@@ -1,14 +1,14 @@
-"""What is left to tell of each row to one who is told no more than its last state. Pure."""
+"""Changes of a subscriber that receives only the latest state of each row. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.live.result_set import ChangeKind, RowChange
+from projections.live.messages import ChangeKind, RowChange
 
 
 class LatestChanges:
-    """Changes that were not told yet, joined to one for each row, in the order of the last ones."""
+    """Undelivered changes, merged to one for each row, in the order of the last change of each row."""
 
     def __init__(self) -> None:
         self._changes: dict[str, RowChange] = {}
@@ -17,24 +17,24 @@ class LatestChanges:
         return len(self._changes)
 
     def add(self, change: RowChange) -> None:
-        """Let the change follow on what is left to tell of its row."""
+        """Merge the change with the undelivered one of its row."""
         before = self._changes.pop(change.id, None)
-        joined = change if before is None else _join(before, change)
-        if joined is not None:
-            self._changes[change.id] = joined
+        merged = change if before is None else _merge(before, change)
+        if merged is not None:
+            self._changes[change.id] = merged
 
     def take(self) -> Sequence[RowChange]:
-        """All of them; nothing is left."""
+        """Return and remove all changes."""
         changes, self._changes = self._changes, {}
         return list(changes.values())
 
 
-def _join(before: RowChange, change: RowChange) -> RowChange | None:
-    """Both as one change; None where nothing comes of them."""
-    was_held = before.kind is not ChangeKind.ADDED
+def _merge(before: RowChange, change: RowChange) -> RowChange | None:
+    """Return both as one change, None if they cancel each other."""
+    was_present = before.kind is not ChangeKind.ADDED
     if change.kind is ChangeKind.REMOVED:
-        return change if was_held else None
-    kind = ChangeKind.UPDATED if was_held else ChangeKind.ADDED
+        return change if was_present else None
+    kind = ChangeKind.UPDATED if was_present else ChangeKind.ADDED
     return change._replace(kind=kind, changed_fields=_union(before, change))
 
 

@@ -1,4 +1,4 @@
-"""The rows that changed while somebody read: what was read of them is not how they are by now. Pure."""
+"""Rows that changed during a read, so that the read does not overwrite newer states. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from projections.storage.rows import Row, place
 
 
 class Mark:
-    """A moment. As long as one is kept, what changes after it is."""
+    """A moment. While a mark is referenced, later changes are kept."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class RecentChanges:
-    """The last state of each row that changed since the earliest mark that somebody keeps."""
+    """The last published state of each row that changed since the earliest mark in use."""
 
     def __init__(self) -> None:
         # In the order of the last changes.
@@ -25,13 +25,13 @@ class RecentChanges:
         self._number = 0
 
     def mark(self) -> Mark:
-        """Remember what changes from now on."""
+        """Return a mark from which on changes are kept."""
         mark = Mark(self._number)
         self._marks.add(mark)
         return mark
 
     def add(self, row: Row) -> None:
-        """The row has changed."""
+        """Note a changed row."""
         if not self._marks:
             self._rows.clear()
             return
@@ -40,13 +40,13 @@ class RecentChanges:
         self._rows[row["_id"]] = (self._number, row)
 
     def since(self, mark: Mark, tenant: str) -> dict[str, Row]:
-        """The tenant's rows that changed after the mark, by id, as they are."""
+        """Return the tenant's rows that changed after the mark, by id, in their last state."""
         return {row["id"]: row for row in self._after(mark) if row["_tenant"] == tenant}
 
-    def unsurpassed(self, rows: Iterable[Row], mark: Mark, tenant: str) -> list[Row]:
-        """Of the rows, which were read after the mark, those of which no such or later state was told."""
-        told = self.since(mark, tenant)
-        return [row for row in rows if row["id"] not in told or place(told[row["id"]]) < place(row)]
+    def newer(self, rows: Iterable[Row], mark: Mark, tenant: str) -> list[Row]:
+        """Return those of the rows, read after the mark, of which no equal or later state was published."""
+        published = self.since(mark, tenant)
+        return [row for row in rows if row["id"] not in published or place(published[row["id"]]) < place(row)]
 
     def _after(self, mark: Mark) -> Iterator[Row]:
         for number, row in reversed(self._rows.values()):

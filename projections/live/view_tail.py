@@ -1,4 +1,4 @@
-"""A view's changes as the source of a live tail: rows in the order of their last change."""
+"""The live tail of a view: its rows in the order of their last change."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from subscriptions.feed.tail import Tail
 
 
 class _ViewChanges:
-    """Reads, of all tenants, the rows whose last change lies between two positions.
+    """Reads the rows of all tenants whose last change lies between two positions.
 
-    A row that changes again while this is read has moved beyond the second one, where the next read finds it.
+    A row that changes again during the read moves beyond the second position, where the next read finds it.
     """
 
     def __init__(self, locator: ViewLocator) -> None:
@@ -44,18 +44,18 @@ class _ViewChanges:
             return rows, upto
         cut = self.position(rows[-1])
         whole = [row for row in rows if self.position(row) < cut]
-        # More rows than asked for may have changed at one position; they stay together.
+        # More rows than the limit may have changed at one position; they are read together.
         return (whole, cut - 1) if whole else (await self._between(stored, after, cut, 0), cut)
 
     async def _between(self, stored: Collection, after: int, upto: int, limit: int) -> Sequence[Row]:
-        found = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
+        changed = stored.find({"_position": {"$gt": after, "$lte": upto}}).sort(BY_CHANGE)
         with unavailable_if_down():
-            rows = await found.limit(limit).to_list(None)
+            rows = await changed.limit(limit).to_list(None)
         return self._locator.filled(stored, rows)
 
 
 class ViewTail(Tail[Row]):
-    """The changes of one view, read once for all who watch it in this process."""
+    """The changes of one view, read once for all its subscribers in this process."""
 
     def __init__(self, locator: ViewLocator, poll_interval: float) -> None:
         super().__init__(_ViewChanges(locator), locator.listen(), poll_interval)

@@ -1,60 +1,250 @@
-"""Those of a group who are told at once, which is most of them most of the time."""
+"""Delivery of a topic's entries: at once to subscribers that are up to date, through a ring to the others."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
+from subscriptions.live.messages import Place
+from subscriptions.live.ports import Delivery, LiveStats, M, Progress
+from subscriptions.live.renderer import SharedRenderer
+from subscriptions.live.ring import MessageRing, RingEntry, RingLimits
 from subscriptions.live.sinks import Chunk
-
-if TYPE_CHECKING:
-    from subscriptions.live.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
 
-class FanOut(Generic[R]):
-    """Members, each with what hands it a chunk: of thousands, nothing else is looked at."""
+class Recipient(Protocol[M, R]):
+    """A subscriber, as a broadcast uses it. `cursor` is the offset of the entry that it needs next, if it is
+    behind and the ring keeps that entry.
+    """
+
+    cursor: int | None
+
+    @property
+    def deliver(self) -> Callable[[Chunk[R]], None]: ...
+    @property
+    def is_filtered(self) -> bool: ...
+
+    def deliver_filtered(
+        self, entries: Sequence[RingEntry[M, R]], chunks: dict[tuple[Delivery, ...], Chunk[R]]
+    ) -> None:
+        """Accept these entries through the filter; `chunks` caches what equal choices produce."""
+
+    def on_evicted(self, place: Place) -> None:
+        """The ring has evicted the entry at the cursor, which follows this place."""
+
+    def rewind_to(self, place: Place) -> None:
+        """Everything after this place must be read again."""
+
+    def on_lagged(self, place: Place) -> None:
+        """Messages after this place were dropped, because the topic cannot keep up with its source."""
+
+    def close(self) -> None: ...
+
+
+class FanOut(Generic[M, R]):
+    """Recipients that are up to date and unfiltered; a chunk costs one call for each of them."""
 
     def __init__(self) -> None:
-        self._delivers: dict[Subscriber[Any, R], Callable[[Chunk[R]], None]] = {}
-        self._gone: list[object] | None = None
+        self._delivers: dict[Recipient[M, R], Callable[[Chunk[R]], None]] = {}
+        self._removed: list[object] | None = None
 
     def __len__(self) -> int:
         return len(self._delivers)
 
-    def __iter__(self) -> Iterator[Subscriber[Any, R]]:
-        return iter(self._delivers)
+    def recipients(self) -> list[Recipient[M, R]]:
+        """Return all of them."""
+        return list(self._delivers)
 
-    def add(self, member: Subscriber[Any, R]) -> None:
-        """It is handed what follows."""
-        self._delivers[member] = member.deliver
+    def add(self, recipient: Recipient[M, R]) -> None:
+        """Deliver following chunks to it."""
+        self._delivers[recipient] = recipient.deliver
 
-    def remove(self, member: Subscriber[Any, R]) -> bool:
-        """It is handed nothing that follows, but what is being handed out; whether it was here."""
-        return self._delivers.pop(member, None) is not None
+    def remove(self, recipient: Recipient[M, R]) -> bool:
+        """Stop after the chunk that is being delivered; return whether the recipient was present."""
+        return self._delivers.pop(recipient, None) is not None
 
-    def leave(self, member: Subscriber[Any, R]) -> None:
-        """It is gone: not even that."""
-        self.remove(member)
-        if self._gone is not None:
-            self._gone.append(member.deliver)
+    def remove_at_once(self, recipient: Recipient[M, R]) -> None:
+        """Deliver nothing more, not even the chunk that is being delivered to others."""
+        self.remove(recipient)
+        if self._removed is not None:
+            self._removed.append(recipient.deliver)
 
     def broadcast(self, chunk: Chunk[R]) -> None:
-        """Hand all the chunk."""
-        gone: list[object] = []
-        self._gone = gone
+        """Deliver the chunk to all recipients."""
+        removed: list[object] = []
+        self._removed = removed
         for deliver in list(self._delivers.values()):
-            if gone and any(deliver is one for one in gone):
+            if removed and any(deliver is one for one in removed):
                 continue
             try:
                 deliver(chunk)
             except Exception:
-                # A sink must not raise; where one does, the others are told all the same.
-                logger.exception("a subscriber could not be told, and is let go")
-                for member in [member for member, own in self._delivers.items() if own is deliver]:
-                    member.close()
-        self._gone = None
+                # A sink must not raise. If one does, the others still receive the chunk.
+                logger.exception("a subscription is closed because its sink raised an error")
+                for recipient in [one for one, own in self._delivers.items() if own is deliver]:
+                    recipient.close()
+        self._removed = None
+
+
+class Broadcast(Generic[M, R]):
+    """The entries of one topic, numbered by offset, and the recipients that need them.
+
+    `published` is the number of entries so far, so it is the offset of the next one. `pending` are messages
+    that wait to be rendered; the offsets from `published` on are theirs. The ring keeps entries only while a
+    recipient is behind.
+
+    `max_lag` is the number of positions that a recipient may be behind once it has caught up.
+    """
+
+    def __init__(
+        self,
+        renderer: SharedRenderer[M, R],
+        progress: Progress,
+        limits: RingLimits,
+        stats: LiveStats,
+        *,
+        max_lag: int,
+    ) -> None:
+        self.renderer = renderer
+        self.progress = progress
+        self.stats = stats
+        self.max_lag = max_lag
+        self.chunk_weight = limits.chunk
+        self.pending: deque[M] = deque()
+        self.published = 0
+        self.filtered_count = 0
+        self._fan_out: FanOut[M, R] = FanOut()
+        self._filtered: dict[Recipient[M, R], None] = {}
+        self._cursors: dict[int, dict[Recipient[M, R], None]] = {}
+        self._ring: MessageRing[M, R] = MessageRing(limits)
+        self._publication: asyncio.Event | None = None
+        self._erasure = progress.erasure
+
+    @property
+    def next_offset(self) -> int:
+        """The offset of the next message that the topic accepts."""
+        return self.published + len(self.pending)
+
+    @property
+    def has_recipients(self) -> bool:
+        """Whether any recipient receives or keeps what is published now."""
+        return bool(self._fan_out or self._filtered or self._cursors)
+
+    def attach(self, recipient: Recipient[M, R]) -> None:
+        """Deliver to it at once what is published from now on."""
+        if recipient.is_filtered:
+            self._filtered[recipient] = None
+        else:
+            self._fan_out.add(recipient)
+
+    def detach(self, recipient: Recipient[M, R]) -> bool:
+        """Stop delivering to it at once; return whether it was attached."""
+        return self._fan_out.remove(recipient) or self._filtered.pop(recipient, self) is None
+
+    def keep_from(self, offset: int, recipient: Recipient[M, R]) -> None:
+        """Set the recipient's cursor: the ring keeps the entries from there on, while it has room."""
+        self._cursors.setdefault(offset, {})[recipient] = None
+        recipient.cursor = offset
+
+    def release(self, recipient: Recipient[M, R]) -> None:
+        """Remove the recipient's cursor."""
+        if recipient.cursor is not None:
+            recipients = self._cursors[recipient.cursor]
+            del recipients[recipient]
+            if not recipients:
+                del self._cursors[recipient.cursor]
+            recipient.cursor = None
+            if not self._cursors:
+                self._ring.clear()
+
+    def remove(self, recipient: Recipient[M, R]) -> None:
+        """Deliver nothing more to it."""
+        self.detach(recipient)
+        self._fan_out.remove_at_once(recipient)
+        self.release(recipient)
+
+    def entries_from(self, offset: int) -> list[RingEntry[M, R]]:
+        """Return what was published from this offset on."""
+        return self._ring.entries_from(offset) if offset < self.published else []
+
+    async def wait_for(self, offset: int) -> None:
+        """Wait for the next publication, unless all offsets before this one are published already."""
+        if self.published < offset:
+            if self._publication is None:
+                self._publication = asyncio.Event()
+            await self._publication.wait()
+
+    def publish(self, entries: Sequence[RingEntry[M, R]]) -> None:
+        """Deliver the entries that come next."""
+        if not entries:
+            return
+        offset, self.published = self.published, self.published + len(entries)
+        self.renderer.forget()
+        if self._cursors:
+            self._keep(offset, entries)
+        if self._fan_out:
+            chunk = Chunk([entry.result for entry in entries])
+            self.stats.deliveries += len(entries) * len(self._fan_out)
+            self._fan_out.broadcast(chunk)
+        chunks: dict[tuple[Delivery, ...], Chunk[R]] = {}
+        for recipient in list(self._filtered):
+            recipient.deliver_filtered(entries, chunks)
+        self._announce()
+
+    def check_erasure(self) -> None:
+        """Drop what was rendered before the last erasure; recipients that still need it read it again."""
+        if self._erasure != self.progress.erasure:
+            self._erasure = self.progress.erasure
+            self.renderer.forget()
+            for recipient, place in self.drop():
+                recipient.rewind_to(place)
+
+    def drop(self) -> list[tuple[Recipient[M, R], Place]]:
+        """Drop the ring and all pending messages.
+
+        Return the recipients that lose some of them, each with the place after which it must read again.
+        """
+        losers = self._losers()
+        self._ring.clear()
+        self.published += len(self.pending)
+        self.pending = deque()
+        self._announce()
+        return losers
+
+    def _losers(self) -> list[tuple[Recipient[M, R], Place]]:
+        losers: list[tuple[Recipient[M, R], Place]] = []
+        for offset, recipients in self._cursors.items():
+            if offset < self.published:
+                place = self._ring.entries_from(offset)[0].message.place
+            elif offset < self.next_offset:
+                place = self.pending[offset - self.published].place
+            else:
+                continue
+            losers += [(recipient, place.before()) for recipient in recipients]
+        if self.pending:
+            place = self.pending[0].place
+            attached = (*self._fan_out.recipients(), *self._filtered)
+            losers += [(recipient, place.before()) for recipient in attached]
+        return losers
+
+    def _keep(self, offset: int, entries: Sequence[RingEntry[M, R]]) -> None:
+        self._ring.extend(offset, entries)
+        while self._ring.is_overfull:
+            evicted = self._cursors.pop(self._ring.start, ())
+            place = self._ring.evict().message.place.before()
+            for recipient in evicted:
+                recipient.on_evicted(place)
+        if not self._cursors:
+            self._ring.clear()
+
+    def _announce(self) -> None:
+        if self._publication is not None:
+            self._publication.set()
+            self._publication = None

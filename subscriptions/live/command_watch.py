@@ -1,18 +1,15 @@
-"""Watching a command by its id, until it is stored or refused, whichever process runs it."""
+"""Watching a command by its id until it is stored or refused, whichever process runs it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
 from domain.kernel import Commit, Receipt
-from eventstore.background import Backoff
 from eventstore.log import EventLog
-from subscriptions.feed.feed import Feed
 from subscriptions.live.command_hints import (
     CommandAccepted,
     CommandHint,
@@ -21,12 +18,11 @@ from subscriptions.live.command_hints import (
     CommandRefused,
     CommandUnchanged,
 )
-
-logger = logging.getLogger(__name__)
+from subscriptions.live.dispatcher import Dispatcher
 
 
 class CommandStored(NamedTuple):
-    """The command's events are in the log, in this commit; None where it had nothing to change."""
+    """The command's events are in the log, in this commit; None if it had nothing to change."""
 
     receipt: Receipt
     commit: Commit | None
@@ -34,63 +30,63 @@ class CommandStored(NamedTuple):
 
 CommandOutcome = CommandAccepted | CommandStored | CommandRefused
 
+Inbox = asyncio.Queue[CommandHint | Commit]
+
 
 class CommandWatch:
-    """Serves all who watch commands in this process: one cursor of the feed, as long as there is any."""
+    """Follows commands for all their watchers in this process, through the log's one dispatcher."""
 
-    def __init__(self, log: EventLog, feed: Feed, hints: CommandHints) -> None:
+    def __init__(self, log: EventLog, dispatcher: Dispatcher[Commit], hints: CommandHints) -> None:
         self._log = log
-        self._feed = feed
+        self._dispatcher = dispatcher
         self._hints = hints
-        self._inboxes: dict[CommandKey, set[asyncio.Queue[CommandHint | Commit]]] = {}
-        self._following: asyncio.Task[None] | None = None
-        self._begun = asyncio.Event()
+        self._inboxes: dict[CommandKey, set[Inbox]] = {}
 
     async def watch(self, tenant: str, id: str) -> AsyncGenerator[CommandOutcome, None]:
-        """Yield `CommandAccepted`, where that is known, and end with `CommandStored` or `CommandRefused`.
+        """Yield `CommandAccepted`, if that is known, and end with `CommandStored` or `CommandRefused`.
 
-        That a command is stored is told for certain, however long ago it was, or long after this begins. A
-        refusal is that of one run; the same id may be sent again. Raises Unavailable.
+        A stored command is found for certain, whether it was stored long ago or is stored long after this
+        call. A refusal is that of one run; the same id may be sent again. Raises Unavailable.
         """
-        key, inbox = CommandKey(tenant, id), asyncio.Queue[CommandHint | Commit]()
-        with self._followed(key, inbox), self._hints.watching(key, inbox.put_nowait):
-            # What the log gets after this comes by the feed; what it has now, it tells now.
-            await self._begun.wait()
-            accepted = False
-            found = await self._stored(key)
-            while found is None:
-                told = await inbox.get()
-                match told:
-                    case CommandAccepted() if not accepted:
-                        accepted = True
-                        yield told
+        key, inbox = CommandKey(tenant, id), Inbox()
+        with self._deliver_to(inbox, key), self._hints.watching(key, inbox.put_nowait):
+            # A commit behind the dispatcher's position comes to the inbox; one before it is in the log now.
+            await self._dispatcher.started()
+            is_accepted = False
+            stored = await self._read(key)
+            while stored is None:
+                message = await inbox.get()
+                match message:
+                    case CommandAccepted() if not is_accepted:
+                        is_accepted = True
+                        yield message
                     case CommandRefused():
-                        # An earlier run, or one since, may have been stored.
-                        found = await self._stored(key)
-                        if found is None:
-                            yield told
+                        # An earlier run, or a later one, may have been stored.
+                        stored = await self._read(key)
+                        if stored is None:
+                            yield message
                             return
                     case CommandUnchanged(receipt):
-                        found = await self._stored(key) or CommandStored(receipt, None)
+                        stored = await self._read(key) or CommandStored(receipt, None)
                     case Commit():
-                        found = _stored(told)
-            yield found
+                        stored = _stored(message)
+            yield stored
 
-    async def _stored(self, key: CommandKey) -> CommandStored | None:
-        stored = await self._log.stored_command(*key)
-        if stored is None:
+    async def _read(self, key: CommandKey) -> CommandStored | None:
+        command = await self._log.stored_command(*key)
+        if command is None:
             return None
-        receipt = stored.receipt
+        receipt = command.receipt
         if not receipt.changed:
             return CommandStored(replace(receipt, replayed=False), None)
         [commit] = await self._log.reader().read(receipt.position - 1, 1)
         return CommandStored(replace(receipt, replayed=False), commit)
 
     @contextmanager
-    def _followed(self, key: CommandKey, inbox: asyncio.Queue[CommandHint | Commit]) -> Iterator[None]:
+    def _deliver_to(self, inbox: Inbox, key: CommandKey) -> Iterator[None]:
+        if not self._inboxes:
+            self._dispatcher.attach(self._handle)
         self._inboxes.setdefault(key, set()).add(inbox)
-        if self._following is None:
-            self._following = asyncio.create_task(self._follow(self._begun))
         try:
             yield
         finally:
@@ -98,25 +94,9 @@ class CommandWatch:
             if not self._inboxes[key]:
                 del self._inboxes[key]
             if not self._inboxes:
-                self._following.cancel()
-                self._following, self._begun = None, asyncio.Event()
+                self._dispatcher.detach(self._handle)
 
-    async def _follow(self, begun: asyncio.Event) -> None:
-        backoff, place = Backoff(), None
-        while True:
-            try:
-                place = await self._log.high_water_mark() if place is None else place
-                begun.set()
-                async with aclosing(self._feed.follow(place)) as batches:
-                    async for batch in batches:
-                        self._deliver(batch.items)
-                        place = batch.position
-                        backoff.reset()
-            except Exception as error:
-                logger.exception("commands are not followed for now")
-                await asyncio.sleep(backoff.pause(error))
-
-    def _deliver(self, commits: Sequence[Commit]) -> None:
+    def _handle(self, commits: Sequence[Commit]) -> None:
         for commit in commits:
             if commit.info is not None:
                 key = CommandKey(commit.info.tenant, commit.info.command_id)

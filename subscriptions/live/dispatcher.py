@@ -1,116 +1,126 @@
-"""Follows a tail for all groups of a hub, as long as there are any."""
+"""Following a tail once for all topics of a process."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
-from itertools import count
+from contextlib import ExitStack, aclosing
 from typing import Generic, TypeVar
 
-from eventstore.background import Backoff
+from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.position_waiters import PositionWaiters
 from subscriptions.feed.tail import Batch, Tail
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-AT_ONCE = 5_000
-"""Groups times items that are told in one go; then others have a turn."""
+WORK_AT_ONCE = 5_000
+"""Topics times items that are handled in one go; then other tasks have a turn."""
 
 
 class Dispatcher(Generic[T]):
-    """One cursor into the tail; `position` is how far all groups have been told, -1 while that is not known.
+    """One cursor into a tail, which runs while a handler is attached.
 
-    `head` reads where to begin; `tell` is handed the items behind `position`, up to another one.
+    `position`: the handlers have had everything up to it; -1 until it is known. `start` reads the position
+    where the cursor begins. A handler must not raise.
     """
 
-    def __init__(
-        self, tail: Tail[T], head: Callable[[], Awaitable[int]], tell: Callable[[Sequence[T]], None]
-    ) -> None:
+    def __init__(self, tail: Tail[T], start: Callable[[], Awaitable[int]]) -> None:
         self._tail = tail
-        self._read_head = head
-        self._tell = tell
-        self._groups = 0
-        self._task: asyncio.Task[None] | None = None
-        self._asked: asyncio.Task[int] | None = None
-        self._waiting: list[tuple[int, int, asyncio.Event]] = []
-        self._number = count()
+        self._read_start = start
+        self._handlers: Counter[Callable[[Sequence[T]], None]] = Counter()
+        self._backoff = Backoff()
+        symptom = f"{type(tail).__name__} is not followed"
+        self._loop = BackgroundLoop(self._follow, symptom, logger, backoff=self._backoff)
+        self._keeping_tail_live = ExitStack()
+        self._started: asyncio.Future[None] | None = None
+        self._waiters = PositionWaiters()
         self.position = -1
 
-    def enter(self) -> None:
-        """One more group."""
-        self._groups += 1
-        if self._task is None:
+    @property
+    def erasure(self) -> int:
+        """The position of the last known erasure; what was read before it must not be delivered."""
+        return self._tail.erasure
+
+    def attach(self, handler: Callable[[Sequence[T]], None]) -> None:
+        """Give the handler what follows `position`; a handler may be attached once for each of its topics."""
+        if not self._handlers:
             self.position = -1
-            self._task = asyncio.create_task(self._run())
+            self._started = asyncio.get_running_loop().create_future()
+            self._keeping_tail_live.enter_context(self._tail.live())
+            self._loop.start()
+        self._handlers[handler] += 1
 
-    def leave(self) -> None:
-        """One less; without any nothing is followed."""
-        self._groups -= 1
-        if not self._groups and self._task is not None:
-            self._task.cancel()
-            self._task = None
+    def detach(self, handler: Callable[[Sequence[T]], None]) -> None:
+        """Undo one `attach`; without any handler the tail is not followed."""
+        self._handlers[handler] -= 1
+        if not self._handlers[handler]:
+            del self._handlers[handler]
+        if not self._handlers:
+            self._loop.cancel()
+            self._keeping_tail_live.close()
 
-    async def head(self) -> int:
-        """The head, as it is read after this was called; all who ask at once share a reading."""
-        if self._asked is None:
-            self._asked = asyncio.create_task(self._ask())
-        return await asyncio.shield(self._asked)
+    async def started(self) -> None:
+        """Wait until `position` is known. Raises Unavailable if MongoDB does not answer."""
+        while self.position < 0:
+            assert self._started is not None
+            await asyncio.shield(self._started)
 
-    async def reach(self, position: int) -> None:
-        """Wait until all groups have been told what is up to this position."""
-        if self.position < position:
-            self._tail.notify(position)
-            reached = asyncio.Event()
-            heapq.heappush(self._waiting, (position, next(self._number), reached))
-            await reached.wait()
+    async def reach(self, position: int, within: float | None = None) -> bool:
+        """Wait until the handlers have had everything up to `position`.
 
-    async def _ask(self) -> int:
-        self._asked = None
-        return await self._read_head()
+        Returns False if that takes more than `within` seconds.
+        """
+        if self.position >= position:
+            return True
+        self._tail.notify(position)
+        return await self._waiters.wait(position, within)
 
-    async def _run(self) -> None:
-        backoff = Backoff()
-        with self._tail.live():
-            while True:
-                try:
-                    if self.position < 0:
-                        self._moved(await self._read_head())
-                    await self._follow()
-                    backoff.reset()
-                except Exception as error:
-                    logger.exception("subscribers of %s wait", type(self._tail).__name__)
-                    await asyncio.sleep(backoff.pause(error))
-
-    async def _follow(self) -> None:
-        """Until something was read before an erasure: it is to be read again."""
+    async def _follow(self) -> float:
+        """Pass on batches until one was read before an erasure: it must be read again."""
+        if self.position < 0:
+            await self._start()
         async with aclosing(self._tail.follow(self.position)) as batches:
             async for batch in batches:
                 for items, position in self._parts(batch):
                     if batch.erasure != self._tail.erasure:
-                        return
-                    self._tell(items)
-                    self._moved(position)
+                        return 0.0
+                    for handler in list(self._handlers):
+                        handler(items)
+                    self._advance(position)
                     if position < batch.position:
                         await asyncio.sleep(0)
+                self._backoff.reset()
+        return 0.0
+
+    async def _start(self) -> None:
+        assert self._started is not None
+        try:
+            self._advance(await self._read_start())
+        except Exception as error:
+            failed, self._started = self._started, asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            # Possibly nobody waits for it.
+            failed.exception()
+            raise
+        self._started.set_result(None)
 
     def _parts(self, batch: Batch[T]) -> Iterator[tuple[Sequence[T], int]]:
-        """The batch, in parts of whole positions where much is to be done for it."""
-        items, at = batch.items, 0
-        while at < len(items):
-            position = self._tail.position(items[min(at + AT_ONCE // max(self._groups, 1), len(items) - 1)])
+        """Split the batch at positions, if the work for it would take long."""
+        items, start, size = batch.items, 0, WORK_AT_ONCE // max(self._handlers.total(), 1)
+        while start < len(items):
+            position = self._tail.position(items[min(start + size, len(items) - 1)])
             end = next(
-                (n for n in range(at, len(items)) if self._tail.position(items[n]) > position), len(items)
+                (n for n in range(start, len(items)) if self._tail.position(items[n]) > position), len(items)
             )
-            yield items[at:end], batch.position if end == len(items) else position
-            at = end
+            yield items[start:end], batch.position if end == len(items) else position
+            start = end
         if not items:
             yield items, batch.position
 
-    def _moved(self, position: int) -> None:
+    def _advance(self, position: int) -> None:
         self.position = position
-        while self._waiting and self._waiting[0][0] <= position:
-            heapq.heappop(self._waiting)[2].set()
+        self._waiters.notify(position)

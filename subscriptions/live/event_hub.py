@@ -1,9 +1,10 @@
-"""Event feeds for subscribers: the events one tenant asked for, each once and in order."""
+"""Event feeds for subscribers: the events of one tenant that meet a query, each once and in order."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from domain.kernel import Commit, CommitInfo, RecordedEvent
 from eventstore.log import EventLog
@@ -11,16 +12,16 @@ from eventstore.reading.event_query import EventQuery
 from subscriptions.feed.feed import Feed
 from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.event_index import EventIndex
-from subscriptions.live.iterator import IteratorSink, pull
+from subscriptions.live.hub import Hub
 from subscriptions.live.messages import MAX_LAG, CursorExpired, Place, StatusMessage
-from subscriptions.live.ports import BacklogPage, EndOfStream, LiveStats, Renderer
+from subscriptions.live.ports import BacklogPage, BacklogRead, EndOfStream, LiveStats, Publisher, Renderer
+from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Sink, Subscription
-from subscriptions.live.subscriber import Subscriber
 from subscriptions.live.topic import Topic
 
 PAGE = 200
-"""Events read at once while catching up."""
+"""Events of a backlog that are read at once."""
 
 R = TypeVar("R")
 
@@ -36,23 +37,25 @@ EventStreamMessage = EventMessage | StatusMessage
 
 
 class EventHub:
-    """Tells all subscribers of this process what happens.
+    """Delivers the log's events to the subscribers of this process.
 
-    Who falls more than `max_lag` positions behind, once live, and is no longer in the ring, is told `Lagged`.
+    A subscriber that falls more than `max_lag` positions behind, after it has caught up, and that the ring
+    does not serve any more, receives `Lagged`.
     """
 
     def __init__(
         self, log: EventLog, feed: Feed, *, max_lag: int = MAX_LAG, limits: RingLimits | None = None
     ) -> None:
-        self.log = log
-        self.feed = feed
-        self.max_lag = max_lag
-        self.stats = LiveStats()
-        self.dispatcher = Dispatcher(feed, log.high_water_mark, self._tell)
-        self._limits = limits or RingLimits()
-        self._index: EventIndex[EventTopicSource] = EventIndex()
-        self._groups: dict[Hashable, Topic[EventMessage, Any]] = {}
-        self._erasure = feed.erasure
+        self.dispatcher = Dispatcher(feed, log.high_water_mark)
+        self._source = EventSource(log, self.dispatcher)
+        self._hub: Hub[Commit, EventMessage] = Hub(
+            self.dispatcher, self._source, max_lag=max_lag, limits=limits
+        )
+
+    @property
+    def stats(self) -> LiveStats:
+        """What was counted so far."""
+        return self._hub.stats
 
     def open(
         self,
@@ -65,123 +68,129 @@ class EventHub:
         renderer: Callable[[], Renderer[EventMessage, R]],
         weigh: Callable[[R], int],
     ) -> Subscription:
-        """Tell the sink the tenant's events that meet the query: those behind `after`, `CaughtUp`, then live.
+        """Deliver the tenant's events that meet the query: those after `after`, `CaughtUp`, then live ones.
 
-        Without `after` it begins with what comes next; with one that is beyond the log it is told
-        `CursorExpired`, and that is all. Who gives the same `key` asks for the same in the same form.
+        Without `after` the stream begins with the next event. If `after` is beyond the log, the only message
+        is `CursorExpired`. Subscribers with equal keys have equal queries and renderers, and share a topic.
         """
-        found = self._groups.get(key)
-        if found is None:
-            found = self._groups[key] = self._group(
-                tenant, query, renderer(), weigh, lambda: self._groups.pop(key)
-            )
-        return found.join(sink, after)
+
+        def open_topic() -> Topic[EventMessage, R]:
+            shared = SharedRenderer(renderer(), self.stats, weigh)
+            return self._hub.topic(lambda topic: self._source.open(tenant, query, topic), shared)
+
+        return self._hub.subscribe(key, open_topic, sink, after)
 
     def watch(
         self, tenant: str, query: EventQuery, after: Place | None = None
     ) -> AsyncGenerator[EventStreamMessage, None]:
-        """The same, for those inside the process. Raises Unavailable where MongoDB cannot be read."""
+        """Yield the same messages to a consumer in this process. Raises Unavailable."""
+        return self._hub.iterate(lambda topic: self._source.open(tenant, query, topic), after)
 
-        def found(puller: IteratorSink[EventMessage]) -> Topic[EventMessage, EventStreamMessage]:
-            return self._group(tenant, query, puller, lambda _message: 0, lambda: None)
 
-        return pull(found, after)
+class EventSource:
+    """The log as a source: turns commits into messages for the topics whose queries they meet."""
 
-    def _group(
-        self,
-        tenant: str,
-        query: EventQuery,
-        renderer: Renderer[EventMessage, R],
-        weigh: Callable[[R], int],
-        left: Callable[[], object],
-    ) -> Topic[EventMessage, R]:
-        asked = EventTopicSource(self, tenant, query, left)
-        group = asked.group = Topic(asked, renderer, self.stats, self._limits, weigh=weigh)
-        self._index.add(asked, tenant, query)
-        self.dispatcher.enter()
-        return group
+    def __init__(self, log: EventLog, dispatcher: Dispatcher[Commit]) -> None:
+        self._log = log
+        self._dispatcher = dispatcher
+        self._index: EventIndex[_EventTopicSource] = EventIndex()
+        self._head: asyncio.Task[int] | None = None
 
-    def forget(self, asked: EventTopicSource) -> None:
-        """Nobody asks for this any more."""
-        self._index.remove(asked, asked.tenant, asked.query)
-        self.dispatcher.leave()
+    def open(self, tenant: str, query: EventQuery, topic: Publisher[EventMessage]) -> _EventTopicSource:
+        """Publish to the topic from now on."""
+        return _EventTopicSource(self, tenant, query, topic)
 
-    def _tell(self, commits: Sequence[Commit]) -> None:
-        if self.feed.erasure != self._erasure:
-            self._erasure = self.feed.erasure
-            for asked in self._index.all():
-                asked.group.check()
-        news: dict[EventTopicSource, list[EventMessage]] = {}
+    def publish(self, commits: Sequence[Commit]) -> None:
+        batches: dict[_EventTopicSource, list[EventMessage]] = {}
         for commit in commits:
-            happened: list[EventMessage] = []
-            for asked in self._index.find(commit):
-                happened = happened or [_happened(event) for event in commit.events]
-                if wanted := asked.wanted(commit.info, happened):
-                    news.setdefault(asked, []).extend(wanted)
-        for asked, messages in news.items():
-            asked.group.tell(messages)
+            messages: list[EventMessage] = []
+            for source in self._index.find(commit):
+                messages = messages or [_message(event) for event in commit.events]
+                if matches := source.matches(commit.info, messages):
+                    batches.setdefault(source, []).extend(matches)
+        for source, batch in batches.items():
+            source.topic.publish(batch)
+
+    def add(self, source: _EventTopicSource) -> None:
+        """Publish to the source's topic from now on."""
+        self._index.add(source, source.tenant, source.query)
+
+    def remove(self, source: _EventTopicSource) -> None:
+        """Publish nothing more to the source's topic."""
+        self._index.remove(source, source.tenant, source.query)
+
+    async def prepare(self, after: Place | None) -> None:
+        """Wait until all topics have published what the log contains now.
+
+        Raises EndOfStream if `after` is beyond the log.
+        """
+        head = await self._read_head()
+        if after is not None and after.position > head:
+            if after.position > await self._log.head():
+                raise EndOfStream(CursorExpired(Place(head)))
+            head = after.position
+        await self._dispatcher.reach(head)
+
+    async def search(self, tenant: str, query: EventQuery, after: int, upto: int) -> list[EventMessage]:
+        """Return the next page of events between two positions."""
+        events = await self._log.search(tenant, query, after, PAGE, before=upto + 1)
+        return list(map(_message, events))
+
+    async def _read_head(self) -> int:
+        """Return the head, read after this call; calls at the same time share one read."""
+        if self._head is None:
+            self._head = asyncio.create_task(self._settled())
+        return await asyncio.shield(self._head)
+
+    async def _settled(self) -> int:
+        self._head = None
+        return await self._log.high_water_mark()
 
 
-class EventTopicSource:
-    """What one group asked for: its origin."""
+class _EventTopicSource:
+    """The source of one topic, and the backlog of each subscriber, which depends on the place alone."""
 
-    group: Topic[EventMessage, Any]
-
-    def __init__(self, hub: EventHub, tenant: str, query: EventQuery, left: Callable[[], object]) -> None:
-        self._hub = hub
-        self._left = left
+    def __init__(
+        self, source: EventSource, tenant: str, query: EventQuery, topic: Publisher[EventMessage]
+    ) -> None:
+        self._source = source
         self.tenant = tenant
         self.query = query
+        self.topic = topic
+        source.add(self)
 
-    @property
-    def position(self) -> int:
-        return self._hub.dispatcher.position
+    def backlog(self) -> _EventTopicSource:
+        return self
 
-    @property
-    def erasure(self) -> int:
-        return self._hub.feed.erasure
+    def close(self) -> None:
+        self._source.remove(self)
 
-    @property
-    def max_lag(self) -> int:
-        return self._hub.max_lag
+    async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
+        await self._source.prepare(after)
 
-    def left(self) -> None:
-        self._hub.forget(self)
-        self._left()
+    def read(self, after: Place | None, upto: int, *, caught_up: bool) -> BacklogRead[EventMessage]:
+        return BacklogRead(self._pages(after, upto))
 
-    async def ready(self, member: Subscriber[EventMessage, Any]) -> None:
-        """What is there before somebody subscribes is not news: nobody begins before it."""
-        hub, place = self._hub, member.place
-        head = await hub.dispatcher.head()
-        if place is not None and place.position > head:
-            if place.position > await hub.log.head():
-                raise EndOfStream(CursorExpired(Place(head)))
-            head = place.position
-        await hub.dispatcher.reach(head)
+    def matches(self, info: CommitInfo | None, messages: Sequence[EventMessage]) -> Sequence[EventMessage]:
+        """Return the messages of a commit that meet the query."""
+        query = self.query
+        if info is None or not query.covers(info):
+            return ()
+        return messages if query.types is None else [one for one in messages if query.wants(one.event)]
 
-    async def catch_up(
-        self, member: Subscriber[EventMessage, Any], upto: int
-    ) -> AsyncGenerator[BacklogPage[EventMessage], None]:
-        """The events behind the member's place."""
-        after = member.place
+    async def _pages(self, after: Place | None, upto: int) -> AsyncGenerator[BacklogPage[EventMessage], None]:
         if after is None or after >= Place(upto):
             return
         position = after.position - 1
         while True:
-            events = await self._hub.log.search(self.tenant, self.query, position, PAGE, before=upto + 1)
-            if happened := [one for one in map(_happened, events) if one.place > after]:
-                yield BacklogPage(happened, last=len(events) < PAGE)
-            if len(events) < PAGE:
+            page = await self._source.search(self.tenant, self.query, position, upto)
+            is_last = len(page) < PAGE
+            if messages := [message for message in page if message.place > after]:
+                yield BacklogPage(messages, last=is_last)
+            if is_last:
                 return
-            position = events[-1].position
-
-    def wanted(self, info: CommitInfo | None, happened: Sequence[EventMessage]) -> Sequence[EventMessage]:
-        """What of a commit's events is asked for."""
-        query = self.query
-        if info is None or not query.covers(info):
-            return ()
-        return happened if query.types is None else [one for one in happened if query.wants(one.event)]
+            position = page[-1].event.position
 
 
-def _happened(event: RecordedEvent) -> EventMessage:
+def _message(event: RecordedEvent) -> EventMessage:
     return EventMessage(event, Place(event.position, event.place))

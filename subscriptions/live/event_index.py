@@ -1,4 +1,4 @@
-"""Which groups an event could concern, found without asking all of them."""
+"""An index of event queries: finds those that a commit may meet without a look at the others."""
 
 from __future__ import annotations
 
@@ -10,43 +10,39 @@ from eventstore.reading.event_query import EventQuery
 
 K = TypeVar("K", bound=Hashable)
 
-_REST = ("", "")
+_ANY = ("", "")
 
 
 class EventIndex(Generic[K]):
-    """Who asks for events, by tenant and by that of its conditions which the fewest commits meet."""
+    """Keys by the tenant and a condition of their query: the one that the fewest commits meet."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, str], dict[K, None]] = {}
+        self._keys: dict[tuple[str, str, str], dict[K, None]] = {}
 
-    def add(self, who: K, tenant: str, query: EventQuery) -> None:
-        """From now on it is found."""
+    def add(self, key: K, tenant: str, query: EventQuery) -> None:
+        """Add a key with its query."""
         for clause in _clauses(query):
-            self._found.setdefault((tenant, *clause), {})[who] = None
+            self._keys.setdefault((tenant, *clause), {})[key] = None
 
-    def remove(self, who: K, tenant: str, query: EventQuery) -> None:
-        """No longer."""
+    def remove(self, key: K, tenant: str, query: EventQuery) -> None:
+        """Remove a key that was added with this query."""
         for clause in _clauses(query):
-            key = (tenant, *clause)
-            del self._found[key][who]
-            if not self._found[key]:
-                del self._found[key]
-
-    def all(self) -> set[K]:
-        """Everybody."""
-        return {who for found in self._found.values() for who in found}
+            path = (tenant, *clause)
+            del self._keys[path][key]
+            if not self._keys[path]:
+                del self._keys[path]
 
     def find(self, commit: Commit) -> Iterator[K]:
-        """All whose query the commit may meet, each once."""
+        """Yield each key once whose query the commit may meet."""
         if commit.info is None:
             return
         info = commit.info
         clauses = [
-            _REST, ("stream", info.stream), ("correlation", info.correlation), ("category", info.category),
+            _ANY, ("stream", info.stream), ("correlation", info.correlation), ("category", info.category),
             *{("type", event.type) for event in commit.events},
         ]  # fmt: skip
-        found = [who for clause in clauses if (who := self._found.get((info.tenant, *clause)))]
-        yield from found[0] if len(found) == 1 else dict.fromkeys(one for who in found for one in who)
+        matches = [keys for clause in clauses if (keys := self._keys.get((info.tenant, *clause)))]
+        yield from matches[0] if len(matches) == 1 else dict.fromkeys(key for keys in matches for key in keys)
 
 
 def _clauses(query: EventQuery) -> Collection[tuple[str, str]]:
@@ -58,4 +54,4 @@ def _clauses(query: EventQuery) -> Collection[tuple[str, str]]:
         return {("type", name) for name in query.types}
     if query.categories is not None:
         return {("category", category) for category in query.categories}
-    return {_REST}
+    return {_ANY}

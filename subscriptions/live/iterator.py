@@ -1,4 +1,4 @@
-"""A stream for those who watch inside the process: they pull its messages as they are."""
+"""Topics for consumers inside the process, which iterate over messages as they are."""
 
 from __future__ import annotations
 
@@ -10,77 +10,94 @@ from typing import Any, Generic
 from subscriptions.live.messages import CaughtUp, Lagged, Place, StatusMessage
 from subscriptions.live.ports import M
 from subscriptions.live.sinks import Chunk
-from subscriptions.live.subscriber import Subscriber
 from subscriptions.live.topic import Topic
 
 
-async def pull(
-    found: Callable[[IteratorSink[M]], Topic[M, M | StatusMessage]], after: Place | None
+async def iterate(
+    open_topic: Callable[[], Topic[M, M | StatusMessage]], renderer: PlainRenderer[M], after: Place | None
 ) -> AsyncGenerator[M | StatusMessage, None]:
-    """What a group of one's own tells, from `after` on or from now; `found` makes the group.
+    """Yield the messages of a topic of its own, after this place or from now on.
 
-    Who pulls slowly holds one chunk. What is in it is told anew where it was read before an erasure.
+    A slow consumer keeps one chunk in memory. If an erasure becomes known meanwhile, the rest of the chunk is
+    read again. `renderer` is the topic's. Raises the error that ended the stream.
     """
-    puller: IteratorSink[M] = IteratorSink()
-    group = found(puller)
-    member = puller.member = group.join(puller, after)
-    place, begun = after, False
+    sink = IteratorSink(open_topic(), renderer, after)
+    place, caught_up = after, False
     try:
-        while await puller.fill():
-            while puller.buffer and group.origin.erasure == puller.erasure:
-                message = puller.buffer.popleft()
-                begun = begun or isinstance(message, CaughtUp)
+        while await sink.fill():
+            while sink.buffer and sink.is_current:
+                message = sink.buffer.popleft()
+                caught_up = caught_up or isinstance(message, CaughtUp)
                 place = place if isinstance(message, Lagged) else message.place
                 yield message
-            if puller.buffer:
-                puller.buffer.clear()
-                member.seek(place, begun)
+            if sink.buffer:
+                sink.read_again(place, caught_up=caught_up)
     finally:
-        member.close()
+        sink.close()
 
 
-class IteratorSink(Generic[M]):
-    """The sink, and what renders for it: messages stay what they are.
-
-    `erasure` is the last one that had been met when what is in the buffer was told.
-    """
-
-    member: Subscriber[M, M | StatusMessage]
+class PlainRenderer(Generic[M]):
+    """Leaves messages as they are. `error` is the one that ended the stream."""
 
     def __init__(self) -> None:
-        self.buffer: deque[M | StatusMessage] = deque()
-        self.erasure = 0
-        self._filled = asyncio.Event()
-        self._ended = False
-        self._error: Exception | None = None
+        self.error: Exception | None = None
 
     def render(self, message: M | StatusMessage) -> M | StatusMessage:
-        """The message."""
+        """Return the message."""
         return message
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
-        """Raised to who pulls."""
-        self._error = error
+        """Keep the error for the consumer."""
+        self.error = error
         return ()
 
+
+class IteratorSink(Generic[M]):
+    """Keeps one chunk until it is consumed."""
+
+    def __init__(
+        self, topic: Topic[M, M | StatusMessage], renderer: PlainRenderer[M], after: Place | None
+    ) -> None:
+        self.buffer: deque[M | StatusMessage] = deque()
+        self._topic = topic
+        self._renderer = renderer
+        self._erasure = 0
+        self._filled = asyncio.Event()
+        self._is_ended = False
+        self._subscriber = topic.join(self, after)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether no erasure became known since the buffer was filled."""
+        return self._erasure == self._topic.erasure
+
     def deliver(self, chunk: Chunk[M | StatusMessage]) -> None:
-        """Keep it until it is pulled; nothing else comes until then."""
+        """Keep the chunk, and accept no other one until it is consumed."""
         self.buffer.extend(chunk.results)
-        self.erasure = self.member.erasure
-        self.member.pause()
+        self._erasure = self._topic.erasure
+        self._subscriber.pause()
         self._filled.set()
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
-        """Nothing follows."""
-        self._ended = True
+        """Note that nothing follows."""
+        self._is_ended = True
         self._filled.set()
 
     async def fill(self) -> bool:
-        """Wait for what comes next; False where nothing does. Raises what broke the stream."""
+        """Wait for the next chunk; return False at the end. Raises the error that ended the stream."""
         self._filled.clear()
-        self.member.resume()
-        if not self.buffer and not self._ended:
+        self._subscriber.resume()
+        if not self.buffer and not self._is_ended:
             await self._filled.wait()
-        if not self.buffer and self._error is not None:
-            raise self._error
+        if not self.buffer and self._renderer.error is not None:
+            raise self._renderer.error
         return bool(self.buffer)
+
+    def read_again(self, after: Place | None, *, caught_up: bool) -> None:
+        """Drop the buffer, and read what follows this place again."""
+        self.buffer.clear()
+        self._subscriber.seek(after, caught_up=caught_up)
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._subscriber.close()

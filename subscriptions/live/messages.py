@@ -1,4 +1,4 @@
-"""What a live stream says of itself, in-band and typed."""
+"""Messages about a live stream itself, delivered in-band and typed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Place:
     index: int = 0xFFFF
 
     def before(self) -> Place:
-        """The place after which this one comes next."""
+        """Return the place after which the item at this place is the next one."""
         return Place(self.position, self.index - 1) if self.index else Place(self.position - 1)
 
 
 class CaughtUp(NamedTuple):
-    """All that was there when the stream was opened has been told; what follows is live."""
+    """Everything that existed when the stream was opened has been delivered; what follows is live."""
 
     place: Place
 
@@ -34,13 +34,13 @@ class Lagged(NamedTuple):
 
 
 class CursorExpired(NamedTuple):
-    """The stream cannot be resumed where it was asked to: it never came there, or is too far from it."""
+    """The stream cannot resume at the requested place: it never came there, or has moved too far since."""
 
     place: Place
 
 
 StatusMessage = CaughtUp | Lagged | CursorExpired
-"""What every stream may say."""
+"""A message that every stream may contain."""
 
 MAX_LAG = 10_000
-"""Positions that a live subscriber may fall behind before it is told `Lagged`."""
+"""Positions that a live subscriber may fall behind before its stream ends with `Lagged`."""

@@ -1,22 +1,20 @@
-"""What a group needs of the hub it belongs to, and of those who render its messages."""
+"""What topics, sources, renderers and subscribers expect of each other."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from subscriptions.live.messages import CursorExpired, Place, StatusMessage
 
-if TYPE_CHECKING:
-    from subscriptions.live.subscriber import Subscriber
-
 R_co = TypeVar("R_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class HasPlace(Protocol):
-    """A message, told at a place: who has had it can be resumed after that."""
+    """A message with the place after which a subscriber that has received it can resume."""
 
     @property
     def place(self) -> Place: ...
@@ -26,52 +24,8 @@ M = TypeVar("M", bound=HasPlace)
 M_contra = TypeVar("M_contra", bound=HasPlace, contravariant=True)
 
 
-class BacklogPage(NamedTuple, Generic[M]):
-    """Messages that are told at once to one that catches up; `last`: there is nothing behind them."""
-
-    messages: Sequence[M | CursorExpired]
-    last: bool = False
-
-
-class Renderer(Protocol[M_contra, R_co]):
-    """How messages become what the sinks of a group take."""
-
-    def render(self, message: M_contra | StatusMessage) -> R_co | Awaitable[R_co]:
-        """The result; a coroutine where something must be waited for."""
-
-    def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
-        """The errors with which streams end because of this."""
-
-
-class TopicSource(Protocol[M]):
-    """Where the messages of one group come from.
-
-    `position` is how far the group has been told; `erasure` the last erasure that was met, and rings hold
-    nothing that is older; `max_lag` how many positions a subscriber may be behind, once it is live.
-    """
-
-    @property
-    def position(self) -> int: ...
-    @property
-    def erasure(self) -> int: ...
-    @property
-    def max_lag(self) -> int: ...
-
-    async def ready(self, member: Subscriber[M, Any]) -> None:
-        """Wait until one can be told all from its place, or from none, up to `position`.
-
-        Raises Complete where it cannot be begun there.
-        """
-
-    def catch_up(self, member: Subscriber[M, Any], upto: int) -> AsyncGenerator[BacklogPage[M], None]:
-        """What to tell it before what the group tells after position `upto`, in the order of places."""
-
-    def left(self) -> None:
-        """The group has no member any more."""
-
-
 class Delivery(Enum):
-    """What one subscriber is told of a message that its group is told."""
+    """How one subscriber receives a message of its topic."""
 
     AS_IS = auto()
     ALTERNATE = auto()
@@ -79,14 +33,106 @@ class Delivery(Enum):
 
 
 class SubscriberFilter(Protocol[M_contra]):
-    """What one subscriber sees otherwise than its group."""
+    """Decides for some subscribers of a topic how they receive its messages. It may be shared."""
 
     def choose(self, message: M_contra) -> Delivery:
-        """What to tell it; called once for each message, in their order."""
+        """Return how to deliver the message; called for all messages in their order."""
+
+    def ends_after(self, message: M_contra) -> bool:
+        """Return whether the subscriber receives everything after this message as the topic publishes it."""
+
+
+class BacklogPage(NamedTuple, Generic[M]):
+    """Messages of a backlog that are delivered at once. `last`: the backlog ends with them."""
+
+    messages: Sequence[M | CursorExpired]
+    last: bool = False
+
+
+class BacklogRead(NamedTuple, Generic[M]):
+    """A backlog that is being read, page by page in the order of places.
+
+    `restarts`: what the subscriber received before does not count any more, so `CaughtUp` follows again, and
+    from here on `filter` applies to what it receives of its topic.
+    """
+
+    pages: AsyncGenerator[BacklogPage[M], None]
+    restarts: bool = False
+    filter: SubscriberFilter[M] | None = None
+
+
+class Backlog(Protocol[M]):
+    """What one subscriber receives before it follows its topic: at first, and after it has fallen behind.
+
+    `after` is the last place that was delivered to it, None if there is none. `caught_up` is whether it has
+    received `CaughtUp`.
+    """
+
+    async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
+        """Wait until `read` can deliver everything up to the topic's position.
+
+        Raises EndOfStream if the stream cannot go on after this place.
+        """
+
+    def read(self, after: Place | None, upto: int, *, caught_up: bool) -> BacklogRead[M]:
+        """Return what precedes the messages that the topic publishes after position `upto`."""
+
+
+class TopicSource(Protocol[M]):
+    """Where one topic's messages come from."""
+
+    def backlog(self) -> Backlog[M]:
+        """Return the backlog of a new subscriber."""
+
+    def close(self) -> None:
+        """End publishing: the topic has no subscriber any more."""
+
+
+class Publisher(Protocol[M]):
+    """A topic, as its source uses it."""
+
+    def publish(self, messages: Sequence[M]) -> None:
+        """Deliver the messages to all subscribers that have received everything before them."""
+
+    def narrow(self, filter: SubscriberFilter[M]) -> None:
+        """Apply the filter to the subscribers that have begun to receive and have no filter of their own."""
+
+    def fail(self, error: Exception) -> None:
+        """End the streams of the subscribers that have begun to receive."""
+
+
+class Source(Protocol[T_contra]):
+    """Turns what one tail reads into messages for the topics that it concerns."""
+
+    def publish(self, items: Sequence[T_contra]) -> None:
+        """Publish what the items mean to each topic; they follow all that were given before."""
+
+
+class Progress(Protocol):
+    """How far all topics of a tail are.
+
+    `position`: they have published everything up to it. `erasure`: the position of the last known erasure;
+    what was read before it must not be delivered.
+    """
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def erasure(self) -> int: ...
+
+
+class Renderer(Protocol[M_contra, R_co]):
+    """Makes of messages what the sinks of one topic accept."""
+
+    def render(self, message: M_contra | StatusMessage) -> R_co | Awaitable[R_co]:
+        """Return the result, or a coroutine for it."""
+
+    def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
+        """Return the errors with which streams end because of this one."""
 
 
 class EndOfStream(Exception):
-    """The stream tells this message, and ends."""
+    """The stream ends with this message."""
 
     def __init__(self, message: StatusMessage) -> None:
         super().__init__(message)
@@ -95,7 +141,7 @@ class EndOfStream(Exception):
 
 @dataclass(slots=True)
 class LiveStats:
-    """What a hub has counted: who is subscribed now, and what was done so far."""
+    """Counts of one hub: current subscriptions and topics (`groups`), and totals since the start."""
 
     subscriptions: int = 0
     groups: int = 0

@@ -1,4 +1,4 @@
-"""How the messages of one group become what its sinks take: each once, for all who are told it."""
+"""Rendering that the subscribers of a topic share: each message is rendered once for all of them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from types import CoroutineType
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from subscriptions.live.messages import CaughtUp, Place, StatusMessage
-from subscriptions.live.ports import LiveStats, M, Renderer
+from subscriptions.live.ports import Delivery, LiveStats, M, Renderer
 from subscriptions.live.ring import RingEntry
 
 R = TypeVar("R")
 
-SHARED = 4
-"""Renderings that are kept, until more is told, for who joins next."""
+CACHED_RESULTS = 4
+"""Results that are kept, until more is published, for subscribers that join meanwhile."""
 
 
 class SharedRenderer(Generic[M, R]):
-    """Renders for one group.
+    """Renders the messages of one topic.
 
-    `other` is a message as those with an own view of it are told it, None where there is no such form.
-    `weigh` tells the bytes of a result.
+    `alternate_form` returns a message as subscribers receive it whose filter chooses the alternate form, None
+    if it has no such form. `weigh` returns the size of a result in bytes.
     """
 
     def __init__(
@@ -30,66 +30,100 @@ class SharedRenderer(Generic[M, R]):
         renderer: Renderer[M, R],
         stats: LiveStats,
         weigh: Callable[[R], int],
-        other: Callable[[M], M | None],
+        *,
+        alternate_form: Callable[[M], M | None] = lambda _message: None,
+        condense: Callable[[Sequence[M]], Sequence[M]] | None = None,
     ) -> None:
-        self._telling = renderer
-        self._tally = stats
+        self._renderer = renderer
+        self._stats = stats
         self._weigh = weigh
-        self._other = other
-        self._shared: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=SHARED)
+        self._alternate_form = alternate_form
+        self._condense = condense
+        self._cache: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=CACHED_RESULTS)
 
     def entry(self, message: M, *, both: bool) -> RingEntry[M, R] | Awaitable[RingEntry[M, R]]:
-        """The message as the group is told it, with `both` in its other form too."""
-        self._tally.executions += 1
-        result = self._telling.render(message)
-        second = self._other(message) if both else None
-        other = None if second is None else self._telling.render(second)
-        if _is_coroutine(result) or _is_coroutine(other):
-            return self._awaited(message, result, other)
-        return RingEntry(message, result, other, self._weigh(result))  # type: ignore[arg-type]
+        """Render a message that the topic publishes, with `both` in its alternate form too."""
+        self._stats.executions += 1
+        result = self._renderer.render(message)
+        second = self._alternate_form(message) if both else None
+        alternate = None if second is None else self._renderer.render(second)
+        if _is_coroutine(result) or _is_coroutine(alternate):
+            return self._awaited_entry(message, result, alternate)
+        return RingEntry(message, result, alternate, self._weigh(result))  # type: ignore[arg-type]
 
-    async def alone(self, message: M | StatusMessage) -> R:
-        """What one subscriber, or some, are told alone; the latest is rendered once for all who need it."""
-        for known, rendered in self._shared:
-            if known is message:
+    async def cached(self, message: M | StatusMessage) -> R:
+        """Render a message of a backlog; the latest ones are rendered once for all who need them."""
+        for cached_message, rendered in self._cache:
+            if cached_message is message:
                 return await asyncio.shield(rendered) if isinstance(rendered, asyncio.Future) else rendered
-        self._tally.executions += 1
-        result: Any = self._telling.render(message)
+        self._stats.executions += 1
+        result: Any = self._renderer.render(message)
         if not _is_coroutine(result):
-            self._shared.append((message, result))
+            self._cache.append((message, result))
             return result  # type: ignore[no-any-return]
         running: asyncio.Future[R] = asyncio.ensure_future(result)
-        self._shared.append((message, running))
+        self._cache.append((message, running))
         return await asyncio.shield(running)
 
     def caught_up(self, position: int) -> CaughtUp:
-        """The message, the same for all who are told it at this position."""
-        for known, _ in self._shared:
-            if isinstance(known, CaughtUp) and known.place.position == position:
-                return known
+        """Return the message, the same object for all subscribers that catch up at this position."""
+        for message, _ in self._cache:
+            if isinstance(message, CaughtUp) and message.place.position == position:
+                return message
         return CaughtUp(Place(position))
 
-    async def other(self, entry: RingEntry[M, R]) -> R | None:
-        """The entry in its other form, for one that began to see it so after it was rendered."""
-        message = self._other(entry.message) if entry.other is None else None
-        return entry.other if message is None else await self.alone(message)
+    @property
+    def condenses(self) -> bool:
+        """Whether `replay` may return less than the entries' own results."""
+        return self._condense is not None
 
-    def other_message(self, message: M) -> M:
-        """The message in its other form."""
-        return self._other(message) or message
+    async def replay(self, entries: Sequence[RingEntry[M, R]], choices: Sequence[Delivery]) -> Sequence[R]:
+        """Return what a subscriber receives of entries that it has missed, each delivered as chosen."""
+        chosen = [pair for pair in zip(entries, choices, strict=True) if pair[1] is not Delivery.SKIP]
+        if self._condense is not None:
+            messages = [
+                entry.message if choice is Delivery.AS_IS else self._alternate_message(entry.message)
+                for entry, choice in chosen
+            ]
+            return [await self.cached(message) for message in self._condense(messages)]
+        results = [
+            entry.result if choice is Delivery.AS_IS else await self._alternate(entry)
+            for entry, choice in chosen
+        ]
+        return [result for result in results if result is not None]
+
+    async def _alternate(self, entry: RingEntry[M, R]) -> R | None:
+        """Return the alternate result of an entry, rendered now if the entry was published without it."""
+        message = self._alternate_form(entry.message) if entry.alternate is None else None
+        return entry.alternate if message is None else await self.cached(message)
+
+    def _alternate_message(self, message: M) -> M:
+        """Return the message in its alternate form, or as it is if it has none."""
+        return self._alternate_form(message) or message
 
     def forget(self) -> None:
-        """Keep nothing for who joins next."""
-        self._shared.clear()
+        """Empty the cache."""
+        self._cache.clear()
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
-        """The errors with which streams end because of this."""
-        return self._telling.failed(error)
+        """Return the errors with which streams end because of this one."""
+        return self._renderer.failed(error)
 
-    async def _awaited(self, message: M, first: Any, second: Any) -> RingEntry[M, R]:
+    async def _awaited_entry(self, message: M, first: Any, second: Any) -> RingEntry[M, R]:
         result = await first if _is_coroutine(first) else first
-        other = await second if _is_coroutine(second) else second
-        return RingEntry(message, result, other, self._weigh(result))
+        alternate = await second if _is_coroutine(second) else second
+        return RingEntry(message, result, alternate, self._weigh(result))
+
+
+def chosen_results(entries: Sequence[RingEntry[M, R]], choices: Sequence[Delivery]) -> list[R]:
+    """Return the results of new entries, each delivered as chosen."""
+    results: list[R] = []
+    for entry, choice in zip(entries, choices, strict=True):
+        if choice is Delivery.AS_IS:
+            results.append(entry.result)
+        elif choice is Delivery.ALTERNATE and entry.alternate is not None:
+            results.append(entry.alternate)
+    return results
 
 
 def _is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:

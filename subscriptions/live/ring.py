@@ -1,4 +1,4 @@
-"""What a group told last, kept for those of its subscribers who are behind, within bounds."""
+"""The latest messages of a topic, kept within bounds for subscribers that are behind."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ R = TypeVar("R")
 
 
 class RingEntry(NamedTuple, Generic[M, R]):
-    """A message as it was told, and `other`, as it is told to those who see it otherwise; its bytes."""
+    """A published message and its rendered result.
+
+    `alternate` is the result for subscribers whose filter chooses the alternate form. `weight` is in bytes.
+    """
 
     message: M
     result: R
-    other: R | None
+    alternate: R | None
     weight: int
 
 
 @dataclass(slots=True)
 class RingLimits:
-    """What a ring holds at most, in entries and bytes, and in `total` bytes all rings that share this.
+    """Upper bounds of a ring in entries and bytes, and in `total` bytes of all rings that share these limits.
 
-    `chunk` are the bytes that are worth a chunk of their own. `used` is what all rings hold by now.
+    A batch is delivered in chunks of about `chunk` bytes. `used` is the current size of all rings in bytes.
     """
 
     entries: int = 1_000
@@ -36,7 +39,7 @@ class RingLimits:
 
 
 class MessageRing(Generic[M, R]):
-    """The latest entries, numbered from `start` on."""
+    """The latest entries; the oldest one has the offset `start`."""
 
     __slots__ = ("_entries", "_limits", "_weight", "start")
 
@@ -46,37 +49,37 @@ class MessageRing(Generic[M, R]):
         self._weight = 0
         self.start = 0
 
-    def extend(self, number: int, entries: Sequence[RingEntry[M, R]]) -> None:
-        """Add entries, of which the first has this number; they follow what is there."""
+    def extend(self, offset: int, entries: Sequence[RingEntry[M, R]]) -> None:
+        """Append the entries that follow the present ones; the first of them has this offset."""
         if not self._entries:
-            self.start = number
+            self.start = offset
         weight = sum(entry.weight for entry in entries)
         self._entries.extend(entries)
         self._weight += weight
         self._limits.used += weight
 
     @property
-    def overfull(self) -> bool:
-        """Whether the oldest must go."""
+    def is_overfull(self) -> bool:
+        """Whether the oldest entry must be evicted."""
         limits = self._limits
         return bool(self._entries) and (
             len(self._entries) > limits.entries or self._weight > limits.weight or limits.used > limits.total
         )
 
-    def drop(self) -> RingEntry[M, R]:
-        """Take out the oldest, whose number is `start`."""
+    def evict(self) -> RingEntry[M, R]:
+        """Remove and return the oldest entry, the one at `start`."""
         entry = self._entries.popleft()
         self.start += 1
         self._weight -= entry.weight
         self._limits.used -= entry.weight
         return entry
 
-    def since(self, number: int) -> list[RingEntry[M, R]]:
-        """What there is from this number on, which is not before `start`."""
-        return list(islice(self._entries, max(number - self.start, 0), None))
+    def entries_from(self, offset: int) -> list[RingEntry[M, R]]:
+        """Return the entries from this offset on, which is not before `start`."""
+        return list(islice(self._entries, max(offset - self.start, 0), None))
 
     def clear(self) -> None:
-        """Hold nothing."""
+        """Remove all entries."""
         self._limits.used -= self._weight
         self._weight = 0
         self._entries.clear()

@@ -1,4 +1,4 @@
-"""What a live stream and the one who takes its results know of each other."""
+"""What a live stream and the receiver of its results expect of each other."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Generic, Protocol
 from typing_extensions import TypeVar
 
 R = TypeVar("R", default=bytes)
-"""What a message becomes: bytes for clients; who watches inside the process takes it as it is."""
+"""What a message is rendered to: bytes for clients; a consumer inside the process takes it as it is."""
 
 
 T = TypeVar("T")
 
 
 class Chunk(Generic[R]):
-    """Results in their order, shared by all to whom they are delivered at once.
+    """Results in their order, shared by all sinks to which they are delivered at once.
 
-    `piece` is what the last sink wrote of them, under a `key` by which the next one knows it as its own.
+    `piece` is what the last sink wrote of them; a sink with the same `key` writes the same.
     """
 
     __slots__ = ("_made", "key", "piece", "results")
@@ -29,31 +29,31 @@ class Chunk(Generic[R]):
         self._made: dict[Hashable, Any] = {}
 
     def made(self, make: Callable[[Sequence[R]], T]) -> T:
-        """What a wire makes of all of them; all who make it by the same, which is hashable, share it."""
-        found: T | None = self._made.get(make)
-        if found is None:
-            found = self._made[make] = make(self.results)
-        return found
+        """Return what `make`, which is hashable, makes of the results; it is called once for all sinks."""
+        cached: T | None = self._made.get(make)
+        if cached is None:
+            cached = self._made[make] = make(self.results)
+        return cached
 
 
 class Sink(Protocol[R]):
     """Where one subscriber's results go. Neither method waits or raises."""
 
     def deliver(self, chunk: Chunk[R]) -> None:
-        """Take these; who has taken enough pauses its subscription."""
+        """Accept these results; a sink that has enough outstanding pauses its subscription."""
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
-        """Nothing follows: the stream is complete, or was refused or broke off with these errors."""
+        """Accept that nothing follows: the stream is complete, or ends because of these errors."""
 
 
 class Subscription(Protocol):
-    """A running subscription, in the hand of whoever opened it. None of its methods waits or raises."""
+    """A running subscription, for the code that opened it. None of its methods waits or raises."""
 
     def pause(self) -> None:
-        """Deliver nothing until `resume`: the sink has enough outstanding."""
+        """Deliver nothing until `resume`."""
 
     def resume(self) -> None:
-        """Go on where it was."""
+        """Continue with what comes next for this subscriber."""
 
     def close(self) -> None:
-        """The subscriber is gone; nothing more is delivered."""
+        """End the subscription; nothing more is delivered."""

@@ -1,21 +1,20 @@
-"""One subscriber of a group: it flows with the group, or is behind it, or catches up."""
+"""One subscriber of a topic: it reads its backlog, then the ring, then receives what is published at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from domain.kernel.errors import NerveError
+from subscriptions.live.broadcast import Broadcast
 from subscriptions.live.messages import Lagged, Place, StatusMessage
-from subscriptions.live.ports import Delivery, EndOfStream, M, SubscriberFilter
+from subscriptions.live.ports import Backlog, Delivery, EndOfStream, M, SubscriberFilter
+from subscriptions.live.renderer import chosen_results
 from subscriptions.live.ring import RingEntry
 from subscriptions.live.sinks import Chunk, Sink
-
-if TYPE_CHECKING:
-    from subscriptions.live.topic import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -25,276 +24,276 @@ R = TypeVar("R")
 class Subscriber(Generic[M, R]):
     """A running subscription.
 
-    Who flows has no state but to be among those that the group hands a chunk. Who is behind holds a `cursor`,
-    the number of the message that comes next for it, or where the ring has passed that only its `place`, the
-    last that it was told; while it is told what is behind that, `place` is how far it has come. A task runs
-    only while it catches up, and none while it is paused.
+    One that is up to date is attached to the broadcast and has no other state. One that is behind has a
+    `cursor`, the offset of the entry that it needs next. If the ring has evicted that entry, it has only
+    its `place`: the last one that was delivered, or how far it has come while it reads its backlog. A task
+    runs only while it is behind and not paused.
+
+    `has_begun` is whether it has started to read its backlog, `caught_up` whether it has received `CaughtUp`.
     """
 
     __slots__ = (
-        "__weakref__",
-        "_flows",
-        "_group",
-        "_own",
-        "_paused",
+        "_backlog",
+        "_broadcast",
+        "_filter",
+        "_is_attached",
+        "_is_paused",
+        "_is_replaying",
+        "_on_close",
         "_sink",
         "_task",
-        "_telling",
-        "begun",
+        "caught_up",
         "cursor",
         "deliver",
-        "open",
+        "has_begun",
+        "is_open",
         "place",
     )
 
-    def __init__(self, group: Topic[M, R], sink: Sink[R], after: Place | None) -> None:
-        self._group = group
+    def __init__(
+        self,
+        broadcast: Broadcast[M, R],
+        backlog: Backlog[M],
+        sink: Sink[R],
+        after: Place | None,
+        on_close: Callable[[Subscriber[M, R]], None],
+    ) -> None:
+        self._broadcast = broadcast
+        self._backlog = backlog
         self._sink = sink
-        self._paused = False
-        self._flows = False
-        self._telling = False
-        self._own: SubscriberFilter[M] | None = None
-        self.deliver = sink.deliver
-        self.open = True
-        self.begun = False
+        self._on_close = on_close
+        self._is_paused = False
+        self._is_attached = False
+        self._is_replaying = False
+        self._filter: SubscriberFilter[M] | None = None
+        self.deliver: Callable[[Chunk[R]], None] = sink.deliver
+        self.is_open = True
+        self.has_begun = False
+        self.caught_up = False
         self.place = after
         self.cursor: int | None = None
         self._task: asyncio.Task[None] | None = asyncio.create_task(self._run())
 
     @property
-    def erasure(self) -> int:
-        """The last erasure that was met: what was read before it must not be told any more."""
-        return self._group.origin.erasure
+    def is_filtered(self) -> bool:
+        """Whether it receives messages of its topic in another form, or not all of them."""
+        return self._filter is not None
 
-    @property
-    def own(self) -> SubscriberFilter[M] | None:
-        """How it sees what its group is told, where that is not as the group does."""
-        return self._own
-
-    @own.setter
-    def own(self, own: SubscriberFilter[M] | None) -> None:
-        self._group.owners += (own is not None) - (self._own is not None)
-        flowed = self._group.stop_flow(self)
-        self._own = own
-        if flowed:
-            self._group.flow(self)
+    def set_filter(self, filter: SubscriberFilter[M] | None) -> None:
+        """Apply this filter to what follows."""
+        self._broadcast.filtered_count += (filter is not None) - (self._filter is not None)
+        was_attached = self._broadcast.detach(self)
+        self._filter = filter
+        if was_attached:
+            self._broadcast.attach(self)
 
     def pause(self) -> None:
-        """Deliver nothing until `resume`; what is being handed to others at this moment still comes."""
-        self._paused = True
-        if self._group.stop_flow(self):
-            self._flows = False
-            self.cursor = self._group.hold(self, self._group.told)
+        """Deliver nothing until `resume`, except a chunk that is being delivered to others at this moment."""
+        self._is_paused = True
+        if self._broadcast.detach(self):
+            self._is_attached = False
+            self._broadcast.keep_from(self._broadcast.published, self)
 
     def resume(self) -> None:
-        """Go on where it was."""
-        if not self._paused or not self.open:
+        """Continue with what comes next for this subscriber."""
+        if not self._is_paused or not self.is_open:
             return
-        self._paused = False
-        self._go_on()
+        self._is_paused = False
+        self._continue()
 
     def close(self) -> None:
-        """The subscriber is gone; nothing more is delivered."""
-        self._leave()
+        """End the subscription; nothing more is delivered."""
+        if self.is_open:
+            self.is_open = False
+            self.set_filter(None)
+            self._broadcast.remove(self)
+            self._on_close(self)
+            if self._task is not None and self._task is not asyncio.current_task():
+                self._task.cancel()
 
-    def seek(self, after: Place | None, begun: bool) -> None:
-        """Tell again what comes after `after`, or begin anew; for one that is paused."""
-        self._group.release(self)
-        self.place, self.begun = after, begun
+    def seek(self, after: Place | None, *, caught_up: bool) -> None:
+        """Deliver again what comes after `after`; only for a paused subscriber."""
+        self._broadcast.release(self)
+        self.place, self.caught_up = after, caught_up
 
-    def take(self, entries: Sequence[RingEntry[M, R]], chunks: dict[tuple[Delivery, ...], Chunk[R]]) -> None:
-        """Hand it what it sees of these, in its own way; `chunks` are what others see who see it alike."""
-        own = self._own
-        choices = tuple(Delivery.AS_IS if own is None else own.choose(entry.message) for entry in entries)
+    def deliver_filtered(
+        self, entries: Sequence[RingEntry[M, R]], chunks: dict[tuple[Delivery, ...], Chunk[R]]
+    ) -> None:
+        """Deliver these entries through the filter; `chunks` caches what equal choices produce."""
+        choices = self._choose(entries)
         chunk = chunks.get(choices)
         if chunk is None:
-            chunk = chunks[choices] = Chunk([*_seen(entries, choices)])
-        if chunk.results and self.open:
-            self._group.stats.deliveries += len(chunk.results)
+            chunk = chunks[choices] = Chunk(chosen_results(entries, choices))
+        if chunk.results and self.is_open:
+            self._broadcast.stats.deliveries += len(chunk.results)
             self.deliver(chunk)
 
     def on_evicted(self, place: Place) -> None:
-        """The ring holds no longer what comes after `place`, which is next for it."""
+        """Note that the ring has evicted the entry at the cursor, which follows this place."""
         self.cursor = None
-        if not self._telling:
+        if not self._is_replaying:
             self.place = place
 
     def rewind_to(self, place: Place) -> None:
-        """What comes after `place` must be read again."""
-        self._drop(place)
-        self._go_on()
+        """Read everything after this place again."""
+        self._fall_behind(place)
+        self._continue()
 
     def on_lagged(self, place: Place) -> None:
-        """The group cannot keep up with what happens: one that was with it has lagged, and can be resumed."""
-        self._drop(place)
-        if self._task is None and not self._paused:
+        """End the stream, which can be resumed after `place`: its topic cannot keep up with its source."""
+        self._fall_behind(place)
+        if self._task is None and not self._is_paused:
             self._task = asyncio.create_task(self._run(EndOfStream(Lagged(place))))
 
-    def _drop(self, place: Place) -> None:
-        self._group.release(self)
-        if self._group.stop_flow(self):
-            self._flows = False
-        if not self._telling:
+    def fail(self, error: Exception) -> None:
+        """End the stream with this error."""
+        if self.is_open:
+            self.close()
+            self._sink.end(self._broadcast.renderer.failed(error))
+
+    def _fall_behind(self, place: Place) -> None:
+        self._broadcast.release(self)
+        if self._broadcast.detach(self):
+            self._is_attached = False
+        if not self._is_replaying:
             self.place = place
 
-    def fail(self, error: Exception) -> None:
-        """End its stream with this error."""
-        if self.open:
-            self._leave()
-            self._sink.end(self._group.rendering.failed(error))
-
-    def _go_on(self) -> None:
-        if self._task is not None or self._paused:
+    def _continue(self) -> None:
+        if self._task is not None or self._is_paused:
             return
-        self._group.check()
-        behind = not self.begun or self.cursor is None or self.cursor > self._group.told
-        if self._task is None and (behind or self._own is not None or self._group.condense is not None):
+        broadcast = self._broadcast
+        broadcast.check_erasure()
+        is_behind = not self.caught_up or self.cursor is None or self.cursor > broadcast.published
+        if self._task is None and (is_behind or self.is_filtered or broadcast.renderer.condenses):
             self._task = asyncio.create_task(self._run())
         elif self._task is None:
-            self._flow()
+            self._attach()
 
     async def _run(self, end: EndOfStream | None = None) -> None:
         try:
             try:
                 if end is not None:
                     raise end
-                while not self._paused and not self._flows and self.open:
+                while not self._is_paused and not self._is_attached and self.is_open:
                     await self._step()
-            except EndOfStream as complete:
-                await self._complete(complete.message)
+            except EndOfStream as end_of_stream:
+                await self._end_with(end_of_stream.message)
         except Exception as error:
             if not isinstance(error, NerveError):
-                logger.exception("a subscription broke off")
+                logger.exception("a subscription ends because of an error")
             self.fail(error)
         self._task = None
 
     async def _step(self) -> None:
         if self.cursor is None:
             await self._catch_up()
-        elif not self.begun:
-            await self._begin()
+        elif not self.caught_up:
+            await self._send_caught_up()
         else:
-            await self._follow_ring()
+            await self._send_ring()
 
-    async def _complete(self, message: StatusMessage) -> None:
-        """Tell this, and end the stream."""
-        result = await self._group.rendering.alone(message)
-        self._group.stats.lagged += isinstance(message, Lagged)
-        if self.open:
-            self._leave()
+    async def _end_with(self, message: StatusMessage) -> None:
+        """Deliver this message, and end the stream."""
+        result = await self._broadcast.renderer.cached(message)
+        self._broadcast.stats.lagged += isinstance(message, Lagged)
+        if self.is_open:
+            self.close()
             self.deliver(Chunk([result]))
             self._sink.end()
 
     async def _catch_up(self) -> None:
-        """Tell what is behind its place up to where the group is, which keeps what follows meanwhile."""
-        group, origin = self._group, self._group.origin
-        late = 0 if self.place is None else origin.position - self.place.position
-        if self.begun and self.place is not None and late > origin.max_lag:
+        """Deliver the backlog up to the topic's position; the ring keeps what is published meanwhile."""
+        broadcast = self._broadcast
+        progress = broadcast.progress
+        lag = 0 if self.place is None else progress.position - self.place.position
+        if self.caught_up and self.place is not None and lag > broadcast.max_lag:
             raise EndOfStream(Lagged(self.place))
-        await origin.ready(self)
-        if self._paused or not self.open:
+        await self._backlog.prepare(self.place, caught_up=self.caught_up)
+        if self._is_paused or not self.is_open:
             return
-        group.check()
-        upto = origin.position
-        self.cursor = group.hold(self, group.given)
-        self._telling = True
-        complete = await self._tell_past(upto)
-        self._telling = False
-        if not complete:
-            group.release(self)
+        broadcast.check_erasure()
+        upto = progress.position
+        broadcast.keep_from(broadcast.next_offset, self)
+        self._is_replaying = True
+        is_complete = await self._send_backlog(upto)
+        self._is_replaying = False
+        if not is_complete:
+            broadcast.release(self)
 
-    async def _begin(self) -> None:
-        """Say that it has caught up, which it has up to its place."""
-        assert self.place is not None
-        result = await self._group.rendering.alone(self._group.rendering.caught_up(self.place.position))
-        if not self._paused and self.cursor is not None:
-            self.begun = True
-            self._deliver([result])
-
-    async def _tell_past(self, upto: int) -> bool:
-        """Whether all of it was told, up to the position `upto`."""
-        group, origin = self._group, self._group.origin
-        erasure = origin.erasure
-        async with aclosing(origin.catch_up(self, upto)) as pages:
+    async def _send_backlog(self, upto: int) -> bool:
+        """Deliver the backlog up to this position; return whether that was all of it."""
+        broadcast = self._broadcast
+        erasure = broadcast.progress.erasure
+        backlog = self._backlog.read(self.place, upto, caught_up=self.caught_up)
+        self.has_begun = True
+        if backlog.restarts:
+            self.caught_up = False
+            self.set_filter(backlog.filter)
+        async with aclosing(backlog.pages) as pages:
             async for page in pages:
-                results = [await group.rendering.alone(message) for message in page.messages]
-                if self._paused or origin.erasure != erasure:
+                results = [await broadcast.renderer.cached(message) for message in page.messages]
+                if self._is_paused or broadcast.progress.erasure != erasure:
                     return False
                 self.place = page.messages[-1].place
                 self._deliver(results)
-                if self._paused and not page.last:
+                if self._is_paused and not page.last:
                     return False
         self.place = Place(upto)
         return True
 
-    async def _follow_ring(self) -> None:
-        """Tell what the group was told meanwhile, and flow with it as soon as that is all."""
-        group = self._group
-        group.check()
+    async def _send_caught_up(self) -> None:
+        assert self.place is not None
+        renderer = self._broadcast.renderer
+        result = await renderer.cached(renderer.caught_up(self.place.position))
+        if not self._is_paused and self.cursor is not None:
+            self.caught_up = True
+            self._deliver([result])
+
+    async def _send_ring(self) -> None:
+        """Deliver what the ring has kept, and attach to the broadcast as soon as nothing is left there."""
+        broadcast = self._broadcast
+        broadcast.check_erasure()
         if self.cursor is None:
             return
-        if self.cursor > group.told:
-            await group.until(self.cursor)
+        if self.cursor > broadcast.published:
+            await broadcast.wait_for(self.cursor)
             return
-        entries = group.since(self.cursor)
-        if not entries or (self._own is None and group.condense is None):
-            self._flow()
+        entries = broadcast.entries_from(self.cursor)
+        if not entries or not (self.is_filtered or broadcast.renderer.condenses):
+            self._attach()
             return
-        erasure = group.origin.erasure
+        erasure = broadcast.progress.erasure
         self.place = entries[0].message.place.before()
-        group.release(self)
-        self.cursor = group.hold(self, group.told)
-        self._telling = True
-        results = await self._chosen(entries)
-        self._telling = False
-        if group.origin.erasure != erasure:
-            group.release(self)
+        broadcast.release(self)
+        broadcast.keep_from(broadcast.published, self)
+        self._is_replaying = True
+        results = await broadcast.renderer.replay(entries, self._choose(entries))
+        self._is_replaying = False
+        if broadcast.progress.erasure != erasure:
+            broadcast.release(self)
             return
         self.place = entries[-1].message.place
         self._deliver(results)
 
-    async def _chosen(self, entries: Sequence[RingEntry[M, R]]) -> list[R]:
-        """What it is told of these."""
-        group, own = self._group, self._own
-        chosen = [(entry, Delivery.AS_IS if own is None else own.choose(entry.message)) for entry in entries]
-        chosen = [(entry, choice) for entry, choice in chosen if choice is not Delivery.SKIP]
-        if group.condense is not None:
-            messages = [
-                entry.message if choice is Delivery.AS_IS else group.rendering.other_message(entry.message)
-                for entry, choice in chosen
-            ]
-            return [await group.rendering.alone(message) for message in group.condense(messages)]
-        results = [
-            entry.result if choice is Delivery.AS_IS else await group.rendering.other(entry)
-            for entry, choice in chosen
-        ]
-        return [result for result in results if result is not None]
+    def _choose(self, entries: Sequence[RingEntry[M, R]]) -> tuple[Delivery, ...]:
+        """Return how each entry is delivered; drop the filter if it ends with the last one."""
+        own_filter = self._filter
+        if own_filter is None:
+            return (Delivery.AS_IS,) * len(entries)
+        choices = tuple(own_filter.choose(entry.message) for entry in entries)
+        if own_filter.ends_after(entries[-1].message):
+            self.set_filter(None)
+        return choices
 
-    def _flow(self) -> None:
+    def _attach(self) -> None:
         assert self.cursor is not None
-        entries = self._group.since(self.cursor)
-        self._group.release(self)
-        self._flows = True
-        self._group.flow(self)
+        entries = self._broadcast.entries_from(self.cursor)
+        self._broadcast.release(self)
+        self._is_attached = True
+        self._broadcast.attach(self)
         self._deliver([entry.result for entry in entries])
 
     def _deliver(self, results: Sequence[R]) -> None:
-        if results and self.open:
-            self._group.stats.deliveries += len(results)
+        if results and self.is_open:
+            self._broadcast.stats.deliveries += len(results)
             self.deliver(Chunk(results))
-
-    def _leave(self) -> None:
-        if self.open:
-            self.open = False
-            self.own = None
-            self._group.leave(self)
-            if self._task is not None and self._task is not asyncio.current_task():
-                self._task.cancel()
-
-
-def _seen(entries: Sequence[RingEntry[M, R]], choices: Sequence[Delivery]) -> Iterator[R]:
-    for entry, choice in zip(entries, choices, strict=True):
-        if choice is Delivery.AS_IS:
-            yield entry.result
-        elif choice is Delivery.ALTERNATE and entry.other is not None:
-            yield entry.other

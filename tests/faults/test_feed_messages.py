@@ -14,7 +14,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from projections.live.result_set import ChangeKind, RowChange, Snapshot
+from projections.live.messages import ChangeKind, RowChange, Snapshot
 from subscriptions.feed import channels
 from subscriptions.feed.channels import SingleChannel
 from tests.faults.test_feed_redis import follow as positions

@@ -20,6 +20,7 @@ from subscriptions.feed.feed import TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.command_hints import CommandAccepted, CommandHints, CommandRefused
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
+from subscriptions.live.dispatcher import Dispatcher
 from tests.wired import Wired, wired
 
 DEADLINE = 30
@@ -63,7 +64,9 @@ async def process(
         await wakeups.start()
         feed = Feed(parts.log, wakeups, poll_interval)
         try:
-            yield Process(parts, CommandWatch(parts.log, feed, hints), feed, goes)
+            yield Process(
+                parts, CommandWatch(parts.log, Dispatcher(feed, parts.log.high_water_mark), hints), feed, goes
+            )
         finally:
             await wakeups.stop()
 

@@ -13,7 +13,7 @@ from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.event_query import EventQuery
-from projections.live.result_set import RowChange
+from projections.live.messages import RowChange
 from subscriptions.feed.tail import Tail
 from subscriptions.live.event_hub import EventMessage
 from subscriptions.live.messages import CaughtUp, Place

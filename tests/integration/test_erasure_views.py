@@ -19,7 +19,7 @@ from domain.kernel.errors import PersonalDataRefused
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
-from projections.live.result_set import RowChange, Snapshot
+from projections.live.messages import RowChange, Snapshot
 from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.checkpoints import Checkpoint

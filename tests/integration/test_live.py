@@ -9,9 +9,9 @@ from contextlib import aclosing
 import pytest
 
 from domain.kernel.errors import ValidationFailed
-from projections.live import aligned_reader
+from projections.live.aligned_reader import ReadLimits
 from projections.live.live_view import LiveView, ViewMessage
-from projections.live.result_set import ChangeKind, RowChange, Snapshot
+from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.partition_leases import PartitionLease
@@ -157,16 +157,16 @@ async def ahead_of_its_checkpoint(rig: Rig) -> PartitionLease:
 
 
 async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
-    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+    mongo_url: str, redis_url: str, database: str
 ) -> None:
     """Who comes then is told what is there after a while, as the checkpoint does not follow."""
-    monkeypatch.setattr(aligned_reader, "SETTLING", 0.3)
-    monkeypatch.setattr(aligned_reader, "RETURNING", 0.3)
+    read_limits = ReadLimits(checkpoint_wait=0.3, resume_checkpoint_wait=0.3)
     async with open_rig(mongo_url, redis_url, database) as rig:
         lease = await ahead_of_its_checkpoint(rig)
+        live = LiveView(rig.reader, rig.changes, rig.log.head, read_limits=read_limits)
         async with (
-            aclosing(rig.live.watch_many("default")) as fresh,
-            aclosing(rig.live.watch_many("default", after=Place(0))) as resumed,
+            aclosing(live.watch_many("default")) as fresh,
+            aclosing(live.watch_many("default", after=Place(0))) as resumed,
             aclosing(rig.changes.follow(0)) as batches,
         ):
             told = await hear(fresh, 2), await hear(resumed, 2)

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from projections.live.live_view import LiveView, ViewMessage
-from projections.live.result_set import ChangeKind, RowChange, Snapshot
+from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
 from projections.storage.rows import changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged, Place

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from projections.live import topic_source
+from projections.live.aligned_reader import ReadLimits, RowQuery
 from projections.live.live_view import LiveView
-from projections.live.topic_source import RowTopicSource
+from projections.live.shared_rows import SharedRows
 from projections.querying.filters import Condition
 from projections.storage.rows import fields
 from subscriptions.live.messages import Place
+from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.subscriber import Subscriber
 from tests.integration.test_live_clients import churn
@@ -128,7 +129,7 @@ async def test_who_was_told_fewer_rows_is_told_of_the_others_as_they_come(rig: R
     await until(lambda: other.kinds == [("ADDED", "note-b")])
     assert one.kinds[2:] == [("ADDED", "note-b")]
     assert (one.wrong, other.wrong) == ([], [])
-    await until(lambda: isinstance(other.member, Subscriber) and other.member.own is None)
+    await until(lambda: isinstance(other.member, Subscriber) and not other.member.is_filtered)
 
 
 async def test_one_that_comes_back_does_not_change_what_the_others_hold(rig: Rig) -> None:
@@ -188,13 +189,14 @@ async def test_one_that_the_ring_has_passed_reads_again_what_it_missed(rig: Rig)
 
 
 async def test_a_place_beyond_the_log_has_expired_and_one_that_too_much_changed_since(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig,
 ) -> None:
-    monkeypatch.setattr(topic_source, "MAX_MISSED", 2)
+    read_limits = ReadLimits(missed_rows=2)
+    live = LiveView(rig.reader, rig.changes, rig.log.head, read_limits=read_limits)
     await rig.write("abc")
     await rig.projected()
     for after, expired in ((Place(1_000), 1), (Place(0), 1), (Place(2), 0)):
-        one = Shared(rig.live, {}, 5, AsTheyAre()).join(RowClient(), after)
+        one = Shared(live, {}, 5, AsTheyAre()).join(RowClient(), after)
         await until(lambda one=one: one.live)
         assert one.member is not None
         assert (one.expired, one.snapshots, len(one.rows)) == (expired, expired, 3 if expired else 1)
@@ -208,16 +210,17 @@ async def test_ten_thousand_groups_of_as_many_rows_cost_a_change_no_more_than_on
     await rig.projected()
     renderer = AsTheyAre()
     for i in range(10_000):
-        rig.live._group("default", rig.live.one(f"note-{i}"), 1, renderer, lambda _message: 1)
+        shared: Any = SharedRenderer(renderer, rig.live.stats, lambda _message: 1)
+        rig.live._topic(RowQuery("default", rig.live.one(f"note-{i}"), 1), shared)
     _, _, one = await settled_group(rig, {"id": {"eq": "note-a"}}, 1)
     took: list[Any] = []
-    take = RowTopicSource.take
+    take = SharedRows.apply
 
-    def noted(self: RowTopicSource, row: Any) -> Any:
+    def noted(self: SharedRows, row: Any) -> Any:
         took.append(row)
         return take(self, row)
 
-    monkeypatch.setattr(RowTopicSource, "take", noted)
+    monkeypatch.setattr(SharedRows, "apply", noted)
     await rig.append("note-a", Scored(by=1))
     await until(lambda: one.kinds == [("UPDATED", "note-a")])
     assert len(took) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from domain.kernel.errors import RowParked, StaleRead
 from projections.folding.parking import EventName
-from projections.live.result_set import Snapshot
+from projections.live.messages import Snapshot
 from projections.projecting.projector import Projector
 from projections.querying.locator import rows_topic
 from subscriptions.consumers.checkpoints import Checkpoint

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from projections.live.live_view import ViewMessage
-from projections.live.result_set import ChangeKind, RowChange, Snapshot
+from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp, Place
 from tests.integration.test_rebuild import in_use, louder

@@ -19,7 +19,7 @@ from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
 from eventstore.mongo.driver import Driver
-from projections.live.result_set import RowChange, Snapshot
+from projections.live.messages import RowChange, Snapshot
 from subscriptions.live.messages import Place
 from tests.notes import Rig, Scored, Written, open_rig
 

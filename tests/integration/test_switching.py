@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from projections.live.result_set import RowChange, Snapshot
+from projections.live.messages import RowChange, Snapshot
 from projections.projecting.projector import Projector
 from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name, switch_topic

@@ -13,7 +13,7 @@ import pytest
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import DeclarationError, ViewRebuilding
 from projections.kernel.view import View
-from projections.live.result_set import Snapshot
+from projections.live.messages import Snapshot
 from projections.querying.filters import parse_filter
 from projections.querying.gaps import stored_defaults
 from projections.querying.related import RelatedRows, Wanted

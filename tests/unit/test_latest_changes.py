@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.live.latest_changes import LatestChanges
-from projections.live.result_set import ChangeKind, RowChange
+from projections.live.messages import ChangeKind, RowChange
 from subscriptions.live.messages import Place
 
 PLACES = count(1)

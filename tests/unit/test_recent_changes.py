@@ -21,8 +21,8 @@ def test_a_state_that_was_read_counts_only_where_none_as_late_was_told_since() -
     recent.add(row("b", 5))
     recent.add(row("c", 5, "two"))
     read = [row("a", 4), row("b", 6), row("c", 4), row("d", 1)]
-    assert [one["id"] for one in recent.unsurpassed(read, mark, "one")] == ["b", "c", "d"]
-    assert [one["id"] for one in recent.unsurpassed([row("a", 5)], mark, "one")] == []
+    assert [one["id"] for one in recent.newer(read, mark, "one")] == ["b", "c", "d"]
+    assert [one["id"] for one in recent.newer([row("a", 5)], mark, "one")] == []
 
 
 def test_each_reads_what_changed_since_its_own_mark_in_its_last_state() -> None:

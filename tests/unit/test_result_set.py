@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.live.result_set import ChangeKind, MatchingRow, ResultSet, ResumeState, RowChange, RowDelta
+from projections.live.messages import ChangeKind, RowChange, RowDelta
+from projections.live.result_set import MatchingRow, ResultSet
+from projections.live.resume_state import ResumeState
 from projections.querying.filters import Condition
 from projections.storage.rows import Row, changed_fields, place
 from subscriptions.live.messages import Place
@@ -44,59 +46,59 @@ def held(*rows: Row, complete: bool = True, kept: int = 100) -> ResultSet:
 
 
 def told(*changes: RowDelta | RowChange | None) -> list[tuple[str, tuple[str, ...] | None]]:
-    plain = [one.changed if isinstance(one, RowDelta) else one for one in changes if one is not None]
+    plain = [one.change if isinstance(one, RowDelta) else one for one in changes if one is not None]
     return [(change.kind.value, change.changed_fields) for change in plain]
 
 
 def test_a_row_enters_changes_and_leaves() -> None:
     some = held()
-    assert told(some.take(row(1, 0))) == []
-    assert told(some.take(row(2, 5))) == [("ADDED", None)]
-    assert told(some.take(row(3, 6))) == [("UPDATED", ("score",))]
-    assert told(some.take(row(4, 0))) == [("REMOVED", None)]
-    assert told(some.take(row(5, -1))) == []
-    assert told(some.take(row(6, 1))) == [("ADDED", None)]
-    last = some.take(row(7, 0, gone=True))
+    assert told(some.apply(row(1, 0))) == []
+    assert told(some.apply(row(2, 5))) == [("ADDED", None)]
+    assert told(some.apply(row(3, 6))) == [("UPDATED", ("score",))]
+    assert told(some.apply(row(4, 0))) == [("REMOVED", None)]
+    assert told(some.apply(row(5, -1))) == []
+    assert told(some.apply(row(6, 1))) == [("ADDED", None)]
+    last = some.apply(row(7, 0, gone=True))
     assert last is not None
-    assert last.changed == RowChange(ChangeKind.REMOVED, "note-1", None, None, Place(7, 0))
+    assert last.change == RowChange(ChangeKind.REMOVED, "note-1", None, None, Place(7, 0))
 
 
 def test_what_the_snapshot_held_already_is_not_told_again() -> None:
     some = held(row(5, 3))
-    assert told(some.take(row(4, 2))) == []
-    assert told(some.take(row(5, 3))) == []
-    assert told(some.take(row(6, 4))) == [("UPDATED", ("score",))]
+    assert told(some.apply(row(4, 2))) == []
+    assert told(some.apply(row(5, 3))) == []
+    assert told(some.apply(row(6, 4))) == [("UPDATED", ("score",))]
 
 
 def test_a_row_that_is_as_it_was_is_not_told_and_not_taken_for_an_older_one_after_that() -> None:
     some = held(row(5, 3))
-    assert told(some.take(row(6, 3))) == []
-    assert told(some.take(row(6, 4))) == []
-    assert told(some.take(row(7, 4))) == [("UPDATED", ("score",))]
+    assert told(some.apply(row(6, 3))) == []
+    assert told(some.apply(row(6, 4))) == []
+    assert told(some.apply(row(7, 4))) == [("UPDATED", ("score",))]
 
 
 def test_another_tenants_row_of_the_same_id_means_nothing() -> None:
-    assert told(held(row(5, 3)).take(row(6, 0, tenant="other"))) == []
+    assert told(held(row(5, 3)).apply(row(6, 0, tenant="other"))) == []
 
 
 def test_a_row_that_is_further_on_than_the_view_is_told_at_the_view_and_no_older_one_after_it() -> None:
     """The ring may still hold it."""
     some = held(row(4, 1))
-    first = some.take(row(9, 0), Place(6))
+    first = some.apply(row(9, 0), Place(6))
     assert told(first) == [("REMOVED", None)]
     assert first is not None
-    assert first.changed.place == Place(6)
-    assert told(some.take(row(7, 1))) == []
-    assert told(some.take(row(9, 0))) == []
-    assert told(some.take(row(10, 1))) == [("ADDED", None)]
-    assert told(some.take(row(11, 0))) == [("REMOVED", None)]
+    assert first.change.place == Place(6)
+    assert told(some.apply(row(7, 1))) == []
+    assert told(some.apply(row(9, 0))) == []
+    assert told(some.apply(row(10, 1))) == [("ADDED", None)]
+    assert told(some.apply(row(11, 0))) == [("REMOVED", None)]
 
 
 def test_a_row_that_came_to_be_beyond_what_the_view_holds_is_told_when_the_view_is_there() -> None:
     some = held()
-    assert told(some.take(row(8, 1, created=7), Place(6))) == []
+    assert told(some.apply(row(8, 1, created=7), Place(6))) == []
     assert told(*ResumeState(AWAY).missed([row(8, 1, created=7)], AWAY, Place(6), some)) == []
-    assert told(some.take(row(8, 1, created=7))) == [("ADDED", None)]
+    assert told(some.apply(row(8, 1, created=7))) == [("ADDED", None)]
 
 
 def test_a_resumed_row_is_updated_where_the_subscriber_may_hold_it_and_added_where_it_cannot() -> None:
@@ -124,20 +126,20 @@ def test_resumed_rows_come_in_the_order_of_their_places_and_none_beyond_the_view
 
 def test_who_joins_is_told_the_rows_that_changed_last() -> None:
     some = held(row(5, 3, id="b"), row(4, 3, id="a"), complete=False)
-    some.take(row(6, 1, id="c"))
-    joined = some.join(2)
+    some.apply(row(6, 1, id="c"))
+    joined = some.initial_rows(2)
     assert joined is not None
     assert [one["id"] for one in joined.rows] == ["c", "b"]
-    assert some.join(4) is None, "there may be others"
-    some.take(row(7, 0, id="b"))
-    joined = some.join(2)
+    assert some.initial_rows(4) is None, "there may be others"
+    some.apply(row(7, 0, id="b"))
+    joined = some.initial_rows(2)
     assert joined is not None
     assert [one["id"] for one in joined.rows] == ["c", "a"]
 
 
 def test_who_joins_is_told_whether_there_are_other_rows() -> None:
     def has_more(some: ResultSet, first: int) -> bool:
-        joined = some.join(first)
+        joined = some.initial_rows(first)
         assert joined is not None
         return joined.has_more
 
@@ -150,29 +152,29 @@ def test_who_joins_is_told_whether_there_are_other_rows() -> None:
     ]
     assert has_more(held(*rows, complete=False), 2)
     assert not has_more(held(complete=True), 0)
-    assert ResultSet("default", POSITIVE).join(0) is None, "nothing was read"
+    assert ResultSet("default", POSITIVE).initial_rows(0) is None, "nothing was read"
 
 
 def test_beyond_some_rows_only_their_places_are_kept() -> None:
     some = held(*(row(9 - i, 1, id=f"note-{i}") for i in range(5)), kept=3)
-    assert some.join(3) is not None
-    assert some.join(4) is None
-    assert told(some.take(row(10, 2, id="note-4"))) == [("UPDATED", None)]
-    assert told(some.take(row(11, 3, id="note-4"))) == [("UPDATED", ("score",))]
-    assert told(some.take(row(12, 0, id="note-2"))) == [("REMOVED", None)]
+    assert some.initial_rows(3) is not None
+    assert some.initial_rows(4) is None
+    assert told(some.apply(row(10, 2, id="note-4"))) == [("UPDATED", None)]
+    assert told(some.apply(row(11, 3, id="note-4"))) == [("UPDATED", ("score",))]
+    assert told(some.apply(row(12, 0, id="note-2"))) == [("REMOVED", None)]
 
 
 def test_rows_made_anew_are_told_where_they_are_others() -> None:
     some = held(row(5, 3, id="a"), row(4, 3, id="b"), row(3, 3, id="c"))
     now = [row(5, 3, id="a"), row(4, 7, id="b"), row(2, 1, id="d"), row(3, 0, id="c")]
     changes = list(some.refresh(now, [], Place(9), complete=True))
-    assert sorted((one.changed.id, *told(one)[0]) for one in changes) == [
+    assert sorted((one.change.id, *told(one)[0]) for one in changes) == [
         ("b", "UPDATED", ("score",)),
         ("c", "REMOVED", None),
         ("d", "ADDED", None),
     ]
-    assert {one.changed.place for one in changes} == {Place(9)}
-    assert told(some.take(row(4, 7, id="b"))) == []
+    assert {one.change.place for one in changes} == {Place(9)}
+    assert told(some.apply(row(4, 7, id="b"))) == []
 
 
 class RowClient:
@@ -183,10 +185,10 @@ class RowClient:
         self.since = since
 
     def take(self, one: RowDelta) -> None:
-        if not one.is_held(self.since) and one.changed.kind is ChangeKind.REMOVED:
-            assert one.changed.id not in self.rows
+        if not one.concerns(self.since) and one.change.kind is ChangeKind.REMOVED:
+            assert one.change.id not in self.rows
             return
-        change = (one if one.is_held(self.since) else one.added()).changed
+        change = (one if one.concerns(self.since) else one.as_added()).change
         before = self.rows.get(change.id)
         assert (before is None) == (change.kind is ChangeKind.ADDED)
         if change.kind is ChangeKind.REMOVED:
@@ -227,7 +229,7 @@ def test_i10_whoever_joins_or_resumes_whenever_holds_what_is_right_and_is_told_n
         return truth[id]
 
     def matching(limit: int | None) -> list[Row]:
-        rows = sorted(filter(some.meets, truth.values()), key=place, reverse=True)
+        rows = sorted(filter(some.matches, truth.values()), key=place, reverse=True)
         return rows[:limit]
 
     history: list[tuple[int, dict[str, Row]]] = [(0, {})]
@@ -239,24 +241,24 @@ def test_i10_whoever_joins_or_resumes_whenever_holds_what_is_right_and_is_told_n
         if what == "change":
             if which in truth and truth[which].get("score") == value:
                 continue
-            if (told := some.take(change(which, value))) is not None:
+            if (told := some.apply(change(which, value))) is not None:
                 for subscriber in subscribers:
                     subscriber.take(told)
         elif what == "join":
-            if (joined := some.join(which)) is None:
+            if (joined := some.initial_rows(which)) is None:
                 some.extend(map(MatchingRow.whole, matching(which)), complete=len(matching(None)) <= which)
-                joined = some.join(which)
+                joined = some.initial_rows(which)
             if joined is None:
                 assert which > kept
                 continue
             assert sorted(r["id"] for r in joined.rows) == sorted(r["id"] for r in matching(which))
             assert joined.has_more or len(matching(None)) <= which
-            subscribers.append(RowClient(joined.rows, joined.since))
+            subscribers.append(RowClient(joined.rows, joined.min_rank))
         else:
             position, past = history[min(which, len(history) - 1)]
             found = (MatchingRow(one["id"], place(one), None) for one in matching(None))
             some.extend(found, complete=True)
-            resumer = RowClient([one for one in past.values() if some.meets(one)], some.all_since)
+            resumer = RowClient([one for one in past.values() if some.matches(one)], some.min_rank)
             changes = list(
                 ResumeState(Place(position)).missed(truth.values(), Place(position), Place(10**6), some)
             )
@@ -270,7 +272,7 @@ def test_i10_whoever_joins_or_resumes_whenever_holds_what_is_right_and_is_told_n
             assert resumer.rows == {one["id"]: one for one in matching(None)}
             subscribers.append(resumer)
     for subscriber in subscribers:
-        assert all(some.meets(truth[key]) for key in subscriber.rows)
+        assert all(some.matches(truth[key]) for key in subscriber.rows)
         assert {key: one["score"] for key, one in subscriber.rows.items()} == {
             key: truth[key]["score"] for key in subscriber.rows
         }

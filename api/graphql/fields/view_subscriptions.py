@@ -18,7 +18,7 @@ from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from projections.kernel.view import View
-from projections.live.result_set import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
+from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.querying.filters import Filter
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusMessage
 

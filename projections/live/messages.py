@@ -1,0 +1,71 @@
+"""Messages of live views: a snapshot of the rows, then each change of one of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from projections.storage.rows import Row
+from subscriptions.live.messages import Place
+
+
+class ChangeKind(StrEnum):
+    """What a change did to the rows that the subscriber has."""
+
+    ADDED = "ADDED"
+    UPDATED = "UPDATED"
+    REMOVED = "REMOVED"
+
+
+class Snapshot(NamedTuple):
+    """The rows at the beginning, and whether other rows met the filter when they were read last."""
+
+    rows: Sequence[Row]
+    place: Place
+    has_more: bool
+
+
+class RowChange(NamedTuple):
+    """One row entered the subscriber's rows, changed in them, or left them.
+
+    `row` is None if it is gone from the view. `changed_fields` is None if the row before is not known.
+    """
+
+    kind: ChangeKind
+    id: str
+    row: Row | None
+    changed_fields: tuple[str, ...] | None
+    place: Place
+
+    @classmethod
+    def removed(cls, row: Row, place: Place) -> RowChange:
+        """Return the removal of a row that does not meet the filter any more."""
+        return cls(ChangeKind.REMOVED, row["id"], None if row["_gone"] else row, None, place)
+
+
+class RowDelta(NamedTuple):
+    """A change for the subscribers that have the row. `rank` is the row's rank before, None if it is new.
+
+    A subscriber has the rows of a `ResultSet` from some rank on.
+    """
+
+    change: RowChange
+    rank: int | None
+
+    @property
+    def place(self) -> Place:
+        """The place of the change."""
+        return self.change.place
+
+    def as_added(self) -> RowDelta:
+        """Return the delta for a subscriber that did not have the row."""
+        return RowDelta(self.change._replace(kind=ChangeKind.ADDED, changed_fields=None), None)
+
+    def concerns(self, min_rank: int) -> bool:
+        """Return whether the delta is right as it is for a subscriber with the rows from `min_rank` on."""
+        return self.rank is None or self.rank >= min_rank
+
+
+LiveMessage = Snapshot | RowDelta
+"""What the topic of a live view publishes."""
