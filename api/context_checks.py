@@ -110,11 +110,13 @@ def _classes_of(value: Any) -> Iterator[type[Any]]:
 
 
 def _event_classes() -> Iterator[type[Event]]:
+    """Yield all event classes; a class whose declaration was refused exists, but has no type."""
     classes = list(Event.__subclasses__())
     while classes:
         event = classes.pop()
         classes += event.__subclasses__()
-        yield event
+        if hasattr(event, "type"):
+            yield event
 
 
 def _package(module: str) -> str:
