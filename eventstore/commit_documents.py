@@ -1,4 +1,4 @@
-"""Commits as documents: what one append looks like in MongoDB, and back."""
+"""The documents of commits: encoding a commit for MongoDB, and decoding a stored one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eventstore.mongo.driver import Document
 from eventstore.personal.sealing import NO_SEALED_PARTS, SealedParts
 
 MAX_COMMIT_BYTES = 15_000_000
-"""Encoded size of one commit at most; MongoDB's own limit for a document is 16 MiB."""
+"""Largest encoded commit; MongoDB limits a document to 16 MiB."""
 
 POSITION_ELEMENT = b"\x12_id\0"
 """Type and name of the element `_id` when it is a 64-bit integer."""
@@ -32,15 +32,13 @@ _TIME_ENDS = 4 + len(TIME_ELEMENT) + _LONG.size
 
 
 def encode_commit(commit: NewCommit, sealed: SealedParts = NO_SEALED_PARTS) -> bytes:
-    """The document of a commit as BSON, without its position, which `with_position` adds.
+    """Encode a commit as BSON, without its position, which `with_position` adds.
 
-    Its record time comes first, so that `with_position` can put another one in its place.
+    The record time is the first element, so that `with_position` can replace it. `sealed` replaces the events
+    that hold personal data, and the command's digest. The record of a command without events has the form of
+    a tombstone, which older versions of nerve skip.
 
-    `sealed` is what is stored of the events that hold personal data, and of the digest with them. The record
-    of a command without events has the form of a tombstone, which older versions of nerve pass over.
-
-    Encoded here, by itself, a commit that cannot be stored is refused before it could spoil the group that it
-    would travel in. Raises ValidationFailed.
+    Raises ValidationFailed for a commit that cannot be stored, before it joins a group that it would spoil.
     """
     document = _to_document(commit, sealed) if commit.events else _to_record(commit)
     try:
@@ -55,16 +53,16 @@ def encode_commit(commit: NewCommit, sealed: SealedParts = NO_SEALED_PARTS) -> b
 
 
 def with_position(encoded: bytes, position: int, at: datetime | None = None) -> RawBSONDocument:
-    """The encoded document with its position as the first element, by the rules of bsonspec.org.
+    """Return the encoded document with its position as the first element, as bsonspec.org defines it.
 
-    With `at` that is its record time, else the one it was encoded with.
+    `at` replaces the record time that it was encoded with.
     """
     size = pack("<i", len(encoded) + len(POSITION_ELEMENT) + _LONG.size)
-    place = size + POSITION_ELEMENT + _LONG.pack(position)
+    head = size + POSITION_ELEMENT + _LONG.pack(position)
     if at is None:
-        return RawBSONDocument(place + encoded[4:])
-    moment = TIME_ELEMENT + _LONG.pack((at - _EPOCH) // _MILLISECOND)
-    return RawBSONDocument(place + moment + encoded[_TIME_ENDS:])
+        return RawBSONDocument(head + encoded[4:])
+    time = TIME_ELEMENT + _LONG.pack((at - _EPOCH) // _MILLISECOND)
+    return RawBSONDocument(head + time + encoded[_TIME_ENDS:])
 
 
 def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
@@ -91,7 +89,7 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
 
 
 def _to_record(commit: NewCommit) -> Document:
-    """A command that changed nothing. It has no `stream`, whose versions it would take part in."""
+    """Return the record of a command without events; without `stream`, since it has no version."""
     return {
         "at": commit.at,
         "tombstone": True,
@@ -122,12 +120,12 @@ def _stored(new: NewEvent, version: int, sealed: SealedParts) -> Document:
 
 
 def tombstone(position: int, at: datetime) -> Document:
-    """A commit of nothing, which settles a position for ever."""
+    """Return a document without a commit, which closes a position for ever."""
     return {"_id": position, "tombstone": True, "at": at}
 
 
 def to_commit(document: Document, catalog: Catalog) -> Commit:
-    """A stored document as a commit, whole."""
+    """Decode a whole stored document."""
     position = document["_id"]
     if "tombstone" in document:
         return Commit(position, None, ())
@@ -163,7 +161,7 @@ def _event(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalog
 
 
 def _opened(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalog) -> RecordedEvent:
-    """An event with personal data, as the vault gave it back."""
+    """Decode an event with personal data, which the vault has opened."""
     name, version = event["type"], event["version"]
     revision, data, payload, unreadable = event["schema"], event["data"], None, event["unreadable"]
     if unreadable is None:
@@ -173,26 +171,26 @@ def _opened(info: CommitInfo, place: int, event: dict[str, Any], catalog: Catalo
 
 
 def is_same_commit(commit: NewCommit, stored: Document) -> bool:
-    """Whether a stored document is this very commit, not another run of its command."""
+    """Return whether a stored document is this very commit, not another run of its command."""
     if not commit.events:
         return "unchanged" in stored and bool(stored["unchanged"]["run"] == commit.run)
     return "events" in stored and bool(stored["events"][0]["id"] == commit.events[0].id)
 
 
 def new_receipt(commit: NewCommit, position: int) -> Receipt:
-    """The receipt of a commit that has just landed at `position`."""
+    """Return the receipt of a commit that has just landed at `position`."""
     version = commit.expected + len(commit.events)
     changed = bool(commit.events)
     return Receipt(commit.command_id, commit.stream, version, position, commit.correlation, changed=changed)
 
 
 def first_receipt(commit: NewCommit, stored: Document) -> Receipt:
-    """The receipt of the first run of a command, which may be this very commit."""
+    """Return the receipt of the stored run of a command, which may be this very commit."""
     return to_receipt(stored, replayed=not is_same_commit(commit, stored))
 
 
 def to_receipt(stored: Document, *, replayed: bool) -> Receipt:
-    """The receipt of a stored commit, or of the record of a command that changed nothing."""
+    """Return the receipt of a stored commit, or of the record of a command without events."""
     if (unchanged := stored.get("unchanged")) is not None:
         return Receipt(
             command_id=stored["command"]["id"],
@@ -214,6 +212,6 @@ def to_receipt(stored: Document, *, replayed: bool) -> Receipt:
 
 
 def last_version(stored: Document) -> int:
-    """The version of the stream after this commit."""
+    """Return the version of the stream after a stored commit."""
     version: int = stored["events"][-1]["version"]
     return version

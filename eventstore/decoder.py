@@ -1,4 +1,4 @@
-"""The one way from stored documents to commits, for every read of the log."""
+"""Decoding stored documents, for every read of the log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventstore.personal.vault import Vault
 
 
 class CommitDecoder:
-    """Turns documents of the log, as they are stored, into what the rest of nerve sees."""
+    """Decodes stored documents: reads archived ones from the archive, and opens personal data."""
 
     def __init__(self, catalog: Catalog, archive: Archive, vault: Vault) -> None:
         self._catalog = catalog
@@ -20,7 +20,10 @@ class CommitDecoder:
         self._vault = vault
 
     async def commits(self, documents: Sequence[Document]) -> list[Commit]:
-        """The commits of one page, in its order. Raises Unavailable where it must read more and cannot."""
+        """Return the commits of one page, in its order.
+
+        Raises Unavailable where a segment or a key cannot be read.
+        """
         whole = await self._archive.whole(documents)
         opened = await self._vault.open(whole)
         return [to_commit(document, self._catalog) for document in opened]

@@ -1,4 +1,4 @@
-"""A bounded memory: what was not used for longest goes first."""
+"""A bounded cache that evicts the least recently used value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[K, V]):
-    """Values by key that weigh at most `size` together: each 1, or what `weigh` says."""
+    """Caches values by key, up to a total weight of `size`: each value weighs 1, or what `weigh` returns."""
 
     def __init__(self, size: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
         self._size = size
@@ -26,7 +26,7 @@ class LruCache(Generic[K, V]):
         return value
 
     def put(self, key: K, value: V) -> bool:
-        """Keep the value; False where another one, or this very one, was let go for it."""
+        """Cache the value; return False where another value, or this one, was evicted for it."""
         self.forget(key)
         self._weight += self._weigh(value)
         self._values[key] = value

@@ -1,4 +1,4 @@
-"""pymongo's asyncio client on Python 3.11, made to heed every cancellation."""
+"""pymongo's asyncio client on Python 3.11, made to raise every cancellation."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ T = TypeVar("T")
 
 
 class CancellationSafe:
-    """A client, database, collection or cursor of pymongo, and all that its calls give.
+    """A client, database, collection or cursor of pymongo; the results of its calls are wrapped too.
 
     pymongo sends with `asyncio.wait_for`, which may drop a cancellation until Python 3.12
-    (python/cpython#86296): the call goes on, and whoever cancelled waits for ever. Here it is raised when the
-    call has ended.
+    (python/cpython#86296): the call goes on, and the task that cancelled it waits for ever. This wrapper
+    raises the cancellation when the call has ended.
     """
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return partial(self._call, found) if callable(found) else found
+        attribute = getattr(self._inner, name)
+        return partial(self._call, attribute) if callable(attribute) else attribute
 
     def __getitem__(self, name: str) -> CancellationSafe:
         return CancellationSafe(self._inner[name])
@@ -37,24 +37,22 @@ class CancellationSafe:
         return self
 
     async def __anext__(self) -> Any:
-        return await _heed(self._inner.__anext__())
+        return await _raise_cancellation(self._inner.__anext__())
 
     def _call(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
         result = method(*args, **options)
         if iscoroutine(result):
-            return _heed(result)
-        return (
-            CancellationSafe(result)
-            if isinstance(result, AsyncCursor | AsyncCollection | AsyncDatabase)
-            else result
-        )
+            return _raise_cancellation(result)
+        is_driver_object = isinstance(result, AsyncCursor | AsyncCollection | AsyncDatabase)
+        return CancellationSafe(result) if is_driver_object else result
 
 
-async def _heed(call: Coroutine[Any, Any, T]) -> T:
+async def _raise_cancellation(call: Coroutine[Any, Any, T]) -> T:
+    """Await the call; raise a cancellation of this task that came before or during it."""
     task = asyncio.current_task()
     assert task is not None
     if task.cancelling():
-        await _raise_what_is_due(call)
+        await _raise_pending_cancellation(call)
     before = task.cancelling()
     try:
         return await call
@@ -63,10 +61,10 @@ async def _heed(call: Coroutine[Any, Any, T]) -> T:
             raise asyncio.CancelledError
 
 
-async def _raise_what_is_due(call: Coroutine[Any, Any, Any]) -> None:
-    """A cancellation of the task while it ran, as by Ctrl-C, is raised where it next waits: here.
+async def _raise_pending_cancellation(call: Coroutine[Any, Any, Any]) -> None:
+    """Raise a cancellation that came while the task ran, as Ctrl-C does: asyncio raises it at the next wait.
 
-    One that was raised before, and after which the task cleans up, is not raised again.
+    A cancellation that was raised before, and after which the task cleans up, is not raised again.
     """
     try:
         await asyncio.sleep(0)

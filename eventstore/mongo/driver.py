@@ -1,7 +1,7 @@
-"""The one module that knows which MongoDB driver is in use.
+"""The one module that knows the MongoDB driver.
 
 motor is the default; pymongo's own asyncio client is its successor. The protocols below are the calls that
-both have alike, and all that nerve uses.
+both share, and all that nerve uses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Sort = Sequence[tuple[str, int]]
 Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
-"""How BSON that nerve decodes itself becomes Python: as the client's own reads do."""
+"""Decodes BSON as the client's own reads do."""
 
 DUPLICATE_KEY = 11_000
 UNAUTHORIZED = 13
@@ -52,14 +52,14 @@ TIMEOUTS: Mapping[str, int] = {
     "socketTimeoutMS": 20_000,
     "wTimeoutMS": 10_000,
 }
-"""What waits on a server that says nothing more ends after a heartbeat's interval and a connect's timeout."""
+"""A call to a silent server ends after a heartbeat's interval and a connect's timeout."""
 
 OUTAGES = frozenset(
     {
         6,  # HostUnreachable
         7,  # HostNotFound
         24,  # LockTimeout
-        43,  # CursorNotFound: the server that held it is gone
+        43,  # CursorNotFound: the server that had it is gone
         50,  # MaxTimeMSExpired
         64,  # WriteConcernFailed
         89,  # NetworkTimeout
@@ -82,13 +82,13 @@ OUTAGES = frozenset(
         14031,  # OutOfDiskSpace
     }
 )
-"""The server's error codes that say nothing about the request: sent again later, it may be carried out."""
+"""The server's error codes that are not about the request: sent again later, it may succeed."""
 
-ALL_AT_ONCE = 1_000_000
-"""Documents; of a batch, of which no more come than fit into one message."""
+LARGEST_BATCH = 1_000_000
+"""Documents in one batch of a cursor; a batch ends anyway with what fits into one message."""
 
 SHORTEST_LIMIT = 0.001
-"""Seconds; to the driver 0 would be no limit at all."""
+"""Seconds; to the driver, 0 means no limit."""
 
 
 class Cursor(Protocol):
@@ -102,14 +102,14 @@ class Cursor(Protocol):
 
 
 class RawCursor(Protocol):
-    """A query whose answer comes as the server sends it: BSON documents one behind the other."""
+    """A query that yields batches as the server sends them: BSON documents one after the other."""
 
     def sort(self, key_or_list: Sort) -> Self: ...
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
 class Collection(Protocol):
-    """A collection; arguments mean what the driver's reference says."""
+    """A collection; the driver's reference defines the arguments."""
 
     @property
     def name(self) -> str: ...
@@ -184,9 +184,9 @@ class Client(Protocol):
 
 @asynccontextmanager
 async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Client]:
-    """A client whose writes are majority-durable and whose reads see only what is; closed at the end.
+    """Open a client with majority-durable writes and majority reads; it is closed at the end.
 
-    The first call waits for the server, not this one. Raises ConfigurationError for what is no MongoDB URL.
+    It connects with its first call. Raises ConfigurationError where the URL is no MongoDB URL.
     """
     make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
     try:
@@ -195,7 +195,7 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
             w="majority",
             journal=True,
             readConcernLevel="majority",
-            # Also where the URL would have it otherwise: what a secondary shows may be long past.
+            # Overrides the URL: a secondary may show old data.
             readPreference="primary",
             retryWrites=True,
             tz_aware=True,
@@ -204,7 +204,7 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
         )
     except (PyMongoError, ValueError):
         # The driver's message may hold the URL, and with it the password.
-        raise ConfigurationError("the MongoDB URL is not one: expected mongodb://host:port/") from None
+        raise ConfigurationError("the MongoDB URL is invalid: expected mongodb://host:port/") from None
     try:
         lossy = driver == "pymongo" and sys.version_info < (3, 12)
         yield cast(Client, CancellationSafe(client) if lossy else client)
@@ -217,8 +217,8 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
 
 
 async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]]) -> list[Document]:
-    """All that the stages make of a collection."""
-    asked: Any = cast(Any, collection).aggregate(stages, batchSize=ALL_AT_ONCE)
+    """Return all documents that the stages of an aggregation produce."""
+    asked: Any = cast(Any, collection).aggregate(stages, batchSize=LARGEST_BATCH)
     cursor = await asked if iscoroutine(asked) else asked
     found: list[Document] = await (
         CancellationSafe(cursor) if isinstance(collection, CancellationSafe) else cursor
@@ -227,13 +227,13 @@ async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]])
 
 
 def time_limit(seconds: float) -> AbstractContextManager[None]:
-    """Within it each call ends after so many seconds, with all its retries, and at the server too."""
+    """Limit each call within the block, with all its retries, in the client and at the server."""
     return pymongo.timeout(max(seconds, SHORTEST_LIMIT))
 
 
 @contextmanager
 def unavailable_if_down() -> Iterator[None]:
-    """Raises Unavailable where MongoDB cannot be reached or does not answer in time."""
+    """Raise Unavailable where MongoDB cannot be reached, or does not answer in time."""
     try:
         yield
     except PyMongoError as error:
@@ -244,9 +244,9 @@ def unavailable_if_down() -> Iterator[None]:
 
 @contextmanager
 def refused_if_forbidden(setting: str) -> Iterator[None]:
-    """Raises ConfigurationError where MongoDB refuses the user of that setting, or what nerve needs to do.
+    """Raise ConfigurationError where MongoDB refuses the user of that setting, or the user's rights.
 
-    The server's own message may hold data.
+    The server's own message is left out, since it may contain data.
     """
     try:
         yield
@@ -262,12 +262,12 @@ def refused_if_forbidden(setting: str) -> Iterator[None]:
 
 
 def is_outage(error: PyMongoError) -> bool:
-    """Whether the server or its majority was out of reach, rather than the request wrong."""
+    """Return whether the server or its majority was unreachable, and the request itself may be right."""
     if isinstance(error, BulkWriteError):
-        # Where the primary stepped down while it waited for the majority, no connection failed.
+        # No connection fails when the primary steps down while it waits for the majority.
         details = error.details
         return bool(details["writeConcernErrors"]) or any(
-            one["code"] in OUTAGES for one in details["writeErrors"]
+            write_error["code"] in OUTAGES for write_error in details["writeErrors"]
         )
     down = isinstance(error, OperationFailure) and error.code in OUTAGES
     return down or error.timeout or isinstance(error, (ConnectionFailure, WriteConcernError))

@@ -1,4 +1,4 @@
-"""The collections of the log, and the indexes that guard it and serve its reads."""
+"""The collections of the log, with the indexes that guard it and serve its reads."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ COMMAND_KEYS = ("tenant", "command.id")
 
 
 class Index(NamedTuple):
-    """An index of the log; `unless` is the field without which a document is not in it."""
+    """An index of the log. Only documents with the field `requires` are in it."""
 
     name: str
     keys: tuple[str, ...]
     unique: bool = False
-    unless: str | None = None
+    requires: str | None = None
 
     @property
     def order(self) -> list[tuple[str, int]]:
@@ -36,41 +36,42 @@ class Index(NamedTuple):
 
     @property
     def options(self) -> dict[str, Any]:
-        partial = {"partialFilterExpression": {self.unless: {"$exists": True}}} if self.unless else {}
+        partial = {"partialFilterExpression": {self.requires: {"$exists": True}}} if self.requires else {}
         return {**({"unique": True} if self.unique else {}), **partial}
 
 
 GUARDS = (
-    Index(VERSION_GUARD, VERSION_KEYS, unique=True, unless="stream"),
-    Index(COMMAND_GUARD, COMMAND_KEYS, unique=True, unless="command.id"),
+    Index(VERSION_GUARD, VERSION_KEYS, unique=True, requires="stream"),
+    Index(COMMAND_GUARD, COMMAND_KEYS, unique=True, requires="command.id"),
 )
 READ_INDEXES = (
     Index("by_type", ("tenant", "events.type", "_id")),
     Index("by_category", ("tenant", "category", "_id")),
     Index("by_correlation", ("tenant", "correlation", "_id")),
     Index(BY_MOMENT, ("tenant", "at", "_id")),
-    Index("by_occurrence", ("tenant", "occurred", "_id"), unless="occurred"),
-    Index("by_event", ("tenant", "events.id"), unless="stream"),
+    Index("by_occurrence", ("tenant", "occurred", "_id"), requires="occurred"),
+    Index("by_event", ("tenant", "events.id"), requires="stream"),
 )
-"""Each for a search that would read the whole log without it: a second at a million commits, 2 ms with it."""
+"""Each serves a search that would read the whole log: 2 ms instead of a second at a million commits."""
 
 INDEXES = GUARDS + READ_INDEXES
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far the clocks of two machines are apart at most, unless one of them is plainly wrong."""
+"""The largest difference between the clocks of two machines, unless one of them is wrong."""
 
 ORDERED = {"_id": "ordered_times"}
-"""Where the log was when a version of nerve that keeps record times in order first opened it."""
+"""The note of the head when a version of nerve that keeps record times in order first opened the log."""
 
 HEAD_LAG = 3.0
-"""Seconds that the head which a majority has may lag behind itself, just after a failover."""
+"""Seconds that the head may stay behind a position that was read before, just after a failover."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogCollections:
-    """Where the log lives. `counters` hands out positions and need not wait for a majority.
+    """The collections of one log.
 
-    A majority write that comes after covers it, and where a failover takes it back the log itself shows it.
+    Writes to `counters` need not wait for a majority: the majority write of the commit that follows covers
+    them, and after a failover that reverts them the log itself shows the positions that are taken.
     """
 
     log: Collection
@@ -85,7 +86,7 @@ class LogCollections:
         return cls(database["log"], counters, database["meta"], database["segments"], database["blocks"])
 
     async def prepare(self, now: datetime) -> None:
-        """Create what is missing; safe to run from several processes at once, and again."""
+        """Create missing indexes and notes; several processes may do so at once, and again."""
         try:
             for index in INDEXES:
                 await self.log.create_index(index.order, name=index.name, **index.options)
@@ -98,7 +99,7 @@ class LogCollections:
             await self.meta.update_one(ORDERED, {"$setOnInsert": {"after": await self.head()}}, upsert=True)
 
     async def _require_indexes(self) -> None:
-        """For a user who may not create them: an index of its own could make documents expire."""
+        """Check the indexes for a user who may not create any: an index could make documents expire."""
         present = await self.log.index_information()
         missing = [index.name for index in INDEXES if index.name not in present]
         if missing:
@@ -108,37 +109,37 @@ class LogCollections:
             )
 
     async def raise_counter(self, now: datetime) -> None:
-        """Bring the counter up to the log's head, behind which a failover or a restore may have put it."""
+        """Raise the counter to the log's head: a failover or a restore may have put it behind."""
         end: Document = {"head": await self.head()}
         if (latest := await self.last_time(now)) is not None:
             end["time"] = latest
         await self.counters.update_one({"_id": "log"}, {"$max": end}, upsert=True)
 
     async def ordered_after(self) -> int | None:
-        """The position behind which record times are kept in order; None: no version did that yet."""
+        """Return the position after which record times are in order; None: no version kept them so yet."""
         stored = await self.meta.find_one(ORDERED)
         return None if stored is None else int(stored["after"])
 
     async def last_time(self, now: datetime) -> datetime | None:
-        """The record time of the last commit, which the next one's is not before; None: there is none.
+        """Return the record time of the last commit, which bounds the next one's; None: there is no bound.
 
-        Nor is there where it lies far ahead of `now`: logs that were written before record times were kept in
-        order may end with an imported one, at which they would stand still.
+        A time far ahead of `now` is no bound: a log written before record times were kept in order may end
+        with an imported one, and all later commits would get that time.
         """
         last = await self.log.find_one({"tenant": {"$exists": True}}, {"at": 1}, sort=[("_id", -1)])
         at: datetime | None = last["at"] if last else None
         return None if at is None or at - now > CLOCK_SKEW else at
 
     async def head(self) -> int:
-        """The highest position in the log, 0 where it is empty."""
+        """Return the highest position in the log, 0 where it is empty."""
         last = await self.log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         position: int = last["_id"] if last else 0
         return position
 
     async def reaches(self, position: int) -> bool:
-        """Whether the log has come to `position`, which somebody has seen settled.
+        """Return whether the log has come to `position`, which some process has read before.
 
-        Looks again for a few seconds: a new primary reads behind the old one until it has its first majority.
+        It reads again for a few seconds: a new primary may read older data until it has its first majority.
         """
         deadline = time.monotonic() + HEAD_LAG
         while await self.head() < position:
@@ -148,11 +149,11 @@ class LogCollections:
         return True
 
     async def commit_of(self, tenant: str, command_id: str) -> Document | None:
-        """The stored commit of a command, None where there is none."""
+        """Return the stored commit of a command, or None."""
         return await self.log.find_one({"tenant": tenant, "command.id": command_id})
 
     async def commits_of(self, tenant: str, command_ids: Container[str]) -> list[Document]:
-        """What is stored of these commands, without the data of their events."""
+        """Return the stored commits of these commands, without the data of their events."""
         wanted = {"tenant": tenant, "command.id": {"$in": list(command_ids)}}
         without = {"events.data": 0, "events.sealed": 0}
         return await self.log.find(wanted, without).to_list(None)

@@ -237,7 +237,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_CONTEXTS": "projections.nothing"}, "dev", 2, "there is no module 'projections.nothing'"),
     ({"NERVE_HOST": "0.0.0.0"}, "dev", 2, "is not a loopback address"),
     ({"NERVE_HOST": "0.0.0.0"}, "serve", 2, "is not a loopback address"),
-    ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is not one: "),
+    ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is invalid: "),
     ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
     ({}, "views rebuild nothing", 1, "there is no view 'nothing'; there are agents, "),
     ({}, "archive --before soon", 1, "'soon' is no position and no moment such as 2026-01-31"),
