@@ -1,4 +1,7 @@
-"""The command `nerve`."""
+"""The command line `nerve`; it prints an error as one sentence.
+
+Nothing imports it but the entry point of the package, and `api.devserver` starts it as a process.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,21 @@ from collections.abc import Callable
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 
 INTERRUPTED = 130
-"""The exit code of what ended with a Ctrl-C, by the custom of shells."""
+"""The exit code after Ctrl-C, as shells define it."""
 
 
 def main() -> None:
-    """Run the command line. Contexts may also be modules of the folder it is started in."""
+    """Run the command line. Modules of contexts may also be in the working directory."""
     if "" not in sys.path:
         sys.path.append("")
     run(_app)
 
 
 def run(command: Callable[[], None]) -> None:
-    """Run a command. A refusal is one sentence; the exit code is 2 for wrong settings or classes, else 1."""
+    """Run a command, and print an error as one sentence.
+
+    The exit code is 2 for wrong settings or classes, and 1 for other errors.
+    """
     try:
         command()
     except NerveError as error:
@@ -30,7 +36,7 @@ def run(command: Callable[[], None]) -> None:
 
 
 def _app() -> None:
-    # Loading all of nerve takes a moment, in which a Ctrl-C is to end it as at any other.
+    # Importing all modules takes a moment, and Ctrl-C must work during it too.
     from api.cli.app import app
 
     app()

@@ -1,4 +1,4 @@
-"""``nerve adopt``: go on from the end of a log that was restored from an older backup."""
+"""``nerve adopt``: continue after the log was restored from an older backup."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import connect_runtime, output
+from api.cli.terminal import connect_runtime, say
 from api.runtime import Runtime
 from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.worker import drop_view
@@ -16,32 +16,32 @@ from subscriptions.consumers.log_shortfall import Shortfall, find_shortfall
 
 
 def adopt(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Go on from the end of a log that was restored from an older backup.
+    """Continue from the end of a log that was restored from an older backup.
 
-    Forgets what is known of positions beyond that end: the worker builds the views anew, and clients that
-    resume after a position they hold are told to begin anew. Stop the API and the workers before.
+    Views and checkpoints that are ahead of the log are dropped, and the worker rebuilds them. Clients that
+    resume after a position beyond the end must start again. Stop the API and all workers first.
     """
-    asyncio.run(_adopt(sure=yes))
+    asyncio.run(_adopt(confirmed=yes))
 
 
-async def _adopt(*, sure: bool) -> None:
+async def _adopt(*, confirmed: bool) -> None:
     async with connect_runtime(allow_shortfall=True, as_maintenance=True) as runtime:
         shortfall = await find_shortfall(runtime.log, runtime.checkpoints)
         if not shortfall.beyond:
-            _say(f"the log ends at position {shortfall.head}, and nothing beyond it is known: nothing to do")
+            say(f"the log ends at position {shortfall.head}, and nothing is ahead of it: nothing to do")
             return
-        for what, position in shortfall.beyond.items():
-            _say(f"{what} is at position {position}, but the log ends at {shortfall.head}")
-        if not sure:
-            typer.confirm("Go on from the end of the log, and forget what was beyond it?", abort=True)
-        await _forget(runtime, shortfall)
-    _say(f"nerve goes on from position {shortfall.head}; the worker builds the views anew")
+        for name, position in shortfall.beyond.items():
+            say(f"{name} is at position {position}, but the log ends at {shortfall.head}")
+        if not confirmed:
+            typer.confirm("Continue from the end of the log, and drop everything ahead of it?", abort=True)
+        await _drop_ahead(runtime, shortfall)
+    say(f"nerve continues from position {shortfall.head}; the worker rebuilds the views")
 
 
-async def _forget(runtime: Runtime, shortfall: Shortfall) -> None:
-    # The log first: until the checkpoints are gone, nerve refuses to start.
+async def _drop_ahead(runtime: Runtime, shortfall: Shortfall) -> None:
+    # The log first: while checkpoints are ahead of it, nerve refuses to start.
     with refused_if_forbidden("mongo_url"):
         await runtime.log.adopt_end()
     for view in runtime.views:
@@ -49,7 +49,3 @@ async def _forget(runtime: Runtime, shortfall: Shortfall) -> None:
     for name, position in (await runtime.checkpoints.furthest()).items():
         if position > shortfall.head:
             await Generations(runtime.database).drop(name)
-
-
-def _say(text: str) -> None:
-    output.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,6 +1,8 @@
-"""All commands of `nerve`."""
+"""The commands of `nerve`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import typer
 
@@ -29,24 +31,40 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    processes.dev,
-    processes.serve,
-    processes.worker,
-    demo.demo,
-    adopt.adopt,
-    verify.verify,
-    secure.secure,
-    archive.archive,
-    subjects.erase,
-    export.export,
-    why.why,
-):
-    app.command()(command)
-app.command("import")(imports.import_file)
+
+PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "Run": {
+        "dev": processes.dev,
+        "serve": processes.serve,
+        "worker": processes.worker,
+        "demo": demo.demo,
+    },
+    "Inspect": {
+        "events": events.app,
+        "views": views.app,
+        "why": why.why,
+        "schema": schema.app,
+    },
+    "Move data": {
+        "import": imports.import_file,
+        "export": export.export,
+        "archive": archive.archive,
+    },
+    "Operate": {
+        "dead-letters": dead_letters.app,
+        "verify": verify.verify,
+        "adopt": adopt.adopt,
+        "secure": secure.secure,
+        "erase": subjects.erase,
+        "keys": subjects.keys,
+    },
+}
+"""The commands by the panels under which `nerve --help` lists them."""
+
 events.app.command()(replay.replay)
-app.add_typer(events.app, name="events")
-app.add_typer(views.app, name="views")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(subjects.keys, name="keys")
-app.add_typer(schema.app, name="schema")
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import connect_runtime, errors, output
+from api.cli.terminal import connect_runtime, say, warn
 from api.fleet.simulation import FleetSimulation
 
 
@@ -22,10 +22,10 @@ def demo(
     """Simulate agents that work on tasks, so that live pages show changes."""
     with suppress(KeyboardInterrupt):
         sent = asyncio.run(_demo(agents, rate, duration, seed))
-        output.print(f"the simulation ended after {sum(sent.values())} commands", highlight=False)
+        say(f"the simulation ended after {sum(sent.values())} commands")
 
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
     async with connect_runtime(appends_events=True) as runtime:
-        errors.print(f"{agents} agents are working; Ctrl-C stops them", highlight=False)
+        warn(f"{agents} agents are working; Ctrl-C stops them")
         return await FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)

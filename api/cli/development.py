@@ -1,6 +1,6 @@
-"""``python -m api.cli.development`` is the API as `nerve dev` runs it, which alone starts this program.
+"""The API as `nerve dev` runs it: ``python -m api.cli.development``.
 
-It is a program of its own, and no option or setting: so `nerve serve` cannot be made to explain its errors.
+It is a separate program and not an option, so that no setting makes `nerve serve` send internal errors.
 """
 
 from __future__ import annotations

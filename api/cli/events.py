@@ -1,4 +1,4 @@
-"""``nerve events``: the log, as a person reads it."""
+"""``nerve events``: show events of the log."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from eventstore.reading.event_query import EventQuery
 from subscriptions.live.event_hub import EventMessage
 from subscriptions.live.messages import CursorExpired, Lagged, Place
 
-app = typer.Typer(help="Look at the log.", no_args_is_help=True)
+app = typer.Typer(help="Show events of the log: streams, their past, and live.", no_args_is_help=True)
 
 Stream = Annotated[str, typer.Argument(help="The id of a stream, such as task-42.")]
-Types = Annotated[list[str] | None, typer.Option(help="Only this type, such as task.completed.")]
-Streams = Annotated[list[str] | None, typer.Option(help="Only this stream.")]
+Types = Annotated[
+    list[str] | None, typer.Option(help="Only events of this type, such as task.completed; can be repeated.")
+]
+Streams = Annotated[list[str] | None, typer.Option(help="Only events of this stream; can be repeated.")]
 
 
 @app.command()
@@ -37,10 +39,10 @@ def show(
     stream: Stream,
     at: Annotated[
         str | None,
-        typer.Option(help="As of this position, or moment of record such as 2026-01-31T12:00:00Z."),
+        typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
     ] = None,
 ) -> None:
-    """Show all events of a stream; as of a point in the past, also the state that they led to."""
+    """Show all events of a stream. With --at, show the stream and its state as of that point."""
     asyncio.run(_show(stream, None if at is None else parse_as_of(at)))
 
 
@@ -54,7 +56,7 @@ async def _show(stream: str, point: AsOf | None) -> None:
         else:
             events = await StreamHistory(runtime.log).events(tenant, stream, point)
             if not events:
-                raise NotFound(f"{stream} was not there yet at this point")
+                raise NotFound(f"the stream {stream!r} has no events at this point")
         for event in events:
             _print_event(event)
         if point is not None:
@@ -76,10 +78,10 @@ def _print_event(event: RecordedEvent) -> None:
 @app.command()
 def diff(
     stream: Stream,
-    first: Annotated[int, typer.Argument(help="A version; 0 is before the first.")],
-    second: Annotated[int, typer.Argument(help="Another version, later or earlier.")],
+    first: Annotated[int, typer.Argument(help="A version; 0 is the state before the first event.")],
+    second: Annotated[int, typer.Argument(help="Another version; it may be lower.")],
 ) -> None:
-    """Show what changed in the state of a stream between two of its versions."""
+    """Show how the state of a stream changed between two versions."""
     changes = asyncio.run(_diff(stream, first, second))
     for change in changes:
         output.print(_change(change), soft_wrap=True)
@@ -113,11 +115,14 @@ def _change(change: ValueChange) -> Text:
 
 @app.command()
 def tail(
-    after: Annotated[int | None, typer.Option(help="Begin behind this position; 0 is all of it.")] = None,
+    after: Annotated[
+        int | None,
+        typer.Option(help="Start after this position; 0 prints the whole log. Default: only new events."),
+    ] = None,
     type: Types = None,
     stream: Streams = None,
 ) -> None:
-    """Print events as they happen, until Ctrl-C."""
+    """Print events as they are appended, until Ctrl-C."""
     query = EventQuery(streams=stream, types=type)
     with suppress(KeyboardInterrupt):
         asyncio.run(_tail(query, after))
@@ -133,17 +138,19 @@ async def _tail(query: EventQuery, after: int | None) -> None:
                 elif isinstance(message, Lagged):
                     place = message.resume_after
                 elif isinstance(message, CursorExpired):
-                    raise OutsideLog(f"the log ends at {message.place.position}; begin behind that or before")
+                    raise OutsideLog(
+                        f"the log ends at {message.place.position}; start after that position or before it"
+                    )
 
 
 def print_event_line(event: RecordedEvent) -> None:
-    """An event on one line."""
+    """Print an event on one line."""
     line = f"{event.position:>8}  {format_time(event)}  {event.type:<24} {event.stream}  {_data(event)}"
     output.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def format_time(event: RecordedEvent) -> str:
-    """When it happened, in UTC."""
+    """Return when the event occurred, in UTC."""
     return event.time.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
 
 

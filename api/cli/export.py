@@ -1,4 +1,4 @@
-"""``nerve export``: the events of the log as CloudEvents."""
+"""``nerve export``: events of the log as CloudEvents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from api.cli.points import (
     OccurredSince,
@@ -17,7 +17,7 @@ from api.cli.points import (
     parse_moment,
     parse_point,
 )
-from api.cli.terminal import connect_runtime, errors, output
+from api.cli.terminal import connect_runtime, progress_bars, say
 from api.transfer.exporter import Exporter, ExportRange, ExportReport
 from eventstore.reading.event_query import EventQuery
 
@@ -25,18 +25,30 @@ POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to; .jsonl or .ndjson, packed with .gz or .zst.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="The file to write: .jsonl or .ndjson, with .gz or .zst after it to compress."),
+    ],
     since: Annotated[
-        str | None, typer.Option(help=f"Only what was recorded at this or later: {POINT}.")
+        str | None, typer.Option(help=f"Only events recorded at this point or later: {POINT}.")
     ] = None,
-    before: Annotated[str | None, typer.Option(help=f"Only what was recorded before this: {POINT}.")] = None,
+    before: Annotated[
+        str | None, typer.Option(help=f"Only events recorded before this point: {POINT}.")
+    ] = None,
     occurred_since: OccurredSince = None,
     occurred_until: OccurredUntil = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant; without it all.")] = None,
-    stream: Annotated[list[str] | None, typer.Option(help="Only this stream, such as task-42.")] = None,
-    personal: Annotated[bool, typer.Option("--personal", help="Personal data in plain, not null.")] = False,
+    tenant: Annotated[str | None, typer.Option(help="Only events of this tenant; default: of all.")] = None,
+    stream: Annotated[
+        list[str] | None, typer.Option(help="Only events of this stream, such as task-42; can be repeated.")
+    ] = None,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="Write personal data in plain text; default: as null.")
+    ] = False,
 ) -> None:
-    """Export events as CloudEvents, one a line, in the order of the log; `nerve import` reads them back."""
+    """Export events as CloudEvents, one per line, in the order of the log.
+
+    `nerve import` imports such a file into another log.
+    """
     points = (None if since is None else parse_point(since), None if before is None else parse_point(before))
     query = EventQuery(
         streams=frozenset(stream) if stream else None,
@@ -44,11 +56,9 @@ def export(
         occurred_until=parse_moment(occurred_until),
     )
     report = asyncio.run(_export(file, points, tenant, query, personal))
-    output.print(
+    say(
         f"{report.events} events of {report.commits} commits in {report.seconds:.1f} s"
-        f" ({report.events / report.seconds:.0f} events/s)",
-        highlight=False,
-        soft_wrap=True,
+        f" ({report.events / report.seconds:.0f} events/s)"
     )
 
 
@@ -68,7 +78,7 @@ async def _export(
             if before is None
             else await last_position_before(runtime, before)
         )
-        with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        with progress_bars(*columns) as progress:
             bar = progress.add_task(file.name, total=max(0, upto - after))
 
             def show(report: ExportReport) -> None:

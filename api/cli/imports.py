@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.terminal import connect_runtime, errors, output
+from api.cli.terminal import connect_runtime, progress_bars, say, warn
 from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.transfer.command_importer import CommandImporter, ImportReport
 from api.transfer.command_reader import command_readers
@@ -41,11 +41,9 @@ def import_file(
     Importing a file twice adds nothing. The exit code is 1 if rows are refused.
     """
     report, unit = asyncio.run(_import(file))
-    output.print(
+    say(
         f"{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored} {unit}"
-        f" stored, {report.already_stored} already stored by an earlier run, {report.refused} rows refused",
-        highlight=False,
-        soft_wrap=True,
+        f" stored, {report.already_stored} already stored by an earlier run, {report.refused} rows refused"
     )
     if report.refused:
         raise typer.Exit(1)
@@ -54,7 +52,7 @@ def import_file(
 async def _import(file: Path) -> tuple[ImportReport, str]:
     """Import the file. Return the report, and the name of what it counts."""
     async with connect_runtime(appends_events=True) as runtime:
-        with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        with progress_bars(*COLUMNS) as progress:
             bar = progress.add_task(file.name, total=None, rate=0.0)
 
             def show(report: ImportReport) -> None:
@@ -71,4 +69,4 @@ async def _import(file: Path) -> tuple[ImportReport, str]:
 
 
 def _print_refused(file: Path, row: RefusedRow) -> None:
-    errors.print(f"{file}:{row.line}: {row.reason}", highlight=False, markup=False, soft_wrap=True)
+    warn(f"{file}:{row.line}: {row.reason}")

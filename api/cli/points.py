@@ -1,4 +1,4 @@
-"""Points of the log as a person gives them: positions and moments."""
+"""Parses points in the log: positions and moments."""
 
 from __future__ import annotations
 
@@ -15,45 +15,47 @@ from eventstore.reading.as_of import AsOf
 Point = int | datetime
 
 OccurredSince = Annotated[
-    str | None, typer.Option(help="Only what happened at this moment or later, whenever it was recorded.")
+    str | None,
+    typer.Option(help="Only events that occurred at this moment or later, whenever they were recorded."),
 ]
 OccurredUntil = Annotated[
-    str | None, typer.Option(help="Only what happened before this moment, whenever it was recorded.")
+    str | None,
+    typer.Option(help="Only events that occurred before this moment, whenever they were recorded."),
 ]
 
 
 def parse_point(text: str) -> Point:
-    """A position, or a moment; one without an offset is UTC. Raises ValidationFailed."""
+    """Return a position or a moment; a moment without an offset is UTC. Raises ValidationFailed."""
     try:
         if text.isdecimal():
             return int(text)
-        found = datetime.fromisoformat(text)
-        return to_moment(found if found.tzinfo else found.replace(tzinfo=UTC))
+        time = datetime.fromisoformat(text)
+        return to_moment(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        raise ValidationFailed(f"{text!r} is no position and no moment such as 2026-01-31") from None
+        raise ValidationFailed(f"{text!r} is neither a position nor a moment such as 2026-01-31") from None
 
 
 def parse_as_of(text: str) -> AsOf:
-    """A point in the past, for which a moment must say its time zone. Raises ValidationFailed."""
+    """Return a point in the past; a moment must have a time zone. Raises ValidationFailed."""
     if text.isdecimal():
         return AsOf(position=int(text))
-    found = parse_point(text)
+    time = parse_point(text)
     if datetime.fromisoformat(text).tzinfo is None:
         raise ValidationFailed(f"{text!r} has no time zone; write it as 2026-01-31T12:00:00Z")
-    assert isinstance(found, datetime)
-    return AsOf(time=found)
+    assert isinstance(time, datetime)
+    return AsOf(time=time)
 
 
 def parse_moment(text: str | None) -> datetime | None:
-    """A moment as in `parse_point`, which is no position. Raises ValidationFailed."""
-    found = None if text is None else parse_point(text)
-    if isinstance(found, int):
-        raise ValidationFailed(f"{text!r} is a position; this option takes a moment such as 2026-01-31")
-    return found
+    """Return a moment as `parse_point` does, but no position. Raises ValidationFailed."""
+    time = None if text is None else parse_point(text)
+    if isinstance(time, int):
+        raise ValidationFailed(f"{text!r} is a position, but this option needs a moment such as 2026-01-31")
+    return time
 
 
 async def last_position_before(runtime: Runtime, limit: Point) -> int:
-    """The last settled position before a point, by the times of record; 0 where there is none."""
+    """Return the last position before a point, up to the high-water mark; 0 if there is none."""
     if isinstance(limit, int):
         return max(0, min(limit - 1, await runtime.log.high_water_mark()))
     return await runtime.log.recorded_before(limit)

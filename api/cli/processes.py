@@ -1,4 +1,4 @@
-"""The commands that stay: `dev`, `serve` and `worker`."""
+"""``nerve dev``, ``nerve serve`` and ``nerve worker``: the commands that run until they are stopped."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from api.settings import Settings, check_exposure, is_loopback, load_settings
 
 
 def dev() -> None:
-    """Run all of nerve on this machine: the servers that are missing, the API and a worker."""
+    """Run nerve on this machine for development: the API, a worker, and the servers that are not configured.
+
+    It starts an embedded MongoDB if mongo_url is not set, and an embedded Redis if redis_url is not set.
+    """
     settings = load_settings()
     check_exposure(settings)
-    # The API and the worker load them as well, and would each print what is wrong with them.
+    # The API and the worker load the contexts too, and each would print the same error.
     load_contexts(settings)
 
     def ready(instance: RunningInstance) -> None:
@@ -31,7 +34,7 @@ def dev() -> None:
             f"  GraphQL    {instance.url}/graphql\n"
             f"  GraphiQL   {instance.url}/graphiql\n"
             f"  data       {settings.data_dir.resolve()}\n"
-            f"  web pages  its own, and {_listed(settings)} (allowed_origins)\n\n"
+            f"  web pages  of this server, and of {_origins(settings)} (allowed_origins)\n\n"
             f"  Ctrl-C stops it.\n",
             highlight=False,
             soft_wrap=True,
@@ -40,20 +43,20 @@ def dev() -> None:
     Supervisor(settings, lambda text: errors.print(text, highlight=False)).run(ready)
 
 
-def _listed(settings: Settings) -> str:
+def _origins(settings: Settings) -> str:
     origins = settings.allowed_origins if "allowed_origins" in settings.model_fields_set else DEV_ORIGINS
-    return ", ".join(origins) or "no others"
+    return ", ".join(origins) or "no other origin"
 
 
 def serve() -> None:
-    """Serve the API; it needs MongoDB, Redis, and a `nerve worker` beside it."""
+    """Serve the API. It needs MongoDB, Redis, and at least one `nerve worker`."""
     _serve(explain=False)
 
 
 def serve_development() -> None:
-    """Serve the API as `serve` does, for the author of contexts: errors inside are explained to clients.
+    """Serve the API as `serve` does, and send the text of internal errors to clients.
 
-    Only `nerve dev` starts this. Beyond loopback nothing is explained: others could read it.
+    Only `nerve dev` starts this. If the API listens beyond loopback, errors stay masked.
     """
     _serve(explain=True)
 
@@ -66,7 +69,7 @@ def _serve(*, explain: bool) -> None:
 
 
 def worker() -> None:
-    """Keep the views up to date; more than one does no harm."""
+    """Project the events of the log into the views. Several workers share the views."""
     uvloop.run(_work(_settings()))
 
 
@@ -83,8 +86,8 @@ def _settings() -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-    quiet = {"pymongo": logging.INFO, "uvicorn": logging.INFO, "websockets": logging.WARNING}
-    for library, least in quiet.items():
-        # At debug they write whole documents and messages, and with them personal data.
-        logging.getLogger(library).setLevel(max(least, logging.getLogger().level))
+    minimum_levels = {"pymongo": logging.INFO, "uvicorn": logging.INFO, "websockets": logging.WARNING}
+    for library, minimum in minimum_levels.items():
+        # At level debug they log whole documents and messages, which may contain personal data.
+        logging.getLogger(library).setLevel(max(minimum, logging.getLogger().level))
     return settings

@@ -1,4 +1,4 @@
-"""What a person is shown of rebuilds: bars while they go on, and how old and new rows compare."""
+"""Shows rebuilds on the terminal: progress bars, and the comparison of old and new rows."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from datetime import timedelta
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from api.cli.terminal import errors, output
+from api.cli.terminal import progress_bars, say, warn
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus
 from subscriptions.consumers.state import GenerationState
 
-LOOK = 0.25
-"""Seconds between two looks."""
+POLL_INTERVAL = 0.25
+"""Seconds between two reads of the state of the rebuilds."""
 
-PATIENCE = 2.0
-"""Seconds in which a worker takes up what was begun, before it is said what is missing."""
+EXPLAIN_AFTER = 2.0
+"""Seconds after which a rebuild that waits is explained; a running worker starts it sooner."""
 
-SHOWN = 5
-"""How many of the rows that differ are named."""
+MAX_EXAMPLES = 5
+"""Number of different rows that are listed."""
+
+SUCCEEDED = (GenerationState.ACTIVE, GenerationState.KEPT)
+"""States of a generation whose rebuild has succeeded; a kept one has been replaced since."""
 
 COLUMNS = (
     TextColumn("{task.description}"),
@@ -34,43 +37,44 @@ COLUMNS = (
 )
 
 
-def describe_generation(found: GenerationStatus) -> str:
-    """One line about a generation that is not read."""
-    text = f"{found.number} {found.state.lower()}"
-    if found.phase is None:
+def describe_generation(generation: GenerationStatus) -> str:
+    """Describe a generation that is not active, on one line."""
+    text = f"{generation.number} {generation.state.lower()}"
+    if generation.phase is None:
         return text
-    done = f"{found.events} of {found.total} events, {found.rate:.0f}/s"
-    return ", ".join(filter(None, (f"{text}: {found.phase.lower()}", done, time_left(found))))
+    done = f"{generation.events} of {generation.total} events, {generation.rate:.0f}/s"
+    return ", ".join(filter(None, (f"{text}: {generation.phase.lower()}", done, time_left(generation))))
 
 
-def describe_wait(view: str, found: GenerationStatus) -> str:
-    """One sentence about a generation that waits for something."""
-    text = f"generation {found.number} waits for {found.waiting_for}"
-    if found.state is not GenerationState.HELD:
+def describe_wait(view: str, generation: GenerationStatus) -> str:
+    """Describe in one sentence what a generation waits for."""
+    text = f"generation {generation.number} waits for {generation.waiting_for}"
+    if generation.state is not GenerationState.HELD:
         return text
-    return f"{text}; deploy a correction, or `nerve views switch {view}` reads it as it is"
+    return f"{text}; deploy a correction, or switch to it as it is with `nerve views switch {view}`"
 
 
-def list_workers(found: GenerationStatus) -> str:
-    """Who works on a generation, a line for each; how many of its partitions, where there are several."""
-    several = sum(found.holders.values()) > 1
+def list_workers(generation: GenerationStatus) -> str:
+    """List the workers of a generation, one per line; with their partitions, if it has several."""
+    several = sum(generation.holders.values()) > 1
     return "\n".join(
-        f"{_process(name)}{f': {count}' if several else ''}" for name, count in found.holders.items()
+        f"{_process(name)}{f': {count}' if several else ''}" for name, count in generation.holders.items()
     )
 
 
 def _process(owner: str | None) -> str:
-    """Host and process, without what makes the name one of a kind."""
-    return "nobody" if owner is None else owner.rpartition(":")[0]
+    """Return host and process, without the unique part of the name."""
+    return "none" if owner is None else owner.rpartition(":")[0]
 
 
-def time_left(found: GenerationStatus) -> str:
-    """How long it will take, for a person; nothing where that cannot be told."""
-    return "" if found.seconds_left is None else f"{timedelta(seconds=round(found.seconds_left))} left"
+def time_left(generation: GenerationStatus) -> str:
+    """Return the estimated time that is left; empty if it is unknown."""
+    seconds = generation.seconds_left
+    return "" if seconds is None else f"{timedelta(seconds=round(seconds))} left"
 
 
 class RebuildFollower:
-    """Shows bars until the generations of these numbers, by their views' names, are read or given up."""
+    """Shows progress bars until the rebuilds end; `numbers` are their generations by view."""
 
     def __init__(self, rebuilds: Rebuilds, numbers: Mapping[str, int]) -> None:
         self._rebuilds = rebuilds
@@ -78,20 +82,20 @@ class RebuildFollower:
         self._ends: dict[str, bool] = {}
         self._waits: dict[str, str | None] = {}
 
-    async def run(self, within: float | None = None) -> bool:
-        """Whether all of them are read now; False also after `within` seconds."""
+    async def run(self, max_wait: float | None = None) -> bool:
+        """Wait for the end, at most `max_wait` seconds. Return whether all generations are active now."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(max_wait):
                 await self._follow()
         except TimeoutError:
-            left = ", ".join(name for name in self._numbers if name not in self._ends)
-            _warn(f"not done after {within:g} s: {left}; it goes on, and `nerve views` shows how far it is")
+            names = ", ".join(name for name in self._numbers if name not in self._ends)
+            warn(f"not completed after {max_wait:g} s: {names}; `nerve views` shows the progress")
             return False
         return all(self._ends.values())
 
     async def _follow(self) -> None:
-        began = time.monotonic()
-        with Progress(*COLUMNS, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        started = time.monotonic()
+        with progress_bars(*COLUMNS) as progress:
             bars = {
                 name: progress.add_task(name, total=0.0, rate=0.0, left="", phase="")
                 for name in self._numbers
@@ -99,54 +103,49 @@ class RebuildFollower:
             while len(self._ends) < len(bars):
                 for view in await self._rebuilds.status(bars.keys() - self._ends.keys()):
                     number = self._numbers[view.name]
-                    found = next((one for one in view.generations if one.number == number), None)
-                    self._show(view.name, found, progress, bars[view.name])
-                    if found is not None and time.monotonic() > began + PATIENCE:
-                        self._explain(view.name, found)
-                await asyncio.sleep(LOOK)
+                    generation = next((each for each in view.generations if each.number == number), None)
+                    self._show(view.name, generation, progress, bars[view.name])
+                    if generation is not None and time.monotonic() > started + EXPLAIN_AFTER:
+                        self._explain(view.name, generation)
+                await asyncio.sleep(POLL_INTERVAL)
 
-    def _explain(self, name: str, found: GenerationStatus) -> None:
-        """Say what it waits for, each time that this is something else."""
-        if found.waiting_for != self._waits.get(name) and found.waiting_for is not None:
-            _warn(f"{name}: generation {found.number} waits for {found.waiting_for}")
-        self._waits[name] = found.waiting_for
+    def _explain(self, name: str, generation: GenerationStatus) -> None:
+        """Print what the rebuild waits for, whenever that changes."""
+        if generation.waiting_for != self._waits.get(name) and generation.waiting_for is not None:
+            warn(f"{name}: generation {generation.number} waits for {generation.waiting_for}")
+        self._waits[name] = generation.waiting_for
 
-    def _show(self, name: str, found: GenerationStatus | None, progress: Progress, bar: TaskID) -> None:
-        if found is not None and found.state is GenerationState.BUILDING:
-            left, phase = time_left(found), (found.phase or "").lower()
-            done, total = found.events, found.total
-            progress.update(bar, completed=done, total=total, rate=found.rate, left=left, phase=phase)
+    def _show(self, name: str, generation: GenerationStatus | None, progress: Progress, bar: TaskID) -> None:
+        if generation is not None and generation.state is GenerationState.BUILDING:
+            left, phase = time_left(generation), (generation.phase or "").lower()
+            done, total = generation.events, generation.total
+            progress.update(bar, completed=done, total=total, rate=generation.rate, left=left, phase=phase)
             return
-        self._ends[name] = found is not None and found.state in (GenerationState.ACTIVE, GenerationState.KEPT)
         progress.remove_task(bar)
-        if found is not None and found.state is GenerationState.HELD:
-            _warn(f"{name}: {describe_wait(name, found)}")
-            if found.comparison is not None:
-                _tell(found.comparison)
+        self._ends[name] = generation is not None and generation.state in SUCCEEDED
+        if generation is None or not (self._ends[name] or generation.state is GenerationState.HELD):
+            say(f"{name}: the rebuild of generation {self._numbers[name]} was cancelled")
             return
-        if found is None or not self._ends[name]:
-            _say(f"{name}: the rebuild of generation {self._numbers[name]} was cancelled")
-            return
-        _say(f"{name}: generation {found.number} is read now, {found.events} events are folded in")
-        if found.comparison is not None:
-            _tell(found.comparison)
+        if generation.state is GenerationState.HELD:
+            warn(f"{name}: {describe_wait(name, generation)}")
+        else:
+            number, events = generation.number, generation.events
+            say(f"{name}: generation {number} is active now, with {events} events folded")
+        if generation.comparison is not None:
+            _print_comparison(generation.comparison)
 
 
-def _tell(found: Comparison) -> None:
+def _print_comparison(comparison: Comparison) -> None:
     counts = (
-        f"{found.same} rows as before, {found.different} differ, {found.missing} missing, {found.extra} new"
+        f"{comparison.same} rows are equal, {comparison.different} differ, "
+        f"{comparison.missing} are missing, {comparison.extra} are new"
     )
-    _say(f"  {counts}, {found.moving} changing" if found.moving else f"  {counts}")
-    if found.fields:
-        _say("  fields that differ: " + ", ".join(f"{name} ({n})" for name, n in found.fields.most_common()))
-    for one in found.examples[:SHOWN]:
-        names = f": {', '.join(one.fields)}" if one.fields else ""
-        _say(f"  {one.verdict.lower()} {one.tenant}/{one.id}{names}")
-
-
-def _warn(text: str) -> None:
-    errors.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _say(text: str) -> None:
-    output.print(text, highlight=False, markup=False, soft_wrap=True)
+    say(f"  {counts}, {comparison.moving} kept changing" if comparison.moving else f"  {counts}")
+    if comparison.fields:
+        say(
+            "  fields that differ: "
+            + ", ".join(f"{name} ({n})" for name, n in comparison.fields.most_common())
+        )
+    for row in comparison.examples[:MAX_EXAMPLES]:
+        names = f": {', '.join(row.fields)}" if row.fields else ""
+        say(f"  {row.verdict.lower()} {row.tenant}/{row.id}{names}")

@@ -1,4 +1,4 @@
-"""``nerve events replay``: a part of the log once more, at once or in its own rhythm."""
+"""``nerve events replay``: print a part of the log, at once or at the pace of its events."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from api.cli.events import Streams, Types, print_event_line
 from api.cli.points import OccurredSince, OccurredUntil, parse_as_of, parse_moment
-from api.cli.terminal import connect_runtime, errors, output
+from api.cli.terminal import connect_runtime, output, progress_bars, warn
 from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
 from eventstore.log import EventLog
@@ -30,20 +30,25 @@ COLUMNS = (
 def replay(
     since: Annotated[
         str | None,
-        typer.Option(help="From this position on, or moment of record such as 2026-01-31T12:00:00Z."),
+        typer.Option(help="Start at this position or time of recording, such as 2026-01-31T12:00:00Z."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Before this position or moment of record.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop before this position or time of recording.")] = None,
     occurred_since: OccurredSince = None,
     occurred_until: OccurredUntil = None,
     type: Types = None,
     stream: Streams = None,
-    category: Annotated[list[str] | None, typer.Option(help="Only this category, such as task.")] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only streams of this category, such as task; can be repeated.")
+    ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.001, help="In the rhythm of the events' times, this many times as fast."),
+        typer.Option(
+            min=0.001,
+            help="Print at the pace of the events' times, this many times as fast; default: at once.",
+        ),
     ] = None,
 ) -> None:
-    """Print once more what was recorded between two points, in order. Ctrl-C tells where to go on."""
+    """Print the events between two points of the log, in order. After Ctrl-C it prints where to continue."""
     query = EventQuery(
         streams=stream,
         categories=category,
@@ -58,23 +63,23 @@ def replay(
 async def _replay(query: EventQuery, since: AsOf | None, until: AsOf | None, speed: float | None) -> None:
     async with connect_runtime() as runtime:
         await _check_streams(runtime.log, query)
-        found = await runtime.log.replay(Scope().tenant, query, since=since, until=until)
-        player = ReplayPrinter(query, speed)
-        # Where lines scroll by, they are the progress.
-        with Progress(*COLUMNS, console=errors, transient=True, disable=output.is_terminal) as progress:
-            bar = progress.add_task("replay", total=found.progress.total, rate=0.0)
+        events = await runtime.log.replay(Scope().tenant, query, since=since, until=until)
+        printer = ReplayPrinter(query, speed)
+        # On a terminal the printed events show the progress.
+        with progress_bars(*COLUMNS, disable=output.is_terminal) as progress:
+            bar = progress.add_task("replay", total=events.progress.total, rate=0.0)
 
             async def play(commit: Commit) -> None:
-                done, _, rate = found.progress
+                done, _, rate = events.progress
                 progress.update(bar, completed=done, rate=rate)
-                await player.play(commit)
+                await printer.print_commit(commit)
 
             try:
-                await found.to(play)
+                await events.to(play)
             except asyncio.CancelledError:
-                errors.print(f"go on with --since {found.position + 1}", highlight=False)
+                warn(f"continue with --since {events.position + 1}")
                 raise
-    errors.print(f"{player.events} events in {player.commits} commits", highlight=False)
+    warn(f"{printer.events} events in {printer.commits} commits")
 
 
 async def _check_streams(log: EventLog, query: EventQuery) -> None:
@@ -84,30 +89,30 @@ async def _check_streams(log: EventLog, query: EventQuery) -> None:
 
 
 class ReplayPrinter:
-    """Prints what is wanted of each commit; with `speed` when it is due."""
+    """Prints the events of each commit that match the query; with `speed`, when they are due."""
 
     def __init__(self, query: EventQuery, speed: float | None) -> None:
         self._query = query
         self._speed = speed
         self._first: datetime | None = None
-        self._begun = 0.0
+        self._started = 0.0
         self.commits = 0
         self.events = 0
 
-    async def play(self, commit: Commit) -> None:
-        """Print a commit's events. One that happened before those that came before it is due at once."""
-        wanted = [event for event in commit.events if self._query.wants(event)]
-        await self._until_due(wanted[0].time)
-        for event in wanted:
+    async def print_commit(self, commit: Commit) -> None:
+        """Print the matching events of a commit. An event older than those before it is due at once."""
+        events = [event for event in commit.events if self._query.wants(event)]
+        await self._until_due(events[0].time)
+        for event in events:
             print_event_line(event)
         self.commits += 1
-        self.events += len(wanted)
+        self.events += len(events)
 
     async def _until_due(self, time: datetime) -> None:
         if self._speed is None:
             return
         now = asyncio.get_running_loop().time()
         if self._first is None:
-            self._first, self._begun = time, now
-        due = self._begun + (time - self._first).total_seconds() / self._speed
+            self._first, self._started = time, now
+        due = self._started + (time - self._first).total_seconds() / self._speed
         await asyncio.sleep(max(0.0, due - now))

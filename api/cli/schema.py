@@ -1,16 +1,18 @@
-"""``nerve schema``: the schema of the API, and those of the events."""
+"""``nerve schema``: the GraphQL schema, and the JSON Schemas of events."""
 
 from __future__ import annotations
 
 import typer
 
-from api.cli.terminal import errors, output
+from api.cli.terminal import say, warn
 from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import load_settings
 from eventstore.integrity.event_schemas import schema_problems, write_schemas
 
-app = typer.Typer(help="The GraphQL schema, and the schemas of the events.", no_args_is_help=True)
+app = typer.Typer(
+    help="Print the GraphQL schema; write and check the JSON Schemas of events.", no_args_is_help=True
+)
 
 
 @app.command("print")
@@ -22,21 +24,27 @@ def print_schema() -> None:
 
 @app.command()
 def events() -> None:
-    """Write the JSON Schema of each event beside its context; refuses what would not read stored events."""
+    """Write the JSON Schema of each event type next to its context.
+
+    An event that could not read stored events is refused, and then no schema is written.
+    """
     catalog, _ = load_contexts(load_settings())
-    written = write_schemas(catalog)
-    for path in written:
-        output.print(str(path), highlight=False, markup=False, soft_wrap=True)
-    errors.print(f"{len(written)} schemas written", highlight=False)
+    paths = write_schemas(catalog)
+    for path in paths:
+        say(str(path))
+    warn(f"{len(paths)} schemas written")
 
 
 @app.command()
 def check() -> None:
-    """Check that the events still read all that their schemas allow. Exit code 1 where one does not."""
+    """Check that events can still read all stored data that their schemas allow.
+
+    The exit code is 1 if an event cannot.
+    """
     catalog, _ = load_contexts(load_settings())
-    found = schema_problems(catalog)
-    for problem in found:
-        errors.print(problem, highlight=False, markup=False, soft_wrap=True)
-    if found:
+    problems = schema_problems(catalog)
+    for problem in problems:
+        warn(problem)
+    if problems:
         raise typer.Exit(1)
-    output.print(f"{len(catalog.events)} events read all that may be stored of them", highlight=False)
+    say(f"all {len(catalog.events)} event types can read what may be stored of them")

@@ -1,4 +1,4 @@
-"""``nerve erase`` and ``nerve keys``: people whose data is to go, and the key that guards the others'."""
+"""``nerve erase`` and ``nerve keys``: erasure of personal data, and rotation of the master key."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.terminal import connect_runtime, errors, output
+from api.cli.terminal import connect_runtime, progress_bars, say, warn
 from api.graphql.fields.command_inputs import read_input
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
 from domain.kernel.errors import StaleRead
 
-keys = typer.Typer(help="The keys that personal data is sealed under.", no_args_is_help=True)
+keys = typer.Typer(help="Manage the keys that encrypt personal data.", no_args_is_help=True)
 
-PATIENCE = 60.0
-"""Seconds that a view may take to forget the subject."""
+VIEW_TIMEOUT = 60.0
+"""Seconds to wait for the views to remove the personal data."""
 
 
 def erase(
-    subject: Annotated[str, typer.Argument(help="The id of the entity that the data is about.")],
-    reason: Annotated[str | None, typer.Option(help="Why, for the record; nothing personal.")] = None,
+    subject: Annotated[
+        str, typer.Argument(help="The id of the entity that the data describes, such as agent-7.")
+    ],
+    reason: Annotated[
+        str | None, typer.Option(help="The reason, stored in the log; it must not contain personal data.")
+    ] = None,
 ) -> None:
-    """Erase a person: all personal data about it reads null from now on. This is final."""
+    """Erase the personal data of a subject: it reads as null from now on. This cannot be undone."""
     command = read_input(EraseSubject, {"subject": subject, "reason": reason})
     asyncio.run(_erase(command))
 
@@ -32,31 +36,31 @@ def erase(
 async def _erase(command: EraseSubject) -> None:
     async with connect_runtime() as runtime:
         receipt = await runtime.bus.dispatch(Envelope(command, source="cli"))
-        erased = "is erased" if receipt.changed else "was erased before"
-        output.print(f"{command.subject} {erased}; its key is destroyed", highlight=False, soft_wrap=True)
+        state = "is erased" if receipt.changed else "was erased before"
+        say(f"{command.subject} {state}; its key is destroyed")
         try:
-            await runtime.projection_waits.reach(runtime.readers, receipt.position, PATIENCE)
+            await runtime.projection_waits.reach(runtime.readers, receipt.position, VIEW_TIMEOUT)
         except StaleRead as stale:
-            errors.print(f"views may still show its data: {stale}", highlight=False, soft_wrap=True)
+            warn(f"views may still contain its data: {stale}")
             raise typer.Exit(1) from None
-        output.print("no view shows its data any more", highlight=False)
+        say("no view contains its data any more")
 
 
 @keys.command()
 def rotate() -> None:
-    """Wrap every key by the current master key; the former one must be among old_master_keys.
+    """Encrypt all keys with the current master key. The previous one must be in old_master_keys.
 
-    It may be interrupted and run again. Afterwards the former master key can go: with it goes what backups
-    hold of the keys it wrapped.
+    The command can be interrupted and run again. Afterwards, remove the previous master key: the keys in old
+    backups then cannot be decrypted any more.
     """
     count = asyncio.run(_rotate())
-    output.print(f"{count} keys were wrapped by the current master key", highlight=False)
+    say(f"{count} keys are now encrypted with the current master key")
 
 
 async def _rotate() -> int:
     columns = TextColumn("keys"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     async with connect_runtime() as runtime:
-        with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        with progress_bars(*columns) as progress:
             bar = progress.add_task("keys", total=None)
             return await runtime.log.keys.rotate(
                 lambda done, total: progress.update(bar, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""``nerve verify``: walk the log, and say what is wrong with it and where."""
+"""``nerve verify``: check the integrity of the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.archiving import open_archive
-from api.cli.terminal import errors, output
+from api.cli.terminal import errors, output, say, warn
 from api.contexts import load_contexts
 from api.devserver.folder import with_instance
 from api.ids import now
@@ -31,27 +31,25 @@ from eventstore.mongo.driver import open_client, refused_if_forbidden
 from eventstore.mongo.log_collections import LogCollections
 from subscriptions.consumers.checkpoints import Checkpoints
 
-SHOWN = 1_000
-"""Findings that are told one by one; of what comes after, only the table tells how much it is."""
+MAX_FINDINGS = 1_000
+"""Findings that are printed; the table counts the others too."""
 
-SAY_EVERY = 10.0
-"""Seconds between two lines of progress where there is no terminal."""
+PROGRESS_INTERVAL = 10.0
+"""Seconds between two lines of progress if stderr is not a terminal."""
 
-Show = Callable[[int, int], None]
+ShowProgress = Callable[[int, int], None]
 
 
 def verify(
-    start: Annotated[int, typer.Option("--from", min=1, help="Begin with the block of this position.")] = 1,
+    start: Annotated[int, typer.Option("--from", min=1, help="Start with the block of this position.")] = 1,
     expect: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A seal that an earlier run printed, such as 12:9f86…: the log must still have it."
-        ),
+        typer.Option(help="A seal that an earlier run printed, such as 12:9f86…; the log must contain it."),
     ] = None,
 ) -> None:
-    """Walk the log, and say what is wrong with it and where. Exit code 1 where something is.
+    """Check the whole log, and print every fault and its place. The exit code is 1 if there is one.
 
-    It reads and changes nothing, and may run beside everything else.
+    The command only reads, and can run while nerve is in use.
     """
     expected = dict(map(_seal, expect or ()))
     report = asyncio.run(_verify(with_instance(load_settings()), first_of(block_of(start)), expected))
@@ -63,7 +61,7 @@ def verify(
 def _seal(text: str) -> tuple[int, bytes]:
     parts = re.fullmatch(r"(\d{1,15}):([0-9a-f]{64})", text)
     if parts is None:
-        raise typer.BadParameter(f"{text} is no seal, such as `nerve verify` prints it: 12:9f86…")
+        raise typer.BadParameter(f"{text} is not a seal as `nerve verify` prints it, such as 12:9f86…")
     return int(parts[1]), bytes.fromhex(parts[2])
 
 
@@ -89,23 +87,23 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
 
 
 class _FindingPrinter:
-    """Prints findings as they come, a bounded number of them."""
+    """Prints findings as they are found, up to a maximum number."""
 
     def __init__(self) -> None:
-        self._told = 0
+        self._count = 0
 
     def __call__(self, finding: Finding) -> None:
-        self._told += 1
-        if self._told <= SHOWN:
+        self._count += 1
+        if self._count <= MAX_FINDINGS:
             line = Text.assemble((finding.where, "bold red"), f": {finding.what}")
             output.print(line, highlight=False, soft_wrap=True)
-        elif self._told == SHOWN + 1:
-            output.print("and more, which the table counts", highlight=False)
+        elif self._count == MAX_FINDINGS + 1:
+            say("more findings are counted in the table below")
 
 
 @contextmanager
-def _progress() -> Iterator[Show]:
-    """Shows how far the walk is: a bar on a terminal, else a line now and then."""
+def _progress() -> Iterator[ShowProgress]:
+    """Show the progress: as a bar on a terminal, else as a line from time to time."""
     if not errors.is_terminal:
         yield _ProgressLines()
         return
@@ -127,46 +125,39 @@ def _progress() -> Iterator[Show]:
 
 
 class _ProgressLines:
-    """Progress for a log file."""
+    """Prints the progress as lines, for a log file."""
 
     def __init__(self) -> None:
-        self._started = self._said = time.monotonic()
+        self._started = self._printed = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self._said >= SAY_EVERY:
-            self._said = now
+        if now - self._printed >= PROGRESS_INTERVAL:
+            self._printed = now
             rate = done / (now - self._started)
             left = (total - done) / max(rate, 1e-3)
-            errors.print(
-                f"verified {done:,} of {total:,} positions, {rate:,.0f}/s, {left:,.0f} s left",
-                highlight=False,
-                soft_wrap=True,
-            )
+            warn(f"verified {done:,} of {total:,} positions, {rate:,.0f}/s, {left:,.0f} s left")
 
 
 def _print(report: VerificationReport) -> None:
     table = Table("", "checked", "wrong")
     for column in table.columns[1:]:
         column.justify = "right"
-    for check, looked in report.looked.items():
+    for check, count in report.looked.items():
         wrong = report.wrong[check]
-        table.add_row(check, f"{looked:,}", Text(f"{wrong:,}", style="bold red" if wrong else "green"))
+        table.add_row(check, f"{count:,}", Text(f"{wrong:,}", style="bold red" if wrong else "green"))
     output.print(table)
     for note in report.notes:
-        output.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    where = f"positions {report.first:,} to {report.last:,}: " if report.last else "the log is empty: "
+        say(f"note: {note}")
+    span = f"positions {report.first:,} to {report.last:,}: " if report.last else "the log is empty: "
     verdict = ("sound", "bold green") if report.sound else (f"{report.wrong.total():,} wrong", "bold red")
-    output.print(Text.assemble(where, verdict), soft_wrap=True, highlight=False)
+    output.print(Text.assemble(span, verdict), soft_wrap=True, highlight=False)
     if report.seal is not None and report.sound:
         _print_seal(report.seal)
 
 
 def _print_seal(seal: Block) -> None:
-    output.print(
-        f"sealed up to position {seal.last:,}. Whoever can write all of the database can make its seals anew;"
-        f" keep this one elsewhere:\n  nerve verify --expect {seal.number}:{seal.digest.hex()}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    say(
+        f"sealed up to position {seal.last:,}. A user that can write the whole database can forge its seals;"
+        f" keep this one elsewhere:\n  nerve verify --expect {seal.number}:{seal.digest.hex()}"
     )

@@ -1,4 +1,4 @@
-"""``nerve why``: why a field of a row has its value."""
+"""``nerve why``: explain the value of a field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from api.cli.events import print_event_line
 from api.cli.points import parse_as_of
-from api.cli.terminal import connect_runtime, output
+from api.cli.terminal import connect_runtime, output, say
 from api.runtime import Runtime
 from domain.kernel import Scope
 from domain.kernel.errors import NotFound
@@ -22,23 +22,23 @@ from projections.past.reasons import Reason
 
 def why(
     row: Annotated[str, typer.Argument(help="The id of a row, such as task-42.")],
-    field: Annotated[str, typer.Argument(help="A field of it, such as status.")],
+    field: Annotated[str, typer.Argument(help="A field of the row, such as status.")],
     view: Annotated[
-        str | None, typer.Option(help="The view; without it, the one that the id belongs to.")
+        str | None, typer.Option(help="The view; default: the view of the id's category.")
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(help="As of this position, or moment of record such as 2026-01-31T12:00:00Z."),
+        typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
     ] = None,
 ) -> None:
-    """Show why a field of a row has its value: the event that set it, and the events that led to that."""
+    """Show why a field of a row has its value: the event that set it, and the events that caused it."""
     reason = asyncio.run(_why(row, field, view, None if at is None else parse_as_of(at)))
-    before, value = (orjson.dumps(one, default=str).decode() for one in (reason.before, reason.value))
+    before, value = (orjson.dumps(each, default=str).decode() for each in (reason.before, reason.value))
     output.print(Text(f"{field}: {before} → {value}", style="bold"), soft_wrap=True)
     commit = reason.event.commit
     by = f" by {commit.actor}" if commit.actor else ""
     text = f"{commit.command} {commit.command_id}{by}, correlation {commit.correlation}"
-    output.print(text, highlight=False, markup=False, soft_wrap=True)
+    say(text)
     for event in (reason.event, *reason.causes):
         print_event_line(event)
 
@@ -67,5 +67,5 @@ def _view(runtime: Runtime, row: str, name: str | None) -> View[Any]:
             (view.name for view in runtime.views if view.is_entity and view.context.category == category), ""
         )
     if name not in views:
-        raise NotFound(f"say with --view which view {row!r} is a row of; there are {', '.join(views)}")
+        raise NotFound(f"name the view of {row!r} with --view; the views are {', '.join(views)}")
     return views[name]

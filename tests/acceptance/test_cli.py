@@ -132,7 +132,7 @@ def test_a_replay_in_rhythm_that_is_interrupted_tells_where_to_go_on(
             replay.send_signal(signal.SIGINT)
             said = replay.communicate(timeout=20)[1]
             assert replay.returncode == 130
-            assert int(re.findall(r"go on with --since (\d+)", said)[0]) > first
+            assert int(re.findall(r"continue with --since (\d+)", said)[0]) > first
         finally:
             replay.kill()
 
@@ -144,14 +144,14 @@ def test_views_show_their_lag_and_are_built_anew_beside_those_that_are_read(nerv
     assert set(before) == {name.rpartition(".")[2] for name in Settings().contexts}
     built = nerve.invoke(app, ["views", "rebuild", "--all", "--wait"])
     assert built.exit_code == 0
-    assert built.output.count("generation 2 is read now, ") == len(before)
-    assert built.output.count(" 0 differ, 0 missing, 0 new") == len(before)
+    assert built.output.count("generation 2 is active now, ") == len(before)
+    assert built.output.count(" 0 differ, 0 are missing, 0 are new") == len(before)
     assert _lags(nerve) == before
     shown = nerve.invoke(app, ["views"]).output
     assert shown.count("1 kept") == len(re.findall(r"│ 2 +│ \S+:\d+ +│", shown)) == len(before)
-    assert "generation 1 is forgotten" in nerve.invoke(app, ["views", "forget", "tasks"]).output
+    assert "generation 1 is deleted" in nerve.invoke(app, ["views", "forget", "tasks"]).output
     begun = nerve.invoke(app, ["views", "rebuild", "tasks"])
-    assert "tasks: generation 3 is built by the workers" in begun.output
+    assert "tasks: the workers build generation 3" in begun.output
 
 
 def test_old_commits_are_archived_shown_and_read_as_before(
@@ -159,15 +159,15 @@ def test_old_commits_are_archived_shown_and_read_as_before(
 ) -> None:
     own = {"NERVE_DATABASE": database, "NERVE_ARCHIVE_URL": (tmp_path / "archive").as_uri()}
     nerve = CliRunner(env={**environment, **own})
-    assert nerve.invoke(app, ["archive"]).output == "nothing is archived\n"
+    assert nerve.invoke(app, ["archive"]).output == "no commit is archived\n"
     file = tmp_path / "log.csv"
     file.write_text(LOG)
     nerve.invoke(app, ["import", str(file)])
     before = nerve.invoke(app, ["events", "show", "task-1"]).output
     first = nerve.invoke(app, ["archive", "--before", "4"])
-    assert re.match(r"3 commits archived in 1 segments: \d+ bytes are \d+ now", first.output)
+    assert re.match(r"archived 3 commits in 1 segments: \d+ bytes became \d+", first.output)
     rest = nerve.invoke(app, ["archive", "--before", "2999-01-01"])
-    assert re.match(r"[1-9]\d* commits archived in 1 segments", rest.output)
+    assert re.match(r"archived [1-9]\d* commits in 1 segments", rest.output)
     listed = nerve.invoke(app, ["archive", "--list"]).output
     assert re.search(r"│ 1 +│ 1 to 3 +│ 3 ", listed)
     assert nerve.invoke(app, ["events", "show", "task-1"]).output == before
@@ -240,22 +240,22 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is invalid: "),
     ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
     ({}, "views rebuild nothing", 1, "there is no view 'nothing'; there are agents, "),
-    ({}, "archive --before soon", 1, "'soon' is no position and no moment such as 2026-01-31"),
+    ({}, "archive --before soon", 1, "'soon' is neither a position nor a moment such as 2026-01-31"),
     ({}, "archive --before 5", 2, "archive_url is not set; it names the store of archived"),
-    ({}, "archive --before 5 --list", 1, "give --before or --list, not both"),
+    ({}, "archive --before 5 --list", 1, "--before and --list exclude each other"),
     ({"NERVE_ARCHIVE_URL": "ftp://host/"}, "archive", 2, "archive_url is none that nerve knows"),
     ({"NERVE_ARCHIVE_AFTER": "P1D"}, "worker", 2, "archive_after needs archive_url, the store"),
     ({"NERVE_ARCHIVE_AFTER": "never"}, "worker", 2, "NERVE_ARCHIVE_AFTER must be a duration, such as P90D"),
     ({}, "export log.xml", 1, "log.xml must end in .jsonl or .ndjson"),
-    ({}, "export log.jsonl --since soon", 1, "'soon' is no position and no moment"),
+    ({}, "export log.jsonl --since soon", 1, "'soon' is neither a position nor a moment"),
     ({}, "export none/log.jsonl", 1, "log.jsonl cannot be written: No such file or directory"),
-    ({}, "views rebuild", 1, "name the views to rebuild, or give --all"),
+    ({}, "views rebuild", 1, "name the views to rebuild, or use --all"),
     ({}, "views cancel agents", 1, "the view 'agents' has no rebuild that is building"),
     ({}, "views switch agents", 1, "the view 'agents' has no rebuild that is held"),
     ({}, "views resume agents", 1, "the view 'agents' has no rebuild that is cancelled"),
     ({}, "events show task-none", 1, "there is no stream 'task-none'"),
     ({}, "events show task-none --at 2026-01-31T12:00:00", 1, "has no time zone; write it as"),
-    ({}, "events show task-none --at yesterday", 1, "'yesterday' is no position and no moment"),
+    ({}, "events show task-none --at yesterday", 1, "'yesterday' is neither a position nor a moment"),
     ({}, "events show task-none --at 99999999", 1, "the log has not come to the position asked for"),
     ({}, "events show task-none --at 1999-01-01T00:00:00Z", 1, "is before the log begins"),
     ({}, "events diff task-none 1 2", 1, "there is no stream 'task-none'"),

@@ -35,7 +35,7 @@ def test_why_a_value_is_there_is_told_on_the_command_line(
         for arguments, sentence in (
             ([task, "colour"], "a task has no field 'colour'; it has id, title"),
             (["task-none", "status"], "tasks has no row 'task-none' at position 3"),
-            (["none-1", "status"], "say with --view which view 'none-1' is a row of"),
+            (["none-1", "status"], "name the view of 'none-1' with --view"),
             ([task, "status", "--at", "9"], "the log has not come to the position asked for"),
         ):
             refused = nerve.invoke(app, ["why", *arguments]).exception

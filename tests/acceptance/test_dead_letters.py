@@ -231,7 +231,7 @@ def test_the_command_line_lists_and_shows(mendable: tuple[Served, Log], command_
     counts = {name: listed.count(name) for name in ("task-0@3", "task-1@3", "task.begun", "unknown type")}
     assert counts == {"task-0@3": 1, "task-1@3": 1, "task.begun": 2, "unknown type": 2}
     shown = command_line("dead-letters", "show", "tasks", "task-0@3")
-    assert "task-0@3 waits in tasks, in the row task-0" in shown
+    assert "task-0@3 is parked in tasks, in the row task-0" in shown
     assert shown.index("task.begun") < shown.index("task.completed")
     refused = command_line("dead-letters", "list", "--view", "lamps")
     assert refused.startswith("there is no view 'lamps'; there are agents, ")
@@ -239,18 +239,18 @@ def test_the_command_line_lists_and_shows(mendable: tuple[Served, Log], command_
 
 def test_the_command_line_retries_and_drops(mendable: tuple[Served, Log], command_line: Run) -> None:
     served, log = mendable
-    assert "0 of 2 were folded" in command_line("dead-letters", "retry", "tasks", "--all", code=1)
-    assert command_line("dead-letters", "retry", "tasks") == "name the event to retry, or give --all"
+    assert "folded 0 of 2 parked events" in command_line("dead-letters", "retry", "tasks", "--all", code=1)
+    assert command_line("dead-letters", "retry", "tasks") == "name the event to retry, or use --all"
 
     rename(log, "task.begun", "task.started", {"stream": "task-0"})
     retried = command_line("dead-letters", "retry", "tasks", "task-0@3")
-    assert "1 of 1 were folded, and all behind them" in retried
+    assert "folded 1 of 1 parked events, and the events behind them" in retried
     dropped = command_line("dead-letters", "drop", "tasks", "task-1@3", "--reason", "none")
-    assert "task-1@3 is dropped from 1 rows" in dropped
-    assert "nothing waits" in command_line("dead-letters", "list", "--view", "tasks")
+    assert "dropped task-1@3 from 1 rows" in dropped
+    assert "no event is parked" in command_line("dead-letters", "list", "--view", "tasks")
     assert statuses(served) == ["COMPLETED", "COMPLETED", "COMPLETED"]
     reasons = [one["events"][0]["data"].get("reason") for one in log.find({"category": "deadletter"})]
     assert reasons[-1] == "none"
     for command in ("show", "retry", "drop"):
         refused = command_line("dead-letters", command, "tasks", "task-1@3")
-        assert refused.startswith("task-1@3 waits nowhere in tasks; ")
+        assert refused.startswith("task-1@3 is not parked in tasks; ")

@@ -111,6 +111,6 @@ def test_b7_nerve_erase_says_that_there_was_none_and_when_all_views_are_done(
         first, again = (cli.invoke(app, ["erase", "person-a"]) for _ in range(2))
     assert first.output.splitlines() == [
         "person-a is erased; its key is destroyed",
-        "no view shows its data any more",
+        "no view contains its data any more",
     ]
     assert again.output.splitlines()[0] == "person-a was erased before; its key is destroyed"

@@ -117,7 +117,7 @@ def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Databas
         patch.setattr(blocks, "BLOCK_SIZE", 5)
         asyncio.run(_use(settings))
         archived = CliRunner().invoke(app, ["archive", "--before", "4"], catch_exceptions=False)
-        assert "3 commits archived" in archived.output
+        assert "archived 3 commits" in archived.output
         verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
         assert verified.exit_code == 0, verified.output
     with MongoClient[Documents](mongod.as_user(APP)) as client:
@@ -258,7 +258,7 @@ def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
         without = {**own, "NERVE_MAINTENANCE_URL": mongod.as_user(APP)}
         assert "lacks rights that nerve needs" in _said("adopt --yes", without, capsys)
         adopted = CliRunner().invoke(app, ["adopt", "--yes"], catch_exceptions=False)
-        assert "nerve goes on from position 7" in adopted.output
+        assert "nerve continues from position 7" in adopted.output
         verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
         assert verified.exit_code == 0, verified.output
     with _environment(environment) as settings:

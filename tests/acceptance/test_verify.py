@@ -96,14 +96,14 @@ def test_what_is_wrong_is_told_and_ends_with_1(
     """A line each, up to a bound; a walk that begins behind it does not meet it."""
     stored.log.delete_one({"_id": 5})
     stored.log.update_many({"_id": {"$gte": 11}}, {"$set": {"events.0.data.name": 5}})
-    monkeypatch.setattr(verify, "SHOWN", 4)
-    monkeypatch.setattr(verify, "SAY_EVERY", 0.0)
+    monkeypatch.setattr(verify, "MAX_FINDINGS", 4)
+    monkeypatch.setattr(verify, "PROGRESS_INTERVAL", 0.0)
     told = nerve.invoke(app, ["verify"])
     assert told.exit_code == 1
     lines = told.output.splitlines()
     assert "position 5: nothing is there: neither a commit nor a tombstone" in lines
     assert sum("agent.registered" in line for line in lines) == 2
-    assert "and more, which the table counts" in lines
+    assert "more findings are counted in the table below" in lines
     assert any(line.startswith("verified 25 of 25 positions, ") for line in lines)
     assert "positions 1 to 25: 18 wrong" in lines
     assert _checked(told.output)["events"] == (24, 15)
