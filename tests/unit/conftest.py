@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.unit.row import TALLY, Row
+from tests.user_package import Package
 
 
 @pytest.fixture
@@ -16,3 +19,15 @@ async def row() -> AsyncIterator[Row]:
     row.log.intrude(TALLY, 0)
     yield row
     await row.end()
+
+
+@pytest.fixture
+def package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Package]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = Package(tmp_path, f"own_{abs(hash(request.node.name))}")
+    yield package
+    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        del sys.modules[name]
