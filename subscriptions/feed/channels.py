@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from redis import exceptions
@@ -13,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from domain.kernel.errors import ConfigurationError, Unavailable
+from subscriptions.feed.redis_internals import ping_nodes, refresh_slots
 
 TIMEOUT = 5.0
 """Seconds without an answer of Redis after which the connection counts as lost."""
@@ -44,9 +46,11 @@ class Channel(ABC):
 class SingleChannel(Channel):
     """Pub/sub of one Redis server, or of a primary and its replicas."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self._redis = _open(Redis, url, retry=Retry(NoBackoff(), 0), health_check_interval=TIMEOUT)
+    def __init__(self, url: str, name: str, timeout: float = TIMEOUT) -> None:
+        options = {"retry": Retry(NoBackoff(), 0), "health_check_interval": timeout}
+        self._redis = _open(Redis, url, timeout, **options)
         self._name = name
+        self._timeout = timeout
 
     async def publish(self, messages: Iterable[str]) -> None:
         with _unavailable_if_down():
@@ -59,7 +63,7 @@ class SingleChannel(Channel):
         with _unavailable_if_down():
             async with self._redis.pubsub() as subscription:
                 await subscription.subscribe(self._name)
-                async for message in _messages(subscription.get_message, subscription.ping):
+                async for message in _messages(subscription.get_message, subscription.ping, self._timeout):
                     yield message
 
     async def reachable(self) -> bool:
@@ -76,9 +80,10 @@ class ShardedChannel(Channel):
     holds the slot, the cluster is asked again which node does.
     """
 
-    def __init__(self, url: str, name: str) -> None:
-        self._cluster = _open(RedisCluster, url, retry=Retry(NoBackoff(), 1))
+    def __init__(self, url: str, name: str, timeout: float = TIMEOUT) -> None:
+        self._cluster = _open(RedisCluster, url, timeout, retry=Retry(NoBackoff(), 1))
         self._name = name
+        self._timeout = timeout
 
     async def publish(self, messages: Iterable[str]) -> None:
         with _unavailable_if_down():
@@ -87,21 +92,12 @@ class ShardedChannel(Channel):
 
     async def receive(self) -> AsyncGenerator[bytes | None, None]:
         with _unavailable_if_down():
-            await self._refresh_slots()
+            await refresh_slots(self._cluster)
             async with self._cluster.pubsub() as subscription:
                 await subscription.ssubscribe(self._name)
-
-                async def ping() -> None:
-                    for node in list(subscription.node_pubsub_mapping.values()):
-                        await node.ping()
-
-                async for message in _messages(subscription.get_sharded_message, ping):
+                ping = partial(ping_nodes, subscription)
+                async for message in _messages(subscription.get_sharded_message, ping, self._timeout):
                     yield message
-
-    async def _refresh_slots(self) -> None:
-        """Ask the cluster which node holds which slots by now."""
-        await self._cluster.initialize()
-        await self._cluster.nodes_manager.initialize()
 
     async def reachable(self) -> bool:
         return await _answers(self._cluster)
@@ -111,12 +107,14 @@ class ShardedChannel(Channel):
 
 
 async def _messages(
-    get: Callable[..., Awaitable[dict[str, Any] | None]], ping: Callable[[], Awaitable[Any]]
+    get: Callable[..., Awaitable[dict[str, Any] | None]],
+    ping: Callable[[], Awaitable[Any]],
+    within: float,
 ) -> AsyncGenerator[bytes | None, None]:
-    """Yield what `Channel.receive` does; ping a silent Redis, and raise if it stays silent."""
+    """Yield what `Channel.receive` does; ping a Redis that is silent for `within` seconds, then raise."""
     is_pinged = False
     while True:
-        message = await get(timeout=TIMEOUT)
+        message = await get(timeout=within)
         if message is None and is_pinged:
             raise exceptions.ConnectionError("Redis does not answer")
         is_pinged = message is None
@@ -141,9 +139,9 @@ def _unavailable_if_down() -> Iterator[None]:
         raise Unavailable(f"Redis is out of reach ({type(error).__name__})") from error
 
 
-def _open(client: Any, url: str, **options: Any) -> Any:
+def _open(client: Any, url: str, timeout: float, **options: Any) -> Any:
     try:
-        return client.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, **options)
+        return client.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, **options)
     except ValueError:
         # The driver's message may hold the URL, and with it the password.
         raise ConfigurationError("the Redis URL is not one: expected redis://host:port/") from None

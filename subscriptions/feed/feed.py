@@ -8,7 +8,7 @@ from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_subjects
 from subscriptions.feed.pages import PAGE, PageCursor, Pages
-from subscriptions.feed.tail import Tail
+from subscriptions.feed.tail import BATCH_SIZE, RING_SIZE, Tail
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
 
 TOPIC = "log"
@@ -63,13 +63,22 @@ class _LogSource:
 class Feed(Tail[Commit]):
     """The tail of `log`. `poll_interval`, in seconds, is the highest latency while Redis is down."""
 
-    def __init__(self, log: EventLog, wakeups: Wakeups, poll_interval: float) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        wakeups: Wakeups,
+        poll_interval: float,
+        *,
+        ring_size: int = RING_SIZE,
+        batch_size: int = BATCH_SIZE,
+    ) -> None:
         self.log = log
         self._wakeups = wakeups
         self._beats = False
         source = _LogSource(log)
         self._pages = source.pages
-        super().__init__(source, wakeups.listen(TOPIC), poll_interval)
+        listener = wakeups.listen(TOPIC)
+        super().__init__(source, listener, poll_interval, ring_size=ring_size, batch_size=batch_size)
 
     def beat(self) -> None:
         """From now on look at the log even if other processes do, and beat: they need not look then."""

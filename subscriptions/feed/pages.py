@@ -37,8 +37,11 @@ class Pages:
     Page n holds the positions from n * PAGE + 1 on. Pages are dropped soon after the last cursor has moved.
     """
 
-    def __init__(self, read: Callable[[int, int], Awaitable[Sequence[Commit]]]) -> None:
+    def __init__(
+        self, read: Callable[[int, int], Awaitable[Sequence[Commit]]], patience: float = PATIENCE
+    ) -> None:
         self._read = read
+        self._patience = patience
         self._pages: OrderedDict[int, asyncio.Task[Sequence[Commit]]] = OrderedDict()
         self._running: set[asyncio.Task[Sequence[Commit]]] = set()
         self._cursors: WeakSet[PageCursor] = WeakSet()
@@ -93,13 +96,13 @@ class Pages:
         self._moved = asyncio.Event()
         if self._ending is not None:
             self._ending.cancel()
-        self._ending = loop.call_later(PATIENCE, self.forget)
+        self._ending = loop.call_later(self._patience, self.forget)
 
     async def _wait_for_slower(self, number: int, cursor: PageCursor) -> None:
         """Wait for cursors so far behind that the pages they need would be dropped, and read twice."""
         while slower := list(self._slower(number, cursor)):
             last_move = max(other.moved for other in slower)
-            moved, left = self._moved, PATIENCE - (time.monotonic() - last_move)
+            moved, left = self._moved, self._patience - (time.monotonic() - last_move)
             try:
                 async with asyncio.timeout(left):
                     await moved.wait()
@@ -107,7 +110,7 @@ class Pages:
                 return
 
     def _slower(self, number: int, cursor: PageCursor) -> Iterator[PageCursor]:
-        since = time.monotonic() - PATIENCE
+        since = time.monotonic() - self._patience
         for other in self._cursors:
             if other is not cursor and other.moved > since and WINDOW <= number - other.at < 2 * WINDOW:
                 yield other

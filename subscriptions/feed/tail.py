@@ -26,7 +26,7 @@ T_co = TypeVar("T_co", covariant=True)
 RING_SIZE = 10_000
 """Most items in a ring."""
 
-BATCH = 500
+BATCH_SIZE = 500
 """Most items that are read or handed to a cursor at once."""
 
 
@@ -124,8 +124,18 @@ class Tail(Generic[T]):
     edition, 0 until it is known; the ring holds only items of that edition.
     """
 
-    def __init__(self, source: TailSource[T], listener: TopicListener, poll_interval: float) -> None:
+    def __init__(
+        self,
+        source: TailSource[T],
+        listener: TopicListener,
+        poll_interval: float,
+        *,
+        ring_size: int = RING_SIZE,
+        batch_size: int = BATCH_SIZE,
+    ) -> None:
         self._source = source
+        self._ring_size = ring_size
+        self._batch_size = batch_size
         self._listener = listener
         self._poll_interval = poll_interval
         self._ring: TailRing[T] | None = None
@@ -194,8 +204,8 @@ class Tail(Generic[T]):
 
     async def _next(self, reader: TailReader[T], position: int) -> tuple[Sequence[T], int]:
         if self._ring is not None and position >= self._ring.start:
-            return self._ring.after(position, BATCH)
-        return await reader.read(position, BATCH)
+            return self._ring.after(position, self._batch_size)
+        return await reader.read(position, self._batch_size)
 
     async def _wait(self, position: int, tick: float | None) -> bool:
         """Wait for something after `position`. Return False if `tick` seconds brought nothing."""
@@ -234,12 +244,12 @@ class Tail(Generic[T]):
     async def _advance(self, reader: TailReader[T]) -> None:
         if self._ring is None:
             head = await self._source.head()
-            self._ring = TailRing(self._source, head, RING_SIZE)
+            self._ring = TailRing(self._source, head, self._ring_size)
             # No item up to here was looked at, and one may be an erasure.
             self.erasure = max(self.erasure, head)
             self._forget()
             self._waiters.notify(RECHECK)
-        items, end = await reader.read(self._ring.end, BATCH)
+        items, end = await reader.read(self._ring.end, self._batch_size)
         if self._source.edition() != self.edition:
             self.edition = self._source.edition()
             self._ring.forget()
@@ -251,7 +261,7 @@ class Tail(Generic[T]):
                 self._forget()
             self._ring.push(items, end)
             self._waiters.notify(end)
-        if len(items) < BATCH:
+        if len(items) < self._batch_size:
             await self._rest(self._ring.end)
 
     async def _rest(self, position: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel import Commit
-from subscriptions.feed import tail
+from subscriptions.feed.feed import Feed
 from subscriptions.feed.pages import PAGE
 from subscriptions.feed.tail import Tail
 from subscriptions.feed.wakeups import Wakeups
@@ -68,20 +68,17 @@ async def test_i7_resuming_again_and_again_at_any_batch_is_as_if_never_away(rig:
     assert found == list(range(1, 121))
 
 
-async def test_a_follower_that_the_ring_has_passed_reads_on_from_mongodb(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_follower_that_the_ring_has_passed_reads_on_from_mongodb(rig: Rig) -> None:
     """With a ring of 5 and batches of 3, a slow one is passed again and again, a quick one is not."""
-    monkeypatch.setattr(tail, "RING_SIZE", 5)
-    monkeypatch.setattr(tail, "BATCH", 3)
+    feed = Feed(rig.log, rig.wakeups, rig.poll_interval, ring_size=5, batch_size=3)
     await rig.write(map(str, range(10)))
 
     async def more() -> None:
-        if rig.feed.reached < 60:
-            await rig.write([f"more-{rig.feed.reached}-{i}" for i in range(8)])
+        if feed.reached < 60:
+            await rig.write([f"more-{feed.reached}-{i}" for i in range(8)])
 
-    quick = asyncio.create_task(take(rig.feed, 0, 50))
-    for found in await take(rig.feed, 0, 50, pause=more), await quick:
+    quick = asyncio.create_task(take(feed, 0, 50))
+    for found in await take(feed, 0, 50, pause=more), await quick:
         assert found == list(range(1, len(found) + 1))
         assert len(found) >= 50
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 import pytest
 
 from domain.kernel import Commit
-from subscriptions.feed import pages as module
 from subscriptions.feed.pages import MAX_PAGES, PAGE, WINDOW, PageCursor, Pages
 
 HEAD = 40 * PAGE
@@ -57,10 +56,8 @@ async def test_cursors_that_go_together_read_each_page_once(log: Log, pages: Pag
     assert log.read_at == list(range(21)), "and one is read ahead"
 
 
-async def test_the_first_waits_for_the_last_while_that_moves(
-    log: Log, pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 60.0)
+async def test_the_first_waits_for_the_last_while_that_moves(log: Log) -> None:
+    pages = Pages(log.read, patience=60.0)
     fast, slow, seen = PageCursor(), PageCursor(), list[int]()
     await pages.get(0, slow, HEAD)
     running = asyncio.create_task(follow(pages, range(20), fast, seen))
@@ -71,17 +68,17 @@ async def test_the_first_waits_for_the_last_while_that_moves(
         await pages.get(number, slow, HEAD)
     await running
     assert log.read_at == list(range(21))
+    pages.close()
 
 
-async def test_nobody_waits_for_one_that_stands_still(
-    log: Log, pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
+async def test_no_cursor_waits_for_one_that_stands_still(log: Log) -> None:
+    pages = Pages(log.read, patience=0.01)
     fast, slow, seen = PageCursor(), PageCursor(), list[int]()
     await pages.get(0, slow, HEAD)
     await follow(pages, range(20), fast, seen)
     assert seen == list(range(20))
     assert (await pages.get(1, slow, HEAD))[0].position == PAGE + 1
+    pages.close()
 
 
 async def test_pages_are_few(pages: Pages) -> None:
@@ -112,8 +109,8 @@ async def test_a_page_with_a_hole_in_it_is_not_kept(log: Log, pages: Pages) -> N
     assert log.read_at.count(30) == 2
 
 
-async def test_pages_are_forgotten_when_nobody_moves(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
+async def test_pages_are_dropped_when_no_cursor_moves(log: Log) -> None:
+    pages = Pages(log.read, patience=0.01)
     await pages.get(1, PageCursor(), HEAD)
     async with asyncio.timeout(10):
         while pages._pages:
