@@ -1,4 +1,4 @@
-"""The kernel: what contexts are declared with. Pure.
+"""The kernel: the classes and functions with which contexts are declared. Pure.
 
 It imports nothing of the project. Everything may import it.
 """

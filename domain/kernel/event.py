@@ -1,4 +1,4 @@
-"""Events: what happened. Immutable, past tense, validated once, when they are made."""
+"""Events: immutable, in the past tense, validated once, when they are made; and their records in the log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from domain.kernel.event_data import event_codec
 
 
 class Event(BaseModel):
-    """Data of one event. A subclass names its dotted type.
+    """Base of the data of an event. A subclass names its dotted type.
 
     ``class TaskCompleted(Event, type="task.completed")``.
-    `revision` counts the shapes this type has had, from 1; upcasters lead from one to the next.
+    `revision` counts the shapes that this type has had, from 1; upcasters convert one to the next.
     """
 
-    # What an event says may be personal, and the message of an error ends up in a log file.
-    # What is no type of the table is refused by the catalog, with class and field.
+    # Input is hidden, because it may be personal and messages of errors are written to log files.
+    # The catalog refuses types that cannot be stored, with class and field.
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
     )
@@ -49,37 +49,36 @@ class Event(BaseModel):
         cls.revision = revision
 
     def to_data(self) -> dict[str, Any]:
-        """The data that is stored: BSON values, without the fields that are None where None is the default.
+        """Return the data to store: BSON values, without fields that are None by default and have no value.
 
         Raises UnfitValue, with class and field, for a value that cannot be stored.
         """
         return event_codec(type(self)).write(self)
 
     def as_stored(self) -> Self:
-        """The event as it will be read: its datetimes in UTC, with milliseconds. May raise as `to_data`."""
+        """Return the event as it will be read: datetimes in UTC, in milliseconds. May raise as `to_data`."""
         return event_codec(type(self)).as_stored(self)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The event of stored data, which is trusted: nothing is validated again.
+        """Return the event of stored data, which is not validated again.
 
-        A missing field reads as its default, or as None where it has none and allows None. Raises UnfitValue,
-        with class and field, where the data does not fit.
+        A missing field gets its default, or None if it has no default and allows None. Raises UnfitValue,
+        with class and field, if the data does not fit.
         """
         event: Self = event_codec(cls).read(data)
         return event
 
 
 _OWN_NAMES = frozenset(("type", "revision", "to_data", "as_stored", "from_data"))
-"""Attributes that each event has in addition to its fields."""
+"""Attributes of every event, which cannot be names of fields."""
 
 
 class CommitInfo(NamedTuple):
-    """What the events of one commit share. Times are UTC with millisecond precision.
+    """The data that all events of a commit share. Times are in UTC with millisecond precision.
 
-    `at` is when it was recorded, which is never before `at` of an earlier position. `occurred` is when it
-    happened, if that was another time, and `recorded` when another log recorded it that it was imported from,
-    if that was another time.
+    `at` is the time of record, which is never before `at` of an earlier position. `occurred` is the event
+    time and `recorded` the time at which the log recorded it that it was imported from, each if it differs.
     """
 
     position: int
@@ -98,7 +97,7 @@ class CommitInfo(NamedTuple):
 
 
 class Cause(StrEnum):
-    """What keeps a process from reading a stored event."""
+    """The cause for which a process cannot read a stored event."""
 
     UNKNOWN_TYPE = "unknown type"
     NEWER_REVISION = "newer revision"
@@ -109,19 +108,19 @@ class Cause(StrEnum):
 
 
 class Unreadable(NamedTuple):
-    """Why a stored event has no payload; `detail` says it to a person, without the event's data."""
+    """The reason why a stored event has no payload; `detail` is a sentence without the event's data."""
 
     cause: Cause
     detail: str
 
 
 class RecordedEvent(NamedTuple):
-    """One event as the log tells it, whatever revision it was stored at.
+    """An event as it is read from the log, in the newest revision of its type.
 
-    `data` is the stored mapping upcast to the newest `revision` of its type, and `payload` the same as its
-    Event class. An event that this process cannot read has no payload, but a reason in `unreadable`; its
-    `revision` and `data` are then as they are stored. `subjects` are those of whom it holds personal data,
-    `erased` those of whom it did: the fields with it are None.
+    `data` is the stored data, upcast to this `revision`, and `payload` the same as an instance of its class.
+    `place` is the event's index in its commit. An event that this process cannot read has no payload but a
+    reason in `unreadable`; its `revision` and `data` are then those that are stored. `subjects` are the
+    people of whom it contains personal data, `erased` those whose data was erased: their fields are None.
     """
 
     commit: CommitInfo
@@ -146,7 +145,7 @@ class RecordedEvent(NamedTuple):
 
     @property
     def time(self) -> datetime:
-        """When it happened: the event time where one was given, else the time of record."""
+        """The event time if there is one, else the time of record."""
         return self.commit.occurred or self.commit.at
 
 
@@ -160,9 +159,9 @@ class Commit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event that is about to be stored, under the id it will have; `data` is its stored form.
+    """An event to append, with its id; `data` is its stored form.
 
-    Raises UnfitValue where the event cannot be stored.
+    Raises UnfitValue if the event cannot be stored.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Events as they are stored, and back; compiled once for each class of events."""
+"""Conversion of events to their stored data and back, compiled once for each event class."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _set = object.__setattr__
 
 
 class EventCodec:
-    """Writes and reads the stored data of one class of events.
+    """Writes and reads the stored data of one event class.
 
-    What the log holds is trusted: an event is made of it without another validation, in a fraction of the
-    time of `model_construct`, since this is done for each event that is read.
+    Stored data is not validated again: an event is made of it in a fraction of the time of `model_construct`,
+    because this is done for each event that is read.
     """
 
     def __init__(self, event: type[BaseModel]) -> None:
@@ -42,7 +42,7 @@ class EventCodec:
             if not field.is_none_by_default and allows_none(field.type)
         }
         self._texts = [name for name, field in record.fields.items() if is_text(field.type)]
-        # Checked again, though pydantic has: `model_copy(update=...)` and `model_construct` go past it.
+        # Checked again after pydantic, because `model_copy(update=...)` and `model_construct` bypass it.
         encoders = {
             name: None if is_text(field.type) else encoder(field.type)
             for name, field in record.fields.items()
@@ -64,7 +64,7 @@ class EventCodec:
         self._holds_datetimes = holds_kind(record, Kind.DATETIME)
 
     def write(self, event: BaseModel) -> dict[str, Any]:
-        """The data that is stored. A field that is None is left out where None is its default.
+        """Return the data to store. A field that is None is left out if None is its default.
 
         Raises UnfitValue, with class and field, for a value that cannot be stored.
         """
@@ -82,7 +82,7 @@ class EventCodec:
         try:
             for name in self._texts:
                 text = data.get(name)
-                # An ASCII text, as nearly always, needs no more; what pydantic takes may be no Unicode.
+                # Nearly all texts are ASCII; others may contain surrogates, which pydantic accepts.
                 if text is not None and (type(text) is not str or not text.isascii()):
                     data[name] = encode_text(text)
             for name, encode in self._encoders:
@@ -93,9 +93,9 @@ class EventCodec:
         return data
 
     def read(self, data: Mapping[str, Any]) -> Any:
-        """The event of stored data. A missing field reads as its default, or None where it allows that.
+        """Return the event of stored data. A missing field gets its default, or None if it allows that.
 
-        Raises UnfitValue, with class and field, where the data does not fit.
+        Raises UnfitValue, with class and field, if the data does not fit.
         """
         if not self._required <= data.keys():
             missing = min(self._required - data.keys())
@@ -125,7 +125,7 @@ class EventCodec:
         return event
 
     def as_stored(self, event: M) -> M:
-        """The event as it will be read: its datetimes in UTC and milliseconds.
+        """Return the event as it will be read: its datetimes in UTC, in milliseconds.
 
         Raises UnfitValue for a datetime that cannot be stored, and may do so for other values.
         """
@@ -134,18 +134,18 @@ class EventCodec:
 
 @cache
 def event_codec(event: type[BaseModel]) -> EventCodec:
-    """The codec of a class. Raises DeclarationError where a field's type is not in the table."""
+    """Return the codec of a class. Raises DeclarationError if the type of a field cannot be stored."""
     return EventCodec(event)
 
 
 def validate_data(model: type[M], data: Mapping[str, Any]) -> M:
-    """A model of data in which Python values and stored ones may be mixed, as an upcaster returns it.
+    """Return a model of data in which Python values and stored ones may be mixed, as an upcaster returns it.
 
-    Raises UnfitValue or pydantic's ValidationError where the data does not fit.
+    Raises UnfitValue or pydantic's ValidationError if the data does not fit.
     """
     fields = record_type(model).fields
-    nothing = {name: None for name, field in fields.items() if field.required and allows_none(field.type)}
-    values = {**nothing, **data}
+    nulls = {name: None for name, field in fields.items() if field.required and allows_none(field.type)}
+    values = {**nulls, **data}
     for name in data.keys() & fields.keys():
         decode = decoder(fields[name].type, whole=False)
         if decode is not None:
@@ -157,10 +157,10 @@ def validate_data(model: type[M], data: Mapping[str, Any]) -> M:
 
 
 def without_none(type: FieldType) -> FieldType:
-    """The type itself, or what an optional type is without None."""
+    """Return the type; of an optional type, the type without None."""
     return type.inner if isinstance(type, OptionalOf) else type
 
 
 def is_text(type: FieldType) -> bool:
-    """Whether the values are any texts, or None."""
+    """Return whether the values are arbitrary texts, or None."""
     return without_none(type) == Scalar(Kind.TEXT, str)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
 
 class Unstorable(ValueError):
-    """A value is one that the log cannot store. The message says why, without the value."""
+    """A value cannot be stored in the log. The message says why, without the value."""
 
 
 ID_PATTERN = r"^[a-z]+-[A-Za-z0-9._:-]{1,120}$"
@@ -45,18 +45,18 @@ class Refers:
 class Personal:
     """Marks an event's field as data about a person: ``text: Annotated[str | None, Personal()] = None``.
 
-    The log stores its value encrypted under a key of the person, the subject: the event's stream, or the
-    stream that the field named by `subject` holds. Once the subject is erased the field reads None. A value
-    whose subject is not named, because that field is None, is refused when it is appended.
+    The log encrypts its value with a key of the subject, the person whom it is about. The subject is the
+    event's stream, or the stream whose id is in the field `subject`. After the subject's erasure the field is
+    None. An event is refused on append if the field has a value and the field `subject` is None.
     """
 
     subject: str | None = None
 
 
 def to_moment(value: datetime) -> datetime:
-    """UTC with millisecond precision, which is what the log can store.
+    """Return the moment in UTC with millisecond precision, as the log can store it.
 
-    Raises Unstorable where its offset puts it outside the years 0001 to 9999.
+    Raises Unstorable if it is outside the years 0001 to 9999 in UTC.
     """
     try:
         value = value.astimezone(UTC)
@@ -70,13 +70,13 @@ Moment = Annotated[AwareDatetime, AfterValidator(to_moment)]
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """Marks an integer field with its size, which decides its type in GraphQL; see `Int32` and `Int64`."""
+    """Marks an integer field with its size, which determines its GraphQL type; see `Int32` and `Int64`."""
 
     count: int
 
 
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31), Bits(32)]
-"""An integer of 32 bits: GraphQL's Int, never null. A fold that exceeds it is refused."""
+"""An integer of 32 bits: Int in GraphQL, never null. A larger result of a fold is refused."""
 
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63), Bits(64)]
 """An integer of 64 bits: the scalar Int64, a text of digits.
@@ -86,10 +86,10 @@ A plain `int` has 64 bits too, but is an Int in GraphQL, where a value beyond 32
 
 
 def elapsed(since: datetime | None, until: datetime) -> float | None:
-    """Seconds from one event time to another, at millisecond precision.
+    """Return the seconds from one event time to another, with millisecond precision.
 
-    None where the first is unknown or lies behind the second: event times come from outside and may be out
-    of order, and then the duration is not zero but unknown.
+    Returns None if the first is unknown or after the second: event times come from outside and may be out of
+    order, and then the duration is not zero but unknown.
     """
     if since is None or until < since:
         return None
@@ -100,9 +100,9 @@ MAX_JSON_DEPTH = 50
 
 
 def check_json(value: JsonValue) -> JsonValue:
-    """Return the value. Raises Unstorable for what is no JSON, and for JSON that BSON cannot hold.
+    """Return the value. Raises Unstorable if it is no JSON value, or one that BSON cannot store.
 
-    That is large integers, NUL in keys, links, and too deep a nesting.
+    BSON cannot store integers beyond 64 bits, NUL in keys, links, and values that are nested too deep.
     """
     _check_json(value, 0)
     return value

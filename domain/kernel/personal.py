@@ -1,4 +1,4 @@
-"""What of an event is about a person, and about whom."""
+"""Personal fields of events, and the subjects whom they are about. Pure."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from domain.kernel.event import Event, NewEvent
 from domain.kernel.fields import ID_PATTERN, Personal
 
 PersonalData = dict[str, dict[str, Any]]
-"""Values by field, by subject."""
+"""Personal values by field, by subject."""
 
 
 @cache
 def personal_fields(event: type[Event]) -> Mapping[str, str | None]:
-    """The event's personal fields, each with the field that names its subject; None: it is the stream.
+    """Return the event's personal fields, each with the field that names its subject; None is the stream.
 
-    Raises DeclarationError where a field is marked that could not be sealed and read as None later.
+    Raises DeclarationError if a marked field could not be encrypted, or could not be None after an erasure.
     """
-    found: dict[str, str | None] = {}
+    subjects: dict[str, str | None] = {}
     for name, field in event.model_fields.items():
         marks = [mark for mark in field.metadata if isinstance(mark, Personal)]
         for mark in marks:
-            found[name] = _checked(event, name, field, mark).subject
+            subjects[name] = _checked(event, name, field, mark).subject
         if not marks and any(_marks(field.annotation, set())):
             raise DeclarationError(
                 f"{event.__name__}.{name}: Personal() marks a whole field, as in"
                 f" `{name}: Annotated[str | None, Personal()] = None`; here it is further inside"
             )
-    return found
+    return subjects
 
 
 @cache
@@ -50,9 +50,9 @@ def holds_personal_values(event: Event) -> bool:
 
 
 def split_personal(new: NewEvent, stream: str) -> tuple[dict[str, Any], PersonalData]:
-    """The stored shape of the event without what is personal, and that by its subjects.
+    """Return the event's stored data without personal values, and the personal values by their subjects.
 
-    Raises ValidationFailed where a personal field has a value and its subject is not named.
+    Raises ValidationFailed if a personal field has a value and its subject is not named.
     """
     event, data = new.event, dict(new.data)
     personal: PersonalData = {}
@@ -90,7 +90,7 @@ def _is_marked(field: FieldInfo) -> bool:
 
 
 def _is_identifier(field: FieldInfo) -> bool:
-    """Whether the field is an `Identifier`, or one or None."""
+    """Return whether the field is an `Identifier`, optional or not."""
     nested = [mark for member in get_args(field.annotation) for mark in getattr(member, "__metadata__", ())]
     constraints = [
         part
@@ -101,7 +101,7 @@ def _is_identifier(field: FieldInfo) -> bool:
 
 
 def _marks(annotation: Any, seen: set[Any]) -> Iterator[Personal]:
-    """Every mark inside a type, where it would do nothing."""
+    """Yield the marks inside a type, where they would have no effect."""
     yield from (mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Personal))
     for member in get_args(annotation):
         yield from _marks(member, seen)

@@ -1,4 +1,4 @@
-"""Moments as texts: RFC 3339, in and out. Pure."""
+"""Moments as RFC 3339 texts, read and written. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _EXPECTED = "a date and time as in RFC 3339, with an offset, such as 2026-01-31T
 
 
 def read_moment(text: object) -> datetime:
-    """Return the moment that an RFC 3339 text states, in UTC; digits behind the millisecond are cut off.
+    """Return the moment of an RFC 3339 text, in UTC; digits after the millisecond are cut off.
 
-    A space in place of the ``T`` is accepted, as section 5.6 suggests. A leap second, which neither Python
-    nor MongoDB can represent, becomes the last millisecond of its minute: it stays on its day, behind all
-    that came before it. Raises ValueError where the text is not RFC 3339, or not in the years 0001 to 9999.
+    A space instead of the ``T`` is accepted, as section 5.6 suggests. A leap second, which neither Python nor
+    MongoDB can represent, becomes the last millisecond of its minute: it stays on its day and after all
+    earlier moments. Raises ValueError if the text is not RFC 3339, or not in the years 0001 to 9999.
     """
     parts = _FORM.fullmatch(text) if isinstance(text, str) else None
     if parts is None:

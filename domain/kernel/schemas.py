@@ -1,4 +1,4 @@
-"""JSON Schemas of events, and whether a changed one still reads all that was stored before. Pure."""
+"""JSON Schemas of events, and whether a changed one still accepts all stored events. Pure."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from domain.kernel.types.stored_values import encoder
 Schema = dict[str, Any]
 
 TIME = r"^\d{2}:\d{2}:\d{2}\.\d{6}$"
-"""A time of day, which JSON Schema's own format wants with a time zone."""
+"""A time of day without a time zone, for which JSON Schema has no format."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _Generator(GenerateJsonSchema):
-    """The schemas of what is stored, as JSON shows it; docs/types.md has the forms.
+    """Generates the schemas of stored values in their JSON form; docs/types.md lists the forms.
 
-    They allow no field but those declared, and have no title that only repeats a field's name. A field that
-    allows None may be missing, and reads as None then.
+    The schemas allow declared fields only, and have no titles that repeat a field's name. A field that allows
+    None may be missing.
     """
 
     def field_is_required(self, field: Any, total: bool) -> bool:
@@ -42,11 +42,11 @@ class _Generator(GenerateJsonSchema):
         return {"type": "string", "pattern": TIME}
 
     def encode_default(self, dft: Any) -> Any:
-        """Nothing yet: `_with_defaults` knows the type."""
+        """Return None; `_with_defaults` adds the default, because it knows the type."""
         return None
 
     def named_tuple_schema(self, schema: Any) -> Schema:
-        """A NamedTuple, which is stored as a document."""
+        """Return the schema of a document, because a NamedTuple is stored as one."""
         fields = schema["fields"]
         required = [
             field["name"]
@@ -76,7 +76,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _with_defaults(python: Any, document: Schema) -> Schema:
-    """The schema of a record with the defaults of its fields as they are stored."""
+    """Return the schema of a record with the defaults of its fields in stored form."""
     properties = document.get("properties", {})
     for name, field in record_type(python).fields.items():
         if "default" in properties.get(name, {}) and field.default is not None:
@@ -90,20 +90,20 @@ def _with_defaults(python: Any, document: Schema) -> Schema:
 
 
 def _allows_none(schema: Any) -> bool:
-    """Whether None is a value of what pydantic validates by this core schema."""
+    """Return whether pydantic accepts None by this core schema."""
     if schema["type"] == "definition-ref":
         return str(schema["schema_ref"]).startswith("pydantic.types.JsonValue:")
     return schema["type"] == "nullable" or ("schema" in schema and _allows_none(schema["schema"]))
 
 
 def event_schema(event: type[Event]) -> Schema:
-    """What the stored data of the event's revision looks like, with times as JSON has them."""
+    """Return the schema of the event's stored data in its JSON form."""
     schema = event.model_json_schema(by_alias=False, schema_generator=_Generator)
     return {"$schema": DIALECT, **schema, "title": f"{event.type}, revision {event.revision}"}
 
 
 DATE, BINARY, DECIMAL = ({f"${name}": True} for name in ("date", "binary", "decimal"))
-"""What stands for a stored value that JSON has no type for."""
+"""Marks for stored values of types that JSON does not have."""
 
 STORED_FORMS: Mapping[str, Schema] = {
     "date-time": {"const": DATE},
@@ -112,11 +112,11 @@ STORED_FORMS: Mapping[str, Schema] = {
     "decimal": {"const": DECIMAL},
     "duration": {"type": "integer"},
 }
-"""The schemas of what is stored, by the format or encoding of the text that JSON has in its place."""
+"""Schemas of such values, by the format or the encoding of the text that represents them in JSON."""
 
 
 def stored_schema(schema: Any) -> Any:
-    """The schema of stored values, with a mark in place of each value that JSON has no type for."""
+    """Return the schema with a mark for each value of a type that JSON does not have."""
     if isinstance(schema, list):
         return [stored_schema(each) for each in schema]
     if not isinstance(schema, dict):
@@ -125,7 +125,7 @@ def stored_schema(schema: Any) -> Any:
         form = schema.get("format") or schema.get("contentEncoding") or ""
         if form in STORED_FORMS:
             return STORED_FORMS[form]
-    # One mark stands for different values.
+    # Different values have the same mark.
     return {
         key: stored_schema(value)
         for key, value in schema.items()
@@ -134,24 +134,26 @@ def stored_schema(schema: Any) -> Any:
 
 
 def narrowings(old: Schema, new: Schema) -> list[str]:
-    """What the old schema of an event allows and the new one does not, a few words for each field.
+    """Return what the old schema of an event allows and the new one does not, a few words for each field.
 
-    What cannot be shown to be allowed still counts as not allowed.
+    A value that is not provably allowed counts as not allowed.
     """
     before, after = _fields(old), _fields(new)
-    found = [f"{name!r} is gone" for name in before if name not in after]
-    must_be = [name for name in new.get("required", ()) if name not in old.get("required", ())]
-    found += [f"{name!r} must be there now" for name in must_be]
-    found += _other_defaults(old, new)
-    if not found and _covers(new, old):
+    reasons = [f"{name!r} is gone" for name in before if name not in after]
+    required = [name for name in new.get("required", ()) if name not in old.get("required", ())]
+    reasons += [f"{name!r} must be there now" for name in required]
+    reasons += _changed_defaults(old, new)
+    if not reasons and _covers(new, old):
         return []
     both = [name for name in before if name in after]
-    found += [f"{name!r} allows less than before" for name in both if not _covers(after[name], before[name])]
-    return found or ["it allows less than before"]
+    reasons += [
+        f"{name!r} allows less than before" for name in both if not _covers(after[name], before[name])
+    ]
+    return reasons or ["it allows less than before"]
 
 
-def _other_defaults(old: Schema, new: Schema) -> list[str]:
-    """The fields of the event and of records in it that were left out when null, and would not read so."""
+def _changed_defaults(old: Schema, new: Schema) -> list[str]:
+    """Return the fields of the event and its records whose null was not stored and would become a default."""
     old_defs, new_defs = old.get("$defs", {}), new.get("$defs", {})
     pairs = [(old, new), *((old_defs[name], new_defs[name]) for name in old_defs.keys() & new_defs.keys())]
     return [
@@ -169,13 +171,13 @@ def _is_null_by_default(field: Schema) -> bool:
 
 
 def _fields(schema: Schema) -> dict[str, Schema]:
-    """Each field's schema, with the definitions that it may refer to."""
+    """Return the schema of each field, with the definitions to which it may refer."""
     shared = {"$defs": schema.get("$defs", {})}
     return {name: {**shared, **field} for name, field in schema.get("properties", {}).items()}
 
 
 def _covers(new: Schema, old: Schema) -> bool:
-    # By what is stored: a text is no Decimal, though JSON has a text for it.
+    # By stored form: a Decimal is no text, although it is one in JSON.
     stored = stored_schema(new), stored_schema(old)
     wide, narrow = (canonicalize(schema, draft=Draft202012, validate_formats=True) for schema in stored)
     return wide == narrow or wide.covers(narrow) == Containment.YES

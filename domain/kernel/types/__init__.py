@@ -1,4 +1,4 @@
-"""The types that fields of events, commands, states and rows may have; docs/types.md has the table.
+"""The types of fields of events, commands, states and rows, and their codecs; docs/types.md has the table.
 
     annotations     reads annotations and classes, and makes the nodes of `nodes` of them
     record_fields   the fields of models, dataclasses, TypedDicts and NamedTuples

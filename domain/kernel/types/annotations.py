@@ -1,4 +1,4 @@
-"""The types that fields of events, commands, states and rows may have; docs/types.md has the table.
+"""The declared types of fields, from annotations; docs/types.md has the table of types.
 
 `field_type` reads an annotation, `record_type` a class. Both return the nodes of `domain.kernel.types.nodes`.
 """
@@ -78,9 +78,9 @@ _CHOICE_KINDS: Mapping[type, Kind] = {str: Kind.TEXT, int: Kind.INTEGER, bool: K
 
 
 def field_type(annotation: Any, place: str) -> FieldType:
-    """The type that an annotation declares. `place` names class and field, for the message.
+    """Return the type that an annotation declares. `place` is class and field, for the message.
 
-    Raises DeclarationError where the annotation is not in the table, with what to use instead.
+    Raises DeclarationError, with an alternative, if the annotation is not in the table of types.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None and (scalar := _SCALARS.get(annotation)) is not None:
@@ -107,7 +107,7 @@ def field_type(annotation: Any, place: str) -> FieldType:
 
 @cache
 def record_type(python: Any) -> RecordOf:
-    """The record that a class declares; the same object each time.
+    """Return the record that a class declares; the same object each time.
 
     Raises DeclarationError for a class that is no record, and for a field whose type is not in the table.
     """
@@ -126,7 +126,7 @@ def record_type(python: Any) -> RecordOf:
 
 
 _in_progress: dict[Any, RecordOf] = {}
-"""Records whose fields are being read: a field may lead back to its own class."""
+"""Records whose fields are being read, because a record may be recursive."""
 
 
 def _annotated(annotation: Any, marks: tuple[Any, ...], place: str) -> FieldType:
@@ -172,7 +172,7 @@ def _one_of(members: tuple[RecordOf, ...], place: str) -> OneOf:
 
 
 def _literal_fields(python: Any) -> dict[str, tuple[Any, ...]]:
-    """The Literal fields of a class with their values; read from the class: its record may be unfinished."""
+    """Return the Literal fields of a class with their values. Its record may be incomplete at this time."""
     bare = {each.name: _without_marks(each.annotation) for each in declared_fields(python)}
     return {name: get_args(hint) for name, hint in bare.items() if get_origin(hint) is Literal}
 
@@ -238,7 +238,7 @@ def _map(arguments: tuple[Any, ...], place: str) -> MapOf:
 
 
 def is_hashable(type: FieldType) -> bool:
-    """Whether values of the type can be items of a set."""
+    """Return whether values of the type can be items of a set."""
     match type:
         case Scalar(kind, _, _):
             return kind is not Kind.JSON

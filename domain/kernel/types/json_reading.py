@@ -1,4 +1,4 @@
-"""Values of declared types from JSON, the inverse of `domain.kernel.types.json_values`. Pure."""
+"""Values of declared types from JSON: the inverse of `domain.kernel.types.json_values`. Pure."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _READERS: Mapping[Kind, Read] = {
 
 @cache
 def json_reader(type: FieldType, rename: Rename | None = None) -> Read | None:
-    """The function from JSON to what pydantic takes for the type; None where they are the same.
+    """Return the function from JSON to the input of pydantic for the type; None if they are the same.
 
-    It reads texts that stand for other values, and the names of fields that `rename` made; whether all of the
-    value is of the type, pydantic checks. It raises UnfitValue, with the path in the names of the JSON.
+    It reads texts of values without a JSON type, and names of fields that `rename` has converted. It leaves
+    all other checks to pydantic. It raises UnfitValue, with the path in the names of the JSON.
     """
     match type:
         case Scalar(kind, _, _):

@@ -1,4 +1,4 @@
-"""Stored values as JSON: what exports, `Event.data` and fields of the type JSON show. Pure."""
+"""Stored values as JSON, for exports, `Event.data` and fields of the type JSON. Pure."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _WRITERS: Mapping[Kind, Write] = {
 
 @cache
 def json_writer(type: FieldType, rename: Rename | None = None) -> Write | None:
-    """The function from a stored value to JSON; None where they are the same.
+    """Return the function from a stored value to JSON; None if they are the same.
 
-    `rename` gives the names of fields of records; keys of a dict and of JSON stay as they are. For a
-    value that is not of the type the function raises what Python raises.
+    `rename` converts the names of fields of records; keys of dicts and JSON values are unchanged. The
+    function does not check that a value is of the type.
     """
     match type:
         case Scalar(kind, _, _):
@@ -58,7 +58,7 @@ def json_writer(type: FieldType, rename: Rename | None = None) -> Write | None:
 
 
 def _is_written(type: FieldType, seen: frozenset[Any]) -> bool:
-    """Whether anything inside has another form in JSON; a record may lead back to itself."""
+    """Return whether a part of the type has another form in JSON; a record may be recursive."""
     match type:
         case Scalar(kind, _, _):
             return kind in _WRITERS

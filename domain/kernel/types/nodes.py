@@ -1,4 +1,4 @@
-"""The nodes of which declared types are made; `annotations` makes them from annotations."""
+"""The nodes of declared types, which `annotations` makes from annotations. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """The kinds of values that are stored as one BSON value."""
+    """The kinds of scalars, which are stored as one BSON value."""
 
     TEXT = "text"
     BOOLEAN = "boolean"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class Absent(Enum):
-    """The default of a field that has none."""
+    """The marker for a field without a default."""
 
     ABSENT = "absent"
 
@@ -36,10 +36,10 @@ ABSENT = Absent.ABSENT
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `choices` are the stored values of an Enum or a Literal; `python` is the class in Python.
+    """A single value of the class `python`. `choices` are the stored values of an Enum or a Literal.
 
-    For JSON `python` is `Json` where pydantic checks that the value can be stored, else `JsonValue`. `bits`
-    is the size of an integer that declares one, as `Int32` and `Int64` do.
+    For JSON `python` is `Json` if pydantic checks that the value can be stored, else `JsonValue`. `bits` is
+    the size of an integer that declares one, as `Int32` and `Int64` do.
     """
 
     kind: Kind
@@ -65,7 +65,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class TupleOf:
-    """A tuple of fixed length, with a type for each place."""
+    """A tuple of fixed length, with a type for each item."""
 
     items: tuple[FieldType, ...]
 
@@ -82,8 +82,8 @@ class MapOf:
 class RecordField:
     """A field of a record.
 
-    A field that is not `required` has a `default`, or a `default_factory`, or may be absent (the key of a
-    TypedDict).
+    A field that is not `required` has a `default` or a `default_factory`, or is the key of a TypedDict and
+    may be absent.
     """
 
     type: FieldType
@@ -93,7 +93,7 @@ class RecordField:
 
     @property
     def is_none_by_default(self) -> bool:
-        """Whether None is the default, and so is left out when it is stored."""
+        """Whether None is the default; it is not stored then."""
         return not self.required and self.default is None and self.default_factory is None
 
     @property
@@ -104,7 +104,7 @@ class RecordField:
 
 @dataclass(frozen=True, slots=True)
 class RecordOf:
-    """A pydantic model, dataclass, TypedDict or NamedTuple. `fields` may lead back to the record itself."""
+    """A pydantic model, dataclass, TypedDict or NamedTuple. Its fields may contain the record itself."""
 
     python: type
     fields: Mapping[str, RecordField] = field(compare=False, repr=False)
@@ -112,14 +112,14 @@ class RecordOf:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of several records; the Literal value of the field `discriminator` says which."""
+    """One of several records, distinguished by the Literal value of the field `discriminator`."""
 
     discriminator: str
     members: tuple[RecordOf, ...]
 
     @property
     def by_value(self) -> Mapping[Any, RecordOf]:
-        """The member for each stored value of the discriminator."""
+        """The record for each stored value of the discriminator."""
         return {
             choice: member
             for member in self.members
@@ -131,12 +131,12 @@ FieldType = Scalar | OptionalOf | ListOf | TupleOf | MapOf | RecordOf | OneOf
 
 
 def choices_of(type: FieldType) -> tuple[Any, ...]:
-    """The stored values of a Literal or an Enum; empty for every other type."""
+    """Return the stored values of a Literal or an Enum; empty for every other type."""
     return (type.choices or ()) if isinstance(type, Scalar) else ()
 
 
 def holds_kind(type: FieldType, kind: Kind) -> bool:
-    """Whether a value of the type may hold one of the kind."""
+    """Return whether a value of the type may contain one of the kind."""
     return _holds_kind(type, kind, set())
 
 
@@ -152,7 +152,7 @@ def _holds_kind(type: FieldType, kind: Kind, seen: set[RecordOf]) -> bool:
 
 
 def is_recursive(record: RecordOf) -> bool:
-    """Whether a record's fields may hold values of the record itself, at any depth."""
+    """Return whether the record's fields may contain values of the record itself, at any depth."""
     seen: set[RecordOf] = set()
     to_do: list[FieldType] = [field.type for field in record.fields.values()]
     while to_do:
@@ -169,7 +169,7 @@ def is_recursive(record: RecordOf) -> bool:
 
 
 def inner_types(type: FieldType) -> Iterator[FieldType]:
-    """The types that a type is made of, without those of a record's fields."""
+    """Yield the types that a type consists of, without those of a record's fields."""
     match type:
         case OptionalOf(inner):
             yield inner

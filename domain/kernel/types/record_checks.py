@@ -1,4 +1,4 @@
-"""Checks of the types that contexts and views declare, made when nerve starts. Pure."""
+"""Checks of the types in contexts and views, made when nerve starts. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.kernel.types.stored_values import encoder
 def check_records(*classes: Any) -> None:
     """Check the types of all fields of these classes, and that their defaults are of these types.
 
-    Raises DeclarationError with class, field and what to use instead.
+    Raises DeclarationError with class, field and an alternative.
     """
     seen: set[RecordOf] = set()
     for python in classes:

@@ -1,4 +1,4 @@
-"""The fields of the classes that are stored as documents: models, dataclasses, TypedDicts, NamedTuples."""
+"""The fields of classes that are stored as documents: models, dataclasses, TypedDicts, NamedTuples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DeclaredField(NamedTuple):
 
 
 def is_record(python: Any) -> bool:
-    """Whether the class is one of those that are stored as documents."""
+    """Return whether values of the class are stored as documents."""
     return isinstance(python, type) and (
         issubclass(python, BaseModel)
         or dataclasses.is_dataclass(python)
@@ -36,14 +36,14 @@ def is_record(python: Any) -> bool:
 
 
 def is_named_tuple(python: type) -> bool:
-    """Whether the class is a NamedTuple."""
+    """Return whether the class is a NamedTuple."""
     return issubclass(python, tuple) and hasattr(python, "_fields")
 
 
 def declared_fields(python: Any) -> Iterator[DeclaredField]:
-    """The stored fields of a class, in order.
+    """Yield the stored fields of a class, in order.
 
-    Raises DeclarationError where the class cannot be stored as a document and read again.
+    Raises DeclarationError if the class cannot be stored as a document and read again.
     """
     if not is_record(python):
         name = getattr(python, "__name__", python)
@@ -110,7 +110,7 @@ def _of_dataclass(python: Any) -> Iterator[DeclaredField]:
 
 
 def _of_field_info(field: FieldInfo) -> tuple[Any, Callable[..., Any] | None]:
-    """The default and its factory in a pydantic dataclass, which may use `Field()` for both."""
+    """Return default and factory of a field of a pydantic dataclass that is declared with `Field()`."""
     return (ABSENT if field.is_required() or field.default_factory else field.default), field.default_factory
 
 

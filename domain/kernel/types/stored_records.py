@@ -1,8 +1,8 @@
-"""Models, dataclasses, TypedDicts and NamedTuples as BSON documents, and back.
+"""Conversion of models, dataclasses, TypedDicts and NamedTuples to BSON documents and back.
 
-A field that is None is left out where None is its default, and stored as null where it is not. What is
-missing in a document reads as the default of its field. Where there is none and the field allows None, it
-reads None: null was not always stored.
+A field that is None is not stored if None is its default, and stored as null otherwise. A field that is
+missing in a document gets its default. If it has none and allows None, it is None: earlier versions of nerve
+did not store null.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from domain.kernel.types.value_structure import Convert
 
 
 def allows_none(type: FieldType) -> bool:
-    """Whether None is a value of the type."""
+    """Return whether None is a value of the type."""
     return isinstance(type, OptionalOf) or (isinstance(type, Scalar) and type.kind is Kind.JSON)
 
 
 MAX_DEPTH = 50
-"""Values of one record inside each other at most: MongoDB has a limit of its own for documents."""
+"""The maximum depth of values of one record inside each other; MongoDB limits the depth of documents."""
 
 
 class _Field(NamedTuple):
-    """One field of a record that is encoded. `plain`: a value of this very class needs no conversion."""
+    """A field of a record to encode. A value of exactly the class `plain` needs no conversion."""
 
     name: str
     plain: type | None
@@ -50,20 +50,20 @@ class _Field(NamedTuple):
 
 
 class RecordEncoder:
-    """Encodes values of one record, and checks all of it: nothing has validated the inside of a dataclass."""
+    """Encodes and checks values of one record, because nothing has validated the inside of a dataclass."""
 
     def __init__(self, record: RecordOf, encoder: Callable[[FieldType], Convert | None]) -> None:
         self._record = record
         self._encoder = encoder
         self._fields: list[_Field] = []
         self._is_dict = is_typeddict(record.python)
-        self._leads_back = is_recursive(record)
-        # How many values of this record hold the one that is being encoded.
+        self._is_recursive = is_recursive(record)
+        # The number of values of this record around the one that is being encoded.
         self._depth = 0
 
     def __call__(self, value: Any) -> dict[str, Any]:
-        """The document. Raises UnfitValue with the path of the field that does not fit."""
-        if not self._leads_back:
+        """Return the document. Raises UnfitValue with the path of the field that does not fit."""
+        if not self._is_recursive:
             return self._encode(value)
         if self._depth == MAX_DEPTH:
             name = self._record.python.__name__
@@ -111,7 +111,7 @@ class RecordEncoder:
         return document
 
     def _compile(self) -> list[_Field]:
-        # Not before the first value: a record's fields may lead back to the record.
+        # Not before the first value, because a record may be recursive.
         self._fields = [self._field(name, field) for name, field in self._record.fields.items()]
         return self._fields
 
@@ -137,7 +137,7 @@ def _values(value: Any, record: RecordOf) -> Mapping[str, Any]:
 
 
 class RecordDecoder:
-    """Decodes documents of one record, to values of its class, or to dicts of their parts for pydantic."""
+    """Decodes documents of one record to values of its class, or to dicts of fields for pydantic."""
 
     def __init__(
         self, record: RecordOf, decoder: Callable[[FieldType], Convert | None], *, whole: bool
@@ -150,12 +150,12 @@ class RecordDecoder:
         self._is_dict = is_typeddict(record.python)
 
     def __call__(self, stored: Any) -> Any:
-        """The value. Raises UnfitValue with the path of the field that does not fit."""
+        """Return the value. Raises UnfitValue with the path of the field that does not fit."""
         python = self._record.python
         if not self._is_dict and isinstance(stored, python):
             return stored
         if isinstance(stored, list) and is_named_tuple(python):
-            # As it was stored before the table of types.
+            # Earlier versions of nerve stored NamedTuples as arrays.
             stored = dict(zip(self._record.fields, stored, strict=False))
         if not isinstance(stored, Mapping):
             raise UnfitValue(f"what is stored is no {python.__name__}, but of class {class_name(stored)}")
@@ -185,7 +185,7 @@ class RecordDecoder:
 
 
 def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:
-    """What makes a value of its fields. What is stored was validated once and is not validated again."""
+    """Return a function from fields to a value of the record. Stored data is not validated again."""
     python: Any = record.python
     if is_typeddict(python):
         return lambda values: values
@@ -196,7 +196,7 @@ def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:
         try:
             return python(**values)
         except FAULTS as error:
-            # Its text may hold the data.
+            # The text of the error may contain the data.
             raise UnfitValue(f"{python.__name__} raises {type(error).__name__} for what is stored") from None
 
     return make

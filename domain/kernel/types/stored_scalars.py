@@ -1,7 +1,7 @@
-"""Single values as BSON stores them, and back.
+"""Conversion of single values to BSON and back.
 
-Encoding checks: a value of another class, or one that BSON cannot hold, raises UnfitValue. Decoding trusts
-what is stored, and passes on a value that is in its Python form already, as an upcaster may have left it.
+Encoders raise UnfitValue for a value of another class, and for one that BSON cannot store. Decoders return a
+value unchanged that has its Python form already, because an upcaster may return such values.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from domain.kernel.types.value_structure import Convert
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 DECIMAL_DIGITS = 34
 DECIMAL_EXPONENTS = range(-6176, 6112)
-"""What a Decimal128 keeps exactly, its exponent included."""
+"""The digits and exponents that a Decimal128 stores exactly."""
 
 MICROSECOND = timedelta(microseconds=1)
 
 
 def encode_text(value: Any) -> str:
-    """A text that UTF-8 can hold."""
+    """Return the text. It must be valid Unicode."""
     if isinstance(value, Enum):
         value = value.value
     if not isinstance(value, str):
@@ -51,7 +51,7 @@ def _encode_boolean(value: Any) -> bool:
 
 
 def encode_integer(value: Any) -> int:
-    """An integer of 64 bits."""
+    """Return the integer. It must have 64 bits at most."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise wrong_class(value, "an integer")
     if INT64_MIN <= value <= INT64_MAX:
@@ -66,7 +66,7 @@ def _encode_int32(value: Any) -> int:
 
 
 def encode_number(value: Any) -> float:
-    """A finite number."""
+    """Return the number as a float. It must be finite, and an integer must be exact as a float."""
     if isinstance(value, float):
         if math.isfinite(value):
             return value
@@ -84,7 +84,7 @@ def _as_float(value: int) -> float:
 
 
 def encode_decimal(value: Any) -> Decimal128:
-    """A finite decimal number, exact with its exponent."""
+    """Return the exact Decimal128, with the same exponent. The number must be finite."""
     if not isinstance(value, Decimal):
         raise wrong_class(value, "a Decimal")
     _, digits, exponent = value.as_tuple()
@@ -99,7 +99,7 @@ def encode_decimal(value: Any) -> Decimal128:
 
 
 def encode_datetime(value: Any) -> datetime:
-    """A moment in UTC, in milliseconds: what is finer is cut off."""
+    """Return the moment in UTC; digits after the millisecond are cut off."""
     if not isinstance(value, datetime):
         raise wrong_class(value, "a datetime")
     if value.tzinfo is None:
@@ -148,7 +148,7 @@ def _encode_bytes(value: Any) -> bytes:
 
 
 def encode_json(value: Any) -> Any:
-    """A JSON value that BSON can hold."""
+    """Return the value. It must be a JSON value that BSON can store."""
     try:
         return check_json(value)
     except UnicodeEncodeError:
@@ -197,7 +197,7 @@ _DECODERS: Mapping[Kind, Convert] = {
 
 
 def scalar_encoder(scalar: Scalar, *, validated: bool) -> Convert | None:
-    """From Python to what is stored; None where pydantic has validated all that has to be checked."""
+    """Return the encoder of a scalar; None if pydantic has validated everything that has to be checked."""
     if scalar.choices is not None:
         if validated and not issubclass(scalar.python, Enum):
             return None
@@ -208,10 +208,10 @@ def scalar_encoder(scalar: Scalar, *, validated: bool) -> Convert | None:
 
 
 def scalar_decoder(scalar: Scalar) -> Convert | None:
-    """From what is stored to Python; None where that is the same."""
+    """Return the decoder of a scalar; None if the stored form is the Python form."""
     if scalar.choices is not None and issubclass(scalar.python, Enum):
         members = {key: member for member in scalar.python for key in (member.value, member)}
-        return _looked_up(members, wrong_member(scalar.python))
+        return _lookup(members, wrong_member(scalar.python))
     return _DECODERS.get(scalar.kind)
 
 
@@ -219,12 +219,12 @@ def _choice_encoder(scalar: Scalar) -> Convert:
     choices = scalar.choices or ()
     table: dict[Any, Any] = {choice: choice for choice in choices}
     if not issubclass(scalar.python, Enum):
-        return _looked_up(table, wrong_choice(choices))
+        return _lookup(table, wrong_choice(choices))
     members = [member for member in scalar.python if member.value in choices]
-    return _looked_up(table | {member: member.value for member in members}, wrong_enum(scalar.python))
+    return _lookup(table | {member: member.value for member in members}, wrong_enum(scalar.python))
 
 
-def _looked_up(table: Mapping[Any, Any], reason: str) -> Convert:
+def _lookup(table: Mapping[Any, Any], reason: str) -> Convert:
     def look_up(value: Any) -> Any:
         try:
             return table[value]

@@ -1,11 +1,11 @@
-"""Values of declared types as BSON stores them, and back; compiled once for each type.
+"""Conversion of values of declared types to BSON and back, compiled once for each type.
 
-    encoder(type)(value)    Python to BSON. Raises UnfitValue for what is of another type or cannot be stored.
-    decoder(type)(stored)   BSON to Python. Raises UnfitValue where what is stored is not of the type.
+    encoder(type)(value)    Python to BSON. Raises UnfitValue for a value of another type, or one that cannot
+                            be stored.
+    decoder(type)(stored)   BSON to Python. Raises UnfitValue if the stored value is not of the type.
 
-Both are None where there is nothing to do: the value is its own stored form. What an encoder has made, its
-decoder makes equal to what it was. A decoder passes on values that are in their Python form already, so what
-an upcaster returns may hold both.
+Both are None if the stored form is the Python form. A value that was encoded and decoded equals the original.
+A decoder returns values unchanged that have their Python form already, so an upcaster may return both forms.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ __all__ = ["Convert", "decoder", "encoder"]
 
 @cache
 def encoder(type: FieldType, *, validated: bool = False) -> Convert | None:
-    """The function from a Python value to what is stored.
+    """Return the function from a Python value to its stored form.
 
-    Without `validated` it checks the whole value, and is never None. With it, it trusts what pydantic has
-    checked of the field of a model, and is None where nothing is left to do.
+    Without `validated` it checks the whole value, and is never None. With it, it relies on the checks of
+    pydantic for a field of a model, and is None if nothing is left to do.
     """
     match type:
         case Scalar():
@@ -88,7 +88,7 @@ def _has_natural_order(item: FieldType) -> bool:
 
 
 def _set_encoder(convert: Convert | None, container: Any, *, natural: bool) -> Convert:
-    """Equal sets become equal arrays: sorted, by their bytes where they have no natural order."""
+    """Encode equal sets as equal arrays: sorted, by their bytes if the items have no natural order."""
     key = None if natural else _in_bytes
 
     def encode(value: Any) -> list[Any]:

@@ -1,7 +1,7 @@
-"""The texts that JSON and GraphQL have for values without a JSON form of their own. Pure.
+"""Texts for values without a JSON type, in JSON and GraphQL. Pure.
 
-Every `write_…` takes the stored form of a value, as docs/types.md names it, and every `read_…` returns the
-Python value or raises ValueError with what was expected. What is written is read again as it was.
+Every `write_…` takes the stored form of a value, as in docs/types.md, and every `read_…` returns the Python
+value or raises ValueError with what was expected. Reading a written text returns the same value.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ EXPECTED_BYTES = "bytes as base64 with padding (RFC 4648)"
 
 
 def read_integer(value: Any) -> int:
-    """An integer, or a text of its digits."""
+    """Return the integer of an integer or of a text of its digits."""
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and INT64_MIN <= value <= INT64_MAX:
@@ -54,12 +54,12 @@ def read_integer(value: Any) -> int:
 
 
 def write_decimal(stored: Decimal128) -> str:
-    """The digits and the exponent, exactly."""
+    """Return the exact digits and exponent."""
     return str(stored)
 
 
 def read_decimal(value: Any) -> Decimal:
-    """A text, or an integer; a binary floating-point number would be another one."""
+    """Return the number of a text or an integer. A float is refused, because it may be inexact."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
@@ -74,24 +74,24 @@ def read_decimal(value: Any) -> Decimal:
 
 
 def read_date(value: Any) -> date:
-    """A date of the years 0001 to 9999."""
+    """Return a date in the years 0001 to 9999."""
     return _parsed(_DATE, value, lambda match: date.fromisoformat(match[0]), EXPECTED_DATE)
 
 
 def read_time(value: Any) -> time:
-    """A time of day; digits behind the microsecond are cut off."""
+    """Return a time of day; digits after the microsecond are cut off."""
     return _parsed(
         _TIME, value, lambda match: time.fromisoformat(f"{match['second']}.{_micro(match)}"), EXPECTED_TIME
     )
 
 
 def read_uuid(value: Any) -> UUID:
-    """A UUID with its hyphens."""
+    """Return the UUID of a text with hyphens."""
     return _parsed(_UUID, value, lambda match: UUID(match[0]), EXPECTED_UUID)
 
 
 def write_duration(stored: int) -> str:
-    """Microseconds as an ISO 8601 duration; days are always of 24 hours."""
+    """Return microseconds as an ISO 8601 duration; a day always has 24 hours."""
     seconds, fraction = divmod(abs(stored), 1_000_000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -104,26 +104,26 @@ def write_duration(stored: int) -> str:
 
 
 def read_duration(value: Any) -> timedelta:
-    """A duration; digits behind the microsecond are cut off."""
+    """Return a duration; digits after the microsecond are cut off."""
     return _parsed(_DURATION, value, _duration, EXPECTED_DURATION)
 
 
 def _duration(match: re.Match[str]) -> timedelta:
     names = ("weeks", "days", "hours", "minutes", "seconds")
-    found = timedelta(**{name: int(match[name] or 0) for name in names}, microseconds=int(_micro(match)))
-    signed = -found if match["sign"] == "-" else found
+    duration = timedelta(**{name: int(match[name] or 0) for name in names}, microseconds=int(_micro(match)))
+    signed = -duration if match["sign"] == "-" else duration
     if not INT64_MIN <= signed // timedelta(microseconds=1) <= INT64_MAX:
         raise ValueError
     return signed
 
 
 def write_bytes(stored: bytes) -> str:
-    """Base64 with padding."""
+    """Return the bytes as base64 with padding."""
     return b64encode(stored).decode()
 
 
 def read_bytes(value: Any) -> bytes:
-    """Base64 with padding, and no other characters."""
+    """Return the bytes of base64 with padding, and no other characters."""
     try:
         return b64decode(value, validate=True) if isinstance(value, str) else _refuse()
     except (Base64Error, ValueError):

@@ -1,4 +1,4 @@
-"""Stored values of declared types as Python values; compiled once for each type."""
+"""Decoding of stored values of declared types, compiled once for each type."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from domain.kernel.types.value_structure import (
 
 @cache
 def decoder(type: FieldType, *, whole: bool = True) -> Convert | None:
-    """The function from what is stored to the Python value; None where they are the same.
+    """Return the function from a stored value to the Python value; None if they are the same.
 
-    `whole`: records become instances of their classes, without validation. Else they become dicts of their
-    fields, and sets may become lists, for pydantic to validate.
+    With `whole`, records become instances of their classes, without validation. Without it they become dicts
+    of their fields, and sets may become lists, for pydantic to validate.
     """
     match type:
         case Scalar():
@@ -69,7 +69,7 @@ def _list(type: ListOf, *, whole: bool) -> Convert | None:
         if not isinstance(value, list | tuple | set | frozenset):
             raise UnfitValue(f"what is stored is no array, but of class {class_name(value)}")
         items = value if convert is None else convert_items(convert, value)
-        # The parts of records are dicts, which no set can hold; pydantic makes the set.
+        # Without `whole`, records are dicts, which cannot be in a set; pydantic makes the set.
         return container(items) if whole or container is tuple else items
 
     return decode

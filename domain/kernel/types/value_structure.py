@@ -1,4 +1,4 @@
-"""Conversions inside lists, tuples and dicts, which encoding and decoding share."""
+"""Conversions of items of lists, tuples and dicts, shared by encoding and decoding."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Convert = Callable[[Any], Any]
 
 
 def optional(convert: Convert | None) -> Convert | None:
-    """The conversion of a value that may be None."""
+    """Return the conversion of a value that may be None."""
     return None if convert is None else lambda value: None if value is None else convert(value)
 
 
 def convert_items(convert: Convert, items: Iterable[Any]) -> list[Any]:
-    """The items converted; an error says which one does not fit."""
+    """Convert the items; an error has the index of the item that does not fit."""
     converted: list[Any] = []
     try:
         for item in items:
@@ -29,7 +29,7 @@ def convert_items(convert: Convert, items: Iterable[Any]) -> list[Any]:
 
 
 def convert_places(converts: Sequence[Convert | None], value: Any, container: Any) -> list[Any]:
-    """The items of a tuple of fixed length, each converted by its own function."""
+    """Convert the items of a tuple of fixed length, each with its own function."""
     if not isinstance(value, container) or len(value) != len(converts):
         raise wrong_class(value, f"a tuple of {len(converts)} items")
     converted: list[Any] = []
@@ -44,7 +44,7 @@ def convert_places(converts: Sequence[Convert | None], value: Any, container: An
 def convert_entries(
     of_key: Convert | None, of_value: Convert | None, value: Mapping[Any, Any]
 ) -> dict[Any, Any]:
-    """The entries of a dict converted; an error names the key."""
+    """Convert the entries of a dict; an error has the key of the entry that does not fit."""
     converted = {}
     for key, item in value.items():
         try:
