@@ -16,11 +16,11 @@ from api.runtime import Runtime
 from api.settings import Settings, check_exposure
 from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError
-from eventstore.archiving.retention import Retention
 from eventstore.integrity.log_compatibility import LogCompatibility
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
 from projections.projecting.worker import ViewWorker
+from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
 from subscriptions.consumers.log_shortfall import check_no_shortfall
 from subscriptions.feed.feed import TOPIC

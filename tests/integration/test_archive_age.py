@@ -11,9 +11,9 @@ import pytest
 
 from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore
-from eventstore.archiving.retention import Retention
 from eventstore.mongo.lease import NamedLease
 from projections.projecting.worker import drop_view
+from subscriptions.consumers.archive_retention import Retention
 from tests.archives import folder
 from tests.commits import Store, commit, open_store
 from tests.integration.test_projector import some_history, tell
