@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from api.settings import load_settings
+from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 
 
@@ -22,7 +23,7 @@ def refusal() -> str:
     return str(refused.value)
 
 
-NOT_SETTINGS = "nerve.yaml, line 1: the file must hold settings, each as `name: value` on a line"
+NOT_SETTINGS = "nerve.yaml, line 1: the file must contain settings, one `name: value` per line"
 HAS_NO_VALUE = "has no value; give it one, or remove the line"
 
 
@@ -45,7 +46,7 @@ HAS_NO_VALUE = "has no value; give it one, or remove the line"
         ("Port: 1\n", "nerve.yaml, line 1: there is no setting 'Port'; did you mean 'port'?"),
         ("colour: red\n", "nerve.yaml, line 1: there is no setting 'colour'"),
         ("1: red\n", "nerve.yaml, line 1: there is no setting '1'"),
-        ("[a]: red\n", "nerve.yaml, line 1: a setting's name must be a text"),
+        ("[a]: red\n", "nerve.yaml, line 1: the name of a setting must be a text"),
         ("port: 1\nhost: x\nport: 2\n", "nerve.yaml, line 3: port is set twice, first in line 1; remove one"),
         ("port: 1\nport: 1\n", "nerve.yaml, line 2: port is set twice, first in line 1; remove one"),
         ("archive_after: 2026-99-99\n", "nerve.yaml is not YAML: month must be in 1..12"),
@@ -109,3 +110,18 @@ def test_a_mistyped_variable_is_refused_and_an_unlike_one_is_not(monkeypatch: py
 def test_a_refusal_never_holds_a_secret(folder: Path) -> None:
     (folder / "nerve.yaml").write_text("master_key: hunter2\nmongo_url: [hunter2]\n")
     assert "hunter2" not in refusal()
+
+
+EXAMPLE = (Path(__file__).parents[2] / "nerve.yaml").read_text()
+
+
+def test_the_example_sets_the_defaults_and_mentions_every_setting(folder: Path) -> None:
+    defaults = load_settings()
+    (folder / "nerve.yaml").write_text(EXAMPLE)
+    assert load_settings() == defaults
+    names = set(re.findall(r"^(?:# )?(\w+):", EXAMPLE, re.MULTILINE))
+    assert Settings.model_fields.keys() - names == set()
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
