@@ -40,6 +40,8 @@ class Topic(Generic[M, R]):
         self._subscribers: set[Subscriber[M, R]] = set()
         self._on_empty = on_empty
         self._max_pending = max_pending
+        # One bound method for all subscribers: it is kept by each of them.
+        self._on_close = self._remove
         self._rendering: asyncio.Task[None] | None = None
         self._source = open_source(self)
 
@@ -51,7 +53,7 @@ class Topic(Generic[M, R]):
     def join(self, sink: Sink[R], after: Place | None) -> Subscriber[M, R]:
         """Add a subscriber that begins after this place, or now; nothing is delivered before this returns."""
         stats = self._broadcast.stats
-        subscriber = Subscriber(self._broadcast, self._source.backlog(), sink, after, self._remove)
+        subscriber = Subscriber(self._broadcast, self._source.backlog(), sink, after, self._on_close)
         stats.groups += not self._subscribers
         stats.subscriptions += 1
         self._subscribers.add(subscriber)

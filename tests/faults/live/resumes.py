@@ -72,7 +72,7 @@ class LiveResumes:
         self._chance = Random(5)
         self._noise = free_port()
         self._deployment.environment |= {
-            "NERVE_CONTEXTS": ",".join(f"projections.{name}" for name in CONTEXTS),
+            "NERVE_CONTEXTS": ",".join(f"projections.views.{name}" for name in CONTEXTS),
             "NERVE_REDIS_URL": f"redis://{LOOPBACK}:{self._noise}",
             "NERVE_MAX_PAGE": str(ALL),
             "NERVE_MAX_ROWS": str(10 * ALL),
