@@ -1,4 +1,4 @@
-"""What becomes of a command, up to the views that its events are for."""
+"""The status of a command: whether it is stored, and which views contain its events."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from projections.querying.queries import ViewReader
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
 from subscriptions.live.messages import Place
 
-PATIENCE = 60.0
+VIEW_WAIT = 60.0
 """Seconds of one wait for a view."""
 
 
 class CommandProjected(NamedTuple):
-    """The view, by its name, has come past the command's events, and has done with them what they ask.
+    """A view, by its name, has handled the command's events.
 
-    `parked` are the ids of the dead letters that wait there instead: events that it could not fold.
+    `parked` are the ids of the dead letters of events that it could not fold.
     """
 
     view: str
@@ -38,7 +38,7 @@ CommandMessage = CommandOutcome | CommandProjected
 
 
 class CommandStatus:
-    """Serves whoever watches a command; `readers` are those of all views."""
+    """Follows commands for their watchers. `readers` are those of all views."""
 
     def __init__(
         self, watch: CommandWatch, readers: Mapping[str, ViewReader], letters: DeadLetterReader
@@ -48,7 +48,7 @@ class CommandStatus:
         self._letters = letters
 
     async def follow(self, tenant: str, id: str) -> AsyncGenerator[CommandMessage, None]:
-        """As `CommandWatch.watch`; after `CommandStored` what follows from that, and then it ends."""
+        """Yield what `CommandWatch.watch` yields, then one `CommandProjected` for each view."""
         commit = None
         async with aclosing(self._watch.watch(tenant, id)) as outcomes:
             async for outcome in outcomes:
@@ -56,28 +56,27 @@ class CommandStatus:
                 if isinstance(outcome, CommandStored):
                     commit = outcome.commit
         if commit is not None:
-            async with aclosing(self._consequences(commit)) as consequences:
-                async for one in consequences:
-                    yield one
+            async with aclosing(self._projections(commit)) as projections:
+                async for projected in projections:
+                    yield projected
 
-    async def _consequences(self, commit: Commit) -> AsyncGenerator[CommandProjected, None]:
-        """What the commit leads to beyond the log: one message for each view that an event of it concerns."""
+    async def _projections(self, commit: Commit) -> AsyncGenerator[CommandProjected, None]:
         concerned = [reader for reader in self._readers.values() if _is_concerned(reader.view, commit)]
-        waiting = [asyncio.create_task(self._reached(reader, commit)) for reader in concerned]
+        tasks = [asyncio.create_task(self._projected(reader, commit)) for reader in concerned]
         try:
-            for reached in asyncio.as_completed(waiting):
-                yield await reached
+            for projected in asyncio.as_completed(tasks):
+                yield await projected
         finally:
-            for task in waiting:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _reached(self, reader: ViewReader, commit: Commit) -> CommandProjected:
+    async def _projected(self, reader: ViewReader, commit: Commit) -> CommandProjected:
         assert commit.info is not None
         view, last = reader.view.name, commit.events[-1]
         while True:
             try:
-                await reader.wait_for(commit.position, PATIENCE)
+                await reader.wait_for(commit.position, VIEW_WAIT)
             except StaleRead:
                 continue
             event = EventName(last.stream, last.version)
@@ -86,5 +85,5 @@ class CommandStatus:
 
 
 def _is_concerned(view: View[Any], commit: Commit) -> bool:
-    """Whether the view folds an event of the commit, scrubs a subject for it, or settles a dead letter."""
+    """Return whether the view folds an event of the commit, erases a subject, or settles a dead letter."""
     return bool(erased_subjects(commit) or orders_in(commit, view.name) or touches(view, [commit]))

@@ -1,8 +1,8 @@
-"""What processes tell each other over Redis of a command that somebody watches: hints, which may be missing.
+"""Hints of commands that processes exchange over Redis; every hint may be missing.
 
-Whoever watches asks once. A process that runs the command, or has refused it lately, answers; one that is to
-run it later has been asked then, and tells. So a command that nobody watches costs no message. That a command
-is stored is no hint: the log says so.
+A process that watches a command asks for hints once. Another one that runs the command, or has refused it
+lately, answers. One that runs it later remembers the question, and sends hints then. So a command that nobody
+watches costs no message. No hint says that a command is stored, because the log says so.
 
 A message is JSON: ``{"tenant", "id", "is": "asked" | "accepted" | "refused" | "unchanged", …}``.
 """
@@ -22,15 +22,15 @@ from subscriptions.feed.wakeups import Wakeups
 
 TOPIC = "commands"
 
-ASKED = 10_000
-"""Commands that a process was asked of and keeps in mind; the oldest are forgotten first."""
+MAX_QUESTIONS = 10_000
+"""Commands of which a process remembers that it was asked; the oldest are forgotten first."""
 
-ENDED = 1_000
-"""Commands that came to nothing and are kept in mind, for who asks afterwards."""
+MAX_ENDED = 1_000
+"""Commands that stored nothing and are remembered, because the question may come later."""
 
 
 class CommandKey(NamedTuple):
-    """A command id means nothing outside its tenant."""
+    """A command id, which is unique within its tenant."""
 
     tenant: str
     id: str
@@ -41,14 +41,14 @@ class CommandAccepted(NamedTuple):
 
 
 class CommandRefused(NamedTuple):
-    """A run of the command stored nothing; why, as an error's code and message."""
+    """A run of the command stored nothing, because of an error with this code and message."""
 
     code: str
     message: str
 
 
 class CommandUnchanged(NamedTuple):
-    """A run of the command found nothing to change, and stored nothing; the receipt that it was answered."""
+    """A run of the command found nothing to change; `receipt` is its result."""
 
     receipt: Receipt
 
@@ -58,18 +58,18 @@ HintListener = Callable[[CommandHint], None]
 
 
 class CommandHints:
-    """This process's share: a middleware around the commands that it runs, and an ear for those who watch."""
+    """A middleware that sends hints of the commands that this process runs, and receives those of others."""
 
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups = wakeups
         self._running: Counter[CommandKey] = Counter()
-        self._asked: OrderedDict[CommandKey, None] = OrderedDict()
+        self._questions: OrderedDict[CommandKey, None] = OrderedDict()
         self._ended: OrderedDict[CommandKey, CommandHint] = OrderedDict()
-        self._watching: dict[CommandKey, set[HintListener]] = {}
-        wakeups.subscribe(TOPIC, self._hear)
+        self._listeners: dict[CommandKey, set[HintListener]] = {}
+        wakeups.subscribe(TOPIC, self._receive)
 
     async def __call__(self, envelope: Envelope, following: Handler) -> Receipt:
-        """Tells what becomes of a command whose id its client knows."""
+        """Run the command, and send hints of it if its client chose its id."""
         if envelope.command_id is None:
             return await following(envelope)
         key = CommandKey(envelope.scope.tenant, envelope.command_id)
@@ -77,7 +77,7 @@ class CommandHints:
             try:
                 receipt = await following(envelope)
             except Unavailable:
-                # Whether it is stored is not known; the log will tell.
+                # The command may be stored. If it is, the log will show it.
                 raise
             except NerveError as error:
                 self._end(key, CommandRefused(error.code, str(error)))
@@ -87,24 +87,24 @@ class CommandHints:
         return receipt
 
     @contextmanager
-    def watching(self, key: CommandKey, told: HintListener) -> Iterator[None]:
-        """Ask every process for hints of the command; `told` is called with each, inside the context."""
-        self._watching.setdefault(key, set()).add(told)
+    def watching(self, key: CommandKey, listener: HintListener) -> Iterator[None]:
+        """Ask every process for hints of the command, and pass them to `listener` inside the context."""
+        self._listeners.setdefault(key, set()).add(listener)
         try:
-            if (known := self._known(key)) is not None:
-                told(known)
+            if (hint := self._current_hint(key)) is not None:
+                listener(hint)
             self._send(key, "asked")
             yield
         finally:
-            self._watching[key].discard(told)
-            if not self._watching[key]:
-                del self._watching[key]
+            self._listeners[key].discard(listener)
+            if not self._listeners[key]:
+                del self._listeners[key]
 
     @contextmanager
     def _run(self, key: CommandKey) -> Iterator[None]:
         self._running[key] += 1
         self._ended.pop(key, None)
-        self._tell(key, CommandAccepted())
+        self._publish(key, CommandAccepted())
         try:
             yield
         finally:
@@ -113,22 +113,22 @@ class CommandHints:
                 del self._running[key]
 
     def _end(self, key: CommandKey, hint: CommandHint) -> None:
-        _keep(self._ended, key, hint, ENDED)
-        self._tell(key, hint)
+        _remember(self._ended, key, hint, MAX_ENDED)
+        self._publish(key, hint)
 
-    def _known(self, key: CommandKey) -> CommandHint | None:
+    def _current_hint(self, key: CommandKey) -> CommandHint | None:
         return CommandAccepted() if self._running[key] else self._ended.get(key)
 
-    def _tell(self, key: CommandKey, hint: CommandHint) -> None:
+    def _publish(self, key: CommandKey, hint: CommandHint) -> None:
         self._deliver(key, hint)
-        if key in self._asked:
-            self._answer(key, hint)
+        if key in self._questions:
+            self._send_hint(key, hint)
 
     def _deliver(self, key: CommandKey, hint: CommandHint) -> None:
-        for told in list(self._watching.get(key, ())):
-            told(hint)
+        for listener in list(self._listeners.get(key, ())):
+            listener(hint)
 
-    def _answer(self, key: CommandKey, hint: CommandHint) -> None:
+    def _send_hint(self, key: CommandKey, hint: CommandHint) -> None:
         match hint:
             case CommandAccepted():
                 self._send(key, "accepted")
@@ -144,33 +144,40 @@ class CommandHints:
                     correlation=receipt.correlation,
                 )
 
-    def _send(self, key: CommandKey, what: str, **more: Any) -> None:
-        self._wakeups.publish(TOPIC, json.dumps({"tenant": key.tenant, "id": key.id, "is": what, **more}))
+    def _send(self, key: CommandKey, kind: str, **fields: Any) -> None:
+        message = {"tenant": key.tenant, "id": key.id, "is": kind, **fields}
+        self._wakeups.publish(TOPIC, json.dumps(message))
 
-    def _hear(self, text: str) -> None:
-        """Anybody may write to the channel: what is no message is passed over."""
+    def _receive(self, text: str) -> None:
+        """Handle a message. Any program may write to the channel, so what is no message is ignored."""
         match _read(text):
             case CommandKey() as key, None:
-                _keep(self._asked, key, None, ASKED)
-                if (known := self._known(key)) is not None:
-                    self._answer(key, known)
+                _remember(self._questions, key, None, MAX_QUESTIONS)
+                if (hint := self._current_hint(key)) is not None:
+                    self._send_hint(key, hint)
             case CommandKey() as key, hint:
                 self._deliver(key, hint)
 
 
 def _read(text: str) -> tuple[CommandKey, CommandHint | None] | None:
-    """The command and the hint of it, no hint where it is a question; None where it is neither."""
+    """Return the command and its hint, None as the hint of a question; None if the text is no message."""
     try:
-        said = json.loads(text)
+        message = json.loads(text)
     except ValueError:
         return None
-    match said:
+    match message:
         case {"tenant": str(tenant), "id": str(id), "is": "asked"}:
             return CommandKey(tenant, id), None
         case {"tenant": str(tenant), "id": str(id), "is": "accepted"}:
             return CommandKey(tenant, id), CommandAccepted()
-        case {"tenant": str(tenant), "id": str(id), "is": "refused", "code": str(code), "message": str(why)}:
-            return CommandKey(tenant, id), CommandRefused(code, why)
+        case {
+            "tenant": str(tenant),
+            "id": str(id),
+            "is": "refused",
+            "code": str(code),
+            "message": str(reason),
+        }:
+            return CommandKey(tenant, id), CommandRefused(code, reason)
         case {
             "tenant": str(tenant), "id": str(id), "is": "unchanged",
             "stream": str(stream), "version": int(version), "position": int(position),
@@ -181,8 +188,8 @@ def _read(text: str) -> tuple[CommandKey, CommandHint | None] | None:
     return None
 
 
-def _keep(kept: OrderedDict[CommandKey, Any], key: CommandKey, value: Any, most: int) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    if len(kept) > most:
-        kept.popitem(last=False)
+def _remember(memory: OrderedDict[CommandKey, Any], key: CommandKey, value: Any, size: int) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > size:
+        memory.popitem(last=False)
