@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from domain.kernel.errors import ValidationFailed
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 
 _LAYOUT = struct.Struct(">QH")
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from eventstore.place import Place
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.storage.rows import fields
-from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place, StatusMessage
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusMessage
 from subscriptions.live.sinks import Chunk, Subscription
 
 DEADLINE = 30
@@ -118,7 +119,7 @@ class Shared:
         self, live: LiveView, filter: dict[str, Any], first: int, renderer: AsTheyAre, **options: Any
     ) -> None:
         parts = {"key": object(), "renderer": lambda: renderer, "weigh": lambda _message: 100, **options}
-        self._open: Any = partial(live.open, "default", live.many(filter), first, **parts)
+        self._open: Any = partial(live.open, "default", live.parse_filter(filter), first, **parts)
 
     def join(self, one: RowClient, after: Place | None = None) -> RowClient:
         one.member = self._open(after, one)

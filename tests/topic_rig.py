@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
-from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place, StatusMessage
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusMessage
 from subscriptions.live.ports import (
     BacklogPage,
     BacklogRead,

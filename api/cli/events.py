@@ -20,10 +20,11 @@ from domain.kernel import RecordedEvent, Scope
 from domain.kernel.errors import NotFound, OutsideLog
 from eventstore.history.diff import Operation, ValueChange
 from eventstore.history.versions import StreamHistory
+from eventstore.place import Place
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EventQuery
 from subscriptions.live.event_hub import EventMessage
-from subscriptions.live.messages import CursorExpired, Lagged, Place
+from subscriptions.live.messages import CursorExpired, Lagged
 
 app = typer.Typer(help="Show events of the log: streams, their past, and live.", no_args_is_help=True)
 

@@ -23,9 +23,9 @@ from graphql import GraphQLID, GraphQLInputObjectType, GraphQLObjectType, GraphQ
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.item_lookups import ItemLookUp
 from domain.kernel.errors import DeclarationError, ValidationFailed
+from eventstore.place import Place
 from projections.kernel.view import View
 from projections.storage.rows import Row
-from subscriptions.live.messages import Place
 
 AS_OF = "_as_of"
 """The position that a row of the past is as of, under this name in the row and in objects with links."""

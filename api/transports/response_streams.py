@@ -134,7 +134,7 @@ class SingleSubscriptionSink:
         self._stream = stream
 
     def deliver(self, chunk: Chunk) -> None:
-        self._stream.write(chunk.made(self._stream.media.frames))
+        self._stream.write(chunk.cached(self._stream.media.frames))
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         media = self._stream.media

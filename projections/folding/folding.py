@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.faults import FAULTS
 from eventstore.mongo.driver import Document
+from eventstore.place import Place
 from projections.folding.dead_letters import Letter
 from projections.folding.parking import (
     UNSTORABLE,
@@ -27,7 +28,6 @@ from projections.folding.row_codec import WrongRow, row_codec
 from projections.kernel.view import View
 from projections.storage.rows import Row, row_key
 from subscriptions.consumers.failures import Failure
-from subscriptions.live.messages import Place
 
 
 class Touch(NamedTuple):

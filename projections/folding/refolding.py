@@ -12,6 +12,7 @@ from pymongo import ReplaceOne
 from domain.builtin.deadletters.events import DeadLetterDropped
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Document, Write, unavailable_if_down
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from projections.folding.dead_letters import DeadLetters, Letter
 from projections.folding.folding import RowFold
@@ -21,7 +22,6 @@ from projections.storage.row_events import EVENTS_AT_ONCE, RowEvents
 from projections.storage.rows import key_filter, row_key, write
 from subscriptions.consumers.failures import Failure
 from subscriptions.consumers.state import Partition
-from subscriptions.live.messages import Place
 
 LAST_INDEX = 0xFFFE
 """The highest index of a row at one place."""

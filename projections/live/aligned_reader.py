@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.kernel.errors import StaleRead
+from eventstore.place import Place
 from projections.live.filter_index import named_ids
 from projections.live.result_set import MatchingRow
 from projections.querying.filters import Filter
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row, place, row_key
 from subscriptions.live.dispatcher import Dispatcher
-from subscriptions.live.messages import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from eventstore.place import Place
 from projections.live.messages import LiveMessage, RowDelta
 from projections.live.recent_changes import Mark
 from projections.live.resume_state import ResumeState
 from projections.live.row_refresher import RowRefresher
 from projections.live.shared_rows import SharedRows
 from projections.storage.rows import Row, place
-from subscriptions.live.messages import CursorExpired, Place
+from subscriptions.live.messages import CursorExpired
 from subscriptions.live.ports import BacklogPage, BacklogRead
 
 PAGE = 200

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from domain.kernel import Commit
 from domain.kernel.errors import StaleRead
 from eventstore.personal.erasure import erased_subjects
+from eventstore.place import Place
 from projections.folding.folding import touches
 from projections.folding.parking import EventName
 from projections.folding.retrying import orders_in
@@ -17,7 +18,6 @@ from projections.kernel.view import View
 from projections.querying.dead_letters import DeadLetterReader, id_of
 from projections.querying.queries import ViewReader
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
-from subscriptions.live.messages import Place
 
 VIEW_WAIT = 60.0
 """Seconds of one wait for a view."""

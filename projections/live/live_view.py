@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mappi
 from contextlib import aclosing
 from typing import Any, TypeVar
 
+from eventstore.place import Place
 from projections.live.aligned_reader import ReadLimits, RowQuery
 from projections.live.latest_changes import LatestChanges
 from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
@@ -15,7 +16,7 @@ from projections.querying.filters import Condition, Filter, parse_filter
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row
 from subscriptions.live.hub import Hub
-from subscriptions.live.messages import MAX_LAG, Place, StatusMessage
+from subscriptions.live.messages import MAX_LAG, StatusMessage
 from subscriptions.live.ports import LiveStats, Renderer
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
@@ -55,11 +56,11 @@ class LiveView:
         """What was counted so far."""
         return self._hub.stats
 
-    def one(self, id: str) -> Filter:
+    def id_filter(self, id: str) -> Filter:
         """Return the filter for the row of this id, whether it exists yet or not."""
         return Condition("id", "eq", id)
 
-    def many(self, filter: Mapping[str, Any] | None) -> Filter:
+    def parse_filter(self, filter: Mapping[str, Any] | None) -> Filter:
         """Return the filter that a client wrote. Raises ValidationFailed at ``filter``."""
         return parse_filter(self._view, filter)
 
@@ -76,7 +77,7 @@ class LiveView:
         weigh: Callable[[R], int],
         latest_only: bool = False,
     ) -> Subscription:
-        """Deliver to the sink what `watch_many` yields, as `LiveMessage`.
+        """Deliver to the sink what `watch_rows` yields, as `LiveMessage`.
 
         Subscribers with equal keys have equal queries and renderers, and share a topic. With `latest_only` a
         subscriber that falls behind receives only the latest state of each row.
@@ -91,13 +92,13 @@ class LiveView:
 
         return self._hub.subscribe(key, open_topic, sink, after)
 
-    def watch_one(
+    def watch_row(
         self, tenant: str, id: str, after: Place | None = None
     ) -> AsyncGenerator[ViewMessage, None]:
-        """Follow the row of this id, as `watch_many` does, whether it exists yet or not."""
-        return self._iterate(RowQuery(tenant, self.one(id), 1), after)
+        """Follow the row of this id, as `watch_rows` does, whether it exists yet or not."""
+        return self._iterate(RowQuery(tenant, self.id_filter(id), 1), after)
 
-    def watch_many(
+    def watch_rows(
         self,
         tenant: str,
         filter: Mapping[str, Any] | None = None,
@@ -112,7 +113,7 @@ class LiveView:
 
         Raises ValidationFailed at ``filter`` at once; the stream raises Unavailable.
         """
-        return self._iterate(RowQuery(tenant, self.many(filter), first), after)
+        return self._iterate(RowQuery(tenant, self.parse_filter(filter), first), after)
 
     def _topic(self, query: RowQuery, renderer: SharedRenderer[LiveMessage, R]) -> Topic[LiveMessage, R]:
         return self._hub.topic(lambda topic: self._source.open(query, topic), renderer)

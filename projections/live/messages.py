@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from eventstore.place import Place
 from projections.storage.rows import Row
-from subscriptions.live.messages import Place
 
 
 class ChangeKind(StrEnum):

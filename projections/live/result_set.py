@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from eventstore.place import Place
 from projections.live.messages import ChangeKind, RowChange, RowDelta
 from projections.querying.filters import Filter, to_predicate
 from projections.storage.rows import Row, changed_fields, has_other_metadata, place
-from subscriptions.live.messages import Place
 
 MAX_WHOLE_ROWS = 5_000
 """Rows of one filter that are kept whole; of rows that changed earlier only id and place are kept."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from eventstore.place import Place
 from projections.live.messages import ChangeKind, RowChange
 from projections.live.result_set import ResultSet
 from projections.storage.rows import Row, place
-from subscriptions.live.messages import Place
 
 
 class ResumeState:

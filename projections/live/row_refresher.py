@@ -6,8 +6,8 @@ import logging
 
 from domain.kernel.errors import ViewRebuilding
 from eventstore.background import BackgroundLoop
+from eventstore.place import Place
 from projections.live.shared_rows import SharedRows
-from subscriptions.live.messages import Place
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 
+from eventstore.place import Place
 from projections.live.aligned_reader import AlignedReader, RowQuery
 from projections.live.filter_index import FilterIndex
 from projections.live.messages import ChangeKind, LiveMessage, RowDelta, Snapshot
 from projections.live.recent_changes import Mark, RecentChanges
 from projections.live.result_set import MAX_WHOLE_ROWS, InitialRows, MatchingRow, ResultSet
 from projections.storage.rows import Row, place
-from subscriptions.live.messages import Place
 from subscriptions.live.ports import Delivery, Publisher
 
 

@@ -11,6 +11,7 @@ import bson
 from domain.kernel import RecordedEvent
 from eventstore.log import EventLog
 from eventstore.mongo.driver import CODEC, Document
+from eventstore.place import Place
 from projections.folding.folding import RowFold
 from projections.folding.parking import row_ids
 from projections.folding.refolding import drops
@@ -18,7 +19,6 @@ from projections.kernel.view import View
 from projections.storage.row_events import Budget, RowEvents
 from projections.storage.rows import Row
 from subscriptions.consumers.failures import Failure
-from subscriptions.live.messages import Place
 
 Drops = Mapping[str | None, Container[tuple[str, int]]]
 

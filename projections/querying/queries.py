@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import StaleRead, Unavailable
 from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
+from eventstore.place import Place
 from projections.folding.parking import EventName, alone
 from projections.kernel import by_stream
 from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
@@ -25,7 +26,6 @@ from projections.querying.pages import Page, Side, page_size
 from projections.querying.searching import parse_search
 from projections.storage.indexes import check_indexes
 from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
-from subscriptions.live.messages import Place
 
 PROMPT = 0.02
 """Seconds in which a view that is kept up to date has what was just written, on a machine at rest."""

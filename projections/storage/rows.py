@@ -28,8 +28,8 @@ from pymongo.errors import BulkWriteError
 
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import DUPLICATE_KEY, Collection, Database, Document, Write
+from eventstore.place import Place
 from projections.kernel.view import View
-from subscriptions.live.messages import Place
 
 Row = Mapping[str, Any]
 """A row as it is stored; its own fields are those without a leading underscore."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 from subscriptions.live.ports import Delivery, LiveStats, M, Progress
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import MessageRing, RingEntry, RingLimits

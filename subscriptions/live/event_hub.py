@@ -8,12 +8,13 @@ from typing import NamedTuple, TypeVar
 
 from domain.kernel import Commit, CommitInfo, RecordedEvent
 from eventstore.log import EventLog
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from subscriptions.feed.feed import Feed
 from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.event_index import EventIndex
 from subscriptions.live.hub import Hub
-from subscriptions.live.messages import MAX_LAG, CursorExpired, Place, StatusMessage
+from subscriptions.live.messages import MAX_LAG, CursorExpired, StatusMessage
 from subscriptions.live.ports import BacklogPage, BacklogRead, EndOfStream, LiveStats, Publisher, Renderer
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits

@@ -6,10 +6,11 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
+from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
 from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.iterator import PlainRenderer, iterate
-from subscriptions.live.messages import MAX_LAG, Place, StatusMessage
+from subscriptions.live.messages import MAX_LAG, StatusMessage
 from subscriptions.live.ports import LiveStats, M, Publisher, Source, TopicSource
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Generic
 
-from subscriptions.live.messages import CaughtUp, Lagged, Place, StatusMessage
+from eventstore.place import Place
+from subscriptions.live.messages import CaughtUp, Lagged, StatusMessage
 from subscriptions.live.ports import M
 from subscriptions.live.sinks import Chunk
 from subscriptions.live.topic import Topic

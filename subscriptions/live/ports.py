@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from subscriptions.live.messages import CursorExpired, Place, StatusMessage
+from eventstore.place import Place
+from subscriptions.live.messages import CursorExpired, StatusMessage
 
 R_co = TypeVar("R_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)

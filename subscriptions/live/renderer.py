@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import CoroutineType
 from typing import Any, Generic, TypeGuard, TypeVar
 
-from subscriptions.live.messages import CaughtUp, Place, StatusMessage
+from eventstore.place import Place
+from subscriptions.live.messages import CaughtUp, StatusMessage
 from subscriptions.live.ports import Delivery, LiveStats, M, Renderer
 from subscriptions.live.ring import RingEntry
 

@@ -17,23 +17,23 @@ T = TypeVar("T")
 class Chunk(Generic[R]):
     """Results in their order, shared by all sinks to which they are delivered at once.
 
-    `piece` is what the last sink wrote of them; a sink with the same `key` writes the same.
+    `written` is what the last sink wrote of them; a sink with the same `written_for` writes the same.
     """
 
-    __slots__ = ("_made", "key", "piece", "results")
+    __slots__ = ("_cache", "results", "written", "written_for")
 
     def __init__(self, results: Sequence[R]) -> None:
         self.results = results
-        self.key: object = None
-        self.piece = b""
-        self._made: dict[Hashable, Any] = {}
+        self.written_for: object = None
+        self.written = b""
+        self._cache: dict[Hashable, Any] = {}
 
-    def made(self, make: Callable[[Sequence[R]], T]) -> T:
+    def cached(self, make: Callable[[Sequence[R]], T]) -> T:
         """Return what `make`, which is hashable, makes of the results; it is called once for all sinks."""
-        cached: T | None = self._made.get(make)
-        if cached is None:
-            cached = self._made[make] = make(self.results)
-        return cached
+        made: T | None = self._cache.get(make)
+        if made is None:
+            made = self._cache[make] = make(self.results)
+        return made
 
 
 class Sink(Protocol[R]):

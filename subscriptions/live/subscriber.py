@@ -9,8 +9,9 @@ from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from domain.kernel.errors import NerveError
+from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
-from subscriptions.live.messages import Lagged, Place, StatusMessage
+from subscriptions.live.messages import Lagged, StatusMessage
 from subscriptions.live.ports import Backlog, Delivery, EndOfStream, M, SubscriberFilter
 from subscriptions.live.renderer import chosen_results
 from subscriptions.live.ring import RingEntry

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
-from subscriptions.live.messages import Place
 from subscriptions.live.ports import M, Publisher, SubscriberFilter, TopicSource
 from subscriptions.live.ring import RingEntry
 from subscriptions.live.sinks import Sink

@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from api.position_seal import PositionSeal
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 from tests.served import Served, serve
 
 TASK = "query ($id: ID!, $asOf: AsOf) { task(id: $id, asOf: $asOf) { title status agentId } }"

@@ -21,7 +21,7 @@ from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError, ValidationFailed
 from eventstore.mongo import log_collections
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 
 Documents = dict[str, Any]
 

@@ -53,7 +53,7 @@ async def scores(rig: Rig, upto: int, live: asyncio.Event) -> tuple[dict[str, li
     """What a live view tells of each note, one score after the other, and what it leads to at last."""
     told: dict[str, list[int]] = {}
     held: dict[str, int] = {}
-    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_many("default")) as messages:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_rows("default")) as messages:
         async for message in messages:
             match message:
                 case Snapshot(rows=rows):

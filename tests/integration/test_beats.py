@@ -53,7 +53,7 @@ async def watched(rig: Rig) -> AsyncIterator[list[Any]]:
                 told.append(batch)
 
     async def watch() -> None:
-        async with aclosing(rig.live.watch_many("default")) as messages:
+        async with aclosing(rig.live.watch_rows("default")) as messages:
             async for message in messages:
                 told.append(message)
 

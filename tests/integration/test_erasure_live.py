@@ -12,11 +12,12 @@ import pytest
 from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from projections.live.messages import RowChange
 from subscriptions.feed.tail import Tail
 from subscriptions.live.event_hub import EventMessage
-from subscriptions.live.messages import CaughtUp, Place
+from subscriptions.live.messages import CaughtUp
 from tests import people
 from tests.notes import Rig, open_rig
 from tests.people import PersonRegistered, PersonRenamed
@@ -92,7 +93,7 @@ async def test_the_ring_forgets_what_is_older_than_an_erasure(rig: Rig) -> None:
 
 async def test_a_slow_subscriber_of_a_view_is_told_each_row_as_it_is_by_now(rig: Rig) -> None:
     """Rows of two people are handed out at once; while the first is told, the other is erased."""
-    async with aclosing(rig.live.watch_many("default")) as told:
+    async with aclosing(rig.live.watch_rows("default")) as told:
         for _ in range(2):
             await anext(told)
         await rig.append("person-2", PersonRegistered(city="Linz", name="stays"))

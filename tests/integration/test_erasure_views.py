@@ -163,7 +163,7 @@ async def test_an_open_subscription_to_a_view_sees_the_fields_become_null(
     await rig.projected()
     async with (
         open_rig(mongo_url, redis_url, database, work=True, view=people.view, masters=MASTERS),
-        aclosing(rig.live.watch_many("default")) as told,
+        aclosing(rig.live.watch_rows("default")) as told,
         asyncio.timeout(DEADLINE),
     ):
         snapshot, caught_up = await anext(told), await anext(told)

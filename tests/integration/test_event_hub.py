@@ -13,9 +13,10 @@ import pytest
 from domain.builtin.subjects.events import SubjectErased
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMessage
-from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk, Subscription
 from tests import people

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMessage
-from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
 from tests.notes import Rig, Scored, Written, open_rig
 

@@ -9,13 +9,14 @@ from contextlib import aclosing
 import pytest
 
 from domain.kernel.errors import ValidationFailed
+from eventstore.place import Place
 from projections.live.aligned_reader import ReadLimits
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.partition_leases import PartitionLease
-from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, Place
+from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
 from tests.consumed import hold
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
@@ -52,7 +53,7 @@ def short(message: ViewMessage) -> tuple[object, ...]:
 
 
 async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
-    async with aclosing(rig.live.watch_one("default", "note-1")) as told:
+    async with aclosing(rig.live.watch_row("default", "note-1")) as told:
         assert [short(m) for m in await hear(told, 2)] == [("SNAPSHOT",), ("CAUGHT UP",)]
         await rig.append("note-2", Written(text="b"))
         await rig.append("note-1", Written(text="a"))
@@ -72,7 +73,7 @@ async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
 async def test_a_row_that_leaves_and_enters_the_filter(rig: Rig) -> None:
     await rig.append("note-1", Written(text="a"))
     await rig.projected()
-    async with aclosing(rig.live.watch_many("default", {"score": {"gte": 0}})) as told:
+    async with aclosing(rig.live.watch_rows("default", {"score": {"gte": 0}})) as told:
         assert [short(m) for m in await hear(told, 2)] == [("SNAPSHOT", "note-1"), ("CAUGHT UP",)]
         await rig.append("note-1", Scored(by=-1))
         (left,) = await hear(told, 1)
@@ -89,7 +90,7 @@ async def test_the_snapshot_holds_what_changed_last_first_and_then_whatever_come
         await rig.append(name, Written(text="a"))
     await rig.append("note-1", Scored(by=1))
     await rig.projected()
-    async with aclosing(rig.live.watch_many("default", first=2)) as told:
+    async with aclosing(rig.live.watch_rows("default", first=2)) as told:
         assert short((await hear(told, 2))[0]) == ("SNAPSHOT", "note-1", "note-3")
         await rig.append("note-2", Erased())  # Was never told, so its end is not.
         await rig.append("note-3", Scored(by=1))
@@ -116,7 +117,7 @@ async def test_resuming_tells_each_changed_row_once_as_it_is_and_nothing_of_what
     ]:
         await rig.append(name, event)
     await rig.projected()
-    async with aclosing(rig.live.watch_many("default", wanted, after=Place(4))) as told:
+    async with aclosing(rig.live.watch_rows("default", wanted, after=Place(4))) as told:
         heard = [short(m) for m in await hear(told, 5)]
     assert heard == [
         ("UPDATED", "note-1", None),
@@ -133,13 +134,13 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
     await rig.projected()
     await rig.append("note-1", Linked(to="note-2"))
     await rig.projected()
-    async with aclosing(rig.live.watch_many("default", after=Place(2))) as told:
+    async with aclosing(rig.live.watch_rows("default", after=Place(2))) as told:
         first, second, _ = await hear(told, 3)
     assert [(short(m)[1], m.place) for m in (first, second) if not isinstance(m, Lagged)] == [
         ("note-1", Place(3, 0)),
         ("note-2", Place(3, 1)),
     ]
-    async with aclosing(rig.live.watch_many("default", after=Place(3, 0))) as told:
+    async with aclosing(rig.live.watch_rows("default", after=Place(3, 0))) as told:
         assert [short(m) for m in await hear(told, 2)] == [("UPDATED", "note-2", None), ("CAUGHT UP",)]
 
 
@@ -165,8 +166,8 @@ async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
         lease = await ahead_of_its_checkpoint(rig)
         live = LiveView(rig.reader, rig.changes, rig.log.head, read_limits=read_limits)
         async with (
-            aclosing(live.watch_many("default")) as fresh,
-            aclosing(live.watch_many("default", after=Place(0))) as resumed,
+            aclosing(live.watch_rows("default")) as fresh,
+            aclosing(live.watch_rows("default", after=Place(0))) as resumed,
             aclosing(rig.changes.follow(0)) as batches,
         ):
             told = await hear(fresh, 2), await hear(resumed, 2)
@@ -185,14 +186,14 @@ async def test_nothing_is_told_twice_when_the_rows_are_ahead_of_the_checkpoint(
 
 
 async def test_a_tenant_is_told_nothing_of_another(rig: Rig) -> None:
-    async with aclosing(rig.live.watch_many("one")) as told:
+    async with aclosing(rig.live.watch_rows("one")) as told:
         await hear(told, 2)
         await rig.append("note-1", Written(text="secret"), tenant="two")
         await rig.append("note-1", Written(text="own"), tenant="one")
         (added,) = await hear(told, 1)
         await rig.append("note-2", Written(text="secret"), tenant="two")
         await rig.projected()
-    async with aclosing(rig.live.watch_many("one", after=Place(0))) as told:
+    async with aclosing(rig.live.watch_rows("one", after=Place(0))) as told:
         assert [short(m) for m in await hear(told, 2)] == [("ADDED", "note-1", None), ("CAUGHT UP",)]
     assert isinstance(added, RowChange)
     assert added.row is not None
@@ -201,7 +202,7 @@ async def test_a_tenant_is_told_nothing_of_another(rig: Rig) -> None:
 
 async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig) -> None:
     live = LiveView(rig.reader, rig.changes, rig.log.head, max_lag=5, limits=RingLimits(entries=5))
-    async with aclosing(live.watch_many("default")) as told:
+    async with aclosing(live.watch_rows("default")) as told:
         await hear(told, 2)
         await rig.append("note-0", Written(text="a"))
         heard = await hear(told, 1)
@@ -214,14 +215,14 @@ async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig
     lagged = heard[-1]
     assert isinstance(lagged, Lagged)
     missing = 21 - len(heard)
-    async with aclosing(live.watch_many("default", after=lagged.resume_after)) as told:
+    async with aclosing(live.watch_rows("default", after=lagged.resume_after)) as told:
         heard += await hear(told, missing)
     assert [short(m)[1] for m in heard if isinstance(m, RowChange)] == [f"note-{i}" for i in range(20)]
 
 
 async def test_a_wrong_filter_is_refused_before_anything_is_told(rig: Rig) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        rig.live.watch_many("default", {"nothing": {"eq": 1}})
+        rig.live.watch_rows("default", {"nothing": {"eq": 1}})
     assert refused.value.path == ("filter", "nothing")
 
 
@@ -231,7 +232,7 @@ async def test_many_subscribers_cost_one_read_for_each_batch(
     """40 subscribers with filters of their own: rows are read once for each wake-up, not for each of them."""
     redis = servers.redis()
     async with open_rig(mongo_url, redis.url, database, poll_interval=60, work=True) as rig:
-        subscribers = [rig.live.watch_many("default", {"score": {"lt": 100 + i}}) for i in range(40)]
+        subscribers = [rig.live.watch_rows("default", {"score": {"lt": 100 + i}}) for i in range(40)]
         for told in subscribers:
             await hear(told, 2)
         waiting = [asyncio.create_task(hear(told, 10)) for told in subscribers]

@@ -8,11 +8,12 @@ from collections import Counter
 from contextlib import aclosing
 from typing import Any
 
+from eventstore.place import Place
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
 from projections.storage.rows import changed_fields, fields
-from subscriptions.live.messages import CaughtUp, Lagged, Place
+from subscriptions.live.messages import CaughtUp, Lagged
 from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 
 DEADLINE = 30
@@ -51,7 +52,7 @@ class Client:
         """Listen to so many messages, from where it was; whether the end was told."""
         if self.place is not None:
             self._resuming = Counter()
-        told = live.watch_many("default", self.filter, after=self.place)
+        told = live.watch_rows("default", self.filter, after=self.place)
         async with asyncio.timeout(DEADLINE), aclosing(told):
             async for message in told:
                 self._hear(message)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from eventstore.place import Place
 from projections.live.aligned_reader import ReadLimits, RowQuery
 from projections.live.live_view import LiveView
 from projections.live.shared_rows import SharedRows
 from projections.querying.filters import Condition
 from projections.storage.rows import fields
-from subscriptions.live.messages import Place
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.subscriber import Subscriber
@@ -211,7 +211,7 @@ async def test_ten_thousand_groups_of_as_many_rows_cost_a_change_no_more_than_on
     renderer = AsTheyAre()
     for i in range(10_000):
         shared: Any = SharedRenderer(renderer, rig.live.stats, lambda _message: 1)
-        rig.live._topic(RowQuery("default", rig.live.one(f"note-{i}"), 1), shared)
+        rig.live._topic(RowQuery("default", rig.live.id_filter(f"note-{i}"), 1), shared)
     _, _, one = await settled_group(rig, {"id": {"eq": "note-a"}}, 1)
     took: list[Any] = []
     take = SharedRows.apply

@@ -92,7 +92,7 @@ async def test_a_subscriber_begins_with_what_a_query_has_told_already(rig: Rig) 
     await rig.write("a")
     await project(rig)
     assert await rig.reader.get("default", "note-a") is not None
-    async with aclosing(rig.live.watch_many("default", first=5)) as messages:
+    async with aclosing(rig.live.watch_rows("default", first=5)) as messages:
         first = asyncio.create_task(anext(messages))
         worker = rig.worker()
         await worker.start()

@@ -9,10 +9,11 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any
 
+from eventstore.place import Place
 from projections.live.live_view import ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.storage.rows import fields
-from subscriptions.live.messages import CaughtUp, Place
+from subscriptions.live.messages import CaughtUp
 from tests.integration.test_rebuild import in_use, louder
 from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
 
@@ -102,7 +103,7 @@ async def test_i9_paging_and_following_go_on_through_rebuilds_and_switches(
             await rig.append(f"note-{i}", Written(text=f"{i % 7}"))
         await rig.projected()
         pager, subscriber = Pager(rig), Subscriber()
-        messages = rig.live.watch_many("default", {}, first=NOTES)
+        messages = rig.live.watch_rows("default", {}, first=NOTES)
         async with (
             going_on(subscriber.follow(messages)) as following,
             going_on(pager.run()) as paging,
@@ -136,8 +137,8 @@ async def test_a_subscriber_is_told_of_the_rows_that_changed_code_makes_others(
         await rig.append("note-b", Written(text="B"))
         async with worker():
             await rig.projected()
-        messages = rig.live.watch_many("default", {"text": {"in": ["a", "B"]}}, first=5)
-        one = rig.live.watch_one("default", "note-a")
+        messages = rig.live.watch_rows("default", {"text": {"in": ["a", "B"]}}, first=5)
+        one = rig.live.watch_row("default", "note-a")
         async with aclosing(messages), aclosing(one):
             for stream in (messages, one):
                 assert isinstance(await anext(stream), Snapshot)

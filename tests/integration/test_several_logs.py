@@ -19,8 +19,8 @@ from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
 from eventstore.mongo.driver import Driver
+from eventstore.place import Place
 from projections.live.messages import RowChange, Snapshot
-from subscriptions.live.messages import Place
 from tests.notes import Rig, Scored, Written, open_rig
 
 DEADLINE = 30
@@ -57,7 +57,7 @@ async def rigs(
 
 async def write(rig: Rig, text: str, count: int) -> None:
     """One note, by the same name in each log, and what its live view tells of it."""
-    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_one("default", "note-a")) as told:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_row("default", "note-a")) as told:
         assert isinstance(await anext(told), Snapshot)
         await rig.append("note-a", Written(text=text))
         for _ in range(count - 1):

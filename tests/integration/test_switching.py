@@ -100,7 +100,7 @@ async def test_i9_whoever_waits_for_a_position_that_the_new_generation_has_is_an
 
 async def test_i9_a_live_subscriber_is_told_of_each_change_once_across_a_switch(rig: Rig) -> None:
     _, new = await two(rig)
-    async with aclosing(rig.live.watch_many("default")) as told, asyncio.timeout(DEADLINE):
+    async with aclosing(rig.live.watch_rows("default")) as told, asyncio.timeout(DEADLINE):
         snapshot = await anext(told)
         assert isinstance(snapshot, Snapshot)
         assert {row["id"]: row["score"] for row in snapshot.rows} == {"note-1": 0, "note-2": 0}

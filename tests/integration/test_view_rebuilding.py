@@ -193,9 +193,9 @@ async def test_b2_live_views_by_a_new_field_are_refused_and_others_go_on(
 ) -> None:
     async with reading(hot, places) as rig:
         with pytest.raises(ViewRebuilding):
-            async with aclosing(rig.live.watch_many("default", {"hot": {"eq": True}})) as messages:
+            async with aclosing(rig.live.watch_rows("default", {"hot": {"eq": True}})) as messages:
                 await anext(messages)
-        async with aclosing(rig.live.watch_many("default", {"text": {"in": ["x", "y", "z"]}})) as messages:
+        async with aclosing(rig.live.watch_rows("default", {"text": {"in": ["x", "y", "z"]}})) as messages:
             first = await anext(messages)
             assert isinstance(first, Snapshot)
             assert len(first.rows) == NOTES
@@ -209,7 +209,7 @@ async def test_b2_who_follows_by_a_field_that_rows_lose_again_is_told(places: tu
         await in_use(rig, 2)
     async with (
         reading(hot, places) as rig,
-        aclosing(rig.live.watch_many("default", {"hot": {"in": [True, False]}})) as messages,
+        aclosing(rig.live.watch_rows("default", {"hot": {"in": [True, False]}})) as messages,
     ):
         first = await anext(messages)
         assert isinstance(first, Snapshot)

@@ -18,8 +18,8 @@ from api.position_seal import PositionSeal
 from api.settings import Settings
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError, ValidationFailed
+from eventstore.place import Place
 from projections.kernel.view import View
-from subscriptions.live.messages import Place
 
 CATALOG, VIEWS = load_contexts(Settings())
 BY_NAME = {view.name: view for view in VIEWS}

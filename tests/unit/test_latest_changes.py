@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventstore.place import Place
 from projections.live.latest_changes import LatestChanges
 from projections.live.messages import ChangeKind, RowChange
-from subscriptions.live.messages import Place
 
 PLACES = count(1)
 

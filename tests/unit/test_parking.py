@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from domain.kernel import Cause, Commit, Event, RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Document
+from eventstore.place import Place
 from projections.folding.dead_letters import Letter
 from projections.folding.folding import Fold, RowFold, touches
 from projections.folding.parking import EventName, failed, parked_in
 from projections.kernel.view import View
 from projections.storage.rows import fields
 from subscriptions.consumers.failures import Failure
-from subscriptions.live.messages import Place
 from tests import notes
 from tests.notes import Erased, Linked, Scored, Written
 from tests.poison import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread

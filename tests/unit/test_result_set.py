@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventstore.place import Place
 from projections.live.messages import ChangeKind, RowChange, RowDelta
 from projections.live.result_set import MatchingRow, ResultSet
 from projections.live.resume_state import ResumeState
 from projections.querying.filters import Condition
 from projections.storage.rows import Row, changed_fields, place
-from subscriptions.live.messages import Place
 
 POSITIVE = Condition("score", "gt", 0)
 AWAY = Place(4)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.kernel import Commit, Event, RecordedEvent
+from eventstore.place import Place
 from projections.folding.folding import RowFold
 from projections.folding.parking import EventName
 from projections.kernel.view import View
-from subscriptions.live.messages import Place
 from tests import notes
 from tests.notes import Erased, Linked, Scored, Written
 from tests.poison import POISON, Dose, commits_of, poisoned

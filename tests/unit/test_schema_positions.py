@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from api.position_seal import PositionSeal
 from domain.kernel.errors import ValidationFailed
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 
 SEAL = PositionSeal(bytes(range(32)))
 PLACES = st.builds(Place, st.integers(0, 2**63), st.integers(0, 0xFFFF))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.live.messages import CaughtUp, CursorExpired, Place
+from eventstore.place import Place
+from subscriptions.live.messages import CaughtUp, CursorExpired
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk
 from tests.topic_rig import (

@@ -12,7 +12,7 @@ from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.row_selections import RowSelections
 from api.runtime import Runtime
 from domain.kernel import Scope
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import strawberry
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.scalars import Position
 from domain.kernel import CommitInfo
-from subscriptions.live.messages import Place
+from eventstore.place import Place
 
 COMMIT = {
     "position": (Position, "The place in the log."),

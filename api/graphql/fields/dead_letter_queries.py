@@ -15,8 +15,8 @@ from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
+from eventstore.place import Place
 from projections.querying.dead_letters import cursor, id_of
-from subscriptions.live.messages import Place
 
 
 def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:

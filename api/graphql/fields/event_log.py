@@ -23,10 +23,10 @@ from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from projections.querying.pages import Side
 from subscriptions.live.event_hub import EventMessage, EventStreamMessage
-from subscriptions.live.messages import Place
 
 _FILTER = {
     "streams": (list[strawberry.ID], "Of these entities."),

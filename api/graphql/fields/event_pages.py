@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from api.graphql.execution.request_context import RequestContext
 from domain.kernel import RecordedEvent
+from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
-from subscriptions.live.messages import Place
 
 
 class EventWindow(NamedTuple):

@@ -22,10 +22,10 @@ from api.graphql.type_map import TypeMap
 from api.graphql.view_names import with_stored_view
 from domain.kernel import Command, Context, Envelope, Receipt
 from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
+from eventstore.place import Place
 from projections.folding.parking import EventName
 from projections.kernel.view import View
 from projections.querying.waiting import views_to_wait_for
-from subscriptions.live.messages import Place
 
 
 class Await(Enum):

@@ -18,10 +18,10 @@ from api.graphql.identity import AS_OF, row_key
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
+from eventstore.place import Place
 from projections.folding.parking import letter_id, parked_in
 from projections.kernel.view import View
 from projections.storage.rows import Row
-from subscriptions.live.messages import Place
 
 META = "_meta"
 

@@ -143,7 +143,7 @@ def _watch_one(view: View[Any]) -> Resolver:
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
     ) -> SharedSource[LiveMessage]:
         context = info.context
-        wanted = context.runtime.live_views[view.name].one(present_key(view, id, context, "id"))
+        wanted = context.runtime.live_views[view.name].id_filter(present_key(view, id, context, "id"))
         return _shared(view, context, wanted, 1, after, latest_only, snapshot)
 
     return subscribe
@@ -164,7 +164,7 @@ def _watch_many(view: View[Any]) -> Resolver:
         latest_only: bool = False,
     ) -> SharedSource[LiveMessage]:
         context, runtime = info.context, info.context.runtime
-        wanted = runtime.live_views[view.name].many(read_filter(view, filter, context))
+        wanted = runtime.live_views[view.name].parse_filter(read_filter(view, filter, context))
         most = runtime.settings.max_page
         size = page_size(most if first is None else first, None, most)
         return _shared(view, context, wanted, size, after, latest_only, snapshot)

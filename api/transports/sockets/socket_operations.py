@@ -34,9 +34,9 @@ class SubscriptionSink:
         self._frames = next_frames(len(self._encoded))
 
     def deliver(self, chunk: Chunk) -> None:
-        if chunk.key is not self._encoded:
-            chunk.key, chunk.piece = self._encoded, chunk.made(self._frames).for_id(self._encoded)
-        self._outbox.write(chunk.piece)
+        if chunk.written_for is not self._encoded:
+            chunk.written_for, chunk.written = self._encoded, chunk.cached(self._frames).for_id(self._encoded)
+        self._outbox.write(chunk.written)
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         self._outbox.write(complete_frame(self._id) if errors is None else error_frame(self._id, errors))

@@ -13,9 +13,9 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.position_seal import PositionSeal
 from domain.kernel import Commit, CommitInfo, RecordedEvent, Scope
+from eventstore.place import Place
 from projections.kernel.view import View
 from projections.querying.filters import Predicate, parse_filter, to_predicate
-from subscriptions.live.messages import Place
 from tests.faults.live.told import Caught, Told
 from tests.faults.live.wishes import changes
 
