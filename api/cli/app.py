@@ -14,6 +14,7 @@ from api.cli import (
     events,
     export,
     imports,
+    new,
     processes,
     replay,
     schema,
@@ -33,6 +34,9 @@ app = typer.Typer(
 )
 
 PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "Write contexts": {
+        "new": new.new,
+    },
     "Run": {
         "dev": processes.dev,
         "serve": processes.serve,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
 from inspect import cleandoc
+from types import FunctionType
 from typing import Any
 
 from api.graphql.declare import add_field, declare, enumeration
@@ -63,6 +64,8 @@ def _describe(source: object) -> str:
     """Return the words for what a type is made from, for a message."""
     if isinstance(source, View):
         return f"view {source.name!r}"
+    if isinstance(source, FunctionType):
+        return "nerve's own API"
     return f"{source.__module__}.{source.__qualname__}" if isinstance(source, type) else repr(source)
 
 

@@ -57,7 +57,7 @@ class CreateCommand(Command):
     creates: ClassVar[bool] = True
     changes: ClassVar[bool] = False
 
-    id: Identifier | None = Field(None, description="Made by the server when left out.")
+    id: Identifier | None = Field(default=None, description="Made by the server when left out.")
 
 
 class ChangeCommand(Command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import is_typeddict
@@ -42,6 +43,8 @@ def _check_names(view: View[Any]) -> None:
     for what, name in (("name", view.name), ("singular", view.singular)):
         place = f"{what} of view {view.name!r}"
         check_name(place, name)
+        if iskeyword(name):
+            raise DeclarationError(f"{place}: {name!r} is a word of Python; choose another name")
         if not all(name.split("_")):
             raise DeclarationError(
                 f"{place}: put one '_' between two words, and none at the end, not {name!r}"

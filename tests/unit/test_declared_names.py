@@ -118,6 +118,7 @@ def test_a_text_in_place_of_a_tuple_is_refused(field: str) -> None:
         ({"key": fold}, r"key of view 'sheets' must take \(event\)"),
         ({"name": "Läden"}, "name of view 'Läden'.*only letters a to z"),
         ({"singular": "my-sheet"}, "singular of view 'sheets'.*only letters a to z.*'my-sheet'"),
+        ({"name": "as"}, "name of view 'as': 'as' is a word of Python"),
         ({"singular": "1sheet"}, "singular of view 'sheets'.*begin with a letter"),
         ({"singular": "sheet_"}, "singular of view 'sheets'.*between two words"),
     ],
