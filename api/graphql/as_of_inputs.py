@@ -15,8 +15,8 @@ from domain.kernel.errors import ValidationFailed
 from eventstore.reading.as_of import AsOf
 
 _AS_OF = {
-    "position": (Position, "Behind this position of the log."),
-    "time": (datetime, "As the log stood at this moment, by the times of record."),
+    "position": (Position, "The state after this position of the log."),
+    "time": (datetime, "The state that was recorded at this time."),
 }
 
 
@@ -27,7 +27,7 @@ def as_of_argument(types: TypeMap, description: str = "The point in the past.") 
 
 def _declare_as_of() -> Any:
     fields = [input_field(name, shape | None, text) for name, (shape, text) in _AS_OF.items()]
-    return declare("AsOf", fields, "A point in the past: a position or a moment.", is_input=True)
+    return declare("AsOf", fields, "A point in the past: either a position or a time.", is_input=True)
 
 
 def read_as_of(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:

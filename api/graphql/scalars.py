@@ -128,15 +128,18 @@ def _scalar(
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: _scalar(
         "DateTime",
-        "A moment as in RFC 3339, from year 0001 to 9999; written in UTC with milliseconds. Read with any "
-        "offset; a leap second is read as the last millisecond of its minute.",
+        (
+            "A date and time as in RFC 3339, from year 0001 to 9999. It is written in UTC with "
+            "milliseconds, and read with any offset. A leap second is read as the last millisecond of "
+            "its minute."
+        ),
         write_moment,
         read_moment,
         url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
     ),
     date: _scalar(
         "Date",
-        "A day as in RFC 3339, such as 2026-01-31, from year 0001 to 9999.",
+        "A date as in RFC 3339, such as 2026-01-31, from year 0001 to 9999.",
         _write_text,
         read_date,
         url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
@@ -149,23 +152,30 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     timedelta: _scalar(
         "Duration",
-        "A duration as in ISO 8601, such as P1DT2H30M or PT0.5S, to the microsecond; a day has 24 hours. "
-        "Without years and months, whose length differs.",
+        (
+            "A duration as in ISO 8601, such as P1DT2H30M or PT0.5S, with microseconds. A day has 24 "
+            "hours. Years and months are refused, because their length varies."
+        ),
         write_duration,
         read_duration,
     ),
     Decimal: _scalar(
         "Decimal",
-        'A decimal number, exactly: at most 34 digits, which are kept as given, in a text such as "12.50". '
-        "An integer, or a number in a document, is read by its digits; a JSON number with a fraction is not.",
+        (
+            'An exact decimal number with at most 34 digits, written as a string such as "12.50". An '
+            "integer, or a number in a document, is read by its digits; a JSON number with a fraction "
+            "is refused."
+        ),
         write_decimal,
         read_decimal,
         literal=_literal_number(read_decimal),
     ),
     Int64: _scalar(
         "Int64",
-        "An integer of 64 bits, written as a text of its digits, since many clients cannot hold it as a "
-        "number. Read as a text or an integer.",
+        (
+            "An integer of 64 bits, written as a string of digits, because many clients cannot "
+            "represent it as a number. It is read from a string or an integer."
+        ),
         _write_integer,
         read_integer,
         literal=_literal_number(read_integer),
@@ -186,7 +196,10 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     JSON: _scalar(
         "JSON",
-        "Any JSON value. In a literal, a key whose variable is not given is left out, and is null in a list.",
+        (
+            "Any JSON value. In a literal, the key of an object is omitted if its variable is "
+            "missing; in a list, a missing variable is null."
+        ),
         _same,
         _same,
         # graphql-core has put the values of variables in their places by then.
@@ -194,7 +207,10 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     Position: _scalar(
         "Position",
-        "A position in the log, encrypted: only nerve can compare two of them.",
+        (
+            "A position in the log. It is opaque: clients keep it and send it back, and cannot "
+            "compare two of them."
+        ),
         _same,
         _read_position,
     ),

@@ -31,8 +31,8 @@ from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError
 from projections.kernel.view import View
 
-NODE_ID = "Unique among all nodes."
-ROW_ID = "Of a past state another one than the row's own; see `_meta`."
+NODE_ID = "An id that is unique among all nodes."
+ROW_ID = "The id of the row. A past state of the row has another id; `_meta.key` is the same for both."
 
 
 class SchemaBuilder:

@@ -176,7 +176,7 @@ def test_once_the_person_is_erased_no_version_tells_of_it(served: Served) -> Non
     ("query", "variables", "code", "sentence"),
     [
         (STATE, {"version": 9}, "NOT_FOUND", "has no version 9 yet"),
-        (STATE, {"version": -1}, "VALIDATION_FAILED", "no version"),
+        (STATE, {"version": -1}, "VALIDATION_FAILED", "not a version"),
         (STATE, {}, "VALIDATION_FAILED", "either version or asOf"),
         (STATE, {"version": 1, "asOf": {}}, "VALIDATION_FAILED", "either version or asOf"),
         (STATE, {"asOf": {}}, "VALIDATION_FAILED", "either position or time"),
@@ -187,7 +187,7 @@ def test_once_the_person_is_erased_no_version_tells_of_it(served: Served) -> Non
         (STATE, {"id": "unknown-1", "version": 1}, "NOT_FOUND", "no registered context"),
         (DIFF, {"from": 1, "to": 2}, "NOT_FOUND", "has no version 2 yet"),
         (VERSIONS, {"id": "document-none"}, "NOT_FOUND", "there is no stream"),
-        (VERSIONS, {"after": -1}, "VALIDATION_FAILED", "no version"),
+        (VERSIONS, {"after": -1}, "VALIDATION_FAILED", "not a version"),
         (VERSIONS, {"first": 100_000}, "VALIDATION_FAILED", "first must be"),
     ],
 )

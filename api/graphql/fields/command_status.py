@@ -27,51 +27,64 @@ def command_field(types: TypeMap, messages: MessageTypes) -> Field:
     return output_field(
         "command",
         union("CommandMessage", _messages(types, messages)),
-        "What becomes of the command of this id: whether it was sent or will be, and to whichever server. It "
-        "ends when the command was refused, or once each view that its events concern has said what came of "
-        "them.",
+        (
+            "What becomes of the command with this id, whichever server runs it, and whether it was "
+            "sent before or is sent later. The subscription ends when the command is refused, or when "
+            "each view that its events concern has reported the result."
+        ),
         resolver=_follow,
-        arguments=[argument("id", strawberry.ID, "The `commandId` that the mutation is sent with.")],
+        arguments=[argument("id", strawberry.ID, "The `commandId` of the mutation.")],
         subscription=True,
     )
 
 
 def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
     view = output_field("view", str, "The view, by the name of its list.")
-    own = output_field("command_id", strawberry.ID, "The command's id.")
+    own = output_field("command_id", strawberry.ID, "The id of the command.")
     placed = (messages.interface,)
     return [
-        declare("CommandAccepted", [own], "A server runs the command. A hint: it may be missing."),
+        declare(
+            "CommandAccepted",
+            [own],
+            "A server is running the command. This message is a hint and may be missing.",
+        ),
         declare(
             "CommandStored",
-            [output_field("receipt", receipt_type(types), "As the mutation answers it.")],
-            "The command's events are stored, or it had nothing to change.",
+            [output_field("receipt", receipt_type(types), "The receipt, as in the payload of the mutation.")],
+            "The events of the command are stored, or there was nothing to change.",
             interfaces=placed,
         ),
         declare(
             "CommandProjected",
             [view],
-            "A view that the command's events concern has them: one message for each such view.",
+            (
+                "A view has applied the events of the command. There is one message for each view that "
+                "they concern."
+            ),
             interfaces=placed,
         ),
         declare(
             "CommandParked",
             [
                 view,
-                output_field("dead_letters", list_of(strawberry.ID), "The ids of the dead letters there."),
+                output_field(
+                    "dead_letters", list_of(strawberry.ID), "The ids of the dead letters of the view."
+                ),
             ],
-            "A view could not fold an event of the command, or one before it in its stream, and goes on "
-            "without: it has no `CommandProjected`.",
+            (
+                "A view could not apply an event of the command, or an earlier event of its stream, and "
+                "continues without it. There is no `CommandProjected` for this view."
+            ),
             interfaces=placed,
         ),
         declare(
             "CommandRefused",
             [
                 own,
-                output_field("code", str, "As in the error's `extensions.code`."),
-                output_field("message", str, "Why."),
+                output_field("code", str, "The code, as in the `extensions.code` of an error."),
+                output_field("message", str, "The error message."),
             ],
-            "A run of the command stored nothing. A hint: it may be missing.",
+            "The command was refused and stored nothing. This message is a hint and may be missing.",
         ),
     ]
 

@@ -13,13 +13,13 @@ from domain.kernel import CommitInfo
 from eventstore.place import Place
 
 COMMIT = {
-    "position": (Position, "The place in the log."),
-    "time": (datetime, "When it happened."),
-    "recorded_at": (datetime, "When it was recorded."),
-    "actor": (str | None, "On whose behalf it happened."),
-    "command": (str, "The command that caused it."),
+    "position": (Position, "The position in the log."),
+    "time": (datetime, "When the change happened."),
+    "recorded_at": (datetime, "When the change was recorded in the log."),
+    "actor": (str | None, "The user or service on whose behalf the command ran."),
+    "command": (str, "The command that caused the change."),
     "command_id": (strawberry.ID, "The id of that command."),
-    "correlation_id": (strawberry.ID, "Shared by all that was caused by one request."),
+    "correlation_id": (strawberry.ID, "The id that all commands and events of one request share."),
 }
 """The fields: their types, and what they say."""
 

@@ -19,12 +19,16 @@ DEFAULT_PAGE = 20
 
 def page_arguments(cursor: Any = str) -> list[Argument]:
     """``first``, ``after``, ``last`` and ``before``; cursors are texts, or positions of the log."""
-    also = "" if cursor is str else ", or this position"
+    what = "cursor" if cursor is str else "cursor or position"
     return [
-        argument("first", int | None, f"The size of a page read forwards; {DEFAULT_PAGE} by default."),
-        argument("after", cursor | None, f"Read behind this cursor{also}."),
-        argument("last", int | None, "The size of a page read backwards, from the end."),
-        argument("before", cursor | None, f"Read before this cursor{also}."),
+        argument(
+            "first",
+            int | None,
+            f"The number of rows of a page that is read forwards; {DEFAULT_PAGE} by default.",
+        ),
+        argument("after", cursor | None, f"Start behind this {what}."),
+        argument("last", int | None, "The number of rows of a page that is read backwards from the end."),
+        argument("before", cursor | None, f"End before this {what}."),
     ]
 
 
@@ -35,12 +39,16 @@ def page_info(types: TypeMap) -> Any:
 
 def _declare_page_info() -> Any:
     fields = [
-        output_field("has_next_page", bool, "There are rows behind this page.", resolver=_has_next),
-        output_field("has_previous_page", bool, "There are rows before this page.", resolver=_has_previous),
-        output_field("start_cursor", str | None, "The cursor of the first row.", resolver=_start_cursor),
-        output_field("end_cursor", str | None, "The cursor of the last row.", resolver=_end_cursor),
+        output_field("has_next_page", bool, "Whether rows follow this page.", resolver=_has_next),
+        output_field("has_previous_page", bool, "Whether rows precede this page.", resolver=_has_previous),
+        output_field(
+            "start_cursor", str | None, "The cursor of the first row of the page.", resolver=_start_cursor
+        ),
+        output_field(
+            "end_cursor", str | None, "The cursor of the last row of the page.", resolver=_end_cursor
+        ),
     ]
-    return declare("PageInfo", fields, "Where a page stands in its list.")
+    return declare("PageInfo", fields, "The position of a page in its list.")
 
 
 def _has_next(source: Mapping[str, Any], _info: Info) -> Any:
@@ -75,7 +83,12 @@ def connection(name: str, row: Any, types: TypeMap, *extra: Field) -> Any:
     )
     fields = [
         output_field("edges", list_of(edge), resolver=_edges),
-        output_field("nodes", list_of(row), "The rows alone.", resolver=lambda source, _info: source["rows"]),
+        output_field(
+            "nodes",
+            list_of(row),
+            "The rows of the page without their cursors.",
+            resolver=lambda source, _info: source["rows"],
+        ),
         output_field("page_info", page_info(types), resolver=lambda source, _info: source),
         *extra,
     ]
@@ -89,7 +102,12 @@ def _edges(source: Mapping[str, Any], _info: Info) -> list[tuple[Any, Any]]:
 
 def list_connection(view: View[Any], row: Any, types: TypeMap) -> Any:
     """``TaskConnection``, for all lists of the view's rows."""
-    total = output_field("total_count", int | None, "How many rows the filter matches.", resolver=_total)
+    total = output_field(
+        "total_count",
+        int | None,
+        "The number of rows that match the filter, on all pages.",
+        resolver=_total,
+    )
     name = view.type_name
     return types.claim(f"{name}Connection", view.name, lambda: connection(name, row, types, total))
 

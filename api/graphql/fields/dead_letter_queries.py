@@ -25,42 +25,46 @@ def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
         output_field(
             "id",
             strawberry.ID,
-            "As in `_meta.parked` of its row, and in errors with the code PARKED.",
+            "The id, as in `_meta.parked` of the row and in errors with the code PARKED.",
             resolver=lambda letter, _info: id_of(letter),
         ),
         output_field(
             "view",
             str,
-            "The view that could not fold the event: the name of its list.",
+            "The view that could not apply the event, by the name of its list.",
             resolver=lambda letter, _info: client_name(letter["view"]),
         ),
-        output_field("row", strawberry.ID | None, "The row in which it waits; null: which is not known."),
+        output_field("row", strawberry.ID | None, "The row that lacks the event; null if that is unknown."),
         output_field("stream", strawberry.ID, "The stream of the event."),
-        output_field("version", int, "Its version there; what follows in the stream waits behind it."),
-        output_field("type", str, "What happened, such as `task.completed`."),
-        output_field("position", Position, "The event's place in the log.", resolver=_position),
-        output_field("error", str, "What went wrong, by its name."),
-        output_field("detail", str, "Where, or why; nothing of the event's data."),
-        output_field("failures", int, "How often it failed."),
-        output_field("first_at", datetime, "When it failed first."),
-        output_field("last_at", datetime, "When it failed last."),
+        output_field(
+            "version", int, "The event's version in its stream. Later events of the stream wait behind it."
+        ),
+        output_field("type", str, "The type of the event, such as `task.completed`."),
+        output_field("position", Position, "The event's position in the log.", resolver=_position),
+        output_field("error", str, "The name of the error."),
+        output_field(
+            "detail", str, "Where the error occurred, or why. It contains nothing of the event's data."
+        ),
+        output_field("failures", int, "How often the event failed."),
+        output_field("first_at", datetime, "When the event first failed."),
+        output_field("last_at", datetime, "When the event last failed."),
     ]
-    text = "An event that a view could not fold, and that waits there."
+    text = "An event that a view could not apply. It stays parked until it is retried or dropped."
     letter = declare("DeadLetter", fields, text, interfaces=(node,))
     one = output_field(
         "dead_letter",
         letter | None,
-        "The event that waits under this id; null where none does, or does not any more.",
+        "A dead letter by its id; null if there is none, or it was retried or dropped.",
         resolver=_dead_letter,
         arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
     )
     return one, output_field(
         "dead_letters",
         connection("DeadLetter", letter, types),
-        "The events that wait in views, by view and row, until they are retried or dropped.",
+        "The events that views could not apply, by view and row, until they are retried or dropped.",
         resolver=_dead_letters,
         arguments=[
-            argument("view", str | None, "Of this view alone."),
+            argument("view", str | None, "Only dead letters of this view."),
             *page_arguments(),
         ],
     )

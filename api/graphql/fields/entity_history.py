@@ -15,7 +15,7 @@ from api.graphql.fields.commit_fields import COMMIT, commit_row
 from api.graphql.fields.connections import page_size
 from api.graphql.identity import reject_past_id
 from api.graphql.scalars import JSON
-from api.graphql.strawberry_internals import Field
+from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
@@ -25,65 +25,82 @@ from eventstore.history.state_json import state_json
 from eventstore.history.versions import StreamHistory, StreamVersion
 
 _VERSION = {
-    "version": (int, "The version that the entity came to."),
-    "types": (list[str], "What happened, such as `document.renamed`."),
+    "version": (int, "The number of the version."),
+    "types": (list[str], "The types of the events, such as `document.renamed`."),
     **COMMIT,
 }
 _STATE = {
-    "stream": (strawberry.ID, "The entity."),
-    "version": (int, "The version it was at; 0: it was not there yet."),
-    "state": (JSON | None, "What its rules knew of it; null where it was not there yet."),
+    "stream": (strawberry.ID, "The id of the entity."),
+    "version": (int, "The version of the entity; 0 if it did not exist yet."),
+    "state": (
+        JSON | None,
+        "The state on which commands are decided; null if the entity did not exist yet.",
+    ),
 }
 _CHANGE = {
-    "path": (str, "Where, as a JSON Pointer (RFC 6901)."),
-    "before": (JSON | None, "What was there; null for what is added."),
-    "after": (JSON | None, "What is there now; null for what is removed."),
+    "path": (str, "The path of the value, as a JSON Pointer (RFC 6901)."),
+    "before": (JSON | None, "The previous value; null if a value is added."),
+    "after": (JSON | None, "The new value; null if the value is removed."),
 }
 
 
 def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[Field]:
-    """The three queries."""
-    entity = argument("id", strawberry.ID, "The id of any entity.")
+    """Yield ``versions``, ``stateAt`` and ``diff``."""
+    entity = argument("id", strawberry.ID, "The id of the entity.")
+    yield _versions_field(entity)
+    yield _state_field(entity, catalog, types)
+    yield _diff_field(entity, catalog, types)
+
+
+def _versions_field(entity: Argument) -> Field:
     version = declare("Version", _fields(_VERSION), "A version of an entity.")
-    yield output_field(
+    return output_field(
         "versions",
         list_of(version),
-        "The versions of an entity, in order: one for each command that changed it.",
+        "The versions of an entity in their order, one for each command that changed it.",
         resolver=_versions,
         arguments=[
             entity,
-            argument("after", int | None, "Behind this version."),
-            argument("first", int | None, "How many."),
+            argument("after", int | None, "Start behind this version."),
+            argument("first", int | None, "The number of versions."),
         ],
     )
-    yield output_field(
+
+
+def _state_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
+    text = "The state of an entity at a version, or at a point in the past."
+    return output_field(
         "state_at",
-        declare("PastState", _fields(_STATE), "An entity as its rules knew it at some time."),
-        "An entity at one of its versions, or at a point in the past.",
+        declare("PastState", _fields(_STATE), text),
+        "The state of an entity at one of its versions, or at a point in the past.",
         resolver=partial(_state_at, catalog),
         arguments=[
             entity,
-            argument("version", int | None, "The version; or else:"),
+            argument("version", int | None, "The version; give either this or `asOf`."),
             as_of_argument(types),
         ],
     )
-    operation = output_field("operation", types.of(Operation, "operation", "Change"), "What is to be done.")
-    change = declare("Change", [operation, *_fields(_CHANGE)], "A step from one value to another.")
-    yield output_field(
+
+
+def _diff_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
+    operation = output_field("operation", types.of(Operation, "operation", "Change"), "The operation.")
+    text = "One operation of a JSON Patch (RFC 6902), with the previous value."
+    change = declare("Change", [operation, *_fields(_CHANGE)], text)
+    return output_field(
         "diff",
         list_of(change),
-        "What leads from an entity's state at one version to that at another: a JSON Patch (RFC 6902), "
-        "to be applied in order, with what was there before.",
+        "The difference between two versions of an entity: a JSON Patch (RFC 6902), whose operations are "
+        "applied in order and also have the previous values.",
         resolver=partial(_diff, catalog),
         arguments=[
             entity,
-            argument("from_", int, "A version; 0 is before the first."),
-            argument("to", int, "Another version, later or earlier."),
+            argument("from_", int, "The version to start from; 0 is the state before the first event."),
+            argument("to", int, "The version to compare with, later or earlier."),
             argument(
                 "path",
                 str | None,
-                "Only what is at this JSON Pointer or below, such as `/content`; paths begin there then, as "
-                "`patchDocument` needs them.",
+                "Compare only the part at this JSON Pointer, such as `/content`. Paths in the result then "
+                "start there, as `patchDocument` needs them.",
             ),
         ],
     )
@@ -100,16 +117,17 @@ async def _versions(
     size = page_size(first, None, context.runtime.settings.max_page)
     reject_past_id(id, context, "id")
     if after is not None and after < 0:
-        raise ValidationFailed(f"{after} is no version; 0 is before the first", ("after",))
-    found = await StreamHistory(context.runtime.log).versions(context.scope.tenant, id, after or 0, size)
-    return [_version(one, context) for one in found]
+        raise ValidationFailed(f"{after} is not a version; 0 is the state before the first event", ("after",))
+    history = StreamHistory(context.runtime.log)
+    versions = await history.versions(context.scope.tenant, id, after or 0, size)
+    return [_version(version, context) for version in versions]
 
 
-def _version(one: StreamVersion, context: RequestContext) -> dict[str, Any]:
+def _version(version: StreamVersion, context: RequestContext) -> dict[str, Any]:
     return {
-        "version": one.version,
-        "types": one.types,
-        **commit_row(one.commit, context),
+        "version": version.version,
+        "types": version.types,
+        **commit_row(version.commit, context),
     }
 
 

@@ -29,35 +29,35 @@ from projections.querying.pages import Side
 from subscriptions.live.event_hub import EventMessage, EventStreamMessage
 
 _FILTER = {
-    "streams": (list[strawberry.ID], "Of these entities."),
-    "categories": (list[str], "Of these kinds of entities, such as `task`."),
-    "types": (list[str], "Of these types, such as `task.completed`."),
-    "correlation": (strawberry.ID, "Caused by this request."),
-    "since": (datetime, "Recorded at this moment or later, by `recordedAt`."),
-    "until": (datetime, "Recorded before this moment, by `recordedAt`."),
-    "occurred_since": (datetime, "Happened at this moment or later, by `time`."),
-    "occurred_until": (datetime, "Happened before this moment, by `time`."),
+    "streams": (list[strawberry.ID], "Events of these streams, which are the ids of entities."),
+    "categories": (list[str], "Events of these categories, such as `task`."),
+    "types": (list[str], "Events of these types, such as `task.completed`."),
+    "correlation": (strawberry.ID, "Events with this correlation id, which one request caused."),
+    "since": (datetime, "Events that were recorded at this time or later (`recordedAt`)."),
+    "until": (datetime, "Events that were recorded before this time (`recordedAt`)."),
+    "occurred_since": (datetime, "Events that happened at this time or later (`time`)."),
+    "occurred_until": (datetime, "Events that happened before this time (`time`)."),
 }
 _FIELDS = {
-    "id": (strawberry.ID, "Unique."),
-    "type": (str, "What happened, such as `task.completed`."),
-    "revision": (int, "The revision of the shape of `data`."),
-    "stream": (strawberry.ID, "The entity it happened to."),
-    "category": (str, "What kind of entity that is."),
-    "version": (int, "Its place in the entity's history, from 1."),
-    "data": (JSON, "What it says; its fields are named as those of commands are."),
-    "time": (datetime, "When it happened."),
-    "recorded_at": (datetime, "When it was recorded; never before what comes earlier in the log."),
+    "id": (strawberry.ID, "The unique id of the event."),
+    "type": (str, "The type of the event, such as `task.completed`."),
+    "revision": (int, "The revision of the type, which determines the fields of `data`."),
+    "stream": (strawberry.ID, "The stream of the event: the id of the entity that it happened to."),
+    "category": (str, "The category of the stream, such as `task`."),
+    "version": (int, "The version of the stream after the event; the first is 1."),
+    "data": (JSON, "The data of the event. Its fields have the same names as those of commands."),
+    "time": (datetime, "When the event happened."),
+    "recorded_at": (datetime, "When the event was recorded. These times never decrease along the log."),
     "first_recorded_at": (
         datetime | None,
-        "When the log recorded it that it was imported from; null where that is `recordedAt`.",
+        "When an imported event was first recorded; null for an event that was not imported.",
     ),
-    "command": (str, "The command that caused it."),
+    "command": (str, "The command that caused the event."),
     "command_id": (strawberry.ID, "The id of that command."),
-    "correlation_id": (strawberry.ID, "Shared by all that was caused by one request."),
-    "causation_id": (strawberry.ID | None, "What caused the command, where it was not a client."),
-    "actor": (str | None, "On whose behalf it happened."),
-    "source": (str | None, "Through which door it came."),
+    "correlation_id": (strawberry.ID, "The id that all commands and events of one request share."),
+    "causation_id": (strawberry.ID | None, "What caused the command, if it was not a client."),
+    "actor": (str | None, "The user or service on whose behalf the command ran."),
+    "source": (str | None, "The interface that the command came through, such as `graphql`."),
 }
 
 
@@ -68,19 +68,21 @@ def event_type(types: TypeMap, messages: MessageTypes, node: Any) -> Any:
 
 def _declare_event(messages: MessageTypes, node: Any) -> Any:
     fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
-    text = "Something that happened; it never changes."
+    text = "Something that happened. An event never changes."
     return declare("Event", fields, text, interfaces=(messages.interface, node))
 
 
 def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Field, Field]:
     """The query and the subscription."""
     inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
-    filters = declare("EventFilter", inputs, "All that is given must hold.", is_input=True)
-    chosen = argument("filter", filters | None, "Which events.")
+    filters = declare(
+        "EventFilter", inputs, "Conditions, of which all that are given must hold.", is_input=True
+    )
+    chosen = argument("filter", filters | None, "Conditions that the events must meet.")
     query = output_field(
         "events",
         connection("Event", event, types),
-        "What happened, in the order of the log.",
+        "Events in the order of the log.",
         resolver=_page,
         arguments=[
             chosen,
@@ -90,7 +92,7 @@ def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Fi
     subscription = output_field(
         "events",
         messages.union("EventMessage", event),
-        "Each event once, in the order of the log: from `after` on, or from now on.",
+        "Each event once, in the order of the log: those behind `after`, or new ones.",
         resolver=_EventSubscription(),
         arguments=[chosen, argument("after", Position | None, "Resume behind this position.")],
         subscription=True,

@@ -23,22 +23,25 @@ from projections.kernel.view import View
 from projections.querying.filters import operators
 
 _EQUALITY = {
-    "eq": "Equal to this; null matches rows without a value.",
-    "ne": "Not equal to this; null matches rows with a value.",
+    "eq": "Equals this value; null matches rows without a value.",
+    "ne": "Does not equal this value; null matches rows with a value.",
 }
 _RANGE = {
-    "lt": "Less than this.",
-    "lte": "At most this.",
-    "gt": "Greater than this.",
-    "gte": "At least this.",
+    "lt": "Is less than this value.",
+    "lte": "Is at most this value.",
+    "gt": "Is greater than this value.",
+    "gte": "Is at least this value.",
 }
-_TEXT = {"contains": "Contains this text; case counts.", "startsWith": "Starts with this text; case counts."}
+_TEXT = {
+    "contains": "Contains this text; upper and lower case differ.",
+    "startsWith": "Starts with this text; upper and lower case differ.",
+}
 _DESCRIPTIONS = {
     **_EQUALITY,
     **_RANGE,
     **_TEXT,
-    "in": "One of these.",
-    "isNull": "Whether it has no value.",
+    "in": "Is one of these values.",
+    "isNull": "Whether the field has no value.",
 }
 """The operators of `projections.querying.filters`, in the order of their input's fields."""
 
@@ -65,7 +68,7 @@ _NOT_OFFERED: dict[Any, frozenset[str]] = {strawberry.ID: frozenset(_RANGE)}
 
 
 class Direction(Enum):
-    """Which way a list is sorted."""
+    """The direction in which a list is sorted."""
 
     ASC = "asc"
     DESC = "desc"
@@ -76,7 +79,12 @@ def filter_input(view: View[Any], types: TypeMap) -> Any:
     of = kinds(view)
     names = dict.fromkeys(("id", *view.filters))
     fields = [input_field(name, _conditions(of[name], name, types) | None) for name in names]
-    declared = declare(f"{view.type_name}Filter", fields, "All that is given must hold.", is_input=True)
+    declared = declare(
+        f"{view.type_name}Filter",
+        fields,
+        "Conditions, of which all that are given must hold.",
+        is_input=True,
+    )
     add_field(declared, input_field("and_", list_of(declared) | None, "All of these must hold."))
     add_field(declared, input_field("or_", list_of(declared) | None, "At least one of these must hold."))
     add_field(declared, input_field("not_", declared | None, "This must not hold."))
@@ -102,7 +110,7 @@ def _conditions(kind: FieldKind, field: str, types: TypeMap) -> Any:
     if kind.is_list:
         value = types.scalar(kind.scalar, field.removesuffix("s"))
         name = f"{_name(value)}ListFilter"
-        contains = input_field("contains", value | None, "Has this element.")
+        contains = input_field("contains", value | None, "The list contains this element.")
         return types.claim(name, (list, value), lambda: _declare_conditions(name, [contains]))
     value = types.scalar(kind.scalar, field)
     name = f"{_name(value)}Filter"
@@ -127,4 +135,6 @@ def _name(value: Any) -> str:
 
 def _declare_conditions(name: str, fields: list[Field]) -> Any:
     is_null = input_field("isNull", bool | None, _DESCRIPTIONS["isNull"])
-    return declare(name, [*fields, is_null], "All that is given must hold.", is_input=True)
+    return declare(
+        name, [*fields, is_null], "Conditions, of which all that are given must hold.", is_input=True
+    )

@@ -56,7 +56,7 @@ def _add_one(shape: ViewTypes, link: ToOne, target: ViewTypes, types: TypeMap) -
         declared = types.of(holder, step, shape.view.row.__name__)
     _check_id(holder, link.by, types, _label(shape, link))
     text = (
-        f"The {_words(target.view.singular)} that `{client_name(link.by)}` names; null where there is none."
+        f"The {_words(target.view.singular)} that `{client_name(link.by)}` refers to; null if there is none."
     )
     resolver = ToOneResolver(link.by, target.view)
     _add(declared, output_field(name, target.row | None, text, resolver=resolver), _label(shape, link))
@@ -68,16 +68,20 @@ def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap)
     if link.by not in target.view.filters:
         raise DeclarationError(f"{said}: {link.to!r} does not filter by {link.by!r}, so no index finds them")
     arguments = [
-        argument("filter", target.filters | None, "Which of them."),
+        argument("filter", target.filters | None, "Conditions that the rows must meet."),
         *page_arguments(),
     ]
     if target.orders is not None:
-        order = argument("order_by", list_of(target.orders) | None, "By what to sort; equals by id.")
+        order = argument(
+            "order_by",
+            list_of(target.orders) | None,
+            "The fields to sort by. Rows with equal values are sorted by id.",
+        )
         arguments.insert(1, order)
     field = output_field(
         link.name,
         list_connection(target.view, target.row, types) | None,
-        f"The {_words(target.view.name)} whose `{client_name(link.by)}` names this.",
+        f"The {_words(target.view.name)} whose `{client_name(link.by)}` refers to this row.",
         resolver=ToManyResolver("id", target.view, link.by),
         arguments=arguments,
     )

@@ -29,11 +29,11 @@ from projections.querying.waiting import views_to_wait_for
 
 
 class Await(Enum):
-    """What a mutation waits for before it answers.
+    """What a mutation waits for before its response is sent.
 
-    STORED: its events are durable. PROJECTED: views hold them too, that of the entity or, for a context
-    without one, all that fold its events. An error with the code STALE_READ says that they do not hold them
-    yet, PARKED that they could not be folded; the receipt is in the response in either case.
+    STORED: its events are durable. PROJECTED: views have applied them too, that of the entity or, in a
+    context without an entity, all views that the events concern. STALE_READ means that a view has not applied
+    them in time, PARKED that it could not; the response has the receipt in either case.
     """
 
     STORED = "stored"
@@ -63,28 +63,32 @@ def _mutation(command: type[Command], projections: ContextViews, row: Any, types
         cleandoc(command.__doc__ or ""),
         resolver=_resolver(command, projections),
         arguments=[
-            argument("input", types.model_input(command, f"{name}Input"), "What the command says."),
+            argument("input", types.model_input(command, f"{name}Input"), "The fields of the command."),
             argument(
                 "command_id",
                 strawberry.ID | None,
-                "Makes the mutation safe to send again: one id has effect at most once. With other content "
-                "than before it is refused as COMMAND_ID_REUSED.",
+                (
+                    "An id that makes the mutation safe to send again: a command with one id takes effect at "
+                    "most once. The same id with other content is refused with COMMAND_ID_REUSED."
+                ),
             ),
             argument(
                 "expected_version",
                 int | None,
-                "The version that the decision was made on, as `_meta.version` of the row that was read. "
+                "The version that the decision is based on: `_meta.version` of the row that was read. "
                 f"{command.on_conflict.__doc__}",
             ),
-            argument("await_", wait, "What to wait for before answering.", default=Await.STORED.value),
+            argument(
+                "await_", wait, "What to wait for before the response is sent.", default=Await.STORED.value
+            ),
         ],
     )
 
 
 def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
-    fields = [output_field("receipt", receipt_type(types), "Where the events are.")]
+    fields = [output_field("receipt", receipt_type(types), "The receipt of the command.")]
     if entity is not None:
-        text = "As the command left it; null unless `await: PROJECTED` was asked for."
+        text = "The entity after the command; null unless `await` is PROJECTED."
         fields.insert(0, output_field(entity.singular, row | None, text))
     return declare(name, fields)
 
@@ -97,16 +101,26 @@ def receipt_type(types: TypeMap) -> Any:
 def _declare_receipt() -> Any:
     fields = [
         output_field(
-            "command_id", strawberry.ID, "The command's id, made by the server where none was given."
+            "command_id",
+            strawberry.ID,
+            "The id of the command. The server makes one if the client sent none.",
         ),
-        output_field("stream", strawberry.ID, "The stream that the events are in: the entity's id."),
+        output_field("stream", strawberry.ID, "The stream of the events: the id of the entity."),
         output_field("version", int, "The stream's version after the command."),
-        output_field("position", Position, "The place in the log, to read `atLeast`."),
-        output_field("correlation_id", strawberry.ID, "Shared by all that was caused by one request."),
-        output_field("replayed", bool, "The receipt is that of an earlier run of this command id."),
-        output_field("changed", bool, "Whether it caused events; false where there was nothing to change."),
+        output_field(
+            "position",
+            Position,
+            "The position of the events in the log, which queries can wait for with `atLeast`.",
+        ),
+        output_field(
+            "correlation_id", strawberry.ID, "The id that all commands and events of one request share."
+        ),
+        output_field("replayed", bool, "Whether this is the receipt of an earlier command with the same id."),
+        output_field(
+            "changed", bool, "Whether the command caused events; false if there was nothing to change."
+        ),
     ]
-    return declare("Receipt", fields, "Proof of a command: its events are stored, or it had none.")
+    return declare("Receipt", fields, "Confirms a command: its events are stored, or it caused none.")
 
 
 def _resolver(command: type[Command], projections: ContextViews) -> Resolver:

@@ -46,10 +46,12 @@ def node(views: Sequence[View[Any]], interface: Any) -> Field:
 
     arguments = [
         argument(
-            "id", strawberry.ID, "The `id` of any row, of the past too, of an event, or of a dead letter."
+            "id",
+            strawberry.ID,
+            "The `id` of an event, a dead letter, or a row, including rows of the past.",
         )
     ]
-    text = "Any row, event or dead letter by its id; null where there is none."
+    text = "Any row, event or dead letter by its id; null if there is none."
     return output_field("node", interface | None, text, resolver=resolve, arguments=arguments)
 
 

@@ -29,13 +29,17 @@ from projections.past.reader import PastView
 def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[Field, Field]:
     """The two queries of a view."""
     names = {name.upper(): name for name in view.record.fields}
-    field = enumeration(f"{view.type_name}Field", names, "A field of it.")
-    the_id = argument("id", strawberry.ID, "The row's `id`; of a past state, looked back at from then.")
-    as_of = as_of_argument(types, "Looked back at from this point in the past, not from now.")
+    field = enumeration(f"{view.type_name}Field", names, "A field of the row.")
+    the_id = argument(
+        "id",
+        strawberry.ID,
+        "The `id` of the row. The id of a past state leaves out what happened after it.",
+    )
+    as_of = as_of_argument(types, "Leave out what happened after this point in the past.")
     history = output_field(
         f"{view.singular}_history",
         connection(f"{view.type_name}History", _entry(view, row, field, event), types),
-        "How it came to be what it is: each change of it, in the order of the log.",
+        "The history of a row: each of its changes, in the order of the log.",
         resolver=partial(_history, view),
         arguments=[
             the_id,
@@ -46,9 +50,12 @@ def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[
     why = output_field(
         f"{view.singular}_why",
         types.claim("Why", past_fields, lambda: _declare_why(event)) | None,
-        "Why a field has its value: what set it, and what led to that; null where there is no such row.",
+        (
+            "Why a field has its value: the event that set it, and the events that led to that event. "
+            "Null if there is no such row."
+        ),
         resolver=partial(_why, view),
-        arguments=[the_id, argument("field", field, "Of which field."), as_of],
+        arguments=[the_id, argument("field", field, "The field."), as_of],
     )
     return history, why
 
@@ -57,23 +64,23 @@ def _entry(view: View[Any], row: Any, field: Any, event: Any) -> Any:
     """``TaskHistoryEntry``."""
     fields = [output_field(name, shape, text) for name, (shape, text) in COMMIT.items()]
     fields += [
-        output_field("changed_fields", list_of(field), "Whose value is another than before."),
-        output_field("before", row | None, "The row before; null where it was not there."),
-        output_field("after", row | None, "The row after; null where it is gone."),
-        output_field("events", list_of(event), "What happened that changed it."),
+        output_field("changed_fields", list_of(field), "The fields whose values changed."),
+        output_field("before", row | None, "The row before the change; null if it did not exist."),
+        output_field("after", row | None, "The row after the change; null if it was removed."),
+        output_field("events", list_of(event), "The events that changed the row."),
     ]
-    return declare(f"{view.type_name}HistoryEntry", fields, "A change, by one command.")
+    return declare(f"{view.type_name}HistoryEntry", fields, "A change of a row by one command.")
 
 
 def _declare_why(event: Any) -> Any:
     fields = [
-        output_field("value", JSON | None, "The value."),
-        output_field("before", JSON | None, "The value before; null also where the row was not there."),
-        output_field("event", event, "What happened that set it."),
+        output_field("value", JSON | None, "The value of the field."),
+        output_field("before", JSON | None, "The previous value; null also if the row did not exist."),
+        output_field("event", event, "The event that set the value."),
         output_field(
             "causes",
             list_of(event),
-            "The events that led to it, the nearest first, back to the one that nothing else has caused.",
+            "The events that led to it, from the direct cause back to the first one.",
         ),
     ]
     return declare("Why", fields, "Why a field has its value.")

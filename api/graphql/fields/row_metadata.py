@@ -53,7 +53,7 @@ class RowMetadataResolver(RowItemsResolver):
 
 def meta_field(view: View[Any], types: TypeMap) -> Field:
     """``_meta``."""
-    text = "The row's version and place in the log, and whether events wait to be folded into it."
+    text = "The row's version and position in the log, and the events that could not be applied to it."
     return output_field(
         META, types.claim("RowMeta", meta_field, _declare), text, resolver=RowMetadataResolver(view)
     )
@@ -64,33 +64,39 @@ def _declare() -> Any:
         output_field(
             "key",
             strawberry.ID,
-            "The row's plain key, the same now and in the past: what other rows name it by.",
+            "The row's key, by which other rows refer to it. It is the same now and in the past.",
             resolver=lambda meta, _info: meta.key,
         ),
         output_field(
             "version",
             int | None,
-            "The version of the row's own stream that the row holds: the `expectedVersion` of a command that "
-            "is decided on this row. Null for a row that is no stream's own.",
+            (
+                "The version of the row's own stream. Send it as the `expectedVersion` of a command that "
+                "is decided on this row. Null for a row without a stream of its own."
+            ),
             resolver=_version,
         ),
-        output_field("position", Position, "Where in the log the row changed last.", resolver=_position),
+        output_field(
+            "position", Position, "The position in the log at which the row last changed.", resolver=_position
+        ),
         output_field(
             "parked",
             list_of(strawberry.ID),
-            "The ids of the dead letters that wait in this row: events that could not be folded. The row is "
-            "behind by these, and by all later events of their streams. Empty where it is not.",
+            (
+                "The ids of the row's dead letters: events that could not be applied. The row lacks these "
+                "events and all later events of their streams. Empty for a row that lacks none."
+            ),
             resolver=_parked,
         ),
         output_field(
             "as_of",
             Position | None,
-            "The point in the past that the row is of; null: it is now.",
+            "The point in the past of this state of the row; null for the present state.",
             resolver=_as_of,
         ),
     ]
     return declare(
-        "RowMeta", fields, "Metadata of a row: its version, its position, and whether it is behind."
+        "RowMeta", fields, "Metadata of a row: its version, its position, and the events that it lacks."
     )
 
 

@@ -29,23 +29,27 @@ from projections.kernel.view import View
 from projections.past.reader import PastView
 from projections.querying.queries import ViewReader
 
-ROW_ID = "The row's `id`; of a past state, the row as it was then."
+ROW_ID = "The `id` of the row. The id of a past state returns the row as it was then."
 
 SEARCH = (
-    "Only rows with all of these words in {}, at least one of them as a whole word; case and accents do not "
-    'count. "In quotes" is a phrase, and -word is not to be there.'
+    "Only rows that contain all of these words in {}, at least one of them as a whole word. "
+    'Case and accents are ignored. Quotes search for a phrase ("in stock"), and a minus '
+    "excludes a word (-draft)."
 )
 
 _AT_LEAST = argument(
     "at_least",
     Position | None,
-    "Wait until the view has reached this position; STALE_READ if it does not in time. One row by its id "
-    "is PARKED if an event up to there could not be folded into it; rows of a list say so in `_meta.parked`.",
+    (
+        "Wait until the view has reached this position; fails with STALE_READ if that takes too "
+        "long. A single row fails with PARKED if an event up to this position could not be "
+        "applied to it; rows of a list show that in `_meta.parked`."
+    ),
 )
 
 
 def _as_of(types: TypeMap) -> Argument:
-    return as_of_argument(types, "As it was at this point in the past.")
+    return as_of_argument(types, "Return the state at this point in the past.")
 
 
 def single(view: View[Any], row: Any, types: TypeMap) -> Field:
@@ -86,13 +90,20 @@ def _listing(fields: Sequence[str]) -> str:
 def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> Field:
     """``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
     arguments = [
-        argument("filter", filters | None, "Which rows."),
+        argument("filter", filters | None, "Conditions that the rows must meet."),
         *page_arguments(),
         _AT_LEAST,
         _as_of(types),
     ]
     if orders is not None:
-        arguments.insert(1, argument("order_by", list_of(orders) | None, "By what to sort; equals by id."))
+        arguments.insert(
+            1,
+            argument(
+                "order_by",
+                list_of(orders) | None,
+                "The fields to sort by. Rows with equal values are sorted by id.",
+            ),
+        )
     if view.search:
         arguments.insert(1, argument("search", str | None, SEARCH.format(_listing(view.search))))
     return output_field(

@@ -25,52 +25,59 @@ LOOK = 1.0
 """Seconds between two looks for somebody who follows."""
 
 _COMPARISON = {
-    "same": (int, "Rows that are as before."),
-    "different": (int, "Rows that both have, with other values."),
-    "missing": (int, "Rows that the new generation does not have."),
+    "same": (int, "Rows that are equal in both."),
+    "different": (int, "Rows that have different values."),
+    "missing": (int, "Rows that are missing in the new generation."),
     "extra": (int, "Rows that only the new generation has."),
     "moving": (int, "Rows that changed too often to be compared."),
 }
 _GENERATION = {
-    "number": (int, "From 1, for each view."),
-    "begun_at": (datetime, "When its build began."),
-    "events": (int, "Events that are folded in."),
-    "total": (int, "About how many there are by now."),
-    "rate": (float, "Events folded in a second; 0 where it is not being built."),
-    "seconds_left": (float | None, "Until it has caught up at this rate; null where that is unknown."),
-    "waiting_for": (str | None, "What it waits for, in words: a worker, or a decision where it is held."),
+    "number": (int, "The number of the generation, which counts from 1 for each view."),
+    "begun_at": (datetime, "When the build started."),
+    "events": (int, "The number of events that have been applied."),
+    "total": (int, "The approximate number of events to apply."),
+    "rate": (float, "Events applied per second; 0 for a generation that is not being built."),
+    "seconds_left": (
+        float | None,
+        "The estimated seconds until the generation has caught up; null if unknown.",
+    ),
+    "waiting_for": (str | None, "What the generation waits for: a worker, or the decision of an operator."),
 }
 _VIEW = {
-    "name": (str, "The view."),
-    "lag": (int, "Positions of the log that it is behind."),
+    "name": (str, "The name of the view."),
+    "lag": (int, "The number of positions that the view is behind the log."),
 }
-_NAME = argument("name", str, "The view, such as `taskDays`: the name of its list.")
+_NAME = argument("name", str, "The view, by the name of its list, such as `taskDays`.")
 
 
 def rebuild_fields() -> Iterator[tuple[str, Field]]:
     """The root fields, each with the root that it belongs to."""
     status = _declare_status()
-    names = argument("names", list_of(str) | None, "Which views; all of them where it is not given.")
-    text = "How far the views are, and the generations of their rows."
+    names = argument("names", list_of(str) | None, "The views; all if omitted.")
+    text = "The progress of views, and the generations of their rows."
     yield "Query", output_field("view_status", list_of(status), text, resolver=_status, arguments=[names])
     yield "Subscription", output_field(
-        "view_status", status, f"{text} First each, then each that changes.",
+        "view_status", status, f"{text} Sends each view, then each that changes.",
         resolver=_follow, arguments=[names], subscription=True,
     )  # fmt: skip
     for name, act, text in (
         (
             "rebuild_view",
             Rebuilds.begin,
-            "Build a view anew beside the rows that are read, and switch to it.",
+            "Rebuild a view while its present rows are read, then switch to the new rows.",
         ),
-        ("cancel_rebuild", Rebuilds.cancel, "Stop a rebuild; it can be resumed."),
-        ("resume_rebuild", Rebuilds.resume, "Go on with a rebuild that was cancelled."),
+        ("cancel_rebuild", Rebuilds.cancel, "Cancel a rebuild. It can be resumed."),
+        ("resume_rebuild", Rebuilds.resume, "Resume a rebuild that was cancelled."),
         (
             "switch_view",
             Rebuilds.switch,
-            "Read the generation of a view that is held, whatever speaks against it.",
+            "Switch to a generation that is held, in spite of the reason for which it is held.",
         ),
-        ("forget_generations", Rebuilds.forget, "Let go of the rows of a view that nobody reads any more."),
+        (
+            "forget_generations",
+            Rebuilds.forget,
+            "Delete the generations of a view that are no longer read.",
+        ),
     ):
         yield "Mutation", output_field(name, status, text, resolver=_acting(act), arguments=[_NAME])
 
@@ -81,28 +88,38 @@ def _declare_status() -> Any:
         [
             output_field("row", strawberry.ID, "The row's key in the view.", resolver=ItemLookUp("id")),
             output_field("verdict", _enum("RowVerdict", RowVerdict)),
-            output_field("fields", list[str], "The fields that differ, where both have the row."),
+            output_field(
+                "fields", list[str], "The fields that differ, for a row that both generations have."
+            ),
         ],
-        "A row that is another in the new generation.",
+        "A row that differs between two generations.",
     )
     examples = output_field("examples", list_of(example), "The first rows that differ.")
     comparison = declare(
-        "ViewComparison", [*_fields(_COMPARISON), examples], "A generation beside the one before."
+        "ViewComparison",
+        [*_fields(_COMPARISON), examples],
+        "The rows of a generation compared with those of the active one.",
     )
     generation = declare(
         "ViewGeneration",
         [
             *_fields(_GENERATION),
             output_field("state", _enum("GenerationState", GenerationState)),
-            output_field("phase", _enum("RebuildPhase", RebuildPhase) | None, "Of one that is built."),
+            output_field("phase", _enum("RebuildPhase", RebuildPhase) | None, "The phase of the build."),
             output_field(
-                "comparison", comparison | None, "With the one that is read, once it has caught up."
+                "comparison",
+                comparison | None,
+                "The comparison with the active generation, once this one has caught up.",
             ),
         ],
         "One build of a view's rows.",
     )
-    generations = output_field("generations", list_of(generation), "In order; one of them is active.")
-    return declare("ViewStatus", [*_fields(_VIEW), generations], "How far a view is.")
+    generations = output_field(
+        "generations",
+        list_of(generation),
+        "The generations of the view's rows in their order. One of them is active.",
+    )
+    return declare("ViewStatus", [*_fields(_VIEW), generations], "The progress of a view.")
 
 
 def _enum(name: str, source: type[Enum]) -> Any:

@@ -36,12 +36,12 @@ _LATEST_ONLY = argument(
 
 
 FIRST = (
-    "How many rows the snapshot has at most; without it as many as a page may have (`max_page`, 200 by "
-    "default)."
+    "The maximum number of rows of the snapshot. The default is the maximum size of a page "
+    "(`max_page`, 200 unless set)."
 )
 HAS_MORE = (
-    "Whether other rows met the filter when the list was read. They are sent when they change; the query of "
-    "this name pages through all."
+    "Whether more rows matched the filter when the snapshot was read. They are sent when they "
+    "change; the query of this name pages through all rows."
 )
 
 
@@ -50,25 +50,28 @@ class MessageTypes:
 
     def __init__(self, types: TypeMap) -> None:
         self.change_kind = types.of(ChangeKind, "kind", "ChangeKind")
-        position = output_field("position", Position, "Resume `after` it, on any server.")
-        self.interface = declare("Message", [position], "What a subscription says.", is_interface=True)
+        position = output_field("position", Position, "The position to resume `after`, on any server.")
+        self.interface = declare("Message", [position], "A message of a subscription.", is_interface=True)
         self._caught_up = declare(
             "CaughtUp",
             [],
-            "All that was there has been delivered; what follows is live.",
+            "Everything up to this position was delivered. What follows is live.",
             interfaces=(self.interface,),
         )
-        resume = output_field("resume_after", Position, "Where to resume.")
+        resume = output_field("resume_after", Position, "The position to resume after.")
         self._lagged = declare(
             "Lagged",
             [resume],
-            "The subscriber was too slow and the subscription ends here.",
+            "The subscriber was too slow, and the subscription ends. Resume it after `resumeAfter`.",
             interfaces=(self.interface,),
         )
         self._expired = declare(
             "CursorExpired",
             [],
-            "It cannot be resumed where it was asked to: nerve never came there, or has gone too far since.",
+            (
+                "The subscription cannot resume at the given position, which was never reached or is too "
+                "far in the past. Start again without `after`."
+            ),
             interfaces=(self.interface,),
         )
 
@@ -83,18 +86,19 @@ class MessageTypes:
             output_field(
                 "row_id", strawberry.ID, "The `id` of the row.", resolver=id_look_up(view, "row_id")
             ),
-            output_field(view.singular, row | None, "The row as it is now; null once it is gone."),
-            output_field(
-                "changed_fields", list[str] | None, "Where known: whose value is another than before."
-            ),
+            output_field(view.singular, row | None, "The row after the change; null if it was removed."),
+            output_field("changed_fields", list[str] | None, "The fields whose values changed, if known."),
         ]
         return declare(
-            f"{view.type_name}Changed", fields, "A row came, changed or left.", interfaces=(self.interface,)
+            f"{view.type_name}Changed",
+            fields,
+            "A row was added, changed or removed.",
+            interfaces=(self.interface,),
         )
 
     def snapshot(self, name: str, *fields: Field) -> Any:
         """``TaskSnapshot`` or ``TasksSnapshot``."""
-        text = "The result as it is now."
+        text = "The present result."
         return declare(f"{name}Snapshot", fields, text, interfaces=(self.interface,))
 
 
@@ -102,18 +106,18 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
     """``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
     changed = messages.changed(view, row)
     one = messages.snapshot(
-        view.type_name, output_field(view.singular, row | None, "Null where there is none.")
+        view.type_name, output_field(view.singular, row | None, "The row; null if there is none.")
     )
     many = messages.snapshot(
         view.list_type_name,
-        output_field(view.name, list_of(row), "Those that changed last come first."),
+        output_field(view.name, list_of(row), "The rows, those that changed last first."),
         output_field("has_more", bool, HAS_MORE),
     )
     return [
         output_field(
             view.singular,
             messages.union(f"{view.type_name}Message", one, changed),
-            "The row as it is, then each change of it after the view has it.",
+            "The row as it is now, then each change of it as soon as the view has it.",
             resolver=_watch_one(view),
             arguments=[argument("id", strawberry.ID, "The id of the row."), _AFTER, _LATEST_ONLY],
             subscription=True,
@@ -121,10 +125,10 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
         output_field(
             view.name,
             messages.union(f"{view.list_type_name}Message", many, changed),
-            "The rows as they are, then each change after the view has it.",
+            "The rows as they are now, then each change as soon as the view has it.",
             resolver=_watch_many(view),
             arguments=[
-                argument("filter", filters | None, "Which rows."),
+                argument("filter", filters | None, "Conditions that the rows must meet."),
                 argument("first", int | None, FIRST),
                 _AFTER,
                 _LATEST_ONLY,
