@@ -1,4 +1,4 @@
-"""Responses as bytes."""
+"""Encodes responses as JSON."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from domain.kernel.types.text_forms import write_bytes, write_decimal
 
 
 def encode(message: object) -> bytes:
-    """JSON. Stored values that JSON has no form for are written as the scalars of the API write them.
+    """Encode a message as JSON. Stored values without a JSON form are written as the API's scalars are.
 
-    They are found in the data of events that this process cannot read; all else has been written by its type.
+    Such values occur in the data of events that the code cannot read; other values are written by their type.
     """
-    return orjson.dumps(message, default=_written, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(message, default=_to_text, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def encode_to_keep(message: object) -> bytes:
-    """The same as `encode` gives, of which the memory of the encoder's buffer of 4 kB is not kept as well."""
+    """Encode a message that is stored: a copy, so that the encoder's buffer of 4 kB is not kept in memory."""
     return b"%b" % encode(message)
 
 
 class LiveResult(bytes):
-    """An encoded result of a subscription, and the position to resume after it, as its client sees that.
+    """An encoded result of a subscription, and the sealed position after which its client can resume.
 
-    It is a copy: the memory of the encoder's buffer of 4 kB is not kept with it.
+    It is a copy, so that the encoder's buffer of 4 kB is not kept in memory.
     """
 
     position: str | None
@@ -40,7 +40,7 @@ class LiveResult(bytes):
         return result
 
 
-def _written(value: Any) -> str:
+def _to_text(value: Any) -> str:
     match value:
         case datetime():
             return write_moment(value)
@@ -48,4 +48,4 @@ def _written(value: Any) -> str:
             return write_decimal(value)
         case bytes():
             return write_bytes(value)
-    raise TypeError(f"{type(value).__name__} has no place in a response")
+    raise TypeError(f"{type(value).__name__} cannot be encoded in a response")

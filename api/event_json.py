@@ -1,4 +1,4 @@
-"""The data of stored events as JSON, for the API, the CLI and exports."""
+"""Writes the data of stored events as JSON, for the API, the CLI and exports."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from domain.kernel.types.json_values import Rename, Write, json_writer
 
 
 def event_json(event: RecordedEvent, rename: Rename | None = None) -> Mapping[str, Any]:
-    """The event's data with the JSON form of each value, as docs/types.md has it.
+    """Return the event's data with the JSON form of each value; docs/types.md lists the forms.
 
-    Datetimes, decimals and bytes may be left to `api.encoding`, which knows their form by their class. An
-    event that this process cannot read shows what is stored. `rename` gives the names of fields; keys of
-    dicts and of JSON stay as they are.
+    Datetimes, decimals and bytes may remain, because `api.encoding` writes them by their class. The data of
+    an event that the code cannot read is returned as stored. `rename` maps names of fields; keys of dicts and
+    of JSON values are not changed.
     """
     if event.payload is None:
         return event.data
@@ -27,9 +27,9 @@ def event_json(event: RecordedEvent, rename: Rename | None = None) -> Mapping[st
 
 @cache
 def _writer(kind: type[Event], rename: Rename | None) -> Write | None:
-    """The writer of the class; None where the encoder of responses needs no declaration.
+    """Return the writer of the class; None where the encoder of responses needs no declaration.
 
-    A duration is stored as a number, and only its declaration shows that it is one.
+    A duration is stored as a number, so that it can only be recognised by its declaration.
     """
     record = record_type(kind)
     return json_writer(record, rename) if rename or holds_kind(record, Kind.DURATION) else None

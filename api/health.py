@@ -1,4 +1,4 @@
-"""Whether this process can do its work, what it lacks, and how far the views are behind."""
+"""Readiness of the process, and the health of its views."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from domain.kernel.errors import Unavailable
 from projections.querying.locator import consumer_name
 from subscriptions.consumers.state import ConsumerState, GenerationState
 
-PATIENCE = 0.8
-"""Seconds a server may take to answer: who asks usually waits for one."""
+SERVER_TIMEOUT = 0.8
+"""Seconds a server may take to answer; health checks usually wait for one second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`missing` names what does not answer, and the views that no worker has begun.
+    """Whether the process can serve requests.
 
-    Redis may be among it while `ready` holds: without it everything works, only later.
+    `missing` names the servers that do not answer, and the views that no worker has projected yet. A missing
+    Redis does not affect `ready`: without it everything works, only later.
     """
 
     ready: bool
@@ -28,14 +29,14 @@ class Readiness:
 
 
 async def check_readiness(runtime: Runtime) -> Readiness:
-    """Ask MongoDB, Redis, and for the checkpoint of each view."""
-    needed, redis = await asyncio.gather(_missing(runtime), _redis_answers(runtime))
-    return Readiness(not needed, needed if redis else [*needed, "redis"])
+    """Check MongoDB, Redis, and the checkpoint of each view."""
+    missing, redis = await asyncio.gather(_missing(runtime), _redis_answers(runtime))
+    return Readiness(not missing, missing if redis else [*missing, "redis"])
 
 
 async def _missing(runtime: Runtime) -> list[str]:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SERVER_TIMEOUT):
             states = await _states(runtime)
     except (Unavailable, TimeoutError):
         return ["mongodb"]
@@ -48,16 +49,17 @@ async def _states(runtime: Runtime) -> dict[str, ConsumerState]:
 
 async def _redis_answers(runtime: Runtime) -> bool:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SERVER_TIMEOUT):
             return await runtime.wakeups.reachable()
     except TimeoutError:
         return False
 
 
 class ViewHealth(NamedTuple):
-    """How many positions a view is behind the log, tries in a row failed, and events wait as dead letters.
+    """The figures that /metrics reports for a view.
 
-    `held` counts generations of its rows that wait for a decision.
+    `lag` is in positions, `failures` are consecutive failed attempts, `parked` are dead letters, and `held`
+    are generations that wait for a decision.
     """
 
     lag: int
@@ -67,19 +69,19 @@ class ViewHealth(NamedTuple):
 
 
 async def view_health(runtime: Runtime) -> dict[str, ViewHealth]:
-    """How each view is; nothing while MongoDB does not answer."""
+    """Return the health of each view; empty while MongoDB does not answer."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SERVER_TIMEOUT):
             states, head, parked = await asyncio.gather(
                 _states(runtime), runtime.log.head(), runtime.dead_letters.counts()
             )
     except (Unavailable, TimeoutError):
         return {}
-    found = {}
+    health = {}
     for view in runtime.views:
         state = states[consumer_name(view)]
         failing = None if state.active is None else state.generations[state.active].failing
         tries = 0 if failing is None else failing.tries
         held = int(state.of_state(GenerationState.HELD) is not None)
-        found[view.name] = ViewHealth(max(0, head - state.position), tries, parked[view.name], held)
-    return found
+        health[view.name] = ViewHealth(max(0, head - state.position), tries, parked[view.name], held)
+    return health

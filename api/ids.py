@@ -1,4 +1,4 @@
-"""Where ids and the time come from."""
+"""Creates ids, and reads the clock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from domain.kernel.fields import to_moment
 
 
 def new_id(category: str) -> str:
-    """``task-01J…``: the category and a ULID, which sorts by the millisecond it was made in."""
+    """Return an id such as ``task-01J…``: the category and a ULID, which sorts by its time of creation."""
     return f"{category}-{ULID()}"
 
 
 def now() -> datetime:
-    """The system's time, UTC with millisecond precision."""
+    """Return the time of the system in UTC, in milliseconds."""
     return to_moment(datetime.now(UTC))

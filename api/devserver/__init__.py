@@ -1,4 +1,4 @@
-"""Servers for one machine: embedded mongod and redis-server, and the supervisor that `nerve dev` is.
+"""Servers for one machine: embedded mongod and redis-server, and the supervisor behind `nerve dev`.
 
 `api.cli` imports it.
 """

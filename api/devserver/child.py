@@ -1,4 +1,4 @@
-"""A process that this one started and that must not outlive it."""
+"""Child processes that end when their parent ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 class ChildProcess:
-    """A running command, with its output in a file or inherited, in a session of its own.
+    """A running command in its own session, with its output in a file or inherited.
 
-    The session keeps a Ctrl-C in the terminal from reaching it: its parent decides the order of the end.
-    `keep` are file descriptors it inherits.
+    Because of the session, Ctrl-C in the terminal does not reach it: the parent stops its children in order.
+    `keep` are file descriptors that it inherits.
     """
 
     def __init__(
@@ -29,24 +29,24 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
     ) -> None:
-        # The kernel ties a child to the thread that started it, and only the main one lasts.
+        # The kernel kills the child when the thread that started it ends, and only the main thread lasts.
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(f"{name} must be started from the main thread")
         self.name = name
-        sink: IO[bytes] | None = None if output is None else output.open("wb")
+        stdout: IO[bytes] | None = None if output is None else output.open("wb")
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-IS", str(LAUNCHER), str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=None if sink is None else subprocess.STDOUT,
+                stdout=stdout,
+                stderr=None if stdout is None else subprocess.STDOUT,
                 env=None if environment is None else {**os.environ, **environment},
                 pass_fds=tuple(keep),
                 start_new_session=True,
             )
         finally:
-            if sink is not None:
-                sink.close()
+            if stdout is not None:
+                stdout.close()
 
     @property
     def pid(self) -> int:
@@ -54,15 +54,15 @@ class ChildProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative for the signal that ended it."""
+        """None while it runs; negative if a signal ended it."""
         return self._process.poll()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM, and do not wait."""
+        """Send SIGTERM without waiting."""
         self._process.terminate()
 
     def stop(self, grace: float) -> bool:
-        """End it: SIGTERM, and SIGKILL after `grace` seconds. True where it went by itself."""
+        """Send SIGTERM, and SIGKILL after `grace` seconds. Return whether SIGTERM was enough."""
         self.ask_to_stop()
         try:
             self._process.wait(grace)
@@ -72,6 +72,6 @@ class ChildProcess:
         return True
 
     def kill(self) -> None:
-        """End it with SIGKILL and reap it."""
+        """Send SIGKILL, and wait for the end."""
         self._process.kill()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""mongod and redis-server as children of this process, on loopback, with their data in a folder."""
+"""Runs mongod and redis-server as child processes, on loopback, with their data in a folder."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from api.devserver.replica_set import NAME, configure_members
 from domain.kernel.errors import ConfigurationError
 
 START_DEADLINE = 60.0
-"""Seconds a server may take to be ready; mongod reads its journal back after a crash."""
+"""Seconds a server may take to start; after a crash, mongod first recovers from its journal."""
 
 STOP_GRACE = 10.0
-"""Seconds a server gets to end in order."""
+"""Seconds a server may take to stop after SIGTERM."""
 
 LOOPBACK = "127.0.0.1"
 LIBRARY_MISSING = 127  # the dynamic loader's exit code
 
 
 def free_port() -> int:
-    """A loopback port that nothing listened on just now."""
+    """Return a loopback port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -38,9 +38,9 @@ def free_port() -> int:
 
 
 class EmbeddedServer(ABC):
-    """One server with its data in `folder`. It keeps its port over a stop and a start.
+    """A server with its data in `folder`. It keeps its port when it is stopped and started again.
 
-    `keep` are file descriptors that the server holds open as long as it lives.
+    `keep` are file descriptors that stay open as long as the server runs.
     """
 
     program: ClassVar[Program]
@@ -54,14 +54,14 @@ class EmbeddedServer(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """What a client connects to."""
+        """The URL for clients."""
 
     @abstractmethod
     def _arguments(self) -> list[str]: ...
 
     @abstractmethod
     def _ready(self) -> bool:
-        """True once it serves; may do what is missing for that. Called again and again."""
+        """Return whether the server accepts requests, and initialize it if necessary. It is polled."""
 
     @property
     def pid(self) -> int:
@@ -72,9 +72,10 @@ class EmbeddedServer(ABC):
         return self._running().exit_code
 
     def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Start it and wait until it serves; `meanwhile` is called again and again, and may raise to give up.
+        """Start the server and wait until it accepts requests.
 
-        Raises ConfigurationError where it does not serve.
+        `meanwhile` is called repeatedly and may raise to stop waiting. Raises ConfigurationError where the
+        server does not start.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [find_program(self.program), *self._arguments()]
@@ -82,7 +83,7 @@ class EmbeddedServer(ABC):
         deadline = time.monotonic() + START_DEADLINE
         while not self._ready():
             if self.exit_code is not None:
-                raise ConfigurationError(self._why_not())
+                raise ConfigurationError(self._describe_failure())
             if time.monotonic() > deadline:
                 self.kill()
                 raise ConfigurationError(
@@ -92,11 +93,11 @@ class EmbeddedServer(ABC):
             time.sleep(0.02)
 
     def stop(self) -> bool:
-        """End it in order, with SIGKILL where that takes too long. True where it went by itself."""
+        """Stop the server, with SIGKILL if it takes too long. Return whether SIGTERM was enough."""
         return self._running().stop(STOP_GRACE)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as in a crash."""
         self._running().kill()
 
     def _running(self) -> ChildProcess:
@@ -108,20 +109,21 @@ class EmbeddedServer(ABC):
     def _output(self) -> Path:
         return self.folder / f"{self.program}.log"
 
-    def _why_not(self) -> str:
+    def _describe_failure(self) -> str:
         last = self._output.read_text(errors="replace").strip().rpartition("\n")[2]
         if self.exit_code == LIBRARY_MISSING:
             return (
-                f"{self.program} lacks a shared library ({last.rpartition('libraries: ')[2]}); install it, on"
+                f"{self.program} needs a library ({last.rpartition('libraries: ')[2]}); install it, on"
                 " Debian and Ubuntu with: apt-get install libcurl4 libssl3 liblzma5"
             )
         return (
-            f"{self.program} ended at its start with exit code {self.exit_code}; see {self._output}: {last}"
+            f"{self.program} ended while starting, with exit code {self.exit_code};"
+            f" see {self._output}: {last}"
         )
 
 
 class Mongod(EmbeddedServer):
-    """MongoDB as a replica set of one: journaled, so that a killed one has all that it acknowledged."""
+    """MongoDB as a replica set with one member; its journal preserves acknowledged writes in a crash."""
 
     program = "mongod"
 
@@ -130,7 +132,7 @@ class Mongod(EmbeddedServer):
         return f"mongodb://{LOOPBACK}:{self.port}/?directConnection=true"
 
     def _arguments(self) -> list[str]:
-        # The shutdown would wait 15 s for another member to take over, and there is none.
+        # Without the parameter, the shutdown waits 15 s for another member to take over.
         options = {
             "--replSet": NAME,
             "--bind_ip": LOOPBACK,
@@ -158,7 +160,7 @@ class Mongod(EmbeddedServer):
 
 
 class RedisServer(EmbeddedServer):
-    """Redis for wake-ups alone: it keeps nothing on disk, since every message may be lost."""
+    """Redis for wake-ups only. It stores nothing on disk, because every message may be lost."""
 
     program = "redis-server"
 

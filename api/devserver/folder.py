@@ -1,4 +1,4 @@
-"""The data folder: who uses it, and where the instance that does can be reached."""
+"""The data folder: the lock of the instance that uses it, and how other commands find that instance."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import new_key
 
-DYING = 10.0
-"""Seconds that the children of a killed instance may take to be gone."""
+CHILD_EXIT_TIMEOUT = 10.0
+"""Seconds that the child processes of a killed instance may take to end."""
 
 
 class RunningInstance(BaseModel):
-    """A running `nerve dev`, as its data folder's `run.json` describes it.
+    """A running `nerve dev`, as `run.json` in its data folder describes it.
 
-    Only what it started itself is in there, so the file never holds a password.
+    The file contains only servers that the instance has started itself, so it never contains a password.
     """
 
     pid: int
@@ -34,16 +34,16 @@ class RunningInstance(BaseModel):
 
 @contextmanager
 def occupy_folder(folder: Path) -> Iterator[int]:
-    """Hold the data folder; yields the lock's descriptor, for each child to keep open.
+    """Lock the data folder, and yield the descriptor of the lock, which each child must keep open.
 
-    The lock is free when all who hold the descriptor have ended, however they did (``man 2 flock``), so a
-    folder whose instance was killed is free as soon as its last server is gone.
-    Raises ConfigurationError where another instance is alive.
+    The lock is released when all processes that keep the descriptor have ended (``man 2 flock``). So after an
+    instance is killed, its folder is free as soon as its last server has ended.
+    Raises ConfigurationError where another instance is running.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _take(lock, folder)
+        _acquire(lock, folder)
         try:
             yield lock
         finally:
@@ -53,18 +53,18 @@ def occupy_folder(folder: Path) -> Iterator[int]:
 
 
 def write_run_file(folder: Path, instance: RunningInstance) -> None:
-    """Tell the other commands where the instance is."""
+    """Publish the URLs of the instance to other commands."""
     _run_file(folder).write_text(instance.model_dump_json(indent=2) + "\n")
 
 
 def find_instance(folder: Path) -> RunningInstance | None:
-    """The instance that holds the folder, None where none does."""
+    """Return the instance that uses the folder, or None."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
     except FileNotFoundError:
         return None
     try:
-        if _locked(lock, fcntl.LOCK_SH):
+        if _try_lock(lock, fcntl.LOCK_SH):
             return None
         return RunningInstance.model_validate_json(_run_file(folder).read_text())
     except FileNotFoundError:
@@ -74,12 +74,12 @@ def find_instance(folder: Path) -> RunningInstance | None:
 
 
 def instance_master_key(folder: Path) -> SecretStr:
-    """The master key of the folder's own instance, in a file for its owner alone; made when asked for."""
+    """Return the master key of the folder's instance, from a file of mode 0600 that is created if missing."""
     path = _key_file(folder)
     if not path.exists():
-        # A key that is only half there would be lost with what it sealed.
-        made = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(made, "wb") as file:
+        # Written to another file first: with half a key, the data that it encrypts would be lost.
+        descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(b64encode(new_key()) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -88,9 +88,9 @@ def instance_master_key(folder: Path) -> SecretStr:
 
 
 def with_instance(settings: Settings) -> Settings:
-    """The settings with what they leave to the running instance: its servers' URLs and its master key.
+    """Return the settings, completed by the server URLs and the master key of the running instance.
 
-    Raises ConfigurationError where a URL is missing and nothing runs.
+    Raises ConfigurationError where a URL is not set and no instance is running.
     """
     instance = find_instance(settings.data_dir)
     if instance is not None and settings.master_key is None and _key_file(settings.data_dir).exists():
@@ -99,11 +99,11 @@ def with_instance(settings: Settings) -> Settings:
         return settings
     if instance is None:
         raise ConfigurationError(
-            f"no nerve is running with its data in {settings.data_dir}; start one with `nerve dev`,"
+            f"no nerve is running with the data folder {settings.data_dir}; start one with `nerve dev`,"
             " or set NERVE_MONGO_URL and NERVE_REDIS_URL"
         )
-    found = {"mongo_url": instance.mongo_url, "redis_url": instance.redis_url}
-    return settings.model_copy(update={name: SecretStr(url) for name, url in found.items() if url})
+    urls = {"mongo_url": instance.mongo_url, "redis_url": instance.redis_url}
+    return settings.model_copy(update={name: SecretStr(url) for name, url in urls.items() if url})
 
 
 def _key_file(folder: Path) -> Path:
@@ -114,7 +114,7 @@ def _run_file(folder: Path) -> Path:
     return folder / "run.json"
 
 
-def _locked(lock: int, kind: int) -> bool:
+def _try_lock(lock: int, kind: int) -> bool:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -122,13 +122,13 @@ def _locked(lock: int, kind: int) -> bool:
     return True
 
 
-def _take(lock: int, folder: Path) -> None:
-    deadline = time.monotonic() + DYING
-    while not _locked(lock, fcntl.LOCK_EX):
+def _acquire(lock: int, folder: Path) -> None:
+    deadline = time.monotonic() + CHILD_EXIT_TIMEOUT
+    while not _try_lock(lock, fcntl.LOCK_EX):
         owner = os.pread(lock, 20, 0).decode()
         if (owner and _alive(int(owner))) or time.monotonic() > deadline:
             raise ConfigurationError(
-                f"the data folder {folder} is in use by the nerve with process id {owner} or its servers;"
+                f"the data folder {folder} is in use by the nerve with process id {owner}, or by its servers;"
                 " stop them, or set NERVE_DATA_DIR to another folder"
             )
         time.sleep(0.05)

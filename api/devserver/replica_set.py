@@ -1,4 +1,4 @@
-"""Makes mongod processes members of one replica set: ``python -m api.devserver.replica_set HOST:PORT…``."""
+"""Configures a replica set of mongod processes: ``python -m api.devserver.replica_set HOST:PORT…``."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pymongo.errors import OperationFailure, PyMongoError
 NAME = "nerve"
 START_DEADLINE = 60.0
 NOT_YET_INITIALIZED = 94
-"""MongoDB's error code of a member that has no replica set configuration."""
+"""MongoDB's error code of a member without a configuration of its replica set."""
 
 
 def configure_members(client: MongoClient[dict[str, Any]], hosts: Sequence[str]) -> None:
-    """Make `hosts` the members of the set, through a direct connection to one of them.
+    """Make `hosts` the members of the set, over a direct connection to one of them.
 
-    Does nothing where they are the members already; a set under other addresses is moved to these.
+    Does nothing if they are the members already. A set with other addresses gets these.
     """
-    members = [{"_id": place, "host": host} for place, host in enumerate(hosts)]
+    members = [{"_id": index, "host": host} for index, host in enumerate(hosts)]
     try:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure as error:
@@ -35,7 +35,7 @@ def configure_members(client: MongoClient[dict[str, Any]], hosts: Sequence[str])
 
 
 def main(hosts: Sequence[str]) -> int:
-    """Configure the set and wait until it has a primary; 0 when it has."""
+    """Configure the set and wait until it has a primary. Return the exit code."""
     deadline = time.monotonic() + START_DEADLINE
     client: MongoClient[dict[str, Any]] = MongoClient(
         f"mongodb://{hosts[0]}/?directConnection=true", serverSelectionTimeoutMS=1000

@@ -1,4 +1,4 @@
-"""All of nerve on one machine: the servers that are missing, the API and a worker, as one program."""
+"""Runs nerve on one machine: the API, a worker, and the servers that are not configured."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from api.devserver.folder import RunningInstance, instance_master_key, occupy_fo
 from api.settings import Settings
 from domain.kernel.errors import Unavailable
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks at whether all children are alive."""
+POLL_INTERVAL = 0.1
+"""Seconds between two checks that all child processes are running."""
 
 DEV_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000))
-"""Pages that may use the API in development: those of Vite and Next on this machine, at their usual ports."""
+"""Origins that may use the API in development: Vite and Next on this machine, at their default ports."""
 
 Printer = Callable[[str], None]
 
 
 class StopRequested(Exception):
-    """A signal asks this program to end."""
+    """A signal has asked the program to stop."""
 
 
 class Supervisor:
-    """Starts everything in order, watches it, and stops everything in the opposite order."""
+    """Starts all processes in order, monitors them, and stops them in the opposite order."""
 
-    def __init__(self, settings: Settings, say: Printer) -> None:
+    def __init__(self, settings: Settings, report: Printer) -> None:
         self._settings = settings
-        self._say = say
+        self._report = report
         self._servers: list[EmbeddedServer] = []
         self._processes: list[ChildProcess] = []
         self._stopping = False
-        self._hurried = False
+        self._killing = False
 
-    def run(self, ready: Callable[[RunningInstance], None]) -> None:
-        """Run until SIGINT or SIGTERM; `ready` is told once all of it serves.
+    def run(self, on_ready: Callable[[RunningInstance], None]) -> None:
+        """Run until SIGINT or SIGTERM; call `on_ready` when the API accepts requests.
 
-        A second signal kills what has not stopped yet. Raises ConfigurationError where something cannot
-        start, Unavailable where a child ends by itself.
+        A second signal kills the processes that have not stopped yet. Raises ConfigurationError where a
+        server cannot start, and Unavailable where a child process ends unexpectedly.
         """
         listen(self._settings.host, self._settings.port).close()
         with occupy_folder(self._settings.data_dir) as lock:
@@ -54,17 +54,17 @@ class Supervisor:
                     signal.signal(number, self._on_signal)
                 instance = self._start(lock)
                 write_run_file(self._settings.data_dir, instance)
-                ready(instance)
+                on_ready(instance)
                 while True:
-                    self._look()
+                    self._monitor()
             except StopRequested:
-                self._say("stopping")
+                self._report("stopping")
             finally:
                 self._stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        # Nothing is raised here, where it would break into anything: a wait looks at what was asked.
-        self._hurried = self._stopping
+        # An exception here could interrupt any statement; the waiting loops check these flags instead.
+        self._killing = self._stopping
         self._stopping = True
 
     def _start(self, lock: int) -> RunningInstance:
@@ -73,9 +73,9 @@ class Supervisor:
         redis = None if settings.redis_url else RedisServer(settings.data_dir / "redis", keep=[lock])
         for server in (mongod, redis):
             if server is not None:
-                self._say(f"starting {server.program}")
+                self._report(f"starting {server.program}")
                 self._servers.append(server)
-                server.start(self._check)
+                server.start(self._check_stopping)
         port = settings.port or free_port()
         instance = RunningInstance(
             pid=os.getpid(),
@@ -94,7 +94,7 @@ class Supervisor:
             environment["NERVE_UNINDEXED_QUERIES"] = "warn"
         if "allowed_origins" not in settings.model_fields_set:
             environment["NERVE_ALLOWED_ORIGINS"] = ",".join(DEV_ORIGINS)
-        self._say("starting the API and a worker")
+        self._report("starting the API and a worker")
         programs = {"the API": ["api.cli.development"], "the worker": ["api.cli", "worker"]}
         for name, module in programs.items():
             program = [sys.executable, "-m", *module]
@@ -105,20 +105,20 @@ class Supervisor:
     def _await_ready(self, host: str, port: int) -> None:
         deadline = time.monotonic() + START_DEADLINE
         while not _answers(host, port):
-            self._look()
+            self._monitor()
             if time.monotonic() > deadline:
                 raise Unavailable(f"the API was not ready after {START_DEADLINE:.0f} seconds")
 
-    def _check(self) -> None:
+    def _check_stopping(self) -> None:
         if self._stopping:
             raise StopRequested
 
-    def _look(self) -> None:
-        time.sleep(LOOK_EVERY)
-        self._check()
+    def _monitor(self) -> None:
+        time.sleep(POLL_INTERVAL)
+        self._check_stopping()
         for child in self._started + self._processes:
             if child.exit_code is not None:
-                raise Unavailable(f"{child.name} ended by itself with exit code {child.exit_code}")
+                raise Unavailable(f"{child.name} ended unexpectedly with exit code {child.exit_code}")
 
     def _stop(self) -> None:
         self._stopping = True
@@ -127,11 +127,11 @@ class Supervisor:
                 child.ask_to_stop()
             deadline = time.monotonic() + STOP_GRACE
             while slow := [child for child in children if child.exit_code is None]:
-                if self._hurried or time.monotonic() > deadline:
+                if self._killing or time.monotonic() > deadline:
                     break
-                time.sleep(LOOK_EVERY)
+                time.sleep(POLL_INTERVAL)
             for child in slow:
-                self._say(f"{child.name} is slow to stop and is killed")
+                self._report(f"{child.name} has not stopped in time and is killed")
                 child.kill()
 
     @property

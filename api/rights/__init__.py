@@ -1,4 +1,4 @@
-"""Rights of nerve's users in MongoDB: what each role may do, making the users, and checking them at start.
+"""The rights of nerve's users in MongoDB: the roles, creating the users, and checking their rights at start.
 
 `api.cli` and `api.lifecycle` import it.
 """

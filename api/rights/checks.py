@@ -1,4 +1,4 @@
-"""What nerve needs to do in MongoDB, and whether it may."""
+"""Checks at start that the MongoDB user has the rights that nerve needs."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ logger = logging.getLogger(__name__)
 
 
 def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
-    """What is done with each collection of nerve's, by the users of either role."""
+    """Return the rights that each role needs on each collection."""
     return collection_rights([CONSUMERS, DEAD_LETTERS, *(slot for view in views for slot in slots(view))])
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
-    """Raises ConfigurationError where the MongoDB user may not do what will be needed sooner or later.
+    """Raise ConfigurationError where the MongoDB user lacks a right that nerve will need.
 
-    Says so where the user may do more than that with the log. Raises Unavailable.
+    Logs a warning where the user has more rights on the log than that. Raises Unavailable.
     """
     with unavailable_if_down():
-        grants = await UserPrivileges.of(database)
+        privileges = await UserPrivileges.of(database)
     for name, needed in required_rights(views).items():
         for action in needed.application:
-            if not grants.may(action, name):
+            if not privileges.may(action, name):
                 raise ConfigurationError(
-                    f"the MongoDB user {grants.user} may not {action} in {database.name}.{name};"
+                    f"the MongoDB user {privileges.user} may not {action} in {database.name}.{name};"
                     " run `nerve secure` with this version of nerve and these contexts"
                 )
-    if grants.user is not None and grants.may("update", "log"):
+    if privileges.user is not None and privileges.may("update", "log"):
         logger.warning(
-            "the MongoDB user %s may change commits of the log; `nerve secure` makes one who may not",
-            grants.user,
+            "the MongoDB user %s may change commits of the log; `nerve secure` creates one that may not",
+            privileges.user,
         )

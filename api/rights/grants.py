@@ -1,4 +1,4 @@
-"""The rights of nerve's users in MongoDB: the application can add to the log, and change nothing in it."""
+"""The rights of each role in MongoDB: the application may append to the log and change nothing in it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ WRITE = (*APPEND, "update", "remove", "createIndex")
 
 
 class CollectionRights(NamedTuple):
-    """What each role may do with a collection, in MongoDB's words for it."""
+    """The actions that each role may perform on a collection, as MongoDB names them."""
 
     application: tuple[str, ...]
     maintenance: tuple[str, ...]
 
 
-OWN: Mapping[str, CollectionRights] = {
-    # Not even an index: one of its own could make commits expire.
+LOG_RIGHTS: Mapping[str, CollectionRights] = {
+    # No createIndex: a TTL index could delete commits.
     "log": CollectionRights(APPEND, (*APPEND, "update", "createIndex", "dropIndex")),
     "blocks": CollectionRights(APPEND, (*APPEND, "remove")),
     "segments": CollectionRights(READ, APPEND),
@@ -35,17 +35,17 @@ OWN: Mapping[str, CollectionRights] = {
     "meta": CollectionRights(WRITE, WRITE),
     "snapshots": CollectionRights(WRITE, WRITE),
 }
-"""The log's own collections."""
+"""The rights on the collections of the log itself."""
 
 
-def collection_rights(others: Iterable[str]) -> dict[str, CollectionRights]:
-    """What may be done with each of nerve's collections; `others` are those that are not the log's."""
-    own = (*WRITE, "dropIndex")
-    return {**OWN, **{name: CollectionRights(own, own) for name in others}}
+def collection_rights(other_collections: Iterable[str]) -> dict[str, CollectionRights]:
+    """Return the rights on the collections of the log and on the others, by their names."""
+    actions = (*WRITE, "dropIndex")
+    return {**LOG_RIGHTS, **{name: CollectionRights(actions, actions) for name in other_collections}}
 
 
 class UserPrivileges:
-    """What the user of a connection may do. Where the server asks nobody who they are, that is all."""
+    """The privileges of a connection's user. Without authentication on the server, everything is allowed."""
 
     def __init__(self, database: str, user: str | None, privileges: Iterable[Mapping[str, Any]]) -> None:
         self.user = user
@@ -54,14 +54,14 @@ class UserPrivileges:
 
     @classmethod
     async def of(cls, database: Database) -> UserPrivileges:
-        """Ask the server. Raises what the driver raises."""
+        """Read the privileges from the server. Raises the errors of the driver."""
         status = await database.command({"connectionStatus": 1, "showPrivileges": True})
         auth = status["authInfo"]
         users = [user["user"] for user in auth["authenticatedUsers"]]
         return cls(database.name, users[0] if users else None, auth["authenticatedUserPrivileges"])
 
     def may(self, action: str, collection: str) -> bool:
-        """Whether the user may do this with a collection of the database."""
+        """Return whether the user may perform the action on a collection of the database."""
         return self.user is None or any(
             action in privilege["actions"] and self._covers(privilege["resource"], collection)
             for privilege in self._privileges
@@ -70,5 +70,6 @@ class UserPrivileges:
     def _covers(self, resource: Mapping[str, Any], collection: str) -> bool:
         if resource.get("anyResource"):
             return True
-        named = resource.get("db"), resource.get("collection")
-        return named[0] in ("", self._database) and named[1] in ("", collection)
+        # An empty name stands for all databases or all collections.
+        in_database = resource.get("db") in ("", self._database)
+        return in_database and resource.get("collection") in ("", collection)

@@ -1,4 +1,4 @@
-"""Making the MongoDB users that nerve runs as, with no more rights than it needs."""
+"""Creates the MongoDB users of nerve, with no more rights than it needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eventstore.mongo.log_collections import LogCollections
 
 
 class MongoUser(NamedTuple):
-    """A user as the URL of a setting names it; `source` is the database that knows it."""
+    """A user that the URL of a setting names; `source` is its authentication database."""
 
     setting: str
     name: str
@@ -29,27 +29,29 @@ class MongoUser(NamedTuple):
 
 
 def parse_user(setting: str, url: SecretStr | None, role: str) -> MongoUser:
-    """The user that a URL names. Raises ConfigurationError where it names none."""
+    """Return the user that a URL names. Raises ConfigurationError where it names none."""
     try:
         parsed = parse_uri(url.get_secret_value()) if url else {}
     except Exception:
-        # The message may hold the URL, and with it the password.
-        raise ConfigurationError(f"{setting} is no MongoDB URL") from None
+        # The message may contain the URL, and with it the password.
+        raise ConfigurationError(f"{setting} is not a MongoDB URL") from None
     if not parsed.get("username") or not parsed.get("password"):
         raise ConfigurationError(
-            f"{setting} must name the user to be made, and its password: mongodb://name:password@host:port/"
+            f"{setting} must contain a user and its password: mongodb://name:password@host:port/"
         )
     source = parsed["options"].get("authsource") or parsed["database"] or "admin"
     return MongoUser(setting, parsed["username"], parsed["password"], source, role)
 
 
 async def create_users(settings: Settings) -> Sequence[MongoUser]:
-    """Make the roles and the users of a log, or bring them up to date, and the log's indexes.
+    """Create the roles and the users of a log, or update them, and create the indexes of the log.
 
-    Raises ConfigurationError where a URL is missing or a user has not the rights to do it, Unavailable.
+    Raises ConfigurationError where a URL is missing or the user of admin_url lacks a right, and Unavailable.
     """
     if settings.admin_url is None:
-        raise ConfigurationError("admin_url is not set: NERVE_ADMIN_URL names a user who may make users")
+        raise ConfigurationError(
+            "admin_url is not set; NERVE_ADMIN_URL must name a user that may create users and roles"
+        )
     users = [parse_user("mongo_url", settings.mongo_url, APPLICATION)]
     if settings.maintenance_url is not None:
         users.append(parse_user("maintenance_url", settings.maintenance_url, MAINTENANCE))
@@ -59,28 +61,32 @@ async def create_users(settings: Settings) -> Sequence[MongoUser]:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():
             await LogCollections.of(database).prepare(now())
-            await _make_roles(database, required_rights(views))
+            await _create_roles(database, required_rights(views))
             for user in users:
-                await _make_user(client[user.source], user, settings.database)
+                await _create_user(client[user.source], user, settings.database)
     return users
 
 
 def _check_distinct(users: Iterable[MongoUser]) -> None:
-    seen: dict[tuple[str, str], str] = {}
+    settings: dict[tuple[str, str], str] = {}
     for user in users:
-        other = seen.setdefault((user.source, user.name), user.setting)
+        other = settings.setdefault((user.source, user.name), user.setting)
         if other != user.setting:
             raise ConfigurationError(
-                f"{other} and {user.setting} name the same user; each needs one of its own"
+                f"{other} and {user.setting} name the same user; each needs a different one"
             )
 
 
-async def _make_roles(database: Database, granted: Mapping[str, CollectionRights]) -> None:
-    for role, place in ((APPLICATION, 0), (MAINTENANCE, 1)):
-        privileges = [_privilege(database, name, actions[place]) for name, actions in granted.items()]
+async def _create_roles(database: Database, rights: Mapping[str, CollectionRights]) -> None:
+    by_role = {
+        APPLICATION: {name: each.application for name, each in rights.items()},
+        MAINTENANCE: {name: each.maintenance for name, each in rights.items()},
+    }
+    for role, by_collection in by_role.items():
+        privileges = [_privilege(database, name, actions) for name, actions in by_collection.items()]
         privileges.append(_privilege(database, "", ("listCollections",)))
-        known = await database.command({"rolesInfo": role})
-        command = "updateRole" if known["roles"] else "createRole"
+        stored = await database.command({"rolesInfo": role})
+        command = "updateRole" if stored["roles"] else "createRole"
         await database.command({command: role, "privileges": privileges, "roles": []})
 
 
@@ -88,14 +94,14 @@ def _privilege(database: Database, name: str, actions: Sequence[str]) -> Mapping
     return {"resource": {"db": database.name, "collection": name}, "actions": list(actions)}
 
 
-async def _make_user(source: Database, user: MongoUser, log: str) -> None:
-    """The user with this role alone, but for those that it has of nerve in other logs."""
-    found = (await source.command({"usersInfo": user.name}))["users"]
+async def _create_user(source: Database, user: MongoUser, log: str) -> None:
+    """Give the user only this role, and keep its roles in other logs of nerve."""
+    stored = (await source.command({"usersInfo": user.name}))["users"]
     kept = [
         role
-        for role in (found[0]["roles"] if found else ())
+        for role in (stored[0]["roles"] if stored else ())
         if role["role"] in (APPLICATION, MAINTENANCE) and role["db"] != log
     ]
-    command = "updateUser" if found else "createUser"
+    command = "updateUser" if stored else "createUser"
     roles = [*kept, {"role": user.role, "db": log}]
     await source.command({command: user.name, "pwd": user.password, "roles": roles})

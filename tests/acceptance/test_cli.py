@@ -299,4 +299,4 @@ def test_without_a_running_nerve_the_commands_tell_how_to_start_one(
     monkeypatch.setattr(sys, "argv", ["nerve", "views"])
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert capsys.readouterr().err.startswith("nerve: no nerve is running with its data in .nerve; ")
+    assert capsys.readouterr().err.startswith("nerve: no nerve is running with the data folder .nerve; ")

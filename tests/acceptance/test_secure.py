@@ -266,13 +266,13 @@ def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
 
 
 SETTINGS: list[tuple[dict[str, str], str]] = [
-    ({"NERVE_ADMIN_URL": ""}, "admin_url must name the user"),
+    ({"NERVE_ADMIN_URL": ""}, "admin_url must contain a user"),
     ({"NERVE_ADMIN_URL": "mongodb://admin:wrong-secret@HOST"}, "refuses the user and password of admin_url"),
     ({"NERVE_ADMIN_URL": "mongodb://app:app-secret@HOST"}, "admin_url and mongo_url name the same user"),
     ({"NERVE_ADMIN_URL": "mongodb://keeper:keeper-secret@HOST", "NERVE_MAINTENANCE_URL": "mongodb://a:secret@h"},
      "the MongoDB user of admin_url lacks rights"),
-    ({"NERVE_MONGO_URL": "mongodb://HOST"}, "mongo_url must name the user to be made, and its password"),
-    ({"NERVE_MONGO_URL": "mongodb://secret:a@b@HOST"}, "mongo_url is no MongoDB URL"),
+    ({"NERVE_MONGO_URL": "mongodb://HOST"}, "mongo_url must contain a user and its password"),
+    ({"NERVE_MONGO_URL": "mongodb://secret:a@b@HOST"}, "mongo_url is not a MongoDB URL"),
 ]  # fmt: skip
 
 

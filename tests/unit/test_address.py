@@ -15,7 +15,7 @@ from api.devserver.address import listen
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels have no such option")
 def test_a_client_that_takes_nothing_is_cut_off_by_the_kernel() -> None:
-    with listen("127.0.0.1", 0, gone_after=1) as listener, socket.socket() as client:
+    with listen("127.0.0.1", 0, dead_peer_timeout=1) as listener, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.connect(listener.getsockname())
         accepted, _ = listener.accept()
