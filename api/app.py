@@ -62,7 +62,7 @@ def create_app(
         async with open_runtime(settings, runtime_class=runtime_class) as runtime:
             admissions = Admissions(access, now, settings.max_sockets_per_subject)
             endpoint = _endpoint(runtime, admissions, explain=explain)
-            closed = runtime.metrics.socket_closed
+            closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
             runtime.metrics.count_connections("socket", sockets)
             runtime.metrics.count_connections("stream", endpoint.streams)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from api.archiving import open_archive, open_archiver
 from api.contexts import load_contexts
@@ -19,6 +20,7 @@ from domain.kernel.errors import ConfigurationError
 from eventstore.integrity.log_compatibility import LogCompatibility
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
+from projections.kernel.view import View
 from projections.projecting.worker import ViewWorker
 from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
@@ -56,37 +58,51 @@ async def open_runtime(
     if settings.mongo_url is None or settings.redis_url is None:
         raise ConfigurationError("mongo_url and redis_url are not set; `nerve dev` starts both servers")
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver)
-        )
-        database = client[settings.database]
-        redis_url = settings.redis_url.get_secret_value()
-        wakeups = Wakeups(redis_url, settings.database, cluster=settings.redis_cluster)
         with refused_if_forbidden("mongo_url"):
-            await check_rights(database, views)
-            log = await _open_log(runtime_class.log_class, settings, catalog, database, wakeups)
-            runtime = runtime_class(
-                settings=settings,
-                catalog=catalog,
-                views=views,
-                database=database,
-                wakeups=wakeups,
-                log=log,
-                digest_key=await log.digest_key(),
-                position_key=await log.secret(),
-            )
-            runtime.make_parts()
+            runtime = await _connect(runtime_class, settings, catalog, views, stack)
             if not allow_shortfall:
                 await check_no_shortfall(runtime.log, runtime.checkpoints)
             if not allow_unreadable:
                 await _check_compatibility(runtime)
-        await wakeups.start()
-        stack.push_async_callback(wakeups.stop)
+        await runtime.wakeups.start()
+        stack.push_async_callback(runtime.wakeups.stop)
         stack.push_async_callback(runtime.rebuilder.close)
         stack.push_async_callback(runtime.log.close)
         if worker:
             await _start_worker(runtime, stack)
         yield runtime
+
+
+async def _connect(
+    runtime_class: type[Runtime],
+    settings: Settings,
+    catalog: Catalog,
+    views: Sequence[View[Any]],
+    stack: AsyncExitStack,
+) -> Runtime:
+    """Open the servers and the log, and make all parts over them."""
+    assert settings.mongo_url is not None
+    assert settings.redis_url is not None
+    client = await stack.enter_async_context(
+        open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver)
+    )
+    database = client[settings.database]
+    redis_url = settings.redis_url.get_secret_value()
+    wakeups = Wakeups(redis_url, settings.database, cluster=settings.redis_cluster)
+    await check_rights(database, views)
+    log = await _open_log(runtime_class.log_class, settings, catalog, database, wakeups)
+    runtime = runtime_class(
+        settings=settings,
+        catalog=catalog,
+        views=views,
+        database=database,
+        wakeups=wakeups,
+        log=log,
+        digest_key=await log.digest_key(),
+        position_key=await log.secret(),
+    )
+    runtime.make_parts()
+    return runtime
 
 
 async def _open_log(

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 
+VIEW_GAUGES = {
+    "nerve_view_lag": "Number of positions by which a view lags behind the log.",
+    "nerve_view_failures": "Number of consecutive failed attempts to project a view.",
+    "nerve_dead_letters": "Number of events that are parked in a view because its fold failed.",
+    "nerve_view_held": "Number of generations of a view that are held for a decision.",
+}
+"""The help texts of the gauges of each view, in the order of `ViewHealth`."""
+
 
 class Connections(Protocol):
     """The open sockets of a process, or its open streams over HTTP."""
@@ -83,13 +91,7 @@ class Metrics:
         self._cursors = Gauge(
             "nerve_cursors", "Cursors that follow the log or a view live.", ["tail"], registry=registry
         )
-        gauges = {
-            "nerve_view_lag": "Number of positions by which a view lags behind the log.",
-            "nerve_view_failures": "Number of consecutive failed attempts to project a view.",
-            "nerve_dead_letters": "Number of events that are parked in a view because its fold failed.",
-            "nerve_view_held": "Number of generations of a view that are held for a decision.",
-        }
-        self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in gauges.items()]
+        self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in VIEW_GAUGES.items()]
         closes = Counter("nerve_socket_closes", "Closed sockets, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
         registry.register(LiveStatsCollector(live_stats))
@@ -104,13 +106,13 @@ class Metrics:
         self._commands(name, outcome).inc()
         self._duration("append").observe(seconds)
 
-    def appended(self, commit: NewCommit) -> None:
+    def count_append(self, commit: NewCommit) -> None:
         """Count the stored events of a command."""
         for new in commit.events:
             self._events("append", new.event.type).inc()
             self._size.observe(len(encode(new.data)))
 
-    def handled(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
+    def count_batch(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
         """Count a batch that a consumer has handled."""
         self._duration(consumer).observe(seconds)
         types = collections.Counter(event.type for commit in commits for event in commit.events)
@@ -141,7 +143,7 @@ class Metrics:
         for name, (text, count) in gauges.items():
             Gauge(name, text, registry=self._registry).set_function(count)
 
-    def socket_closed(self, code: str) -> None:
+    def count_closed_socket(self, code: str) -> None:
         """Count a closed socket."""
         self._closes(code).inc()
 
@@ -236,7 +238,7 @@ class MeteredLog:
     async def append(self, commit: NewCommit) -> Receipt:
         receipt = await self._log.append(commit)
         if receipt.changed and not receipt.replayed:
-            self._metrics.appended(commit)
+            self._metrics.count_append(commit)
         return receipt
 
 
@@ -254,5 +256,5 @@ class MeteredHandler:
     async def handle(self, commits: Sequence[Commit]) -> bool:
         started = perf_counter()
         worked = await self._handler.handle(commits)
-        self._metrics.handled(self._consumer, commits, perf_counter() - started)
+        self._metrics.count_batch(self._consumer, commits, perf_counter() - started)
         return worked

@@ -1,4 +1,4 @@
-"""Positions as clients see them: sealed, so that they tell nothing of other tenants' traffic."""
+"""Seals positions for clients, so that they reveal nothing about the traffic of other tenants."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _LAYOUT = struct.Struct(">QH")
 
 
 class PositionSeal:
-    """Seals places for one tenant each with AES-SIV (RFC 5297).
+    """Seals places for a tenant with AES-SIV (RFC 5297).
 
-    SIV is deterministic, so equal places of a tenant look equal, and a place of another tenant does not open.
+    SIV is deterministic: equal places of a tenant give equal texts. A place of another tenant does not open.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._cipher = AESSIV(secret)
 
     def seal(self, tenant: str, place: Place) -> str:
-        """The place as the opaque text that clients keep."""
+        """Return the place as the opaque text that clients store."""
         sealed = self._cipher.encrypt(_LAYOUT.pack(place.position, place.index), [tenant.encode()])
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def open(self, tenant: str, text: str, path: tuple[str, ...]) -> Place:
-        """The place that `text` seals; raises ValidationFailed at `path` where it is malformed."""
+        """Return the place in a sealed text. Raises ValidationFailed at `path` where it does not open."""
         place = self.try_open(tenant, text)
         if place is None:
-            raise ValidationFailed("nerve never gave out this position; leave it out to start anew", path)
+            raise ValidationFailed("nerve did not issue this position; omit it to start anew", path)
         return place
 
     def try_open(self, tenant: str, text: str) -> Place | None:
-        """The place that `text` seals; None where it is malformed, or another tenant's."""
+        """Return the place in a sealed text; None where it is malformed or of another tenant."""
         try:
             sealed = b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
             return Place(*_LAYOUT.unpack(self._cipher.decrypt(sealed, [tenant.encode()])))

@@ -180,7 +180,7 @@ def test_once_the_person_is_erased_no_version_tells_of_it(served: Served) -> Non
         (STATE, {}, "VALIDATION_FAILED", "either version or asOf"),
         (STATE, {"version": 1, "asOf": {}}, "VALIDATION_FAILED", "either version or asOf"),
         (STATE, {"asOf": {}}, "VALIDATION_FAILED", "either position or time"),
-        (STATE, {"asOf": {"position": "nonsense"}}, "VALIDATION_FAILED", "never gave out"),
+        (STATE, {"asOf": {"position": "nonsense"}}, "VALIDATION_FAILED", "did not issue"),
         (STATE, {"asOf": {"time": "1999-01-01T00:00:00Z"}}, "NOT_FOUND", "before the log begins"),
         (STATE, {"asOf": {"time": "2199-01-01T00:00:00Z"}}, "NOT_FOUND", "still to come"),
         (STATE, {"id": "document-none", "version": 1}, "NOT_FOUND", "there is no stream"),
