@@ -6,7 +6,8 @@ import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,9 +29,6 @@ from domain.kernel.errors import ConfigurationError, Forbidden
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.consumer import CommitHandler
 from subscriptions.live.ports import LiveStats
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BYTES = (64, 128, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)

@@ -83,9 +83,9 @@ def test_a_data_folder_in_use_is_refused_by_its_process_id(tmp_path: Path) -> No
 def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_path: Path) -> None:
     script = (
         "import signal, sys; from pathlib import Path\n"
-        "from api.devserver.child import Child; from api.devserver.folder import occupied\n"
-        "with occupied(Path(sys.argv[1])) as lock:\n"
-        "    print(Child('sleeper', ['/bin/sleep', '600'], keep=[lock]).pid, flush=True)\n"
+        "from api.devserver.child import ChildProcess; from api.devserver.folder import occupy_folder\n"
+        "with occupy_folder(Path(sys.argv[1])) as lock:\n"
+        "    print(ChildProcess('sleeper', ['/bin/sleep', '600'], keep=[lock]).pid, flush=True)\n"
         "    signal.pause()\n"
     )
     owner = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
