@@ -54,7 +54,7 @@ def verify(
     expected = dict(map(_seal, expect or ()))
     report = asyncio.run(_verify(with_instance(load_settings()), first_of(block_of(start)), expected))
     _print(report)
-    if not report.sound:
+    if not report.is_sound:
         raise typer.Exit(1)
 
 
@@ -78,10 +78,10 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
             verifier = Verifier(
                 collections,
                 Archive(collections.segments, open_archive(settings)),
-                violation=schemas.violation,
+                schema_check=schemas.violation,
                 clock=now,
-                tell=_FindingPrinter(),
-                progress=show,
+                on_finding=_FindingPrinter(),
+                on_progress=show,
             )
             return await verifier.run(start, consumers, expected)
 
@@ -143,16 +143,18 @@ def _print(report: VerificationReport) -> None:
     table = Table("", "checked", "wrong")
     for column in table.columns[1:]:
         column.justify = "right"
-    for check, count in report.looked.items():
-        wrong = report.wrong[check]
+    for check, count in report.checked.items():
+        wrong = report.defects[check]
         table.add_row(check, f"{count:,}", Text(f"{wrong:,}", style="bold red" if wrong else "green"))
     output.print(table)
     for note in report.notes:
         say(f"note: {note}")
     span = f"positions {report.first:,} to {report.last:,}: " if report.last else "the log is empty: "
-    verdict = ("sound", "bold green") if report.sound else (f"{report.wrong.total():,} wrong", "bold red")
+    verdict = (
+        ("sound", "bold green") if report.is_sound else (f"{report.defects.total():,} wrong", "bold red")
+    )
     output.print(Text.assemble(span, verdict), soft_wrap=True, highlight=False)
-    if report.seal is not None and report.sound:
+    if report.seal is not None and report.is_sound:
         _print_seal(report.seal)
 
 

@@ -1,4 +1,4 @@
-"""Sealing blocks behind the writers."""
+"""Sealing blocks in the background."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class BlockSealer:
-    """Seals one block after the other; several at once do no harm."""
+    """Seals one block after the other; several sealers at once do no harm."""
 
     def __init__(self, collections: LogCollections, archive: Archive) -> None:
         self._log = collections.log
@@ -25,7 +25,7 @@ class BlockSealer:
         self._archive = archive
 
     async def seal_next(self) -> Block | None:
-        """Seal the next block and return it; None while a position of it is open. Raises Unavailable."""
+        """Seal and return the next block, or None while one of its positions is open. Raises Unavailable."""
         with unavailable_if_down():
             before = await last_block(self._blocks)
             number, previous = (before.number + 1, before.digest) if before else (1, GENESIS)
@@ -39,14 +39,14 @@ class BlockSealer:
             return block
 
     async def _digest(self, number: int, previous: bytes) -> bytes | None:
-        """The digest of a block; None where a position of it is missing."""
-        digest, found = BlockDigest(previous), 0
+        """Return the digest of a block, or None where a position of it is missing."""
+        digest, count = BlockDigest(previous), 0
         async with aclosing(self._archive.raw_pages(self._log, first_of(number), last_of(number))) as pages:
             async for documents in pages:
-                # In a thread, since a page may be of many megabytes.
+                # In a thread, since a page may have many megabytes.
                 await asyncio.to_thread(digest.add, documents)
-                found += len(documents)
-        return digest.value() if found == last_of(number) - first_of(number) + 1 else None
+                count += len(documents)
+        return digest.value() if count == last_of(number) - first_of(number) + 1 else None
 
     async def _insert(self, block: Block) -> None:
         try:
@@ -55,13 +55,13 @@ class BlockSealer:
             stored = await self._blocks.find_one({"_id": block.number})
             if stored != block.to_document():
                 logger.error(
-                    "block %d of the log is sealed already, with another digest than its commits have now;"
-                    " `nerve verify` says more",
+                    "block %d of the log was sealed with another digest than its commits have now;"
+                    " `nerve verify` shows what changed",
                     block.number,
                 )
 
 
 async def last_block(blocks: Collection) -> Block | None:
-    """The block sealed last. Raises what the driver raises."""
+    """Return the block that was sealed last. Raises what the driver raises."""
     stored: Document | None = await blocks.find_one({}, sort=[("_id", -1)])
     return None if stored is None else to_block(stored)

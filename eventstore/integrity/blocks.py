@@ -1,4 +1,4 @@
-"""Sealed blocks: a digest of each run of positions, chained to the one before, so that tampering shows.
+"""Sealed blocks: digests of runs of positions, each chained to the one before, so that tampering shows.
 
     {_id: 12, first: 11001, last: 12000, digest: <32 bytes>, previous: <the digest of block 11>}
 
@@ -18,7 +18,7 @@ BLOCK_SIZE = 1_000
 """Positions in a block."""
 
 GENESIS = bytes(32)
-"""What the first block takes for the digest of the one before it."""
+"""Stands for the previous digest in the first block."""
 
 
 class Block(NamedTuple):
@@ -41,33 +41,33 @@ class Block(NamedTuple):
 
 
 def to_block(stored: Document) -> Block:
-    """A stored document as a block."""
+    """Decode a stored block."""
     return Block(stored["_id"], stored["first"], stored["last"], stored["digest"], stored["previous"])
 
 
 def block_of(position: int) -> int:
-    """The number of the block that a position lies in, from 1."""
+    """Return the number of the block of a position, from 1."""
     return (position - 1) // BLOCK_SIZE + 1
 
 
 def first_of(number: int) -> int:
-    """The first position of a block."""
+    """Return the first position of a block."""
     return (number - 1) * BLOCK_SIZE + 1
 
 
 def last_of(number: int) -> int:
-    """The last position of a block."""
+    """Return the last position of a block."""
     return number * BLOCK_SIZE
 
 
 class BlockDigest:
-    """The digest of a block, document by document."""
+    """Computes the digest of a block, document by document."""
 
     def __init__(self, previous: bytes) -> None:
         self._hash = sha256(previous)
 
     def add(self, documents: Iterable[bytes]) -> None:
-        """Take in the documents that come next."""
+        """Add the next documents."""
         for document in documents:
             self._hash.update(document)
 

@@ -1,4 +1,4 @@
-"""What a verification found."""
+"""The report of a verification."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eventstore.integrity.blocks import Block
 
 
 class Check(StrEnum):
-    """What is looked at."""
+    """What a verification checks."""
 
     POSITIONS = "positions"
     TIMES = "record times"
@@ -25,7 +25,7 @@ class Check(StrEnum):
 
 
 class Finding(NamedTuple):
-    """Something that is wrong: where, and what."""
+    """A defect: the check that found it, where it is, and what is wrong."""
 
     check: Check
     where: str
@@ -34,19 +34,19 @@ class Finding(NamedTuple):
 
 @dataclass
 class VerificationReport:
-    """What was verified, from position `first` to `last`, and how much of each kind was wrong.
+    """How much was checked from position `first` to `last`, and how many defects each check found.
 
-    `notes` are what a person may want to know and is no fault in itself; `seal` is the block sealed last.
+    `notes` are observations that are no defects. `seal` is the block that was sealed last.
     """
 
     first: int
     last: int
-    looked: Counter[Check] = field(default_factory=lambda: Counter(dict.fromkeys(Check, 0)))
-    wrong: Counter[Check] = field(default_factory=Counter)
+    checked: Counter[Check] = field(default_factory=lambda: Counter(dict.fromkeys(Check, 0)))
+    defects: Counter[Check] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     seal: Block | None = None
 
     @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.wrong.total()
+    def is_sound(self) -> bool:
+        """Whether there are no defects."""
+        return not self.defects.total()

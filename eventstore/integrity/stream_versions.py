@@ -1,35 +1,35 @@
-"""How far each stream is while a log of any length is walked, in bounded memory."""
+"""The versions of streams during a walk through a log of any length, in bounded memory."""
 
 from __future__ import annotations
 
 import sqlite3
 
-KEEP = 200_000
-"""Streams held in memory; the others are in a temporary file."""
+IN_MEMORY = 200_000
+"""Streams in memory; the others are in a temporary file."""
 
 
 class StreamVersions:
-    """The version that each stream has come to."""
+    """Keeps the version that each stream has come to."""
 
-    def __init__(self, keep: int = KEEP) -> None:
-        self._keep = keep
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+        self._in_memory = in_memory
         self._recent: dict[str, int] = {}
         self._spilled: sqlite3.Connection | None = None
 
     def follow(self, tenant: str, stream: str, first: int, last: int) -> int | None:
-        """Take the stream from `first` to `last`; the version it was at, None where that is not known."""
+        """Move the stream from version `first` to `last`; return its version before, None where it is new."""
         key = f"{tenant}/{stream}"
-        known = self._recent.get(key)
-        if known is None and self._spilled is not None:
+        version = self._recent.get(key)
+        if version is None and self._spilled is not None:
             row = self._spilled.execute("SELECT version FROM streams WHERE name = ?", (key,)).fetchone()
-            known = None if row is None else int(row[0])
-        self._recent[key] = last if known is None else max(known, last)
-        if len(self._recent) > self._keep:
+            version = None if row is None else int(row[0])
+        self._recent[key] = last if version is None else max(version, last)
+        if len(self._recent) > self._in_memory:
             self._spill()
-        return known
+        return version
 
     def count(self) -> int:
-        """How many streams there are."""
+        """Return the number of streams."""
         if self._spilled is None:
             return len(self._recent)
         self._spill()

@@ -1,4 +1,4 @@
-"""Whether the record times of the log are in order."""
+"""Checking that record times rise with positions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from eventstore.mongo.log_collections import CLOCK_SKEW
 
 
 class TimeOrder:
-    """Follows the times of commits in the order of their positions.
+    """Checks the record times of commits in the order of their positions.
 
-    Up to position `ordered_after` they were written by a version of nerve that took them from the clocks of
-    its writers: there what clocks explain is no fault, and only counted.
+    Up to position `ordered_after` they come from the writers' clocks, as an older version of nerve stored
+    them. Differences between clocks are no defects there, and only counted.
     """
 
     def __init__(self, clock: Clock, ordered_after: int) -> None:
@@ -23,10 +23,10 @@ class TimeOrder:
         self._excused = 0
 
     def follow(self, position: int, at: datetime) -> str | None:
-        """Take in the next commit; what is wrong with its time, None where nothing is."""
+        """Add the time of the next commit; return what is wrong with it, or None."""
         before, self._before = self._before, (position, at)
         if at - self._now > CLOCK_SKEW:
-            return f"it was recorded at {at.isoformat()}, which is still to come"
+            return f"it was recorded at {at.isoformat()}, which is in the future"
         if before is None or at >= before[1] or before[1] - self._now > CLOCK_SKEW:
             return None
         if position <= self._ordered_after and before[1] - at <= CLOCK_SKEW:
@@ -35,9 +35,9 @@ class TimeOrder:
         return f"it was recorded at {at.isoformat()}, before position {before[0]} at {before[1].isoformat()}"
 
     def notes(self) -> Iterator[str]:
-        """What a person may want to know, and is no fault."""
+        """Yield observations that are no defects."""
         if self._excused:
             yield (
                 f"up to position {self._ordered_after}, the times of {self._excused} commits lie a little "
-                "before those of the commits before them: they are from the clocks of several writers"
+                "before those of the commits before them: they come from the clocks of several writers"
             )

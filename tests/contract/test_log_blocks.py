@@ -96,7 +96,7 @@ async def test_who_seals_a_block_that_another_sealed_differently_says_so(
 
     monkeypatch.setattr(other.log.archive, "raw_pages", overtaken)
     await other.log.block_sealer().seal_next()
-    assert "block 1 of the log is sealed already, with another digest" in caplog.text
+    assert "block 1 of the log was sealed with another digest" in caplog.text
     assert (await chain_of(one)) == [forged]
 
 

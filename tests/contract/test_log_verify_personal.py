@@ -41,13 +41,13 @@ async def verify(store: Store) -> Verify:
         verifier = Verifier(
             LogCollections.of(store.database),
             store.log.archive,
-            violation=EventSchemas(CATALOG).violation,
+            schema_check=EventSchemas(CATALOG).violation,
             clock=now,
-            tell=findings.append,
-            progress=lambda done, total: None,
+            on_finding=findings.append,
+            on_progress=lambda done, total: None,
         )
         report = await verifier.run(1, {}, {})
-        assert report.looked[Check.COMMITS] == 2
+        assert report.checked[Check.COMMITS] == 2
         return findings
 
     return run

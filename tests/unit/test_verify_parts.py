@@ -70,7 +70,7 @@ def test_a_stub_is_a_commit_without_its_data() -> None:
 
 
 def test_the_versions_of_more_streams_than_memory_holds_are_known() -> None:
-    versions = StreamVersions(keep=10)
+    versions = StreamVersions(in_memory=10)
     for version in (1, 2, 3):
         for stream in range(100):
             assert versions.follow("t", f"s{stream}", version, version) == (version - 1 or None)
