@@ -86,12 +86,12 @@ def _list(value: Sequence[Any]) -> bytes:
 def _model(model: BaseModel) -> bytes:
     """Encode only the fields that differ from their default: a field that is added later has its default."""
     kind, declared = type(model), type(model).model_fields
-    given = {
+    values = {
         name: value
         for name in model.model_fields_set
         if not _is_default(value := getattr(model, name), declared[name], model)
     }
-    return _part(kind.__name__.encode(), _object(given))
+    return _part(kind.__name__.encode(), _object(values))
 
 
 def _is_default(value: Any, field: FieldInfo, model: BaseModel) -> bool:

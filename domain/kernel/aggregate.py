@@ -61,14 +61,14 @@ class Aggregate(ABC, Generic[C, E]):
 
     @abstractmethod
     def decide(self, command: C, facts: Facts) -> Sequence[E]:
-        """The events that the command causes in this state; raises InvariantViolated where a rule refuses."""
+        """Return the events that the command causes in this state; raise InvariantViolated to refuse it."""
 
     @abstractmethod
     def evolve(self, event: E) -> Self:
-        """The state after the event. Never refuses: what happened, happened."""
+        """Return the state after the event. An event is a fact and is never refused."""
 
     def evolve_all(self, events: Iterable[E]) -> Self:
-        """The state after all of `events`, in order; raises ContextFault where `evolve` fails."""
+        """Return the state after all of `events`, in order; raise ContextFault if `evolve` fails."""
         state = self
         for event in events:
             state = call_evolve(state, event)
@@ -76,13 +76,13 @@ class Aggregate(ABC, Generic[C, E]):
 
 
 def command_classes(aggregate: type[Aggregate[Any, Any]]) -> tuple[type[Command], ...]:
-    """The commands that an aggregate declares; raises DeclarationError where it declares none."""
+    """Return the commands that an aggregate declares; raise DeclarationError if it declares none."""
     return _members(aggregate, 0)
 
 
 @cache
 def event_classes(aggregate: type[Aggregate[Any, Any]]) -> tuple[type[Event], ...]:
-    """The events that an aggregate declares; raises DeclarationError where it declares none."""
+    """Return the events that an aggregate declares; raise DeclarationError if it declares none."""
     return _members(aggregate, 1)
 
 

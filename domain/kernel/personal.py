@@ -40,7 +40,7 @@ def personal_fields(event: type[Event]) -> Mapping[str, str | None]:
 
 @cache
 def holds_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
-    """Return whether states of the aggregate may hold personal data: an event of it has a personal field."""
+    """Return whether an event of the aggregate has a personal field, so its states may contain such data."""
     return any(map(personal_fields, event_classes(aggregate)))
 
 
@@ -80,7 +80,7 @@ def _checked(event: type[Event], name: str, field: FieldInfo, mark: Personal) ->
         if subject is None or not _is_identifier(subject) or _is_marked(subject):
             raise DeclarationError(
                 f"{event.__name__}.{name}: its subject is named by {mark.subject!r}, which must be a field "
-                "that holds an Identifier and is not personal itself"
+                "of the type Identifier and not be personal"
             )
     return mark
 

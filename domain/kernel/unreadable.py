@@ -1,4 +1,4 @@
-"""Why a stored event cannot be read, in words that contain none of its data. Pure."""
+"""Reasons why a stored event cannot be read, in words that contain none of its data. Pure."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ def describe_unreadable(event: RecordedEvent) -> str:
 
 
 def unknown_type() -> Unreadable:
-    """No registered context declares the event's type."""
+    """Return the reason of an event whose type no registered context declares."""
     detail = "no registered context has this type; register it, or use a process that knows it"
     return Unreadable(Cause.UNKNOWN_TYPE, detail)
 
 
 def newer_revision(newest: int) -> Unreadable:
-    """The event was stored at a revision that comes after the `newest` of this process."""
+    """Return the reason of an event that was stored at a later revision than the `newest` of this process."""
     return Unreadable(Cause.NEWER_REVISION, f"this process knows up to {newest}; send it to a newer one")
 
 
 def impossible_revision() -> Unreadable:
-    """The event was stored at a revision below 1."""
+    """Return the reason of an event that was stored at a revision below 1."""
     return Unreadable(Cause.UPCASTER_FAILED, "revisions count from 1")
 
 
 def failed_upcaster(revision: int, error: BaseException) -> Unreadable:
-    """The upcaster from `revision` raised `error`, whose text is left out because it may contain data."""
+    """Return the reason if an upcaster raised `error`, without its text, which may contain data."""
     return Unreadable(Cause.UPCASTER_FAILED, fault(error).text(_upcaster(revision), user_location(error)))
 
 
 def wrong_upcast(revision: int, function: Callable[..., Any], returned: object) -> Unreadable:
-    """The upcaster from `revision` returned something other than a mapping."""
+    """Return the reason if an upcaster returned something other than a mapping."""
     value = f"a value of class {type(returned).__name__} ({definition_location(function)})"
     return Unreadable(Cause.UPCASTER_FAILED, f"{_upcaster(revision)} returned {value}; it must return a dict")
 
 
 def unfit_upcast(newest: int, error: Exception) -> Unreadable:
-    """The data that the last upcaster returned does not fit the `newest` revision."""
+    """Return the reason if the data from the last upcaster does not fit the `newest` revision."""
     return Unreadable(Cause.DOES_NOT_FIT, f"upcast to revision {newest}, {_misfit(error)}")
 
 

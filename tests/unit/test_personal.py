@@ -100,9 +100,9 @@ class HiddenSubject(Event, type="form.hidden"):
         (Misplaced, "Misplaced.name: Personal.. marks a whole field"),
         (Required, "must allow None and have it as its default"),
         (NeverNone, "must allow None and have it as its default"),
-        (Nameless, "'who', which must be a field that holds an Identifier"),
-        (NoIdentifier, "'who', which must be a field that holds an Identifier"),
-        (HiddenSubject, "and is not personal itself"),
+        (Nameless, "'who', which must be a field of the type Identifier"),
+        (NoIdentifier, "'who', which must be a field of the type Identifier"),
+        (HiddenSubject, "and not be personal"),
     ],
 )
 def test_a_field_that_could_not_be_sealed_is_refused(event: type[Event], reason: str) -> None:

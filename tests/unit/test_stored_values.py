@@ -137,14 +137,14 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (Path, "Path is not a type that can be stored"),
     (Plain, "Plain is not a type that can be stored"),
-    (list, r"list does not say what it holds; name it, as in list\[str\]"),
+    (list, r"list does not name the type of its items; write list\[str\]"),
     (dict, r"name it, as in dict\[str, int\]"),
     (tuple, r"name it, as in tuple\[str, ...\]"),
     (Sequence[int], "use list, tuple, set, frozenset or dict"),
     (Iterable[int], "use list, tuple, set, frozenset or dict"),
     (dict[int, str], "the keys of a dict are texts, not int; use str or an Enum of texts"),
-    (set[list[int]], r"set\[list\[int\]\] cannot hold list\[int\], which has no hash; use list"),
-    (frozenset[Point], "cannot hold Point, which has no hash"),
+    (set[list[int]], r"set\[list\[int\]\] cannot contain list\[int\], which has no hash; use list"),
+    (frozenset[Point], "cannot contain Point, which has no hash"),
     (set[Json], "which has no hash"),
     (NaiveDatetime, "use Moment"),
     (Mixed, "the Enum Mixed must be all texts or all integers"),
@@ -161,7 +161,7 @@ REFUSED: list[tuple[Any, str]] = [
     (T, "is a type variable"),
     (Aliased, "Aliased.point has an alias"),
     (Open, "Open allows fields that it does not declare"),
-    (Rooted, "Rooted is a RootModel; use the type that it holds"),
+    (Rooted, "Rooted is a RootModel; use its root type"),
     (Initial, r"Initial\.x is an InitVar, which is not kept; make it a field"),
     (Unresolved, "Unresolved.x: Nowhere is not defined; define it .*, or import it"),
     (Unequal, "Unequal is a dataclass with eq=False"),
@@ -289,7 +289,7 @@ def test_a_value_that_holds_itself_too_often_is_refused(depth: int):
         tree = Tree.model_construct(name="a", branches=[tree])
         total = Sum.model_construct(kind="sum", left=total, right=Number(value=1))  # type: ignore[assignment]
     for value, annotation in ((tree, Tree), (total, Sum)):
-        with pytest.raises(UnfitValue, match="must not hold others more than 50 deep"):
+        with pytest.raises(UnfitValue, match="must not contain others more than 50 deep"):
             stored(value, annotation, validated=True)
     assert stored(Tree(name="b"), Tree, validated=True) == {"name": "b", "branches": []}
 

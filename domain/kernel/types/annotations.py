@@ -212,14 +212,15 @@ def _enum(python: type[Enum], place: str) -> Scalar:
 def _collection(origin: Any, arguments: tuple[Any, ...], annotation: Any, place: str) -> FieldType:
     if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
         if not arguments:
-            raise DeclarationError(f"{place}: an empty tuple holds nothing; name the types of its items")
+            raise DeclarationError(f"{place}: an empty tuple has no items; name the types of its items")
         return TupleOf(tuple(field_type(item, place) for item in arguments))
     if origin in (list, tuple, set, frozenset):
         listed = ListOf(field_type(arguments[0], place), origin)
         if origin in (set, frozenset) and not is_hashable(listed.item):
             raise DeclarationError(
-                f"{place}: {type_name(annotation)} cannot hold {type_name(arguments[0])}, which has no hash; "
-                "use list[…], or items that are frozen: a frozen dataclass or model, a tuple, a frozenset"
+                f"{place}: {type_name(annotation)} cannot contain {type_name(arguments[0])}, which has no "
+                "hash; use list[…], or items that are frozen: a frozen dataclass or model, a tuple, a "
+                "frozenset"
             )
         return listed
     if origin is dict or getattr(origin, "__name__", "") == "Mapping":

@@ -82,7 +82,7 @@ def _scalar(kind: Kind) -> Read | None:
 
 
 class _RecordReader:
-    """Reads objects of one record, which may hold objects of the same record."""
+    """Reads objects of one record, which may contain objects of the same record."""
 
     def __init__(self, record: RecordOf, rename: Rename | None) -> None:
         self._record = record

@@ -70,7 +70,7 @@ def _is_written(type: FieldType, seen: frozenset[Any]) -> bool:
 
 
 class _RecordWriter:
-    """Writes documents of one record, which may hold documents of the same record."""
+    """Writes documents of one record, which may contain documents of the same record."""
 
     def __init__(self, record: RecordOf, rename: Rename | None) -> None:
         self._record = record

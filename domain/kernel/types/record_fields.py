@@ -63,7 +63,7 @@ def declared_fields(python: Any) -> Iterator[DeclaredField]:
 
 def _of_model(python: type[BaseModel]) -> Iterator[DeclaredField]:
     if issubclass(python, RootModel):
-        raise DeclarationError(f"{python.__name__} is a RootModel; use the type that it holds")
+        raise DeclarationError(f"{python.__name__} is a RootModel; use its root type")
     if python.model_config.get("extra") == "allow":
         raise DeclarationError(
             f"{python.__name__} allows fields that it does not declare; use a dict for them"

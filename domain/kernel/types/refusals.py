@@ -24,7 +24,7 @@ def refusal(annotation: Any) -> str:
         return f"{name} does not say which moment it is; use Moment"
     if annotation in (list, tuple, set, frozenset, dict):
         arguments = "[str, int]" if annotation is dict else "[str, ...]" if annotation is tuple else "[str]"
-        return f"{name} does not say what it holds; name it, as in {name}{arguments}"
+        return f"{name} does not name the type of its items; write {name}{arguments}"
     if isinstance(annotation, TypeVar):
         return f"{name} is a type variable; name the type that it stands for"
     if getattr(get_origin(annotation) or annotation, "__module__", "") == "collections.abc":

@@ -67,7 +67,7 @@ class RecordEncoder:
             return self._encode(value)
         if self._depth == MAX_DEPTH:
             name = self._record.python.__name__
-            raise UnfitValue(f"a {name} must not hold others more than {MAX_DEPTH} deep")
+            raise UnfitValue(f"a {name} must not contain others more than {MAX_DEPTH} deep")
         self._depth += 1
         try:
             return self._encode(value)
