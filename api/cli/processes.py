@@ -19,7 +19,7 @@ from api.settings import Settings, check_exposure, is_loopback, load_settings
 
 
 def dev() -> None:
-    """Run nerve on this machine for development: the API, a worker, and the servers that are not configured.
+    """Run nerve on this machine for development: the API, a worker, and embedded servers.
 
     It starts an embedded MongoDB if mongo_url is not set, and an embedded Redis if redis_url is not set.
     """

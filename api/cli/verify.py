@@ -47,9 +47,9 @@ def verify(
         typer.Option(help="A seal that an earlier run printed, such as 12:9f86…; the log must contain it."),
     ] = None,
 ) -> None:
-    """Check the whole log, and print every fault and its place. The exit code is 1 if there is one.
+    """Check the whole log, and print every fault and its place.
 
-    The command only reads, and can run while nerve is in use.
+    The command only reads, and can run while nerve is in use. The exit code is 1 if there is a fault.
     """
     expected = dict(map(_seal, expect or ()))
     report = asyncio.run(_verify(with_instance(load_settings()), first_of(block_of(start)), expected))

@@ -1,4 +1,4 @@
 """Loads aggregates: rebuilds their states from snapshots and events, and caches them.
 
-`api.composition` imports it, for the command bus and the processes.
+`api.runtime` imports it, for the command bus and the processes.
 """

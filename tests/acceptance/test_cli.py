@@ -118,7 +118,7 @@ def test_the_past_can_be_shown_compared_and_replayed(nerve: CliRunner, tmp_path:
     assert "have the same state" in same.output
 
 
-def test_a_replay_in_rhythm_that_is_interrupted_tells_where_to_go_on(
+def test_an_interrupted_replay_prints_where_to_continue(
     nerve: CliRunner, environment: dict[str, str]
 ) -> None:
     assert nerve.invoke(app, ["demo", "--duration", "0", "--agents", "2"]).exit_code == 0
@@ -130,9 +130,9 @@ def test_a_replay_in_rhythm_that_is_interrupted_tells_where_to_go_on(
             assert replay.stdout
             first = int(replay.stdout.readline().split()[0])
             replay.send_signal(signal.SIGINT)
-            said = replay.communicate(timeout=20)[1]
+            message = replay.communicate(timeout=20)[1]
             assert replay.returncode == 130
-            assert int(re.findall(r"continue with --since (\d+)", said)[0]) > first
+            assert int(re.findall(r"continue with --since (\d+)", message)[0]) > first
         finally:
             replay.kill()
 
@@ -182,8 +182,10 @@ def test_a_log_is_exported_and_imported_into_another_one(
     file.write_text(LOG)
     source.invoke(app, ["import", str(file)])
     exported = tmp_path / "log.jsonl.zst"
-    told = source.invoke(app, ["export", str(exported), "--stream", "task-1", "--stream", "workflow-case-1"])
-    assert re.match(r"[1-9]\d* events of [1-9]\d* commits in .* events/s\)", told.output)
+    result = source.invoke(
+        app, ["export", str(exported), "--stream", "task-1", "--stream", "workflow-case-1"]
+    )
+    assert re.match(r"[1-9]\d* events of [1-9]\d* commits in .* events/s\)", result.output)
     target = CliRunner(env={**environment, "NERVE_DATABASE": database})
     first = target.invoke(app, ["import", str(exported)])
     assert re.search(
@@ -286,13 +288,13 @@ def test_what_nerve_refuses_is_one_sentence_and_an_exit_code(
             monkeypatch.setenv(name, value.replace(TAKEN, str(taken.getsockname()[1])))
         with pytest.raises(SystemExit) as end:
             main()
-    said = capsys.readouterr().err
-    assert (end.value.code, said.count("\n")) == (code, 1), said
-    assert said.startswith("nerve: ")
-    assert sentence in said
+    message = capsys.readouterr().err
+    assert (end.value.code, message.count("\n")) == (code, 1), message
+    assert message.startswith("nerve: ")
+    assert sentence in message
 
 
-def test_without_a_running_nerve_the_commands_tell_how_to_start_one(
+def test_without_a_running_nerve_the_error_says_how_to_start_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

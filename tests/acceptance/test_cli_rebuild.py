@@ -88,6 +88,6 @@ def test_b5_of_views_that_are_named_one_that_cannot_begin_does_not_hold_up_the_o
 def test_b5_a_database_that_no_worker_has_seen(nerve: CliRunner, names: list[str]) -> None:
     refused = nerve.invoke(app, ["views", "rebuild", *names, "--wait"])
     assert refused.exit_code == 1
-    said = "nerve: the view 'tasks' has no rows yet; `nerve worker` builds them, and none has run\n"
-    assert said in refused.output
+    message = "nerve: the view 'tasks' has no rows yet; `nerve worker` builds them, and none has run\n"
+    assert message in refused.output
     assert "view." not in refused.output

@@ -12,7 +12,7 @@ from domain.kernel.errors import NerveError
 from tests.served import serve
 
 
-def test_why_a_value_is_there_is_told_on_the_command_line(
+def test_why_explains_a_value_on_the_command_line(
     mongo_url: str, redis_url: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -22,10 +22,10 @@ def test_why_a_value_is_there_is_told_on_the_command_line(
         agent = served.do("registerAgent", "STORED", name="Writer")["stream"]
         task = served.do("createTask", "STORED", title="a", agentId=agent)["stream"]
         served.do("completeTask", "STORED", id=task)
-        told = nerve.invoke(app, ["why", task, "status"], catch_exceptions=False).output
-        assert 'status: "ASSIGNED" → "COMPLETED"' in told
-        assert "CompleteTask" in told
-        assert "task.completed" in told
+        result = nerve.invoke(app, ["why", task, "status"], catch_exceptions=False).output
+        assert 'status: "ASSIGNED" → "COMPLETED"' in result
+        assert "CompleteTask" in result
+        assert "task.completed" in result
         then = nerve.invoke(app, ["why", task, "status", "--at", "2"], catch_exceptions=False).output
         assert 'status: "CREATED" → "ASSIGNED"' in then
         counted = nerve.invoke(

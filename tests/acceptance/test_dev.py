@@ -35,11 +35,11 @@ class Dev:
             self._process = subprocess.Popen(
                 [NERVE, "dev"], env=environment, cwd=self.folder, stdout=output, stderr=output
             )
-        eventually(lambda: self._running().poll() is not None or "nerve is running" in self.said)
-        assert self._running().poll() is None, self.said
+        eventually(lambda: self._running().poll() is not None or "nerve is running" in self.output)
+        assert self._running().poll() is None, self.output
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._output.read_text()
 
     @property
@@ -96,7 +96,7 @@ def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(
     dev.start()
     dev.ask('mutation { createTask(input: {title: "kept"}, await: PROJECTED) { receipt { stream } } }')
     assert dev.ask('{ tasks(filter: {title: {contains: "ep"}}) { nodes { title } } }')["tasks"]["nodes"]
-    assert "no index of tasks serves a query" in dev.said, "where others refuse it"
+    assert "no index of tasks serves a query" in dev.output, "where others refuse it"
     family = dev.family()
     assert len(family) == 5, "itself, mongod, redis-server, the API, the worker"
     master_key = dev.folder / "data" / "master.key"
@@ -109,12 +109,12 @@ def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(
     dev.start()
     assert _count(dev) == 1
     assert master_key.read_text() == key
-    assert key.strip() not in dev.said + str(dev.run_file)
+    assert key.strip() not in dev.output + str(dev.run_file)
     family = dev.family()
     dev.signal(signal.SIGINT)
-    assert dev.exit_code() == 0, dev.said
+    assert dev.exit_code() == 0, dev.output
     assert not any(map(_alive, family))
-    assert "slow" not in dev.said
+    assert "is killed" not in dev.output
     assert not (dev.folder / "data" / "run.json").exists()
 
 
@@ -127,11 +127,11 @@ def test_a_child_that_does_not_stop_is_killed_after_a_grace_or_at_the_second_sig
     os.kill(next(pid for pid, command in family.items() if "worker" in command), signal.SIGSTOP)
     begun = time.monotonic()
     dev.signal(signal.SIGTERM)
-    eventually(lambda: "stopping" in dev.said)
+    eventually(lambda: "stopping" in dev.output)
     if again:
         dev.signal(signal.SIGTERM)
-    assert dev.exit_code() == 0, dev.said
-    assert "the worker has not stopped in time and is killed" in dev.said
+    assert dev.exit_code() == 0, dev.output
+    assert "the worker has not stopped in time and is killed" in dev.output
     assert not any(map(_alive, family))
     assert (time.monotonic() - begun < STOP_GRACE) == again
 
@@ -141,6 +141,6 @@ def test_it_ends_with_a_clear_word_when_a_part_of_it_dies(dev: Dev) -> None:
     family = dev.family()
     os.kill(next(pid for pid, command in family.items() if "redis-server" in command), signal.SIGKILL)
     assert dev.exit_code() == 1
-    assert "redis-server ended unexpectedly" in dev.said
-    assert "Traceback" not in dev.said
+    assert "redis-server ended unexpectedly" in dev.output
+    assert "Traceback" not in dev.output
     assert not any(map(_alive, family))

@@ -90,8 +90,12 @@ async def test_subscriptions_their_groups_and_what_they_share_are_counted(served
 
     def figures() -> dict[str, float]:
         lines = served.get("/metrics").text.splitlines()
-        told = [line.split() for line in lines if line.startswith("nerve_live_") and 'source="log"' in line]
-        return {name.partition("{")[0].removeprefix("nerve_live_"): float(value) for name, value in told}
+        samples_of_log = [
+            line.split() for line in lines if line.startswith("nerve_live_") and 'source="log"' in line
+        ]
+        return {
+            name.partition("{")[0].removeprefix("nerve_live_"): float(value) for name, value in samples_of_log
+        }
 
     same = 'subscription { events(filter: {types: ["agent.registered"]}) { __typename } }'
     other = 'subscription { events(filter: {types: ["agent.retired"]}) { __typename } }'

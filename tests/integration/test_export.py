@@ -167,7 +167,9 @@ async def test_a_failed_export_leaves_what_was_there(mongo_url: str, database: s
                 await export(store, tmp_path / name)
 
 
-async def test_an_export_is_told_from_commands(mongo_url: str, database: str, tmp_path: Path) -> None:
+async def test_an_export_is_distinguished_from_commands(
+    mongo_url: str, database: str, tmp_path: Path
+) -> None:
     commands = tmp_path / "commands.jsonl.gz"
     commands.write_bytes(gzip.compress(b'\n{"specversion": "1.0", "type": "nerve.command.CreateTask"}\n'))
     async with store_of(mongo_url, database) as store:

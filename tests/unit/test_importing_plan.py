@@ -129,7 +129,7 @@ def test_rows_without_an_instance_are_paired_within_their_case_and_name() -> Non
     assert [c.id for c in found if isinstance(c, CompleteTask)] == ["task-c1.1", "task-c1.2", "task-c1.3"]
 
 
-def test_an_instance_that_stands_for_several_activities_is_told_apart_by_its_case() -> None:
+def test_an_instance_of_several_activities_is_qualified_by_its_case() -> None:
     log = [
         activity(1, instance="1", transition="start"),
         activity(2, instance="1"),
@@ -194,5 +194,5 @@ def test_long_names_keep_their_difference() -> None:
     assert len(one) == len("agent-") + MAX_LENGTH
 
 
-def test_a_command_id_tells_its_parts_apart() -> None:
+def test_a_command_id_is_unique_for_its_parts() -> None:
     assert command_id("a", "bc") != command_id("ab", "c")

@@ -28,7 +28,7 @@ HAS_NO_VALUE = "has no value; give it one, or remove the line"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("port: 1\n\thost: x\n", "nerve.yaml, line 2: a tab cannot indent a line; use spaces"),
         (
@@ -73,9 +73,9 @@ HAS_NO_VALUE = "has no value; give it one, or remove the line"
         ),
     ],
 )
-def test_a_wrong_file_is_refused_in_one_sentence(folder: Path, text: str, said: str) -> None:
+def test_a_wrong_file_is_refused_in_one_sentence(folder: Path, text: str, message: str) -> None:
     (folder / "nerve.yaml").write_text(text)
-    assert refusal() == said
+    assert refusal() == message
 
 
 def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
