@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from domain.kernel import Commit, CommitInfo, RecordedEvent
@@ -38,7 +39,7 @@ EventStreamMessage = EventMessage | StatusMessage
 
 
 class EventHub:
-    """Delivers the log's events to the subscribers of this process.
+    """Delivers the log's events to the subscribers of this process; as a source, it publishes commits.
 
     A subscriber that falls more than `max_lag` positions behind, after it has caught up, and that the ring
     does not serve any more, receives `Lagged`.
@@ -47,11 +48,11 @@ class EventHub:
     def __init__(
         self, log: EventLog, feed: Feed, *, max_lag: int = MAX_LAG, limits: RingLimits | None = None
     ) -> None:
-        self.dispatcher = Dispatcher(feed, log.high_water_mark)
-        self._source = EventSource(log, self.dispatcher)
-        self._hub: Hub[Commit, EventMessage] = Hub(
-            self.dispatcher, self._source, max_lag=max_lag, limits=limits
-        )
+        self.log = log
+        self.dispatcher: Dispatcher[Commit] = Dispatcher(feed, log.high_water_mark)
+        self._index: EventIndex[EventTopicSource] = EventIndex()
+        self._hub: Hub[Commit, EventMessage] = Hub(self.dispatcher, self, max_lag=max_lag, limits=limits)
+        self._head: asyncio.Task[int] | None = None
 
     @property
     def stats(self) -> LiveStats:
@@ -77,7 +78,7 @@ class EventHub:
 
         def open_topic() -> Topic[EventMessage, R]:
             shared = SharedRenderer(renderer(), self.stats, weigh)
-            return self._hub.topic(lambda topic: self._source.open(tenant, query, topic), shared)
+            return self._hub.topic(partial(EventTopicSource, self, tenant, query), shared)
 
         return self._hub.subscribe(key, open_topic, sink, after)
 
@@ -85,24 +86,19 @@ class EventHub:
         self, tenant: str, query: EventQuery, after: Place | None = None
     ) -> AsyncGenerator[EventStreamMessage, None]:
         """Yield the same messages to a consumer in this process. Raises Unavailable."""
-        return self._hub.iterate(lambda topic: self._source.open(tenant, query, topic), after)
+        return self._hub.iterate(partial(EventTopicSource, self, tenant, query), after)
 
+    def add(self, source: EventTopicSource) -> None:
+        """Publish to the source's topic from now on."""
+        self._index.add(source, source.tenant, source.query)
 
-class EventSource:
-    """The log as a source: turns commits into messages for the topics whose queries they meet."""
-
-    def __init__(self, log: EventLog, dispatcher: Dispatcher[Commit]) -> None:
-        self._log = log
-        self._dispatcher = dispatcher
-        self._index: EventIndex[_EventTopicSource] = EventIndex()
-        self._head: asyncio.Task[int] | None = None
-
-    def open(self, tenant: str, query: EventQuery, topic: Publisher[EventMessage]) -> _EventTopicSource:
-        """Publish to the topic from now on."""
-        return _EventTopicSource(self, tenant, query, topic)
+    def remove(self, source: EventTopicSource) -> None:
+        """Publish nothing more to the source's topic."""
+        self._index.remove(source, source.tenant, source.query)
 
     def publish(self, commits: Sequence[Commit]) -> None:
-        batches: dict[_EventTopicSource, list[EventMessage]] = {}
+        """Publish the events of the commits to the topics whose queries they meet."""
+        batches: dict[EventTopicSource, list[EventMessage]] = {}
         for commit in commits:
             messages: list[EventMessage] = []
             for source in self._index.find(commit):
@@ -112,65 +108,32 @@ class EventSource:
         for source, batch in batches.items():
             source.topic.publish(batch)
 
-    def add(self, source: _EventTopicSource) -> None:
-        """Publish to the source's topic from now on."""
-        self._index.add(source, source.tenant, source.query)
-
-    def remove(self, source: _EventTopicSource) -> None:
-        """Publish nothing more to the source's topic."""
-        self._index.remove(source, source.tenant, source.query)
-
-    async def prepare(self, after: Place | None) -> None:
-        """Wait until all topics have published what the log contains now.
-
-        Raises EndOfStream if `after` is beyond the log.
-        """
-        head = await self._read_head()
-        if after is not None and after.position > head:
-            if after.position > await self._log.head():
-                raise EndOfStream(CursorExpired(Place(head)))
-            head = after.position
-        await self._dispatcher.reach(head)
-
-    async def search(self, tenant: str, query: EventQuery, after: int, upto: int) -> list[EventMessage]:
-        """Return the next page of events between two positions."""
-        events = await self._log.search(tenant, query, after, PAGE, before=upto + 1)
-        return list(map(_message, events))
-
-    async def _read_head(self) -> int:
-        """Return the head, read after this call; calls at the same time share one read."""
+    async def read_head(self) -> int:
+        """Return the log's high-water mark, read after this call; calls at the same time share one read."""
         if self._head is None:
-            self._head = asyncio.create_task(self._settled())
+            self._head = asyncio.create_task(self._read_head())
         return await asyncio.shield(self._head)
 
-    async def _settled(self) -> int:
+    async def _read_head(self) -> int:
         self._head = None
-        return await self._log.high_water_mark()
+        return await self.log.high_water_mark()
 
 
-class _EventTopicSource:
+class EventTopicSource:
     """The source of one topic, and the backlog of each subscriber, which depends on the place alone."""
 
-    def __init__(
-        self, source: EventSource, tenant: str, query: EventQuery, topic: Publisher[EventMessage]
-    ) -> None:
-        self._source = source
+    def __init__(self, hub: EventHub, tenant: str, query: EventQuery, topic: Publisher[EventMessage]) -> None:
+        self._hub = hub
         self.tenant = tenant
         self.query = query
         self.topic = topic
-        source.add(self)
+        hub.add(self)
 
-    def backlog(self) -> _EventTopicSource:
+    def backlog(self) -> EventTopicSource:
         return self
 
     def close(self) -> None:
-        self._source.remove(self)
-
-    async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
-        await self._source.prepare(after)
-
-    def read(self, after: Place | None, upto: int, *, caught_up: bool) -> BacklogRead[EventMessage]:
-        return BacklogRead(self._pages(after, upto))
+        self._hub.remove(self)
 
     def matches(self, info: CommitInfo | None, messages: Sequence[EventMessage]) -> Sequence[EventMessage]:
         """Return the messages of a commit that meet the query."""
@@ -179,18 +142,31 @@ class _EventTopicSource:
             return ()
         return messages if query.types is None else [one for one in messages if query.wants(one.event)]
 
+    async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
+        """Wait until everything that the log contains now is published."""
+        hub = self._hub
+        head = await hub.read_head()
+        if after is not None and after.position > head:
+            if after.position > await hub.log.head():
+                raise EndOfStream(CursorExpired(Place(head)))
+            head = after.position
+        await hub.dispatcher.reach(head)
+
+    def read(self, after: Place | None, upto: int, *, caught_up: bool) -> BacklogRead[EventMessage]:
+        return BacklogRead(self._pages(after, upto))
+
     async def _pages(self, after: Place | None, upto: int) -> AsyncGenerator[BacklogPage[EventMessage], None]:
         if after is None or after >= Place(upto):
             return
         position = after.position - 1
         while True:
-            page = await self._source.search(self.tenant, self.query, position, upto)
-            is_last = len(page) < PAGE
-            if messages := [message for message in page if message.place > after]:
+            events = await self._hub.log.search(self.tenant, self.query, position, PAGE, before=upto + 1)
+            is_last = len(events) < PAGE
+            if messages := [message for message in map(_message, events) if message.place > after]:
                 yield BacklogPage(messages, last=is_last)
             if is_last:
                 return
-            position = page[-1].event.position
+            position = events[-1].position
 
 
 def _message(event: RecordedEvent) -> EventMessage:
