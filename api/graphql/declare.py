@@ -99,6 +99,8 @@ def declare(
     body["__annotations__"] = {field.python_name: field.type_annotation for field in fields}
     directives = [schema_directives.OneOf()] if is_one_of else []
     declared: Any = types.new_class(name, interfaces, {}, lambda namespace: namespace.update(body))
+    # strawberry takes classes of one qualified name for one type; two of one name must be refused instead.
+    declared.__qualname__ = f"{name}@{id(declared):x}"
     return strawberry.type(
         declared,
         name=name,

@@ -24,11 +24,11 @@ from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
 from api.graphql.identity import check_ids, id_look_up
 from api.graphql.plain_values import use_plain_values
+from api.graphql.root_fields import RootFields
 from api.graphql.scalars import SCALARS
 from api.graphql.strawberry_internals import Field, build_core_schema
 from api.graphql.type_map import TypeMap
 from domain.kernel import Catalog
-from domain.kernel.errors import DeclarationError
 from projections.kernel.view import View
 
 NODE_ID = "An id that is unique among all nodes."
@@ -47,7 +47,7 @@ class SchemaBuilder:
         self._catalog = catalog
         self._views = views
         self._entities = {view.context.category: view for view in views if view.is_entity}
-        self._roots: dict[str, dict[str, Field]] = {"Query": {}, "Mutation": {}, "Subscription": {}}
+        self._roots = {root: RootFields(root) for root in ("Query", "Mutation", "Subscription")}
         self._interface = declare(
             "Node",
             [output_field("id", strawberry.ID, NODE_ID)],
@@ -68,8 +68,10 @@ class SchemaBuilder:
             entity = self._entities.get(context.category)
             row = None if entity is None else rows[entity.name]
             projections = ContextViews(context.category, entity, self._views)
-            for field in mutations(context, projections, row, self._types):
-                self._add("Mutation", field)
+            for command, field in zip(
+                context.commands, mutations(context, projections, row, self._types), strict=True
+            ):
+                self._roots["Mutation"].add(field, command)
         query, subscription = event_fields(self._types, self._event(), self._messages)
         self._add("Query", query)
         for field in dead_letter_fields(self._types, self._interface):
@@ -101,19 +103,18 @@ class SchemaBuilder:
 
     def _add_view(self, shape: ViewTypes) -> None:
         view, row, filters, orders = shape
-        self._add("Query", single(view, row, self._types))
-        self._add("Query", many(view, row, filters, orders, self._types))
+        self._roots["Query"].add(single(view, row, self._types), view)
+        self._roots["Query"].add(many(view, row, filters, orders, self._types), view)
         for field in past_fields(view, row, self._event(), self._types):
-            self._add("Query", field)
+            self._roots["Query"].add(field, view)
         for field in subscriptions(view, row, filters, self._messages):
-            self._add("Subscription", field)
+            self._roots["Subscription"].add(field, view)
 
     def _add(self, root: str, field: Field) -> None:
-        if self._roots[root].setdefault(field.python_name, field) is not field:
-            raise DeclarationError(f"two declarations make the field {root}.{field.python_name}")
+        self._roots[root].add(field)
 
     def _schema(self, rows: Sequence[Any]) -> GraphQLSchema:
-        roots = {name: declare(name, list(fields.values())) for name, fields in self._roots.items() if fields}
+        roots = {name: declare(name, root.fields) for name, root in self._roots.items() if root.fields}
         schema = build_core_schema(roots, rows, SCALARS)
         use_plain_values(schema, self._types.typenames)
         _isolate_root_fields(schema)

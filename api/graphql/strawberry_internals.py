@@ -11,11 +11,14 @@ from typing import Any
 import strawberry
 from graphql import GraphQLScalarType, GraphQLSchema
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.exceptions import DuplicatedTypeName
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument as Argument
 from strawberry.types.field import StrawberryField as Field
 from strawberry.types.scalar import ScalarDefinition
+
+from api.graphql.name_clashes import derived_type_clash
 
 __all__ = [
     "Argument",
@@ -104,14 +107,21 @@ def make_scalar(
 def build_core_schema(
     roots: Mapping[str, Any], types: Sequence[Any], scalars: dict[object, ScalarDefinition]
 ) -> GraphQLSchema:
-    """Return graphql-core's schema of the root types ``Query``, ``Mutation`` and ``Subscription``."""
-    schema: GraphQLSchema = strawberry.Schema(
-        query=roots["Query"],
-        mutation=roots.get("Mutation"),
-        subscription=roots.get("Subscription"),
-        types=types,
-        config=StrawberryConfig(scalar_map=scalars),
-    )._schema
+    """Return graphql-core's schema of the root types ``Query``, ``Mutation`` and ``Subscription``.
+
+    Raises DeclarationError if two types have one name.
+    """
+    try:
+        schema: GraphQLSchema = strawberry.Schema(
+            query=roots["Query"],
+            mutation=roots.get("Mutation"),
+            subscription=roots.get("Subscription"),
+            types=types,
+            config=StrawberryConfig(scalar_map=scalars),
+        )._schema
+    except DuplicatedTypeName as error:
+        _, name, *_ = str(error).split()  # "Type X is defined multiple times in the schema"
+        raise derived_type_clash(name) from None
     return schema
 
 

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
 from inspect import cleandoc
-from types import FunctionType
 from typing import Any
 
 from api.graphql.declare import add_field, declare, enumeration
-from api.graphql.scalars import scalar_shape
+from api.graphql.name_clashes import describe, name_clash
+from api.graphql.scalars import SCALARS, scalar_shape
 from domain.kernel.errors import DeclarationError
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import Scalar
-from projections.kernel.view import View
 
 
 class TypeRegistry:
@@ -31,11 +30,11 @@ class TypeRegistry:
         if name in self._declared:
             first, declared = self._declared[name]
             if first != source:
-                raise DeclarationError(
-                    f"{_describe(first)} and {_describe(source)} would both be the GraphQL type {name}"
-                )
+                raise name_clash(first, source, f"the GraphQL type {name}")
             return declared
-        check_name(_describe(source), name)
+        if name in _RESERVED_TYPES:
+            raise name_clash(source, None, f"the GraphQL type {name}")
+        check_name(describe(source), name)
         declared = make()
         self._declared[name] = (source, declared)
         return declared
@@ -60,15 +59,6 @@ class TypeRegistry:
         return scalar_shape(scalar, field)
 
 
-def _describe(source: object) -> str:
-    """Return the words for what a type is made from, for a message."""
-    if isinstance(source, View):
-        return f"view {source.name!r}"
-    if isinstance(source, FunctionType):
-        return "nerve's own API"
-    return f"{source.__module__}.{source.__qualname__}" if isinstance(source, type) else repr(source)
-
-
 def _declare_enum(source: type[Enum]) -> Any:
     # Made anew: strawberry marks the class it is given, and the domain's own is to stay as it is.
     for member in source:
@@ -90,3 +80,11 @@ def _first_paragraph(documented: type) -> str | None:
 
 
 _RESERVED_MEMBERS = ("true", "false", "null")
+
+_RESERVED_TYPES = frozenset(
+    {
+        "Query", "Mutation", "Subscription", "Node", "String", "Int", "Float", "Boolean", "ID",
+        *(scalar.name for scalar in SCALARS.values()),
+    }
+)  # fmt: skip
+"""Names of types that no declaration of a context makes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +46,25 @@ def _check_names(view: View[Any]) -> None:
         check_name(place, name)
         if iskeyword(name):
             raise DeclarationError(f"{place}: {name!r} is a word of Python; choose another name")
+        if name != name.lower():
+            raise DeclarationError(
+                f"{place} must be lower case, with '_' between words, as in {_lower(name)!r}, not {name!r}"
+            )
         if not all(name.split("_")):
             raise DeclarationError(
                 f"{place}: put one '_' between two words, and none at the end, not {name!r}"
             )
+
+    if view.name == view.singular:
+        raise DeclarationError(
+            f"view {view.name!r} has the same name and singular; choose a name for the list, such as "
+            f"'all_{view.name}'"
+        )
+
+
+def _lower(name: str) -> str:
+    """Return a name in lower case: ``task_days`` for ``taskDays``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _check_list(place: str, value: Any, items: Any = str) -> None:
