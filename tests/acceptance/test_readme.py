@@ -1,4 +1,4 @@
-"""README's text is run as it stands: its commands, its GraphQL, and its context."""
+"""README's text is run as it stands: its commands and its GraphQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ import httpx
 import pytest
 from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
-from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.support import eventually
@@ -46,23 +45,13 @@ def _graphql(name: str) -> str:
     return found[0]
 
 
-def _file(path: str) -> str:
-    found = re.search(rf"`{re.escape(path)}`:\n\n```python\n(.*?)```", README, re.S)
-    assert found, f"README does not show {path}"
-    return found[1]
-
-
 class Checkout:
-    """A copy of the packages with README's context in it, run by `nerve dev`."""
+    """A copy of the packages, run by `nerve dev`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for package in PACKAGES:
             copytree(ROOT / package, folder / package, ignore=ignore_patterns("node_modules", "__pycache__"))
-        for path in ("domain/notes/__init__.py", "projections/notes.py"):
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_text(_file(path))
-        (folder / "nerve.yaml").write_text(_blocks("yaml")[0])
         (folder / "process-log.csv").write_text(PROCESS_LOG)
         self._environment = {**os.environ, "NERVE_PORT": "0", "PYTHONUNBUFFERED": "1"}
         with (folder / "output").open("wb") as output:
@@ -135,38 +124,13 @@ async def test_the_operations_show_what_readme_says(session: AsyncClientSession)
     assert [event["type"] for event in why["events"]["nodes"]] == ["task.created"]
 
 
-NOTES = """subscription { notes { __typename ... on NoteChanged { kind note { text pinned } } } }"""
-WRITE = """mutation { writeNote(input: {text: "Buy milk"}, await: PROJECTED) { note { id text pinned } } }"""
-PIN = """mutation Pin($id: ID!) { pinNote(input: {id: $id}, await: PROJECTED) { note { pinned } } }"""
-PINNED = """{ notes(filter: {pinned: {eq: true}}, orderBy: [{field: WRITTEN_AT}]) {
-  totalCount nodes { id text writtenAt } } }"""
-
-
-async def test_the_whole_context_gets_its_api_from_under_80_lines(session: AsyncClientSession) -> None:
-    lines = [_file(path).count("\n") for path in ("domain/notes/__init__.py", "projections/notes.py")]
-    assert sum(lines) < 80
-    live = session.subscribe(GraphQLRequest(NOTES))
-    await _until(live, "CaughtUp")
-    note = (await session.execute(GraphQLRequest(WRITE)))["writeNote"]["note"]
-    assert (await _until(live, "NoteChanged"))["note"] == {"text": "Buy milk", "pinned": False}
-    pin = GraphQLRequest(PIN, variable_values={"id": note["id"]})
-    assert (await session.execute(pin))["pinNote"] == {"note": {"pinned": True}}
-    assert (await _until(live, "NoteChanged"))["kind"] == "UPDATED"
-    await live.aclose()
-    with pytest.raises(TransportQueryError) as refused:
-        await session.execute(pin)
-    assert refused.value.errors
-    assert refused.value.errors[0]["extensions"]["code"] == "INVARIANT_VIOLATED"
-    pinned = (await session.execute(GraphQLRequest(PINNED)))["notes"]
-    assert (pinned["totalCount"], pinned["nodes"][0]["id"]) == (1, note["id"])
-
-
 PERSONAL = """mutation { createDocument(
   input: { title: "x", content: {}, subjectId: "person-42" }) { receipt { version } } }"""
 
 
 def _commands() -> list[list[str]]:
-    lines = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith("nerve ")]
+    (block,) = (block for block in _blocks("sh") if "nerve demo" in block)
+    lines = block.splitlines()
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
