@@ -128,9 +128,9 @@ async def _check_compatibility(runtime: Runtime) -> None:
         text = "; ".join(problems)
         if runtime.settings.unreadable_events == "refuse":
             raise ConfigurationError(
-                f"{text} (docs/deployments.md; with unreadable_events: park, views would park such events)"
+                f"{text} (see docs/deployments.md; with unreadable_events: park, views park such events)"
             )
-        logger.warning("unreadable_events is park: %s", text)
+        logger.warning("views will park events that the code cannot read: %s", text)
     await compatibility.keep()
 
 
