@@ -28,7 +28,7 @@ from domain.kernel.rfc3339 import write_moment
 from domain.kernel.unreadable import describe_unreadable
 
 
-def write_commit(commit: Commit, *, personal: bool) -> bytes:
+def commit_lines(commit: Commit, *, personal: bool) -> bytes:
     """Return the lines of a commit; without `personal` all personal fields are null.
 
     Raises ValidationFailed where an event has a value that JSON cannot represent, or where its personal

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from api.transfer.export_files import check_file_name, create_file
-from api.transfer.export_writer import write_commit
+from api.transfer.export_writer import commit_lines
 from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.reading.event_query import EVERYTHING, EventQuery
@@ -74,7 +74,7 @@ class Exporter:
             async with aclosing(self._pages(span)) as pages:
                 async for page in pages:
                     for commit in filter(span.includes, page):
-                        file.write(write_commit(commit, personal=self.personal))
+                        file.write(commit_lines(commit, personal=self.personal))
                         report.commits += 1
                         report.events += len(commit.events)
                     report.position = min(page[-1].position, span.upto)
