@@ -1,4 +1,4 @@
-"""Where a view's rows are by now, and how far they are: what every reader of the view asks."""
+"""Locates the rows of a view: their collection, and the position up to which they are complete."""
 
 from __future__ import annotations
 
@@ -23,25 +23,30 @@ from subscriptions.feed.wakeups import Wakeups
 
 
 def consumer_name(view: View[Any]) -> str:
-    """The name of the view's durable consumer, and the topic under which its progress is announced."""
+    """Return the name of the view's durable consumer, which is also the topic of its position."""
     return f"view.{view.name}"
 
 
 def switch_topic(view: View[Any]) -> str:
-    """The topic under which it is announced that another generation has become the active one."""
+    """Return the topic of switches: the number of the generation that became the active one is announced."""
     return f"{consumer_name(view)}.active"
 
 
 def rows_topic(view: View[Any]) -> str:
-    """The topic under which it is announced that rows are written up to a position, before the checkpoint."""
+    """Return the topic of written rows: their highest position is announced, before the checkpoint."""
     return f"{consumer_name(view)}.rows"
 
 
 class ViewLocator:
-    """One for each view of a process. Its methods raise Unavailable where MongoDB does not answer.
+    """The rows of one view, for all readers of a process. Its methods raise Unavailable.
 
-    `poll_interval`, in seconds, is how late a new active generation is noticed at most; whoever reads the
-    position notices it at once. Until then the rows of the one before are read, right as far as it came.
+    `poll_interval`, in seconds, is the longest time until a new active generation is noticed; a read of the
+    position notices it at once. Until then the rows of the former generation are read, which are correct up
+    to its position.
+
+    `edition` is the number of the generation with which rows last changed their content, as of the last read
+    of the state. `edition_since` is the position at which that one became active: a client that has had no
+    later message may have rows of the former content.
     """
 
     def __init__(
@@ -61,52 +66,50 @@ class ViewLocator:
         self._polled = PolledPosition(name, self.position, self.listen(), poll_interval)
         self.rows_written = wakeups.position_waiters(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
-        self._known: tuple[int, int] | None = None
+        self._latest: tuple[int, int] | None = None
         self._gaps: dict[str, RowGaps | None] = {}
         self._read_at = 0.0
         self._code: str | None = None
         self._active_code: str | None = None
         self._has_gaps = False
         self.edition = 0
-        """The generation with which rows came to be others, when the view was looked at last."""
         self.edition_since = 0
-        """The position that was reached then: whoever was told no more may hold rows as they were before."""
 
     async def is_of_this_code(self) -> bool:
-        """Whether this process's code made what `rows` gives.
+        """Return whether this process's code made the rows of the active generation.
 
-        False also where its rows lack a field that the view declares. True where there is no such generation.
+        False also if the rows lack a field that the view declares; True if there is no active generation.
         """
         await self.rows()
         if self._active_code is None:
             return True
         if self._code is None:
-            # The first time it reads the source of the modules, which takes up to a second.
+            # The first time reads the source of the modules, which takes up to a second.
             self._code = await asyncio.to_thread(view_fingerprint, self.view)
         return not self._has_gaps and same_fold(self._active_code, self._code)
 
     def listen(self) -> TopicListener:
-        """A listener of its own to the view's progress."""
+        """Return a new listener to the position of the view."""
         return self._wakeups.listen(consumer_name(self.view))
 
     async def rows(self) -> Collection:
-        """The rows of the active generation; of what it is to be, where the view has none."""
+        """Return the rows of the active generation, or of the first one that will be."""
         due = time.monotonic() - self._poll_interval
-        if self._known is None or self._read_at <= due or self._switches.take():
-            # Whoever asks while this is read need not read it too.
+        if self._latest is None or self._read_at <= due or self._switches.take():
+            # Set before the read, so that concurrent readers do not read the state too.
             self._read_at = time.monotonic()
             await self._look()
-        assert self._known is not None
-        return collection(self._database, self.view, self._known[1])
+        assert self._latest is not None
+        return collection(self._database, self.view, self._latest[1])
 
     def gaps(self, rows: Collection) -> RowGaps | None:
-        """What rows that were read there lack of the fields that the view declares; None where nothing."""
+        """Return the declared fields that rows of this collection lack; None if they lack none."""
         return self._gaps.get(rows.name)
 
     def adapted(self, rows: Collection, filter: Filter, others: Iterable[str] = ()) -> Filter:
-        """The filter for the rows there: see `RowGaps.adapt`.
+        """Return the filter for rows of this collection: see `RowGaps.adapt`.
 
-        Raises ViewRebuilding, also where the rows lack one of the `others` that are sorted or searched by.
+        Raises ViewRebuilding, also if the rows lack one of the `others` that are sorted or searched by.
         """
         gaps = self._gaps.get(rows.name)
         if gaps is None:
@@ -114,36 +117,36 @@ class ViewLocator:
         gaps.require(others)
         return gaps.adapt(filter)
 
-    def filled(self, rows: Collection, found: list[Document]) -> list[Row]:
-        """What was found there, with the defaults of fields that it lacks: see `RowGaps.fill`."""
+    def filled(self, rows: Collection, stored: list[Document]) -> list[Row]:
+        """Return rows of this collection with the defaults of fields that they lack: see `RowGaps.fill`."""
         gaps = self._gaps.get(rows.name)
-        return list(found) if gaps is None else [gaps.fill(row) for row in found]
+        return list(stored) if gaps is None else [gaps.fill(row) for row in stored]
 
     async def position(self) -> int:
-        """The position up to which the active generation holds every change."""
+        """Return the position up to which the active generation is complete."""
         return (await self._look()).position
 
     async def reached(self) -> tuple[Collection, int]:
-        """The rows of the active generation, and the position up to which these hold every change."""
+        """Return the rows of the active generation, and the position up to which they are complete."""
         state = await self._look()
         return collection(self._database, self.view, _readable(state)), state.position
 
     async def reach(self, position: int, within: float) -> int:
-        """The position once that is `position` or more, or as it is after `within` seconds."""
+        """Return the position once it is `position` or more, or as it is after `within` seconds."""
         return await self._polled.reach(position, within)
 
     async def obstacle(self) -> Obstacle:
-        """What keeps the view from coming further, as its consumer's state shows it."""
+        """Return what keeps the view from coming further, by the state of its consumer."""
         return obstacle(await self._look())
 
     async def _look(self) -> ConsumerState:
         state = await self._checkpoints.state(consumer_name(self.view))
-        known = (state.revision, _readable(state))
+        seen = (state.revision, _readable(state))
         gaps = row_gaps(self.view, state)
-        self._gaps[collection(self._database, self.view, known[1]).name] = gaps
-        # Never back: of two reads at once, the one that began first may end last.
-        if self._known is None or known >= self._known:
-            self._known = known
+        self._gaps[collection(self._database, self.view, seen[1]).name] = gaps
+        # Never back: of two concurrent reads, the one that began first may end last.
+        if self._latest is None or seen >= self._latest:
+            self._latest = seen
             self.edition, self.edition_since = edition(state)
             active = None if state.active is None else state.generations[state.active]
             self._active_code = None if active is None else active.code
@@ -157,7 +160,7 @@ def _readable(state: ConsumerState) -> int:
 
 
 def obstacle(state: ConsumerState) -> Obstacle:
-    """What keeps the active generation from coming further."""
+    """Return what keeps the active generation from coming further."""
     active = None if state.active is None else state.generations[state.active]
     if active is None or any(partition.owner is None for partition in active.partitions):
         return Obstacle.NO_WORKER
@@ -169,7 +172,10 @@ def obstacle(state: ConsumerState) -> Obstacle:
 
 
 def edition(state: ConsumerState) -> tuple[int, int]:
-    """What was noted when the active generation took its place, or its own number; and where that was."""
+    """Return the edition of the active generation's rows, and the position at which it began.
+
+    It is the one that was saved at the switch, or else the generation's own number.
+    """
     if state.active is None:
         return 0, 0
     active = state.generations[state.active]
