@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from domain.kernel.errors import ViewRebuilding
-from eventstore.background import BackgroundLoop
 from eventstore.place import Place
 from projections.live.shared_rows import SharedRows
+from subscriptions.feed.background import BackgroundLoop
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import NerveError
 from eventstore.archiving.archiver import ArchiveProgress, Archiver
-from eventstore.background import BackgroundLoop, Backoff
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from eventstore.mongo.lease import NamedLease
 from eventstore.reading.record_times import add_clamped
+from subscriptions.feed.background import BackgroundLoop, Backoff
 
 logger = logging.getLogger("nerve.archive")
 

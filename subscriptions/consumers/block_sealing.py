@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from domain.kernel.errors import NerveError
-from eventstore.background import BackgroundLoop
 from eventstore.integrity.block_sealer import BlockSealer
+from subscriptions.feed.background import BackgroundLoop
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Protocol
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
-from eventstore.background import BackgroundLoop, Backoff
 from subscriptions.consumers.checkpoints import Checkpoint, Checkpoints
 from subscriptions.consumers.failures import describe_failure
 from subscriptions.consumers.partition_leases import PartitionLease
+from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.feed import Feed
 
 logger = logging.getLogger(__name__)

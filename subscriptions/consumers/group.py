@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
-from eventstore.background import BackgroundLoop, Backoff
 from eventstore.mongo.driver import Database
 from subscriptions.consumers.assignment import Assignment, Key, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
@@ -22,6 +21,7 @@ from subscriptions.consumers.consumer_update import GenerationOutput
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
+from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
 
 logger = logging.getLogger(__name__)

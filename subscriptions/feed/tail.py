@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
 
 logger = logging.getLogger(__name__)

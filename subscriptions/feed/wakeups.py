@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 
-from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.channels import ShardedChannel, SingleChannel
 from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, aclosing
 from typing import Generic, TypeVar
 
-from eventstore.background import BackgroundLoop, Backoff
+from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.position_waiters import PositionWaiters
 from subscriptions.feed.tail import Batch, Tail
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from domain.kernel.errors import Unavailable
-from eventstore.background import OUTAGE_CAP, BackgroundLoop, Backoff
+from subscriptions.feed.background import OUTAGE_CAP, BackgroundLoop, Backoff
 
 logger = logging.getLogger("test.background")
 
