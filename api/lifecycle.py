@@ -25,7 +25,7 @@ from projections.projecting.worker import ViewWorker
 from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
 from subscriptions.consumers.log_shortfall import check_no_shortfall
-from subscriptions.feed.feed import TOPIC
+from subscriptions.feed.feed import LOG_TOPIC
 from subscriptions.feed.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ async def _open_log(
         database,
         catalog,
         clock=now,
-        announce=partial(wakeups.announce, TOPIC),
+        announce=partial(wakeups.announce, LOG_TOPIC),
         fence_after=settings.fence_after,
         masters=settings.master_keys,
         archive=open_archive(settings),

@@ -39,7 +39,7 @@ from projections.rebuilding.rebuilds import Rebuilds
 from projections.storage.rows import collection
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
-from subscriptions.feed.feed import TOPIC, Feed
+from subscriptions.feed.feed import LOG_TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.event_hub import EventHub
 from tests.support import chosen_driver
@@ -196,7 +196,7 @@ class Rig:
             self.database,
             Catalog([self.view.context, subjects.context, deadletters.context]),
             clock=now,
-            announce=lambda position: self.wakeups.announce(TOPIC, position),
+            announce=lambda position: self.wakeups.announce(LOG_TOPIC, position),
             fence_after=0.3,
             archive=self.archive,
             masters=self.masters,

@@ -13,7 +13,7 @@ from uuid import uuid4
 from projections.kernel.view import View
 from projections.querying.locator import consumer_name, switch_topic
 from projections.rebuilding.rebuild_context import RebuildContext
-from subscriptions.consumers.group import TOPIC
+from subscriptions.consumers.group import CONSUMERS_TOPIC
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
 from subscriptions.feed.polled_position import PolledPosition
@@ -69,7 +69,7 @@ class GenerationSwitch:
         finally:
             if not is_done:
                 await leases.release(taken)
-            self._context.wakeups.announce(TOPIC, 1)
+            self._context.wakeups.announce(CONSUMERS_TOPIC, 1)
         return is_done
 
     async def _switch_from(self, taken: Sequence[PartitionLease]) -> bool:

@@ -20,7 +20,7 @@ from projections.rebuilding.rebuild_context import RebuildContext
 from projections.storage.fingerprint import view_fingerprint
 from projections.storage.indexes import prepare
 from projections.storage.rows import collection
-from subscriptions.consumers.group import TOPIC
+from subscriptions.consumers.group import CONSUMERS_TOPIC
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.consumers.state import ConsumerState, GenerationState
 
@@ -76,7 +76,7 @@ class RebuildLeader:
                 number = await generations.begin(name, code, self._partitions, row_fields(view))
         except InvariantViolated:
             return False
-        self._context.wakeups.announce(TOPIC, 1)
+        self._context.wakeups.announce(CONSUMERS_TOPIC, 1)
         logger.warning(
             "the code of view %s has changed: generation %d of its rows is %s, and %d is read until then",
             view.name, number, "brought up to date" if same_code else "built", active.number,

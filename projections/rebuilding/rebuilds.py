@@ -17,7 +17,7 @@ from projections.rebuilding.status import ViewStatus, to_status
 from projections.storage.fingerprint import view_fingerprint
 from projections.storage.indexes import BUILD_LIMIT
 from projections.storage.rows import collection
-from subscriptions.consumers.group import TOPIC
+from subscriptions.consumers.group import CONSUMERS_TOPIC
 from subscriptions.consumers.state import CANDIDATE_STATES, Generation, GenerationState
 
 
@@ -56,7 +56,7 @@ class Rebuilds:
         number = await self._context.generations.begin(
             consumer_name(view), view_fingerprint(view), self._partitions, row_fields(view)
         )
-        self._context.wakeups.announce(TOPIC, 1)
+        self._context.wakeups.announce(CONSUMERS_TOPIC, 1)
         return number
 
     async def cancel(self, name: str) -> int:
@@ -66,7 +66,7 @@ class Rebuilds:
         """
         generation = await self._find(name, *CANDIDATE_STATES)
         await self._context.generations.cancel(consumer_name(self._view(name)), generation.number)
-        self._context.wakeups.announce(TOPIC, 1)
+        self._context.wakeups.announce(CONSUMERS_TOPIC, 1)
         return generation.number
 
     async def resume(self, name: str) -> int:
@@ -76,7 +76,7 @@ class Rebuilds:
         """
         generation = await self._find(name, GenerationState.CANCELLED)
         await self._context.generations.resume(consumer_name(self._view(name)), generation.number)
-        self._context.wakeups.announce(TOPIC, 1)
+        self._context.wakeups.announce(CONSUMERS_TOPIC, 1)
         return generation.number
 
     async def switch(self, name: str) -> int:
@@ -86,7 +86,7 @@ class Rebuilds:
         """
         generation = await self._find(name, GenerationState.HELD)
         await self._context.generations.approve(consumer_name(self._view(name)), generation.number)
-        self._context.wakeups.announce(TOPIC, 1)
+        self._context.wakeups.announce(CONSUMERS_TOPIC, 1)
         return generation.number
 
     async def forget(self, name: str) -> list[int]:

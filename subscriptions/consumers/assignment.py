@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from subscriptions.consumers.state import ConsumerState, Generation, GenerationState, PartitionState
 
-Key = tuple[str, int, int]
+PartitionKey = tuple[str, int, int]
 """The consumer, the number of the generation, and the number of the partition."""
 
 
@@ -25,7 +25,7 @@ class Assignment(NamedTuple):
     partition: PartitionState
 
     @property
-    def key(self) -> Key:
+    def key(self) -> PartitionKey:
         """What identifies the partition."""
         return self.consumer, self.generation.number, self.partition.partition.number
 

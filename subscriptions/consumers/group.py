@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Database
-from subscriptions.consumers.assignment import Assignment, Key, assignments, next_assignment
+from subscriptions.consumers.assignment import Assignment, PartitionKey, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.consumer import CommitHandler, Consumer
 from subscriptions.consumers.consumer_update import GenerationOutput
@@ -27,7 +27,7 @@ from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
 
 logger = logging.getLogger(__name__)
 
-TOPIC = "consumers"
+CONSUMERS_TOPIC = "consumers"
 """The wake-up topic of new generations and free leases; the number has no meaning."""
 
 LEASE_TIME = 10.0
@@ -95,8 +95,8 @@ class ConsumerGroup:
         self._pause = min(BEAT_EVERY * tick, lease_time / 3)
         self._partitions = partitions
         self._builds = builds
-        self._running: dict[Key, Consumer] = {}
-        listener = wakeups.listen(TOPIC)
+        self._running: dict[PartitionKey, Consumer] = {}
+        listener = wakeups.listen(CONSUMERS_TOPIC)
         self._loop = BackgroundLoop(
             self._look,
             "leases are neither taken nor extended",
@@ -123,7 +123,7 @@ class ConsumerGroup:
             await self._leases.release([consumer.lease for consumer in self._running.values()])
         except Unavailable as error:
             logger.warning("leases are not released, and expire by themselves: %s", error)
-        self._wakeups.announce(TOPIC, 1)
+        self._wakeups.announce(CONSUMERS_TOPIC, 1)
 
     async def _look(self) -> float:
         """Drop, extend and take leases. Return the seconds until the next look."""

@@ -11,7 +11,7 @@ from subscriptions.feed.pages import PAGE, PageCursor, Pages
 from subscriptions.feed.tail import BATCH_SIZE, RING_SIZE, Tail
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
 
-TOPIC = "log"
+LOG_TOPIC = "log"
 """The wake-up topic of the log: its highest position is announced under it."""
 
 
@@ -77,7 +77,7 @@ class Feed(Tail[Commit]):
         self._beats = False
         source = _LogSource(log)
         self._pages = source.pages
-        listener = wakeups.listen(TOPIC)
+        listener = wakeups.listen(LOG_TOPIC)
         super().__init__(source, listener, poll_interval, ring_size=ring_size, batch_size=batch_size)
 
     def beat(self) -> None:
@@ -88,7 +88,7 @@ class Feed(Tail[Commit]):
         if not self._beats:
             await super()._rest(position)
         else:
-            self._wakeups.beat(TOPIC, position)
+            self._wakeups.beat(LOG_TOPIC, position)
             await self._listener.wait(BEAT_EVERY * self._poll_interval, beyond=position)
 
     def _forget(self) -> None:

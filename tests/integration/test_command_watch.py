@@ -16,7 +16,7 @@ from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt, Scope
 from domain.kernel.errors import InvariantViolated, NerveError
 from domain.tasks.commands import CancelTask, CompleteTask, CreateTask, StartTask
-from subscriptions.feed.feed import TOPIC, Feed
+from subscriptions.feed.feed import LOG_TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.command_hints import CommandAccepted, CommandHints, CommandRefused
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
@@ -58,7 +58,7 @@ async def process(
         return await following(envelope)
 
     def announce(position: int) -> None:
-        wakeups.announce(TOPIC, position)
+        wakeups.announce(LOG_TOPIC, position)
 
     async with wired(mongo_url, database, [hints, hold], announce=announce) as parts:
         await wakeups.start()

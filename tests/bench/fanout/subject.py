@@ -20,7 +20,7 @@ from domain.kernel import Commit, CommitInfo, RecordedEvent
 from domain.kernel.event import NewEvent
 from domain.tasks.events import TaskCompleted
 from eventstore.log import EventLog
-from subscriptions.feed.feed import TOPIC
+from subscriptions.feed.feed import LOG_TOPIC
 from tests.bench.fanout.event import CATEGORY, FIRST, TYPE, event_id
 from tests.bench.fanout.serve import Served
 
@@ -81,7 +81,7 @@ async def handed() -> AsyncIterator[Served]:
         def push(events: int, stored: Callable[[], None]) -> None:
             memory.extend(events)
             # As when Redis tells what another process appended.
-            nerve.wakeups._accept(f"{TOPIC} {memory.head}".encode())
+            nerve.wakeups._accept(f"{LOG_TOPIC} {memory.head}".encode())
 
         yield Served(server, push)
 
