@@ -1,4 +1,4 @@
-"""Subscribers of live views that share what they are told, without a transport."""
+"""Subscribers of live views that share topics, without a transport."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from subscriptions.live.sinks import Chunk, Subscription
 DEADLINE = 30
 
 
-class AsTheyAre:
-    """Tells messages as they are, and counts how many it was given to render."""
+class CountingRenderer:
+    """Leaves messages as they are, and counts them."""
 
     def __init__(self, *, later: bool = False) -> None:
         self._later = later
@@ -26,10 +26,10 @@ class AsTheyAre:
 
     def render(self, message: LiveMessage | StatusMessage) -> Any:
         self.rendered += 1
-        told = message.change if isinstance(message, RowDelta) else message
-        return self._told(told) if self._later else told
+        result = message.change if isinstance(message, RowDelta) else message
+        return self._later_result(result) if self._later else result
 
-    async def _told(self, message: ViewMessage) -> ViewMessage:
+    async def _later_result(self, message: ViewMessage) -> ViewMessage:
         await asyncio.sleep(0)
         return message
 
@@ -38,7 +38,10 @@ class AsTheyAre:
 
 
 class RowClient:
-    """Holds what it is told, and notes what cannot be: of exact kinds, where it was never stranded."""
+    """Keeps the rows that it receives, and notes messages that cannot be right in `wrong`.
+
+    With `exact` it also checks kinds, which are not exact after a backlog of missed changes.
+    """
 
     def __init__(self, *, exact: bool = True) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
@@ -50,30 +53,30 @@ class RowClient:
         self.snapshots = 0
         self.expired = 0
         self.pausing = 0
-        self.member: Subscription | None = None
+        self.subscription: Subscription | None = None
 
     def deliver(self, chunk: Chunk[Any]) -> None:
         for message in chunk.results:
-            self._hear(message)
+            self._receive(message)
         if self.pausing:
             self.pausing -= 1
-            assert self.member is not None
-            self.member.pause()
+            assert self.subscription is not None
+            self.subscription.pause()
 
-    def back(self) -> RowClient:
-        """The same one, which was cut off; told what it missed, its kinds are not as exact."""
-        assert self.member is not None
-        self.member.close()
-        one = RowClient(exact=False)
-        one.rows, one.place, one.wrong = dict(self.rows), self.place, self.wrong
-        return one
+    def reconnected(self) -> RowClient:
+        """Return the same client after a disconnection."""
+        assert self.subscription is not None
+        self.subscription.close()
+        client = RowClient(exact=False)
+        client.rows, client.place, client.wrong = dict(self.rows), self.place, self.wrong
+        return client
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         self.ended = True
         if errors:
             self.wrong.append(errors)
 
-    def _hear(self, message: ViewMessage) -> None:
+    def _receive(self, message: ViewMessage) -> None:
         match message:
             case Snapshot(rows, _):
                 self.rows = {row["id"]: fields(row) for row in rows}
@@ -94,16 +97,16 @@ class RowClient:
     def _change(self, change: RowChange) -> None:
         before = self.rows.get(change.id)
         self.kinds.append((change.kind.value, change.id))
-        told = None if change.row is None else fields(change.row)
+        present = None if change.row is None else fields(change.row)
         if change.kind is ChangeKind.REMOVED:
             if self.live and self._exact and before is None:
                 self.wrong.append(change)
             self.rows.pop(change.id, None)
             return
-        assert told is not None
-        if self._exact and ((before is None) != (change.kind is ChangeKind.ADDED) or told == before):
+        assert present is not None
+        if self._exact and ((before is None) != (change.kind is ChangeKind.ADDED) or present == before):
             self.wrong.append((before, change))
-        self.rows[change.id] = told
+        self.rows[change.id] = present
 
 
 async def until(what: Any) -> None:
@@ -112,15 +115,15 @@ async def until(what: Any) -> None:
             await asyncio.sleep(0.005)
 
 
-class Shared:
-    """Who joins it asks for the same."""
+class ClientTopic:
+    """Clients of one topic."""
 
     def __init__(
-        self, live: LiveView, filter: dict[str, Any], first: int, renderer: AsTheyAre, **options: Any
+        self, live: LiveView, filter: dict[str, Any], first: int, renderer: CountingRenderer, **options: Any
     ) -> None:
         parts = {"key": object(), "renderer": lambda: renderer, "weigh": lambda _message: 100, **options}
         self._open: Any = partial(live.open, "default", live.parse_filter(filter), first, **parts)
 
-    def join(self, one: RowClient, after: Place | None = None) -> RowClient:
-        one.member = self._open(after, one)
-        return one
+    def join(self, client: RowClient, after: Place | None = None) -> RowClient:
+        client.subscription = self._open(after, client)
+        return client

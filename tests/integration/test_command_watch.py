@@ -1,4 +1,4 @@
-"""Watching a command by its id: before, while and after it runs, also from another process."""
+"""Watching a command by its id before, while and after it runs, also from another process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOWHERE = "redis://127.0.0.1:1/"
 
 @dataclass
 class Process:
-    """One process: it runs commands, each once it `goes`, and watches them."""
+    """A process that watches commands, and runs them when `goes` is set."""
 
     parts: Wired
     watch: CommandWatch
@@ -73,7 +73,7 @@ async def process(
 
 @pytest.fixture
 async def processes(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Sequence[Process]]:
-    """Two, which hear each other."""
+    """Two processes that receive each other's messages."""
     async with AsyncExitStack() as stack:
         made = [await stack.enter_async_context(process(mongo_url, redis_url, database)) for _ in range(2)]
         async with Redis.from_url(redis_url) as redis, asyncio.timeout(DEADLINE):
@@ -82,7 +82,7 @@ async def processes(mongo_url: str, redis_url: str, database: str) -> AsyncItera
             yield made
 
 
-async def test_who_watches_before_is_told_that_it_is_accepted_and_that_it_is_stored(
+async def test_a_command_that_is_watched_before_it_runs_is_accepted_then_stored(
     processes: Sequence[Process], redis_url: str, database: str
 ) -> None:
     runs, watches = processes
@@ -94,11 +94,11 @@ async def test_who_watches_before_is_told_that_it_is_accepted_and_that_it_is_sto
         aclosing(watches.watch.watch("default", "c-1")) as outcomes,
     ):
         await channel.subscribe(f"nerve:{database}")
-        told = asyncio.ensure_future(anext(outcomes))
+        outcome = asyncio.ensure_future(anext(outcomes))
         while b"asked" not in ((await channel.get_message(timeout=DEADLINE)) or {"data": b""})["data"]:
             pass
         sending = asyncio.create_task(runs.parts.send(CreateTask(title="x"), command_id="c-1"))
-        assert await told == CommandAccepted()
+        assert await outcome == CommandAccepted()
         runs.goes.set()
         stored = await anext(outcomes)
         assert isinstance(stored, CommandStored)
@@ -109,7 +109,7 @@ async def test_who_watches_before_is_told_that_it_is_accepted_and_that_it_is_sto
     assert watches.feed.cursors == 0, "nobody watches any more"
 
 
-async def test_who_watches_while_it_runs_is_told_that_it_is_accepted(processes: Sequence[Process]) -> None:
+async def test_a_command_that_is_watched_while_it_runs_is_accepted(processes: Sequence[Process]) -> None:
     runs, watches = processes
     runs.goes.clear()
     sending = asyncio.create_task(runs.parts.send(CreateTask(title="x"), command_id="c-1"))
@@ -119,7 +119,7 @@ async def test_who_watches_while_it_runs_is_told_that_it_is_accepted(processes: 
     await sending
 
 
-async def test_who_watches_afterwards_is_told_what_became_of_it(processes: Sequence[Process]) -> None:
+async def test_a_command_that_is_watched_afterwards_is_stored(processes: Sequence[Process]) -> None:
     runs, _ = processes
     receipt = await runs.parts.send(CreateTask(title="x"), command_id="c-1")
     for _ in range(3):
@@ -132,20 +132,20 @@ async def test_who_watches_afterwards_is_told_what_became_of_it(processes: Seque
         assert stored.commit.position == receipt.position
 
 
-async def test_a_refusal_is_told_before_and_afterwards(processes: Sequence[Process]) -> None:
+async def test_a_refusal_is_received_before_and_afterwards(processes: Sequence[Process]) -> None:
     runs, watches = processes
     task = (await runs.parts.send(CreateTask(title="x"))).stream
     before = asyncio.create_task(watches.outcomes("c-1"))
     with pytest.raises(InvariantViolated) as refused:
         await runs.parts.send(CompleteTask(id=task), command_id="c-1")
-    told = CommandRefused("INVARIANT_VIOLATED", str(refused.value))
-    assert (await before)[-1] == told
+    outcome = CommandRefused("INVARIANT_VIOLATED", str(refused.value))
+    assert (await before)[-1] == outcome
     for one in processes:
-        assert await one.outcomes("c-1") == [told]
+        assert await one.outcomes("c-1") == [outcome]
 
 
 async def test_a_command_that_was_refused_and_then_stored_is_stored(processes: Sequence[Process]) -> None:
-    """The one that refused it lately still says so."""
+    """The process that refused it still sends the refusal."""
     refuses, stores = processes
     task = (await refuses.parts.send(CreateTask(title="x"))).stream
     with pytest.raises(NerveError):
@@ -155,10 +155,10 @@ async def test_a_command_that_was_refused_and_then_stored_is_stored(processes: S
         assert isinstance((await one.outcomes("c-1"))[-1], CommandStored)
 
 
-async def test_a_refusal_that_comes_when_the_command_is_stored_is_none(
+async def test_a_refusal_of_a_command_that_is_stored_is_ignored(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
-    """It is that of another run; the log has not come by the feed yet."""
+    """It is that of another run, and comes before the stored commit."""
     async with (
         process(mongo_url, NOWHERE, database) as stores,
         process(mongo_url, redis_url, database, poll_interval=600) as watches,
@@ -177,7 +177,7 @@ async def test_a_refusal_that_comes_when_the_command_is_stored_is_none(
         assert stored.receipt == receipt
 
 
-async def test_a_command_that_changes_nothing_is_over(processes: Sequence[Process]) -> None:
+async def test_a_command_that_changes_nothing_ends_the_watch(processes: Sequence[Process]) -> None:
     runs, watches = processes
     agent = (await runs.parts.send(RegisterAgent(name="Ada"))).stream
     receipt = await runs.parts.send(ChangeAgentState(id=agent, state=AgentState.IDLE), command_id="c-1")
@@ -185,7 +185,7 @@ async def test_a_command_that_changes_nothing_is_over(processes: Sequence[Proces
     assert (await watches.outcomes("c-1"))[-1] == CommandStored(receipt, None)
 
 
-async def test_commands_of_other_tenants_are_never_told(processes: Sequence[Process]) -> None:
+async def test_a_command_of_another_tenant_is_not_received(processes: Sequence[Process]) -> None:
     runs, watches = processes
     theirs = await runs.parts.send(CreateTask(title="theirs"), command_id="c-1")
     ours = asyncio.create_task(watches.outcomes("c-1", "ours"))
@@ -201,9 +201,7 @@ async def test_commands_of_other_tenants_are_never_told(processes: Sequence[Proc
     assert isinstance((await refused)[-1], CommandStored)
 
 
-async def test_i6_without_redis_it_is_still_told_that_a_command_is_stored(
-    mongo_url: str, database: str
-) -> None:
+async def test_i6_without_redis_a_stored_command_is_still_received(mongo_url: str, database: str) -> None:
     async with (
         process(mongo_url, NOWHERE, database) as runs,
         process(mongo_url, NOWHERE, database) as watches,
@@ -216,7 +214,7 @@ async def test_i6_without_redis_it_is_still_told_that_a_command_is_stored(
         assert stored.receipt == receipt
 
 
-async def test_i11_what_is_no_hint_is_passed_over(
+async def test_i11_a_message_that_is_no_hint_is_ignored(
     processes: Sequence[Process], redis_url: str, database: str
 ) -> None:
     runs, watches = processes

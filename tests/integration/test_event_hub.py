@@ -1,4 +1,4 @@
-"""The hub of events on a real log: whoever comes and goes hears each event once and in order."""
+"""The event hub on a real log: a subscriber that comes and goes receives each event once and in order."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ QUERIES = [
 ]
 
 
-class Shared:
-    """Renders a message as itself; some of them later, as where a link is followed."""
+class MixedRenderer:
+    """Leaves messages as they are; some results come later, as if a link were followed."""
 
     def __init__(self, later: bool) -> None:
         self._later = later
@@ -51,13 +51,13 @@ class Shared:
         return [{"message": str(error)}]
 
 
-class Ear:
-    """One subscriber that is told, and what it was told so far."""
+class EventClient:
+    """A subscriber, and the messages that it has received so far."""
 
     def __init__(self, hub: EventHub, number: int, after: Place | None, later: bool) -> None:
         self.query = QUERIES[number % len(QUERIES)]
         self.after = after
-        self.heard: list[EventMessage] = []
+        self.received: list[EventMessage] = []
         self.last: Place | None = None
         self.ended = False
         self._before: Callable[[], None] | None = None
@@ -67,7 +67,7 @@ class Ear:
             after,
             self,
             key=(number % len(QUERIES), later),
-            renderer=lambda: Shared(later),
+            renderer=lambda: MixedRenderer(later),
             weigh=lambda _message: 100,
         )
 
@@ -75,13 +75,15 @@ class Ear:
         for message in chunk.results:
             match message:
                 case EventMessage():
-                    self.heard.append(message)
+                    self.received.append(message)
                 case Lagged(place):
                     self.last = place
                 case CaughtUp(place):
-                    self.after = self.after or min([place, *(one.place.before() for one in self.heard)])
+                    self.after = self.after or min(
+                        [place, *(message.place.before() for message in self.received)]
+                    )
                 case CursorExpired():
-                    raise AssertionError("the log has all that was told")
+                    raise AssertionError("no position is beyond the log")
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
         assert not errors
@@ -94,87 +96,93 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
         yield rig
 
 
-async def write(rig: Rig, chance: random.Random, commits: int) -> None:
+async def write(rig: Rig, dice: random.Random, commits: int) -> None:
     for n in range(commits):
-        events = [Written(text=str(n)), *(Scored(by=1) for _ in range(chance.randrange(3)))]
-        await rig.append(f"note-{chance.randrange(5)}", *events)
+        events = [Written(text=str(n)), *(Scored(by=1) for _ in range(dice.randrange(3)))]
+        await rig.append(f"note-{dice.randrange(5)}", *events)
 
 
-async def meddle(hub: EventHub, chance: random.Random, ears: list[Ear], writing: asyncio.Task[None]) -> None:
-    """Until all is written: some come, some wait, some go on, some go and come back where they were."""
+async def disturb(
+    hub: EventHub, dice: random.Random, subscribers: list[EventClient], writing: asyncio.Task[None]
+) -> None:
+    """Let subscribers join, pause, resume, leave and come back, until everything is written."""
     while not writing.done():
-        await asyncio.sleep(0 if chance.random() < 0.7 else 0.003)
-        ear = chance.choice(ears)
-        match chance.randrange(4):
+        await asyncio.sleep(0 if dice.random() < 0.7 else 0.003)
+        subscriber = dice.choice(subscribers)
+        match dice.randrange(4):
             case 0:
-                ear.subscription.pause()
+                subscriber.subscription.pause()
             case 1 | 2:
-                ear.subscription.resume()
-            case _ if ear.heard:
-                place = chance.choice(ear.heard).place
-                ears.append(Ear(hub, chance.randrange(20), place, chance.random() < 0.5))
+                subscriber.subscription.resume()
+            case _ if subscriber.received:
+                place = dice.choice(subscriber.received).place
+                subscribers.append(EventClient(hub, dice.randrange(20), place, dice.random() < 0.5))
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_i10_whoever_comes_pauses_and_goes_on_hears_each_matching_event_once_and_in_order(
+async def test_i10_a_subscriber_that_joins_pauses_and_resumes_has_each_matching_event_once_and_in_order(
     rig: Rig, seed: int
 ) -> None:
-    chance = random.Random(seed)
-    limits = RingLimits(entries=chance.choice([1, 5, 100]), weight=chance.choice([100, 10_000]))
-    hub = EventHub(rig.log, rig.feed, max_lag=chance.choice([20, 10_000]), limits=limits)
-    await write(rig, chance, 5)
-    ears = [Ear(hub, n, chance.choice([None, Place(0), Place(3, 0)]), n % 2 == 0) for n in range(20)]
-    await meddle(hub, chance, ears, asyncio.create_task(write(rig, chance, 80)))
+    dice = random.Random(seed)
+    limits = RingLimits(entries=dice.choice([1, 5, 100]), weight=dice.choice([100, 10_000]))
+    hub = EventHub(rig.log, rig.feed, max_lag=dice.choice([20, 10_000]), limits=limits)
+    await write(rig, dice, 5)
+    subscribers = [
+        EventClient(hub, n, dice.choice([None, Place(0), Place(3, 0)]), n % 2 == 0) for n in range(20)
+    ]
+    await disturb(hub, dice, subscribers, asyncio.create_task(write(rig, dice, 80)))
     end = await rig.log.head()
     for query in QUERIES:
-        wanted = [Place(e.position, e.place) for e in await rig.log.search("default", query, limit=10_000)]
-        for ear in (ear for ear in ears if ear.query is query):
-            while not (ear.ended or await is_told(ear, wanted, hub, end)):
-                ear.subscription.resume()
+        expected = [Place(e.position, e.place) for e in await rig.log.search("default", query, limit=10_000)]
+        for subscriber in (subscriber for subscriber in subscribers if subscriber.query is query):
+            while not (subscriber.ended or await is_complete(subscriber, expected, hub, end)):
+                subscriber.subscription.resume()
                 await asyncio.sleep(0.002)
-            start, last = ear.after, ear.last or Place(end)
+            start, last = subscriber.after, subscriber.last or Place(end)
             assert start is not None
-            assert [one.place for one in ear.heard] == [one for one in wanted if start < one <= last]
-    for ear in ears:
-        ear.subscription.close()
+            assert [message.place for message in subscriber.received] == [
+                place for place in expected if start < place <= last
+            ]
+    for subscriber in subscribers:
+        subscriber.subscription.close()
     assert (hub.stats.subscriptions, hub.stats.groups, limits.used) == (0, 0, 0)
     while rig.feed.cursors:
         await asyncio.sleep(0)
 
 
-async def is_told(ear: Ear, wanted: Sequence[Place], hub: EventHub, end: int) -> bool:
-    """Whether there is nothing left to tell it."""
-    start = ear.after
-    due = wanted[-1] if wanted and start is not None and wanted[-1] > start else None
+async def is_complete(subscriber: EventClient, expected: Sequence[Place], hub: EventHub, end: int) -> bool:
+    """Return whether everything is delivered."""
+    start = subscriber.after
+    due = expected[-1] if expected and start is not None and expected[-1] > start else None
     begun = start is not None and hub.dispatcher.position >= end
-    return begun and (due is None or bool(ear.heard and ear.heard[-1].place >= due))
+    return begun and (due is None or bool(subscriber.received and subscriber.received[-1].place >= due))
 
 
-async def test_after_an_erasure_nobody_is_told_what_was_read_before(
+async def test_after_an_erasure_nothing_is_delivered_that_was_read_before(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
-    """Neither who flows, nor who is behind in the ring, nor who is told the past."""
+    """Neither to a subscriber that is up to date, nor from the ring, nor from a backlog."""
 
-    class Witness(Ear):
+    class Witness(EventClient):
         def deliver(self, chunk: Chunk[EventStreamMessage]) -> None:
             super().deliver(chunk)
             if rig.feed.erasure >= erased:
-                told.extend(
+                texts.extend(
                     one.event.data.get("name") for one in chunk.results if isinstance(one, EventMessage)
                 )
 
-    erased, told = 1 << 60, list[str | None]()
+    erased, texts = 1 << 60, list[str | None]()
     async with AsyncExitStack() as stack:
         options: dict[str, Any] = {"view": people.view, "masters": MasterKeys(b"m" * 32)}
         rig = await stack.enter_async_context(open_rig(mongo_url, redis_url, database, **options))
         await stack.enter_async_context(asyncio.timeout(DEADLINE))
         await rig.append("person-1", PersonRegistered(city="Graz", name="plain"))
         hub = EventHub(rig.log, rig.feed)
-        ears = [Witness(hub, 0, Place(0), later) for later in (False, True, False, True)]
-        while not all(ear.heard for ear in ears):
+        subscribers = [Witness(hub, 0, Place(0), later) for later in (False, True, False, True)]
+        while not all(subscriber.received for subscriber in subscribers):
             await asyncio.sleep(0.01)
-        for ear in ears[:2]:
-            ear.subscription.pause()
+        for subscriber in subscribers[:2]:
+            subscriber.subscription.pause()
         for _ in range(10):
             await rig.append("person-1", PersonRenamed(name="plain"))
         receipt = await rig.append("subject-person-1", SubjectErased(subject="person-1"))
@@ -182,13 +190,14 @@ async def test_after_an_erasure_nobody_is_told_what_was_read_before(
         while rig.feed.erasure < receipt.position:
             await asyncio.sleep(0)
         erased = receipt.position
-        for ear in ears:
-            ear.subscription.resume()
+        for subscriber in subscribers:
+            subscriber.subscription.resume()
         late = Witness(hub, 0, Place(0), False)
         while not all(
-            ear.heard[-1:] and ear.heard[-1].place.position == receipt.position for ear in [*ears, late]
+            subscriber.received[-1:] and subscriber.received[-1].place.position == receipt.position
+            for subscriber in [*subscribers, late]
         ):
             await asyncio.sleep(0.01)
-    assert told
-    assert set(told) == {None}
-    assert [len(ear.heard) for ear in (*ears, late)] == [12] * 5
+    assert texts
+    assert set(texts) == {None}
+    assert [len(subscriber.received) for subscriber in (*subscribers, late)] == [12] * 5

@@ -29,25 +29,25 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
 
 
 async def write(rig: Rig, names: str) -> None:
-    """For each name a commit of three events."""
+    """Append a commit of three events for each name."""
     for name in names:
         await rig.append(f"note-{name}", Written(text=name), Scored(by=1), Scored(by=2))
 
 
-async def hear(
+async def receive(
     rig: Rig, count: int, after: Place | None = None, query: EventQuery = EVERYTHING, tenant: str = "default"
 ) -> list[EventStreamMessage]:
-    """The first `count` messages of a subscription."""
-    found: list[EventStreamMessage] = []
+    """Return the first `count` messages of a subscription."""
+    received: list[EventStreamMessage] = []
     async with (
         asyncio.timeout(DEADLINE),
-        aclosing(rig.events.watch(tenant, query, after)) as told,
+        aclosing(rig.events.watch(tenant, query, after)) as messages,
     ):
-        async for message in told:
-            found.append(message)
-            if len(found) == count:
+        async for message in messages:
+            received.append(message)
+            if len(received) == count:
                 break
-    return found
+    return received
 
 
 def names(messages: list[EventStreamMessage]) -> list[tuple[int, int]]:
@@ -62,12 +62,12 @@ async def test_i10_an_event_subscriber_that_is_cut_off_after_any_message_misses_
 ) -> None:
     """Also in the middle of a commit."""
     await write(rig, "abc")
-    whole = await hear(rig, 10, Place(0))
+    whole = await receive(rig, 10, Place(0))
     assert names(whole) == ALL
     assert whole[-1] == CaughtUp(Place(3))
     for cut, message in enumerate(whole):
         assert isinstance(message, EventMessage | CaughtUp)
-        rest = await hear(rig, len(whole) - 1 - cut or 1, message.place)
+        rest = await receive(rig, len(whole) - 1 - cut or 1, message.place)
         assert names(rest) == ALL[cut + 1 :]
 
 
@@ -82,7 +82,7 @@ async def test_i10_resuming_on_another_server_after_every_single_message_while_e
         place, found = Place(0), list[tuple[int, int]]()
         async with asyncio.timeout(DEADLINE):
             while len(found) < 24:
-                (message,) = await hear(other if len(found) % 2 else one, 1, place)
+                (message,) = await receive(other if len(found) % 2 else one, 1, place)
                 assert isinstance(message, EventMessage | CaughtUp)
                 found += names([message])
                 place = message.place
@@ -90,24 +90,24 @@ async def test_i10_resuming_on_another_server_after_every_single_message_while_e
     assert found == [(position, index) for position in range(1, 9) for index in range(3)]
 
 
-async def test_subscribing_from_the_beginning_while_events_come_in_tells_each_once(rig: Rig) -> None:
-    """What is stored while the history is read is told as news, and not as history too."""
-    heard = []
+async def test_a_stream_from_the_beginning_has_each_event_once_while_others_are_stored(rig: Rig) -> None:
+    """An event that is stored while the backlog is read is delivered live, and not with the backlog too."""
+    streams = []
     for name in "abcdefghijklmnopqrst":
-        heard += [asyncio.create_task(hear(rig, 61, Place(0))) for _ in range(3)]
+        streams += [asyncio.create_task(receive(rig, 61, Place(0))) for _ in range(3)]
         await write(rig, name)
-    for told in await asyncio.gather(*heard):
-        assert names(told) == [(position, index) for position in range(1, 21) for index in range(3)]
+    for messages in await asyncio.gather(*streams):
+        assert names(messages) == [(position, index) for position in range(1, 21) for index in range(3)]
 
 
-async def test_a_place_beyond_what_there_is_has_expired(rig: Rig) -> None:
-    """As after a restored backup: what is told is where the log ends, and that is all."""
+async def test_a_place_beyond_the_log_has_expired(rig: Rig) -> None:
+    """As after a restored backup: the only message says where the log ends."""
     await write(rig, "a")
-    assert await hear(rig, 2, Place(2, 0)) == [CursorExpired(Place(1))]
-    assert await hear(rig, 1, Place(1)) == [CaughtUp(Place(1))]
+    assert await receive(rig, 2, Place(2, 0)) == [CursorExpired(Place(1))]
+    assert await receive(rig, 1, Place(1)) == [CaughtUp(Place(1))]
 
 
-async def test_without_a_place_a_subscriber_hears_what_comes_next(rig: Rig) -> None:
+async def test_without_a_place_a_stream_begins_with_the_next_event(rig: Rig) -> None:
     await write(rig, "ab")
     async with (
         asyncio.timeout(DEADLINE),
@@ -119,11 +119,11 @@ async def test_without_a_place_a_subscriber_hears_what_comes_next(rig: Rig) -> N
 
 
 async def test_an_empty_log_is_caught_up_with_at_once(rig: Rig) -> None:
-    assert await hear(rig, 1) == [CaughtUp(Place(0))]
-    assert await hear(rig, 1, Place(0)) == [CaughtUp(Place(0))]
+    assert await receive(rig, 1) == [CaughtUp(Place(0))]
+    assert await receive(rig, 1, Place(0)) == [CaughtUp(Place(0))]
 
 
-async def test_history_and_live_agree_on_what_a_query_asks_for(rig: Rig) -> None:
+async def test_history_and_live_stream_agree_on_what_meets_a_query(rig: Rig) -> None:
     """Each clause counts, alone and with the others."""
     first = await rig.append("note-a", Written(text="a"), Scored(by=1))
     middle = (await rig.commits())[0].info
@@ -151,27 +151,27 @@ async def test_history_and_live_agree_on_what_a_query_asks_for(rig: Rig) -> None
             await write(rig, "bad"[: len(rig.versions) % 3 + 1])
             await rig.append("note-end", Written(text="end"))
             wanted = await rig.log.search("default", query, start)
-            heard = [await anext(live) for _ in wanted]
-        assert [m.event for m in heard if isinstance(m, EventMessage)] == wanted
-        again = await hear(rig, len(wanted) + 1, Place(start), query)
+            received = [await anext(live) for _ in wanted]
+        assert [m.event for m in received if isinstance(m, EventMessage)] == wanted
+        again = await receive(rig, len(wanted) + 1, Place(start), query)
         assert [m.event for m in again if isinstance(m, EventMessage)] == wanted
     assert first.position == 1
 
 
-async def test_a_tenant_hears_nothing_of_another(rig: Rig) -> None:
+async def test_a_tenant_receives_nothing_of_another(rig: Rig) -> None:
     await rig.append("note-a", Written(text="a"), tenant="one")
-    hearing = asyncio.create_task(hear(rig, 4, Place(0), tenant="two"))
+    receiving = asyncio.create_task(receive(rig, 4, Place(0), tenant="two"))
     await rig.append("note-a", Written(text="a"), tenant="two")
     async with asyncio.timeout(DEADLINE):
         while not rig.feed.cursors:
             await asyncio.sleep(0)
     await rig.append("note-a", Scored(by=1), tenant="one")
     await rig.append("note-a", Scored(by=1), Scored(by=2), tenant="two")
-    told = [m.event.commit.tenant for m in await hearing if isinstance(m, EventMessage)]
-    assert told == ["two"] * 3
+    messages = [m.event.commit.tenant for m in await receiving if isinstance(m, EventMessage)]
+    assert messages == ["two"] * 3
 
 
-async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig) -> None:
+async def test_a_subscriber_that_falls_too_far_behind_can_resume_where_lagged_says(rig: Rig) -> None:
     hub = EventHub(rig.log, rig.feed, max_lag=5, limits=RingLimits(entries=2))
     slow = hub.watch("default", EventQuery())
     async with asyncio.timeout(DEADLINE), aclosing(slow):
@@ -183,6 +183,6 @@ async def test_who_falls_too_far_behind_is_told_where_to_resume_and_can(rig: Rig
             await asyncio.sleep(0)
         found += [message async for message in slow]
     assert isinstance(found[-1], Lagged)
-    resumed = await hear(rig, 31 - len(names(found)), found[-1].resume_after)
+    resumed = await receive(rig, 31 - len(names(found)), found[-1].resume_after)
     assert names(found) + names(resumed) == [(p, i) for p in range(1, 11) for i in range(3)]
     assert hub.stats.lagged == 1

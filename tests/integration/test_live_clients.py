@@ -1,4 +1,4 @@
-"""Live views under load: what subscribers are told adds up to what the view holds, whatever comes between."""
+"""Live views under load: the messages of a subscriber add up to the rows of the view, whatever happens."""
 
 from __future__ import annotations
 
@@ -40,45 +40,45 @@ async def churn(rig: Rig, commits: int, seed: int) -> None:
 
 
 class Client:
-    """Holds what it is told; fails where it is told something that cannot be."""
+    """A subscriber's rows; a change that cannot be right fails the test."""
 
     def __init__(self, filter: dict[str, Any]) -> None:
         self.filter = filter
-        self.held: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
         self.place: Place | None = None
         self._resuming: Counter[str] | None = None
 
-    async def watch(self, live: LiveView, *, messages: int = 10**9) -> bool:
-        """Listen to so many messages, from where it was; whether the end was told."""
+    async def watch(self, live: LiveView, *, limit: int = 10**9) -> bool:
+        """Receive so many messages, from where it was; return whether the last change was among them."""
         if self.place is not None:
             self._resuming = Counter()
-        told = live.watch_rows("default", self.filter, after=self.place)
-        async with asyncio.timeout(DEADLINE), aclosing(told):
-            async for message in told:
-                self._hear(message)
-                messages -= 1
-                if END in self.held or not messages:
-                    return END in self.held
+        messages = live.watch_rows("default", self.filter, after=self.place)
+        async with asyncio.timeout(DEADLINE), aclosing(messages):
+            async for message in messages:
+                self._receive(message)
+                limit -= 1
+                if END in self.rows or not limit:
+                    return END in self.rows
         raise AssertionError("the stream ended")
 
-    def _hear(self, message: ViewMessage) -> None:
+    def _receive(self, message: ViewMessage) -> None:
         assert not isinstance(message, Lagged)
         # Unless it is cut off before it is caught up, a place never goes back.
         assert self.place is None or message.place >= self.place or isinstance(message, CaughtUp)
         self.place = message.place
         match message:
             case Snapshot(rows):
-                self.held = {row["id"]: fields(row) for row in rows}
+                self.rows = {row["id"]: fields(row) for row in rows}
             case CaughtUp():
                 self._resuming = None
             case RowChange():
                 self._change(message)
 
     def _change(self, change: RowChange) -> None:
-        before = self.held.get(change.id)
+        before = self.rows.get(change.id)
         if self._resuming is not None:
             self._resuming[change.id] += 1
-            assert self._resuming[change.id] == 1, "an entity that changed meanwhile is told once"
+            assert self._resuming[change.id] == 1, "a missed row is delivered once"
             assert change.kind is not ChangeKind.ADDED or before is None
         else:
             assert (before is None) == (change.kind is ChangeKind.ADDED)
@@ -87,27 +87,27 @@ class Client:
                 assert change.row is not None
                 assert change.changed_fields == changed_fields(before, change.row)
         if change.kind is ChangeKind.REMOVED:
-            self.held.pop(change.id, None)
+            self.rows.pop(change.id, None)
         else:
             assert change.row is not None
-            self.held[change.id] = fields(change.row)
+            self.rows[change.id] = fields(change.row)
 
 
 async def finish(rig: Rig, clients: list[Client], watching: list[asyncio.Task[bool]]) -> None:
-    """After the last commit every client holds what a query returns."""
+    """Check that every client has what a query returns after the last commit."""
     await rig.append(END, Written(text="end"))
     for watch in watching:
         assert await watch
     await rig.projected()
     for client in clients:
         page = await rig.reader.page("default", client.filter, first=100)
-        assert client.held == {row["id"]: fields(row) for row in page.rows}
+        assert client.rows == {row["id"]: fields(row) for row in page.rows}
 
 
-async def test_subscribers_that_come_at_any_time_hold_what_the_view_holds(
+async def test_subscribers_that_join_at_any_time_have_the_rows_of_the_view(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
-    """Subscribing while rows change: what happens between snapshot and first change is told once."""
+    """A change between the snapshot and the first live change is delivered once."""
     async with (
         open_rig(mongo_url, redis_url, database, work=True) as writer,
         open_rig(mongo_url, redis_url, database) as server,
@@ -121,7 +121,7 @@ async def test_subscribers_that_come_at_any_time_hold_what_the_view_holds(
         await finish(writer, clients, watching)
 
 
-async def test_i10_subscribers_that_are_cut_off_and_resume_on_another_server_hold_what_the_view_holds(
+async def test_i10_subscribers_that_resume_on_another_server_have_the_rows_of_the_view(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     async with (
@@ -131,7 +131,7 @@ async def test_i10_subscribers_that_are_cut_off_and_resume_on_another_server_hol
         dice = random.Random(10)
 
         async def come_and_go(client: Client) -> bool:
-            while not await client.watch(dice.choice([one, other]).live, messages=dice.randint(1, 6)):
+            while not await client.watch(dice.choice([one, other]).live, limit=dice.randint(1, 6)):
                 await asyncio.sleep(dice.random() / 20)
             return True
 
@@ -141,7 +141,7 @@ async def test_i10_subscribers_that_are_cut_off_and_resume_on_another_server_hol
         await finish(one, clients, watching)
 
 
-async def test_subscribers_old_new_and_resumed_do_not_go_wrong_while_the_view_is_dropped_and_rebuilt(
+async def test_old_new_and_resumed_subscribers_have_the_right_rows_while_the_view_is_rebuilt(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     async with (
@@ -154,7 +154,7 @@ async def test_subscribers_old_new_and_resumed_do_not_go_wrong_while_the_view_is
         await churn(rig, 60, 1)
         await rig.projected()
         for client in back:
-            assert not await client.watch(server.live, messages=2)
+            assert not await client.watch(server.live, limit=2)
         await churn(rig, 30, 2)
         await rig.projected()
         await drop_view(view, rig.database)

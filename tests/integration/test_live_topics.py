@@ -1,4 +1,4 @@
-"""Live views that are shared: whoever is in a group holds what is right, whenever it came, however slow."""
+"""Topics of live views: each subscriber has the right rows, whenever it joined, however slow it is."""
 
 from __future__ import annotations
 
@@ -20,77 +20,79 @@ from subscriptions.live.subscriber import Subscriber
 from tests.integration.test_live_clients import churn
 from tests.integration.test_rebuild import louder
 from tests.notes import Rig, Scored, Written, open_rig
-from tests.row_clients import AsTheyAre, RowClient, Shared, until
+from tests.row_clients import ClientTopic, CountingRenderer, RowClient, until
 
 FILTERS: list[dict[str, Any]] = [{}, {"score": {"gt": 0}}, {"text": {"in": ["x", "y"]}}]
 
 
 @pytest.mark.parametrize(("later", "latest_only"), [(False, False), (True, False), (False, True)])
-async def test_i10_subscribers_of_one_group_hold_what_the_view_holds_whenever_they_came(
+async def test_i10_subscribers_of_one_topic_have_the_rows_of_the_view_whenever_they_joined(
     mongo_url: str, redis_url: str, database: str, later: bool, latest_only: bool
 ) -> None:
-    """They are told fewer rows at first than there are; they pause, are cut off and go on."""
+    """Their snapshots do not contain all rows; they pause, are cut off and resume."""
     async with (
         open_rig(mongo_url, redis_url, database, work=True) as writer,
         open_rig(mongo_url, redis_url, database) as server,
     ):
-        dice, subscribers = random.Random(3), list[RowClient]()
-        groups = [
-            Shared(server.live, wanted, 2, AsTheyAre(later=later), latest_only=latest_only)
+        dice, clients = random.Random(3), list[RowClient]()
+        topics = [
+            ClientTopic(server.live, wanted, 2, CountingRenderer(later=later), latest_only=latest_only)
             for wanted in FILTERS
         ]
-        first = [group.join(RowClient()) for group in groups]
+        first = [topic.join(RowClient()) for topic in topics]
         for seed in range(12):
-            for group in groups:
-                subscribers.append(group.join(RowClient()))
-                subscribers[-1].pausing = dice.randint(0, 3)
+            for topic in topics:
+                clients.append(topic.join(RowClient()))
+                clients[-1].pausing = dice.randint(0, 3)
             await churn(writer, 8, seed)
-            for at in dice.sample(range(len(subscribers)), len(subscribers) // 2):
-                one = subscribers[at]
-                assert one.member is not None
-                if one.place is not None and dice.random() < 0.3:
-                    subscribers[at] = groups[at % 3].join(one.back(), one.place)
+            for at in dice.sample(range(len(clients)), len(clients) // 2):
+                client = clients[at]
+                assert client.subscription is not None
+                if client.place is not None and dice.random() < 0.3:
+                    clients[at] = topics[at % 3].join(client.reconnected(), client.place)
                 else:
-                    dice.choice([one.member.pause, one.member.resume])()
+                    dice.choice([client.subscription.pause, client.subscription.resume])()
         await writer.projected()
-        for one in subscribers:
-            assert one.member is not None
-            one.pausing = 0
-            one.member.resume()
+        for client in clients:
+            assert client.subscription is not None
+            client.pausing = 0
+            client.subscription.resume()
         await writer.append("note-end", Written(text="x"))
         await writer.append("note-end", Scored(by=1))
         head = await writer.projected()
-        await until(lambda: all(one.place and one.place.position >= head for one in (*first, *subscribers)))
-        for at, one in enumerate((*first, *subscribers)):
+        await until(
+            lambda: all(client.place and client.place.position >= head for client in (*first, *clients))
+        )
+        for at, client in enumerate((*first, *clients)):
             page = await server.reader.page("default", FILTERS[at % 3], first=100)
             stored = {row["id"]: fields(row) for row in page.rows}
-            assert not one.wrong, one.wrong
-            assert one.rows.items() <= stored.items()
-        # Of these nothing is missing: all was told them.
-        for at, one in enumerate(first):
+            assert not client.wrong, client.wrong
+            assert client.rows.items() <= stored.items()
+        # These received every row.
+        for at, client in enumerate(first):
             page = await server.reader.page("default", FILTERS[at], first=100)
-            assert one.rows == {row["id"]: fields(row) for row in page.rows}
-            assert one.member is not None
-            one.member.close()
-        for one in subscribers:
-            assert one.member is not None
-            one.member.close()
+            assert client.rows == {row["id"]: fields(row) for row in page.rows}
+            assert client.subscription is not None
+            client.subscription.close()
+        for client in clients:
+            assert client.subscription is not None
+            client.subscription.close()
         await until(lambda: not server.changes.cursors)
 
 
-async def settled_group(
+async def settled_topic(
     rig: Rig, filter: dict[str, Any], first: int, **options: Any
-) -> tuple[Shared, AsTheyAre, RowClient]:
-    renderer = AsTheyAre()
-    group = Shared(rig.live, filter, first, renderer, **options)
-    one = group.join(RowClient())
-    await until(lambda: one.live)
-    return group, renderer, one
+) -> tuple[ClientTopic, CountingRenderer, RowClient]:
+    renderer = CountingRenderer()
+    topic = ClientTopic(rig.live, filter, first, renderer, **options)
+    client = topic.join(RowClient())
+    await until(lambda: client.live)
+    return topic, renderer, client
 
 
-async def caught_up(one: RowClient) -> RowClient:
-    await until(lambda: one.live)
-    return one
+async def caught_up(client: RowClient) -> RowClient:
+    await until(lambda: client.live)
+    return client
 
 
 @pytest.fixture
@@ -99,96 +101,96 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> Any:
         yield rig
 
 
-async def test_what_changes_is_rendered_once_and_who_joins_between_two_changes_shares_a_snapshot(
+async def test_a_change_is_rendered_once_and_subscribers_that_join_between_two_changes_share_a_snapshot(
     rig: Rig,
 ) -> None:
     await rig.write("ab")
     await rig.projected()
-    group, renderer, one = await settled_group(rig, {}, 5)
-    others = [group.join(RowClient()) for _ in range(20)]
+    topic, renderer, client = await settled_topic(rig, {}, 5)
+    others = [topic.join(RowClient()) for _ in range(20)]
     await until(lambda: all(other.live for other in others))
     assert renderer.rendered == 2, "a snapshot, and that it is all"
     await rig.append("note-a", Scored(by=1))
-    await until(lambda: all(other.kinds == [("UPDATED", "note-a")] for other in (one, *others)))
+    await until(lambda: all(other.kinds == [("UPDATED", "note-a")] for other in (client, *others)))
     assert renderer.rendered == 3
 
 
-async def test_who_was_told_fewer_rows_is_told_of_the_others_as_they_come(rig: Rig) -> None:
+async def test_a_subscriber_with_a_short_snapshot_receives_other_rows_when_they_change(rig: Rig) -> None:
     await rig.write("abc")
     await rig.projected()
-    group, _, one = await settled_group(rig, {"score": {"gte": 0}}, 2)
-    assert set(one.rows) == {"note-b", "note-c"}
+    topic, _, client = await settled_topic(rig, {"score": {"gte": 0}}, 2)
+    assert set(client.rows) == {"note-b", "note-c"}
     await rig.append("note-a", Scored(by=1))
-    await until(lambda: one.kinds == [("ADDED", "note-a")])
-    other = group.join(RowClient())
+    await until(lambda: client.kinds == [("ADDED", "note-a")])
+    other = topic.join(RowClient())
     await until(lambda: other.live)
     assert set(other.rows) == {"note-a", "note-c"}
     await rig.append("note-b", Scored(by=-1))  # One holds it, and the other does not.
-    await until(lambda: one.kinds[1:] == [("REMOVED", "note-b")])
+    await until(lambda: client.kinds[1:] == [("REMOVED", "note-b")])
     await rig.append("note-b", Scored(by=2))
     await until(lambda: other.kinds == [("ADDED", "note-b")])
-    assert one.kinds[2:] == [("ADDED", "note-b")]
-    assert (one.wrong, other.wrong) == ([], [])
-    await until(lambda: isinstance(other.member, Subscriber) and not other.member.is_filtered)
+    assert client.kinds[2:] == [("ADDED", "note-b")]
+    assert (client.wrong, other.wrong) == ([], [])
+    await until(lambda: isinstance(other.subscription, Subscriber) and not other.subscription.is_filtered)
 
 
-async def test_one_that_comes_back_does_not_change_what_the_others_hold(rig: Rig) -> None:
-    """For it the group learns of rows that the others were never told."""
+async def test_a_resumed_subscriber_does_not_change_the_rows_of_the_others(rig: Rig) -> None:
+    """For its sake the topic reads rows that the others have not received."""
     await rig.write("abcd")
     await rig.projected()
-    group, _, one = await settled_group(rig, {"score": {"gte": 0}}, 2)
-    back = group.join(RowClient(exact=False), Place(4))
+    topic, _, client = await settled_topic(rig, {"score": {"gte": 0}}, 2)
+    back = topic.join(RowClient(exact=False), Place(4))
     await until(lambda: back.live)
     await rig.append("note-a", Scored(by=-1))
     await until(lambda: back.kinds == [("REMOVED", "note-a")])
     await rig.append("note-b", Scored(by=1))
     await until(lambda: back.kinds[1:] == [("UPDATED", "note-b")])
-    assert one.kinds == [("ADDED", "note-b")]
-    assert not one.wrong
+    assert client.kinds == [("ADDED", "note-b")]
+    assert not client.wrong
 
 
-async def test_one_that_is_slow_is_told_the_last_state_of_each_row_where_it_asks_for_that(rig: Rig) -> None:
+async def test_a_slow_subscriber_may_ask_for_the_latest_state_of_each_row(rig: Rig) -> None:
     await rig.write("a")
     await rig.projected()
-    _, _, one = await settled_group(rig, {}, 5, latest_only=True)
-    assert one.member is not None
-    one.member.pause()
+    _, _, client = await settled_topic(rig, {}, 5, latest_only=True)
+    assert client.subscription is not None
+    client.subscription.pause()
     for _ in range(5):
         await rig.append("note-a", Scored(by=1))
     await rig.write("b")
     await rig.append("note-b", Scored(by=1))
     head = await rig.projected()
     await until(lambda: rig.changes.reached >= head)
-    one.member.resume()
-    await until(lambda: one.place is not None and one.place.position >= head)
-    assert one.kinds == [("UPDATED", "note-a"), ("ADDED", "note-b")]
-    assert one.rows["note-a"]["score"] == 5
+    client.subscription.resume()
+    await until(lambda: client.place is not None and client.place.position >= head)
+    assert client.kinds == [("UPDATED", "note-a"), ("ADDED", "note-b")]
+    assert client.rows["note-a"]["score"] == 5
 
 
-async def test_one_that_the_ring_has_passed_reads_again_what_it_missed(rig: Rig) -> None:
+async def test_a_subscriber_whose_entries_the_ring_has_evicted_reads_what_it_missed(rig: Rig) -> None:
     live = LiveView(rig.reader, rig.changes, rig.log.head, limits=RingLimits(entries=2))
     await rig.write("ab")
     await rig.projected()
-    group = Shared(live, {}, 5, AsTheyAre())
-    one = group.join(RowClient(exact=False))
-    await until(lambda: one.live)
-    assert one.member is not None
-    one.member.pause()
+    topic = ClientTopic(live, {}, 5, CountingRenderer())
+    client = topic.join(RowClient(exact=False))
+    await until(lambda: client.live)
+    assert client.subscription is not None
+    client.subscription.pause()
     for name in "abab":
         await rig.append(f"note-{name}", Scored(by=1))
         await rig.projected()
     await rig.write("c")
     head = await rig.projected()
     await until(lambda: rig.changes.reached >= head)
-    one.member.resume()
-    await until(lambda: len(one.kinds) >= 3)
-    assert one.kinds == [("UPDATED", "note-a"), ("UPDATED", "note-b"), ("ADDED", "note-c")]
+    client.subscription.resume()
+    await until(lambda: len(client.kinds) >= 3)
+    assert client.kinds == [("UPDATED", "note-a"), ("UPDATED", "note-b"), ("ADDED", "note-c")]
     await rig.append("note-a", Scored(by=1))
-    await until(lambda: one.kinds[3:] == [("UPDATED", "note-a")])
-    assert (one.snapshots, one.wrong) == (1, [])
+    await until(lambda: client.kinds[3:] == [("UPDATED", "note-a")])
+    assert (client.snapshots, client.wrong) == (1, [])
 
 
-async def test_a_place_beyond_the_log_has_expired_and_one_that_too_much_changed_since(
+async def test_a_place_beyond_the_log_has_expired_and_one_after_which_too_many_rows_changed(
     rig: Rig,
 ) -> None:
     read_limits = ReadLimits(missed_rows=2)
@@ -196,74 +198,74 @@ async def test_a_place_beyond_the_log_has_expired_and_one_that_too_much_changed_
     await rig.write("abc")
     await rig.projected()
     for after, expired in ((Place(1_000), 1), (Place(0), 1), (Place(2), 0)):
-        one = Shared(live, {}, 5, AsTheyAre()).join(RowClient(), after)
-        await until(lambda one=one: one.live)
-        assert one.member is not None
-        assert (one.expired, one.snapshots, len(one.rows)) == (expired, expired, 3 if expired else 1)
-        one.member.close()
+        client = ClientTopic(live, {}, 5, CountingRenderer()).join(RowClient(), after)
+        await until(lambda client=client: client.live)
+        assert client.subscription is not None
+        assert (client.expired, client.snapshots, len(client.rows)) == (expired, expired, 3 if expired else 1)
+        client.subscription.close()
 
 
-async def test_ten_thousand_groups_of_as_many_rows_cost_a_change_no_more_than_one(
+async def test_a_change_costs_no_more_with_ten_thousand_topics_for_other_rows(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rig.write("a")
     await rig.projected()
-    renderer = AsTheyAre()
+    renderer = CountingRenderer()
     for i in range(10_000):
         shared: Any = SharedRenderer(renderer, rig.live.stats, lambda _message: 1)
         rig.live._topic(RowQuery("default", rig.live.id_filter(f"note-{i}"), 1), shared)
-    _, _, one = await settled_group(rig, {"id": {"eq": "note-a"}}, 1)
-    took: list[Any] = []
-    take = SharedRows.apply
+    _, _, client = await settled_topic(rig, {"id": {"eq": "note-a"}}, 1)
+    applied: list[Any] = []
+    apply = SharedRows.apply
 
     def noted(self: SharedRows, row: Any) -> Any:
-        took.append(row)
-        return take(self, row)
+        applied.append(row)
+        return apply(self, row)
 
     monkeypatch.setattr(SharedRows, "apply", noted)
     await rig.append("note-a", Scored(by=1))
-    await until(lambda: one.kinds == [("UPDATED", "note-a")])
-    assert len(took) == 1
+    await until(lambda: client.kinds == [("UPDATED", "note-a")])
+    assert len(applied) == 1
     assert renderer.rendered == 0
 
 
-async def test_one_that_comes_back_begins_anew_where_changed_code_has_made_rows_others(
+async def test_a_resumed_subscriber_begins_with_a_snapshot_after_a_rebuild_by_changed_code(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
-    """Rows that read otherwise now changed at no place behind which it could be told them."""
+    """Rows that differ after a rebuild changed at no place after which they could be delivered."""
     worker = partial(open_rig, mongo_url, redis_url, database, poll_interval=0.05, work=True)
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05) as rig:
         async with worker():
             await rig.write("ab")
             await rig.projected()
-            group, _, one = await settled_group(rig, {}, 5)
-            assert one.place is not None
-            again = await caught_up(group.join(one.back(), one.place))
+            topic, _, client = await settled_topic(rig, {}, 5)
+            assert client.place is not None
+            again = await caught_up(topic.join(client.reconnected(), client.place))
             assert (again.expired, again.kinds) == (0, [])
         async with worker(view=louder):
-            staying = await caught_up(Shared(rig.live, {}, 5, AsTheyAre()).join(RowClient()))
+            staying = await caught_up(ClientTopic(rig.live, {}, 5, CountingRenderer()).join(RowClient()))
             await until(lambda: {row["text"] for row in staying.rows.values()} == {"A", "B"})
-            back = await caught_up(group.join(again.back(), again.place))
+            back = await caught_up(topic.join(again.reconnected(), again.place))
             assert (back.expired, back.snapshots) == (1, 1)
             assert back.rows == staying.rows
             await rig.append("note-a", Scored(by=1))
             await until(lambda: back.kinds == [("UPDATED", "note-a")])
-            later = await caught_up(group.join(back.back(), back.place))
+            later = await caught_up(topic.join(back.reconnected(), back.place))
             assert (later.expired, later.kinds) == (0, [])
 
 
-async def test_a_filter_that_a_row_breaks_ends_its_own_streams_and_no_others(rig: Rig) -> None:
-    """No client can ask so: rows are made by code, which may put anything into a field."""
-    group, _, one = await settled_group(rig, {}, 5)
+async def test_a_filter_that_cannot_compare_a_row_ends_its_own_streams_and_no_others(rig: Rig) -> None:
+    """A client cannot write such a filter, but the code of a view may put any value into a field."""
+    topic, _, client = await settled_topic(rig, {}, 5)
     broken = RowClient()
     wanted = Condition("text", "lt", 5)
-    broken.member = rig.live.open(
-        "default", wanted, 5, None, broken, key="broken", renderer=AsTheyAre, weigh=lambda _message: 1
+    broken.subscription = rig.live.open(
+        "default", wanted, 5, None, broken, key="broken", renderer=CountingRenderer, weigh=lambda _message: 1
     )
     await caught_up(broken)
     await rig.write("a")
-    await until(lambda: one.kinds == [("ADDED", "note-a")])
+    await until(lambda: client.kinds == [("ADDED", "note-a")])
     assert broken.ended
     await rig.write("b")
-    await until(lambda: len(one.rows) == 2)
-    assert (await caught_up(group.join(RowClient()))).rows == one.rows
+    await until(lambda: len(client.rows) == 2)
+    assert (await caught_up(topic.join(RowClient()))).rows == client.rows

@@ -1,4 +1,4 @@
-"""A changed row is looked at by those whom it may concern, and hardly by others."""
+"""The index of filters finds the keys that a changed row may concern, and few others."""
 
 from __future__ import annotations
 
@@ -37,46 +37,46 @@ def row(**fields: Any) -> dict[str, Any]:
 
 
 @given(st.lists(st.tuples(FILTERS, st.lists(st.sampled_from(["a", "b", "c"])))), st.lists(ROWS), st.data())
-def test_whoever_a_row_concerns_is_found(
-    groups: list[tuple[Filter, list[str]]], rows: list[dict[str, Any]], data: st.DataObject
+def test_every_key_that_a_row_concerns_is_found(
+    filters: list[tuple[Filter, list[str]]], rows: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     index: FilterIndex[int] = FilterIndex()
-    for group, (wanted, held) in enumerate(groups):
-        index.add(group, "one", wanted)
-        for key in held:
-            index.hold(group, "one", key)
-    gone = data.draw(st.sets(st.sampled_from(range(len(groups))))) if groups else set()
-    for group in gone:
-        index.remove(group, "one")
+    for key, (condition, held) in enumerate(filters):
+        index.add(key, "one", condition)
+        for row_id in held:
+            index.hold(key, "one", row_id)
+    gone = data.draw(st.sets(st.sampled_from(range(len(filters))))) if filters else set()
+    for key in gone:
+        index.remove(key, "one")
     for changed in rows:
         concerned = set(index.concerned(changed))
         due = {
-            group
-            for group, (wanted, held) in enumerate(groups)
+            key
+            for key, (condition, held) in enumerate(filters)
             if changed["_tenant"] == "one"
-            and (to_predicate(wanted)(changed) or (changed["id"] in held and "id" not in str(wanted)))
+            and (to_predicate(condition)(changed) or (changed["id"] in held and "id" not in str(condition)))
         }
-        assert due - gone <= concerned <= set(range(len(groups))) - gone
+        assert due - gone <= concerned <= set(range(len(filters))) - gone
 
 
-def test_a_change_touches_one_of_ten_thousand_groups_of_as_many_entities() -> None:
+def test_a_change_finds_one_of_ten_thousand_keys_for_as_many_rows() -> None:
     index: FilterIndex[int] = FilterIndex()
-    for group in range(10_000):
-        index.add(group, "one", AllOf((Condition("owner", "eq", f"owner-{group}"),)))
-        index.add(-group - 1, "one", Condition("id", "eq", f"row-{group}"))
+    for key in range(10_000):
+        index.add(key, "one", AllOf((Condition("owner", "eq", f"owner-{key}"),)))
+        index.add(-key - 1, "one", Condition("id", "eq", f"row-{key}"))
     assert set(index.concerned(row(id="row-77", owner="owner-99"))) == {99, -78}
     assert set(index.concerned(row(id="other"))) == set()
 
 
-def test_of_two_conditions_the_one_that_tells_more_finds_the_group() -> None:
+def test_a_key_is_indexed_by_its_most_selective_condition() -> None:
     index: FilterIndex[int] = FilterIndex()
-    for group in range(100):
-        parts = Condition("text", "eq", "open"), Condition("owner", "eq", f"owner-{group}")
-        index.add(group, "one", AllOf(parts))
+    for key in range(100):
+        parts = Condition("text", "eq", "open"), Condition("owner", "eq", f"owner-{key}")
+        index.add(key, "one", AllOf(parts))
     assert len(set(index.concerned(row(text="open", owner="nobody")))) <= 1
 
 
-def test_who_holds_a_row_is_found_until_it_is_let_go() -> None:
+def test_a_key_that_holds_a_row_is_found_until_it_lets_it_go() -> None:
     index: FilterIndex[int] = FilterIndex()
     index.add(1, "one", Condition("owner", "eq", "a"))
     index.hold(1, "one", "x")
@@ -85,7 +85,7 @@ def test_who_holds_a_row_is_found_until_it_is_let_go() -> None:
     assert set(index.concerned(row(owner="b"))) == set()
 
 
-def test_nothing_is_kept_of_groups_that_are_gone() -> None:
+def test_nothing_is_kept_of_a_removed_key() -> None:
     index: FilterIndex[int] = FilterIndex()
     index.add(1, "one", AnyOf((Condition("owner", "in", ["a", "b"]), Condition("text", "isNull", True))))
     index.hold(1, "one", "x")
@@ -93,7 +93,7 @@ def test_nothing_is_kept_of_groups_that_are_gone() -> None:
     assert not vars(index)["_tenants"]
 
 
-def test_a_value_that_no_filter_can_ask_for_is_passed_over() -> None:
+def test_a_value_that_no_filter_can_require_is_ignored() -> None:
     index: FilterIndex[int] = FilterIndex()
     index.add(1, "one", Condition("owner", "eq", "a"))
     assert set(index.concerned(row(owner={"a": 1}))) == set()

@@ -1,4 +1,4 @@
-"""What is told of each row to one who is told its last state alone."""
+"""Merging the changes of a row for a subscriber that receives only its latest state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def change(kind: str, *names: str, id: str = "x", unknown: bool = False) -> RowC
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "merged"),
     [
         ([change("ADDED"), change("UPDATED", "a")], [("ADDED", None)]),
         ([change("UPDATED", "b"), change("UPDATED", "a", "b")], [("UPDATED", ("a", "b"))]),
@@ -35,43 +35,43 @@ def change(kind: str, *names: str, id: str = "x", unknown: bool = False) -> RowC
         ([change("REMOVED"), change("ADDED"), change("REMOVED")], [("REMOVED", None)]),
     ],
 )
-def test_changes_of_a_row_are_one(changes: list[RowChange], told: list[Any]) -> None:
+def test_the_changes_of_a_row_are_merged(changes: list[RowChange], merged: list[Any]) -> None:
     latest = LatestChanges()
-    for one in changes:
-        latest.add(one)
-    found = latest.take()
-    assert [(one.kind.value, one.changed_fields) for one in found] == told
-    assert all((one.row, one.place) == (changes[-1].row, changes[-1].place) for one in found)
+    for next_change in changes:
+        latest.add(next_change)
+    taken = latest.take()
+    assert [(one.kind.value, one.changed_fields) for one in taken] == merged
+    assert all((one.row, one.place) == (changes[-1].row, changes[-1].place) for one in taken)
     assert not latest.take()
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans())), st.sets(st.sampled_from("abc"))
 )
-def test_who_is_told_the_last_states_holds_what_the_others_hold(
+def test_a_subscriber_of_latest_states_has_the_same_rows_as_the_others(
     steps: list[tuple[str, bool, bool]], held: set[str]
 ) -> None:
     latest = LatestChanges()
     every: dict[str, Any] = dict.fromkeys(held)
     last = dict(every)
-    for key, removed, tell in steps:
+    for key, removed, deliver in steps:
         if removed and key not in every:
             continue
-        one = change("REMOVED" if removed else "UPDATED" if key in every else "ADDED", "at", id=key)
-        follow(every, one)
-        latest.add(one)
-        if tell:
+        next_change = change("REMOVED" if removed else "UPDATED" if key in every else "ADDED", "at", id=key)
+        follow(every, next_change)
+        latest.add(next_change)
+        if deliver:
             changes = latest.take()
             assert len({one.id for one in changes}) == len(changes)
             assert [one.place for one in changes] == sorted(one.place for one in changes)
-            for one in changes:
-                follow(last, one)
+            for taken in changes:
+                follow(last, taken)
             assert last == every
 
 
-def follow(rows: dict[str, Any], one: RowChange) -> None:
-    assert (one.kind is ChangeKind.ADDED) == (one.id not in rows)
-    if one.kind is ChangeKind.REMOVED:
-        del rows[one.id]
+def follow(rows: dict[str, Any], next_change: RowChange) -> None:
+    assert (next_change.kind is ChangeKind.ADDED) == (next_change.id not in rows)
+    if next_change.kind is ChangeKind.REMOVED:
+        del rows[next_change.id]
     else:
-        rows[one.id] = one.row
+        rows[next_change.id] = next_change.row

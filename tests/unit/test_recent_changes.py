@@ -1,4 +1,4 @@
-"""What is remembered of rows that change while somebody reads."""
+"""Rows that change during a read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def row(name: str, position: int, tenant: str = "one") -> Row:
     return {"_id": f"{tenant}/{name}", "id": name, **where}
 
 
-def test_a_state_that_was_read_counts_only_where_none_as_late_was_told_since() -> None:
-    """Else a row that has left would come back as it was before."""
+def test_a_read_state_counts_only_if_no_equal_or_later_one_was_published() -> None:
+    """Otherwise a removed row would come back in an earlier state."""
     recent = RecentChanges()
     mark = recent.mark()
     recent.add(row("a", 5))
@@ -25,7 +25,7 @@ def test_a_state_that_was_read_counts_only_where_none_as_late_was_told_since() -
     assert [one["id"] for one in recent.newer([row("a", 5)], mark, "one")] == []
 
 
-def test_each_reads_what_changed_since_its_own_mark_in_its_last_state() -> None:
+def test_each_mark_leads_to_the_last_states_of_rows_that_changed_after_it() -> None:
     recent = RecentChanges()
     early = recent.mark()
     recent.add(row("a", 1))
@@ -36,7 +36,7 @@ def test_each_reads_what_changed_since_its_own_mark_in_its_last_state() -> None:
     assert recent.since(late, "one") == {"b": row("b", 3)}
 
 
-def test_nothing_is_kept_where_nobody_reads() -> None:
+def test_without_a_mark_nothing_is_kept() -> None:
     recent = RecentChanges()
     mark = recent.mark()
     recent.add(row("a", 1))
