@@ -1,4 +1,4 @@
-"""README's text is run as it stands: its commands and its GraphQL."""
+"""The commands and the GraphQL of README and of pages of docs/ run as they stand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from gql.transport.websockets import WebsocketsTransport
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = ("README.md", "docs/live-subscriptions.md", "docs/operations.md")
+TEXT = "\n".join((ROOT / page).read_text() for page in PAGES)
 PACKAGES = ("api", "domain", "eventstore", "projections", "subscriptions")
 
 PROCESS_LOG = """case:concept:name,concept:instance,concept:name,org:resource,time:timestamp
@@ -34,14 +35,14 @@ case-1,task-2,Decide,Resource02,2011-10-12 08:26:25.398000+02:00
 
 
 def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
 
 
 def _graphql(name: str) -> str:
     found = [
         block for block in _blocks("graphql") if re.search(rf"(query|mutation|subscription) {name}\b", block)
     ]
-    assert len(found) == 1, f"README has no operation {name}"
+    assert len(found) == 1, f"the pages have no operation {name}"
     return found[0]
 
 

@@ -1,0 +1,48 @@
+"""The pages of docs/ agree with the code: settings, error codes, and the files that they name."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from api.settings import Settings
+from domain.kernel import errors
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def setting_rows() -> list[str]:
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        shown = "" if default is None or default == () else f"`{default}`"
+        if name == "contexts":
+            shown = "the example contexts"
+        rows.append(f"| `{name}` | {shown} | {field.description} |")
+    return rows
+
+
+def test_the_page_of_settings_lists_each_setting_with_its_default() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text().partition("| --- | --- | --- |\n")[2]
+    assert table.splitlines() == setting_rows()
+
+
+def test_the_page_of_errors_lists_each_code() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    codes = {kind.code for kind in classes if issubclass(kind, errors.NerveError)}
+    assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.M)) == codes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_files_that_exist(page: Path) -> None:
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    named = re.findall(r"`(tests/[\w/.]+|\.?docs/[\w/.]+)`", text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
