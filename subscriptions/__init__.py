@@ -1,1 +1,4 @@
-"""Who listens to the log: the feed, the wake-ups, durable consumers, the live hub."""
+"""What follows the log: the feed with its wake-ups, durable consumers, and the live engine.
+
+It imports `eventstore` and `domain`. `projections` and `api` import it.
+"""

@@ -62,19 +62,11 @@ class ViewWorker:
             announce_rows = partial(wakeups.announce, rows_topic(view))
             return wrap_handler(consumer_name(view), Projector(view, database, feed.log, announce_rows))
 
-        def definition(view: View[Any]) -> ConsumerDefinition:
-            code = view_fingerprint(view)
-            return ConsumerDefinition(
-                code,
-                partial(make_handler, view),
-                lead=partial(lead, view) if lead is not None else None,
-                output=row_fields(view),
-                can_continue=partial(same_fold, code),
-                observe=partial(observe, view, code) if observe is not None else None,
-            )
-
         self._group = ConsumerGroup(
-            {consumer_name(view): definition(view) for view in views},
+            {
+                consumer_name(view): _definition(view, partial(make_handler, view), lead, observe)
+                for view in views
+            },
             database,
             feed,
             checkpoints,
@@ -97,6 +89,23 @@ class ViewWorker:
     async def stop(self) -> None:
         """Finish the batches in hand, and stop."""
         await self._group.stop()
+
+
+def _definition(
+    view: View[Any],
+    make_handler: Callable[[], CommitHandler],
+    lead: LeadView | None,
+    observe: ObserveView | None,
+) -> ConsumerDefinition:
+    code = view_fingerprint(view)
+    return ConsumerDefinition(
+        code,
+        make_handler,
+        lead=partial(lead, view) if lead is not None else None,
+        output=row_fields(view),
+        can_continue=partial(same_fold, code),
+        observe=partial(observe, view, code) if observe is not None else None,
+    )
 
 
 async def drop_view(view: View[Any], database: Database) -> None:
