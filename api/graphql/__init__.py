@@ -1,1 +1,4 @@
-"""The GraphQL API, derived from commands and views, and the one place where operations are run."""
+"""The GraphQL API: the schema, derived from commands and views, and the execution of operations.
+
+The transports and `api.app` import it; it imports access, the domain, and the query and live sides below it.
+"""

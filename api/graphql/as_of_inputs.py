@@ -1,4 +1,4 @@
-"""Points in the past, as clients give them."""
+"""Points in the past, as clients send them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AS_OF = {
 
 
 def as_of_argument(types: TypeMap, description: str = "The point in the past.") -> Argument:
-    """``asOf: AsOf``."""
+    """Return the argument ``asOf: AsOf``."""
     return argument("as_of", types.claim("AsOf", AsOf, _declare_as_of) | None, description)
 
 
@@ -31,7 +31,7 @@ def _declare_as_of() -> Any:
 
 
 def read_as_of(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
-    """What a client means; raises ValidationFailed where that is not one position or one moment."""
+    """Return the point that a client sent; raises ValidationFailed unless it is one position or one time."""
     sealed, time = as_of.get("position"), as_of.get("time")
     position = None if sealed is None else context.open(sealed, "as_of", "position").position
     if (position is None) == (time is None):
@@ -40,18 +40,18 @@ def read_as_of(as_of: Mapping[str, Any], context: RequestContext) -> AsOf:
 
 
 async def resolve_position(as_of: Mapping[str, Any], context: RequestContext) -> int:
-    """The settled position that a point stands for. Raises OutsideLog, and as `read_as_of`."""
+    """Return the settled position of a point. Raises OutsideLog, and as `read_as_of`."""
     return await context.runtime.log.position_at(context.scope.tenant, read_as_of(as_of, context))
 
 
 async def resolve_matching_position(
     then: int | None, as_of: Mapping[str, Any], context: RequestContext
 ) -> int:
-    """The position that `asOf` stands for, where the id of a past state does not name another one.
+    """Return the position of `asOf`, which may not differ from `then`, the position of a past id.
 
     Raises ValidationFailed where it does, and as `resolve_position`.
     """
     position = await resolve_position(as_of, context)
     if then not in (None, position):
-        raise ValidationFailed("the id is of a past state as of another position; leave out asOf", ("as_of",))
+        raise ValidationFailed("the id belongs to another position than asOf; omit asOf", ("as_of",))
     return position

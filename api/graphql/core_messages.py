@@ -1,11 +1,11 @@
-"""Messages of graphql-core in the words of clients: nothing of Python or of the library."""
+"""Messages of graphql-core for clients, without words of Python."""
 
 from __future__ import annotations
 
 import re
 
 _SENT_VALUE = re.compile(r"(?:[,;.]? [Ff]ound|(?P<kept>cannot represent [^:]*)): .*", re.DOTALL)
-"""The end of a message that shows the value which the client sent, the way Python writes it."""
+"""The end of a message that shows the client's value as Python writes it."""
 
 
 def client_message(message: str) -> str:

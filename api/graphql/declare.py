@@ -78,9 +78,7 @@ def _is_optional(annotation: Any) -> bool:
 
 
 def _graphql_name(name: str) -> str | None:
-    """Return the name that replaces the one that strawberry would derive; None where it derives the right
-    one.
-    """
+    """Return the name that replaces the one that strawberry derives; None to keep that one."""
     return name if name.startswith("_") else name.rstrip("_") if name.endswith("_") else None
 
 

@@ -1,4 +1,4 @@
-"""Errors as clients see them: a code to branch on, and nothing of the inside."""
+"""Errors as clients get them: with a code, and without details of the server."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from domain.kernel.names import client_name
 logger = logging.getLogger(__name__)
 
 _OWN = (ConfigurationError, ContextFault, DeclarationError, ReadOnlyValue, UnfitValue)
-"""Errors for operators of nerve and authors of contexts, not for its clients."""
+"""Errors for operators and authors of contexts, whose messages clients do not get."""
 
 
 class UnwritableValue(Exception):
-    """A stored value that the type of its field cannot represent, which is no fault of the client."""
+    """A stored value that the type of its field cannot represent. It is not the client's error."""
 
     def __init__(self, type_name: str) -> None:
-        wide = "; declare the field Int64 where it may exceed 32 bits" if type_name == "Int" else ""
-        super().__init__(f"what is stored for this field cannot be written as {type_name}{wide}")
+        wide = "; declare the field as Int64 if its values may exceed 32 bits" if type_name == "Int" else ""
+        super().__init__(f"the stored value of this field cannot be written as {type_name}{wide}")
 
 
 def error_body(error: GraphQLError, *, explain: bool = False) -> dict[str, Any]:
-    """An error of an operation that ran, as a response carries it.
+    """Return an error of an operation that ran, as a response has it.
 
-    What nerve did not raise on purpose is logged and masked; the trace id leads from the one to the other.
-    With `explain`, for the author of a context, it is not masked and names the line of the author's code.
+    An unexpected error is logged and masked; both have its trace id. With `explain`, for the author of a
+    context, it is not masked, and has the line of the author's code.
     """
     cause = _cause(error)
     if isinstance(cause, ValidationFailed):
@@ -57,12 +57,12 @@ def error_body(error: GraphQLError, *, explain: bool = False) -> dict[str, Any]:
 
 
 def refused_result(error: Exception) -> dict[str, Any]:
-    """A whole response without data, which says what was wrong."""
+    """Return a response without data that has this error."""
     return {"errors": [error_body(GraphQLError(str(error), original_error=error))]}
 
 
 def request_error_body(error: GraphQLError, path: list[str | int]) -> dict[str, Any]:
-    """An error of an operation that cannot be run, with the path to what must be corrected in the request."""
+    """Return an error of an operation that cannot run, with the path of the part to correct."""
     return _located(_body(client_message(error.message), ValidationFailed.code, path=path), error)
 
 
@@ -83,7 +83,7 @@ def _located(body: dict[str, Any], error: GraphQLError) -> dict[str, Any]:
 
 
 def _cause(error: GraphQLError) -> Exception:
-    """What was raised first."""
+    """Return the error that was raised first."""
     cause: Exception = error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
@@ -98,18 +98,18 @@ def _masked(cause: Exception, *, explain: bool) -> dict[str, Any]:
         logger.error("unexpected error, trace id %s", trace_id, exc_info=cause)
     if explain:
         return _explained(cause, trace_id)
-    what = str(cause) if isinstance(cause, UnwritableValue) else "something went wrong inside"
-    return _body(f"{what}; the operator finds it under the trace id", NerveError.code, traceId=trace_id)
+    what = str(cause) if isinstance(cause, UnwritableValue) else "internal error"
+    return _body(f"{what}; the log has it under the trace id", NerveError.code, traceId=trace_id)
 
 
 def _log_fault(wrong: ContextFault, trace_id: str) -> None:
-    """Log a fault of a context without the text of what was raised, and its traceback if it is not logged."""
+    """Log a fault of a context without the text of its cause, and its traceback unless that is logged."""
     frames = "" if wrong.is_logged else f"\n{traceback_text(wrong.__cause__ or wrong)}"
     logger.error("unexpected error, trace id %s: %s%s", trace_id, wrong, frames)
 
 
 def _explained(cause: Exception, trace_id: str) -> dict[str, Any]:
-    """The body for an author. A `ContextFault` says itself where it is; what it was raised for follows."""
+    """Return the body for an author. A `ContextFault` has its own place; the error that caused it follows."""
     raised = cause.__cause__ if isinstance(cause, ContextFault) and cause.__cause__ else cause
     what, place = fault(raised), user_location(raised)
     name, text = type(raised).__name__, what.why or str(raised)

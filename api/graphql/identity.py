@@ -1,15 +1,16 @@
-"""The ids of rows in the API: one id, one state.
+"""The ids of rows in the API: each id stands for one state.
 
-Client caches keep one object for each id (Relay), or for each type and id (Apollo, Graphcache). So an id is
-unique among all rows of a tenant, and the row as of a point in the past has another id than the row itself:
+Client caches keep one object for each id (Relay), or for each type and id (Apollo, Graphcache). An id is
+therefore unique among all rows of a tenant, and a row as of a point in the past has another id than the row
+itself:
 
     row                                   now                     as of a position
     an entity: its id names its stream    task-01J…               task-01J…@<position>
     any other view                        Meter:cpu               Meter@<position>:cpu
 
-The position is sealed as everywhere in the API. No stream id contains ``@`` and no type name ``@`` or ``:``,
-so an id is read in one way only, whatever keys a view gives its rows. Field values that name rows, such as
-`agentId`, are the plain keys of rows, in the past too.
+The position is sealed. Stream ids contain no ``@``, and type names neither ``@`` nor ``:``, so every id can
+be read in one way only, whatever the keys of a view are. Fields that refer to rows, such as `agentId`,
+contain plain keys, in the past too.
 """
 
 from __future__ import annotations
@@ -28,31 +29,30 @@ from projections.kernel.view import View
 from projections.storage.rows import Row
 
 AS_OF = "_as_of"
-"""The position that a row of the past is as of, under this name in the row and in objects with links."""
+"""The name of the position in a row of the past, and in its objects with links."""
 
 KEY = "_key"
-"""The plain key of a row of the past, which has its id of the past under ``id``."""
-
+"""The name of the plain key in a row of the past, whose ``id`` is the id of the past state."""
 
 KEPT_INPUTS = 1_000
-"""Input types whose fields with IDs are kept; there are some for each command."""
+"""Input types whose fields with IDs are cached. A command has a few."""
 
 
 class RowReference(NamedTuple):
-    """The row that an id names: its key in its view, and the position it is as of; None is now."""
+    """The row of an id: its key in the view, and the position of a past state; None for the present."""
 
     key: str
     position: int | None
 
 
 class PastId(str):
-    """The id of a row of the past, with all that belongs to it."""
+    """The complete id of a row of the past."""
 
     __slots__ = ()
 
 
 class RowIdLookUp(ItemLookUp):
-    """Looks up the id of a row whose view is no entity: its key with the type before it."""
+    """Looks up the key of a row that is no entity, and adds its type to make the id."""
 
     __slots__ = ("_prefix",)
 
@@ -71,20 +71,20 @@ class RowIdLookUp(ItemLookUp):
 
 
 def id_look_up(view: View[Any], key: str = "id") -> ItemLookUp:
-    """The resolver of a field whose value is the id of a row of the view, from the row's key."""
+    """Return the resolver of a field whose value is the id of a row, made from the row's key."""
     return ItemLookUp(key) if view.is_entity else RowIdLookUp(key, view.type_name)
 
 
 def check_ids(schema: GraphQLSchema) -> None:
-    """Refuse objects that have an ``id`` and are no nodes.
+    """Raise DeclarationError for objects that have an ``id`` and are no nodes.
 
-    Client caches take two objects with one id for one object. Raises DeclarationError.
+    Client caches would take two objects with one id for one object.
     """
     for declared in schema.type_map.values():
         if isinstance(declared, GraphQLObjectType) and "id" in declared.fields and not _is_node(declared):
             raise DeclarationError(
-                f"{declared.name} is part of a row and has a field 'id', by which client caches would take "
-                "equal ids in two rows for one object; give the field another name, such as 'number'"
+                f"{declared.name} is part of a row and has a field 'id'; client caches would take equal ids "
+                "in two rows for one object, so rename the field, for example to 'number'"
             )
 
 
@@ -93,39 +93,39 @@ def _is_node(declared: GraphQLObjectType) -> bool:
 
 
 def past_row(view: View[Any], row: Row, position: int, context: RequestContext) -> dict[str, Any]:
-    """The row as of a position, with an id of its own, and with links that lead into the same past."""
+    """Return the row as of a position, with an id of its own and links into the same past."""
     sealed, key = context.seal(Place(position)), row["id"]
     past_id = f"{key}@{sealed}" if view.is_entity else f"{view.type_name}@{sealed}:{key}"
-    marked: dict[str, Any] = {**row, "id": PastId(past_id), KEY: key, AS_OF: position}
+    past: dict[str, Any] = {**row, "id": PastId(past_id), KEY: key, AS_OF: position}
     for link in view.links:
         *route, _ = link.name.split(".")
-        if route and route[0] in marked:
-            marked[route[0]] = _marked(marked[route[0]], route[1:], position)
-    return marked
+        if route and route[0] in past:
+            past[route[0]] = _mark(past[route[0]], route[1:], position)
+    return past
 
 
-def _marked(value: Any, route: Sequence[str], position: int) -> Any:
-    """The objects at the end of a route, marked as of a position."""
+def _mark(value: Any, route: Sequence[str], position: int) -> Any:
+    """Return a value whose objects at the end of the route have the position."""
     if isinstance(value, Mapping):
         if not route:
             return {**value, AS_OF: position}
         inner = value.get(route[0])
-        return value if inner is None else {**value, route[0]: _marked(inner, route[1:], position)}
-    return [_marked(item, route, position) for item in value] if isinstance(value, Sequence) else value
+        return value if inner is None else {**value, route[0]: _mark(inner, route[1:], position)}
+    return [_mark(item, route, position) for item in value] if isinstance(value, Sequence) else value
 
 
 def row_key(source: Mapping[str, Any], name: str = "id") -> Any:
-    """The plain key of a row or, with another name, the value of the field that names a row."""
+    """Return the plain key of a row or, with another name, the value of a field that refers to a row."""
     return source[KEY] if name == "id" and KEY in source else source.get(name)
 
 
 def row_reference(view: View[Any], id: str, context: RequestContext) -> RowReference:
-    """The row of the view that a client names by its id, or by its plain key."""
+    """Return the row of the view that a client refers to by its id or its plain key."""
     return read_id(view, id, context) or RowReference(id, None)
 
 
 def read_id(view: View[Any], id: str, context: RequestContext) -> RowReference | None:
-    """The row that an id of the view names; None where the view gives no row such an id."""
+    """Return the row that an id of the view refers to; None for a text that is no id of the view."""
     if view.is_entity:
         head, at, sealed = id.rpartition("@")
         key = head if at else id
@@ -141,7 +141,7 @@ def read_id(view: View[Any], id: str, context: RequestContext) -> RowReference |
 
 
 def present_key(view: View[Any], id: str, context: RequestContext, *path: str | int) -> str:
-    """The key of the row that an id names. Raises ValidationFailed at `path` for the id of a past state."""
+    """Return the key of the row of an id; raises ValidationFailed at `path` for the id of a past state."""
     key, position = row_reference(view, id, context)
     if position is not None:
         raise past_id_error(id, key, *path)
@@ -149,7 +149,7 @@ def present_key(view: View[Any], id: str, context: RequestContext, *path: str | 
 
 
 def reject_past_id(id: str, context: RequestContext, *path: str | int) -> None:
-    """Raise ValidationFailed at `path` where the text is the id of a past state of any row."""
+    """Raise ValidationFailed at `path` if the text is the id of a past state of any row."""
     if "@" in id:
         before, colon, key = id.partition(":")
         if colon and context.try_open(before.partition("@")[2]) is not None:
@@ -160,13 +160,13 @@ def reject_past_id(id: str, context: RequestContext, *path: str | int) -> None:
 
 
 def reject_past_ids(declared: Any, value: Any, context: RequestContext, *path: str | int) -> None:
-    """As `reject_past_id`, for all that is an ID in an input of this type."""
+    """Do as `reject_past_id` for every ID in an input of this type."""
     if isinstance(value, str):
         if get_named_type(declared) is GraphQLID:
             reject_past_id(value, context, *path)
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            reject_past_ids(declared, item, context, *path, place)
+        for index, item in enumerate(value):
+            reject_past_ids(declared, item, context, *path, index)
     elif isinstance(value, Mapping) and isinstance(named := get_named_type(declared), GraphQLInputObjectType):
         for name, inner in _fields_with_ids(named):
             if (item := value.get(name)) is not None:
@@ -175,7 +175,7 @@ def reject_past_ids(declared: Any, value: Any, context: RequestContext, *path: s
 
 @lru_cache(KEPT_INPUTS)
 def _fields_with_ids(declared: GraphQLInputObjectType) -> tuple[tuple[str, Any], ...]:
-    """The Python names and the types of the fields that are IDs or inputs, which may have some."""
+    """Return the Python names and types of the fields that are IDs, or inputs that may have IDs."""
     fields = declared.fields.values()
     return tuple((field.out_name or "", field.type) for field in fields if _may_have_ids(field.type))
 
@@ -186,23 +186,23 @@ def _may_have_ids(declared: Any) -> bool:
 
 
 def past_id_error(id: str, key: str, *path: str | int) -> ValidationFailed:
-    """The error for an id of the past where only the row itself can be meant."""
-    return ValidationFailed(f"{id!r} is the id of a past state of {key!r}; give {key!r} instead", path)
+    """Return the error for the id of a past state where only the row itself is possible."""
+    return ValidationFailed(f"{id!r} is the id of a past state of {key!r}; use {key!r} instead", path)
 
 
 def read_filter(
     view: View[Any], filter: Mapping[str, Any] | None, context: RequestContext
 ) -> Mapping[str, Any] | None:
-    """The filter with the keys of rows where it has their ids.
+    """Return the filter with the keys of rows in place of their ids.
 
-    Raises ValidationFailed for ids of past states: a filter compares with keys, and would find nothing.
+    Raises ValidationFailed for ids of past states, as a filter compares with keys and would find nothing.
     """
     return None if filter is None else _read_filter(view, filter, context, ("filter",))
 
 
 def _read_filter(view: View[Any], data: Any, context: RequestContext, path: tuple[str | int, ...]) -> Any:
     if isinstance(data, list):
-        return [_read_filter(view, part, context, (*path, place)) for place, part in enumerate(data)]
+        return [_read_filter(view, part, context, (*path, index)) for index, part in enumerate(data)]
     if not isinstance(data, Mapping):
         return data
     read = dict(data)
@@ -220,7 +220,7 @@ def _read_filter(view: View[Any], data: Any, context: RequestContext, path: tupl
 
 def _operand(view: View[Any] | None, value: Any, context: RequestContext, path: tuple[str | int, ...]) -> Any:
     if isinstance(value, list):
-        return [_operand(view, item, context, (*path, place)) for place, item in enumerate(value)]
+        return [_operand(view, item, context, (*path, index)) for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
     if view is not None:

@@ -1,6 +1,6 @@
-"""The scalars of the API that are not GraphQL's own; docs/types.md says which types of fields they are.
+"""The scalars of the API beside GraphQL's own; docs/types.md has the types of fields that they stand for.
 
-Each writes the stored form of a value, and reads the value in Python.
+Each writes the stored form of a value, and reads the value as Python has it.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ _SHAPES: Mapping[Kind, Any] = {
 }
 
 INT = range(-(2**31), 2**31)
-"""What GraphQL's Int can hold."""
+"""The values of GraphQL's Int."""
 
 
 def scalar_shape(scalar: Scalar, field: str) -> Any:
-    """The GraphQL scalar of a type; a text in a field named ``id`` or ``…_id`` is an ID."""
+    """Return the GraphQL scalar of a type; text in a field named ``id`` or ``…_id`` is an ID."""
     if scalar.kind is Kind.INTEGER:
         wide = scalar.bits == 64 or any(choice not in INT for choice in scalar.choices or ())
         return Int64 if wide else int
@@ -74,7 +74,7 @@ def scalar_shape(scalar: Scalar, field: str) -> Any:
 
 def _read_position(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("expected a position that nerve gave out")
+        raise ValueError("expected a position from a response of nerve")
     return value
 
 
@@ -84,23 +84,23 @@ def _same(value: Any) -> Any:
 
 def _write_text(stored: Any) -> str:
     if not isinstance(stored, str):
-        raise TypeError(f"what is stored is no text, but of class {type(stored).__name__}")
+        raise TypeError(f"the stored value is not text, but of class {type(stored).__name__}")
     return stored
 
 
 def _write_integer(stored: Any) -> str:
     if not isinstance(stored, int) or isinstance(stored, bool):
-        raise TypeError(f"what is stored is no integer, but of class {type(stored).__name__}")
+        raise TypeError(f"the stored value is not an integer, but of class {type(stored).__name__}")
     return str(stored)
 
 
 def _literal_text(read: Convert) -> Callable[[ValueNode], Any]:
-    """Read a literal that must be a text; the name of an enum value is none, unlike in graphql-core."""
+    """Return the reader of literals that must be text, which names of enum values are not."""
     return lambda node: read(node.value if isinstance(node, StringValueNode) else None)
 
 
 def _literal_number(read: Convert) -> Callable[[ValueNode], Any]:
-    """Read a literal that is a text or a number, by its digits."""
+    """Return the reader of literals that are text or a number, by their digits."""
     kinds = (StringValueNode, IntValueNode, FloatValueNode)
     return lambda node: read(node.value if isinstance(node, kinds) else None)
 
@@ -202,7 +202,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         ),
         _same,
         _same,
-        # graphql-core has put the values of variables in their places by then.
+        # graphql-core has replaced variables by their values at this point.
         literal=value_from_ast_untyped,
     ),
     Position: _scalar(

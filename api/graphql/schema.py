@@ -38,8 +38,7 @@ ROW_ID = "The id of the row. A past state of the row has another id; `_meta.key`
 class SchemaBuilder:
     """Collects the root fields of all views and commands.
 
-    The view that is named after its context's category is the context's entity: mutations of the context
-    give it back.
+    Mutations of a context return its entity, which is the view that is named after the context's category.
     """
 
     def __init__(self, catalog: Catalog, views: Sequence[View[Any]]) -> None:
@@ -57,7 +56,7 @@ class SchemaBuilder:
         self._messages = MessageTypes(self._types)
 
     def build(self) -> GraphQLSchema:
-        """The schema as graphql-core runs it; raises DeclarationError where names clash."""
+        """Return the schema that graphql-core runs; raises DeclarationError where names clash."""
         rows = {view.name: self._row(view) for view in self._views}
         shapes = {view.name: self._shape(view, rows[view.name]) for view in self._views}
         add_links(shapes, self._types)
@@ -123,17 +122,17 @@ class SchemaBuilder:
 
 
 def _isolate_root_fields(schema: GraphQLSchema) -> None:
-    """Make the fields of queries and mutations nullable, so that an error of one leaves the others alone."""
+    """Make the fields of queries and mutations nullable, so that an error removes one field alone."""
     for root in (schema.query_type, schema.mutation_type):
         for field in root.fields.values() if root else ():
             field.type = get_nullable_type(field.type)
 
 
 def build_schema(catalog: Catalog, views: Sequence[View[Any]]) -> GraphQLSchema:
-    """The GraphQL schema of these contexts and views."""
+    """Return the GraphQL schema of these contexts and views."""
     return SchemaBuilder(catalog, views).build()
 
 
 def print_api(catalog: Catalog, views: Sequence[View[Any]]) -> str:
-    """The schema in GraphQL's schema language, as ``api/schema.graphql`` holds it."""
+    """Return the schema in GraphQL's schema language, as ``api/schema.graphql`` contains it."""
     return print_schema(build_schema(catalog, views)) + "\n"

@@ -1,4 +1,4 @@
-"""Views by the names that clients have for them, which are those of the lists in the API."""
+"""The names of views in the API, which are those of their list queries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.kernel.names import declared_name
 
 
 def with_stored_view(command: Command, views: Collection[str]) -> Command:
-    """The command with the name of a view as events keep it."""
+    """Return the command with the name of its view as events store it."""
     if isinstance(command, RetryDeadLetter | DropDeadLetter):
         return command.model_copy(update={"view": declared_name(command.view, views) or command.view})
     return command

@@ -1,6 +1,4 @@
-"""Several operations in one request: https://github.com/graphql/graphql-over-http, appendix on request
-batching.
-"""
+"""Several operations in one request: graphql-over-http, appendix on request batching."""
 
 from __future__ import annotations
 

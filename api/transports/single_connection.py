@@ -151,4 +151,4 @@ def check_id(id: object) -> str:
     """Return the id of an operation; raises ValidationFailed where it is not valid."""
     if isinstance(id, str) and id:
         return id
-    raise ValidationFailed("operationId must be a string that identifies the operation", ("operationId",))
+    raise ValidationFailed("operationId must be a text that identifies the operation", ("operationId",))

@@ -84,12 +84,12 @@ async def test_c8_what_is_empty_is_absent_on_every_transport(
         (
             COUNT,
             "One",
-            "the document has no operation 'One': its operation has no name, so leave operationName out",
+            "the document has no operation 'One'; its only operation has no name, so omit operationName",
         ),
         (
             TWO,
             "",
-            "the document has several operations (One, Two): say with operationName which one to run",
+            "the document has several operations (One, Two); choose one with operationName",
         ),
     ],
 )

@@ -251,8 +251,7 @@ def test_c1_the_id_of_a_past_state_is_refused_where_only_the_row_can_be_meant(
     error = served.run(query, id=f"{task}@{position}")["errors"][0]
     assert error["extensions"] == {"code": "VALIDATION_FAILED", "path": path}
     assert (
-        error["message"]
-        == f"'{task}@{position}' is the id of a past state of '{task}'; give '{task}' instead"
+        error["message"] == f"'{task}@{position}' is the id of a past state of '{task}'; use '{task}' instead"
     )
     assert served.stored() == before
 

@@ -82,7 +82,7 @@ def error_of(url: str, mistake: str) -> dict[str, Any]:
 def test_a5_in_production_a_mistake_is_masked_and_stores_nothing(served: Served) -> None:
     for mistake in ("undeclared", "nothing", "an error"):
         error = served.refused(CREATE, input={"mistake": mistake})
-        assert error["message"] == "something went wrong inside; the operator finds it under the trace id"
+        assert error["message"] == "internal error; the log has it under the trace id"
         assert error["extensions"].keys() == {"code", "traceId"}
         assert error["extensions"]["code"] == "INTERNAL"
     assert served.stored() == []

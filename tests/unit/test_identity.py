@@ -88,7 +88,7 @@ def test_an_id_of_the_past_is_refused_where_only_the_row_can_be_meant(
     with pytest.raises(ValidationFailed, match="is the id of a past state of") as refused:
         reject_past_id(id_of(view, key, position), CONTEXT, "input", "id")
     assert refused.value.path == ("input", "id")
-    assert str(refused.value).endswith(f"give {key!r} instead")
+    assert str(refused.value).endswith(f"use {key!r} instead")
 
 
 def test_c13_every_type_with_an_id_is_a_node() -> None:

@@ -231,9 +231,9 @@ def test_links_are_fields_of_the_types_that_they_lead_from() -> None:
     [
         (HOOKS, ToOne("lamp", "torches", by="lamp_id"), "no view 'torches'"),
         (HOOKS, ToOne("lamp", "lamps", by="torch_id"), "no field 'torch_id'"),
-        (HOOKS, ToOne("lamp", "lamps", by="depth"), "no field 'depth' that is a text"),
+        (HOOKS, ToOne("lamp", "lamps", by="depth"), "no field 'depth' of the type str"),
         (HOOKS, ToOne("depth", "lamps", by="lamp_id"), "a field of that name"),
-        (HOOKS, ToOne("screws.lamp", "lamps", by="lamp_id"), "'screws' is no object"),
+        (HOOKS, ToOne("screws.lamp", "lamps", by="lamp_id"), "'screws' is neither an object"),
         (VIEW, ToOne("spots.lamp", "lamps", by="lamp_id"), "Spot has no field 'lamp_id'"),
         (VIEW, ToMany("hooks", "hooks", by="torch_id"), "no field 'torch_id'"),
         (VIEW, ToMany("hooks", "hooks", by="id"), "does not filter by 'id'"),

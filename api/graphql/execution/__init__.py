@@ -1,1 +1,4 @@
-"""How an operation is run: prepared once, its rows read together, and no more of them than it selects."""
+"""The execution of operations: parsed and checked once, with the rows of links read together.
+
+The transports and the fields of the schema import it; it imports neither of them.
+"""

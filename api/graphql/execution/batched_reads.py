@@ -1,4 +1,4 @@
-"""What one execution reads by links."""
+"""The rows that one execution reads and returns: read in batches, and limited in number."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from domain.kernel.errors import TooManyRows
 
 
 class BatchedReads:
-    """Batches of what the fields of one level ask for, and the count of rows: those read, and those told.
+    """Batches what the fields of one level read, and counts the rows that are read and returned.
 
-    A row may be told at several places of a response. One batch is read after another, so that no more rows
-    are read than a response may hold.
+    A row that is read once may be returned at several places of a response. Batches are read one after
+    another, so that no more rows are read than a response may have.
     """
 
     def __init__(self) -> None:
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
-        self._read = 0
-        self._told = 0
-        self._turn = Lock()
+        self._rows_read = 0
+        self._rows_returned = 0
+        self._lock = Lock()
 
     def loader(
         self, key: Hashable, load: Callable[[list[Any]], Awaitable[Sequence[Any]]]
     ) -> DataLoader[Any, Any]:
-        """What loads by `load` whatever is asked for under this key."""
+        """Return the loader of this key, which loads its batches by `load`."""
         if key not in self._loaders:
             self._loaders[key] = DataLoader(load_fn=load)
         return self._loaders[key]
 
     @asynccontextmanager
-    async def turn(self, most: int) -> AsyncIterator[int]:
-        """One batch's turn, with how many rows it may read where a response may hold `most`.
+    async def batch(self, max_rows: int) -> AsyncIterator[int]:
+        """Wait for other batches to end; yield the rows that this batch may read of a response's `max_rows`.
 
-        Raises TooManyRows where those before have read more.
+        Raises TooManyRows where earlier batches have read more.
         """
-        async with self._turn:
-            self.read(0, most)
-            yield most - self._read
+        async with self._lock:
+            self.count_read(0, max_rows)
+            yield max_rows - self._rows_read
 
-    def read(self, rows: int, most: int) -> None:
-        """Count rows that were read. Raises TooManyRows where they are more than `most` by now."""
-        self._read += rows
-        if self._read > most:
-            raise TooManyRows(most)
+    def count_read(self, rows: int, max_rows: int) -> None:
+        """Count rows that were read; raises TooManyRows where they exceed `max_rows`."""
+        self._rows_read += rows
+        if self._rows_read > max_rows:
+            raise TooManyRows(max_rows)
 
-    def tell(self, rows: int, most: int) -> None:
-        """Count rows that the response tells. Raises TooManyRows where they are more than `most` by now."""
-        self._told += rows
-        if self._told > most:
-            raise TooManyRows(most)
+    def count_returned(self, rows: int, max_rows: int) -> None:
+        """Count rows that the response returns; raises TooManyRows where they exceed `max_rows`."""
+        self._rows_returned += rows
+        if self._rows_returned > max_rows:
+            raise TooManyRows(max_rows)

@@ -1,4 +1,4 @@
-"""Which place of a request a GraphQL error is about: the path that leads a client to what it must correct."""
+"""The paths of errors in a request, which lead a client to the part that it must correct."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ErrorPath = list[str | int]
 def error_paths(
     errors: Sequence[GraphQLError], schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]
 ) -> Iterator[ErrorPath]:
-    """The place of each error; inside an argument it begins with that, or with the variable it came in."""
+    """Yield the path of each error. Inside an argument it starts with the argument, or with its variable."""
     by_variable: dict[int, Iterator[ErrorPath]] = {}
     for error in errors:
         node = error.nodes[0] if error.nodes else None
@@ -45,34 +45,34 @@ def error_paths(
 def _variable_paths(
     schema: GraphQLSchema, node: VariableDefinitionNode, variables: dict[str, Any]
 ) -> Iterator[ErrorPath]:
-    """The places of a variable's errors, in the order in which graphql-core reports them."""
+    """Return the paths of a variable's errors, in the order in which graphql-core reports them."""
     name = node.variable.name.value
-    found: list[ErrorPath] = []
+    paths: list[ErrorPath] = []
     declared: Any = type_from_ast(schema, node.type)
     if declared is not None:
         value = variables.get(name, Undefined)
-        validate_input_value(value, declared, lambda _error, path: found.append([name, *path]))
-    return iter(found)
+        validate_input_value(value, declared, lambda _error, path: paths.append([name, *path]))
+    return iter(paths)
 
 
 def _document_path(document: DocumentNode, offset: int) -> ErrorPath:
-    chain = _EnclosingNodes(offset)
-    visit(document, chain)
-    place: ErrorPath = []
-    for outer, inner in pairwise(chain.nodes):
+    enclosing = _EnclosingNodes(offset)
+    visit(document, enclosing)
+    path: ErrorPath = []
+    for outer, inner in pairwise(enclosing.nodes):
         if isinstance(outer, ListValueNode):
-            place.append(next(i for i, value in enumerate(outer.values) if value is inner))
+            path.append(next(i for i, value in enumerate(outer.values) if value is inner))
         if isinstance(inner, ArgumentNode):
-            place = [inner.name.value]
+            path = [inner.name.value]
         elif isinstance(inner, ObjectFieldNode):
-            place.append(inner.name.value)
+            path.append(inner.name.value)
         elif isinstance(inner, FieldNode):
-            place.append((inner.alias or inner.name).value)
-    return place
+            path.append((inner.alias or inner.name).value)
+    return path
 
 
 class _EnclosingNodes(Visitor):
-    """The nodes around one offset of the text, outermost first."""
+    """Collects the nodes around one offset of the text, the outermost first."""
 
     def __init__(self, offset: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a client asks for, as every transport carries it: the one reader of GraphQL requests.
+"""The request of one operation: how all transports read it.
 
 The parameters: https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters
 """
@@ -14,15 +14,15 @@ from graphql import DocumentNode, OperationDefinitionNode
 from domain.kernel.errors import ValidationFailed
 
 _MAX_NAMED = 10
-"""Operations of a document that a message names."""
+"""Operations of a document that an error message lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """A document, or what names one, and how to run it.
+    """A document, or the name of a persisted one, with the operation to run and its variables.
 
-    `document_name` is the hash or id of a persisted document. `stream_operation_id` names the operation in a
-    stream that many share: see `api.transports.single_connection`.
+    `document_name` is the hash or id of a persisted document. `stream_operation_id` identifies the operation
+    in a stream that several share: see `api.transports.single_connection`.
     """
 
     query: str | None = None
@@ -32,15 +32,15 @@ class OperationRequest:
     stream_operation_id: object = None
 
 
-def read_operation(sent: object) -> OperationRequest:
-    """Read the parameters of one request. What is empty or null counts as absent.
+def read_operation(parameters: object) -> OperationRequest:
+    """Read the parameters of one request; raises ValidationFailed about the first one that is wrong.
 
-    Raises ValidationFailed about the first parameter that is wrong.
+    A parameter that is empty or null counts as absent.
     """
-    if not isinstance(sent, dict):
-        raise ValidationFailed('a request is an object with the GraphQL document in it: {"query": "…"}')
-    query, document = _text(sent, "query"), _text(sent, "documentId")
-    extensions = _object(sent, "extensions") or {}
+    if not isinstance(parameters, dict):
+        raise ValidationFailed('the request must be an object with a GraphQL document: {"query": "…"}')
+    query, document = _text(parameters, "query"), _text(parameters, "documentId")
+    extensions = _object(parameters, "extensions") or {}
     document = _persisted_hash(extensions) or document
     if query is None and document is None:
         raise ValidationFailed(
@@ -48,40 +48,40 @@ def read_operation(sent: object) -> OperationRequest:
         )
     return OperationRequest(
         query,
-        _text(sent, "operationName"),
-        _object(sent, "variables"),
+        _text(parameters, "operationName"),
+        _object(parameters, "variables"),
         document,
         extensions.get("operationId"),
     )
 
 
 def choose_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation of the document that is to be run; raises ValidationFailed where that is not clear."""
+    """Return the operation to run; raises ValidationFailed where the document or `name` leaves it open."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if name is None and len(operations) == 1:
         return operations[0]
     for operation in operations:
         if name is not None and operation.name is not None and operation.name.value == name:
             return operation
-    raise ValidationFailed(_unclear(operations, name), ("operationName",))
+    raise ValidationFailed(_explain_choice(operations, name), ("operationName",))
 
 
-def _unclear(operations: Sequence[OperationDefinitionNode], name: str | None) -> str:
+def _explain_choice(operations: Sequence[OperationDefinitionNode], name: str | None) -> str:
     if not operations:
         return "the document has no operation: add a query, a mutation or a subscription"
     names = [operation.name.value for operation in operations if operation.name]
     listed = ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
     if name is None:
-        return f"the document has several operations ({listed}): say with operationName which one to run"
+        return f"the document has several operations ({listed}); choose one with operationName"
     if not names:
         return (
-            f"the document has no operation {name!a}: its operation has no name, so leave operationName out"
+            f"the document has no operation {name!a}; its only operation has no name, so omit operationName"
         )
     return f"the document has no operation {name!a}; it has {listed}"
 
 
-def _text(sent: Mapping[str, Any], name: str) -> str | None:
-    value = sent.get(name)
+def _text(parameters: Mapping[str, Any], name: str) -> str | None:
+    value = parameters.get(name)
     if value is None or value == "":
         return None
     if not isinstance(value, str):
@@ -89,19 +89,19 @@ def _text(sent: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _object(sent: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    value = sent.get(name)
+def _object(parameters: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    value = parameters.get(name)
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        raise ValidationFailed(f"{name} must be an object, and not a text that holds JSON", (name,))
+        raise ValidationFailed(f"{name} must be an object, not a text with JSON", (name,))
     if not isinstance(value, dict):
         raise ValidationFailed(f"{name} must be an object", (name,))
     return value
 
 
 def _persisted_hash(extensions: Mapping[str, Any]) -> str | None:
-    """The hash that names the document: https://www.apollographql.com/docs/apollo-server/performance/apq"""
+    """Return the hash of the document: https://www.apollographql.com/docs/apollo-server/performance/apq"""
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return None

@@ -1,8 +1,8 @@
-"""Documents that a client names instead of sending them, and the list of those that are run.
+"""Persisted documents, which clients name instead of sending them, and the list of trusted ones.
 
-- Automatic persisted queries, where a text is sent once, with the hash that names it from then on:
+- Automatic persisted queries: a client sends a text once with its hash, and then the hash alone.
   https://www.apollographql.com/docs/apollo-server/performance/apq
-- Persisted documents, which `documentId` names:
+- Persisted documents, named by `documentId`:
   https://github.com/graphql/graphql-over-http/pull/264
 """
 
@@ -24,15 +24,15 @@ from domain.kernel.errors import (
 from eventstore.lru import LruCache
 
 KEPT_CHARACTERS = 20_000_000
-"""Of all documents together that were sent with a hash. Each process keeps its own: where one is missing, the
-client sends it again.
+"""Of all documents together that clients sent with a hash. Each process keeps its own; a client sends a
+document again to a process that lacks it.
 """
 
 _PREFIX = "sha256:"
 
 
 class PersistedDocuments:
-    """Texts by name: those of a list, and what was sent. With `only_trusted` none but the list's are run."""
+    """Documents by name, trusted and sent ones. `only_trusted` refuses the sent ones."""
 
     def __init__(self, trusted: Mapping[str, str] | None = None, only_trusted: bool = False) -> None:
         listed = trusted or {}
@@ -43,9 +43,10 @@ class PersistedDocuments:
         self._sent: LruCache[str, str] = LruCache(KEPT_CHARACTERS, len)
 
     def find(self, text: str | None, name: str | None) -> str:
-        """The text that is to be run, of an operation that sends it, names it, or both.
+        """Return the text of an operation that sends it, names it, or both.
 
-        Raises PersistedQueryNotFound, ValidationFailed where the name is not that of the text, NotTrusted.
+        Raises PersistedQueryNotFound, NotTrusted, and ValidationFailed where the name is not that of the
+        text.
         """
         name = None if name is None else _bare(name)
         if text is None:
@@ -53,33 +54,34 @@ class PersistedDocuments:
             if text is None:
                 raise PersistedQueryNotFound
         elif name is not None and self._trusted.get(name) != text and name != _hash(text):
-            raise ValidationFailed("the query is not the one that its hash names", ("query",))
+            raise ValidationFailed("the query does not have the hash that was sent with it", ("query",))
         if self._only_trusted and text not in self._texts:
-            raise NotTrusted("only the documents of a list are run here, and this is none of them")
+            raise NotTrusted("this server runs trusted documents only, and this document is not one of them")
         return text
 
     def keep(self, text: str, name: str | None) -> None:
-        """The text, which was found under this name, is valid: it needs to be sent no more."""
+        """Keep a valid text that was sent with this name, so that clients can send the name alone."""
         if name is not None and _bare(name) not in self._trusted:
             self._sent.put(_bare(name), text)
 
 
 def read_documents(path: Path) -> dict[str, str]:
-    """Texts by name: a JSON file that maps the ones to the others, or a manifest of Apollo's.
+    """Return the documents of a file by name: a JSON object, or a manifest of Apollo's.
 
-    Raises ConfigurationError where it is neither.
+    Raises ConfigurationError where the file is neither.
     """
     try:
-        said = orjson.loads(path.read_bytes())
+        content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise ConfigurationError(f"trusted_documents: {path} cannot be read: {error}") from None
-    found = _of_manifest(said) if isinstance(said, dict) and "operations" in said else said
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+    is_manifest = isinstance(content, dict) and "operations" in content
+    documents = _read_manifest(content) if is_manifest else content
+    if not isinstance(documents, dict) or not all(isinstance(text, str) for text in documents.values()):
         raise ConfigurationError(f"trusted_documents: {path} does not map names to the texts of documents")
-    return found
+    return documents
 
 
-def _of_manifest(manifest: dict[str, Any]) -> Any:
+def _read_manifest(manifest: dict[str, Any]) -> Any:
     try:
         return {operation["id"]: operation["body"] for operation in manifest["operations"]}
     except (TypeError, KeyError):

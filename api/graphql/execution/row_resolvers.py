@@ -1,6 +1,4 @@
-"""The kinds of resolvers that read more of a stored row than one item: what a selection reads is seen by
-them.
-"""
+"""The resolvers of fields that read other items of a row than the one of their name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The fields of the schema: what each takes, and how it is answered."""
+"""The root fields of the schema, with their arguments, types and resolvers.
+
+`api.graphql.schema` alone imports it; it imports the execution and the declarations of types.
+"""

@@ -1,4 +1,4 @@
-"""Input that pydantic checks, and errors about it in the words of clients."""
+"""Commands from inputs, which pydantic checks, with errors in the names of clients."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Path = tuple[str | int, ...]
 
 
 def read_input(model: type[M], data: Any, *prefix: str) -> M:
-    """`data` as the model; raises ValidationFailed about the first wrong value, its path behind `prefix`."""
+    """Return `data` as the model; raises ValidationFailed, whose path starts with `prefix`."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -40,7 +40,7 @@ def read_input(model: type[M], data: Any, *prefix: str) -> M:
 
 
 def read_command(command: type[C], data: Mapping[str, Any], *prefix: str) -> C:
-    """The command of a GraphQL input under Python names. Raises ValidationFailed as `read_input`."""
+    """Return the command of a GraphQL input under Python names; raises ValidationFailed as `read_input`."""
     record = record_type(command)
     read = input_reader(record)
     values: Any = data
@@ -52,22 +52,22 @@ def read_command(command: type[C], data: Mapping[str, Any], *prefix: str) -> C:
     except UnfitValue as error:
         raise _refusal(error.reason, (*prefix, *error.path)) from None
     except ValidationError as error:
-        for one in error.errors(include_url=False, include_input=False):
-            path = _client_path(record, one["loc"], values)
+        for details in error.errors(include_url=False, include_input=False):
+            path = _client_path(record, details["loc"], values)
             if path is not None:
-                raise _refusal(input_message(one), (*prefix, *path)) from None
+                raise _refusal(input_message(details), (*prefix, *path)) from None
         raise
 
 
 def _refusal(message: str, path: Path) -> ValidationFailed:
-    place = ".".join(part if isinstance(part, DataKey) else client_name(str(part)) for part in path)
-    return ValidationFailed(f"{place}: {message}" if place else message, path)
+    name = ".".join(part if isinstance(part, DataKey) else client_name(str(part)) for part in path)
+    return ValidationFailed(f"{name}: {message}" if name else message, path)
 
 
 def _client_path(declared: FieldType, location: Path, value: Any) -> Path | None:
-    """The path of an error without pydantic's own steps.
+    """Return the path of an error without pydantic's own steps.
 
-    None for an error about a member of a union that is not the one the value says it is.
+    None for an error about a member of a union that is not the member of the value.
     """
     if not location:
         return ()
@@ -101,7 +101,7 @@ def _behind(step: str | int, path: Path | None) -> Path | None:
 
 
 def _item(value: Any, step: Any) -> Any:
-    """What a value has under a name or index; None where it has nothing."""
+    """Return the item of a value under a name or index; None where there is none."""
     try:
         return value[step]
     except (LookupError, TypeError):

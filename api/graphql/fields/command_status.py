@@ -1,4 +1,4 @@
-"""The subscription `command`: what becomes of a command, whichever process runs it."""
+"""The subscription `command`: the progress of a command, whichever process runs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from subscriptions.live.command_watch import CommandStored
 
 
 def command_field(types: TypeMap, messages: MessageTypes) -> Field:
-    """``command(id)``."""
+    """Return ``command(id)``."""
     return output_field(
         "command",
         union("CommandMessage", _messages(types, messages)),
@@ -40,19 +40,19 @@ def command_field(types: TypeMap, messages: MessageTypes) -> Field:
 
 def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
     view = output_field("view", str, "The view, by the name of its list.")
-    own = output_field("command_id", strawberry.ID, "The id of the command.")
-    placed = (messages.interface,)
+    command_id = output_field("command_id", strawberry.ID, "The id of the command.")
+    interfaces = (messages.interface,)
     return [
         declare(
             "CommandAccepted",
-            [own],
+            [command_id],
             "A server is running the command. This message is a hint and may be missing.",
         ),
         declare(
             "CommandStored",
             [output_field("receipt", receipt_type(types), "The receipt, as in the payload of the mutation.")],
             "The events of the command are stored, or there was nothing to change.",
-            interfaces=placed,
+            interfaces=interfaces,
         ),
         declare(
             "CommandProjected",
@@ -61,7 +61,7 @@ def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
                 "A view has applied the events of the command. There is one message for each view that "
                 "they concern."
             ),
-            interfaces=placed,
+            interfaces=interfaces,
         ),
         declare(
             "CommandParked",
@@ -75,12 +75,12 @@ def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
                 "A view could not apply an event of the command, or an earlier event of its stream, and "
                 "continues without it. There is no `CommandProjected` for this view."
             ),
-            interfaces=placed,
+            interfaces=interfaces,
         ),
         declare(
             "CommandRefused",
             [
-                own,
+                command_id,
                 output_field("code", str, "The code, as in the `extensions.code` of an error."),
                 output_field("message", str, "The error message."),
             ],
@@ -92,11 +92,11 @@ def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
 async def _follow(_root: object, info: Info, *, id: str) -> AsyncIterator[dict[str, Any]]:
     context = info.context
     if not 0 < len(id) <= MAX_COMMAND_ID:
-        raise ValidationFailed(f"a command id has 1 to {MAX_COMMAND_ID} characters", ("id",))
-    return _told(context.runtime.command_status.follow(context.scope.tenant, id), id, context)
+        raise ValidationFailed(f"a command id must have 1 to {MAX_COMMAND_ID} characters", ("id",))
+    return _sources(context.runtime.command_status.follow(context.scope.tenant, id), id, context)
 
 
-async def _told(
+async def _sources(
     messages: AsyncGenerator[CommandMessage, None], id: str, context: RequestContext
 ) -> AsyncIterator[dict[str, Any]]:
     async with aclosing(messages):

@@ -1,4 +1,4 @@
-"""What an entry of a history says of the commit that it is about."""
+"""The fields of a commit in the entries of a history."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ COMMIT = {
     "command_id": (strawberry.ID, "The id of that command."),
     "correlation_id": (strawberry.ID, "The id that all commands and events of one request share."),
 }
-"""The fields: their types, and what they say."""
+"""The fields with their types and descriptions."""
 
 
 def commit_row(commit: CommitInfo, context: RequestContext) -> dict[str, Any]:
-    """The values of the fields."""
+    """Return the values of the fields."""
     return {
         "position": context.seal(Place(commit.position)),
         "time": commit.occurred or commit.at,

@@ -18,7 +18,7 @@ DEFAULT_PAGE = 20
 
 
 def page_arguments(cursor: Any = str) -> list[Argument]:
-    """``first``, ``after``, ``last`` and ``before``; cursors are texts, or positions of the log."""
+    """Return ``first``, ``after``, ``last`` and ``before``; cursors are texts or positions of the log."""
     what = "cursor" if cursor is str else "cursor or position"
     return [
         argument(
@@ -33,7 +33,7 @@ def page_arguments(cursor: Any = str) -> list[Argument]:
 
 
 def page_info(types: TypeMap) -> Any:
-    """Relay's PageInfo."""
+    """Return Relay's PageInfo."""
     return types.claim("PageInfo", page_info, _declare_page_info)
 
 
@@ -52,15 +52,15 @@ def _declare_page_info() -> Any:
 
 
 def _has_next(source: Mapping[str, Any], _info: Info) -> Any:
-    return _known(source["has_next_page"])
+    return _read_side(source["has_next_page"])
 
 
 def _has_previous(source: Mapping[str, Any], _info: Info) -> Any:
-    return _known(source["has_previous_page"])
+    return _read_side(source["has_previous_page"])
 
 
-def _known(side: Side) -> bool | Awaitable[bool]:
-    """What nobody selects is not looked up."""
+def _read_side(side: Side) -> bool | Awaitable[bool]:
+    """Return whether there are rows on this side, which is read only where it is selected."""
     return side() if callable(side) else side
 
 
@@ -73,7 +73,7 @@ def _end_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
 
 
 def connection(name: str, row: Any, types: TypeMap, *extra: Field) -> Any:
-    """``TaskConnection`` and ``TaskEdge``. Cursors are made only where they are selected."""
+    """Return ``TaskConnection`` with ``TaskEdge``. Cursors are made only where they are selected."""
     edge = declare(
         f"{name}Edge",
         [
@@ -101,7 +101,7 @@ def _edges(source: Mapping[str, Any], _info: Info) -> list[tuple[Any, Any]]:
 
 
 def list_connection(view: View[Any], row: Any, types: TypeMap) -> Any:
-    """``TaskConnection``, for all lists of the view's rows."""
+    """Return ``TaskConnection`` for all lists of the view's rows."""
     total = output_field(
         "total_count",
         int | None,
@@ -117,14 +117,14 @@ async def _total(source: Mapping[str, Any], _info: Info) -> int:
     return count
 
 
-def page_size(first: int | None, last: int | None, most: int) -> int:
-    """The number of rows of a page, at least 0. Raises ValidationFailed for both, and beyond `most`."""
+def page_size(first: int | None, last: int | None, max_page: int) -> int:
+    """Return the number of rows of a page. Raises ValidationFailed for both, and for more than `max_page`."""
     if first is not None and last is not None:
         raise ValidationFailed("give either first or last", ("last",))
     for name, size in (("first", first), ("last", last)):
         if size is not None:
-            if not 0 <= size <= most:
-                raise ValidationFailed(f"{name} must be between 0 and {most}", (name,))
+            if not 0 <= size <= max_page:
+                raise ValidationFailed(f"{name} must be between 0 and {max_page}", (name,))
             return size
     return DEFAULT_PAGE
 
@@ -136,7 +136,7 @@ def past_connection(
     count: Callable[[], Awaitable[int]],
     context: RequestContext,
 ) -> dict[str, Any]:
-    """As `connection_value`, of rows as of a position. Cursors are those of the rows' keys."""
+    """Do as `connection_value` for rows as of a position, with the cursors of their keys."""
     rows = [past_row(view, row, position, context) for row in page.rows]
     return {
         **connection_value(page, count),
@@ -146,7 +146,7 @@ def past_connection(
 
 
 def connection_value(page: Page, count: Callable[[], Awaitable[int]]) -> dict[str, Any]:
-    """What the fields of a connection are resolved from; its rows are counted only where that is selected."""
+    """Return the source of a connection's fields. Its rows are counted only where that is selected."""
     return {
         "rows": page.rows,
         "cursor": page.cursor,

@@ -1,4 +1,4 @@
-"""The query `deadLetters`: the events that wait in views because these could not fold them."""
+"""The queries of dead letters, which are events that views could not apply."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from projections.querying.dead_letters import cursor, id_of
 
 
 def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
-    """``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
+    """Return ``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
     fields = [
         output_field(
             "id",
@@ -51,14 +51,14 @@ def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
     ]
     text = "An event that a view could not apply. It stays parked until it is retried or dropped."
     letter = declare("DeadLetter", fields, text, interfaces=(node,))
-    one = output_field(
+    letter_field = output_field(
         "dead_letter",
         letter | None,
         "A dead letter by its id; null if there is none, or it was retried or dropped.",
         resolver=_dead_letter,
         arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
     )
-    return one, output_field(
+    return letter_field, output_field(
         "dead_letters",
         connection("DeadLetter", letter, types),
         "The events that views could not apply, by view and row, until they are retried or dropped.",

@@ -1,4 +1,4 @@
-"""Every entity as a versioned document: the queries `versions`, `stateAt` and `diff`."""
+"""The history of entities as versioned documents: the queries `versions`, `stateAt` and `diff`."""
 
 from __future__ import annotations
 

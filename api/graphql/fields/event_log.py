@@ -1,4 +1,4 @@
-"""The history: the query and the subscription `events`."""
+"""The query and the subscription `events`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _FIELDS = {
 
 
 def event_type(types: TypeMap, messages: MessageTypes, node: Any) -> Any:
-    """``Event``, which implements `node` and is a message of the subscription."""
+    """Return ``Event``, which implements `node` and is a message of the subscription."""
     return types.claim("Event", event_type, lambda: _declare_event(messages, node))
 
 
@@ -73,19 +73,19 @@ def _declare_event(messages: MessageTypes, node: Any) -> Any:
 
 
 def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Field, Field]:
-    """The query and the subscription."""
+    """Return the query and the subscription."""
     inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
     filters = declare(
         "EventFilter", inputs, "Conditions, of which all that are given must hold.", is_input=True
     )
-    chosen = argument("filter", filters | None, "Conditions that the events must meet.")
+    filter_argument = argument("filter", filters | None, "Conditions that the events must meet.")
     query = output_field(
         "events",
         connection("Event", event, types),
         "Events in the order of the log.",
         resolver=_page,
         arguments=[
-            chosen,
+            filter_argument,
             *page_arguments(Position),
         ],
     )
@@ -94,7 +94,7 @@ def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Fi
         messages.union("EventMessage", event),
         "Each event once, in the order of the log: those behind `after`, or new ones.",
         resolver=_EventSubscription(),
-        arguments=[chosen, argument("after", Position | None, "Resume behind this position.")],
+        arguments=[filter_argument, argument("after", Position | None, "Resume behind this position.")],
         subscription=True,
     )
     return query, subscription
@@ -115,26 +115,26 @@ async def _page(
     query, window = _query(filter, context), open_window(after, before, context)
     events = await read_events(context, query, window, size + 1, backward=backward)
     more, beyond = len(events) > size, window.beyond(backward=backward)
-    other: Side = False if beyond is None else partial(any_event, context, query, beyond)
+    other_side: Side = False if beyond is None else partial(any_event, context, query, beyond)
     page = events[len(events) - size :] if backward and more else events[:size]
     return {
         "rows": [event_row(event, context) for event in page],
         "cursor": lambda row: row["position"],
-        "has_next_page": other if backward else more,
-        "has_previous_page": more if backward else other,
+        "has_next_page": other_side if backward else more,
+        "has_previous_page": more if backward else other_side,
     }
 
 
 def _query(filter: Mapping[str, Any] | None, context: RequestContext) -> EventQuery:
-    """The query that a filter means. Raises ValidationFailed where it names the past state of a row."""
+    """Return the query of a filter; raises ValidationFailed where it has the id of a past state."""
     query = EventQuery(**filter or {})
-    for place, stream in enumerate(query.streams or ()):
-        reject_past_id(stream, context, "filter", "streams", place)
+    for index, stream in enumerate(query.streams or ()):
+        reject_past_id(stream, context, "filter", "streams", index)
     return query
 
 
 class _EventSubscription:
-    """The subscription's resolver, and the rows of the events that are being told."""
+    """The subscription's resolver. It makes the row of an event once for all topics that deliver it."""
 
     def __init__(self) -> None:
         self._rows: dict[int, tuple[EventMessage, Mapping[str, Any]]] = {}
@@ -151,24 +151,24 @@ class _EventSubscription:
         query = _query(filter, context)
         place = context.start_place(after)
         begin = partial(context.runtime.event_hub.open, context.scope.tenant, query, place)
-        return SharedSource(begin, partial(self._told, context))
+        return SharedSource(begin, partial(self._to_source, context))
 
-    def _told(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
-        """The message as the fields of its type read it; an event's row is made once for all groups."""
+    def _to_source(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
+        """Return the message as the fields of its type read it."""
         if not isinstance(message, EventMessage):
             return status(message, context)
-        known = self._rows.get(id(message))
-        if known is None:
+        entry = self._rows.get(id(message))
+        if entry is None:
             if not self._rows:
-                # All groups are told before anything else has its turn.
+                # All topics render the message before anything else runs in the loop.
                 asyncio.get_running_loop().call_soon(self._rows.clear)
-            known = message, {"__typename": "Event", **event_row(message.event, context)}
-            self._rows[id(message)] = known
-        return known[1]
+            entry = message, {"__typename": "Event", **event_row(message.event, context)}
+            self._rows[id(message)] = entry
+        return entry[1]
 
 
 def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
-    """The event, as the fields of ``Event`` read it."""
+    """Return the event as the fields of ``Event`` read it."""
     commit = event.commit
     return {
         "id": event.id,

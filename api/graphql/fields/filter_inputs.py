@@ -1,4 +1,4 @@
-"""Filter and order inputs, derived from the fields a view declares for them.
+"""Filter and order inputs, derived from the fields that a view declares for them.
 
 A filter reaches the query side as the plain tree that `projections.querying.filters` reads:
 ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``.
@@ -43,7 +43,7 @@ _DESCRIPTIONS = {
     "in": "Is one of these values.",
     "isNull": "Whether the field has no value.",
 }
-"""The operators of `projections.querying.filters`, in the order of their input's fields."""
+"""The operators of `projections.querying.filters`, in the order of the fields of their input."""
 
 _NAMES: dict[Any, str] = {
     bool: "Boolean",
@@ -64,7 +64,7 @@ _NAMES: dict[Any, str] = {
 _NO_OPERATORS = frozenset[str]()
 _OF_ENUMS = frozenset({*_RANGE, *_TEXT})
 _NOT_OFFERED: dict[Any, frozenset[str]] = {strawberry.ID: frozenset(_RANGE)}
-"""Operators that a field has and the API does not offer for its type; for enums those of their values."""
+"""Operators that the API does not offer for a type, although the query side has them."""
 
 
 class Direction(Enum):
@@ -75,7 +75,7 @@ class Direction(Enum):
 
 
 def filter_input(view: View[Any], types: TypeMap) -> Any:
-    """``TaskFilter``: by id, and by the fields the view declares."""
+    """Return ``TaskFilter``: by id, and by the fields that the view declares."""
     of = kinds(view)
     names = dict.fromkeys(("id", *view.filters))
     fields = [input_field(name, _conditions(of[name], name, types) | None) for name in names]
@@ -92,7 +92,7 @@ def filter_input(view: View[Any], types: TypeMap) -> Any:
 
 
 def order_input(view: View[Any], types: TypeMap) -> Any:
-    """``TaskOrder``, a field and a direction; None for a view that sorts by nothing."""
+    """Return ``TaskOrder``, a field and a direction; None for a view without orders."""
     if not view.orders:
         return None
     name = f"{view.type_name}OrderField"
@@ -106,7 +106,7 @@ def order_input(view: View[Any], types: TypeMap) -> Any:
 
 
 def _conditions(kind: FieldKind, field: str, types: TypeMap) -> Any:
-    """The conditions on a field of one kind, shared by all such fields."""
+    """Return the conditions on a field of one kind, which all such fields share."""
     if kind.is_list:
         value = types.scalar(kind.scalar, field.removesuffix("s"))
         name = f"{_name(value)}ListFilter"
@@ -128,7 +128,7 @@ def _operand(operator: str, value: Any) -> Any:
 
 
 def _name(value: Any) -> str:
-    """The name of a scalar, or of an enum."""
+    """Return the name of a scalar or an enum."""
     name: str = _NAMES.get(value) or value.__name__
     return name
 

@@ -1,4 +1,4 @@
-"""Values of GraphQL inputs as pydantic takes them: members of unions, constants, JSON of declared types."""
+"""Readers of GraphQL inputs, which return values that pydantic takes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Read = Callable[[Any], Any]
 
 @cache
 def input_reader(declared: FieldType) -> Read | None:
-    """The function from a value of an input field to what pydantic takes; None where they are the same.
+    """Return the function from a value of an input field to pydantic's; None where both are equal.
 
-    Raises UnfitValue, with the path in the names of clients, for JSON that is not of the type.
+    The function raises UnfitValue, with the path in the names of clients, for JSON that is not of the type.
     """
     match declared:
         case OptionalOf(inner):
@@ -48,7 +48,7 @@ def input_reader(declared: FieldType) -> Read | None:
 
 
 def _is_read(declared: FieldType, seen: frozenset[type]) -> bool:
-    """Whether anything inside a record has to be read; a record may lead back to itself."""
+    """Return whether a type needs a reader. A record may contain itself."""
     match declared:
         case RecordOf(python, fields):
             return python not in seen and any(
@@ -63,7 +63,7 @@ def _is_read(declared: FieldType, seen: frozenset[type]) -> bool:
 
 
 class _InputRecordReader:
-    """Reads the fields of a record, and adds its constants, which clients leave out."""
+    """Reads the fields of a record, and adds its constants, which clients omit."""
 
     def __init__(self, record: RecordOf) -> None:
         self._record = record
@@ -86,8 +86,8 @@ class _InputRecordReader:
         return read
 
     def _compile(self) -> dict[str, Read]:
-        found = ((name, input_reader(field.type)) for name, field in self._record.fields.items())
-        return {name: reader for name, reader in found if reader is not None}
+        readers = ((name, input_reader(field.type)) for name, field in self._record.fields.items())
+        return {name: reader for name, reader in readers if reader is not None}
 
 
 def _one_of(union: OneOf) -> Read:

@@ -1,4 +1,4 @@
-"""The links between views: declared on a view, resolved by name, and fields of its GraphQL type."""
+"""The fields of links, which views declare to each other by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from projections.kernel.view import View
 
 
 class ViewTypes(NamedTuple):
-    """A view with the GraphQL types of its rows, of its filter, and of its order where it has one."""
+    """A view with the GraphQL types of its rows, its filter, and its order, if it has one."""
 
     view: View[Any]
     row: Any
@@ -30,10 +30,10 @@ class ViewTypes(NamedTuple):
 
 
 def add_links(shapes: Mapping[str, ViewTypes], types: TypeMap) -> None:
-    """Give the types of rows the fields that are their views' links.
+    """Add the links of views as fields to the types of their rows.
 
-    Raises DeclarationError for a link to what is no view, by what is no id, of many rows that no index finds,
-    or with a name that is taken.
+    Raises DeclarationError for a link to an unknown view, by a field that is no id, to many rows without an
+    index, or with a name that is taken.
     """
     for shape in shapes.values():
         for link in shape.view.links:
@@ -52,7 +52,9 @@ def _add_one(shape: ViewTypes, link: ToOne, target: ViewTypes, types: TypeMap) -
     for step in route:
         holder = _inner(get_type_hints(holder).get(step))
         if not is_typeddict(holder):
-            raise DeclarationError(f"{_label(shape, link)}: {step!r} is no object, and no list of objects")
+            raise DeclarationError(
+                f"{_label(shape, link)}: {step!r} is neither an object nor a list of objects"
+            )
         declared = types.of(holder, step, shape.view.row.__name__)
     _check_id(holder, link.by, types, _label(shape, link))
     text = (
@@ -63,10 +65,12 @@ def _add_one(shape: ViewTypes, link: ToOne, target: ViewTypes, types: TypeMap) -
 
 
 def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap) -> None:
-    said = _label(shape, link)
-    _check_id(target.view.row, link.by, types, said)
+    label = _label(shape, link)
+    _check_id(target.view.row, link.by, types, label)
     if link.by not in target.view.filters:
-        raise DeclarationError(f"{said}: {link.to!r} does not filter by {link.by!r}, so no index finds them")
+        raise DeclarationError(
+            f"{label}: {link.to!r} does not filter by {link.by!r}, so no index finds the rows; add the filter"
+        )
     arguments = [
         argument("filter", target.filters | None, "Conditions that the rows must meet."),
         *page_arguments(),
@@ -85,25 +89,25 @@ def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap)
         resolver=ToManyResolver("id", target.view, link.by),
         arguments=arguments,
     )
-    _add(shape.row, field, said)
+    _add(shape.row, field, label)
 
 
-def _add(declared: Any, field: Field, said: str) -> None:
+def _add(declared: Any, field: Field, label: str) -> None:
     if field.python_name in field_names(declared):
-        raise DeclarationError(f"{said}: there is a field of that name")
+        raise DeclarationError(f"{label}: the type already has a field of that name")
     add_field(declared, field)
 
 
-def _check_id(row: Any, by: str, types: TypeMap, said: str) -> None:
+def _check_id(row: Any, by: str, types: TypeMap, label: str) -> None:
     hint = get_type_hints(row, include_extras=True).get(by)
     shape = None if hint is None else types.of(hint, by, row.__name__)
     members = [member for member in get_args(shape) if member is not NoneType] or [shape]
     if members not in ([strawberry.ID], [str]):
-        raise DeclarationError(f"{said}: {row.__name__} has no field {by!r} that is a text")
+        raise DeclarationError(f"{label}: {row.__name__} has no field {by!r} of the type str")
 
 
 def _inner(hint: Any) -> Any:
-    """The type of one element, where the hint says a list, or that it may be missing."""
+    """Return the type of one element of a hint for a list, or for a value that may be missing."""
     while get_origin(hint) is not None:
         hint = next(part for part in get_args(hint) if part is not NoneType)
     return hint

@@ -1,4 +1,4 @@
-"""The resolvers of links: rows of another view, read for all rows of a level at once."""
+"""The resolvers of links. They read rows of another view for all rows of a level at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from projections.storage.rows import Row
 
 
 class ToOneResolver(LinkResolver):
-    """The row whose id is the item `key` of the source; null where there is none. Of the past, as of then."""
+    """Resolves to the row whose id is the item `key` of the source, as of the same point in the past."""
 
     def __call__(self, source: Mapping[str, Any], info: Info) -> Coroutine[Any, Any, Row | None] | None:
         key = row_key(source, self.key)
@@ -32,12 +32,12 @@ class ToOneResolver(LinkResolver):
         fields = context.selections.fields(info, self.view)
         load = partial(_rows, context, self.view, fields, as_of)
         row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
-        context.reads.tell(1, context.runtime.settings.max_rows)
+        context.reads.count_returned(1, context.runtime.settings.max_rows)
         return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
 
 
 class ToManyResolver(LinkResolver):
-    """A page of the rows whose field `by` is the item `key` of the source."""
+    """Resolves to a page of the rows whose field `by` is the item `key` of the source."""
 
     def __init__(self, key: str, view: View[Any], by: str) -> None:
         super().__init__(key, view)
@@ -68,31 +68,35 @@ class ToManyResolver(LinkResolver):
         )
         if AS_OF in source:
             return await _past_page(context, self.view, wanted, row_key(source, self.key), source[AS_OF])
-        # At one place of a document the arguments are the same for every row.
+        # At one place of a document the arguments are equal for every row.
         place = (self.view.name, *map(id, info.field_nodes))
         pages = context.reads.loader(("pages", *place), partial(_pages, context, self.view, wanted))
         counts = context.reads.loader(("counts", *place), partial(_counts, context, self.view, wanted))
         owner = source[self.key]
         page: Page = await pages.load(owner)
-        context.reads.tell(len(page.rows), context.runtime.settings.max_rows)
+        context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
         if wanted.beginning is not None:
             beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, self.view, wanted))
-            look = partial(_loaded, beyond, owner)
-            page = replace(page, has_next=look) if wanted.backward else replace(page, has_previous=look)
-        return connection_value(page, partial(_loaded, counts, owner))
+            load_side = partial(_load, beyond, owner)
+            page = (
+                replace(page, has_next=load_side)
+                if wanted.backward
+                else replace(page, has_previous=load_side)
+            )
+        return connection_value(page, partial(_load, counts, owner))
 
 
 async def _past_page(
     context: ExecutionContext, view: View[Any], wanted: Wanted, owner: str, as_of: int
 ) -> dict[str, Any]:
-    """A page as of a position. One is read for each owner; what has changed since is folded once for all."""
-    then, tenant, most = (
+    """Return a page as of a position. Each owner needs a read; what changed since is folded once for all."""
+    then, tenant, max_rows = (
         context.runtime.past_readers[view.name].at(as_of),
         context.scope.tenant,
         context.runtime.settings.max_rows,
     )
     own = {"and": [wanted.filter or {}, {wanted.by: {"eq": owner}}]}
-    async with context.reads.turn(most):
+    async with context.reads.batch(max_rows):
         page = await then.page(
             tenant,
             own,
@@ -103,38 +107,38 @@ async def _past_page(
             before=wanted.before,
             fields=wanted.fields,
         )
-        context.reads.read(len(page.rows), most)
-    context.reads.tell(len(page.rows), most)
+        context.reads.count_read(len(page.rows), max_rows)
+    context.reads.count_returned(len(page.rows), max_rows)
     return past_connection(view, page, as_of, partial(then.count, tenant, own), context)
 
 
-async def _loaded(loader: DataLoader[str, Any], key: str) -> Any:
+async def _load(loader: DataLoader[str, Any], key: str) -> Any:
     return await loader.load(key)
 
 
 async def _rows(
     context: ExecutionContext, view: View[Any], fields: Fields | None, as_of: int | None, ids: Sequence[str]
 ) -> list[Row | None]:
-    reads, most = context.reads, context.runtime.settings.max_rows
-    async with reads.turn(most):
+    reads, max_rows = context.reads, context.runtime.settings.max_rows
+    async with reads.batch(max_rows):
         tenant, runtime = context.scope.tenant, context.runtime
-        found: Mapping[str, Row]
+        rows: Mapping[str, Row]
         if as_of is None:
-            found = await runtime.related_rows[view.name].get(tenant, ids, fields)
+            rows = await runtime.related_rows[view.name].get(tenant, ids, fields)
         else:
-            found = await runtime.past_readers[view.name].at(as_of).rows(tenant, ids)
-        reads.read(len(found), most)
-    return [found.get(one) for one in ids]
+            rows = await runtime.past_readers[view.name].at(as_of).rows(tenant, ids)
+        reads.count_read(len(rows), max_rows)
+    return [rows.get(row_id) for row_id in ids]
 
 
 async def _pages(
     context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
 ) -> list[Page]:
-    reads, most = context.reads, context.runtime.settings.max_rows
+    reads, max_rows = context.reads, context.runtime.settings.max_rows
     related = context.runtime.related_rows[view.name]
-    async with reads.turn(most) as left:
-        pages = await related.pages(context.scope.tenant, owners, wanted, left + 1)
-        reads.read(sum(len(page.rows) for page in pages.values()), most)
+    async with reads.batch(max_rows) as rows_left:
+        pages = await related.pages(context.scope.tenant, owners, wanted, rows_left + 1)
+        reads.count_read(sum(len(page.rows) for page in pages.values()), max_rows)
     return [pages[owner] for owner in owners]
 
 

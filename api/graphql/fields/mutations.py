@@ -1,4 +1,4 @@
-"""A mutation for every command: input type, payload and resolver."""
+"""The mutation of each command: its input type, payload and resolver."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Await(Enum):
 
 
 class ContextViews(NamedTuple):
-    """The view of a context's entity, None where it has none, and all `views`; the context's `category`."""
+    """All `views`, and the view of a context's entity, None where it has none."""
 
     category: str
     entity: View[Any] | None
@@ -49,7 +49,7 @@ class ContextViews(NamedTuple):
 
 
 def mutations(context: Context, projections: ContextViews, row: Any, types: TypeMap) -> Iterable[Field]:
-    """One mutation for each command of `context`; `row` is the GraphQL type of its entity's view."""
+    """Yield the mutation of each command of `context`; `row` is the GraphQL type of its entity's view."""
     for command in context.commands:
         yield _mutation(command, projections, row, types)
 
@@ -94,7 +94,7 @@ def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> A
 
 
 def receipt_type(types: TypeMap) -> Any:
-    """``Receipt``."""
+    """Return ``Receipt``."""
     return types.claim("Receipt", Receipt, _declare_receipt)
 
 
@@ -151,7 +151,7 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
 
 
 def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Command:
-    """The command that the input says. Raises ValidationFailed, in clear words for the id of a past state."""
+    """Return the command of an input; raises ValidationFailed, which explains ids of past states."""
     declared = info.parent_type.fields[info.field_name].args["input"].type
     reject_past_ids(declared, input, info.context, "input")
     try:
@@ -181,10 +181,10 @@ async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
 async def _add_projected(
     payload: dict[str, Any], command: Command, projections: ContextViews, receipt: Receipt, info: Info
 ) -> None:
-    """Wait for the views, and add the entity's row, or the error that takes its place, to the payload.
+    """Wait for the views, then add the entity's row to the payload, or the error that replaces it.
 
-    The receipt must reach the client in any case, and so must the error: where the row is not selected, it
-    is reported in addition to the payload.
+    The receipt and the error must both reach the client. Where the row is not selected, the error is reported
+    in addition to the payload.
     """
     name = None if projections.entity is None else projections.entity.singular
     try:
@@ -202,7 +202,7 @@ async def _add_projected(
 async def _projected(
     command: Command, projections: ContextViews, receipt: Receipt, info: Info
 ) -> Mapping[str, Any] | None:
-    """The entity's row with the command's events, None where there is no entity or its row is gone.
+    """Return the entity's row after the command; None where there is no entity or its row is gone.
 
     Raises StaleRead and RowParked.
     """
@@ -227,7 +227,7 @@ async def _projected(
 
 
 def receipt_row(receipt: Receipt, context: RequestContext) -> dict[str, Any]:
-    """The receipt, as the fields of ``Receipt`` read it."""
+    """Return the receipt as the fields of ``Receipt`` read it."""
     return {
         "command_id": receipt.command_id,
         "stream": receipt.stream,

@@ -1,4 +1,4 @@
-"""Rows, events and dead letters by their ids alone: Relay's `node`, and rows of the past."""
+"""Relay's query `node`, for rows, events and dead letters by their ids alone, and rows of the past."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from projections.storage.rows import Row
 
 
 def node(views: Sequence[View[Any]], interface: Any) -> Field:
-    """``node(id)``: Relay's way to load any row, event or dead letter by its id, which says what it is."""
+    """Return ``node(id)``, by which Relay loads any row, event or dead letter."""
     entities = {view.context.category: view for view in views if view.is_entity}
     names = {view.name for view in views}
     others = {view.type_name: view for view in views if not view.is_entity}
@@ -56,13 +56,13 @@ def node(views: Sequence[View[Any]], interface: Any) -> Field:
 
 
 async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | None:
-    """The event with this id; None where the caller's tenant has none."""
+    """Return the event with this id; None where the caller's tenant has none."""
     event = await context.runtime.log.event(context.scope.tenant, id)
     return None if event is None else {**event_row(event, context), "__typename": "Event"}
 
 
 async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:
-    """The row as of a position; None where there was none then, or the log does not go so far."""
+    """Return the row as of a position; None where it did not exist, or the log has not come so far."""
     tenant, runtime = context.scope.tenant, context.runtime
     try:
         await runtime.log.position_at(tenant, AsOf(position))

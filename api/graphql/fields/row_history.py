@@ -1,4 +1,4 @@
-"""How a row came to be what it is, for any view: ``taskHistory`` and ``taskWhy``."""
+"""The history of rows of any view: ``taskHistory`` and ``taskWhy``."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from projections.past.reader import PastView
 
 
 def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[Field, Field]:
-    """The two queries of a view."""
+    """Return the two queries of a view."""
     names = {name.upper(): name for name in view.record.fields}
     field = enumeration(f"{view.type_name}Field", names, "A field of the row.")
-    the_id = argument(
+    id_argument = argument(
         "id",
         strawberry.ID,
         "The `id` of the row. The id of a past state leaves out what happened after it.",
@@ -42,7 +42,7 @@ def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[
         "The history of a row: each of its changes, in the order of the log.",
         resolver=partial(_history, view),
         arguments=[
-            the_id,
+            id_argument,
             *page_arguments(Position),
             as_of,
         ],
@@ -55,13 +55,13 @@ def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[
             "Null if there is no such row."
         ),
         resolver=partial(_why, view),
-        arguments=[the_id, argument("field", field, "The field."), as_of],
+        arguments=[id_argument, argument("field", field, "The field."), as_of],
     )
     return history, why
 
 
 def _entry(view: View[Any], row: Any, field: Any, event: Any) -> Any:
-    """``TaskHistoryEntry``."""
+    """Return ``TaskHistoryEntry``."""
     fields = [output_field(name, shape, text) for name, (shape, text) in COMMIT.items()]
     fields += [
         output_field("changed_fields", list_of(field), "The fields whose values changed."),
@@ -110,14 +110,14 @@ async def _history(
         before=None if before is None else context.open(before, "before").position,
     )
     return {
-        "rows": [_told(view, change, context) for change in page.changes],
+        "rows": [_entry_source(view, change, context) for change in page.changes],
         "cursor": lambda row: row["position"],
         "has_next_page": page.has_next,
         "has_previous_page": page.has_previous,
     }
 
 
-def _told(view: View[Any], change: Change, context: RequestContext) -> dict[str, Any]:
+def _entry_source(view: View[Any], change: Change, context: RequestContext) -> dict[str, Any]:
     commit = change.commit
     return {
         **commit_row(commit, context),
@@ -154,7 +154,7 @@ async def _why(
 async def _row(
     view: View[Any], id: str, as_of: Mapping[str, Any] | None, context: RequestContext
 ) -> tuple[str, PastView]:
-    """The key of a row, and its view at a point in the past: `asOf`, that of the id, or as the log is now."""
+    """Return the key of a row and its view as of `asOf`, of the id's past state, or of the present log."""
     key, position = row_reference(view, id, context)
     if as_of is not None:
         position = await resolve_matching_position(position, as_of, context)

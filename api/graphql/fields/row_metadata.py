@@ -1,6 +1,6 @@
-"""``_meta`` of every row: its version and place in the log, and whether it is behind.
+"""The field ``_meta`` of every row: its version, its position, and its dead letters.
 
-The name cannot collide with a field of a row: those may not start with an underscore.
+Fields of rows may not start with an underscore, so no row has a field of this name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ META = "_meta"
 
 
 class _RowMetadata(NamedTuple):
-    """A row, and the view that it is of."""
+    """A row with its view."""
 
     view: View[Any]
     row: Row
@@ -52,7 +52,7 @@ class RowMetadataResolver(RowItemsResolver):
 
 
 def meta_field(view: View[Any], types: TypeMap) -> Field:
-    """``_meta``."""
+    """Return ``_meta``."""
     text = "The row's version and position in the log, and the events that could not be applied to it."
     return output_field(
         META, types.claim("RowMeta", meta_field, _declare), text, resolver=RowMetadataResolver(view)
@@ -120,7 +120,7 @@ def _version(meta: _RowMetadata, info: Info) -> int | Awaitable[int | None] | No
 
 
 async def _read_version(meta: _RowMetadata, context: ExecutionContext) -> int | None:
-    """The version of a row that was stored before rows had versions, by what the log had where it changed."""
+    """Return the version of a row that was stored before rows had versions, from the log."""
     load = partial(_read_versions, context)
     version: int = await context.reads.loader("versions", load).load((meta.key, meta.row["_position"]))
     for parked in parked_in(meta.row):

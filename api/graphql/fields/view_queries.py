@@ -1,4 +1,4 @@
-"""Queries of a view: one row by its id, and the list as a Relay connection."""
+"""The queries of a view: one row by its id, and the list as a Relay connection."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _as_of(types: TypeMap) -> Argument:
 
 
 def single(view: View[Any], row: Any, types: TypeMap) -> Field:
-    """``task(id, atLeast, asOf)``: null where there is none."""
+    """Return ``task(id, atLeast, asOf)``."""
 
     async def resolve(
         _root: object,
@@ -82,13 +82,13 @@ def single(view: View[Any], row: Any, types: TypeMap) -> Field:
     return output_field(view.singular, row | None, view.description, resolver=resolve, arguments=arguments)
 
 
-def _listing(fields: Sequence[str]) -> str:
+def _join(fields: Sequence[str]) -> str:
     *rest, last = map(client_name, fields)
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
 def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> Field:
-    """``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
+    """Return ``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
     arguments = [
         argument("filter", filters | None, "Conditions that the rows must meet."),
         *page_arguments(),
@@ -105,7 +105,7 @@ def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -
             ),
         )
     if view.search:
-        arguments.insert(1, argument("search", str | None, SEARCH.format(_listing(view.search))))
+        arguments.insert(1, argument("search", str | None, SEARCH.format(_join(view.search))))
     return output_field(
         view.name,
         list_connection(view, row, types),
@@ -150,7 +150,7 @@ def _list(view: View[Any]) -> Resolver:
             before=before,
             fields=context.selections.fields(info, view),
         )
-        context.reads.tell(len(page.rows), context.runtime.settings.max_rows)
+        context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
         count = partial(reader.count, tenant, wanted, search)
         if position is None:
             return connection_value(page, count)
@@ -167,9 +167,10 @@ async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:
 
 
 async def reach_links(view: View[Any], position: int, info: Info) -> float:
-    """Wait until the views have reached the position that the selected links of a view are read from.
+    """Wait until the views of the selected links have reached the position.
 
-    The seconds that are left to wait for the view itself. Raises StaleRead where they are not enough.
+    Return the seconds that are left to wait for the view itself. Raises StaleRead where the time is not
+    enough.
     """
     runtime = info.context.runtime
     deadline = monotonic() + runtime.settings.wait_timeout

@@ -1,4 +1,4 @@
-"""Views and their generations: `viewStatus` as a query and a subscription, and what is done with rebuilds."""
+"""The progress of views: `viewStatus` as a query and a subscription, and the mutations of rebuilds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus, ViewStatus
 from subscriptions.consumers.state import GenerationState
 
-LOOK = 1.0
-"""Seconds between two looks for somebody who follows."""
+POLL_INTERVAL = 1.0
+"""Seconds between two reads of the status for a subscription."""
 
 _COMPARISON = {
     "same": (int, "Rows that are equal in both."),
@@ -51,7 +51,7 @@ _NAME = argument("name", str, "The view, by the name of its list, such as `taskD
 
 
 def rebuild_fields() -> Iterator[tuple[str, Field]]:
-    """The root fields, each with the root that it belongs to."""
+    """Yield the root fields, each with the name of its root."""
     status = _declare_status()
     names = argument("names", list_of(str) | None, "The views; all if omitted.")
     text = "The progress of views, and the generations of their rows."
@@ -79,7 +79,7 @@ def rebuild_fields() -> Iterator[tuple[str, Field]]:
             "Delete the generations of a view that are no longer read.",
         ),
     ):
-        yield "Mutation", output_field(name, status, text, resolver=_acting(act), arguments=[_NAME])
+        yield "Mutation", output_field(name, status, text, resolver=_rebuild_resolver(act), arguments=[_NAME])
 
 
 def _declare_status() -> Any:
@@ -131,8 +131,8 @@ def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
 
 
 async def _status(_root: object, info: Info, *, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    found = await info.context.runtime.rebuilds.status(names)
-    return [_told(one, info.context) for one in found]
+    statuses = await info.context.runtime.rebuilds.status(names)
+    return [_view_source(status, info.context) for status in statuses]
 
 
 async def _follow(
@@ -144,42 +144,42 @@ async def _follow(
 
 
 async def _changes(names: Sequence[str] | None, context: RequestContext) -> AsyncIterator[dict[str, Any]]:
-    known: dict[str, ViewStatus] = {}
+    sent: dict[str, ViewStatus] = {}
     while True:
         for status in await context.runtime.rebuilds.status(names):
-            if known.get(status.name) != status:
-                known[status.name] = status
-                yield _told(status, context)
-        await asyncio.sleep(LOOK)
+            if sent.get(status.name) != status:
+                sent[status.name] = status
+                yield _view_source(status, context)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
-def _acting(act: Callable[[Rebuilds, str], Any]) -> Resolver:
+def _rebuild_resolver(act: Callable[[Rebuilds, str], Any]) -> Resolver:
     async def resolve(_root: object, info: Info, *, name: str) -> dict[str, Any]:
         rebuilds = info.context.runtime.rebuilds
         await act(rebuilds, name)
         (status,) = await rebuilds.status([name])
-        return _told(status, info.context)
+        return _view_source(status, info.context)
 
     return resolve
 
 
-def _told(status: ViewStatus, context: RequestContext) -> dict[str, Any]:
-    generations = [_generation(one, context) for one in status.generations]
+def _view_source(status: ViewStatus, context: RequestContext) -> dict[str, Any]:
+    generations = [_generation(generation, context) for generation in status.generations]
     return {"name": client_name(status.name), "lag": status.lag, "generations": generations}
 
 
-def _generation(found: GenerationStatus, context: RequestContext) -> dict[str, Any]:
-    own = {name: getattr(found, name) for name in _GENERATION if name != "seconds_left"}
-    comparison = None if found.comparison is None else _comparison(found.comparison, context)
-    state = {"state": found.state.value, "phase": found.phase and found.phase.value}
-    return {**own, **state, "seconds_left": found.seconds_left, "comparison": comparison}
+def _generation(generation: GenerationStatus, context: RequestContext) -> dict[str, Any]:
+    own = {name: getattr(generation, name) for name in _GENERATION if name != "seconds_left"}
+    comparison = generation.comparison and _comparison(generation.comparison, context)
+    state = {"state": generation.state.value, "phase": generation.phase and generation.phase.value}
+    return {**own, **state, "seconds_left": generation.seconds_left, "comparison": comparison}
 
 
-def _comparison(found: Comparison, context: RequestContext) -> dict[str, Any]:
-    """Other tenants' rows are counted, and not named."""
+def _comparison(comparison: Comparison, context: RequestContext) -> dict[str, Any]:
+    """Return a comparison, which counts rows of other tenants without showing them."""
     shown = [
-        {**one._asdict(), "fields": list(map(client_name, one.fields))}
-        for one in found.examples
-        if one.tenant == context.scope.tenant
+        {**row._asdict(), "fields": list(map(client_name, row.fields))}
+        for row in comparison.examples
+        if row.tenant == context.scope.tenant
     ]
-    return {**{name: getattr(found, name) for name in _COMPARISON}, "examples": shown}
+    return {**{name: getattr(comparison, name) for name in _COMPARISON}, "examples": shown}

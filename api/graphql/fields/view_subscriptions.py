@@ -1,4 +1,4 @@
-"""Subscriptions of a view: the current result, then each change, in-band and typed."""
+"""The subscriptions of a view: the present result, then each change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ HAS_MORE = (
 
 
 class MessageTypes:
-    """What every subscription may say, each with a position: its own messages, and the common ones."""
+    """The types of subscription messages, each with a position; the common ones are made once."""
 
     def __init__(self, types: TypeMap) -> None:
         self.change_kind = types.of(ChangeKind, "kind", "ChangeKind")
@@ -76,11 +76,11 @@ class MessageTypes:
         )
 
     def union(self, name: str, *own: Any) -> Any:
-        """The union of a subscription's own messages and the common ones."""
+        """Return the union of a subscription's own messages and the common ones."""
         return union(name, (*own, self._caught_up, self._lagged, self._expired))
 
     def changed(self, view: View[Any], row: Any) -> Any:
-        """``TaskChanged``."""
+        """Return ``TaskChanged``."""
         fields = [
             output_field("kind", self.change_kind),
             output_field(
@@ -97,13 +97,13 @@ class MessageTypes:
         )
 
     def snapshot(self, name: str, *fields: Field) -> Any:
-        """``TaskSnapshot`` or ``TasksSnapshot``."""
+        """Return ``TaskSnapshot`` or ``TasksSnapshot``."""
         text = "The present result."
         return declare(f"{name}Snapshot", fields, text, interfaces=(self.interface,))
 
 
 def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageTypes) -> list[Field]:
-    """``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
+    """Return ``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
     changed = messages.changed(view, row)
     one = messages.snapshot(
         view.type_name, output_field(view.singular, row | None, "The row; null if there is none.")
@@ -118,7 +118,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
             view.singular,
             messages.union(f"{view.type_name}Message", one, changed),
             "The row as it is now, then each change of it as soon as the view has it.",
-            resolver=_watch_one(view),
+            resolver=_resolve_one(view),
             arguments=[argument("id", strawberry.ID, "The id of the row."), _AFTER, _LATEST_ONLY],
             subscription=True,
         ),
@@ -126,7 +126,7 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
             view.name,
             messages.union(f"{view.list_type_name}Message", many, changed),
             "The rows as they are now, then each change as soon as the view has it.",
-            resolver=_watch_many(view),
+            resolver=_resolve_many(view),
             arguments=[
                 argument("filter", filters | None, "Conditions that the rows must meet."),
                 argument("first", int | None, FIRST),
@@ -138,9 +138,9 @@ def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageType
     ]
 
 
-def _watch_one(view: View[Any]) -> Resolver:
-    def snapshot(found: Snapshot) -> dict[str, Any]:
-        row = found.rows[0] if found.rows else None
+def _resolve_one(view: View[Any]) -> Resolver:
+    def snapshot(message: Snapshot) -> dict[str, Any]:
+        row = message.rows[0] if message.rows else None
         return {"__typename": f"{view.type_name}Snapshot", view.singular: row}
 
     def subscribe(
@@ -153,9 +153,9 @@ def _watch_one(view: View[Any]) -> Resolver:
     return subscribe
 
 
-def _watch_many(view: View[Any]) -> Resolver:
-    def snapshot(found: Snapshot) -> dict[str, Any]:
-        own = {view.name: found.rows, "has_more": found.has_more}
+def _resolve_many(view: View[Any]) -> Resolver:
+    def snapshot(message: Snapshot) -> dict[str, Any]:
+        own = {view.name: message.rows, "has_more": message.has_more}
         return {"__typename": f"{view.list_type_name}Snapshot", **own}
 
     def subscribe(
@@ -185,8 +185,8 @@ def _shared(
     latest_only: bool,
     snapshot: Callable[[Snapshot], dict[str, Any]],
 ) -> SharedSource[LiveMessage]:
-    def told(message: LiveMessage | StatusMessage) -> dict[str, Any]:
-        """The message as the client's selection reads it."""
+    def to_source(message: LiveMessage | StatusMessage) -> dict[str, Any]:
+        """Return the message as the fields of its type read it."""
         match message:
             case Snapshot():
                 return {**snapshot(message), "position": context.seal(message.place)}
@@ -197,7 +197,7 @@ def _shared(
 
     place = context.start_place(after)
     live, tenant = context.runtime.live_views[view.name], context.scope.tenant
-    return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), told)
+    return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), to_source)
 
 
 def _changed(view: View[Any], message: RowChange, context: RequestContext) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _changed(view: View[Any], message: RowChange, context: RequestContext) -> di
 
 
 def status(message: StatusMessage, context: RequestContext) -> dict[str, Any]:
-    """One of the common messages, for the client."""
+    """Return one of the common messages as the fields of its type read it."""
     match message:
         case CaughtUp(place) | CursorExpired(place):
             return {"__typename": type(message).__name__, "position": context.seal(place)}

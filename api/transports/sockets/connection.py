@@ -133,9 +133,7 @@ class Connection:
         self._limiter.resume()
 
     def drain(self) -> None:
-        """Close subscriptions, start nothing more, and close the socket when queries and mutations have
-        ended.
-        """
+        """Close subscriptions, start nothing more, and close the socket when the rest has ended."""
         self._draining = True
         subscriptions, self._subscriptions = self._subscriptions, {}
         for subscription in subscriptions.values():
@@ -182,7 +180,7 @@ class Connection:
             self._socket.close(violation.code, violation.reason)
         except Exception:
             logger.exception("the authenticator of a socket failed")
-            self._socket.close(INTERNAL_ERROR, "Something went wrong inside")
+            self._socket.close(INTERNAL_ERROR, "Internal error")
 
     def _acknowledge(self, admission: Admission, headers: Mapping[str, str]) -> None:
         self._admission = admission

@@ -1,6 +1,4 @@
-"""Writes to sockets. Writes are joined, because each is a system call, and kept back where a client reads
-slowly.
-"""
+"""Writes to sockets: joined, as each is a system call, and kept back for slow clients."""
 
 from __future__ import annotations
 

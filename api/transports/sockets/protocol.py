@@ -1,6 +1,4 @@
-"""One WebSocket as the event loop sees it: handshake, incoming frames, outgoing bytes, and its end (RFC
-6455).
-"""
+"""One WebSocket as the event loop sees it: handshake, frames in, bytes out, end (RFC 6455)."""
 
 from __future__ import annotations
 
@@ -193,7 +191,7 @@ class SocketProtocol(asyncio.Protocol):
             self.close(violation.code, violation.reason)
         except Exception:
             logger.exception("a message could not be handled")
-            self.close(INTERNAL_ERROR, "Something went wrong inside")
+            self.close(INTERNAL_ERROR, "Internal error")
 
     def _pause(self) -> None:
         # Nothing is read from a client that does not read: answers to its pings and queries would pile up.
