@@ -24,7 +24,7 @@ from gql.transport.websockets import WebsocketsTransport
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/live-subscriptions.md", "docs/operations.md")
+PAGES = ("README.md", "docs/live-subscriptions.md", "docs/operations.md", "docs/views.md")
 TEXT = "\n".join((ROOT / page).read_text() for page in PAGES)
 PACKAGES = ("api", "domain", "eventstore", "projections", "subscriptions")
 
