@@ -53,7 +53,7 @@ def _register(name: str) -> _Registration:
         contexts = (view.context, *view.also_reads, *contexts)
     try:
         if view is not None:
-            check_row_id(view)
+            check_row_id(view.row)
         for each in dict.fromkeys(contexts):
             check_event_types(each)
             check_cases(each)

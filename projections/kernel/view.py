@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from domain.kernel import Context, RecordedEvent
-from domain.kernel.errors import DeclarationError
 from domain.kernel.types.annotations import RecordOf, record_type
 from projections.kernel.keys import by_stream
 from projections.kernel.links import Link
-from projections.kernel.view_checks import check_view
+from projections.kernel.view_checks import (
+    check_fields,
+    check_functions,
+    check_indexes,
+    check_links,
+    check_names,
+    check_row,
+)
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
@@ -57,27 +63,20 @@ class View(Generic[R]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.context.name)
         object.__setattr__(self, "singular", self.singular or self.context.category)
-        check_view(self)
-        unknown = set(self.filters + self.orders) - set(self.row.__annotations__)
-        if unknown:
-            raise DeclarationError(
-                f"view {self.name!r} filters or orders by {sorted(unknown)}, which no row has"
-            )
-        indexed = {name.removeprefix("-") for index in self.indexes for name in index or ("",)}
-        unknown = indexed - {"id", *self.filters, *self.orders}
-        if unknown:
-            raise DeclarationError(
-                f"view {self.name!r} has indexes of {sorted(unknown)}, by which it neither filters nor orders"
-            )
-        unknown = set(self.search) - set(self.row.__annotations__)
-        if unknown:
-            raise DeclarationError(f"view {self.name!r} searches {sorted(unknown)}, which no row has")
-        unknown = set(self.defaults) - set(self.row.__annotations__)
-        if unknown:
-            raise DeclarationError(f"view {self.name!r} has defaults of {sorted(unknown)}, which no row has")
-        reserved = [name for name in self.row.__annotations__ if name.startswith("_")]
-        if reserved:
-            raise DeclarationError(f"view {self.name!r}: row fields may not start with '_' as {reserved} do")
+        name, row = self.name, self.row
+        check_names(name, self.singular)
+        check_functions(name, self.key, self.apply)
+        check_row(name, row)
+        check_fields(
+            name,
+            row,
+            filters=self.filters,
+            orders=self.orders,
+            search=self.search,
+            defaults=self.defaults,
+        )
+        check_indexes(name, self.indexes, (*self.filters, *self.orders))
+        check_links(name, self.links)
 
     @property
     def record(self) -> RecordOf:

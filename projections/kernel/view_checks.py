@@ -1,10 +1,11 @@
-"""Checks of what a view declares, so that an author's mistake is found at start-up. Pure."""
+"""Checks of a view's declaration, so that an author's mistake is found at start-up. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import is_typeddict
 
@@ -14,52 +15,84 @@ from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import Kind, OptionalOf, Scalar, record_type
 from projections.kernel.links import ToMany, ToOne
 
-if TYPE_CHECKING:
-    from projections.kernel.view import View
 
-
-def check_view(view: View[Any]) -> None:
-    """Raise DeclarationError where the view's names, functions, row or lists of fields cannot be used."""
-    name = view.name
-    _check_names(view)
-    check_pure(f"key of view {name!r}", view.key)
-    check_pure(f"apply of view {name!r}", view.apply)
-    check_arguments(f"key of view {name!r}", view.key, "event", own="")
-    check_arguments(f"apply of view {name!r}", view.apply, "id", "row", "event", own="")
-    if not is_typeddict(view.row) or "id" not in view.row.__annotations__:
-        raise DeclarationError(f"the row of view {name!r} must be a TypedDict with a field 'id'")
-    for field in ("filters", "orders", "search"):
-        _check_list(f"{field} of view {name!r}", getattr(view, field))
-    _check_list(f"indexes of view {name!r}", view.indexes, str | list | tuple)
-    for index in view.indexes:
-        _check_list(f"an index of view {name!r}", index)
-    if isinstance(view.links, ToOne | ToMany):
-        raise DeclarationError(
-            f"links of view {name!r} must be a tuple; write ({type(view.links).__name__}(…),)"
-        )
-    _check_list(f"links of view {name!r}", view.links, ToOne | ToMany)
-
-
-def _check_names(view: View[Any]) -> None:
-    for what, name in (("name", view.name), ("singular", view.singular)):
-        place = f"{what} of view {view.name!r}"
-        check_name(place, name)
-        if iskeyword(name):
-            raise DeclarationError(f"{place}: {name!r} is a word of Python; choose another name")
-        if name != name.lower():
+def check_names(name: str, singular: str) -> None:
+    """Raise DeclarationError if a view cannot have these names in the API."""
+    for what, text in (("name", name), ("singular", singular)):
+        place = f"{what} of view {name!r}"
+        check_name(place, text)
+        if iskeyword(text):
+            raise DeclarationError(f"{place}: {text!r} is a word of Python; choose another name")
+        if text != text.lower():
             raise DeclarationError(
-                f"{place} must be lower case, with '_' between words, as in {_lower(name)!r}, not {name!r}"
+                f"{place} must be lower case, with '_' between words, as in {_lower(text)!r}, not {text!r}"
             )
-        if not all(name.split("_")):
+        if not all(text.split("_")):
             raise DeclarationError(
-                f"{place}: put one '_' between two words, and none at the end, not {name!r}"
+                f"{place}: put one '_' between two words, and none at the end, not {text!r}"
             )
-
-    if view.name == view.singular:
+    if name == singular:
         raise DeclarationError(
-            f"view {view.name!r} has the same name and singular; choose a name for the list, such as "
-            f"'all_{view.name}'"
+            f"view {name!r} has the same name and singular; choose a name for the list, such as 'all_{name}'"
         )
+
+
+def check_functions(view: str, key: Any, apply: Any) -> None:
+    """Raise DeclarationError if a view of this name cannot call its functions."""
+    check_pure(f"key of view {view!r}", key)
+    check_pure(f"apply of view {view!r}", apply)
+    check_arguments(f"key of view {view!r}", key, "event", own="")
+    check_arguments(f"apply of view {view!r}", apply, "id", "row", "event", own="")
+
+
+def check_row(view: str, row: Any) -> None:
+    """Raise DeclarationError if the class is no TypedDict for the rows of a view of this name."""
+    if not is_typeddict(row) or "id" not in row.__annotations__:
+        raise DeclarationError(f"the row of view {view!r} must be a TypedDict with a field 'id'")
+    reserved = [name for name in row.__annotations__ if name.startswith("_")]
+    if reserved:
+        raise DeclarationError(f"view {view!r}: row fields may not start with '_' as {reserved} do")
+
+
+def check_row_id(row: Any) -> None:
+    """Raise DeclarationError if the field `id` of the row is not a text."""
+    declared = record_type(row).fields["id"].type
+    if isinstance(declared, OptionalOf) or not isinstance(declared, Scalar) or declared.kind is not Kind.TEXT:
+        raise DeclarationError(f"{row.__name__}.id must be a text; write `id: str`")
+
+
+def check_fields(view: str, row: Any, *, filters: Any, orders: Any, search: Any, defaults: Any) -> None:
+    """Raise DeclarationError if these do not name fields of the row."""
+    for what, names in (("filters", filters), ("orders", orders), ("search", search)):
+        _check_list(f"{what} of view {view!r}", names)
+    for verb, names in (
+        ("filters or orders by", (*filters, *orders)),
+        ("searches", search),
+        ("has defaults of", defaults),
+    ):
+        unknown = set(names) - set(row.__annotations__)
+        if unknown:
+            raise DeclarationError(f"view {view!r} {verb} {sorted(unknown)}, which no row has")
+
+
+def check_indexes(view: str, indexes: Any, sorted_or_filtered: Iterable[str]) -> None:
+    """Raise DeclarationError if an index has other fields than those, and `id`."""
+    _check_list(f"indexes of view {view!r}", indexes, str | list | tuple)
+    for index in indexes:
+        _check_list(f"an index of view {view!r}", index)
+    indexed = {name.removeprefix("-") for index in indexes for name in index or ("",)}
+    unknown = indexed - {"id", *sorted_or_filtered}
+    if unknown:
+        raise DeclarationError(
+            f"view {view!r} has indexes of {sorted(unknown)}, by which it neither filters nor orders"
+        )
+
+
+def check_links(view: str, links: Any) -> None:
+    """Raise DeclarationError if the links are no tuple of links."""
+    if isinstance(links, ToOne | ToMany):
+        raise DeclarationError(f"links of view {view!r} must be a tuple; write ({type(links).__name__}(…),)")
+    _check_list(f"links of view {view!r}", links, ToOne | ToMany)
 
 
 def _lower(name: str) -> str:
@@ -68,16 +101,8 @@ def _lower(name: str) -> str:
 
 
 def _check_list(place: str, value: Any, items: Any = str) -> None:
-    """Refuse a text where a tuple is meant: the comma that makes a tuple of one is easily forgotten."""
+    """Refuse a text instead of a tuple: the comma that makes a tuple of one item is easily forgotten."""
     if isinstance(value, str):
         raise DeclarationError(f'{place} must be a tuple, not the text {value!r}; write ("{value}",)')
     if not isinstance(value, tuple) or not all(isinstance(item, items) for item in value):
         raise DeclarationError(f'{place} must be a tuple, as in ("name",), not {value!r}')
-
-
-def check_row_id(view: View[Any]) -> None:
-    """Raise DeclarationError where the field `id` of the row is not a text."""
-    row: Any = view.row
-    declared = record_type(row).fields["id"].type
-    if isinstance(declared, OptionalOf) or not isinstance(declared, Scalar) or declared.kind is not Kind.TEXT:
-        raise DeclarationError(f"{row.__name__}.id must be a text; write `id: str`")
