@@ -131,7 +131,7 @@ async def _check_compatibility(runtime: Runtime) -> None:
                 f"{text} (see docs/deployments.md; with unreadable_events: park, views park such events)"
             )
         logger.warning("views will park events that the code cannot read: %s", text)
-    await compatibility.keep()
+    await compatibility.store_schemas()
 
 
 async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:

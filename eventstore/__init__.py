@@ -1,1 +1,4 @@
-"""The log in MongoDB: appended to in groups, read in order, and kept: archived, sealed, erased from."""
+"""The event log in MongoDB: appending, reading, aggregates, archiving, personal data, integrity.
+
+It imports `domain` alone. `subscriptions`, `projections` and `api` may import it.
+"""

@@ -1,4 +1,4 @@
-"""The log's documents byte by byte, as they are stored: what integrity is about."""
+"""The log's documents as raw bytes, as archiving and verification need them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _SMALL_POSITION_ELEMENT = b"\x10_id\0"
 
 
 async def stored_pages(log: Collection, first: int, last: int) -> AsyncGenerator[Sequence[bytes], None]:
-    """The documents from position `first` to `last`, whatever is there, in order: one batch of the server's,
-    at most 16 MiB or one document, at a time. Raises Unavailable.
+    """Yield the documents from position `first` to `last`, in order, in the batches of the server.
+
+    A batch has at most 16 MiB, or one document. Raises Unavailable.
     """
     wanted = {"_id": {"$gte": first, "$lte": last}}
     with unavailable_if_down():
@@ -34,9 +35,9 @@ def _split(batch: bytes) -> Iterator[bytes]:
 
 
 def position_of(document: bytes) -> int | None:
-    """The position of a stored document; None where its `_id` is none.
+    """Return the position of a stored document, or None where its `_id` is not a position.
 
-    MongoDB keeps `_id` in front, as a 32-bit or 64-bit integer as it was written.
+    MongoDB stores `_id` first, as the 32-bit or 64-bit integer that was written.
     """
     behind = 4 + len(POSITION_ELEMENT)
     element = document[4:behind]
@@ -48,7 +49,7 @@ def position_of(document: bytes) -> int | None:
 
 
 def segment_of(document: bytes) -> int | None:
-    """The number of the segment that holds the commit of which this document is but a stub."""
+    """Return the number of the segment that has the commit of a stub; None for another document."""
     if b"archived\0" not in document:
         return None
     number: int | None = RawBSONDocument(document).get("archived")

@@ -1,1 +1,4 @@
-"""Old commits in compressed segments, outside the database."""
+"""Moves old commits to compressed segments outside the database, and reads them from there.
+
+`eventstore.log` imports the reading side; `api` and `subscriptions` run the archiver.
+"""

@@ -1,4 +1,4 @@
-"""Where segments lie: a folder or an S3-compatible store, behind one interface."""
+"""Storage of segments: a folder or an S3-compatible store, behind one interface."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 TIMEOUT = timedelta(seconds=20)
-"""For one request to a store, its body included."""
+"""The limit of one request to a store, with its body."""
 
 RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
 
 
-FAILURES = 5
-"""Requests that fail in a row until the store is left alone for a while."""
+MAX_FAILURES = 5
+"""Failures in a row after which the circuit opens: requests fail without reaching the store."""
 
 RECOVERY = 10.0
-"""Seconds for which it is; then it is asked again, and left alone again should that fail."""
+"""Seconds until one request is tried again; if it fails, the circuit stays open."""
 
 
 class BlobStore:
-    """Named pieces of bytes that are written once, whole or not at all.
+    """Stores named blobs, which are written once, whole or not at all.
 
-    While the store is left alone, for `recovery` seconds after some failures in a row, everything is refused
-    at once: who needs it learns so without waiting, and it is not asked by all when it comes back.
+    After some failures in a row the circuit opens for `recovery` seconds: all requests fail at once, so
+    callers do not wait, and the store is not flooded when it comes back.
     """
 
     def __init__(
@@ -46,25 +46,25 @@ class BlobStore:
     ) -> None:
         self._store = store
         self._folder = folder
-        self._circuit = CircuitBreaker(FAILURES, recovery, Unavailable)
+        self._circuit = CircuitBreaker(MAX_FAILURES, recovery, Unavailable)
 
     async def put(self, name: str, content: bytes) -> None:
-        """Store the content, durably; what has the name already is replaced. Raises Unavailable."""
-        with self._closed():
+        """Store the content durably, and replace a blob of the same name. Raises Unavailable."""
+        with self._closed_circuit():
             await self._put(name, content)
 
     async def get(self, name: str) -> bytes | None:
-        """The content, None where there is none of that name. Raises Unavailable."""
-        with self._closed():
+        """Return the content, or None where there is no blob of that name. Raises Unavailable."""
+        with self._closed_circuit():
             return await self._get(name)
 
     @contextmanager
-    def _closed(self) -> Iterator[None]:
-        """Raises Unavailable while the store is left alone; counts what fails within."""
+    def _closed_circuit(self) -> Iterator[None]:
+        """Raise Unavailable while the circuit is open; count failures within the block."""
         if self._circuit.opened:
             pause = max(0.0, self._circuit.open_remaining)
             raise Unavailable(
-                f"the archive failed {FAILURES} times in a row; it is asked again in {pause:.0f} s"
+                f"the archive failed {MAX_FAILURES} times in a row; it is tried again in {pause:.0f} s"
             )
         with self._circuit:
             yield
@@ -79,12 +79,12 @@ class BlobStore:
 
     async def _get(self, name: str) -> bytes | None:
         try:
-            found = await obstore.get_async(self._store, name)
-            return bytes(await found.bytes_async())
+            response = await obstore.get_async(self._store, name)
+            return bytes(await response.bytes_async())
         except FileNotFoundError:
             return None
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise Unavailable(f"the archive refuses to give {name}; look at its credentials") from error
+            raise Unavailable(f"the archive refuses access to {name}; check its credentials") from error
         except (BaseError, OSError) as error:
             raise Unavailable(f"the archive cannot be reached to read {name}; try again") from error
 
@@ -97,10 +97,10 @@ def open_blobs(
     access_key: str | None = None,
     secret_key: str | None = None,
 ) -> BlobStore:
-    """The store at ``file:///folder``, which is made, or ``s3://bucket/prefix``.
+    """Open the store at ``file:///folder``, which is created, or ``s3://bucket/prefix``.
 
-    For S3 what is left out is taken from the ``AWS_*`` environment variables. Nothing is asked of an S3 store
-    yet. Raises ConfigurationError for another URL, or a folder that cannot be used.
+    For S3 the ``AWS_*`` environment variables are the defaults, and no request is sent yet. Raises
+    ConfigurationError for another URL, and for a folder that cannot be used.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
@@ -113,9 +113,7 @@ def open_blobs(
             "secret_access_key": secret_key,
         }
         return _bucket(parts.netloc, unquote(parts.path).strip("/"), options)
-    raise ConfigurationError(
-        "archive_url is none that nerve knows: expected file:///folder or s3://bucket/prefix"
-    )
+    raise ConfigurationError("archive_url is not supported: expected file:///folder or s3://bucket/prefix")
 
 
 def _folder(path: Path) -> BlobStore:
@@ -141,7 +139,7 @@ def _bucket(bucket: str, prefix: str, options: dict[str, str | None]) -> BlobSto
 
 
 def _make_durable(file: Path, root: Path) -> None:
-    """Make sure that the file, and each folder on the way to it, outlast a loss of power."""
+    """Flush the file, and each folder on its path, to the disk."""
     for path in (file, *file.parents):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -153,5 +151,5 @@ def _make_durable(file: Path, root: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in one line, without what a server sent along."""
+    """Return the message of an error in one line, without the server's response body."""
     return str(error).partition("\n")[0].partition("<")[0].rstrip(" :-")

@@ -1,7 +1,7 @@
-"""Segments: the stored documents of one range of positions, packed.
+"""Segments: the stored documents of one range of positions, compressed.
 
-Unpacked, a segment is the documents' BSON, one after the other, as the database had them; so ``zstd -d`` and
-``bsondump`` read it too.
+A decompressed segment is the documents' BSON, one after the other, as it was in the database; so ``zstd -d``
+and ``bsondump`` read it too.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from eventstore.mongo.driver import Document
 from eventstore.raw_documents import position_of
 
 OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 9, CompressionParameter.checksum_flag: 1}
-"""Of the levels up to 22 one that is still far faster than the log is read."""
+"""A level, of up to 22, that is still much faster than reading the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What is known of a segment: every position from `first` to `last` is in it, tombstones too.
+    """The manifest of a segment, which has every position from `first` to `last`, tombstones too.
 
-    `bytes` is its size unpacked, `stored_bytes` as it is stored; `sha256` is that of the stored bytes.
+    `bytes` is its decompressed size, `stored_bytes` its stored size; `sha256` is that of the stored bytes.
     """
 
     number: int
@@ -40,7 +40,7 @@ class Segment:
 
     @property
     def count(self) -> int:
-        """How many documents it holds."""
+        """The number of documents."""
         return self.last - self.first + 1
 
     def to_document(self) -> Document:
@@ -63,7 +63,7 @@ class Segment:
 
 
 class UnpackedSegment:
-    """The documents of a segment in memory, decoded one by one when they are asked for."""
+    """The documents of a segment in memory."""
 
     def __init__(self, segment: Segment, content: bytes) -> None:
         self._segment = segment
@@ -72,17 +72,17 @@ class UnpackedSegment:
 
     @property
     def size(self) -> int:
-        """Bytes of memory, about."""
+        """The approximate size in memory, in bytes."""
         return len(self.content) + len(self._starts) * self._starts.itemsize
 
     def __len__(self) -> int:
         return len(self._starts) - 1
 
     def at(self, position: int) -> bytes:
-        """The document of a position as it was stored; raises SegmentUnreadable where that is not in it."""
-        place = position - self._segment.first
-        if 0 <= place < len(self):
-            document = self.content[self._starts[place] : self._starts[place + 1]]
+        """Return the document of a position as it was stored; raises SegmentUnreadable without one."""
+        index = position - self._segment.first
+        if 0 <= index < len(self):
+            document = self.content[self._starts[index] : self._starts[index + 1]]
             if position_of(document) == position:
                 return document
         raise SegmentUnreadable(self._segment.number, self._segment.name, f"position {position} is not in it")
@@ -91,7 +91,7 @@ class UnpackedSegment:
 def pack(
     log: str, number: int, first: int, count: int, content: bytes, at: datetime
 ) -> tuple[Segment, bytes]:
-    """The `count` documents from position `first` on as a segment of the log, and the bytes to store."""
+    """Return the segment of `count` documents from position `first` on, and the bytes to store."""
     packed = compress(content, options=OPTIONS)
     digest, last = sha256(packed).hexdigest(), first + count - 1
     segment = Segment(
@@ -101,7 +101,7 @@ def pack(
         bytes=len(content),
         stored_bytes=len(packed),
         sha256=digest,
-        # What it holds is part of the name, so that nothing is ever replaced by something else.
+        # The digest is part of the name, so that a segment is never replaced by another one.
         name=f"{log}/{number:08d}-{first}-{last}-{digest[:16]}.bson.zst",
         at=at,
     )
@@ -109,22 +109,24 @@ def pack(
 
 
 def unpack(segment: Segment, packed: bytes | None) -> UnpackedSegment:
-    """What was packed, checked; raises SegmentUnreadable where it is not that, to the last bit."""
+    """Check and decompress a segment; raises SegmentUnreadable where a bit of it differs."""
     if packed is None:
         raise SegmentUnreadable(segment.number, segment.name, "it is missing")
     if sha256(packed).hexdigest() != segment.sha256:
-        raise SegmentUnreadable(segment.number, segment.name, "it was changed: its sha256 is another one")
+        raise SegmentUnreadable(segment.number, segment.name, "it was changed: its sha256 differs")
     content = decompress(packed)
     unpacked = UnpackedSegment(segment, content)
     if len(unpacked) != segment.count:
-        raise SegmentUnreadable(segment.number, segment.name, "it does not hold the positions that it should")
+        raise SegmentUnreadable(
+            segment.number, segment.name, "it does not have the right number of documents"
+        )
     return unpacked
 
 
 def _starts(content: bytes) -> Iterator[int]:
-    """Where each document begins, and where the last one ends."""
-    place = 0
-    while place < len(content):
-        yield place
-        place += int(unpack_from("<i", content, place)[0])
-    yield place
+    """Yield the offset of each document, and the end of the last one."""
+    offset = 0
+    while offset < len(content):
+        yield offset
+        offset += int(unpack_from("<i", content, offset)[0])
+    yield offset

@@ -1,4 +1,4 @@
-"""Zstandard: the standard library's from Python 3.14 on, before that the same as a package."""
+"""Zstandard compression: from the standard library since Python 3.14, before that from its backport."""
 
 import sys
 
@@ -8,6 +8,6 @@ else:
     from backports.zstd import CompressionParameter, ZstdError, ZstdFile, compress, decompress
 
 MAGIC = b"\x28\xb5\x2f\xfd"
-"""How packed content begins."""
+"""The first bytes of compressed content."""
 
 __all__ = ["MAGIC", "CompressionParameter", "ZstdError", "ZstdFile", "compress", "decompress"]

@@ -1,4 +1,4 @@
-"""What changed between two JSON values. Pure."""
+"""The differences between two JSON values. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import orjson
 
 MISSING: Any = object()
-"""In place of an item that one of two lists does not have."""
+"""Stands for an item that one of two lists does not have."""
 
 
 class Operation(StrEnum):
-    """The operations of JSON Patch (RFC 6902) that a difference is told in."""
+    """The operations of JSON Patch (RFC 6902) that a difference consists of."""
 
     ADD = "add"
     REMOVE = "remove"
@@ -23,10 +23,10 @@ class Operation(StrEnum):
 
 
 class ValueChange(NamedTuple):
-    """One step from a value to another, with what was there before.
+    """One step from a value to another, with the value before.
 
-    `path` is a JSON Pointer (RFC 6901); '' is the whole value. `before` of what is added and `after` of what
-    is removed are None.
+    `path` is a JSON Pointer (RFC 6901); '' is the whole value. `before` is None for an added value, `after`
+    for a removed one.
     """
 
     operation: Operation
@@ -36,28 +36,28 @@ class ValueChange(NamedTuple):
 
 
 def diff(before: Any, after: Any) -> list[ValueChange]:
-    """The steps from one JSON value to another: a JSON Patch, to be applied one after the other.
+    """Return the steps from one JSON value to another: a JSON Patch, to be applied in order.
 
-    Members of objects are told by name. In lists the longest common runs stay, and what lies between them
-    is compared item by item; an index holds when the steps before it are done. Equal numbers are equal
-    however they are written (1 and 1.0), and true is not 1.
+    Members of objects are compared by name. In lists the longest common runs stay, and the items between them
+    are compared one by one; an index is valid after the steps before it. Equal numbers are equal however they
+    are written (1 and 1.0), and true is not 1.
     """
     return list(_changes(before, after, ""))
 
 
 def diff_at(before: Any, after: Any, pointer: str) -> list[ValueChange]:
-    """The same for the places of the two values at a JSON Pointer; paths begin there.
+    """Return the steps between the parts of two values at a JSON Pointer; paths begin there.
 
-    Raises ValueError where the pointer is none.
+    Raises ValueError where the pointer is not a JSON Pointer.
     """
     if pointer and not pointer.startswith("/"):
         raise ValueError(f"{pointer!a} is no JSON Pointer, such as /content")
     old, new = _value_at(before, pointer), _value_at(after, pointer)
-    return [] if old is new is MISSING else list(_one(old, new, ""))
+    return [] if old is new is MISSING else list(_item_changes(old, new, ""))
 
 
 def _value_at(value: Any, pointer: str) -> Any:
-    """What is there, or MISSING."""
+    """Return the part of the value at the pointer, or MISSING."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
@@ -80,10 +80,12 @@ def _changes(before: Any, after: Any, path: str) -> Iterator[ValueChange]:
 
 def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[ValueChange]:
     for name in dict.fromkeys((*before, *after)):
-        yield from _one(before.get(name, MISSING), after.get(name, MISSING), f"{path}/{_escaped(name)}")
+        yield from _item_changes(
+            before.get(name, MISSING), after.get(name, MISSING), f"{path}/{_escaped(name)}"
+        )
 
 
-def _one(before: Any, after: Any, path: str) -> Iterator[ValueChange]:
+def _item_changes(before: Any, after: Any, path: str) -> Iterator[ValueChange]:
     if before is MISSING:
         yield ValueChange(Operation.ADD, path, None, after)
     elif after is MISSING:
@@ -97,9 +99,9 @@ def _items(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[V
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag != "equal":
             pairs = zip_longest(before[i1:i2], after[j1:j2], fillvalue=MISSING)
-            for place, (old, new) in enumerate(pairs, j1):
-                # What is removed leaves its place to the next one.
-                yield from _one(old, new, f"{path}/{min(place, j2)}")
+            for index, (old, new) in enumerate(pairs, j1):
+                # A removed item leaves its index to the next one.
+                yield from _item_changes(old, new, f"{path}/{min(index, j2)}")
 
 
 def _key(item: Any) -> bytes:

@@ -24,10 +24,10 @@ from domain.kernel.types.stored_values import encoder
 
 
 def state_json(state: Any, rename: Rename = str) -> dict[str, Any]:
-    """A state as JSON: the same for equal states, so sets are sorted.
+    """Return a state as JSON: the same for equal states, so sets are sorted.
 
-    `rename` gives the names of its fields, and of those of records in it; keys of a dict and of JSON stay as
-    they are. Fields that begin with an underscore are an aggregate's own and left out.
+    `rename` maps the names of its fields, and of fields of records in it; keys of a dict and of JSON stay as
+    they are. Private fields, which begin with an underscore, are left out.
     """
     kind: Any = type(state)
     return _record(record_type(kind), state, rename)

@@ -1,4 +1,4 @@
-"""Streams as versioned documents: their versions, their state at each, and what changed between two."""
+"""Streams as versioned documents: versions, the state at each, and the differences between two."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ A = TypeVar("A", bound=Aggregate[Any, Any])
 
 
 class StreamVersion(NamedTuple):
-    """A version that a commit brought a stream to, by which types of events."""
+    """The version of a stream after a commit, and the types of the commit's events."""
 
     version: int
     types: tuple[str, ...]
@@ -28,30 +28,31 @@ class StreamVersion(NamedTuple):
 
 
 class StreamHistory:
-    """The past of streams, folded from the log each time: nothing of it is kept.
+    """Reads the past of streams, folded from the log each time.
 
-    A stream that does not exist raises NotFound, an event that this process cannot read Unavailable.
+    Methods raise NotFound for a stream that does not exist, and Unavailable for an event that this process
+    cannot read.
     """
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
 
     async def events(self, tenant: str, stream: str, as_of: AsOf) -> list[RecordedEvent]:
-        """All events of the stream at a point in the past, in order; raises OutsideLog as `position_at`."""
+        """Return all events of the stream up to a point in the past; raises OutsideLog as `position_at`."""
         version = await self._log.version_at(tenant, stream, as_of)
         if not version:
             await self._require(tenant, stream, 0)
         return await self._log.stream(tenant, stream, limit=version)
 
     async def state(self, tenant: str, stream: str, kind: type[A], as_of: AsOf) -> LoadedState[A]:
-        """The aggregate at a point in the past, at version 0 where it was not there yet.
+        """Return the aggregate at a point in the past, at version 0 where it did not exist yet.
 
         Raises OutsideLog as `position_at`.
         """
         return await self.state_at(tenant, stream, kind, await self._log.version_at(tenant, stream, as_of))
 
     async def state_at(self, tenant: str, stream: str, kind: type[A], version: int) -> LoadedState[A]:
-        """The aggregate at one of its versions; 0 is before the first. Raises NotFound for one to come."""
+        """Return the aggregate at a version; 0 is before the first. Raises NotFound for a later one."""
         await self._require(tenant, stream, version)
         state, reached = kind(), 0
         while reached < version:
@@ -64,23 +65,24 @@ class StreamHistory:
     async def versions(
         self, tenant: str, stream: str, after: int = 0, limit: int | None = None
     ) -> list[StreamVersion]:
-        """The versions behind version `after`, at most `limit`: one for each commit, in order."""
+        """Return the versions after version `after`, at most `limit`: one for each commit, in order."""
         await self._require(tenant, stream, 0)
-        found: list[StreamVersion] = []
+        versions: list[StreamVersion] = []
         async with aclosing(self._events(tenant, stream, after, limit or self._log.stream_page)) as events:
             async for event in events:
-                if found and found[-1].commit.position == event.position:
-                    found[-1] = StreamVersion(event.version, (*found[-1].types, event.type), event.commit)
-                elif len(found) == limit:
+                if versions and versions[-1].commit.position == event.position:
+                    types = (*versions[-1].types, event.type)
+                    versions[-1] = StreamVersion(event.version, types, event.commit)
+                elif len(versions) == limit:
                     break
                 else:
-                    found.append(StreamVersion(event.version, (event.type,), event.commit))
-        return found
+                    versions.append(StreamVersion(event.version, (event.type,), event.commit))
+        return versions
 
     async def diff(
         self, tenant: str, stream: str, kind: type[Aggregate[Any, Any]], first: int, second: int
     ) -> list[ValueChange]:
-        """What leads from one version's state to another's, whichever is the later one."""
+        """Return the steps from the state at one version to that at another, whichever is later."""
         return diff(
             await self.document(tenant, stream, kind, first),
             await self.document(tenant, stream, kind, second),
@@ -94,7 +96,7 @@ class StreamHistory:
         version: int,
         rename: Rename = str,
     ) -> dict[str, Any]:
-        """The state at a version as JSON, empty at version 0. As `state_at`, and `state_json`."""
+        """Return the state at a version as JSON, empty at version 0; see `state_at` and `state_json`."""
         loaded = await self.state_at(tenant, stream, kind, version)
         return state_json(loaded.state, rename) if version else {}
 
@@ -107,7 +109,7 @@ class StreamHistory:
             after = events[-1].version
 
     async def _require(self, tenant: str, stream: str, version: int) -> None:
-        """Raises NotFound where the stream has never come to `version`."""
+        """Raise NotFound where the stream has never come to `version`."""
         if version < 0:
             raise ValidationFailed(f"{version} is no version; 0 is before the first", ("version",))
         if await self._log.stream(tenant, stream, max(0, version - 1), 1):

@@ -1,4 +1,4 @@
-"""What a stored commit looks like, checked. Messages tell places and kinds, never the data."""
+"""The schema of stored commits. Messages name fields and kinds of errors, never the data."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ _RECORDED = _TOMBSTONE | _Record.__annotations__.keys()
 
 
 def commit_defect(document: Document) -> str | None:
-    """What is wrong with the shape of a stored commit or tombstone; None where nothing is."""
+    """Return what is wrong with a stored commit or tombstone, or None."""
     if "tombstone" in document:
         if "unchanged" in document and document.keys() == _RECORDED:
             return _mismatch(_RECORD, document)
-        return None if document.keys() == _TOMBSTONE else "a tombstone holds more or less than it should"
-    if (wrong := _mismatch(_COMMIT, document)) is not None:
-        return wrong
+        return None if document.keys() == _TOMBSTONE else "a tombstone has other fields than it should"
+    if (mismatch := _mismatch(_COMMIT, document)) is not None:
+        return mismatch
     if not document["stream"].startswith(f"{document['category']}-"):
         return "the stream is not of the commit's category"
     versions = [event["version"] for event in document["events"]]
@@ -92,9 +92,9 @@ def commit_defect(document: Document) -> str | None:
     return None
 
 
-def _mismatch(shape: TypeAdapter[Any], document: Document) -> str | None:
+def _mismatch(schema: TypeAdapter[Any], document: Document) -> str | None:
     try:
-        shape.validate_python(document, strict=True)
+        schema.validate_python(document, strict=True)
     except ValidationError as error:
         first, *more = error.errors(include_url=False, include_context=False, include_input=False)
         place = ".".join(map(str, first["loc"]))
@@ -103,7 +103,7 @@ def _mismatch(shape: TypeAdapter[Any], document: Document) -> str | None:
 
 
 def without_data(document: Document) -> Document:
-    """What an archived commit leaves in the log, but for the number of its segment."""
+    """Return what the log has of a commit after archiving, without the number of its segment."""
     bare = {key: value for key, value in document.items() if key != "archived"}
     if "events" in bare:
         bare["events"] = [
@@ -114,7 +114,7 @@ def without_data(document: Document) -> Document:
 
 
 def with_empty_data(stub: Document) -> Document:
-    """A stub in the shape of a whole commit."""
+    """Return a stub with empty data, so that it has the fields of a whole commit."""
     events = stub.get("events")
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         return stub

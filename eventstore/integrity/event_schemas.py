@@ -1,4 +1,4 @@
-"""The schemas of stored events: files that are kept with each context, and checks against them."""
+"""The schemas of stored events: the files beside each context, and checks against them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from domain.kernel.errors import ConfigurationError, DeclarationError
 from domain.kernel.schemas import BINARY, DATE, DECIMAL, Schema, event_schema, narrowings, stored_schema
 
 FOLDER = "schemas"
-"""The folder beside a context's aggregate in which its schemas are kept."""
+"""The folder beside a context's aggregate that has its schemas."""
 
 FILE = re.compile(r"(?P<type>.+)\.(?P<revision>[1-9]\d*)\.json")
 
 
 class SchemaKey(NamedTuple):
-    """One revision of an event type."""
+    """Identifies a schema: one revision of an event type."""
 
     type: str
     revision: int
@@ -36,18 +36,18 @@ class SchemaKey(NamedTuple):
 
 
 SchemasOfLog = Mapping[SchemaKey, Sequence[Schema]]
-"""The schemas that a log keeps for each revision of an event type, later ones last; see `readable`."""
+"""The schemas that a log keeps for each revision of an event type, later ones last."""
 
 NO_SCHEMAS: SchemasOfLog = MappingProxyType({})
 
 
 def folder(context: Context) -> Path:
-    """Where the context's schemas are kept, each as ``task.created.1.json``."""
+    """Return the folder of the context's schemas, which has files such as ``task.created.1.json``."""
     return Path(inspect.getfile(context.aggregate)).parent / FOLDER
 
 
 def kept_schemas(catalog: Catalog) -> dict[SchemaKey, Schema]:
-    """The schemas that are kept with the contexts. Raises ConfigurationError for a file that holds none."""
+    """Read the schema files of the contexts. Raises ConfigurationError for a file without a valid schema."""
     folders = dict.fromkeys(map(folder, catalog.contexts))
     return dict(_read(path) for folder in folders for path in sorted(folder.glob("*.json")))
 
@@ -65,17 +65,17 @@ def _read(path: Path) -> tuple[SchemaKey, Schema]:
 
 
 def known_schemas(catalog: Catalog, of_log: SchemasOfLog) -> dict[SchemaKey, Sequence[Schema]]:
-    """The schemas by which events may be stored: of a file where there is one, else those of the log.
+    """Return the schemas of stored events: from a file where there is one, else from the log.
 
-    Raises ConfigurationError for a file that holds no schema.
+    Raises ConfigurationError for a file without a valid schema.
     """
-    return {**of_log, **{shape: [schema] for shape, schema in kept_schemas(catalog).items()}}
+    return {**of_log, **{key: [schema] for key, schema in kept_schemas(catalog).items()}}
 
 
 def write_schemas(catalog: Catalog) -> list[Path]:
-    """Write the schemas of the events as they are declared; tells the files that changed.
+    """Write the schemas of the declared events, and return the files that changed.
 
-    Raises DeclarationError, and writes nothing, where an event would no longer read all that its file allows.
+    Raises DeclarationError, and writes nothing, where an event could no longer read all that its file allows.
     """
     kept = kept_schemas(catalog)
     if refused := [text for event in catalog.events.values() for text in _narrower(event, kept)]:
@@ -93,7 +93,7 @@ def write_schemas(catalog: Catalog) -> list[Path]:
 
 
 def schema_problems(catalog: Catalog) -> list[str]:
-    """What keeps the events from reading all that may be stored, and where the files do not say what is."""
+    """Return what keeps the events from reading all stored data, and which files are out of date."""
     kept = kept_schemas(catalog)
     declared = [text for event in catalog.events.values() for text in _of_event(event, kept)]
     return declared + list(_orphans(catalog.events, kept))
@@ -107,7 +107,7 @@ def _of_event(event: type[Event], kept: Mapping[SchemaKey, Schema]) -> Iterator[
         yield f"{newest} has no schema yet; run `nerve schema events`"
     elif not narrower and kept[newest] != event_schema(event):
         yield f"{newest} is not as its schema says any more; run `nerve schema events`"
-    if any(shape.type == event.type for shape in kept):
+    if any(key.type == event.type for key in kept):
         yield from _gaps(event, kept)
 
 
@@ -123,31 +123,31 @@ def _gaps(event: type[Event], kept: Collection[SchemaKey]) -> Iterator[str]:
 
 
 def _narrower(event: type[Event], kept: Mapping[SchemaKey, Schema]) -> Iterator[str]:
-    shape = SchemaKey(event.type, event.revision)
-    before = kept.get(shape)
+    key = SchemaKey(event.type, event.revision)
+    before = kept.get(key)
     if before is not None and (lost := narrowings(before, event_schema(event))):
-        following = shape.revision + 1
+        following = key.revision + 1
         yield (
-            f"{event.__name__} would not read all that was stored as {shape}: {', '.join(lost)}. "
-            f"Declare it with revision={following} and an upcaster from {shape.revision}, or give a new "
-            "field a default; the file of a shape that was never stored can be deleted"
+            f"{event.__name__} would not read all that was stored as {key}: {', '.join(lost)}. "
+            f"Declare it with revision={following} and an upcaster from {key.revision}, or give a new "
+            "field a default; the file of a key that was never stored can be deleted"
         )
 
 
 def _orphans(events: Mapping[str, type[Event]], kept: Iterable[SchemaKey]) -> Iterator[str]:
-    for shape in kept:
-        if shape.type not in events:
-            yield f"there is a schema of {shape}, but no such event; what is stored of it cannot be read"
-        elif shape.revision > events[shape.type].revision:
-            name = events[shape.type].__name__
-            yield f"there is a schema of {shape}, but {name} is at revision {events[shape.type].revision}"
+    for key in kept:
+        if key.type not in events:
+            yield f"there is a schema of {key}, but no such event; what is stored of it cannot be read"
+        elif key.revision > events[key.type].revision:
+            name = events[key.type].__name__
+            yield f"there is a schema of {key}, but {name} is at revision {events[key.type].revision}"
 
 
 class EventSchemas:
-    """Checks stored events against the schemas of their revisions; about a microsecond an event.
+    """Checks stored events against the schemas of their revisions, in about a microsecond each.
 
-    The newest revision is checked by the code, earlier ones by the files that are kept with the contexts, or,
-    where there is none, by `of_log`, the schemas that the log keeps: an event has to meet one of them.
+    The schema of the newest revision comes from the code. Those of earlier revisions come from the files of
+    the contexts, or without a file from the log (`of_log`); an event has to match one of them.
     """
 
     def __init__(self, catalog: Catalog, of_log: SchemasOfLog = NO_SCHEMAS) -> None:
@@ -156,33 +156,33 @@ class EventSchemas:
         }
         schemas = known_schemas(catalog, of_log) | newest
         self._validators: dict[tuple[str, int], list[Draft202012Validator]] = {
-            shape: [Draft202012Validator(stored_schema(schema), mask="it") for schema in alternatives]
-            for shape, alternatives in schemas.items()
+            key: [Draft202012Validator(stored_schema(schema), mask="it") for schema in alternatives]
+            for key, alternatives in schemas.items()
         }
 
     def violation(
         self, type: str, revision: int, data: Mapping[str, Any], absent: Collection[str] = ()
     ) -> str | None:
-        """What is wrong with the data of a stored event, without telling the data; None where nothing is.
+        """Return what is wrong with the data of a stored event, without the data itself, or None.
 
-        `absent` names the fields that are stored elsewhere, sealed: each must be one that allows None.
+        `absent` are the fields that are stored sealed: each must allow None.
         """
         validators = self._validators.get((type, revision))
         if not validators:
             return f"there is no schema of {SchemaKey(type, revision)}"
         stored: Any = {**dict.fromkeys(absent), **data} if absent else data
-        # What JSON has no type for is not valid either, or is told by a ValueError: both are rare.
+        # A value without a JSON type is invalid, or raises ValueError; both are rare.
         with suppress(ValueError):
             for validator in validators:
                 if validator.is_valid(stored):
                     return None
         plain = _plain(stored)
         errors = [list(validator.iter_errors(plain)) for validator in validators]
-        return "; ".join(map(_told, errors[-1])) if all(errors) else None
+        return "; ".join(map(_describe, errors[-1])) if all(errors) else None
 
 
 def _plain(value: Any) -> Any:
-    """A stored value with marks in it, and with integers as Python has them."""
+    """Replace stored values without a JSON type by marks, and BSON integers by Python's."""
     match value:
         case datetime():
             return DATE
@@ -199,6 +199,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _told(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     place = ".".join(map(str, error.instance_path))
     return f"{place}: {error.message}" if place else error.message

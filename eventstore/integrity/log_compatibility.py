@@ -1,11 +1,11 @@
-"""Whether the code can read what the log holds, looked at when a process starts.
+"""Checking at the start of a process that the code can read all stored events.
 
-The log also keeps the schemas with which processes that may append have declared their events:
+The log has the schemas with which processes that may append have declared their events:
 
     {_id: "schema/<type>.<revision>", schemas: [<JSON Schema as JSON>, …]}
 
-Schemas are only added, each before the first event could be stored with it: so what is stored was valid by
-one of them. A changed declaration is compared with all of these, and with the files kept with the contexts.
+Schemas are only added, each before the first event could be stored with it: so each stored event was valid
+by one of them. A changed declaration is compared with all of these, and with the files of the contexts.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ LOOK_FOR = 2.0
 """Seconds in which the stored events of one schema are read; the others then count as incompatible."""
 
 NAMED = 5
-"""Event types that are named at most."""
+"""Most event types that are named."""
 
 BY_TYPE = "by_type"
 
 
 async def schemas_of_log(database: Database) -> dict[SchemaKey, Sequence[Schema]]:
-    """The schemas that the log keeps, by type and revision, later ones last. Raises Unavailable."""
+    """Return the schemas that the log has, by type and revision, later ones last. Raises Unavailable."""
     with unavailable_if_down():
         meta = LogCollections.of(database).meta
         stored = await meta.find({"_id": {"$gte": PREFIX, "$lt": f"{PREFIX[:-1]}0"}}).to_list(None)
@@ -47,7 +47,7 @@ async def schemas_of_log(database: Database) -> dict[SchemaKey, Sequence[Schema]
 
 
 class LogCompatibility:
-    """Compares the events of a catalog with the log of a database. Methods raise Unavailable."""
+    """Compares the declared events of a catalog with a log. Methods raise Unavailable."""
 
     def __init__(self, database: Database, catalog: Catalog, look_for: float = LOOK_FOR) -> None:
         collections = LogCollections.of(database)
@@ -58,33 +58,33 @@ class LogCompatibility:
         self._look_for = look_for
 
     async def problems(self) -> list[str]:
-        """What of the log the code cannot read, a sentence for each event type, with what to do about it."""
+        """Return a sentence for each event type that the code cannot read, which also says what to do."""
         known = await schemas_of_log(self._database)
         for kept, schema in kept_schemas(self._catalog).items():
             known[kept] = [*known.get(kept, ()), schema]
         found = [text async for text in self._unknown_types()]
-        for shape, schemas in known.items():
-            event = self._catalog.events.get(shape.type)
+        for key, schemas in known.items():
+            event = self._catalog.events.get(key.type)
             if event is not None:
-                found += [text async for text in self._of_shape(event, shape, schemas)]
+                found += [text async for text in self._of_shape(event, key, schemas)]
         return found
 
-    async def keep(self) -> None:
-        """Keep the schemas of the events as they are declared, before any of them is stored."""
+    async def store_schemas(self) -> None:
+        """Add the schemas of the declared events to the log, before any of these events is stored."""
         kept = await schemas_of_log(self._database)
         for event in self._catalog.events.values():
-            shape, schema = SchemaKey(event.type, event.revision), event_schema(event)
-            if schema not in kept.get(shape, ()):
+            key, schema = SchemaKey(event.type, event.revision), event_schema(event)
+            if schema not in kept.get(key, ()):
                 text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS).decode()
                 with unavailable_if_down():
                     await self._meta.update_one(
-                        {"_id": f"{PREFIX}{shape.type}.{shape.revision}"},
+                        {"_id": f"{PREFIX}{key.type}.{key.revision}"},
                         {"$addToSet": {"schemas": text}},
                         upsert=True,
                     )
 
     async def _unknown_types(self) -> AsyncIterator[str]:
-        """Types of stored events that belong to a context of the catalog, and that it does not declare."""
+        """Yield a problem for each stored event type of a context that does not declare it."""
         categories = {context.category for context in self._catalog.contexts}
         known, named = set(self._catalog.events), 0
         while named < NAMED and (stored := await self._of_other_type(known)) is not None:
@@ -100,7 +100,7 @@ class LogCompatibility:
                     )
 
     async def _of_other_type(self, known: Iterable[str]) -> Document | None:
-        """A commit with an event of none of these types, found by a few seeks in an index."""
+        """Return a commit with an event of none of these types, by a few seeks in an index."""
         bounds = ["", *sorted(known), None]
         between = [
             {"events": {"$elemMatch": {"type": {"$gt": low, **({} if high is None else {"$lt": high})}}}}
@@ -110,39 +110,39 @@ class LogCompatibility:
             return await self._log.find_one({"tenant": {"$gte": ""}, "$or": between}, hint=BY_TYPE)
 
     async def _of_shape(
-        self, event: type[Event], shape: SchemaKey, schemas: Sequence[Schema]
+        self, event: type[Event], key: SchemaKey, schemas: Sequence[Schema]
     ) -> AsyncIterator[str]:
-        """What keeps the event from reading the events that may be stored in this shape."""
-        if shape.revision > event.revision:
-            if await self._may_hold(shape, None):
+        """Yield what keeps the declared event from reading events that are stored with this schema."""
+        if key.revision > event.revision:
+            if await self._may_hold(key, None):
                 yield (
-                    f"the log holds events {shape}, and {event.__name__} is declared with revision "
+                    f"the log holds events {key}, and {event.__name__} is declared with revision "
                     f"{event.revision}; run the version of the code that declares it, or a later one"
                 )
-        elif shape.revision == event.revision:
+        elif key.revision == event.revision:
             lost = dict.fromkeys(_lost(event, schemas))
-            if lost and await self._may_hold(shape, EventSchemas(self._catalog)):
-                following = shape.revision + 1
+            if lost and await self._may_hold(key, EventSchemas(self._catalog)):
+                following = key.revision + 1
                 yield (
-                    f"{event.__name__} cannot read all that the log may hold of {shape}: {', '.join(lost)}; "
-                    f"declare it with revision={following} and an upcaster from {shape.revision}, or give a "
+                    f"{event.__name__} cannot read all that the log may hold of {key}: {', '.join(lost)}; "
+                    f"declare it with revision={following} and an upcaster from {key.revision}, or give a "
                     "new field a default"
                 )
 
-    async def _may_hold(self, shape: SchemaKey, schemas: EventSchemas | None) -> bool:
-        """Whether the log holds an event of this shape, with `schemas` one that does not fit its schema.
+    async def _may_hold(self, key: SchemaKey, schemas: EventSchemas | None) -> bool:
+        """Return whether the log has an event of this revision, with `schemas` one that violates its schema.
 
-        True also where not all could be looked at: they are too many, or archived.
+        True also where not all events could be read: they are too many, or archived.
         """
         deadline = time.monotonic() + self._look_for
-        of_shape = {"events": {"$elemMatch": {"type": shape.type, "schema": shape.revision}}}
-        wanted = {"tenant": {"$gte": ""}, "events.type": shape.type, **of_shape}
+        of_shape = {"events": {"$elemMatch": {"type": key.type, "schema": key.revision}}}
+        wanted = {"tenant": {"$gte": ""}, "events.type": key.type, **of_shape}
         read = {"events.type": 1, "events.schema": 1, "events.data": 1, "events.sealed": 1, "archived": 1}
         with unavailable_if_down():
             async for commit in self._log.find(wanted, read).hint(BY_TYPE):
                 if schemas is None or "archived" in commit or time.monotonic() > deadline:
                     return True
-                if any(_violates(event, shape, schemas) for event in commit["events"]):
+                if any(_violates(event, key, schemas) for event in commit["events"]):
                     return True
         return False
 
@@ -153,8 +153,8 @@ def _lost(event: type[Event], schemas: Iterable[Schema]) -> Iterator[str]:
         yield from narrowings(schema, now)
 
 
-def _violates(event: Mapping[str, Any], shape: SchemaKey, schemas: EventSchemas) -> bool:
-    if (event["type"], event["schema"]) != shape:
+def _violates(event: Mapping[str, Any], key: SchemaKey, schemas: EventSchemas) -> bool:
+    if (event["type"], event["schema"]) != key:
         return False
     sealed = [name for part in event.get("sealed", ()) for name in part["fields"]]
-    return schemas.violation(*shape, event["data"], sealed) is not None
+    return schemas.violation(*key, event["data"], sealed) is not None

@@ -1,4 +1,4 @@
-"""Exported data of old revisions in its stored form, which upcasters expect: read by the kept schemas."""
+"""Converting exported data of old revisions to its stored form, which upcasters expect."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 class StoredFormReader:
-    """The stored form of JSON data, by the schemas that are kept with the contexts of a catalog.
+    """Converts JSON data to its stored form, by the schema files of the contexts of a catalog.
 
-    Where there is no file for a revision, the last of the schemas that the log keeps, `of_log`, is used.
+    Without a file for a revision it uses the last schema that the log has for it (`of_log`).
     """
 
     def __init__(self, catalog: Catalog, of_log: SchemasOfLog = NO_SCHEMAS) -> None:
@@ -37,10 +37,10 @@ class StoredFormReader:
         self._schemas: Mapping[SchemaKey, Sequence[Schema]] | None = None
 
     def read(self, type: str, revision: int, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The data as an event of this revision is stored; as it is where no schema of it is kept.
+        """Return the data as an event of this revision is stored, or unchanged without a schema.
 
-        Raises ValueError for a text that is not of the form that the schema gives it, ConfigurationError for
-        a file that holds no schema.
+        Raises ValueError for a text that does not have the format of the schema, ConfigurationError for a
+        file without a valid schema.
         """
         if self._schemas is None:
             self._schemas = known_schemas(self._catalog, self._of_log)
@@ -85,7 +85,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _alternative(alternatives: list[Schema], root: Schema, value: Any) -> Schema:
-    """The schema of a union's member that the value is of: a constant field says which."""
+    """Return the schema of the union's member that the value belongs to, by a constant field."""
     present = [each for each in alternatives if each.get("type") != "null"]
     if len(present) == 1:
         return _resolved(present[0], root)

@@ -1,4 +1,4 @@
-"""Erasing a subject: the record first, then the key; and who meets the record."""
+"""Erasing a subject: first the record in the log, then the key."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from eventstore.personal.keys import SubjectKeys, owner_of
 
 
 def destroy_key_on_erasure(keys: SubjectKeys) -> Middleware:
-    """Destroys the key of a subject once its erasure is on record, before the caller has the receipt.
+    """Return the middleware that destroys a subject's key once its erasure is recorded.
 
-    Should this process die in between, the next reader of the record does it, see the `Vault`. Raises
-    NotFound for a subject that never had a key: nothing was sealed for it, and a mistyped id must not look
-    erased.
+    It does so before the caller gets the receipt. If this process dies in between, the next reader of the
+    record does it; see `Vault.open`. Raises NotFound for a subject that never had a key: it has no sealed
+    data, and a mistyped id must not look erased.
     """
 
     async def layer(envelope: Envelope, following: Handler) -> Receipt:
@@ -35,7 +35,7 @@ def destroy_key_on_erasure(keys: SubjectKeys) -> Middleware:
 
 
 def erased_subjects(commit: Commit) -> list[str]:
-    """The subjects that the commit records as erased."""
+    """Return the subjects whose erasure the commit records."""
     if commit.info is None or commit.info.category != Subject.category:
         return []
     return [event.data["subject"] for event in commit.events if event.type == SubjectErased.type]

@@ -1,10 +1,10 @@
-"""The keys of the subjects, wrapped by the master key: who has none any more cannot be read any more.
+"""The keys of the subjects, wrapped by the master key. Without its key a subject's data is unreadable.
 
     {_id: "<tenant>/<subject>", wrapped, master: id of the master key, at}     or, after an erasure,
     {_id: "<tenant>/<subject>", erased: true, at}
 
-Keys are never remembered: each page that is read and each group that is written asks for them, so that an
-erasure is seen by every process at once.
+Keys are never cached: each page that is read and each group that is written loads them, so that every
+process sees an erasure at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_MASTER_KEY = "set NERVE_MASTER_KEY, to what `openssl rand -base64 32` prints"
 
 
 class LockedKey:
-    """A subject's key that is there and cannot be unwrapped by this process."""
+    """A subject's key that this process cannot unwrap."""
 
 
 class ErasedKey:
@@ -43,14 +43,14 @@ SubjectKey = AESGCM | LockedKey | ErasedKey
 
 
 def owner_of(tenant: str, subject: str) -> str:
-    """The `_id` of a subject's key. A tenant's name holds no slash."""
+    """Return the `_id` of a subject's key. A tenant's name has no slash."""
     return f"{tenant}/{subject}"
 
 
 class SubjectKeys:
-    """The keys of one log's subjects.
+    """Stores the keys of one log's subjects.
 
-    Every method but `obtain` raises Unavailable where MongoDB does not answer.
+    Every method except `obtain` raises Unavailable where MongoDB does not answer.
     """
 
     def __init__(self, database: Database, masters: MasterKeys | None, clock: Clock) -> None:
@@ -60,12 +60,13 @@ class SubjectKeys:
         self._clock = clock
 
     async def open(self) -> None:
-        """Check the master key against the log's; raises ConfigurationError where it cannot read its keys."""
+        """Check the master key; raises ConfigurationError where it cannot unwrap the keys of the log."""
         with unavailable_if_down():
             if self._masters is None:
                 if await self._keys.find_one({"wrapped": {"$exists": True}}, {"_id": 1}) is not None:
                     raise ConfigurationError(
-                        f"this log holds personal data sealed by a master key; {NO_MASTER_KEY.split(',')[0]}"
+                        "this log has personal data that is sealed under a master key;"
+                        f" {NO_MASTER_KEY.split(',')[0]}"
                     )
                 return
             await self._meta.update_one(
@@ -74,24 +75,24 @@ class SubjectKeys:
             stored = await self._meta.find_one({"_id": "master_key"})
         if stored is None or stored["id"] not in self._masters:
             raise ConfigurationError(
-                "master_key is not the one that this log's keys are wrapped by; set that one, or add it to"
+                "master_key is not the one that wraps the keys of this log; set that one, or add it to"
                 " old_master_keys and run `nerve keys rotate`"
             )
 
     async def find(self, owners: Collection[str]) -> dict[str, SubjectKey]:
-        """The keys of these owners; none for who never had one."""
+        """Return the keys of these owners; owners who never had a key are left out."""
         with unavailable_if_down():
             return await self._find(owners)
 
     def require_master(self) -> None:
-        """Raises PersonalDataRefused without a master key."""
+        """Raise PersonalDataRefused without a master key."""
         if self._masters is None:
             raise PersonalDataRefused(
-                f"personal data is stored only under a master key, and this nerve has none; {NO_MASTER_KEY}"
+                f"personal data is stored only under a master key, and none is set; {NO_MASTER_KEY}"
             )
 
     async def obtain(self, owners: Collection[str]) -> dict[str, SubjectKey]:
-        """The key of each owner, made where there is none; raises what the driver raises."""
+        """Return the key of each owner, and make missing ones; raises what the driver raises."""
         keys = await self._find(owners)
         if self._masters is not None and (missing := [owner for owner in owners if owner not in keys]):
             await self._make(self._masters, missing)
@@ -99,7 +100,7 @@ class SubjectKeys:
         return keys
 
     async def destroy(self, owners: Collection[str]) -> None:
-        """Make the owners' data unreadable, for ever and for everybody; they never get a key again."""
+        """Destroy the owners' keys: their data is unreadable for ever, and they never get a key again."""
         gone = {"$set": {"erased": True, "at": self._clock()}, "$unset": {"wrapped": 1, "master": 1}}
         with unavailable_if_down():
             await self._keys.bulk_write(
@@ -117,7 +118,7 @@ class SubjectKeys:
         """
         masters = self._masters
         if masters is None:
-            raise ConfigurationError(f"there is no master key to wrap keys by; {NO_MASTER_KEY}")
+            raise ConfigurationError(f"there is no master key that could wrap the keys; {NO_MASTER_KEY}")
         former: Document = {"master": {"$exists": True, "$ne": masters.current}}
         with unavailable_if_down():
             total, done, last = await self._keys.count_documents(former), 0, ""
@@ -131,8 +132,9 @@ class SubjectKeys:
             left = await self._keys.find_one(former)
             if left is not None:
                 raise ConfigurationError(
-                    f"{done} keys are wrapped anew, and at least one cannot be: that of {left['_id']}, by the"
-                    f" master key with the id {left['master']}; add it to old_master_keys and run this again"
+                    f"{done} keys were wrapped, and at least one cannot be: the key of {left['_id']}, wrapped"
+                    f" by the master key with the id {left['master']}; add that key to old_master_keys and"
+                    " run this again"
                 )
             await self._meta.update_one({"_id": "master_key"}, {"$set": {"id": masters.current}}, upsert=True)
         return done
@@ -142,11 +144,11 @@ class SubjectKeys:
         return await cursor.limit(limit).to_list(None)
 
     async def _find(self, owners: Collection[str]) -> dict[str, SubjectKey]:
-        found = await self._keys.find({"_id": {"$in": list(owners)}}).to_list(None)
-        return {document["_id"]: self._unwrapped(document) for document in found}
+        documents = await self._keys.find({"_id": {"$in": list(owners)}}).to_list(None)
+        return {document["_id"]: self._unwrapped(document) for document in documents}
 
     async def _make(self, masters: MasterKeys, owners: Collection[str]) -> None:
-        """Keys for owners who have none; who gets one or is erased meanwhile keeps that."""
+        """Make keys for these owners, except for those that got a key or were erased meanwhile."""
         now = self._clock()
         made = []
         for owner in owners:
@@ -156,7 +158,9 @@ class SubjectKeys:
             await self._keys.insert_many(made, ordered=False)
         except BulkWriteError as error:
             refused = error.details["writeErrors"]
-            if error.details["writeConcernErrors"] or any(one["code"] != DUPLICATE_KEY for one in refused):
+            if error.details["writeConcernErrors"] or any(
+                write_error["code"] != DUPLICATE_KEY for write_error in refused
+            ):
                 raise
 
     def _unwrapped(self, document: Document) -> SubjectKey:
@@ -172,14 +176,15 @@ class SubjectKeys:
 
 
 def _rewrapped(masters: MasterKeys, document: Document) -> Write | None:
-    """The write that changes the key's master, unless the subject is erased meanwhile; None: it cannot be."""
+    """Return the write that wraps a key anew, unless the subject is erased meanwhile; None: it cannot be."""
     wrapped, owner = WrappedKey(document["wrapped"], document["master"]), document["_id"]
     if wrapped.master not in masters:
         return None
     try:
-        again = masters.wrap(masters.unwrap(wrapped, owner), owner)
+        rewrapped = masters.wrap(masters.unwrap(wrapped, owner), owner)
     except InvalidTag:
         return None
     return UpdateOne(
-        {"_id": owner, "wrapped": wrapped.value}, {"$set": {"wrapped": again.value, "master": again.master}}
+        {"_id": owner, "wrapped": wrapped.value},
+        {"$set": {"wrapped": rewrapped.value, "master": rewrapped.master}},
     )

@@ -1,4 +1,4 @@
-"""States with personal data, sealed so that they cannot outlive any of their subjects' keys."""
+"""Sealing states with personal data under the keys of all their subjects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventstore.personal.sealing import seal_all, unseal_all
 
 
 class StateSeal:
-    """Seals a state under the keys of all its subjects, one around the other: without one of them it is lost.
+    """Seals a state under the keys of all its subjects: once one of them is destroyed, the state is lost.
 
     Every method raises Unavailable where MongoDB does not answer.
     """
@@ -21,14 +21,14 @@ class StateSeal:
         self._keys = keys
 
     async def seal(self, tenant: str, stream: str, subjects: Collection[str], state: bytes) -> bytes | None:
-        """The state sealed; None where a subject was erased meanwhile."""
+        """Return the sealed state, or None where a subject was erased meanwhile."""
         keys = await self._ciphers(tenant, subjects)
         if keys is None:
             return None
         return seal_all(keys, state, "state", tenant, stream)
 
     async def open(self, tenant: str, stream: str, subjects: Collection[str], sealed: bytes) -> bytes | None:
-        """The state; None where a subject was erased, or it is not what was sealed."""
+        """Return the opened state, or None where a subject was erased or the bytes were changed."""
         keys = await self._ciphers(tenant, subjects)
         if keys is None:
             return None
@@ -38,11 +38,11 @@ class StateSeal:
             return None
 
     async def _ciphers(self, tenant: str, subjects: Collection[str]) -> list[tuple[str, AESGCM]] | None:
-        """The key of each subject in order, None where one is not to be had."""
-        found = await self._keys.find([owner_of(tenant, subject) for subject in subjects])
+        """Return the keys of the subjects in order, or None where one is not available."""
+        keys_by_owner = await self._keys.find([owner_of(tenant, subject) for subject in subjects])
         keys = []
         for subject in sorted(subjects):
-            key = found.get(owner_of(tenant, subject))
+            key = keys_by_owner.get(owner_of(tenant, subject))
             if not isinstance(key, AESGCM):
                 return None
             keys.append((subject, key))

@@ -1,4 +1,4 @@
-"""Sealing personal data with AES-GCM, and keys with it; pure but for the nonces."""
+"""Encryption of personal data and of keys with AES-GCM; pure except for the nonces."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ TAG_BYTES = 16
 
 
 class UnsealedEvent(NamedTuple):
-    """An event's data without what is personal, and that by subject: the fields, and their values as BSON."""
+    """An event's data without personal fields, and these by subject: names, and values as BSON."""
 
     data: Mapping[str, Any]
     personal: Mapping[str, tuple[Sequence[str], bytes]]
 
 
 class SealedEvent(NamedTuple):
-    """What is stored of an event with personal data: the rest of its data, and one blob a subject."""
+    """The stored parts of an event with personal data: its other data, and one blob for each subject."""
 
     data: Mapping[str, Any]
     sealed: Sequence[Document]
 
 
 UnsealedParts = Mapping[str, UnsealedEvent]
-"""By the event's id; events without personal data are not among them."""
+"""By event id; events without personal data are left out."""
 
 
 class SealedParts(NamedTuple):
-    """What is stored of the events that hold personal data, by their ids, and of the digest of their command.
+    """The stored parts of events with personal data, by event id, and the sealed digest of their command.
 
     `digest` is ``{"subjects": […], "value": <sealed under the keys of all of them>}``, or None.
     """
@@ -53,50 +53,50 @@ NO_SEALED_PARTS = SealedParts(MappingProxyType({}))
 
 
 def new_key() -> bytes:
-    """A key for AES-256."""
+    """Return a new key for AES-256."""
     return AESGCM.generate_key(8 * KEY_BYTES)
 
 
 def seal(key: AESGCM, plaintext: bytes, about: bytes) -> bytes:
-    """The plaintext encrypted and authenticated, bound to what it is `about`; its nonce comes first."""
+    """Encrypt and authenticate the plaintext, bound to `about`; the nonce comes first."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + key.encrypt(nonce, plaintext, about)
 
 
 def unseal(key: AESGCM, sealed: bytes, about: bytes) -> bytes:
-    """The plaintext; raises InvalidTag where it was changed, is about something else, or has another key."""
+    """Decrypt; raises InvalidTag where the text was changed, or `about` or the key is another one."""
     return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
 
 
 def seal_all(keys: Sequence[tuple[str, AESGCM]], plaintext: bytes, *about: str) -> bytes:
-    """The plaintext sealed under the keys of several subjects: without one of them it cannot be read."""
+    """Seal the plaintext under the keys of several subjects: all of them are needed to read it."""
     for subject, key in keys:
         plaintext = seal(key, plaintext, binding(*about, subject))
     return plaintext
 
 
 def unseal_all(keys: Sequence[tuple[str, AESGCM]], sealed: bytes, *about: str) -> bytes:
-    """What `seal_all` sealed under the same keys in the same order; raises InvalidTag as `unseal`."""
+    """Reverse `seal_all` with the same keys in the same order; raises InvalidTag as `unseal` does."""
     for subject, key in reversed(keys):
         sealed = unseal(key, sealed, binding(*about, subject))
     return sealed
 
 
 def binding(*parts: str) -> bytes:
-    """Texts as bytes that no other texts have."""
+    """Encode texts as bytes that no other texts have."""
     encoded: bytes = bson.encode({str(place): part for place, part in enumerate(parts)})
     return encoded
 
 
 class WrappedKey(NamedTuple):
-    """A subject's key, encrypted; `master` is the id of the master key that does."""
+    """A subject's key, encrypted by the master key with the id `master`."""
 
     value: bytes
     master: str
 
 
 class MasterKeys:
-    """The master key, and those that keys may still be wrapped by. Raises ConfigurationError for no key."""
+    """The master key, and former ones that may still wrap keys; ConfigurationError for a wrong size."""
 
     def __init__(self, current: bytes, former: Sequence[bytes] = ()) -> None:
         if any(len(key) != KEY_BYTES for key in (current, *former)):
@@ -105,15 +105,15 @@ class MasterKeys:
         self._ciphers = {_fingerprint(key): AESGCM(key) for key in (*former, current)}
 
     def __contains__(self, master: object) -> bool:
-        """Whether the master key of this id is at hand."""
+        """Return whether the master key with this id is available."""
         return master in self._ciphers
 
     def wrap(self, key: bytes, owner: str) -> WrappedKey:
-        """The key, to be kept for `owner` alone."""
+        """Encrypt a key for `owner`; it cannot be unwrapped for another owner."""
         return WrappedKey(seal(self._ciphers[self.current], key, binding(owner)), self.current)
 
     def unwrap(self, wrapped: WrappedKey, owner: str) -> bytes:
-        """The key; raises KeyError without its master key, InvalidTag where it is not the owner's."""
+        """Decrypt a key; raises KeyError without its master key, InvalidTag for another owner's key."""
         return unseal(self._ciphers[wrapped.master], wrapped.value, binding(owner))
 
     def __repr__(self) -> str:
@@ -121,27 +121,27 @@ class MasterKeys:
 
 
 def _fingerprint(key: bytes) -> str:
-    """What tells master keys apart and tells nothing of them."""
+    """Return an id of a master key that reveals nothing of it."""
     return hmac.digest(key, b"nerve master key", hashlib.sha256).hex()[:16]
 
 
 def blob(subject: str, fields: Sequence[str], value: bytes) -> Document:
-    """How sealed values are stored: whose and which they are stays legible."""
+    """Return the stored form of sealed values: subject and field names stay readable."""
     return {"subject": subject, "fields": list(fields), "value": value}
 
 
 def subjects_of(unsealed: UnsealedParts) -> list[str]:
-    """The subjects of the events' personal data, in the order in which their keys seal together."""
+    """Return the subjects of the events' personal data, in the order in which `seal_all` uses their keys."""
     return sorted({subject for event in unsealed.values() for subject in event.personal})
 
 
 def sealed_digest(subjects: Sequence[str], value: bytes) -> Document:
-    """How the sealed digest of a command is stored."""
+    """Return the stored form of the sealed digest of a command."""
     return {"subjects": list(subjects), "value": value}
 
 
 def seal_placeholder(unsealed: UnsealedParts, digest: bytes | None) -> SealedParts:
-    """What takes as many bytes as it will take sealed."""
+    """Return a placeholder with the size of the sealed parts."""
     if not unsealed:
         return NO_SEALED_PARTS
     subjects = subjects_of(unsealed)

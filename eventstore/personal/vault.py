@@ -1,4 +1,4 @@
-"""Personal data in the log: sealed on its way in, opened on its way out."""
+"""Sealing personal data before it is appended, and opening it when it is read."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from eventstore.personal.sealing import (
     unseal_all,
 )
 
-ERASURES_KNOWN = 50_000
-"""Erasures that a process remembers to be complete."""
+CACHED_ERASURES = 50_000
+"""Complete erasures that a process remembers."""
 
 
 class Vault:
@@ -42,32 +42,32 @@ class Vault:
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
-        self._met: LruCache[str, bool] = LruCache(ERASURES_KNOWN)
+        self._completed: LruCache[str, bool] = LruCache(CACHED_ERASURES)
 
     def prepare(self, commit: NewCommit) -> UnsealedParts:
-        """What of the commit is to be sealed.
+        """Return the parts of the commit that must be sealed.
 
         Raises ValidationFailed where a value has no subject, PersonalDataRefused where there is personal data
         and no master key.
         """
         if not any(personal_fields(type(new.event)) for new in commit.events):
             return NO_UNSEALED_PARTS
-        found = {}
+        unsealed = {}
         for new in commit.events:
             data, personal = split_personal(new, commit.stream)
             if personal:
                 encoded = {
                     subject: (list(values), bson.encode(values)) for subject, values in personal.items()
                 }
-                found[new.id] = UnsealedEvent(data, encoded)
-        if found:
+                unsealed[new.id] = UnsealedEvent(data, encoded)
+        if unsealed:
             self._keys.require_master()
-        return found
+        return unsealed
 
     async def seal(
         self, unsealed: Sequence[tuple[NewCommit, UnsealedParts]]
     ) -> list[SealedParts | PersonalDataRefused]:
-        """What is to be stored in the place of events that hold personal data, or why it cannot be.
+        """Seal the parts of each commit; an error stands for a commit that cannot be stored.
 
         Raises what the driver raises.
         """
@@ -81,7 +81,7 @@ class Vault:
         return [_sealed(commit, events, keys) for commit, events in unsealed]
 
     async def digests(self, documents: Sequence[Document]) -> list[bytes | None]:
-        """The digest of each stored command; None where there is none, or a subject of it was erased."""
+        """Return the digest of each stored command; None without one, or where a subject was erased."""
         sealed = {
             owner_of(document["tenant"], subject)
             for document in documents
@@ -92,16 +92,16 @@ class Vault:
         return [_opened_digest(document, keys) for document in documents]
 
     async def open(self, documents: Sequence[Document]) -> Sequence[Document]:
-        """The documents with what can be opened in the events' data, and None for the fields of the erased.
+        """Return the documents with their personal data opened, and None in the fields of erased subjects.
 
-        Where a blob was tampered with or its key is out of reach, the event is `unreadable`. Documents with
-        nothing sealed are given back as they are, and cost no query.
+        An event is `unreadable` where a blob was changed, or where this process cannot unwrap its key.
+        Documents without sealed data are returned unchanged, and cost no query.
 
-        Whoever meets an erasure completes it: who erases may have died between the record and the key. So
-        what is read with it or after it, by a reader in order, holds nothing of its subject.
+        A reader of an erasure's record completes the erasure: the process that erases may have died between
+        the record and the key. So nothing of the subject is readable with the record or after it.
         """
         sealed = _owners(documents)
-        erased = {owner for owner in _erased(documents) if not self._met.get(owner)}
+        erased = {owner for owner in _erased(documents) if not self._completed.get(owner)}
         if not sealed and not erased:
             return documents
         keys = await self._keys.find(sealed | erased)
@@ -109,12 +109,12 @@ class Vault:
             await self._keys.destroy(alive)
             keys.update(dict.fromkeys(alive, ERASED_KEY))
         for owner in erased:
-            self._met.put(owner, True)
+            self._completed.put(owner, True)
         return [_opened(document, keys) for document in documents]
 
 
 def _owners(documents: Sequence[Document]) -> set[str]:
-    """Of whom the documents hold sealed data."""
+    """Return the owners of the sealed data in the documents."""
     return {
         owner_of(document["tenant"], blob["subject"])
         for document in documents
@@ -125,7 +125,7 @@ def _owners(documents: Sequence[Document]) -> set[str]:
 
 
 def _erased(documents: Sequence[Document]) -> set[str]:
-    """Of whom the documents record that they were erased."""
+    """Return the owners whose erasure the documents record."""
     return {
         owner_of(document["tenant"], event["data"]["subject"])
         for document in documents
@@ -154,7 +154,7 @@ def _sealed(
 def _sealed_digest(
     commit: NewCommit, subjects: Sequence[str], keys: Mapping[str, SubjectKey]
 ) -> Document | None:
-    """The command's digest, sealed so that nobody can test guesses about a subject that was erased."""
+    """Return the command's digest, sealed so that guesses about an erased subject cannot be tested."""
     if commit.digest is None or not subjects:
         return None
     value = seal_all(
@@ -170,16 +170,16 @@ def _about_digest(command_id: str) -> tuple[str, str]:
 def _ciphers(
     tenant: str, subjects: Sequence[str], keys: Mapping[str, SubjectKey]
 ) -> list[tuple[str, AESGCM]]:
-    """The keys of those subjects that have one which this process can use."""
-    found = [(subject, keys.get(owner_of(tenant, subject))) for subject in subjects]
-    return [(subject, key) for subject, key in found if isinstance(key, AESGCM)]
+    """Return the keys that this process can use, with their subjects."""
+    with_keys = [(subject, keys.get(owner_of(tenant, subject))) for subject in subjects]
+    return [(subject, key) for subject, key in with_keys if isinstance(key, AESGCM)]
 
 
 def _refused(subject: str, key: LockedKey | ErasedKey) -> PersonalDataRefused:
     if isinstance(key, ErasedKey):
-        return PersonalDataRefused(f"{subject} was erased; personal data of it cannot be stored any more")
+        return PersonalDataRefused(f"{subject} was erased; its personal data cannot be stored any more")
     return PersonalDataRefused(
-        f"no master key of this nerve unwraps the key of {subject}; add the one that does to old_master_keys"
+        f"no known master key unwraps the key of {subject}; add the one that does to old_master_keys"
     )
 
 
@@ -199,7 +199,7 @@ def _opened_digest(document: Document, keys: Mapping[str, SubjectKey]) -> bytes 
 
 
 def _opened(document: Document, keys: Mapping[str, SubjectKey]) -> Document:
-    """A new document: what was read may be kept elsewhere, and is to stay sealed there."""
+    """Return a new document, since the stored one may be cached elsewhere and must stay sealed there."""
     if not any("sealed" in event for event in document.get("events", ())):
         return document
     place = document["tenant"], document["stream"]

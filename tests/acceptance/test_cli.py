@@ -245,7 +245,7 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "archive --before soon", 1, "'soon' is neither a position nor a moment such as 2026-01-31"),
     ({}, "archive --before 5", 2, "archive_url is not set; it names the store of archived"),
     ({}, "archive --before 5 --list", 1, "--before and --list exclude each other"),
-    ({"NERVE_ARCHIVE_URL": "ftp://host/"}, "archive", 2, "archive_url is none that nerve knows"),
+    ({"NERVE_ARCHIVE_URL": "ftp://host/"}, "archive", 2, "archive_url is not supported"),
     ({"NERVE_ARCHIVE_AFTER": "P1D"}, "worker", 2, "archive_after needs archive_url, the store"),
     ({"NERVE_ARCHIVE_AFTER": "never"}, "worker", 2, "NERVE_ARCHIVE_AFTER must be a duration, such as P90D"),
     ({}, "export log.xml", 1, "log.xml must end in .jsonl or .ndjson"),

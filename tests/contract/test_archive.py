@@ -251,6 +251,6 @@ async def test_a_segment_that_is_gone_takes_no_more_commits_with_it(store, blobs
 
 async def test_what_was_deleted_from_the_log_is_not_archived_over(store, blobs, told):
     await store.documents.delete_one({"_id": 5})
-    with pytest.raises(Unavailable, match="nothing at position 5"):
+    with pytest.raises(Unavailable, match="no document at position 5"):
         await archiver(store, blobs, commits=10).run(21)
     assert await store.log.archive.segments() == []

@@ -34,7 +34,7 @@ async def name_of(store: Store, stream: str) -> str | None:
 
 async def test_another_master_key_is_refused_at_start_in_one_sentence(store, open_another):
     await register(store, "person-1")
-    for wrong, reason in ((MasterKeys(b"w" * 32), "not the one"), (None, "holds personal data")):
+    for wrong, reason in ((MasterKeys(b"w" * 32), "not the one"), (None, "has personal data")):
         with pytest.raises(ConfigurationError, match=reason):
             await open_another(masters=wrong)
     later = await open_another(masters=MasterKeys(b"n" * 32, [b"m" * 32]))

@@ -88,7 +88,7 @@ class Log:
         """What a process with these events finds at its start; it keeps their schemas."""
         check = LogCompatibility(self.database, catalog(*events, **options), look_for)
         found = await check.problems()
-        await check.keep()
+        await check.store_schemas()
         return found
 
 
@@ -242,7 +242,7 @@ async def test_an_earlier_revision_is_checked_by_the_schemas_of_the_log_without_
 
 
 async def test_what_meets_one_of_the_schemas_of_the_log_is_sound(log: Log) -> None:
-    await LogCompatibility(log.database, catalog(placed(price=int))).keep()
+    await LogCompatibility(log.database, catalog(placed(price=int))).store_schemas()
     check = await revised(log)
     assert check.violation("bid.placed", 1, {"amount": 5}) is None
     assert check.violation("bid.placed", 1, {"price": 5}) is None

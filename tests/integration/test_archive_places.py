@@ -129,7 +129,7 @@ async def test_a_bucket_that_is_down_or_refuses_leaves_the_log_as_it_is(
         bucket.start()
         assert (await store.everything())[:6] == before
     async with open_store(mongo_url, database, archive=bucket.blobs(secret="another")) as store:
-        with pytest.raises(Unavailable, match="refuses to give"):
+        with pytest.raises(Unavailable, match="refuses access to"):
             await store.everything()
 
 

@@ -45,7 +45,7 @@ CHANGES: list[tuple[Callable[[Document], Any], str]] = [
     (lambda commit: commit.update(at="secret"), "at: datetime_type"),
     (lambda commit: commit.pop("command"), "command: missing"),
     (lambda commit: commit.update(actor=7, tenant=8), "and 1 more"),
-    (lambda commit: commit.update(tombstone=True), "a tombstone holds more or less than it should"),
+    (lambda commit: commit.update(tombstone=True), "a tombstone has other fields than it should"),
 ]
 
 
