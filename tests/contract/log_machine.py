@@ -37,7 +37,7 @@ offsets = st.sampled_from([0, 0, 0, 0, -1, 1])
 
 
 class LogMachine(RuleBasedStateMachine):
-    """What is told of every append, and seen by every reader, is so in the log, and remains."""
+    """Every outcome of an append, and all that a reader has seen, agrees with the log and remains so."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class LogMachine(RuleBasedStateMachine):
         return Side(database, open_log(database, holds_counter=self.hold_counter), {})
 
     @initialize(hold=st.booleans())
-    def may_hold_the_counter(self, hold: bool) -> None:
+    def hold_the_counter_or_not(self, hold: bool) -> None:
         self.hold_counter = hold
         self.sides = [self._open() for _ in range(SIDES)]
         self.readers = [log.reader() for log in (*(side.log for side in self.sides), self.world.sober)]

@@ -1,4 +1,4 @@
-"""A simple model of the log: what was sent and told, and what must then be there."""
+"""A simple model of the log: the commits that were sent, their outcomes, and what must then be stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.kernel.errors import ConcurrencyConflict
 
 @dataclass(eq=False)
 class Attempt:
-    """One append, and what its caller was told; nothing where the process was killed before."""
+    """One append and its outcome; None where the process was killed before."""
 
     commit: NewCommit
     outcome: Receipt | BaseException | None = None
@@ -34,7 +34,7 @@ class Model:
         return self.attempts[-1]
 
     def version(self, stream: str) -> int:
-        """The version of the stream, as far as anybody was told."""
+        """The version of the stream by the receipts so far."""
         receipts = [one.outcome for one in self.attempts if isinstance(one.outcome, Receipt)]
         return max((receipt.version for receipt in receipts if receipt.stream == stream), default=0)
 
@@ -58,7 +58,7 @@ class Model:
         for commit, info in found:
             self._check_sent(commit, info, landed)
         for attempt in self.attempts:
-            self._check_told(attempt, landed.get(attempt.commit.command_id))
+            self._check_outcome(attempt, landed.get(attempt.commit.command_id))
 
     def _check_sent(self, commit: Commit, info: CommitInfo, landed: dict[str, Commit]) -> None:
         """It is what somebody sent, whole, and stands on what it was decided on."""
@@ -75,8 +75,8 @@ class Model:
             assert base.events[-1].version == sent.expected
             assert base.position < commit.position
 
-    def _check_told(self, attempt: Attempt, commit: Commit | None) -> None:
-        """What the caller was told of its append is so."""
+    def _check_outcome(self, attempt: Attempt, commit: Commit | None) -> None:
+        """The outcome of the append agrees with the log."""
         outcome, stored = attempt.outcome, commit is not None and is_same(attempt.commit, commit)
         if isinstance(outcome, Receipt) and not outcome.changed:
             assert commit is None, "the receipt says that nothing changes, and a commit is stored"

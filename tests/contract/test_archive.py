@@ -1,4 +1,4 @@
-"""An archived log reads as it did before, and refuses to tell what it cannot prove."""
+"""An archived log reads as it did before, and refuses to return what it cannot verify."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ async def store(open_another: OpenStore, blobs: BlobStore) -> Store:
 
 
 @pytest.fixture
-async def told(store: Store) -> list[Commit]:
+async def history(store: Store) -> list[Commit]:
     """Twenty commits, and a tombstone in the middle; what a reader sees of them."""
-    return await tell(store, seed=1)
+    return await append_commits(store, seed=1)
 
 
-async def tell(store: Store, seed: int) -> list[Commit]:
+async def append_commits(store: Store, seed: int) -> list[Commit]:
     chance, versions = random.Random(seed), [0] * 4
     for number in range(20):
         if number == 10:
@@ -57,7 +57,7 @@ async def tell(store: Store, seed: int) -> list[Commit]:
     return await store.everything()
 
 
-async def test_an_archived_log_is_read_as_before(store, blobs, told, open_another):
+async def test_an_archived_log_is_read_as_before(store, blobs, history, open_another):
     """By one who was there, and by one who comes later; the tombstone stays where it was."""
     assert await archive_all(store, blobs) == 7
     assert (
@@ -65,17 +65,17 @@ async def test_an_archived_log_is_read_as_before(store, blobs, told, open_anothe
         == 0
     )
     assert await store.documents.count_documents({"events.data": {"$exists": True}}) == 0
-    assert [one.position for one in told if one.info is None] == [11]
-    assert await store.everything() == told
-    assert await (await open_another(archive=blobs)).everything() == told
+    assert [one.position for one in history if one.info is None] == [11]
+    assert await store.everything() == history
+    assert await (await open_another(archive=blobs)).everything() == history
 
 
-async def test_streams_and_searches_find_in_the_archive_what_they_found_in_the_log(store, blobs, told):
+async def test_streams_and_searches_find_in_the_archive_what_they_found_in_the_log(store, blobs, history):
     queries = [
         EventQuery(types=["note.written"]),
         EventQuery(streams=["note-1"]),
         EventQuery(correlation="why-2"),
-        EventQuery(since=told[5].info.at, until=told[15].info.at),
+        EventQuery(since=history[5].info.at, until=history[15].info.at),
     ]
 
     async def asked():
@@ -87,11 +87,11 @@ async def test_streams_and_searches_find_in_the_archive_what_they_found_in_the_l
     assert await asked() == before
 
 
-async def test_the_guards_hold_over_what_is_archived(store, blobs, told, open_another):
+async def test_the_guards_hold_over_what_is_archived(store, blobs, history, open_another):
     """A command that is sent again has its first receipt, and a version that was taken stays taken."""
     await archive_all(store, blobs)
     another = await open_another(archive=blobs)
-    first = next(one for one in told if one.info.stream == "note-1")
+    first = next(one for one in history if one.info.stream == "note-1")
     again = commit("note-1", 0, *(event.payload for event in first.events), command_id=first.info.command_id)
     receipt = await another.log.append(again)
     assert (receipt.position, receipt.replayed) == (first.position, True)
@@ -104,7 +104,7 @@ async def test_the_guards_hold_over_what_is_archived(store, blobs, told, open_an
     assert (await another.log.append(commit("note-1", version))).version == version + 1
 
 
-async def test_raw_documents_are_the_same_bytes_before_and_after(store, blobs, told):
+async def test_raw_documents_are_the_same_bytes_before_and_after(store, blobs, history):
     async def raw() -> list[bytes]:
         pages = store.log.archive.raw_pages(store.documents, 2, 19)
         return [document async for page in pages for document in page]
@@ -115,7 +115,7 @@ async def test_raw_documents_are_the_same_bytes_before_and_after(store, blobs, t
     assert await raw() == before
 
 
-async def test_archiving_goes_on_where_it_was_and_leaves_what_is_not_a_whole_segment(store, blobs, told):
+async def test_archiving_goes_on_where_it_was_and_leaves_what_is_not_a_whole_segment(store, blobs, history):
     small = archiver(store, blobs, commits=4)
     assert await small.run(11, partly=False) == 2
     assert await small.run(11, partly=False) == 0
@@ -131,7 +131,7 @@ async def test_archiving_goes_on_where_it_was_and_leaves_what_is_not_a_whole_seg
         (16, 19),
         (20, 21),
     ]
-    assert await store.everything() == told
+    assert await store.everything() == history
 
 
 async def test_a_segment_is_bounded_in_bytes_too(store, blobs):
@@ -141,17 +141,17 @@ async def test_a_segment_is_bounded_in_bytes_too(store, blobs):
     assert [one.count for one in await store.log.archive.segments()] == [2, 2]
 
 
-async def test_of_several_archivers_at_once_each_segment_is_made_once(store, blobs, told, open_another):
+async def test_of_several_archivers_at_once_each_segment_is_made_once(store, blobs, history, open_another):
     stores = [store, await open_another(archive=blobs), await open_another(archive=blobs)]
     made = await asyncio.gather(*(archive_all(one, blobs) for one in stores))
     segments = await store.log.archive.segments()
     assert [one.number for one in segments] == list(range(1, 8))
     assert [one.first for one in segments] == [1, *(one.last + 1 for one in segments[:-1])]
     assert min(made) >= 0
-    assert await store.everything() == told
+    assert await store.everything() == history
 
 
-async def test_many_readers_fetch_a_segment_once(store, blobs, told, open_another, monkeypatch):
+async def test_many_readers_fetch_a_segment_once(store, blobs, history, open_another, monkeypatch):
     await archive_all(store, blobs, commits=50)
     fetched: list[str] = []
     get = BlobStore.get
@@ -164,11 +164,11 @@ async def test_many_readers_fetch_a_segment_once(store, blobs, told, open_anothe
     another = await open_another(archive=blobs)
     seen = await asyncio.gather(*(another.everything() for _ in range(20)))
     assert len(fetched) == 1
-    assert all(one == told for one in seen)
+    assert all(one == history for one in seen)
 
 
 async def test_personal_data_is_archived_as_it_was_sealed(blobs, open_another, tmp_path):
-    """So a segment tells it to nobody, and once the key is gone nobody reads it from there."""
+    """So a segment does not reveal it, and without the key it cannot be read from there."""
     store = await open_another(
         archive=blobs, masters=MasterKeys(b"m" * 32), catalog=Catalog([people.context])
     )
@@ -207,7 +207,7 @@ def cut_off(file: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [remove, change_a_byte, cut_off])
 async def test_a_segment_that_is_spoiled_is_named_and_read_again_once_it_is_back(
-    spoil, store, blobs, told, tmp_path, open_another
+    spoil, store, blobs, history, tmp_path, open_another
 ):
     await archive_all(store, blobs)
     second = (await store.log.archive.segments())[1]
@@ -215,28 +215,28 @@ async def test_a_segment_that_is_spoiled_is_named_and_read_again_once_it_is_back
     content = file.read_bytes()
     spoil(file)
     another = await open_another(archive=blobs)
-    assert await another.log.reader().read(0, limit=3) == told[:3]
+    assert await another.log.reader().read(0, limit=3) == history[:3]
     for _ in range(2):
         with pytest.raises(SegmentUnreadable, match=f"segment 2 .*{second.name}"):
             await another.log.reader().read(0)
     file.write_bytes(content)
-    assert await another.everything() == told
+    assert await another.everything() == history
 
 
-async def test_a_log_that_is_archived_is_not_read_without_its_archive(store, blobs, told, open_another):
+async def test_a_log_that_is_archived_is_not_read_without_its_archive(store, blobs, history, open_another):
     await archive_all(store, blobs)
     with pytest.raises(Unavailable, match="archive_url is not set"):
         await (await open_another()).everything()
 
 
-async def test_a_log_is_not_archived_to_two_places(store, blobs, told, tmp_path):
+async def test_a_log_is_not_archived_to_two_places(store, blobs, history, tmp_path):
     await archiver(store, blobs).run(6)
     with pytest.raises(SegmentUnreadable, match="segment 2"):
         await archiver(store, folder(tmp_path / "elsewhere")).run(21)
     assert await store.documents.count_documents({"archived": {"$exists": True}}) == 6
 
 
-async def test_a_segment_that_is_gone_takes_no_more_commits_with_it(store, blobs, told, tmp_path):
+async def test_a_segment_that_is_gone_takes_no_more_commits_with_it(store, blobs, history, tmp_path):
     """A run that was cut off before its stubs looks at the segment again before it makes them."""
     await archiver(store, blobs).run(3)
     (segment,) = await store.log.archive.segments()
@@ -249,7 +249,7 @@ async def test_a_segment_that_is_gone_takes_no_more_commits_with_it(store, blobs
     assert "data" in (await store.documents.find_one({"_id": 2}))["events"][0]
 
 
-async def test_what_was_deleted_from_the_log_is_not_archived_over(store, blobs, told):
+async def test_what_was_deleted_from_the_log_is_not_archived_over(store, blobs, history):
     await store.documents.delete_one({"_id": 5})
     with pytest.raises(Unavailable, match="no document at position 5"):
         await archiver(store, blobs, commits=10).run(21)

@@ -19,7 +19,7 @@ async def test_a_stream_that_does_not_exist_is_the_state_before_the_first_event(
     assert (loaded.state, loaded.version, loaded.fresh) == (Total(), 0, True)
 
 
-async def test_what_was_loaded_is_kept_and_a_fresh_load_adds_what_came_since(store):
+async def test_a_loaded_state_is_cached_and_a_fresh_load_adds_later_events(store):
     repository = AggregateRepository(store.log)
     await store.log.append(commit("note-a", 0, *scores(3)))
     first = await repository.load("default", "note-a", Total)
@@ -31,7 +31,7 @@ async def test_what_was_loaded_is_kept_and_a_fresh_load_adds_what_came_since(sto
     assert (fresh.state.sum, fresh.version, fresh.fresh) == (16, 4, True)
 
 
-async def test_a_fresh_load_of_what_is_kept_reads_only_the_tail(store):
+async def test_a_fresh_load_of_a_cached_state_reads_only_later_events(store):
     repository = AggregateRepository(store.log)
     await store.log.append(commit("note-a", 0, *scores(3)))
     await repository.load("default", "note-a", Total)

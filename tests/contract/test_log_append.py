@@ -29,7 +29,7 @@ async def test_positions_count_from_one_and_a_receipt_says_where_the_events_are(
     assert (second.version, second.position) == (4, 2)
 
 
-async def test_the_document_is_the_commit_and_leaves_out_what_is_not_known(store):
+async def test_the_document_is_the_commit_without_its_absent_fields(store):
     full = commit(
         "note-a", 0, Written(text="x"), Scored(by=2), causation="c", actor="me", source="test", occurred=START
     )
@@ -127,7 +127,7 @@ async def test_i3_a_command_id_is_not_used_twice_even_on_another_stream(store):
 
 
 async def test_i3_the_very_same_commit_sent_again_is_not_a_replay_but_its_own_success(store, open_another):
-    """So an appender that lost an acknowledgement and tries again tells its caller the truth."""
+    """So an appender that lost an acknowledgement and tries again returns the right receipt."""
     new = commit("note-a", 0)
     receipt = await store.log.append(new)
     assert await (await open_another()).log.append(new) == receipt
@@ -158,7 +158,7 @@ async def test_tenants_do_not_share_streams_or_command_ids(store):
     [{"events": Written(text="x" * 16_000_000)}, {"actor": "\udcff"}],
     ids=["document too large", "not Unicode"],
 )
-async def test_what_cannot_be_stored_is_refused_and_spoils_nothing_beside_it(store, wrong):
+async def test_a_commit_that_cannot_be_stored_is_refused_and_affects_no_other(store, wrong):
     new = commit("note-a", 0, *([wrong["events"]] if "events" in wrong else []))
     new = replace(new, actor=wrong.get("actor"))
     refused, stored = await outcomes((store, new), (store, commit("note-b", 0)))

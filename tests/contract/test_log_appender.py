@@ -15,7 +15,7 @@ from tests.notes import Written
 pytestmark = BOTH_COUNTER_PATHS
 
 
-async def test_what_waits_together_is_written_together(open_another):
+async def test_commits_that_wait_together_are_inserted_together(open_another):
     """Each landed group is announced by its highest position."""
     announced: list[int] = []
     store = await open_another(announce=announced.append)
@@ -23,7 +23,7 @@ async def test_what_waits_together_is_written_together(open_another):
     assert announced == [50]
 
 
-async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(open_another):
+async def test_a_full_queue_refuses_further_commits_and_stores_none_of_them(open_another):
     store = await open_another(append_options(queue=3))
     found = await asyncio.gather(
         *(store.log.append(commit(f"note-{number}", 0)) for number in range(5)), return_exceptions=True
@@ -32,7 +32,7 @@ async def test_a_full_queue_refuses_and_stores_nothing_of_what_it_refused(open_a
     assert await store.documents.count_documents({}) == 3
 
 
-async def test_the_queue_is_bounded_by_what_waits_in_bytes_too(open_another):
+async def test_the_queue_is_bounded_in_bytes_too(open_another):
     """What landed makes room again."""
     store = await open_another(append_options(queue_bytes=25_000))
     large = [commit(f"note-{number}", 0, Written(text="x" * 10_000)) for number in range(3)]
@@ -52,7 +52,7 @@ async def test_a_group_is_bounded_by_its_bytes_too(open_another):
     assert announced == [2, 3, 4, 6]
 
 
-async def test_closing_finishes_what_is_queued_and_takes_nothing_new(open_another):
+async def test_close_finishes_queued_commits_and_refuses_new_ones(open_another):
     store = await open_another(append_options(group=4))
     appends = [asyncio.create_task(store.log.append(commit(f"note-{number}", 0))) for number in range(30)]
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_closing_finishes_what_is_queued_and_takes_nothing_new(open_anothe
         await store.log.append(commit("note-late", 0))
 
 
-async def test_a_caller_that_leaves_while_queued_stores_nothing_and_harms_nobody(store):
+async def test_a_caller_that_leaves_while_queued_stores_nothing_and_affects_no_other(store):
     leaving = asyncio.create_task(store.log.append(commit("note-a", 0)))
     staying = asyncio.create_task(store.log.append(commit("note-b", 0)))
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_a_caller_that_leaves_while_queued_stores_nothing_and_harms_nobody
     assert await store.log.stream("default", "note-a") == []
 
 
-async def test_a_group_that_all_its_callers_left_holds_up_nobody(open_another):
+async def test_a_group_without_callers_delays_no_other(open_another):
     store = await open_another(append_options(groups_in_flight=1, retry_after=60))
     leaving = asyncio.create_task(store.log.append(commit("note-a", 0)))
     await asyncio.sleep(0)

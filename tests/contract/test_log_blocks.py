@@ -70,7 +70,7 @@ async def test_a_block_with_a_hole_is_not_sealed(store) -> None:
     assert await store.log.block_sealer().seal_next() is not None
 
 
-async def test_several_who_seal_at_once_or_go_on_after_a_restart_make_one_chain(open_another) -> None:
+async def test_several_sealers_at_once_or_after_a_restart_make_one_chain(open_another) -> None:
     stores = [await open_another() for _ in range(2)]
     await fill(stores[0], 3 * BLOCK)
     await asyncio.gather(*(store.log.block_sealer().seal_next() for store in stores))
@@ -81,7 +81,7 @@ async def test_several_who_seal_at_once_or_go_on_after_a_restart_make_one_chain(
     assert [block["previous"] for block in chain] == [GENESIS, *(block["digest"] for block in chain[:2])]
 
 
-async def test_who_seals_a_block_that_another_sealed_differently_says_so(
+async def test_a_sealer_logs_an_error_where_another_sealed_the_block_differently(
     open_another, caplog, monkeypatch
 ) -> None:
     one, other = await open_another(), await open_another()

@@ -137,7 +137,7 @@ async def test_c17_both_ends_of_all_times_are_moments_as_others(open_another, pl
     assert [one.position async for one in whole] == everything
 
 
-async def test_what_was_measured_is_measured_once_for_all_processes(open_another):
+async def test_record_times_are_measured_once_for_all_processes(open_another):
     store = await open_another(LogOptions(note_every=3))
     await write(store, [(MINE, 0), (MINE, 9), (MINE, 2), (MINE, 9)])
     assert await store.log.measure_times() == 4

@@ -78,7 +78,7 @@ async def test_i2_a_chain_on_a_version_that_does_not_exist_is_refused_whole(stor
     assert await store.documents.count_documents({}) == 0
 
 
-async def test_i2_what_builds_on_a_commit_that_lost_never_lands(store, open_another):
+async def test_i2_commits_that_build_on_a_lost_commit_never_land(store, open_another):
     """The first of the chain loses to another process. The version guard alone would let the others in."""
     other = await open_another()
     await other.log.append(commit("note-a", 0))
@@ -89,7 +89,7 @@ async def test_i2_what_builds_on_a_commit_that_lost_never_lands(store, open_anot
     assert len(await store.everything()) == await store.log.head()
 
 
-async def test_i2_a_loss_in_the_middle_takes_what_follows_and_nothing_else(store):
+async def test_i2_a_loss_in_the_middle_fails_later_commits_of_the_chain_and_no_others(store):
     taken = [
         with_position(encode_commit(commit(stream, 3)), place)
         for stream, place in (("note-a", 901), ("note-b", 902))
@@ -111,7 +111,7 @@ async def test_positions_lost_to_tombstones_delay_a_chain_and_keep_its_order(sto
     assert len(await store.everything()) == await store.log.head()
 
 
-async def test_i3_what_builds_on_a_command_that_was_stored_before_does_not_land(store):
+async def test_i3_commits_that_build_on_a_command_stored_before_do_not_land(store):
     """The first run may have done anything: the state the later ones were decided on never was."""
     first = await store.log.append(commit("note-old", 0, command_id="cmd-old"))
     new = chain("note-a", 5)
@@ -133,7 +133,7 @@ async def test_i3_a_chain_that_was_stored_before_gets_its_first_receipts(store, 
 
 
 async def test_a_caller_that_leaves_does_not_break_the_chain(store):
-    """What others build on is written; what nobody waits for or builds on is not."""
+    """A commit that others build on is written; one without a caller or a successor is not."""
     appends = [asyncio.create_task(store.log.append(new)) for new in chain("note-a", 6)]
     await asyncio.sleep(0)
     for place in (0, 2, 4, 5):
@@ -145,7 +145,7 @@ async def test_a_caller_that_leaves_does_not_break_the_chain(store):
     assert len(await store.log.stream("default", "note-a")) == 6
 
 
-async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(open_another):
+async def test_a_commit_that_builds_on_one_never_queued_is_refused(open_another):
     store = await open_another(append_options(queue=2))
     found = await outcomes(store, chain("note-a", 3))
     assert versions(found) == [1, 2, Overloaded.__name__]
@@ -153,8 +153,8 @@ async def test_what_builds_on_a_commit_that_was_never_queued_is_refused(open_ano
         await store.log.append(commit("note-a", 3))
 
 
-async def test_i2_nobody_joins_a_chain_that_has_lost(store: Store, open_another):
-    """A caller that has just been told of its loss, and goes on as if it had not been."""
+async def test_i2_no_commit_joins_a_chain_that_has_lost(store: Store, open_another):
+    """A caller that has just lost, and continues as if it had not."""
     await (await open_another()).log.append(commit("note-a", 0))
 
     async def go_on(new: NewCommit) -> Receipt:
@@ -173,7 +173,7 @@ async def test_i2_of_two_chains_on_one_version_one_lands(store, open_another):
     assert sorted(map(versions, both), key=str) == [[LOST] * 9, list(range(1, 10))]
 
 
-async def test_i1_i2_i4_racing_pipelines_land_only_on_what_they_were_decided_on(open_another):
+async def test_i1_i2_i4_racing_pipelines_land_only_on_the_state_they_were_decided_on(open_another):
     """Two processes, an eager fence, small groups; each commit names the one that it builds on."""
     stores = [await open_another(append_options(group=5), fence_after=0.0) for _ in range(2)]
     writing = asyncio.gather(*(_pipeline(store, seed) for seed, store in enumerate(stores)))
@@ -209,7 +209,7 @@ async def _pipeline(store: Store, seed: int) -> list[Receipt]:
     return landed
 
 
-async def test_i2_what_follows_a_lost_commit_does_not_build_on_the_one_that_won(store, open_another):
+async def test_i2_a_successor_of_a_lost_commit_does_not_build_on_the_winner(store, open_another):
     """The version that it expects is there, and is another one than it was decided on."""
     other = await open_another()
     await other.log.append(commit("note-a", 0))
@@ -219,7 +219,7 @@ async def test_i2_what_follows_a_lost_commit_does_not_build_on_the_one_that_won(
     assert versions(await outcomes(store, [late, again])) == [LOST, 2]
 
 
-async def test_what_follows_a_commit_builds_on_that_one_alone(store):
+async def test_a_successor_of_a_commit_builds_on_that_one_alone(store):
     """Not on another that leads to the same version: one of the two will be lost."""
     first, twin = commit("note-a", 0, command_id="cmd-1"), commit("note-a", 0, command_id="cmd-2")
     found = await outcomes(store, [first, twin, commit("note-a", 1, predecessor="cmd-1")])

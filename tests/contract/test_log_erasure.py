@@ -1,4 +1,4 @@
-"""An erasure on record is complete for whoever reads it, even if its author died before the key did."""
+"""A recorded erasure is complete for every reader, even if its process died before it destroyed the key."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_a_digest_of_personal_data_is_sealed_and_ends_with_its_subject(sto
         assert (await dispatch(Envelope(command, command_id="cmd-1"))).replayed
 
 
-async def test_no_digest_is_stored_of_what_could_be_personal_and_is_not_sealed(store):
+async def test_no_unsealed_digest_is_stored_of_possibly_personal_data(store):
     key, repository = await store.log.digest_key(), AggregateRepository(store.log)
     dispatch = CommandBus(CATALOG, store.log, repository, now, new_id, digest_key=key).dispatch
     await dispatch(Envelope(RegisterPerson(id="person-1", city="Graz"), command_id="cmd-1"))
@@ -101,7 +101,7 @@ async def test_to_erase_again_destroys_a_key_that_came_back_with_a_backup(store)
     assert await destroyed(store)
 
 
-async def test_who_reads_the_record_of_an_erasure_completes_it_and_sees_nothing_around_it(
+async def test_a_reader_of_the_record_of_an_erasure_completes_it_and_reads_none_of_the_data(
     store, open_another
 ):
     """The page holds data from before the record and from after it, when the key was still there."""

@@ -20,7 +20,7 @@ from tests.profiling import commands
 
 @pytest.fixture
 def beside(mongo_url: str, database: str) -> Iterator[Collection[Any]]:
-    """The log's documents as somebody has them who is no part of nerve."""
+    """The log's documents by a client that is not part of nerve."""
     with MongoClient[dict[str, Any]](mongo_url) as client:
         yield client[database]["log"]
 

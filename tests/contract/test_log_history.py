@@ -131,9 +131,7 @@ async def test_a_moment_is_inclusive_and_its_answer_is_final_once_a_later_commit
         (AsOf(time=START + timedelta(days=365 * 100)), "still to come"),
     ],
 )
-async def test_a_point_outside_the_log_is_told_apart_from_a_stream_that_does_not_exist(
-    store, as_of, sentence
-):
+async def test_a_point_outside_the_log_differs_from_a_stream_that_does_not_exist(store, as_of, sentence):
     await write(store, [(0, 1, 0), (0, 1, 1)])
     with pytest.raises(OutsideLog, match=sentence):
         await StreamHistory(store.log).state("default", "note-a", Sheet, as_of)
@@ -230,7 +228,7 @@ async def test_two_versions_differ_by_the_events_between_them_in_both_directions
         await history.diff("default", "note-a", Sheet, -1, 1)
 
 
-async def test_a_state_is_not_told_without_an_event_that_cannot_be_read(store):
+async def test_a_state_is_not_returned_without_an_event_that_cannot_be_read(store):
     await write(store, [(0, 1, 0), (0, 1, 1)])
     await store.documents.update_one({"_id": 2}, {"$set": {"events.0.type": "note.newer"}})
     history = StreamHistory(store.log)

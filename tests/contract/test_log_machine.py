@@ -31,7 +31,7 @@ def world(mongo_url, database, driver):
         runner.run(stack.aclose())
 
 
-def test_i1_to_i5_whatever_happens_the_log_is_what_was_told(world):
+def test_i1_to_i5_the_log_agrees_with_every_outcome_whatever_happens(world):
     profile = settings()
     bounds = settings(
         profile,

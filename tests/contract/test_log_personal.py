@@ -66,7 +66,7 @@ async def read(store: Store, stream: str = "person-1") -> list[RecordedEvent]:
     return events
 
 
-async def test_what_is_personal_is_stored_sealed_and_reads_as_it_was(store):
+async def test_personal_data_is_stored_sealed_and_read_unchanged(store):
     await store.log.append(said("person-1", 0, REGISTERED, ABOUT))
     assert MARKER.encode() not in await dump(store)
     registered, about = await read(store)
@@ -85,7 +85,7 @@ async def test_what_is_personal_is_stored_sealed_and_reads_as_it_was(store):
     ]
 
 
-async def test_what_is_sealed_differs_each_time(store):
+async def test_sealing_the_same_data_twice_gives_different_bytes(store):
     for version in range(2):
         await store.log.append(said("person-1", version, PersonRenamed(name=MARKER)))
     first, second = [
@@ -144,7 +144,7 @@ async def test_many_processes_make_one_key(open_another):
 
 
 async def test_a_key_that_is_made_while_its_subject_is_erased_is_erased(open_another):
-    """Whoever comes first: at the end there is no key, and nothing that was sealed can be read."""
+    """In either order: at the end there is no key, and no sealed data can be read."""
     making, erasing = await open_another(masters=MASTERS), await open_another()
     for turn in range(20):
         owner = owner_of("default", f"person-{turn}")
@@ -169,7 +169,7 @@ async def test_without_a_master_key_personal_data_is_refused_and_all_else_works(
     ]
 
 
-async def test_a_value_without_a_subject_or_beyond_what_can_be_stored_is_refused_untold(store):
+async def test_a_value_without_a_subject_or_too_large_is_refused_without_showing_it(store):
     with pytest.raises(ValidationFailed, match="about_id does not say whose") as refused:
         await store.log.append(said("person-1", 0, Remarked(text=MARKER)))
     with pytest.raises(UnfitValue, match=r"^Unstorable\.details\[…\]\[0\]: half of a surrogate") as unfit:
@@ -204,7 +204,7 @@ async def test_a_blob_that_was_tampered_with_makes_its_event_unreadable_and_no_o
             assert name_of(event) in (MARKER, "c")
 
 
-async def test_a_process_without_the_master_key_of_what_it_reads_names_it_instead_of_showing_nulls(
+async def test_a_process_without_the_right_master_key_names_it_instead_of_showing_nulls(
     open_another,
 ):
     early = await open_another()
@@ -227,7 +227,7 @@ async def test_i1_a_chain_of_personal_data_lands_in_order_with_one_look_at_the_k
     assert [name_of(event) for event in await read(store)] == [MARKER, *map(str, range(1, 60))]
 
 
-async def test_i1_nothing_lands_that_builds_on_what_was_refused_for_its_subject(store):
+async def test_i1_no_commit_lands_that_builds_on_one_refused_for_its_subject(store):
     await store.log.keys.destroy([owner_of("default", "person-9")])
     chain = [
         said("person-1", 0, REGISTERED),

@@ -26,7 +26,7 @@ async def direct(store: Store) -> Store:
     """A log that takes itself for the only writer; its head is at 2, and the counter knows it."""
     for name in ("note-first", "note-second"):
         await store.log.append(commit(name, 0))
-    await told(store, 2)
+    await counter_at(store, 2)
     return store
 
 
@@ -35,8 +35,8 @@ async def counter_head(store: Store) -> int:
     return int(found["head"]) if found else 0
 
 
-async def told(store: Store, head: int) -> None:
-    """Return when a majority's counter is at `head`, which is told beside the inserts."""
+async def counter_at(store: Store, head: int) -> None:
+    """Return when the counter of a majority is at `head`; it is written beside the inserts."""
     async with asyncio.timeout(10):
         while await counter_head(store) != head:
             await asyncio.sleep(0.01)
@@ -61,18 +61,18 @@ async def test_a_reservation_costs_a_command_before_each_insert(store):
     assert counts == {"findAndModify counters": 10, "insert log": 10}
 
 
-async def test_the_only_writer_needs_one_command_and_tells_the_counter_beside_it(direct):
+async def test_the_holder_needs_one_command_and_reports_to_the_counter_beside_it(direct):
     async with commands(direct) as counts:
         await one_by_one(direct, "note-a", 10)
         await direct.log.close()
     assert counts["insert log"] == 10
     assert 1 <= counts["findAndModify counters"] <= 11
     assert set(counts) == {"findAndModify counters", "insert log"}
-    await told(direct, 12)
+    await counter_at(direct, 12)
 
 
 async def test_the_only_writer_does_not_wait_for_the_counter(direct, mongo_url):
-    """The counter is held by a transaction: who reserves waits for its end, who does not goes on."""
+    """A transaction locks the counter: a reservation would wait for its end, the holder does not."""
     with MongoClient[dict[str, Any]](mongo_url) as client, client.start_session() as session:
         session.start_transaction()
         held = client[direct.database.name]["counters"]
@@ -112,7 +112,7 @@ async def test_two_logs_at_once_clash_and_both_go_on_without_a_hole(direct, open
 
 
 @pytest.mark.parametrize("counter", [HELD, replace(HELD, sole_after=0.05)], ids=["at once", "soon"])
-async def test_nobody_starves_beside_a_writer_that_reserves_nothing(direct, open_another):
+async def test_no_writer_starves_beside_one_that_holds_the_counter(direct, open_another):
     """One writes without a pause, the other now and then."""
     other = await open_another()
     done = asyncio.Event()
@@ -132,7 +132,7 @@ async def test_nobody_starves_beside_a_writer_that_reserves_nothing(direct, open
     assert await whole(other) == await other.log.head()
 
 
-async def test_who_else_reserves_is_seen_by_what_the_counter_answers(direct):
+async def test_the_holder_sees_other_reservations_by_the_reply_of_the_counter(direct):
     """Before its positions are in the way: here it has a thousand of them."""
     await direct.database["counters"].update_one({"_id": "log"}, {"$inc": {"head": 1000}})
     first, *_ = await one_by_one(direct, "note-0", 1)
@@ -144,7 +144,7 @@ async def test_who_else_reserves_is_seen_by_what_the_counter_answers(direct):
                 break
 
 
-async def test_a_process_that_was_idle_for_long_goes_behind_what_others_wrote(direct, open_another):
+async def test_a_process_that_was_idle_for_long_appends_after_the_commits_of_others(direct, open_another):
     """What it takes for the next position is long taken."""
     other = await open_another()
     await one_by_one(other, "note-b", 40)
@@ -153,7 +153,7 @@ async def test_a_process_that_was_idle_for_long_goes_behind_what_others_wrote(di
     assert await whole(direct) == 45
 
 
-async def test_i4_a_later_version_is_not_put_before_what_another_process_wrote(direct, open_another):
+async def test_i4_a_later_version_gets_a_later_position_than_one_of_another_process(direct, open_another):
     """Where the positions it takes for the next are free still, but lie before the version it builds on."""
     other = await open_another()
     await other.database["counters"].update_one({"_id": "log"}, {"$set": {"head": 50}})
@@ -162,7 +162,7 @@ async def test_i4_a_later_version_is_not_put_before_what_another_process_wrote(d
     assert receipt.position == 52
 
 
-async def test_a_counter_that_a_failover_put_back_or_took_away_stops_nobody(direct, open_another):
+async def test_a_counter_that_a_failover_reverted_or_removed_stops_no_writer(direct, open_another):
     other = await open_another()
     await one_by_one(other, "note-b", 5)
     for change in ({"$set": {"head": 1}}, {"$unset": {"head": 1}}):

@@ -126,7 +126,7 @@ async def test_b1_a_change_that_cannot_read_stored_events_is_found_without_files
     )
 
 
-async def test_b1_an_upcaster_reads_what_was_stored_before(log: Log) -> None:
+async def test_b1_an_upcaster_reads_events_stored_before(log: Log) -> None:
     step = upcaster("bid.placed", 1)(lambda data: {"price": data["amount"]})
     assert await log.started(placed(2, price=int), upcasters=[step]) == []
 
@@ -140,7 +140,7 @@ async def test_b1_a_shape_that_was_never_stored_may_change(log: Log) -> None:
     assert "'remark' is gone" in problem
 
 
-async def test_b1_what_was_accepted_once_is_found_again(log: Log) -> None:
+async def test_b1_accepted_data_is_found_again(log: Log) -> None:
     """A process that was started all the same keeps its own schema in addition to the old one."""
     assert len(await log.started(placed(price=int))) == 1
     await log.store({"type": "bid.placed", "data": {"price": 5}})
@@ -193,7 +193,7 @@ async def test_a_field_that_is_stored_sealed_is_there(log: Log) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["archived", "too many"])
-async def test_what_cannot_be_looked_at_counts_as_stored(log: Log, unknown: str) -> None:
+async def test_events_that_cannot_be_read_count_as_incompatible(log: Log, unknown: str) -> None:
     assert await log.started(placed(amount=int, note=(str | None, None))) == []
     assert await log.started(FIRST) == []
     if unknown == "archived":
@@ -241,7 +241,7 @@ async def test_an_earlier_revision_is_checked_by_the_schemas_of_the_log_without_
     assert check.violation("bid.placed", 3, {}) == "there is no schema of bid.placed of revision 3"
 
 
-async def test_what_meets_one_of_the_schemas_of_the_log_is_sound(log: Log) -> None:
+async def test_an_event_that_matches_one_of_the_schemas_of_the_log_is_sound(log: Log) -> None:
     await LogCompatibility(log.database, catalog(placed(price=int))).store_schemas()
     check = await revised(log)
     assert check.violation("bid.placed", 1, {"amount": 5}) is None

@@ -40,7 +40,7 @@ async def test_i4_a_writer_that_comes_late_but_before_the_fence_is_seen_in_its_p
 
 
 async def test_i4_a_stalled_writer_can_never_land_behind_a_reader(open_another):
-    """The reader closes the whole hole; who comes after is refused, and a second reader sees the same."""
+    """The reader closes the whole hole; later inserts are refused, and a second reader sees the same."""
     store = await open_another(fence_after=0.05)
     hole = await store.leave_hole(40)
     await store.log.append(commit("note-b", 0))

@@ -39,7 +39,7 @@ async def replayed(store, query=EVERYTHING, **between) -> list[int]:
     return [one.position async for one in found]
 
 
-async def test_all_of_a_tenant_is_replayed_in_order_and_whole(filled):
+async def test_all_commits_of_a_tenant_are_replayed_in_order_and_whole(filled):
     found = await filled.log.replay("default")
     commits = [one async for one in found]
     assert commits == [one for one in await filled.everything() if one.position > 1]
@@ -85,7 +85,7 @@ async def test_moments_the_wrong_way_round_are_refused_and_a_future_is_just_the_
     assert await replayed(filled, since=century) == []
 
 
-async def test_a_query_picks_commits_which_come_whole(filled):
+async def test_a_query_selects_commits_which_are_replayed_whole(filled):
     query = EventQuery(types=["note.written"])
     found = await filled.log.replay("default", query)
     commits = [one async for one in found]
@@ -96,7 +96,7 @@ async def test_a_query_picks_commits_which_come_whole(filled):
     assert await replayed(filled, EventQuery(categories=["nothing"])) == []
 
 
-async def test_what_the_handler_raises_ends_a_replay_and_another_goes_on_from_there(filled):
+async def test_an_error_of_the_handler_ends_a_replay_and_another_continues_from_there(filled):
     handled = []
 
     async def handler(one):
@@ -132,7 +132,7 @@ async def test_a_replay_that_is_cancelled_stops_at_a_whole_commit(filled):
     assert found.position == 3
 
 
-async def test_what_is_appended_meanwhile_is_not_part_of_a_replay(filled):
+async def test_commits_appended_meanwhile_are_not_part_of_a_replay(filled):
     found = await filled.log.replay("default")
     await filled.log.append(commit("note-late", 0))
     assert [one.position async for one in found] == list(range(2, 9))

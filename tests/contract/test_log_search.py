@@ -61,7 +61,7 @@ def positions(events) -> list[int]:
         (EventQuery(streams=["note-9"]), []),
     ],
 )
-async def test_a_search_finds_what_meets_all_that_is_given_in_order(filled, query, expected):
+async def test_a_search_finds_the_events_that_meet_all_conditions_in_order(filled, query, expected):
     assert positions(await filled.log.search("default", query)) == expected
     assert await filled.log.search("elsewhere", query) == []
 
@@ -141,7 +141,7 @@ async def test_a_search_for_the_rare_does_not_read_the_common(store, query):
     assert sum(documents) <= 3
 
 
-async def test_a_search_by_time_reads_neither_what_came_long_before_nor_long_after(store):
+async def test_a_search_by_time_reads_only_commits_near_that_time(store):
     for hour in range(400):
         await store.log.append(commit(f"note-{hour}", 0, at=START + timedelta(hours=hour)))
     since = EventQuery(since=START + timedelta(hours=200))

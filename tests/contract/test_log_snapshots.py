@@ -34,7 +34,7 @@ async def process(store: Store) -> AsyncIterator[Process]:
     await process.rebuilder.close()
 
 
-async def test_a_load_begins_at_the_snapshot_and_reads_what_came_since(process):
+async def test_a_load_begins_at_the_snapshot_and_reads_later_events(process):
     await process.append(EVERY)
     assert await process.cold() == (Total(5), 5)
     await process.snapshot_at(5)
@@ -110,7 +110,7 @@ async def test_a7_a_state_of_any_declared_types_comes_back_from_its_snapshot(sto
     assert snapshot == Snapshot(state, 1, "evt-1")
 
 
-async def test_what_cannot_be_read_has_no_snapshot_and_holds_up_no_other(process, caplog):
+async def test_an_unreadable_stream_has_no_snapshot_and_delays_no_other(process, caplog):
     for stream in ("note-a", "note-b"):
         await process.append(EVERY, stream)
     await process.store.documents.update_one({"_id": 5}, {"$set": {"events.0.type": "note.newer"}})

@@ -50,14 +50,14 @@ async def test_an_erasure_of_any_subject_voids_the_snapshot(process, erased, nam
     assert erased not in stored["subjects"]
 
 
-async def test_what_was_read_before_an_erasure_does_not_become_a_snapshot_after_it(process):
+async def test_a_state_read_before_an_erasure_does_not_become_a_snapshot_after_it(process):
     end = await process.rebuilder.advance("default", "person-1", Snapshot(Person(), 0, ""))
     await process.store.log.keys.destroy([owner_of("default", "person-2")])
     await process.snapshots.write("default", "person-1", end)
     assert await process.kept("person-1") is None
 
 
-async def test_without_a_seal_what_is_personal_is_not_kept(process):
+async def test_without_a_seal_personal_data_is_not_kept(process):
     snapshots = Snapshots(process.store.database, CATALOG)
     rebuilder = AggregateRebuilder(process.store.log, snapshots, EVERY)
     await rebuilder.rebuild("default", "person-1", Person)

@@ -63,7 +63,7 @@ async def test_commits_of_many_writers_with_other_clocks_are_in_the_order_of_the
     assert len(found) == 120
 
 
-async def test_a_writer_whose_counter_was_lost_goes_on_behind_the_times_of_the_log(store, open_another):
+async def test_a_writer_whose_counter_was_lost_continues_after_the_times_of_the_log(store, open_another):
     ahead = START + HOUR
     await store.log.append(commit("note-a", 0, at=ahead))
     await store.database["counters"].delete_many({})

@@ -37,7 +37,7 @@ async def every_way(store: Store, stream: str) -> list[Sequence[RecordedEvent]]:
     ]
 
 
-async def test_every_read_tells_old_events_at_the_newest_revision(store):
+async def test_every_read_returns_old_events_at_the_newest_revision(store):
     await store.documents.insert_many(
         [document(1, "letter-a", 1, FIRST, SECOND), document(2, "letter-a", 3, THIRD)]
     )

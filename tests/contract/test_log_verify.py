@@ -48,7 +48,7 @@ async def open_another(mongo_url: str, database: str) -> AsyncIterator[OpenStore
 
 @dataclass
 class Verified:
-    """What `nerve verify` would tell."""
+    """The report and the findings of a verification."""
 
     report: VerificationReport
     findings: list[Finding] = field(default_factory=list)
@@ -96,11 +96,11 @@ async def sealed(store: Store) -> Store:
     return store
 
 
-async def test_a_log_that_nobody_touched_is_sound(sealed, verified) -> None:
-    told = await verified(sealed, consumers={"view.notes": COMMITS})
-    assert told.findings == []
-    assert told.report.is_sound
-    looked = {check: told.report.checked[check] for check in Check}
+async def test_an_untouched_log_is_sound(sealed, verified) -> None:
+    verification = await verified(sealed, consumers={"view.notes": COMMITS})
+    assert verification.findings == []
+    assert verification.report.is_sound
+    looked = {check: verification.report.checked[check] for check in Check}
     assert looked == {
         Check.POSITIONS: COMMITS,
         Check.TIMES: COMMITS,
@@ -112,8 +112,8 @@ async def test_a_log_that_nobody_touched_is_sound(sealed, verified) -> None:
         Check.INDEXES: 8,
         Check.ENDS: 1,
     }
-    assert told.report.seal.last == 2 * BLOCK
-    assert told.report.notes == [f"from position {2 * BLOCK + 1} on the log is not sealed yet"]
+    assert verification.report.seal.last == 2 * BLOCK
+    assert verification.report.notes == [f"from position {2 * BLOCK + 1} on the log is not sealed yet"]
 
 
 async def test_an_empty_log_is_sound(store, verified) -> None:
@@ -127,38 +127,38 @@ def verify_nothing() -> Any:
 
 
 async def test_a_walk_can_begin_at_any_block(sealed, verified) -> None:
-    told = await verified(sealed, BLOCK + 1)
-    assert told.findings == []
-    assert told.report.checked[Check.POSITIONS] == COMMITS - BLOCK
-    assert told.report.checked[Check.BLOCKS] == 1
+    verification = await verified(sealed, BLOCK + 1)
+    assert verification.findings == []
+    assert verification.report.checked[Check.POSITIONS] == COMMITS - BLOCK
+    assert verification.report.checked[Check.BLOCKS] == 1
 
 
 async def test_a_deleted_commit_is_found(sealed, verified) -> None:
     gone = await sealed.documents.find_one({"_id": 50})
     await sealed.documents.delete_one({"_id": 50})
     following = await sealed.documents.find_one({"_id": {"$gt": 50}, "stream": gone["stream"]})
-    told = await verified(sealed)
-    assert list(told) == [
+    verification = await verified(sealed)
+    assert list(verification) == [
         (Check.POSITIONS, "position 50"),
         (Check.VERSIONS, f"position {following['_id']}, {gone['stream']}"),
         (Check.BLOCKS, "block 1"),
     ]
-    assert not told.report.is_sound
+    assert not verification.report.is_sound
 
 
-async def test_deleted_ranges_are_told_as_ranges(sealed, verified) -> None:
+async def test_deleted_ranges_are_reported_as_ranges(sealed, verified) -> None:
     await sealed.documents.delete_many({"_id": {"$gte": 10, "$lte": 29}})
-    told = await verified(sealed)
-    assert told.findings[0][:2] == (Check.POSITIONS, "positions 10 to 29")
-    assert told.report.defects[Check.POSITIONS] == 20
+    verification = await verified(sealed)
+    assert verification.findings[0][:2] == (Check.POSITIONS, "positions 10 to 29")
+    assert verification.report.defects[Check.POSITIONS] == 20
 
 
 async def test_a_changed_byte_in_a_sealed_block_is_found(sealed, verified) -> None:
     """One that leaves the commit as valid as it was."""
     await sealed.documents.update_one({"_id": 123}, {"$set": {"events.1.data.by": 3}})
-    told = await verified(sealed)
-    assert list(told) == [(Check.BLOCKS, "block 2")]
-    assert "a document at positions 101 to 200 was changed" in told.findings[0].what
+    verification = await verified(sealed)
+    assert list(verification) == [(Check.BLOCKS, "block 2")]
+    assert "a document at positions 101 to 200 was changed" in verification.findings[0].what
 
 
 async def test_a_changed_order_of_fields_in_a_sealed_block_is_found(sealed, verified) -> None:
@@ -174,12 +174,12 @@ async def test_a_doubled_version_is_found(sealed, verified) -> None:
     first = await sealed.documents.find_one({"_id": COMMITS})
     again = {**first, "_id": COMMITS + 1, "command": {"id": uuid4().hex, "name": "Touch"}}
     await sealed.documents.insert_one(again)
-    told = await verified(sealed)
-    assert list(told) == [
+    verification = await verified(sealed)
+    assert list(verification) == [
         (Check.INDEXES, f"index {VERSION_GUARD}"),
         (Check.VERSIONS, f"position {COMMITS + 1}, {first['stream']}"),
     ]
-    assert "is duplicate or out of order" in told.findings[1].what
+    assert "is duplicate or out of order" in verification.findings[1].what
 
 
 async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified) -> None:
@@ -189,8 +189,8 @@ async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified)
     one, other = await sealed.documents.find({"stream": "note-7"}).sort([("_id", -1)]).limit(2).to_list(None)
     await sealed.documents.delete_many({"_id": {"$in": [one["_id"], other["_id"]]}})
     await sealed.documents.insert_many([{**one, "_id": other["_id"]}, {**other, "_id": one["_id"]}])
-    told = await verified(sealed)
-    assert [finding for finding in told if finding[0] is Check.VERSIONS] == [
+    verification = await verified(sealed)
+    assert [finding for finding in verification if finding[0] is Check.VERSIONS] == [
         (Check.VERSIONS, f"position {other['_id']}, note-7"),
         (Check.VERSIONS, f"position {one['_id']}, note-7"),
     ]
@@ -198,10 +198,10 @@ async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified)
 
 async def test_a_broken_schema_is_found(sealed, verified) -> None:
     await sealed.documents.update_one({"_id": COMMITS}, {"$set": {"events.0.data.by": "secret"}})
-    told = await verified(sealed)
-    assert [finding[0] for finding in told] == [Check.SCHEMAS]
-    assert "note.scored" in told.findings[0].what
-    assert "secret" not in told.findings[0].what
+    verification = await verified(sealed)
+    assert [finding[0] for finding in verification] == [Check.SCHEMAS]
+    assert "note.scored" in verification.findings[0].what
+    assert "secret" not in verification.findings[0].what
 
 
 async def test_a_document_that_is_no_commit_is_found(store, verified) -> None:
@@ -214,8 +214,8 @@ async def test_a_document_whose_id_is_no_position_is_found(store, verified) -> N
     await fill(store, STREAMS)
     for wrong in (1.5, -3):
         await store.documents.insert_one({"_id": wrong, "tombstone": True})
-    told = await verified(store)
-    assert list(told) == [
+    verification = await verified(store)
+    assert list(verification) == [
         (Check.POSITIONS, "before the log"),
         (Check.POSITIONS, "behind position 1"),
     ]
@@ -224,14 +224,14 @@ async def test_a_document_whose_id_is_no_position_is_found(store, verified) -> N
 async def test_a_cut_off_end_is_found(sealed, verified) -> None:
     """By a consumer that was further; and where the end was sealed, by its block."""
     await sealed.documents.delete_many({"_id": {"$gt": COMMITS - 5}})
-    told = await verified(sealed, consumers={"view.notes": COMMITS - 2})
-    assert list(told) == [(Check.ENDS, "view.notes")]
-    assert any(f"positions up to {COMMITS} were reserved" in note for note in told.report.notes)
+    verification = await verified(sealed, consumers={"view.notes": COMMITS - 2})
+    assert list(verification) == [(Check.ENDS, "view.notes")]
+    assert any(f"positions up to {COMMITS} were reserved" in note for note in verification.report.notes)
 
     await sealed.documents.delete_many({"_id": {"$gt": 2 * BLOCK - 5}})
-    told = await verified(sealed)
-    assert list(told) == [(Check.BLOCKS, "block 2")]
-    assert "but the log ends at 195" in told.findings[0].what
+    verification = await verified(sealed)
+    assert list(verification) == [(Check.BLOCKS, "block 2")]
+    assert "but the log ends at 195" in verification.findings[0].what
     await sealed.documents.delete_many({"_id": {"$gt": 5}})
     assert list(await verified(sealed)) == [(Check.BLOCKS, "block 1"), (Check.BLOCKS, "block 2")]
 
@@ -251,8 +251,8 @@ async def test_a_block_that_is_missing_or_is_none_is_found(sealed, verified) -> 
     assert (Check.BLOCKS, "block 1") in list(await verified(sealed))
 
 
-async def test_a_chain_that_was_made_anew_is_found_by_who_kept_a_seal(sealed, verified) -> None:
-    """And by nobody else: whoever may write everything can do this."""
+async def test_a_rebuilt_chain_is_found_with_a_seal_that_was_kept(sealed, verified) -> None:
+    """And by no other means: a user who may write everything can rebuild the chain."""
     before = (await verified(sealed)).report.seal
     assert before.number == 2
     await sealed.documents.update_one({"_id": 99}, {"$set": {"actor": "somebody else"}})
@@ -271,8 +271,8 @@ async def test_indexes_that_guard_nothing_are_found(store, verified) -> None:
     await store.database.command(
         {"collMod": "log", "index": {"name": "expiry", "expireAfterSeconds": 1_000_000_000}}
     )
-    told = await verified(store)
-    assert list(told) == [(Check.INDEXES, f"index {VERSION_GUARD}"), (Check.INDEXES, "index expiry")]
+    verification = await verified(store)
+    assert list(verification) == [(Check.INDEXES, f"index {VERSION_GUARD}"), (Check.INDEXES, "index expiry")]
 
 
 async def test_an_archived_log_is_verified_as_it_was(
@@ -283,17 +283,17 @@ async def test_an_archived_log_is_verified_as_it_was(
     await fill(store)
     await store.log.block_sealer().seal_next()
     await archiver(store, blobs, commits=BLOCK // 2).run(BLOCK)
-    told = await verified(store)
-    assert told.findings == []
-    assert told.report.checked[Check.ARCHIVE] == BLOCK
-    assert told.report.checked[Check.SCHEMAS] == 2 * COMMITS
+    verification = await verified(store)
+    assert verification.findings == []
+    assert verification.report.checked[Check.ARCHIVE] == BLOCK
+    assert verification.report.checked[Check.SCHEMAS] == 2 * COMMITS
 
     await store.documents.update_one({"_id": 3}, {"$set": {"actor": "somebody else"}})
-    told = await verified(store)
-    assert list(told) == [(Check.ARCHIVE, "position 3")]
+    verification = await verified(store)
+    assert list(verification) == [(Check.ARCHIVE, "position 3")]
 
     (_, second) = await store.log.archive.segments()
     (tmp_path / second.name).write_bytes(b"something else")
     another = await open_another(archive=blobs)
-    told = await verified(another)
-    assert list(told) == [(Check.ARCHIVE, "position 3"), (Check.ARCHIVE, f"position {second.first}")]
+    verification = await verified(another)
+    assert list(verification) == [(Check.ARCHIVE, "position 3"), (Check.ARCHIVE, f"position {second.first}")]

@@ -1,4 +1,4 @@
-"""Verifying a log that holds personal data: sealed or erased, it is sound, and nothing of it is told."""
+"""Verifying a log with personal data: sealed or erased, it is sound, and its data is never shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def store(open_another: OpenStore) -> Store:
 
 @pytest.fixture
 async def verify(store: Store) -> Verify:
-    """A commit of each of two people, verified by who has no key."""
+    """A commit of each of two people, verified without a key."""
     about = Remarked(likes=3, own=SECRET, about_id="person-2", text=SECRET)
     events = PersonRegistered(city="Graz", name=SECRET), about
     for number, event in enumerate(events, 1):

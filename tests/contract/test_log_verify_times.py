@@ -50,13 +50,13 @@ async def test_c18_a_time_before_the_one_before_it_is_found(store):
     assert report.checked[Check.TIMES] == 5
 
 
-async def test_c18_a_time_that_is_still_to_come_is_found_and_what_follows_is_no_fault(store):
+async def test_c18_a_time_in_the_future_is_found_and_later_commits_are_no_defect(store):
     await append_at(store, 100, -5 * 365 * 86_400, 90)
     _, findings = await verified(store)
     assert findings == [(Check.TIMES, "position 2")]
 
 
-async def test_what_clocks_explain_in_an_older_log_is_noted_and_no_fault(store):
+async def test_clock_differences_in_an_older_log_are_noted_and_no_defect(store):
     """Up to where it was when it was first opened by a version that keeps times in order."""
     await append_at(store, 100, 101, 99, 5_000, 98)
     await store.database["meta"].update_one({"_id": "ordered_times"}, {"$set": {"after": 5}})
