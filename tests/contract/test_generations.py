@@ -54,7 +54,7 @@ class Consumed:
         return leases
 
     async def hold(self, generation: int = 1) -> list[PartitionLease]:
-        """Take over all partitions, so that nobody moves any."""
+        """Take over all partitions, so that no process moves any."""
         held = await PartitionLeases(self.database, "switching", TERM).take_over(
             await self.state(), generation
         )
@@ -78,7 +78,7 @@ async def refused(change: Coroutine[Any, Any, object], saying: str) -> None:
         await change
 
 
-async def test_a_generation_that_begins_leaves_the_active_one_as_it_is(consumed: Consumed) -> None:
+async def test_a_new_generation_leaves_the_active_one_alone(consumed: Consumed) -> None:
     await consumed.work(1, 7, 9)
     before = (await consumed.state()).generations[1]
     assert await consumed.begin() == 2
@@ -93,13 +93,13 @@ async def test_a_generation_that_begins_leaves_the_active_one_as_it_is(consumed:
     assert new.begun_at >= before.begun_at
 
 
-async def test_of_many_who_begin_one_at_once_one_does(consumed: Consumed) -> None:
+async def test_of_many_processes_that_begin_one_at_once_one_succeeds(consumed: Consumed) -> None:
     begun = await asyncio.gather(*(consumed.begin() for _ in range(10)), return_exceptions=True)
     assert [one for one in begun if not isinstance(one, InvariantViolated)] == [2]
     assert await consumed.states() == {1: GenerationState.ACTIVE, 2: GenerationState.BUILDING}
 
 
-async def test_what_is_cancelled_stops_at_once_and_goes_on_where_it_was_when_it_is_resumed(
+async def test_a_cancelled_generation_stops_at_once_and_is_resumed_from_where_it_was(
     consumed: Consumed,
 ) -> None:
     number = await consumed.begin()
@@ -122,7 +122,7 @@ async def test_a_cancelled_generation_makes_room_for_another(consumed: Consumed)
     assert await consumed.states() == {1: GenerationState.ACTIVE, 3: GenerationState.BUILDING}
 
 
-async def test_generations_that_are_there_at_a_time_have_places_of_their_own(consumed: Consumed) -> None:
+async def test_generations_of_one_time_have_different_slots(consumed: Consumed) -> None:
     """However many are begun and forgotten: no number comes twice, and none of the active one's place."""
     numbers = []
     for _ in range(8):
@@ -137,18 +137,18 @@ async def test_generations_that_are_there_at_a_time_have_places_of_their_own(con
     assert sorted(set(numbers)) == numbers
 
 
-async def test_a_switch_makes_the_new_generation_the_active_one_and_keeps_the_one_before(
+async def test_a_switch_activates_the_new_generation_and_keeps_the_former_one(
     consumed: Consumed,
 ) -> None:
     old = await consumed.work(1, 7, 9)
     leader, _ = await consumed.work(await consumed.begin(), 10, 12)
     held = await consumed.hold()
-    assert not await consumed.checkpoints.save(old[0], 11), "nobody moves it any more"
+    assert not await consumed.checkpoints.save(old[0], 11), "no process moves it any more"
     assert await consumed.generations.switch(leader, held, 10)
     assert await consumed.states() == {1: GenerationState.KEPT, 2: GenerationState.ACTIVE}
     state = await consumed.state()
     assert (state.active, state.position) == (2, 10)
-    assert await consumed.checkpoints.save(leader, 13), "whoever works on it goes on"
+    assert await consumed.checkpoints.save(leader, 13), "its worker goes on"
     leader, _ = await consumed.work(await consumed.begin(), 20, 20)
     assert await consumed.generations.switch(leader, await consumed.hold(2), 20)
     assert await consumed.states() == {2: GenerationState.KEPT, 3: GenerationState.ACTIVE}, (
@@ -156,14 +156,14 @@ async def test_a_switch_makes_the_new_generation_the_active_one_and_keeps_the_on
     )
 
 
-async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(consumed: Consumed) -> None:
+async def test_a_switch_without_one_of_its_conditions_changes_nothing(consumed: Consumed) -> None:
     number = await consumed.begin()
     leader, other = await consumed.work(number, 10, 9)
     held = await consumed.hold()
     switch = consumed.generations.switch
     assert not await switch(leader, held, 10), "one partition is not there yet"
     assert await consumed.checkpoints.save(other, 10)
-    assert not await switch(leader, held[:1], 10), "somebody may move the rest"
+    assert not await switch(leader, held[:1], 10), "another process may move the rest"
     assert not await switch(replace(leader, epoch=leader.epoch - 1), held, 10), "it is led by another"
     seen = (await consumed.state()).generations[1].partitions[1]
     thief = PartitionLeases(consumed.database, "thief", TERM)
@@ -177,7 +177,7 @@ async def test_a_switch_changes_nothing_where_something_is_not_as_it_must_be(con
     assert await consumed.states() == {1: GenerationState.ACTIVE}
 
 
-async def test_of_a_switch_and_a_cancellation_at_once_one_happens(consumed: Consumed) -> None:
+async def test_of_a_concurrent_switch_and_cancellation_one_succeeds(consumed: Consumed) -> None:
     for _ in range(5):
         number = await consumed.begin()
         leader, _ = await consumed.work(number, 3, 3)
@@ -198,7 +198,7 @@ async def test_of_a_switch_and_a_cancellation_at_once_one_happens(consumed: Cons
             assert state is GenerationState.CANCELLED
 
 
-async def test_a_kept_generation_can_be_built_on_and_be_the_active_one_again(consumed: Consumed) -> None:
+async def test_a_kept_generation_can_be_resumed_and_activated_again(consumed: Consumed) -> None:
     await consumed.work(1, 7, 7)
     leader, _ = await consumed.work(await consumed.begin(), 7, 7)
     held = await consumed.hold()
@@ -210,7 +210,7 @@ async def test_a_kept_generation_can_be_built_on_and_be_the_active_one_again(con
     assert await consumed.states() == {1: GenerationState.ACTIVE, 2: GenerationState.KEPT}
 
 
-async def test_what_runs_is_not_forgotten_and_what_is_not_there_is_told_to_be_missing(
+async def test_a_running_generation_is_not_removed_and_a_missing_one_is_reported(
     consumed: Consumed,
 ) -> None:
     generations, number = consumed.generations, await consumed.begin()
@@ -228,7 +228,7 @@ async def test_what_runs_is_not_forgotten_and_what_is_not_there_is_told_to_be_mi
     assert list((await generations.remove(NAME, number)).generations) == [1]
 
 
-async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Consumed) -> None:
+async def test_only_the_leader_of_a_generation_saves_its_notes(consumed: Consumed) -> None:
     leader = await consumed.take(1)
     assert await consumed.generations.save_notes(leader, {"rate": 2.5, "phase": {"name": "FOLDING"}})
     assert not await consumed.generations.save_notes(replace(leader, epoch=9), {})
@@ -236,7 +236,7 @@ async def test_notes_of_a_generation_are_kept_by_its_leader_alone(consumed: Cons
     assert notes == {"rate": 2.5, "phase": {"name": "FOLDING"}}
 
 
-async def test_one_that_is_held_is_worked_on_and_takes_the_active_ones_place_when_it_is_approved(
+async def test_a_held_generation_is_worked_on_and_activated_once_it_is_approved(
     consumed: Consumed,
 ) -> None:
     number = await consumed.begin()
@@ -251,7 +251,7 @@ async def test_one_that_is_held_is_worked_on_and_takes_the_active_ones_place_whe
         await consumed.begin()
     approved = await consumed.generations.approve(NAME, number)
     assert approved.generations[number].approved
-    assert not await consumed.generations.hold(leader, {}), "nobody holds what is approved"
+    assert not await consumed.generations.hold(leader, {}), "an approved generation is not held"
     assert await consumed.generations.switch(leader, await consumed.hold(), 10)
     state = await consumed.state()
     assert (state.active, state.generations[1].proven) == (number, True)

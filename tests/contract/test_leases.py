@@ -49,7 +49,7 @@ async def consumed(mongo_url: str, database: str) -> AsyncIterator[Consumed]:
         yield consumed
 
 
-async def test_of_many_who_take_one_partition_at_once_one_gets_it(consumed: Consumed) -> None:
+async def test_of_many_processes_that_take_one_partition_at_once_one_gets_it(consumed: Consumed) -> None:
     taken = await asyncio.gather(*(consumed.take(f"owner {i}") for i in range(12)))
     (lease,) = filter(None, taken)
     seen = await consumed.seen()
@@ -57,7 +57,7 @@ async def test_of_many_who_take_one_partition_at_once_one_gets_it(consumed: Cons
     assert seen.owner == f"owner {taken.index(lease)}"
 
 
-async def test_a_lease_that_is_held_is_taken_by_force_alone_and_whoever_had_it_is_not_believed_any_more(
+async def test_a_lease_is_only_taken_by_force_and_its_former_owner_cannot_write(
     consumed: Consumed,
 ) -> None:
     first = await consumed.take("first")
@@ -75,7 +75,7 @@ async def test_a_lease_that_is_held_is_taken_by_force_alone_and_whoever_had_it_i
     assert (seen.owner, seen.position) == ("second", 5)
 
 
-async def test_a_lease_that_has_run_out_is_free_and_its_holder_may_go_on_until_somebody_takes_it(
+async def test_an_expired_lease_is_free_and_its_owner_may_go_on_until_it_is_taken(
     consumed: Consumed,
 ) -> None:
     first = await consumed.take("first", term=0)
@@ -89,7 +89,7 @@ async def test_a_lease_that_has_run_out_is_free_and_its_holder_may_go_on_until_s
 
 
 @pytest.mark.parametrize("save", [False, True])
-async def test_a_write_of_the_holder_extends_the_lease(consumed: Consumed, *, save: bool) -> None:
+async def test_a_write_of_the_owner_extends_the_lease(consumed: Consumed, *, save: bool) -> None:
     taken = await consumed.take("first", term=0)
     assert taken is not None
     lease = replace(taken, term=LONG)
@@ -101,7 +101,7 @@ async def test_a_write_of_the_holder_extends_the_lease(consumed: Consumed, *, sa
     assert await consumed.take("second") is None
 
 
-async def test_what_is_released_can_be_taken_at_once(consumed: Consumed) -> None:
+async def test_a_released_lease_can_be_taken_at_once(consumed: Consumed) -> None:
     first = await consumed.take("first")
     assert first is not None
     await PartitionLeases(consumed.database, "first", LONG).release([first])
@@ -109,8 +109,8 @@ async def test_what_is_released_can_be_taken_at_once(consumed: Consumed) -> None
     assert await consumed.take("second") is not None
 
 
-async def test_a_lease_is_not_taken_as_it_was_seen_before_somebody_else_had_it(consumed: Consumed) -> None:
-    """Even by force: who decided to take it decided on what is no more."""
+async def test_a_lease_that_was_taken_since_it_was_seen_is_not_taken(consumed: Consumed) -> None:
+    """Even by force: the decision to take it was made on an outdated state."""
     stale = await consumed.seen()
     assert await consumed.take("first", term=0) is not None
     late = PartitionLeases(consumed.database, "late", LONG)
@@ -126,7 +126,7 @@ async def test_a_checkpoint_never_goes_back(consumed: Consumed) -> None:
         assert await consumed.checkpoints.position("test") == 7
 
 
-async def test_many_who_open_a_consumer_at_once_share_one_generation(consumed: Consumed) -> None:
+async def test_processes_that_open_a_consumer_at_once_share_one_generation(consumed: Consumed) -> None:
     opened = await asyncio.gather(*(consumed.generations.open("new") for _ in range(20)))
     assert {(one.active, one.last, one.revision) for one in opened} == {(1, 1, 1)}
 
@@ -147,7 +147,7 @@ async def test_a_dropped_generation_takes_no_checkpoint_and_its_number_does_not_
     assert (await consumed.generations.drop("nothing")).last == 0
 
 
-async def test_events_are_counted_once_however_often_a_checkpoint_is_told(consumed: Consumed) -> None:
+async def test_events_are_counted_once_however_often_a_checkpoint_is_saved(consumed: Consumed) -> None:
     lease = await consumed.take("first")
     assert lease is not None
     for position, events in ((3, 7), (3, 7), (5, 2), (4, 1)):

@@ -16,7 +16,7 @@ from projections.projecting.worker import drop_view
 from subscriptions.consumers.archive_retention import Retention
 from tests.archives import folder
 from tests.commits import Store, commit, open_store
-from tests.integration.test_projector import some_history, tell
+from tests.integration.test_projector import append_all, some_history
 from tests.notes import START, folded, now, open_rig, view
 
 
@@ -47,13 +47,13 @@ async def test_the_last_position_before_a_moment(
         assert await store.log.recorded_before(moment) == position
 
 
-async def test_what_has_the_age_is_archived_in_the_background_in_full_segments(
+async def test_commits_of_the_age_are_archived_in_the_background_in_full_segments(
     mongo_url: str, database: str, blobs: BlobStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Several workers take turns; what is younger stays where it is, and so does half a segment."""
     caplog.set_level(logging.INFO, "nerve.archive")
 
-    def told() -> list[str]:
+    def logged() -> list[str]:
         lines = [record.getMessage() for record in caplog.records if record.name == "nerve.archive"]
         return [line.partition(":")[0] for line in lines]
 
@@ -63,12 +63,12 @@ async def test_what_has_the_age_is_archived_in_the_background_in_full_segments(
         for worker in workers:
             await worker.start()
         async with asyncio.timeout(10):
-            while len(told()) < 2:
+            while len(logged()) < 2:
                 await asyncio.sleep(0.01)
         for hour in range(5, 9):
             await store.log.append(commit(f"note-{hour}", 0, at=START + timedelta(hours=hour)))
         async with asyncio.timeout(10):
-            while len(told()) < 3:
+            while len(logged()) < 3:
                 await asyncio.sleep(0.01)
         for worker in workers:
             await worker.stop()
@@ -76,7 +76,7 @@ async def test_what_has_the_age_is_archived_in_the_background_in_full_segments(
         segments = await store.log.archive.segments()
         assert [(one.first, one.last) for one in segments] == [(1, 2), (3, 4), (5, 6)]
         assert len(await store.everything()) == 9
-    assert told() == [
+    assert logged() == [
         f"archived positions {one.first} to {one.last} in segment {one.number}" for one in segments
     ]
 
@@ -111,7 +111,7 @@ async def test_the_turn_that_an_older_version_has_kept_is_respected(
         assert await retention(store, blobs).once() == 2
 
 
-async def test_trouble_with_the_archive_is_told_and_the_worker_tries_again(
+async def test_a_failing_archive_is_logged_and_the_worker_retries(
     mongo_url: str, database: str, blobs: BlobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_store(mongo_url, database) as store:
@@ -133,7 +133,7 @@ async def test_a_view_that_is_built_from_the_archive_has_the_same_rows(
     mongo_url: str, redis_url: str, database: str, blobs: BlobStore
 ) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, archive=blobs, work=True) as rig:
-        await tell(rig, some_history(seed=9, length=60, notes=6))
+        await append_all(rig, some_history(seed=9, length=60, notes=6))
         await rig.projected()
         before = await rig.documents()
         await Archiver(rig.database, blobs, now, commits=7).run(await rig.log.high_water_mark())
@@ -147,7 +147,7 @@ async def test_a_view_is_built_anew_from_a_log_that_is_partly_archived(
     mongo_url: str, redis_url: str, database: str, blobs: BlobStore
 ) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, archive=blobs, work=True) as rig:
-        await tell(rig, some_history(seed=10, length=60, notes=6))
+        await append_all(rig, some_history(seed=10, length=60, notes=6))
         await rig.projected()
         before = await rig.documents()
         await Archiver(rig.database, blobs, now, commits=7).run(40)

@@ -1,4 +1,4 @@
-"""While a worker looks at MongoDB and tells what it found, no other process needs to."""
+"""While a worker looks at MongoDB and beats, no other process needs to look."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEVER = 600.0
 """A poll interval beyond the deadline."""
 
 BEYOND_ALL = RECHECK - 1
-"""No position is: who waits for one is woken where it is to look."""
+"""Beyond every position: a task that waits for it is only woken to look again."""
 
 
 async def until(reached: Callable[[], Awaitable[bool]]) -> None:
@@ -32,37 +32,37 @@ async def until(reached: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def beaten(redis_url: str, database: str) -> None:
-    """Until a worker has said how far the log is, and how far the view."""
+    """Wait for a worker's beat with the positions of the log and of the view."""
     awaited = [b"beat log ", consumer_name(view).encode()]
     async with Redis.from_url(redis_url) as redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe(f"nerve:{database}")
         while awaited:
             message = await channel.get_message(timeout=DEADLINE)
-            said = message["data"] if message is not None else b""
-            awaited = [one for one in awaited if not (said.startswith(b"beat ") and one in said)]
+            data = message["data"] if message is not None else b""
+            awaited = [one for one in awaited if not (data.startswith(b"beat ") and one in data)]
 
 
 @asynccontextmanager
 async def watched(rig: Rig) -> AsyncIterator[list[Any]]:
-    """What a live view and an event feed are told from here on; both are live when it begins."""
-    told: list[Any] = []
+    """What a live view and an event feed deliver from here on; both are live when it begins."""
+    delivered: list[Any] = []
 
     async def follow() -> None:
         async with aclosing(rig.feed.follow(await rig.log.head())) as batches:
             async for batch in batches:
-                told.append(batch)
+                delivered.append(batch)
 
     async def watch() -> None:
         async with aclosing(rig.live.watch_rows("default")) as messages:
             async for message in messages:
-                told.append(message)
+                delivered.append(message)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(follow()), group.create_task(watch())]
         async with asyncio.timeout(DEADLINE):
-            while not (told and any(isinstance(one, CaughtUp) for one in told) and rig.changes.cursors):
+            while not (any(isinstance(item, CaughtUp) for item in delivered) and rig.changes.cursors):
                 await asyncio.sleep(0.01)
-        yield told
+        yield delivered
         for task in tasks:
             task.cancel()
 
@@ -99,35 +99,33 @@ async def test_i6_a_process_looks_by_itself_once_no_worker_beats(
             await until(lambda: _reached_log(rig, 1))
 
 
-async def test_a_beat_wakes_who_rests_where_the_topic_is_of_another_edition(
-    redis_url: str, database: str
-) -> None:
-    """Rows of a view may be others without a position that is new."""
-    tells, hears = Wakeups(redis_url, database), Wakeups(redis_url, database)
-    listener = hears.listen("topic")
-    await tells.start()
-    await hears.start()
+async def test_a_beat_of_another_edition_wakes_a_resting_loop(redis_url: str, database: str) -> None:
+    """Rows of a view may change at a position that is not new."""
+    sender, receiver = Wakeups(redis_url, database), Wakeups(redis_url, database)
+    listener = receiver.listen("topic")
+    await sender.start()
+    await receiver.start()
     try:
         async with asyncio.timeout(DEADLINE):
             await listener.wait(NEVER, beyond=0)  # It is connected.
-            tells.beat("topic", 7, 1)
+            sender.beat("topic", 7, 1)
             await listener.rest(NEVER, beyond=7)
-            tells.beat("topic", 7, 1)
-            tells.beat("topic", 7, 2)
+            sender.beat("topic", 7, 1)
+            sender.beat("topic", 7, 2)
             await listener.rest(NEVER, beyond=7)
             resting = asyncio.create_task(listener.rest(NEVER, beyond=7))
-            tells.beat("topic", 7, 2)
-            tells.announce("other", 1)
-            await hears.listen("other").wait(NEVER, beyond=0)
+            sender.beat("topic", 7, 2)
+            sender.announce("other", 1)
+            await receiver.listen("other").wait(NEVER, beyond=0)
             assert not resting.done()
             resting.cancel()
     finally:
-        await tells.stop()
-        await hears.stop()
+        await sender.stop()
+        await receiver.stop()
 
 
-async def test_a_beat_says_which_generations_there_are(mongo_url: str, database: str) -> None:
-    """Whoever rests is to look at the view again, where there is no other message of it."""
+async def test_a_beat_carries_the_revision_of_the_generations(mongo_url: str, database: str) -> None:
+    """A resting loop looks at the view again, even if no other message announces it."""
     async with (
         open_rig(mongo_url, NOWHERE, database, poll_interval=0.1, work=True) as worker,
         asyncio.timeout(DEADLINE),

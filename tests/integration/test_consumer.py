@@ -61,7 +61,7 @@ async def reaches(rig: Rig, position: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_is_no_work_is_checkpointed_without_anything_behind_it(rig: Rig) -> None:
+async def test_commits_without_work_are_checkpointed_even_if_none_follows(rig: Rig) -> None:
     recorder = Recorder(worked=False)
     running = consumer(rig, recorder)
     await running.start()
@@ -73,7 +73,7 @@ async def test_what_is_no_work_is_checkpointed_without_anything_behind_it(rig: R
 
 
 async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
-    first, second, told = Recorder(), Recorder(), rig.wakeups.listen("test")
+    first, second, listener = Recorder(), Recorder(), rig.wakeups.listen("test")
     await rig.write("abc")
     running = consumer(rig, first)
     await running.start()
@@ -85,7 +85,7 @@ async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
     await reaches(rig, 5)
     await running.stop()
     assert (first.done, second.done) == ([1, 2, 3], [4, 5])
-    assert told.take() >= 3
+    assert listener.take() >= 3
     assert second.begun == [first.begun[0]._replace(position=3)]
 
 
@@ -100,7 +100,7 @@ async def test_a_consumer_goes_on_from_its_checkpoint(rig: Rig) -> None:
         (Unavailable("the store is down"), "Unavailable", "^the store is down$"),
     ],
 )
-async def test_what_a_consumer_fails_at_is_kept_until_it_comes_further(
+async def test_failures_of_a_consumer_are_kept_until_it_comes_further(
     rig: Rig, error: Exception, name: str, detail: str
 ) -> None:
     mended = asyncio.Event()
@@ -129,7 +129,7 @@ async def test_what_a_consumer_fails_at_is_kept_until_it_comes_further(
     await running.stop()
 
 
-async def test_what_a_handler_raises_is_tried_again_in_order_until_it_works(
+async def test_a_failed_batch_is_retried_in_order_until_it_succeeds_and_logged_once(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures = 3
@@ -190,7 +190,7 @@ async def test_dropped_generations_make_the_running_consumer_start_from_zero_in_
     assert handler.begun == [Checkpoint(1, 0), Checkpoint(2, 0)]
 
 
-async def test_of_several_processes_one_works_and_another_goes_on_where_it_stopped(rig: Rig) -> None:
+async def test_one_of_several_processes_works_and_another_continues_where_it_stopped(rig: Rig) -> None:
     handlers = [Recorder() for _ in range(3)]
     groups = [consumer(rig, handler) for handler in handlers]
     for group in groups:
@@ -206,7 +206,7 @@ async def test_of_several_processes_one_works_and_another_goes_on_where_it_stopp
     assert sorted(handler.done for handler in handlers) == [[], [1, 2, 3], [4, 5]]
 
 
-async def test_a_consumer_whose_partition_was_taken_from_it_moves_no_checkpoint_and_ends(rig: Rig) -> None:
+async def test_a_consumer_that_lost_its_partition_saves_no_checkpoint_and_ends(rig: Rig) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
     async def hold(positions: list[int]) -> None:

@@ -33,7 +33,7 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
 async def take(
     feed: Tail[Any], after: int, upto: int, *, pause: Callable[[], Awaitable[None]] | None = None
 ) -> list[int]:
-    """The positions that a follower of the feed is handed, until `upto`."""
+    """The positions that a cursor gets, until `upto`."""
     found: list[int] = []
     async with asyncio.timeout(DEADLINE), aclosing(feed.follow(after)) as batches:
         async for batch in batches:
@@ -45,7 +45,7 @@ async def take(
     raise AssertionError("the feed ended")
 
 
-async def test_i7_a_follower_of_any_position_gets_the_next_one_and_all_after_it_once(rig: Rig) -> None:
+async def test_i7_a_cursor_at_any_position_gets_all_later_commits_once_in_order(rig: Rig) -> None:
     await rig.write(map(str, range(5)))
     followers = [asyncio.create_task(take(rig.feed, after, 12)) for after in range(9)]
     await rig.write(map(str, range(5, 12)))
@@ -53,7 +53,7 @@ async def test_i7_a_follower_of_any_position_gets_the_next_one_and_all_after_it_
         assert await follower == list(range(after + 1, 13))
 
 
-async def test_i7_resuming_again_and_again_at_any_batch_is_as_if_never_away(rig: Rig) -> None:
+async def test_i7_resuming_after_any_batch_loses_and_repeats_nothing(rig: Rig) -> None:
     writing = asyncio.create_task(rig.write(map(str, range(120))))
     found: list[int] = []
     dice = random.Random(7)
@@ -68,7 +68,7 @@ async def test_i7_resuming_again_and_again_at_any_batch_is_as_if_never_away(rig:
     assert found == list(range(1, 121))
 
 
-async def test_a_follower_that_the_ring_has_passed_reads_on_from_mongodb(rig: Rig) -> None:
+async def test_a_cursor_behind_the_ring_reads_from_mongodb(rig: Rig) -> None:
     """With a ring of 5 and batches of 3, a slow one is passed again and again, a quick one is not."""
     feed = Feed(rig.log, rig.wakeups, rig.poll_interval, ring_size=5, batch_size=3)
     await rig.write(map(str, range(10)))
@@ -83,16 +83,16 @@ async def test_a_follower_that_the_ring_has_passed_reads_on_from_mongodb(rig: Ri
         assert len(found) >= 50
 
 
-async def test_caught_up_is_said_even_when_there_is_nothing(rig: Rig) -> None:
+async def test_a_cursor_into_an_empty_log_has_caught_up(rig: Rig) -> None:
     async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0)) as batches:
         batch = await anext(batches)
     assert (list(batch.items), batch.position, batch.caught_up) == ([], 0, True)
 
 
-async def test_caught_up_means_that_all_acknowledged_before_was_handed_out(
+async def test_a_cursor_has_caught_up_once_it_had_all_commits_acknowledged_before(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
-    """A process that hears of nothing: its own tail is behind, and still it does not claim too much."""
+    """A process without wake-ups: its own tail is behind, and still it does not claim too much."""
     async with (
         open_rig(mongo_url, redis_url, database) as writer,
         open_rig(mongo_url, "redis://127.0.0.1:1/", database, poll_interval=60) as deaf,
@@ -110,13 +110,13 @@ async def test_caught_up_means_that_all_acknowledged_before_was_handed_out(
     assert found == [2, 3, 4, 5]
 
 
-async def test_an_idle_follower_that_asked_for_ticks_gets_them(rig: Rig) -> None:
+async def test_an_idle_cursor_gets_the_ticks_that_it_asked_for(rig: Rig) -> None:
     async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0, tick=lambda: 0.01)) as batches:
         ticks = [await anext(batches) for _ in range(4)]
     assert all(not batch.items and batch.caught_up for batch in ticks)
 
 
-async def test_many_followers_cost_one_read_for_each_wakeup_and_none_cost_nothing(
+async def test_many_cursors_cost_one_read_for_each_wakeup_and_none_cost_nothing(
     rig: Rig, mongo_url: str, database: str
 ) -> None:
     """40 live followers of 30 commits: MongoDB is asked at most once for each announcement, heard twice."""
@@ -145,7 +145,7 @@ async def test_wakeups_can_be_stopped_at_any_instant(redis_url: str, database: s
             await wakeups.stop()
 
 
-async def test_a_position_that_stays_open_holds_followers_up_until_it_is_closed(
+async def test_an_open_position_holds_cursors_up_until_it_is_closed(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     """A writer died between its reservation and its insert: a tombstone takes the place."""
@@ -164,7 +164,7 @@ async def test_a_position_that_stays_open_holds_followers_up_until_it_is_closed(
     assert [commit.info and commit.info.tenant for commit in commits] == ["one", None, "two"]
 
 
-async def test_i7_followers_from_far_behind_share_pages_and_get_everything_once(rig: Rig) -> None:
+async def test_i7_cursors_far_behind_share_pages_and_get_everything_once(rig: Rig) -> None:
     """The rest, beyond the last whole page, each reads for itself."""
     head = 2 * PAGE + 300
     await asyncio.gather(*(rig.append(f"note-{i}", Written(text="a")) for i in range(head)))

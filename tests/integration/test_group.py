@@ -1,4 +1,4 @@
-"""Processes that share the work of consumers: each its part, and nobody's left undone."""
+"""Processes that share the partitions of consumers: each has its part, and no partition is left."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def stands(rig: Rig, condition: Callable[[ConsumerState], bool]) -> Consum
 
 
 def loads(state: ConsumerState) -> list[int]:
-    """How many partitions each holder has; -1 where one is held by nobody."""
+    """The number of partitions of each owner; -1 if one is free."""
     if state.active is None:
         return [-1]
     owners = Counter(one.owner for one in state.generations[state.active].partitions)
@@ -96,7 +96,7 @@ async def test_processes_that_come_and_go_share_the_partitions_fairly_and_each_p
         assert list(dict.fromkeys(positions)) == [1, 2, 3, 4, 5]
 
 
-async def test_what_a_process_that_died_held_is_taken_over_when_its_lease_ends(rig: Rig) -> None:
+async def test_the_partitions_of_a_dead_process_are_taken_over_when_its_leases_end(rig: Rig) -> None:
     await Generations(rig.database).open(NAME)
     (seen,) = (await rig.checkpoints.state(NAME)).generations[1].partitions
     dead = await PartitionLeases(rig.database, "dead", 1.5).take(NAME, 1, seen)
@@ -140,7 +140,7 @@ async def test_a_lease_is_kept_however_long_a_batch_takes(rig: Rig) -> None:
     await busy.stop()
 
 
-async def test_whoever_has_other_code_stands_by_as_long_as_somebody_has_the_right_one(rig: Rig) -> None:
+async def test_a_process_with_other_code_stands_by_while_one_with_the_right_code_runs(rig: Rig) -> None:
     old, new = Handled(), Handled()
     ours = group(rig, ConsumerDefinition("new", new.handler))
     theirs = group(rig, ConsumerDefinition("old", old.handler))
@@ -173,7 +173,7 @@ async def test_whoever_has_other_code_stands_by_as_long_as_somebody_has_the_righ
     assert [position for position in old.done[Partition()] if position != 3] == [1, 2, 4]
 
 
-async def test_a_generation_is_led_by_one_process_as_long_as_it_holds_the_first_partition(rig: Rig) -> None:
+async def test_a_generation_is_led_by_the_process_that_has_its_first_partition(rig: Rig) -> None:
     leading: list[PartitionLease] = []
     failures = 2
 
@@ -209,7 +209,7 @@ async def test_a_generation_is_led_by_one_process_as_long_as_it_holds_the_first_
     assert leading == []
 
 
-async def test_a_cancelled_generation_is_left_alone_and_worked_on_again_when_it_is_resumed(rig: Rig) -> None:
+async def test_a_cancelled_generation_stands_still_until_it_is_resumed(rig: Rig) -> None:
     generations, handled = Generations(rig.database), Handled()
     running = group(rig, ConsumerDefinition("", handled.handler))
     await running.start()

@@ -13,7 +13,7 @@ from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
 from tests.consumed import opened
-from tests.integration.test_projector import histories, some_history, tell
+from tests.integration.test_projector import append_all, histories, some_history
 from tests.notes import folded, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -24,7 +24,7 @@ steps = st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 4)), max_size=14)
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories, of=st.integers(2, 3), schedule=steps)
-def test_i8_partitions_that_go_on_by_themselves_with_crashes_and_takeovers_fold_as_one_event_after_the_other(
+def test_i8_independent_partitions_with_crashes_and_takeovers_fold_as_one_projector_would(
     mongo_url: str,
     redis_url: str,
     database: str,
@@ -38,7 +38,7 @@ def test_i8_partitions_that_go_on_by_themselves_with_crashes_and_takeovers_fold_
         async with open_rig(mongo_url, redis_url, database) as rig:
             for collection in (rig.database["log"], rig.database["counters"], rig.rows()):
                 await collection.delete_many({})
-            commits = await tell(rig, history)
+            commits = await append_all(rig, history)
             projectors = [Projector(view, rig.database, rig.log) for _ in range(2 * of)]
             for number, projector in enumerate(projectors):
                 await projector.begin(Checkpoint(1, 0, Partition(number % of, of)))
@@ -54,11 +54,11 @@ def test_i8_partitions_that_go_on_by_themselves_with_crashes_and_takeovers_fold_
     asyncio.run(check())
 
 
-async def test_a_projector_writes_the_rows_of_its_partition_alone(
+async def test_a_projector_writes_only_the_rows_of_its_partition(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     async with open_rig(mongo_url, redis_url, database) as rig:
-        commits = await tell(rig, some_history(seed=3, length=30, notes=12))
+        commits = await append_all(rig, some_history(seed=3, length=30, notes=12))
         keys = folded(commits).keys()
         written: set[str] = set()
         for number in range(3):
@@ -70,7 +70,7 @@ async def test_a_projector_writes_the_rows_of_its_partition_alone(
         assert written == keys
 
 
-async def test_i8_workers_that_come_and_go_leave_what_one_event_after_the_other_would(
+async def test_i8_workers_that_come_and_go_leave_the_rows_that_one_projector_would(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     """Five partitions and up to three workers, one of which stops in the middle, while events are stored."""

@@ -43,7 +43,7 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
         yield rig
 
 
-async def tell(rig: Rig, history: Sequence[tuple[str, Sequence[Event]]]) -> list[Commit]:
+async def append_all(rig: Rig, history: Sequence[tuple[str, Sequence[Event]]]) -> list[Commit]:
     for stream, happened in history:
         await rig.append(stream, *happened)
     return await rig.commits()
@@ -74,7 +74,7 @@ steps = st.lists(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories, schedule=steps)
-def test_i8_batches_cut_anywhere_by_several_projectors_with_crashes_fold_as_one_event_after_the_other(
+def test_i8_any_batches_of_several_projectors_with_crashes_fold_as_one_projector_would(
     mongo_url: str,
     redis_url: str,
     database: str,
@@ -87,7 +87,7 @@ def test_i8_batches_cut_anywhere_by_several_projectors_with_crashes_fold_as_one_
         async with open_rig(mongo_url, redis_url, database) as rig:
             for name in ("log", "counters", "view_notes_1"):
                 await rig.database[name].delete_many({})
-            commits = await tell(rig, history)
+            commits = await append_all(rig, history)
             projectors = [Projector(view, rig.database, rig.log) for _ in range(3)]
             for projector in projectors:
                 await projector.begin(Checkpoint(1, 0))
@@ -121,8 +121,8 @@ async def test_i8_of_many_projectors_at_once_the_furthest_wins_each_row(rig: Rig
     MongoDB refuses the insert of some of the furthest: that happens in one round of eight or so, of forty.
     """
     notes = [f"note-{i}" for i in range(10)]
-    written = await tell(rig, [(note, [Written(text="a")]) for note in notes])
-    commits = [*written, *(await tell(rig, [(note, [Scored(by=1)]) for note in notes * 7]))[10:]]
+    written = await append_all(rig, [(note, [Written(text="a")]) for note in notes])
+    commits = [*written, *(await append_all(rig, [(note, [Scored(by=1)]) for note in notes * 7]))[10:]]
     projectors = [Projector(view, rig.database, rig.log) for _ in range(8)]
     await asyncio.gather(*(projector.begin(Checkpoint(1, 0)) for projector in projectors))
     for turn in range(40):
@@ -133,7 +133,7 @@ async def test_i8_of_many_projectors_at_once_the_furthest_wins_each_row(rig: Rig
 
 @pytest.mark.parametrize("older", [(1, 9), (2, 5), (2, 6)])
 @pytest.mark.parametrize("newer", [(2, 7), (3, 1), (3, 7)])
-async def test_i8_a_write_replaces_what_is_of_an_earlier_position_or_generation_and_nothing_else(
+async def test_i8_a_write_only_replaces_rows_of_an_earlier_position_or_generation(
     rig: Rig, older: tuple[int, int], newer: tuple[int, int]
 ) -> None:
     rows = rig.rows()
@@ -149,7 +149,7 @@ async def test_i8_a_write_replaces_what_is_of_an_earlier_position_or_generation_
 
 
 async def test_i8_a_projector_of_an_older_generation_cannot_spoil_a_newer_one(rig: Rig) -> None:
-    commits = await tell(rig, some_history(seed=4, length=20, notes=4))
+    commits = await append_all(rig, some_history(seed=4, length=20, notes=4))
     old, new = Projector(view, rig.database, rig.log), Projector(view, rig.database, rig.log)
     await old.begin(Checkpoint(1, 0))
     await old.handle(commits[:10])
@@ -165,7 +165,7 @@ async def test_a_view_that_is_dropped_while_its_worker_runs_is_built_again(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
-        await tell(rig, some_history(seed=5, length=30, notes=5))
+        await append_all(rig, some_history(seed=5, length=30, notes=5))
         await rig.projected()
         before = await rig.documents()
         assert before == folded(await rig.commits())
@@ -217,7 +217,7 @@ async def test_an_event_that_cannot_be_read_is_parked_and_the_view_goes_on(
 
 
 async def test_a_row_that_comes_back_has_its_first_position_still(rig: Rig) -> None:
-    commits = await tell(
+    commits = await append_all(
         rig, [("note-a", [Written(text="a")]), ("note-a", [Erased()]), ("note-a", [Written(text="b")])]
     )
     projector = Projector(view, rig.database, rig.log)
@@ -239,11 +239,11 @@ async def operations(rig: Rig, projector: Projector, batch: Sequence[Commit]) ->
     return dict(Counter(entry["op"] for entry in seen))
 
 
-async def test_a_batch_costs_one_write_and_a_read_of_what_the_projector_has_not_written_itself(
+async def test_a_batch_costs_one_write_and_one_read_of_rows_that_others_wrote(
     rig: Rig,
 ) -> None:
     """Of whatever length: the rows that it touches are inserted, or replaced, all at once."""
-    commits = await tell(rig, [(f"note-{i % 7}", [Written(text=str(i))]) for i in range(60)])
+    commits = await append_all(rig, [(f"note-{i % 7}", [Written(text=str(i))]) for i in range(60)])
     projector, successor = (Projector(view, rig.database, rig.log) for _ in range(2))
     await projector.begin(Checkpoint(1, 0))
     assert await operations(rig, projector, commits[:20]) == {"insert": 1}
@@ -256,12 +256,12 @@ async def test_a_batch_costs_one_write_and_a_read_of_what_the_projector_has_not_
     assert await rig.documents() == folded(commits)
 
 
-async def test_a_new_stream_costs_no_read_where_the_rows_are_of_streams(
+async def test_a_new_stream_costs_no_read_if_each_stream_has_its_row(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     own = replace(view, key=by_stream)
     async with open_rig(mongo_url, redis_url, database, view=own) as rig:
-        commits = await tell(rig, [(f"note-{i}", [Written(text=str(i))]) for i in range(9)])
+        commits = await append_all(rig, [(f"note-{i}", [Written(text=str(i))]) for i in range(9)])
         projector = Projector(own, rig.database, rig.log)
         await projector.begin(Checkpoint(1, 3))
         assert await operations(rig, projector, commits[3:]) == {"insert": 1}

@@ -1,4 +1,4 @@
-"""Views are built anew beside what is read, and nobody who reads notices (I9)."""
+"""Views are rebuilt beside the rows that are read, and no reader notices (I9)."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ async def some_notes(rig: Rig, count: int) -> None:
         await rig.append(name, Linked(to=dice.choice(names)))
 
 
-async def test_a_view_is_built_anew_and_read_from_then_on(
-    mongo_url: str, redis_url: str, database: str
-) -> None:
+async def test_a_view_is_rebuilt_and_then_read(mongo_url: str, redis_url: str, database: str) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
         await some_notes(rig, 20)
         await rig.projected()
@@ -89,7 +87,7 @@ async def test_a_view_is_built_anew_and_read_from_then_on(
         assert indexes.keys() == (await rig.rows(1).index_information()).keys()
 
 
-async def test_b4_a_view_of_an_empty_log_is_built_anew(mongo_url: str, redis_url: str, database: str) -> None:
+async def test_b4_a_view_of_an_empty_log_is_rebuilt(mongo_url: str, redis_url: str, database: str) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
 
         async def begun() -> bool:
@@ -104,7 +102,7 @@ async def test_b4_a_view_of_an_empty_log_is_built_anew(mongo_url: str, redis_url
         assert await rig.documents() == folded(await rig.commits())
 
 
-async def test_changed_code_begins_a_rebuild_by_itself_and_says_so(
+async def test_changed_code_begins_a_rebuild_by_itself_and_logs_it(
     mongo_url: str, redis_url: str, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
@@ -133,7 +131,7 @@ async def test_changed_code_begins_a_rebuild_by_itself_and_says_so(
     assert "generation 1 of its rows is brought up to date, and 2 is read until then" in said
 
 
-async def test_a_rebuild_is_cancelled_and_goes_on_where_it_was(
+async def test_a_cancelled_rebuild_is_resumed_from_where_it_was(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Rebuild, "_switch", _not_yet)
@@ -169,7 +167,7 @@ async def _building_at(rig: Rig, await_events: int) -> GenerationStatus | None:
     return found if found is not None and found.events == await_events else None
 
 
-async def test_what_nobody_reads_is_kept_until_it_is_forgotten(
+async def test_rows_that_are_not_read_are_kept_until_they_are_forgotten(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:

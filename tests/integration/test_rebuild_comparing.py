@@ -52,7 +52,7 @@ async def sides(mongo_url: str, database: str) -> AsyncIterator[Sides]:
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=rows_of, new=rows_of)
-def test_each_row_is_counted_once_and_rightly(
+def test_each_row_is_counted_once_by_its_verdict(
     mongo_url: str,
     database: str,
     old: dict[str, tuple[int, bool]],
@@ -95,7 +95,7 @@ class Moving:
         self.at = [0, 0]
 
     async def common(self) -> int:
-        """The position that is told is old by the time the rows are read."""
+        """The returned position is outdated when the rows are read."""
         position = min(self.at)
         for side, step in enumerate(self._steps.pop() if self._steps else (0, 0)):
             await self.move(side, step)
@@ -137,7 +137,7 @@ def test_rows_that_change_meanwhile_never_count_as_different(
     asyncio.run(check())
 
 
-async def test_a_row_that_never_stands_still_is_counted_as_such(sides: Sides) -> None:
+async def test_a_row_that_never_stands_still_counts_as_moving(sides: Sides) -> None:
     position = 0
 
     async def common() -> int:
@@ -151,7 +151,7 @@ async def test_a_row_that_never_stands_still_is_counted_as_such(sides: Sides) ->
     assert (result.moving, result.rows) == (1, 0)
 
 
-async def test_a_row_that_is_ahead_of_the_position_is_looked_at_again(sides: Sides) -> None:
+async def test_a_row_ahead_of_the_position_is_read_again(sides: Sides) -> None:
     await sides.old.insert_one(stored("note-1", 1, 2, 1))
     positions = iter([1, 1, 3])
 

@@ -89,7 +89,7 @@ async def active(rig: Rig) -> int:
     return found.number
 
 
-async def test_b1_what_parks_an_event_that_was_folded_is_held_until_it_is_approved(
+async def test_b1_a_generation_that_parks_folded_events_is_held_until_it_is_approved(
     deployed: Deployed, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with deployed.runs(broken) as rig:
@@ -114,7 +114,7 @@ async def test_b1_what_parks_an_event_that_was_folded_is_held_until_it_is_approv
             await rig.rebuilds.switch("notes")
 
 
-async def test_b1_what_lacks_rows_is_held_and_another_start_changes_nothing(deployed: Deployed) -> None:
+async def test_b1_a_generation_that_lacks_rows_is_held_also_after_a_restart(deployed: Deployed) -> None:
     async with deployed.runs(fewer) as rig:
         found = await held(rig, 2)
         assert found.waiting_for == "a decision, since it lacks 2 rows that generation 1 has"
@@ -126,7 +126,7 @@ async def test_b1_what_lacks_rows_is_held_and_another_start_changes_nothing(depl
         assert await active(rig) == 1
 
 
-async def test_b1_a_correction_takes_the_place_of_what_is_held(deployed: Deployed) -> None:
+async def test_b1_a_correction_replaces_the_held_generation(deployed: Deployed) -> None:
     async with deployed.runs(broken) as rig:
         await held(rig, 2)
     async with deployed.runs(louder) as rig:
@@ -135,7 +135,7 @@ async def test_b1_a_correction_takes_the_place_of_what_is_held(deployed: Deploye
         assert (await status(rig)).of_state(GenerationState.HELD) is None
 
 
-async def test_b1_going_back_to_the_code_before_needs_no_decision(deployed: Deployed) -> None:
+async def test_b1_a_return_to_the_former_code_needs_no_decision(deployed: Deployed) -> None:
     """Its rows were read before: what the newer code has beyond them is not lost."""
     async with deployed.runs(more) as rig:
         await in_use(rig, 2)
@@ -149,7 +149,7 @@ async def test_b1_going_back_to_the_code_before_needs_no_decision(deployed: Depl
         assert await rig.documents() == folded(await rig.commits())
 
 
-async def test_b1_what_waits_in_the_active_generation_too_holds_nothing(deployed: Deployed) -> None:
+async def test_b1_events_parked_in_the_active_generation_too_are_no_objection(deployed: Deployed) -> None:
     async with deployed.runs(broken) as rig:
         await held(rig, 2)
         await rig.rebuilds.switch("notes")
@@ -160,8 +160,8 @@ async def test_b1_what_waits_in_the_active_generation_too_holds_nothing(deployed
         await in_use(rig, 3)
 
 
-async def test_rows_that_are_missing_are_what_a_rebuild_by_the_same_code_is_for(deployed: Deployed) -> None:
-    """Such as those that somebody has put there by hand."""
+async def test_missing_rows_are_no_objection_to_a_rebuild_by_the_same_code(deployed: Deployed) -> None:
+    """Such as rows that a person has inserted by hand."""
     async with deployed.runs(view) as rig:
         (row,) = await rig.rows().find({"id": "note-0"}).to_list(None)
         await rig.rows().insert_one({**row, "_id": "default/by-hand", "id": "by-hand"})
@@ -171,7 +171,7 @@ async def test_rows_that_are_missing_are_what_a_rebuild_by_the_same_code_is_for(
         assert found.comparison.missing == 1
 
 
-async def test_what_is_held_can_be_cancelled_and_no_other_rebuild_begins_beside_it(
+async def test_a_held_generation_can_be_cancelled_and_excludes_another_rebuild(
     deployed: Deployed,
 ) -> None:
     async with deployed.runs(broken) as rig:
@@ -198,7 +198,7 @@ def apply_counting(id: str, row: Any, event: RecordedEvent) -> Any:
 counting = replace(view, apply=apply_counting, row=CountedRow)
 
 
-async def test_rows_are_folded_by_the_code_of_their_generation_alone(
+async def test_rows_are_only_folded_by_the_code_of_their_generation(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other code makes of them what neither would, and parks what only its own rows can take."""

@@ -56,7 +56,7 @@ async def built(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[
         yield Built(rig, context, old, new)
 
 
-async def test_one_that_is_behind_the_log_is_not_switched_to_and_the_old_one_is_left_alone(
+async def test_a_generation_behind_the_log_is_not_switched_to(
     built: Built,
 ) -> None:
     await built.rig.checkpoints.save(built.new, LOG - 1)
@@ -65,10 +65,10 @@ async def test_one_that_is_behind_the_log_is_not_switched_to_and_the_old_one_is_
     assert await built.rig.checkpoints.save(built.old, LOG)
 
 
-async def test_one_that_falls_behind_meanwhile_is_not_switched_to_and_the_old_one_is_given_back(
+async def test_a_generation_that_falls_behind_is_not_switched_to_and_the_old_one_is_released(
     built: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is appended after the leases are taken over may have been read by whoever had them."""
+    """A commit after the take-over may have been read by the former owner of the leases."""
     await built.rig.checkpoints.save(built.new, LOG)
     take_over = PartitionLeases.take_over
 
@@ -83,11 +83,11 @@ async def test_one_that_falls_behind_meanwhile_is_not_switched_to_and_the_old_on
     assert not await built.switch()
     state = await built.state()
     assert state.active == 1
-    assert not await built.rig.checkpoints.save(built.old, LOG), "who had it is not believed any more"
-    assert state.generations[1].partitions[0].owner is None, "and somebody may take it"
+    assert not await built.rig.checkpoints.save(built.old, LOG), "its former owner cannot write"
+    assert state.generations[1].partitions[0].owner is None, "and it is free"
 
 
-async def test_one_that_has_caught_up_takes_the_place_of_the_old_one(built: Built) -> None:
+async def test_a_generation_that_has_caught_up_replaces_the_old_one(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
     assert await built.switch()
     state = await built.state()
@@ -95,7 +95,7 @@ async def test_one_that_has_caught_up_takes_the_place_of_the_old_one(built: Buil
     assert not await built.rig.checkpoints.save(built.old, LOG + 1)
 
 
-async def test_one_whose_lease_is_lost_is_not_switched_to(built: Built) -> None:
+async def test_a_generation_whose_lease_is_lost_is_not_switched_to(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
     (seen,) = (await built.state()).generations[2].partitions
     await PartitionLeases(built.rig.database, "other", 60).take(built.new.consumer, 2, seen, force=True)
@@ -104,7 +104,7 @@ async def test_one_whose_lease_is_lost_is_not_switched_to(built: Built) -> None:
     assert (state.active, state.generations[1].partitions[0].owner) == (1, None)
 
 
-async def test_one_that_is_not_allowed_at_the_end_of_the_log_is_not_switched_to(built: Built) -> None:
+async def test_a_generation_with_objections_at_the_end_of_the_log_is_not_switched_to(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
     assert not await built.switch_if(False)
     assert (await built.state()).active == 1

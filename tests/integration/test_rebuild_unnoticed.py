@@ -1,4 +1,4 @@
-"""I9: who pages through a view, and who follows it, does not notice that it is built anew."""
+"""I9: neither paging through a view nor following it shows that the view is rebuilt."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Pager:
 
 
 class Subscriber:
-    """Holds the rows that it is told, and checks each change against them."""
+    """Keeps the rows that it receives, and checks each change against them."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
@@ -87,8 +87,8 @@ class Subscriber:
         assert change.kind is ChangeKind.UPDATED, "rows change, none comes or goes"
         assert change.row is not None
         after = fields(change.row)
-        assert after != self.rows[change.id], "no change is told that is none"
-        assert change.place > self.places.get(change.id, Place(0, 0)), "none is told twice"
+        assert after != self.rows[change.id], "each change changes something"
+        assert change.place > self.places.get(change.id, Place(0, 0)), "none is delivered twice"
         self.rows[change.id], self.places[change.id] = after, change.place
         self.changes += 1
 
@@ -128,7 +128,7 @@ async def test_i9_paging_and_following_go_on_through_rebuilds_and_switches(
                     await asyncio.sleep(0.01)
 
 
-async def test_a_subscriber_is_told_of_the_rows_that_changed_code_makes_others(
+async def test_a_subscriber_receives_the_rows_that_changed_code_makes_different(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     worker = partial(open_rig, mongo_url, redis_url, database, poll_interval=0.05, work=True)

@@ -65,7 +65,7 @@ def _has(rig: Rig, position: int) -> bool:
     return rig.feed.reached >= position
 
 
-async def test_a_message_reaches_who_listens_by_one_node_alone(
+async def test_a_message_reaches_its_listeners_through_one_node(
     mongo_url: str, cluster: RedisCluster, database: str
 ) -> None:
     async with pair(mongo_url, cluster, database) as (writer, reader):
@@ -113,7 +113,7 @@ async def test_i6_a_node_that_hangs_is_out_of_reach(cluster: RedisCluster, datab
 
 
 async def test_a_cluster_that_is_not_there_is_out_of_reach(mongo_url: str, database: str) -> None:
-    """The process runs without it, and looks by itself."""
+    """The process runs without it, and polls."""
     nowhere = "redis://127.0.0.1:1/"
     async with open_rig(mongo_url, nowhere, database, poll_interval=0.1, cluster=True) as rig:
         async with aclosing(rig.feed.follow(0)) as batches, asyncio.timeout(DEADLINE):

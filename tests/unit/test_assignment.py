@@ -1,4 +1,4 @@
-"""Who takes which partition: shared fairly, and by those who have the right code."""
+"""The assignment of partitions: fair, and to processes with the right code."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def consumer(*generations: Generation, name: str = "a") -> list[Assignment]:
     return list(assignments([ConsumerState(name, 1, 9, 1, by_number)]))
 
 
-def test_what_is_stopped_is_nobodys_work() -> None:
+def test_a_stopped_generation_is_not_worked_on() -> None:
     stopped = [
         generation(2, [FREE], state=state) for state in (GenerationState.CANCELLED, GenerationState.KEPT)
     ]
     assert consumer(stopped[0]) == consumer(stopped[1]) == []
 
 
-def test_a_generation_that_is_built_is_worked_on_by_its_own_code_alone() -> None:
+def test_a_generation_is_only_built_by_its_own_code() -> None:
     built = consumer(generation(2, [FREE], state=GenerationState.BUILDING))
     assert next_assignment(built, "me", {"a": "old"}) is None
     assert next_assignment(built, "me", {"a": "new"}) == built[0]
 
 
-def test_the_active_generation_is_left_to_whoever_has_its_code_and_not_left_alone() -> None:
+def test_the_active_generation_is_left_to_its_code_but_never_left_alone() -> None:
     free = consumer(generation(1, [FREE, FREE]))
     assert next_assignment(free, "me", {"a": "old"}) == free[0]
     worked = consumer(generation(1, [("they", "new"), FREE]))
@@ -61,13 +61,13 @@ def test_the_active_generation_is_left_to_whoever_has_its_code_and_not_left_alon
     assert next_assignment(worked, "me", {"a": "new"}) == worked[1]
 
 
-def test_whoever_has_the_code_takes_over_from_one_who_has_not() -> None:
+def test_a_process_with_the_code_takes_over_from_one_without() -> None:
     worked = consumer(generation(1, [("they", "old")]))
     assert next_assignment(worked, "me", {"a": "new"}) == worked[0]
     assert next_assignment(worked, "me", {"a": "other"}) is None
 
 
-def test_what_is_held_only_so_that_nobody_works_on_it_is_let_be() -> None:
+def test_a_partition_that_was_taken_over_to_stand_still_is_left_alone() -> None:
     held = consumer(generation(1, [("switching", None)] * 4))
     assert next_assignment(held, "me", {"a": "new"}) is None
     assert next_assignment(held, "me", {"a": "old"}) is None
@@ -75,7 +75,7 @@ def test_what_is_held_only_so_that_nobody_works_on_it_is_let_be() -> None:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[list[Assignment], list[str]]:
-    """Partitions of several consumers, held by workers that live, by some that died, or by nobody."""
+    """Partitions of several consumers: of workers that run, of some that died, or free."""
     workers = [f"worker-{i}" for i in range(draw(st.integers(1, 5)))]
     holders = st.sampled_from([None, *workers])
     found: list[Assignment] = []
@@ -87,7 +87,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Assignment], list[str]]:
 
 
 @given(world=worlds(), turns=st.lists(st.integers(0, 4), max_size=40))
-def test_after_some_turns_of_each_all_is_held_and_nobody_has_two_more_than_another(
+def test_after_some_turns_all_is_taken_and_no_process_has_two_more_than_another(
     world: tuple[list[Assignment], list[str]], turns: list[int]
 ) -> None:
     """Whoever's turn it is; and then nothing moves any more."""
@@ -117,7 +117,7 @@ def test_a_key_belongs_to_the_same_partition_in_every_process_and_version() -> N
     assert owners == [0, 3, 4]
 
 
-def test_so_many_generations_are_built_at_a_time_and_the_others_wait_for_their_turn() -> None:
+def test_builds_limits_the_generations_that_are_built_at_a_time() -> None:
     begun = datetime(2026, 1, 1, tzinfo=UTC)
     states = []
     for i, (name, held) in enumerate({"a": FREE, "b": FREE, "c": ("they", "new"), "d": FREE}.items()):
@@ -137,7 +137,7 @@ def test_so_many_generations_are_built_at_a_time_and_the_others_wait_for_their_t
     assert worked_on(None) == worked_on(9) == ["a", "b", "c", "d"]
 
 
-def test_one_that_is_held_is_worked_on_by_its_code_and_takes_nobodys_turn() -> None:
+def test_a_held_generation_is_worked_on_by_its_code_and_does_not_count_as_a_build() -> None:
     held = ConsumerState("a", 1, 9, 1, {2: generation(2, [FREE], state=GenerationState.HELD)})
     building = ConsumerState("b", 1, 9, 1, {2: generation(2, [FREE], state=GenerationState.BUILDING)})
     found = list(assignments([held, building], builds=1))
