@@ -1,4 +1,4 @@
-"""Agents: those who work on tasks."""
+"""Agents, which work on tasks."""
 
 from domain.agents.aggregate import Agent
 from domain.kernel import Context

@@ -1,4 +1,4 @@
-"""What may be asked of an agent."""
+"""Commands of agents."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from domain.kernel import ChangeCommand, CreateCommand, Name, Text
 
 
 class RegisterAgent(CreateCommand):
-    """Makes an agent known, so that tasks can be assigned to it. It starts IDLE."""
+    """Registers an agent, so that tasks can be assigned to it. It starts IDLE."""
 
-    name: Name = Field(description="What people call the agent.")
+    name: Name = Field(description="The name that people read.")
     capabilities: list[Name] = Field(
         default=[], max_length=50, description="What the agent can do, in words of your own."
     )
 
 
 class ChangeAgentState(ChangeCommand):
-    """Says what the agent is doing now. Asking for the state it has already changes nothing."""
+    """Changes the state of the agent. The state that it has already changes nothing."""
 
     state: AgentState = Field(description="The new state; not RETIRED, for which there is `retireAgent`.")
-    reason: Text | None = Field(None, description="Why it changed, for those who read the history.")
+    reason: Text | None = Field(None, description="Why it changed, for readers of the history.")
 
 
 class RetireAgent(ChangeCommand):
-    """Takes the agent out of service for good: it gets no task any more.
+    """Retires the agent: it can be assigned no more tasks. This is final.
 
-    Tasks it has already stay with it until they are assigned anew, finished or cancelled.
+    Its open tasks stay with it until they are assigned anew, finished or cancelled.
     """
 
-    reason: Text | None = Field(None, description="Why it retires, for those who read the history.")
+    reason: Text | None = Field(None, description="Why it retires, for readers of the history.")

@@ -1,4 +1,4 @@
-"""What happens to agents."""
+"""Events of agents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from domain.kernel import Event
 
 
 class AgentState(StrEnum):
-    """What an agent is doing. RETIRED is final."""
+    """The state of an agent. RETIRED is final."""
 
     IDLE = "IDLE"
     BUSY = "BUSY"
@@ -17,7 +17,7 @@ class AgentState(StrEnum):
 
 
 class AgentRegistered(Event, type="agent.registered"):
-    """An agent became known."""
+    """An agent was registered."""
 
     name: str
     capabilities: list[str]
@@ -32,7 +32,7 @@ class AgentStateChanged(Event, type="agent.state-changed"):
 
 
 class AgentRetired(Event, type="agent.retired"):
-    """An agent left for good."""
+    """An agent was retired, which is final."""
 
     previous_state: AgentState
     reason: str | None = None

@@ -24,8 +24,8 @@ from domain.documents.events import (
     DocumentRenamed,
     DocumentReplaced,
     DocumentRestored,
-    filed,
-    said,
+    document_fields,
+    field_value,
 )
 from domain.documents.json_patch import apply_steps, read_steps
 from domain.documents.merging import INEXPRESSIBLE, is_same_json, merge_patch, merged
@@ -44,7 +44,7 @@ Edition = tuple[str | None, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class Document(Aggregate[DocumentCommand, DocumentEvent]):
-    """A document as it stands. What begins with an underscore is for its own rules."""
+    """A document as it stands. Fields that begin with an underscore are internal to its rules."""
 
     category: ClassVar[str] = "document"
 
@@ -58,7 +58,7 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
     def decide(self, command: DocumentCommand, facts: Facts) -> Sequence[DocumentEvent]:
         match command:
             case CreateDocument():
-                text = filed(command.subject_id, title=command.title, content=command.content)
+                text = document_fields(command.subject_id, title=command.title, content=command.content)
                 return [DocumentCreated(tags=command.tags, **text)]
             case RestoreDocument():
                 return self._restore(command, facts)
@@ -72,7 +72,7 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
             case RenameDocument():
                 if command.title == self.title:
                     return []
-                return [DocumentRenamed(**filed(self.subject_id, title=command.title))]
+                return [DocumentRenamed(**document_fields(self.subject_id, title=command.title))]
             case ArchiveDocument():
                 return [DocumentArchived(reason=command.reason)]
             case _:
@@ -87,21 +87,21 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
         match event:
             case DocumentCreated():
                 return Document(
-                    title=said(event, "title"),
-                    content=said(event, "content"),
+                    title=field_value(event, "title"),
+                    content=field_value(event, "content"),
                     tags=tuple(event.tags),
                     subject_id=event.subject_id,
                 )
             case DocumentReplaced():
-                return replace(self, content=said(event, "content"))
+                return replace(self, content=field_value(event, "content"))
             case DocumentPatched():
                 return replace(self, content=patched(self.content, event))
             case DocumentRenamed():
-                return replace(self, title=said(event, "title"))
+                return replace(self, title=field_value(event, "title"))
             case DocumentArchived():
                 return replace(self, archived=True)
             case DocumentRestored():
-                title, content = said(event, "title"), said(event, "content")
+                title, content = field_value(event, "title"), field_value(event, "content")
                 return replace(self, title=title, content=content, archived=False)
             case _:
                 assert_never(event)
@@ -109,13 +109,15 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
     def _change(
         self, content: JsonValue, event: type[DocumentReplaced | DocumentPatched], what: dict[str, JsonValue]
     ) -> Sequence[DocumentEvent]:
-        return [] if is_same_json(content, self.content) else [event(**filed(self.subject_id, **what))]
+        return (
+            [] if is_same_json(content, self.content) else [event(**document_fields(self.subject_id, **what))]
+        )
 
     def _patch(self, patch: JsonValue) -> Sequence[DocumentEvent]:
         if not isinstance(patch, list):
             return self._change(merged(self.content, patch), DocumentPatched, {"patch": patch})
         content = apply_steps(self.content, read_steps(patch))
-        # What is stored is a merge patch where one does the same: it says what changed, and rests on no step.
+        # A merge patch with the same result is stored instead: it names what changed, without the steps.
         stored = merge_patch(self.content, content)
         if stored is INEXPRESSIBLE:
             return self._change(content, DocumentReplaced, {"content": content})
@@ -133,12 +135,12 @@ class Document(Aggregate[DocumentCommand, DocumentEvent]):
         title, content = self._editions[command.version - oldest]
         if not self.archived and title == self.title and is_same_json(content, self.content):
             return []
-        text = filed(self.subject_id, title=title, content=content)
+        text = document_fields(self.subject_id, title=title, content=content)
         return [DocumentRestored(version=command.version, **text)]
 
 
 def patched(content: JsonValue, event: DocumentPatched) -> JsonValue:
-    """The content after a patch; nothing once the person that it is about was erased."""
+    """Return the content after a patch; None once the subject of the document was erased."""
     if event.subject_id is not None and event.personal is None:
         return None
-    return merged(content, said(event, "patch"))
+    return merged(content, field_value(event, "patch"))

@@ -1,4 +1,4 @@
-"""What may be asked of a document. To be sure that nobody came between, name the `expectedVersion`."""
+"""Commands of documents. With an `expectedVersion` one is refused if the document has changed meanwhile."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def _check_patch(patch: JsonValue) -> JsonValue:
 class CreateDocument(CreateCommand):
     """Adds a document: a title and any JSON."""
 
-    title: Name = Field(description="What it is called.")
-    content: Json = Field(description="What it says: any JSON value.")
+    title: Name = Field(description="The title.")
+    content: Json = Field(description="Any JSON value.")
     tags: list[Name] = Field(default=[], max_length=50, description="Words to find it by.")
     subject_id: Identifier | None = Field(
         None,
-        description="The person that it is about: title and content are erased with the personal data of it.",
+        description="The person that it is about. Erasing this person erases title and content.",
     )
 
 
 class ReplaceDocument(ChangeCommand):
-    """Gives the document another content as a whole."""
+    """Replaces the whole content of the document."""
 
-    content: Json = Field(description="What it says from now on: any JSON value.")
+    content: Json = Field(description="The new content: any JSON value.")
 
 
 class PatchDocument(ChangeCommand):
-    """Changes parts of the content, by a JSON merge patch (RFC 7386) or a JSON Patch (RFC 6902).
+    """Changes parts of the content by a JSON merge patch (RFC 7386) or a JSON Patch (RFC 6902).
 
     An object is a merge patch: members of objects that it names are replaced, those it has null for are
     removed. A list is a JSON Patch: its steps, which may test what is there, are all done or none.
@@ -65,23 +65,23 @@ class PatchDocument(ChangeCommand):
 
 
 class RenameDocument(ChangeCommand):
-    """Gives the document another title."""
+    """Renames the document."""
 
     on_conflict: ClassVar[ConflictRule] = last_write_wins
 
-    title: Name = Field(description="What it is called from now on.")
+    title: Name = Field(description="The new title.")
 
 
 class ArchiveDocument(ChangeCommand):
-    """Puts the document away: nothing can be changed until it is restored."""
+    """Archives the document: it cannot be changed until it is restored."""
 
-    reason: Text | None = Field(None, description="Why it is put away.")
+    reason: Text | None = Field(None, description="Why it is archived.")
 
 
 class RestoreDocument(ChangeCommand):
-    """Makes title and content of an earlier version the newest ones, also of an archived document.
+    """Restores title and content of an earlier version, also of an archived document.
 
-    That is a version of its own: what came between stays in the history.
+    The result is a new version; the versions between stay in the history.
     """
 
     version: int = Field(ge=1, description="The version to go back to.")

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import JsonValue
 
-from domain.documents.events import DocumentArchived, DocumentPatched, DocumentRenamed, said
+from domain.documents.events import DocumentArchived, DocumentPatched, DocumentRenamed, field_value
 from domain.documents.json_patch import changed_paths, read_steps
 from domain.kernel import Event
 
@@ -40,7 +40,7 @@ def changed(event: Event) -> Iterator[Path]:
         case DocumentRenamed() | DocumentArchived():
             pass
         case DocumentPatched():
-            yield from members(said(event, "patch"))
+            yield from members(field_value(event, "patch"))
         case _:
             yield EVERYTHING
 

@@ -73,13 +73,13 @@ DocumentEvent = (
 )
 
 
-def filed(subject_id: str | None, **said: Any) -> dict[str, Any]:
-    """The fields of an event that says this of a document, which is about a person or about nobody."""
-    return said if subject_id is None else {"subject_id": subject_id, "personal": said}
+def document_fields(subject_id: str | None, **values: Any) -> dict[str, Any]:
+    """Return the fields of an event with these values, which are personal if the document has a subject."""
+    return values if subject_id is None else {"subject_id": subject_id, "personal": values}
 
 
-def said(event: DocumentEvent, name: str) -> Any:
-    """What an event says under a name of its own; None once the person that it is about was erased."""
+def field_value(event: DocumentEvent, name: str) -> Any:
+    """Return the value of an event's field, personal or plain; None once its subject was erased."""
     subject_id, personal = getattr(event, "subject_id", None), getattr(event, "personal", None)
     if subject_id is None:
         return getattr(event, name)

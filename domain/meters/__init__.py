@@ -1,4 +1,4 @@
-"""Meters: what several processes count and measure of one thing, each for itself."""
+"""Meters, which merge what several processes count and measure."""
 
 from domain.kernel import Context
 from domain.meters.aggregate import Reporter

@@ -1,4 +1,4 @@
-"""The rules of what one process says: what it has said before, it need not say again."""
+"""The rules of one process that reports to meters: a report that adds nothing causes no event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ReporterEvent = Counted | Measured | Labelled
 
 @dataclass(frozen=True, slots=True)
 class Reporter(Aggregate[ReporterCommand, ReporterEvent]):
-    """What one process has counted and labelled: increments and decrements, and labels, by name."""
+    """One process, with its increments, decrements and labels by the name of the meter."""
 
     category: ClassVar[str] = "reporter"
 
@@ -36,11 +36,11 @@ class Reporter(Aggregate[ReporterCommand, ReporterEvent]):
                 assert_never(command)
 
     def _count(self, command: ReportCount) -> Sequence[ReporterEvent]:
-        """Totals never fall: one that came late is the same as one that never came."""
-        known = self.counts.get(command.name, (0.0, 0.0))
-        increments = max(known[0], command.increments)
-        decrements = max(known[1], command.decrements)
-        if (increments, decrements) == known and command.name in self.counts:
+        """Totals never fall: a report that comes late changes nothing."""
+        totals = self.counts.get(command.name, (0.0, 0.0))
+        increments = max(totals[0], command.increments)
+        decrements = max(totals[1], command.decrements)
+        if (increments, decrements) == totals and command.name in self.counts:
             return []
         return [Counted(name=command.name, increments=increments, decrements=decrements)]
 

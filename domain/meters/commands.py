@@ -1,4 +1,4 @@
-"""What a process may say of what it counts and measures."""
+"""Commands with which processes report to meters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Total = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _OfMeter(PutCommand):
-    """Says it in the stream of one process, so that processes never wait for each other."""
+    """Reports in the stream of one process, so that processes never wait for each other."""
 
     id: Identifier = Field(description="The process, as in reporter-worker-1; a stream of its own.")
-    name: Name = Field(description="What is counted or measured; the same for all processes.")
+    name: Name = Field(description="The name of the meter, the same for all processes.")
 
     @property
     def target(self) -> str:
@@ -23,19 +23,19 @@ class _OfMeter(PutCommand):
 
 
 class ReportCount(_OfMeter):
-    """Says how far a process has counted since it began: totals, so that one may be sent again or be lost."""
+    """Reports the totals that a process has counted. A report may be lost or sent again."""
 
-    increments: Total = Field(description="All that it ever counted up.")
-    decrements: Total = Field(0.0, description="All that it ever counted down.")
+    increments: Total = Field(description="The total that it counted up.")
+    decrements: Total = Field(0.0, description="The total that it counted down.")
 
 
 class ReportReading(_OfMeter):
-    """Says what a process has measured. Of all readings the one that was made last counts."""
+    """Reports what a process has measured. The meter shows the last reading of all processes."""
 
     value: float = Field(allow_inf_nan=False, description="What was measured.")
 
 
 class ReportLabels(_OfMeter):
-    """Labels what is counted or measured; the labels of all processes are put together."""
+    """Adds labels to a meter, which shows the labels of all processes."""
 
     labels: list[Name] = Field(min_length=1, max_length=100, description="The labels to add.")

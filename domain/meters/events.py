@@ -1,4 +1,4 @@
-"""What processes have said of what they count and measure."""
+"""Events of processes that report to meters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from domain.kernel import Event
 
 
 class Counted(Event, type="reporter.counted"):
-    """A process has counted so far, in all."""
+    """A process reported its totals."""
 
     name: str
     increments: float
@@ -14,14 +14,14 @@ class Counted(Event, type="reporter.counted"):
 
 
 class Measured(Event, type="reporter.measured"):
-    """A process has measured this."""
+    """A process reported a reading."""
 
     name: str
     value: float
 
 
 class Labelled(Event, type="reporter.labelled"):
-    """A process has given these labels."""
+    """A process added labels."""
 
     name: str
     labels: list[str]

@@ -1,4 +1,4 @@
-"""What may be asked of a task."""
+"""Commands of tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.tasks.events import Priority
 
 
 class CreateTask(CreateCommand):
-    """Adds a piece of work. With an `agentId` it is assigned at once."""
+    """Creates a task. With an `agentId` it is assigned at once."""
 
     title: Name = Field(description="What is to be done, in one line.")
     description: Text = Field("", description="All that the agent needs to know.")
@@ -27,7 +27,7 @@ class CreateTask(CreateCommand):
 
 
 class AssignTask(ChangeCommand):
-    """Gives the task to an agent. Until it is started it can be given to another one.
+    """Assigns the task to an agent. Until it is started it can be assigned to another one.
 
     Assigning it to the agent that has it already changes nothing.
     """
@@ -38,22 +38,22 @@ class AssignTask(ChangeCommand):
 
 
 class StartTask(ChangeCommand):
-    """Says that the agent has begun. From here on the duration counts."""
+    """Starts the task. Its duration counts from here on."""
 
 
 class CompleteTask(ChangeCommand):
-    """Says that the work is done. The task must have an agent; whether it was started is up to you."""
+    """Completes the task. It must have an agent, and need not have been started."""
 
     result: Json | None = Field(None, description="What came out of it: any JSON value.")
 
 
 class FailTask(ChangeCommand):
-    """Says that the agent could not do it. This is final: another attempt is another task."""
+    """Reports that the agent could not do the task. This is final: another attempt is another task."""
 
     error: Text = Field(min_length=1, description="What went wrong.")
 
 
 class CancelTask(ChangeCommand):
-    """Calls the work off, at any time before it is completed or has failed."""
+    """Cancels the task, at any time before it is completed or has failed."""
 
-    reason: Text | None = Field(None, description="Why it is called off.")
+    reason: Text | None = Field(None, description="Why it is cancelled.")

@@ -1,4 +1,4 @@
-"""What happens to tasks. Each event says whose work it was, so that no reader has to look that up."""
+"""Events of tasks. Each names the agent and the workflow, so that no reader has to look them up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TaskStatus(StrEnum):
 
 
 class TaskCreated(Event, type="task.created"):
-    """A piece of work was added."""
+    """A task was created."""
 
     title: str
     description: str
@@ -39,7 +39,7 @@ class TaskCreated(Event, type="task.created"):
 
 
 class TaskAssigned(Event, type="task.assigned"):
-    """A task was given to an agent; `previous_agent_id` had it before, if any."""
+    """A task was assigned to an agent; `previous_agent_id` had it before, if any."""
 
     agent_id: str
     previous_agent_id: str | None = None
@@ -47,7 +47,7 @@ class TaskAssigned(Event, type="task.assigned"):
 
 
 class TaskStarted(Event, type="task.started"):
-    """An agent began. `started_at` is the event's time, which durations are counted from."""
+    """A task was started. `started_at` is the event's time, which durations are counted from."""
 
     agent_id: str
     started_at: datetime
@@ -55,7 +55,7 @@ class TaskStarted(Event, type="task.started"):
 
 
 class TaskCompleted(Event, type="task.completed"):
-    """A task was done. `duration_seconds` counts from its start, None where that is not known."""
+    """A task was completed. `duration_seconds` counts from its start; None if it was not started."""
 
     agent_id: str
     workflow_id: str | None = None
@@ -64,7 +64,7 @@ class TaskCompleted(Event, type="task.completed"):
 
 
 class TaskFailed(Event, type="task.failed"):
-    """An agent could not do a task. `duration_seconds` as in `TaskCompleted`."""
+    """A task failed. `duration_seconds` as in `TaskCompleted`."""
 
     agent_id: str
     error: str
@@ -73,7 +73,7 @@ class TaskFailed(Event, type="task.failed"):
 
 
 class TaskCancelled(Event, type="task.cancelled"):
-    """A task was called off. `duration_seconds` as in `TaskCompleted`."""
+    """A task was cancelled. `duration_seconds` as in `TaskCompleted`."""
 
     agent_id: str | None = None
     workflow_id: str | None = None

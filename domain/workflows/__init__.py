@@ -1,4 +1,4 @@
-"""Workflows: cases that advance step by step."""
+"""Workflows, which advance step by step."""
 
 from domain.kernel import Context
 from domain.workflows.aggregate import Workflow

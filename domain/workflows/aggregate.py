@@ -27,9 +27,9 @@ _StepKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Workflow(Aggregate[WorkflowCommand, WorkflowEvent]):
-    """A case. `done` tells a step that is done again from one that is reported twice.
+    """A workflow. `done` are its completed steps, each by its task, or by its name without one.
 
-    `stepped_at` is when its last step ended, before the first when the case started; None where not known.
+    `stepped_at` is when its last step ended, before the first step when it started; None if unknown.
     """
 
     category: ClassVar[str] = "workflow"
@@ -100,7 +100,7 @@ def _key(name: str, task_id: str | None) -> _StepKey:
 
 
 def _agent(command: CompleteStep, facts: Facts) -> str | None:
-    """Who did the step: the task's agent, else the one the command names."""
+    """Return the agent of the step: that of its task, else the one that the command names."""
     if command.task_id is None:
         return command.agent_id
     task = facts.reference(Task, command.task_id)

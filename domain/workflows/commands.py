@@ -1,4 +1,4 @@
-"""What may be asked of a workflow."""
+"""Commands of workflows."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from domain.tasks.aggregate import Task
 
 
 class StartWorkflow(CreateCommand):
-    """Begins a case that advances step by step."""
+    """Starts a workflow, which advances step by step."""
 
-    name: Name = Field(description="What people call the case.")
+    name: Name = Field(description="The name that people read.")
     planned_steps: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description="How many steps it will take, if that is known; progress needs it.",
+        description="The number of planned steps, if there is a plan; progress needs it.",
     )
 
 
 class CompleteStep(ChangeCommand):
-    """Says that a step of the workflow is done.
+    """Completes a step of the workflow.
 
     A step may be done again, by another task; without a task, a step of one name is done once.
     """
@@ -34,15 +34,15 @@ class CompleteStep(ChangeCommand):
         None, description="The completed task that was the step; it gives the agent."
     )
     agent_id: Annotated[Identifier | None, Refers(Agent)] = Field(
-        None, description="Who did it, where no task says so."
+        None, description="The agent that did it, if no task names one."
     )
 
 
 class FinishWorkflow(ChangeCommand):
-    """Ends the case with success, also when fewer or more steps were done than planned."""
+    """Finishes the workflow with success, also with fewer or more steps than planned."""
 
 
 class FailWorkflow(ChangeCommand):
-    """Ends the case without success."""
+    """Ends the workflow without success."""
 
     error: Text = Field(min_length=1, description="What went wrong.")

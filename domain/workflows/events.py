@@ -1,4 +1,4 @@
-"""What happens to workflows."""
+"""Events of workflows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WorkflowStatus(StrEnum):
 
 
 class WorkflowStarted(Event, type="workflow.started"):
-    """A case began. `started_at` is the event's time, which the duration is counted from."""
+    """A workflow was started. `started_at` is the event's time, which the duration is counted from."""
 
     name: str
     started_at: datetime
@@ -28,7 +28,7 @@ class WorkflowStepCompleted(Event, type="workflow.step-completed"):
     """A step was done; `number` counts them from 1.
 
     `completed_at` is the event's time. `duration_seconds` counts from the end of the step before it, or from
-    the start of the workflow; None where it would be negative, or where that end is not known.
+    the start of the workflow; None if it would be negative or that end is unknown.
     """
 
     name: str
@@ -40,14 +40,14 @@ class WorkflowStepCompleted(Event, type="workflow.step-completed"):
 
 
 class WorkflowFinished(Event, type="workflow.finished"):
-    """A case ended with success. `duration_seconds` is None where it would be negative."""
+    """A workflow ended with success. `duration_seconds` is None where it would be negative."""
 
     steps_completed: int
     duration_seconds: float | None = None
 
 
 class WorkflowFailed(Event, type="workflow.failed"):
-    """A case ended without success. `duration_seconds` as in `WorkflowFinished`."""
+    """A workflow ended without success. `duration_seconds` as in `WorkflowFinished`."""
 
     error: str
     steps_completed: int

@@ -1,4 +1,4 @@
-"""What kind of value a row's field holds: what it can be filtered and sorted by."""
+"""The kinds of a row's fields, by which they can be filtered and sorted."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ NAMES: Mapping[Kind, str] = {
     Kind.UUID: "a UUID",
     Kind.BYTES: "bytes",
 }
-"""What values of each kind are called; of other kinds no field is filtered or sorted by."""
+"""The kinds by which rows can be filtered and sorted, in the words of messages."""
 
 _UNORDERED = (Kind.BYTES,)
-"""MongoDB sorts them by their length first, which is no order for anybody."""
+"""MongoDB sorts bytes by their length first, which is an order of no use."""
 
 
 class FieldKind(NamedTuple):
-    """The scalar that a field holds, or a list of."""
+    """The scalar that a field holds, or holds a list of."""
 
     scalar: Scalar
     is_list: bool = False
@@ -60,7 +60,7 @@ def kinds(view: View[Any]) -> Mapping[str, FieldKind]:
             raise DeclarationError(
                 f"view {view.name!r} cannot search {name!r}: {row}.{name} is no text, list of texts or JSON"
             )
-    found: dict[str, FieldKind] = {}
+    kinds_by_field: dict[str, FieldKind] = {}
     for name in dict.fromkeys((*view.filters, *view.orders, "id")):
         kind = field_kind(fields[name].type)
         if kind is None:
@@ -70,8 +70,8 @@ def kinds(view: View[Any]) -> Mapping[str, FieldKind]:
             )
         if name in view.orders and not kind.is_ordered:
             raise DeclarationError(f"view {view.name!r} cannot order by {name!r}: {row}.{name} is {kind}")
-        found[name] = kind
-    return found
+        kinds_by_field[name] = kind
+    return kinds_by_field
 
 
 def field_kind(declared: FieldType) -> FieldKind | None:
@@ -91,7 +91,7 @@ def field_kind(declared: FieldType) -> FieldKind | None:
 
 
 def _is_searchable(declared: FieldType) -> bool:
-    """Of any JSON, what is a text or a list of texts is found."""
+    """Return whether the field is text or JSON, of which texts and lists of texts are searched."""
     inner = declared.inner if isinstance(declared, OptionalOf) else declared
     kind = field_kind(inner)
     is_text = kind is not None and kind.kind is Kind.TEXT

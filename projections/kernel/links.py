@@ -1,4 +1,4 @@
-"""What a view declares of the rows that belong to its own."""
+"""Links from the rows of a view to rows of another one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ToOne:
-    """`name` is the row of the view `to` whose id is in the field `by`; null where there is none.
+    """A link named `name` to the row of the view `to` whose id is in the field `by`; null if there is none.
 
-    Of the objects in a field ``steps``, each with a field `by`, the name is ``steps.agent``.
+    The name ``steps.agent`` is a link of each object in the field ``steps``.
     """
 
     name: str
@@ -19,7 +19,10 @@ class ToOne:
 
 @dataclass(frozen=True, slots=True)
 class ToMany:
-    """`name` are the rows of the view `to` whose field `by` has this row's id; that view filters by it."""
+    """A link named `name` to the rows of the view `to` whose field `by` has this row's id.
+
+    That view must filter by the field.
+    """
 
     name: str
     to: str

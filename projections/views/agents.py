@@ -1,4 +1,4 @@
-"""The view `agents`: who there is, and how much each has to do and has done."""
+"""The view `agents`: each agent with the counts of its tasks."""
 
 from __future__ import annotations
 
@@ -95,5 +95,5 @@ view = View(
     indexes=(("state", "name"),),
     also_reads=(tasks,),
     links=(ToMany("tasks", "tasks", by="agent_id"), ToMany("task_days", "task_days", by="agent_id")),
-    description="Someone who works on tasks, with the count of them.",
+    description="An agent that works on tasks, with the counts of them.",
 )

@@ -1,4 +1,4 @@
-"""The view `documents`: each document as its last version has it."""
+"""The view `documents`: each document in its last version."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from domain.documents.events import (
     DocumentRenamed,
     DocumentReplaced,
     DocumentRestored,
-    said,
+    field_value,
 )
 from domain.kernel import Int32, Json, RecordedEvent
 from projections.kernel import View
 
 
 class DocumentRow(TypedDict):
-    """A document. Title and content are null where the person that it is about was erased."""
+    """A document. Title and content are null if its subject was erased."""
 
     id: str
     title: str | None
@@ -41,8 +41,8 @@ def _apply(id: str, row: DocumentRow | None, event: RecordedEvent) -> DocumentRo
     if isinstance(payload, DocumentCreated):
         return DocumentRow(
             id=id,
-            title=said(payload, "title"),
-            content=said(payload, "content"),
+            title=field_value(payload, "title"),
+            content=field_value(payload, "content"),
             tags=payload.tags,
             subject_id=payload.subject_id,
             archived=False,
@@ -59,15 +59,19 @@ def _changed(row: DocumentRow, event: RecordedEvent) -> DocumentRow:
     payload = event.payload
     match payload:
         case DocumentReplaced():
-            return {**row, "content": said(payload, "content")}
+            return {**row, "content": field_value(payload, "content")}
         case DocumentPatched():
             return {**row, "content": patched(row["content"], payload)}
         case DocumentRenamed():
-            return {**row, "title": said(payload, "title")}
+            return {**row, "title": field_value(payload, "title")}
         case DocumentArchived():
             return {**row, "archived": True}
         case DocumentRestored():
-            text: DocumentRow = {**row, "title": said(payload, "title"), "content": said(payload, "content")}
+            text: DocumentRow = {
+                **row,
+                "title": field_value(payload, "title"),
+                "content": field_value(payload, "content"),
+            }
             return {**text, "archived": False}
         case _:
             return row

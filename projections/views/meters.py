@@ -1,4 +1,4 @@
-"""The view `meters`: what all processes together have counted, measured and labelled."""
+"""The view `meters`: what all processes together count, measure and label."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ view = View(
     apply=_apply,
     filters=("name", "count", "labels"),
     orders=("name", "count"),
-    description="What processes count and measure of one thing, merged.",
+    description="One thing that processes count, measure and label, merged.",
 )

@@ -56,8 +56,8 @@ def _apply(id: str, row: StepTimeRow | None, event: RecordedEvent) -> StepTimeRo
     if not isinstance(payload, WorkflowStepCompleted) or payload.duration_seconds is None:
         return row
     seconds = payload.duration_seconds
-    known: list[StepTimeBucket] = [] if row is None else row["buckets"]
-    buckets, steps = counted(known, seconds), 1 if row is None else row["steps"] + 1
+    before: list[StepTimeBucket] = [] if row is None else row["buckets"]
+    buckets, steps = counted(before, seconds), 1 if row is None else row["steps"] + 1
     shortest = seconds if row is None else min(seconds, row["shortest"])
     longest = seconds if row is None else max(seconds, row["longest"])
     p50, p90, p99 = (min(longest, max(shortest, percentile(buckets, steps, p))) for p in (50, 90, 99))

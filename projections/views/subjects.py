@@ -1,4 +1,4 @@
-"""The view `subjects`: who was erased, when and why."""
+"""The view `subjects`: the erased subjects, with time and reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from projections.kernel import View
 
 
 class SubjectRow(TypedDict):
-    """A person whose personal data cannot be read any more. `subject` is the id that the data was about."""
+    """An erased person. `subject` is the id of the entity that the erased data was about."""
 
     id: str
     subject: str

@@ -1,4 +1,4 @@
-"""The view `task_days`: how many tasks came to each state on each day, by agent."""
+"""The view `task_days`: how many tasks reached each status on each day, by agent."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from projections.kernel.view import View
 
 
 class TaskDayRow(TypedDict):
-    """How many tasks came to `status` on a day, with this agent; `agent_id` is None for those with none.
+    """How many tasks reached `status` on a day, with this agent; `agent_id` is None for tasks without one.
 
-    `day` is the date in UTC, as in 2011-10-02, of when it happened. A task counts each time it comes to a
-    state: one that is given to another agent is assigned twice. `duration_seconds` is the sum of what those
-    that ended took, where that is known.
+    `day` is the date in UTC, as in 2011-10-02, of when it happened. A task counts each time that it
+    reaches the status: one that is assigned anew is assigned twice. `duration_seconds` is the sum of the
+    known durations of those that ended.
     """
 
     id: str
@@ -36,8 +36,8 @@ class TaskDayRow(TypedDict):
     duration_seconds: float
 
 
-def _came_to(event: RecordedEvent) -> tuple[TaskStatus, str | None] | None:
-    """The state that a task came to by an event, and with which agent."""
+def _transition(event: RecordedEvent) -> tuple[TaskStatus, str | None] | None:
+    """Return the status that an event led a task to, and the agent of the task."""
     match event.payload:
         case TaskCreated():
             return TaskStatus.CREATED, None
@@ -60,19 +60,19 @@ def _day(event: RecordedEvent) -> str:
 
 
 def _key(event: RecordedEvent) -> tuple[str, ...]:
-    came = _came_to(event)
-    if came is None:
+    transition = _transition(event)
+    if transition is None:
         return ()
-    status, agent = came
+    status, agent = transition
     return (f"{_day(event)}/{status}/{agent or ''}",)
 
 
 def _apply(id: str, row: TaskDayRow | None, event: RecordedEvent) -> TaskDayRow | None:
-    came = _came_to(event)
-    if came is None:
+    transition = _transition(event)
+    if transition is None:
         return row
     if row is None:
-        status, agent = came
+        status, agent = transition
         row = TaskDayRow(id=id, day=_day(event), status=status, agent_id=agent, tasks=0, duration_seconds=0.0)
     spent = getattr(event.payload, "duration_seconds", None) or 0.0
     return {**row, "tasks": row["tasks"] + 1, "duration_seconds": round(row["duration_seconds"] + spent, 3)}
@@ -89,5 +89,5 @@ view = View(
     orders=("day", "tasks"),
     indexes=(("status", "-day"), ("agent_id", "status", "-day")),
     links=(ToOne("agent", "agents", by="agent_id"),),
-    description="How many tasks came to a state on a day, with one agent.",
+    description="How many tasks reached a status on a day, with one agent.",
 )

@@ -1,4 +1,4 @@
-"""The view `tasks`: each piece of work as it stands."""
+"""The view `tasks`: each task as it is now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from projections.kernel.links import ToOne
 
 
 class TaskRow(TypedDict):
-    """A task. `duration_seconds` counts from its start to its end; None where one of them is not known."""
+    """A task. `duration_seconds` counts from its start to its end; None if one of them is unknown."""
 
     id: str
     title: str
@@ -103,5 +103,5 @@ view = View(
         ToOne("agent", "agents", by="agent_id"),
         ToOne("workflow", "workflows", by="workflow_id"),
     ),
-    description="A piece of work, done by one agent.",
+    description="A task, done by one agent.",
 )

@@ -1,4 +1,4 @@
-"""The view `workflows`: each case with its steps and how far it has come."""
+"""The view `workflows`: each workflow with its steps and its progress."""
 
 from __future__ import annotations
 
@@ -112,5 +112,5 @@ view = View(
         ToOne("steps.task", "tasks", by="task_id"),
         ToOne("steps.agent", "agents", by="agent_id"),
     ),
-    description="A case that advances step by step.",
+    description="A workflow that advances step by step.",
 )

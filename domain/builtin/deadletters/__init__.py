@@ -1,4 +1,4 @@
-"""Dead letters: events that a view could not fold, and the record of what was done about them."""
+"""Dead letters: events that a view could not fold, and the record of their retries and drops."""
 
 from domain.builtin.deadletters.aggregate import DeadLetter
 from domain.kernel import Context

@@ -1,4 +1,4 @@
-"""What may be asked about dead letters."""
+"""Commands about dead letters."""
 
 from __future__ import annotations
 

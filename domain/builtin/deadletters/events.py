@@ -1,4 +1,4 @@
-"""What happens to dead letters."""
+"""Events of dead letters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from domain.kernel import Event, Identifier
 
 
 class DeadLetterRetried(Event, type="deadletter.retried"):
-    """An event that waits in a row of a view is folded again from here on, if it can be."""
+    """A parked event of a row is folded again from here on, if it can be."""
 
     view: str
     stream: Identifier
@@ -15,7 +15,7 @@ class DeadLetterRetried(Event, type="deadletter.retried"):
 
 
 class DeadLetterDropped(Event, type="deadletter.dropped"):
-    """A row of a view is told without an event from here on, for good."""
+    """A row of a view leaves an event out from here on. This is final."""
 
     view: str
     stream: Identifier

@@ -1,4 +1,4 @@
-"""Subjects: the people of whom personal data is kept, and the record of who was erased."""
+"""Subjects of personal data, and the record of their erasure."""
 
 from domain.builtin.subjects.aggregate import Subject
 from domain.kernel import Context

@@ -1,4 +1,4 @@
-"""What may be asked about subjects."""
+"""Commands about subjects."""
 
 from __future__ import annotations
 
