@@ -22,6 +22,7 @@ from domain.kernel.command import Command
 from domain.kernel.context_calls import call_decide, target_of
 from domain.kernel.errors import InvariantViolated, NerveError
 from domain.kernel.event import Event
+from domain.kernel.state_checks import evolve_checked
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
@@ -84,7 +85,7 @@ class Scenario(Generic[C, E]):
             )
             state = self.state
             events = cast(Sequence[E], call_decide(state, event_classes(self.aggregate), command, facts))
-            state.evolve_all(map(stored, events))
+            evolve_checked(state, map(stored, events))
         except NerveError as error:
             return Outcome((), error)
         return Outcome(events)

@@ -21,7 +21,8 @@ _WITHOUT_VALUES = {
         # What is declared: interfaces, whose subclasses and arguments are the author's own code.
         "aggregate", "catalog", "command", "conflicts", "context", "personal",
         # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
-        "context_calls", "command_checks", "declaration_checks", "name_checks", "types.record_checks",
+        "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
+        "types.record_checks",
         # Words: errors, what they say, and the names in it.
         "code_locations", "errors", "faults", "input_messages", "names", "obstacles", "types.refusals",
         "unreadable",

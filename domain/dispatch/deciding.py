@@ -27,6 +27,7 @@ from domain.kernel.errors import (
 )
 from domain.kernel.event import Event, NewEvent
 from domain.kernel.personal import holds_personal_data, holds_personal_values
+from domain.kernel.state_checks import evolve_checked
 
 PendingEvents = Callable[[], Sequence[tuple[int, Event]]]
 """Returns the events of pending appends, with their versions."""
@@ -140,7 +141,7 @@ class Decider:
             events = await self._events(basis, command, envelope, target, now)
             if not events:
                 return Decision(basis, basis, now)
-            after = LoadedState(basis.state.evolve_all(events), basis.version + len(events), fresh=True)
+            after = LoadedState(evolve_checked(basis.state, events), basis.version + len(events), fresh=True)
             return Decision(basis, after, now, events)
         except REFUSALS as refusal:
             return Decision(basis, basis, now, refusal=refusal)

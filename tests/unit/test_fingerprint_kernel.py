@@ -69,6 +69,7 @@ NEVER = [
     "domain.kernel.name_checks",
     "domain.kernel.names",
     "domain.kernel.obstacles",
+    "domain.kernel.state_checks",
     "domain.kernel.personal",
     "domain.kernel.code_locations",
     "domain.kernel.types",

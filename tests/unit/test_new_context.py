@@ -154,7 +154,7 @@ def test_a_file_without_the_setting_goes_on_with_what_was_served(folder: Path) -
         ("calendar", "the name 'calendar' is taken by a module"),
         ("domain", "the name 'domain' is taken by a module"),
         ("pytest", "the name 'pytest' is taken by a module"),
-        ("node", "the name 'node' cannot be used: .*field node of Query, which nerve"),
+        ("node", "the name 'node' cannot be used: .*GraphQL type Node, which nerve"),
         ("a", "the name 'a' cannot be used: .*'as' is a word of Python"),
     ],
 )
