@@ -6,11 +6,15 @@ import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import dedent
-from typing import Any
+from typing import Any, TypeVar
 
-from domain.kernel import Context, Event
+from domain.kernel import Aggregate, Command, Context, Event
+from domain.kernel.aggregate import command_classes
 from domain.kernel.code_locations import definition_location
+from domain.kernel.command import referred_categories
 from domain.kernel.errors import DeclarationError
+
+T = TypeVar("T")
 
 
 def check_event_types(context: Context) -> None:
@@ -44,6 +48,40 @@ def check_cases(context: Context) -> None:
                 f"({definition_location(function)}); add "
                 f"`case {missing[0].__name__}():` to its match statement"
             )
+
+
+def check_commands(context: Context) -> None:
+    """Raise DeclarationError if a command class beside the context's own is one that no aggregate handles."""
+    modules = {context.aggregate.__module__, *(command.__module__ for command in context.commands)}
+    handled = {command for kind in _subclasses(Aggregate) for command in _commands_of(kind)}
+    for command in _subclasses(Command):
+        is_base = any(issubclass(each, command) for each in handled)
+        if command.__module__ in modules and not is_base and not command.__name__.startswith("_"):
+            raise DeclarationError(
+                f"{_full_name(command)} is a command that no aggregate handles, so the API has no mutation "
+                f"for it; add it to the commands of {context.aggregate.__name__}, or remove it"
+            )
+
+
+def check_references(contexts: Sequence[Context]) -> None:
+    """Raise DeclarationError if a field refers to a category that none of these contexts has."""
+    categories = sorted(context.category for context in contexts)
+    for context in contexts:
+        for command in context.commands:
+            for field, category in referred_categories(command):
+                if category not in categories:
+                    raise DeclarationError(
+                        f"{_full_name(command)}.{field} refers to the category {category!r}, which no "
+                        f"registered context has: add its module to `contexts`, or refer to one of "
+                        f"{', '.join(categories)}"
+                    )
+
+
+def _commands_of(aggregate: type[Aggregate[Any, Any]]) -> Sequence[type[Command]]:
+    try:
+        return command_classes(aggregate)
+    except DeclarationError:
+        return ()  # A base class, or one whose context was refused.
 
 
 def _missing_cases(function: Callable[..., Any], classes: Sequence[type[Any]]) -> list[type[Any]]:
@@ -111,12 +149,16 @@ def _classes_of(value: Any) -> Iterator[type[Any]]:
 
 def _event_classes() -> Iterator[type[Event]]:
     """Yield all event classes; a class whose declaration was refused exists, but has no type."""
-    classes = list(Event.__subclasses__())
+    return (event for event in _subclasses(Event) if hasattr(event, "type"))
+
+
+def _subclasses(base: type[T]) -> Iterator[type[T]]:
+    """Yield all classes that derive from the class, at any depth."""
+    classes = list(base.__subclasses__())
     while classes:
-        event = classes.pop()
-        classes += event.__subclasses__()
-        if hasattr(event, "type"):
-            yield event
+        derived = classes.pop()
+        classes += derived.__subclasses__()
+        yield derived
 
 
 def _package(module: str) -> str:
@@ -124,5 +166,5 @@ def _package(module: str) -> str:
     return module.rpartition(".")[0] or module
 
 
-def _full_name(event: type[Event]) -> str:
-    return f"{event.__module__}.{event.__qualname__}"
+def _full_name(declared: type[Any]) -> str:
+    return f"{declared.__module__}.{declared.__qualname__}"

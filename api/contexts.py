@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from api.context_checks import check_cases, check_event_types
+from api.context_checks import check_cases, check_commands, check_event_types, check_references
 from api.settings import Settings
 from domain.builtin import deadletters
 from domain.kernel import Catalog, Context
@@ -16,7 +17,7 @@ from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 from domain.kernel.faults import FAULTS
 from projections.kernel import View
-from projections.kernel.view_checks import check_row_id
+from projections.kernel.view_checks import check_defaults, check_row_id
 
 _CHECKOUT = Path(__file__).parents[1]
 
@@ -37,7 +38,9 @@ def load_contexts(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
     """
     registrations = [_register(name) for name in settings.contexts]
     contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
-    return Catalog([*contexts, deadletters.context]), _views(registrations)
+    catalog = Catalog([*contexts, deadletters.context])
+    check_references(catalog.contexts)
+    return catalog, _views(registrations)
 
 
 def _register(name: str) -> _Registration:
@@ -46,7 +49,7 @@ def _register(name: str) -> _Registration:
     if view is None and context is None:
         raise ConfigurationError(
             f"contexts: the module {name!r} ({_file(module.__file__)}) declares nothing; write in it "
-            "`context = Context(...)`, `view = View(...)` or both"
+            f"`context = Context(...)`, `view = View(...)` or both{_submodules(module)}"
         )
     contexts = () if context is None else (context,)
     if view is not None:
@@ -54,9 +57,11 @@ def _register(name: str) -> _Registration:
     try:
         if view is not None:
             check_row_id(view.row)
+            check_defaults(view.name, view.row, view.defaults)
         for each in dict.fromkeys(contexts):
             check_event_types(each)
             check_cases(each)
+            check_commands(each)
     except DeclarationError as error:
         raise DeclarationError(f"contexts: {name}: {error}") from None
     return _Registration(name, contexts, view)
@@ -90,7 +95,7 @@ def _views(registrations: Sequence[_Registration]) -> Sequence[View[Any]]:
 def _import(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise ConfigurationError(
-            f"contexts: {name!r} is not the name of a module; write it with dots, as in shop.orders"
+            f"contexts: {name!r} is not the name of a module; write it with dots, as in {_dotted(name)}"
         )
     try:
         return import_module(name)
@@ -108,6 +113,20 @@ def _import(name: str) -> ModuleType:
             f"contexts: {name} cannot be imported: it raised {type(error).__name__} at {user_location(error)}"
             + (f": {text}" if text else "")
         ) from None
+
+
+def _dotted(path: str) -> str:
+    """Return the name of the module in a file, as shop.orders for shop/orders.py, else an example."""
+    name = path.removesuffix(".py").replace("/", ".").replace("\\", ".").strip(".")
+    is_path = name != path.strip(".") and all(part.isidentifier() for part in name.split("."))
+    return name if is_path else "shop.orders"
+
+
+def _submodules(module: ModuleType) -> str:
+    """Return the advice to name a module of the package, empty if it is none or has no modules."""
+    names = sorted(each.name for each in iter_modules(getattr(module, "__path__", ())))
+    names = [name for name in names if not name.startswith("_")]
+    return f"; or name a module of this package, such as {module.__name__}.{names[0]}" if names else ""
 
 
 def _not_found(name: str, error: ModuleNotFoundError) -> str:

@@ -75,7 +75,10 @@ def _chains(context: Context) -> dict[str, tuple[Upcaster, ...]]:
     events = {event.type: event for event in context.events}
     for step in context.upcasters:
         if step.type not in events:
-            raise DeclarationError(f"{context.name} has an upcaster of {step.type!r}, but no such event")
+            raise DeclarationError(
+                f"the context {context.name!r} has an upcaster of {step.type!r}, but no such event; its "
+                f"events are {', '.join(sorted(events))}"
+            )
     return {
         name: chain(event, (step for step in context.upcasters if step.type == name))
         for name, event in events.items()

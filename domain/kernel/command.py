@@ -45,7 +45,7 @@ class Command(BaseModel):
 
     def references(self) -> Iterator[tuple[str, str, str]]:
         """Yield (field, category, id) of each other stream that the command refers to; see `Refers`."""
-        for field, category in _references(type(self)):
+        for field, category in referred_categories(type(self)):
             value: Any = getattr(self, field)
             if value is not None:
                 yield field, category, value
@@ -81,7 +81,8 @@ class PutCommand(Command):
 
 
 @cache
-def _references(command: type[Command]) -> tuple[tuple[str, str], ...]:
+def referred_categories(command: type[Command]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that hold ids of other streams, each with the category of these; see `Refers`."""
     references: list[tuple[str, str]] = []
     for name, field in command.model_fields.items():
         references += [(name, mark.category) for mark in field.metadata if isinstance(mark, Refers)]

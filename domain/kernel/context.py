@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
 from domain.kernel.command import Command
-from domain.kernel.declaration_checks import check_aggregate
+from domain.kernel.declaration_checks import check_context
 from domain.kernel.event import Event
 from domain.kernel.upcasting import Upcaster
 
@@ -25,7 +25,7 @@ class Context:
     upcasters: tuple[Upcaster, ...] = ()
 
     def __post_init__(self) -> None:
-        check_aggregate(self.aggregate)
+        check_context(self.name, self.aggregate, self.upcasters)
 
     @property
     def category(self) -> str:

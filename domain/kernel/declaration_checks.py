@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import is_dataclass
 from inspect import isabstract, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
+from types import MemberDescriptorType
 from typing import Any
 
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
@@ -13,14 +14,56 @@ from domain.kernel.code_locations import definition_location
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, PutCommand
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event import Event
+from domain.kernel.upcasting import Upcaster
 
 _CATEGORY = re.compile(r"[a-z]+")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+_ADVICE = {
+    "command": "CreateCommand, ChangeCommand or PutCommand",
+    "event": 'Event, as in class NoteWritten(Event, type="note.written")',
+}
+"""What the class of a command or of an event derives from."""
+
+
+def check_context(name: Any, aggregate: Any, upcasters: Any) -> None:
+    """Raise DeclarationError if a context's name, aggregate or tuple of upcasters cannot be used."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DeclarationError(
+            f'the name of a context must be in lower case, as in Context("notes", Note), not {name!r}'
+        )
+    if not isinstance(aggregate, type) or not issubclass(aggregate, Aggregate):
+        raise DeclarationError(
+            f"the context {name!r} needs the class of its aggregate, as in Context({name!r}, Note), not "
+            f"{shown(aggregate)}"
+        )
+    if not isinstance(upcasters, tuple) or not all(isinstance(each, Upcaster) for each in upcasters):
+        raise DeclarationError(
+            f"upcasters of the context {name!r} must be a tuple of functions with @upcaster(...), as in "
+            f"upcasters=(made_1,), not {shown(upcasters)}"
+        )
+    check_aggregate(aggregate)
+
+
+def shown(value: Any) -> str:
+    """Return how an author wrote a wrong argument, in short."""
+    if isinstance(value, str | int | float | type(None)):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"a value of class {type(value).__name__}"
 
 
 def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
     """Raise DeclarationError if the aggregate, its commands or its events cannot be used."""
     name = aggregate.__name__
     category = getattr(aggregate, "category", None)
+    if isinstance(category, MemberDescriptorType):
+        raise DeclarationError(
+            f"{name}.category is declared as a field of each state; leave its type out: write "
+            '`category = "note"`'
+        )
     if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
         raise DeclarationError(
             f"{name}: its category begins the ids of its streams, so it must be lower-case letters, as in "
@@ -85,10 +128,14 @@ def _check_state(aggregate: type[Aggregate[Any, Any]]) -> None:
 
 
 def _check_classes(owner: str, kind: str, classes: Iterable[Any], base: type) -> None:
+    order = f"; write class {owner}(Aggregate[its commands, its events])"
     for declared in classes:
         if not isinstance(declared, type) or not issubclass(declared, base) or declared is base:
+            is_other = isinstance(declared, type) and issubclass(declared, Command | Event)
+            advice = order if is_other else f"; derive it from {_ADVICE[kind]}"
             raise DeclarationError(
                 f"{owner} declares the {kind} {declared!r}, which is no class derived from {base.__name__}"
+                f"{advice}"
             )
 
 

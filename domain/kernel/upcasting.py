@@ -70,7 +70,8 @@ def chain(event: type[Event], upcasters: Iterable[Upcaster]) -> tuple[Upcaster, 
     if missing:
         raise DeclarationError(
             f"{event.__name__} is at revision {event.revision}, but no upcaster of {event.type!r} leads from "
-            f"revision {missing[0]}"
+            f"revision {missing[0]}; write `@upcaster({event.type!r}, {missing[0]})` above a function that "
+            "returns the data of the next revision, and list it in Context(..., upcasters=(...,))"
         )
     return tuple(steps[revision] for revision in range(1, event.revision))
 

@@ -11,6 +11,7 @@ from domain.kernel.types.annotations import RecordOf, record_type
 from projections.kernel.keys import by_stream
 from projections.kernel.links import Link
 from projections.kernel.view_checks import (
+    check_contexts,
     check_fields,
     check_functions,
     check_indexes,
@@ -61,6 +62,7 @@ class View(Generic[R]):
     description: str = ""
 
     def __post_init__(self) -> None:
+        check_contexts(self.name, self.context, self.also_reads)
         object.__setattr__(self, "name", self.name or self.context.name)
         object.__setattr__(self, "singular", self.singular or self.context.category)
         name, row = self.name, self.row

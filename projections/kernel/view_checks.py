@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from keyword import iskeyword
 from typing import Any
 
 from typing_extensions import is_typeddict
 
-from domain.kernel.declaration_checks import check_arguments, check_pure
-from domain.kernel.errors import DeclarationError
+from domain.kernel import Context
+from domain.kernel.declaration_checks import check_arguments, check_pure, shown
+from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import Kind, OptionalOf, Scalar, record_type
+from domain.kernel.types.stored_values import encoder
 from projections.kernel.links import ToMany, ToOne
+
+
+def check_contexts(view: str, context: Any, also_reads: Any) -> None:
+    """Raise DeclarationError if `context` is no context, or `also_reads` no tuple of contexts."""
+    if not isinstance(context, Context):
+        raise DeclarationError(
+            f"context of view {view!r} must be the Context whose events it reads, as in "
+            f"context=notes.context, not {shown(context)}"
+        )
+    place = f"also_reads of view {view or context.name!r}"
+    if not isinstance(also_reads, tuple) or not all(isinstance(each, Context) for each in also_reads):
+        raise DeclarationError(
+            f"{place} must be a tuple of contexts, as in also_reads=(notes.context,), not {shown(also_reads)}"
+        )
 
 
 def check_names(name: str, singular: str) -> None:
@@ -51,7 +67,9 @@ def check_row(view: str, row: Any) -> None:
         raise DeclarationError(f"the row of view {view!r} must be a TypedDict with a field 'id'")
     reserved = [name for name in row.__annotations__ if name.startswith("_")]
     if reserved:
-        raise DeclarationError(f"view {view!r}: row fields may not start with '_' as {reserved} do")
+        raise DeclarationError(
+            f"{row.__name__}.{reserved[0]}: a row's field must not begin with '_'; rename it"
+        )
 
 
 def check_row_id(row: Any) -> None:
@@ -65,14 +83,30 @@ def check_fields(view: str, row: Any, *, filters: Any, orders: Any, search: Any,
     """Raise DeclarationError if these do not name fields of the row."""
     for what, names in (("filters", filters), ("orders", orders), ("search", search)):
         _check_list(f"{what} of view {view!r}", names)
-    for verb, names in (
-        ("filters or orders by", (*filters, *orders)),
-        ("searches", search),
-        ("has defaults of", defaults),
+    for what, names in (
+        ("filters", filters),
+        ("orders", orders),
+        ("search", search),
+        ("defaults", defaults),
     ):
-        unknown = set(names) - set(row.__annotations__)
+        unknown = [name for name in names if name not in row.__annotations__]
         if unknown:
-            raise DeclarationError(f"view {view!r} {verb} {sorted(unknown)}, which no row has")
+            raise DeclarationError(
+                f"{what} of view {view!r} has {unknown[0]!r}, which is no field of {row.__name__}; its "
+                f"fields are {', '.join(row.__annotations__)}"
+            )
+
+
+def check_defaults(view: str, row: Any, defaults: Mapping[str, Any]) -> None:
+    """Raise DeclarationError for a default that is not of its field's type."""
+    fields = record_type(row).fields
+    for name, value in defaults.items():
+        encode = encoder(fields[name].type)
+        try:
+            if encode is not None:
+                encode(value)
+        except UnfitValue as error:
+            raise DeclarationError(f"view {view!r}: the default of {name!r}: {error}") from None
 
 
 def check_indexes(view: str, indexes: Any, sorted_or_filtered: Iterable[str]) -> None:
@@ -84,7 +118,8 @@ def check_indexes(view: str, indexes: Any, sorted_or_filtered: Iterable[str]) ->
     unknown = indexed - {"id", *sorted_or_filtered}
     if unknown:
         raise DeclarationError(
-            f"view {view!r} has indexes of {sorted(unknown)}, by which it neither filters nor orders"
+            f"indexes of view {view!r} has {min(unknown)!r}, by which the view neither filters nor orders; "
+            "add it to filters or orders"
         )
 
 

@@ -216,7 +216,7 @@ async def test_at_least_holds_for_the_views_of_links_too(
         agent = served.do("registerAgent", wait="STORED", name="Ada")["stream"]
         task = served.do("createTask", wait="STORED", title="x")["stream"]
         position = served.do("assignTask", wait="STORED", id=task, agentId=agent)["position"]
-        alone = Settings(**own, contexts=("projections.views.tasks",))
+        alone = Settings(**own, contexts=("projections.views.tasks", "domain.agents", "domain.workflows"))
         async with open_runtime(alone, worker=True) as nerve:
             await nerve.readers["tasks"].wait_for(await nerve.log.head(), 30)
             query = "query ($at: Position!) { tasks(atLeast: $at) { nodes { agentId %s } } }"

@@ -36,7 +36,8 @@ def test_a_submodule_named_as_a_declaration_is_not_one(package: Package) -> None
     name = package.write("__init__", "import {package}.context\n")
     assert refused(name) == (
         f"contexts: the module {name!r} ({name}/__init__.py) declares nothing; write in it "
-        "`context = Context(...)`, `view = View(...)` or both"
+        "`context = Context(...)`, `view = View(...)` or both; or name a module of this package, such as "
+        f"{name}.context"
     )
 
 

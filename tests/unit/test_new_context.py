@@ -169,7 +169,7 @@ def test_a_name_that_cannot_be_used_is_refused_and_nothing_written(
 
 @pytest.mark.parametrize("name", ["task", "tasks"])
 def test_a_name_that_a_registered_context_has_is_refused(folder: Path, name: str) -> None:
-    settings = "contexts: [domain.tasks]\n"
+    settings = "contexts: [domain.tasks, domain.agents, domain.workflows]\n"
     (folder / "nerve.yaml").write_text(settings)
     with pytest.raises(ConfigurationError, match=f"the name '{name}' cannot be used: .*the category 'task'"):
         write_context(name, Path())
@@ -224,7 +224,7 @@ def test_a_folder_without_rights_is_refused(folder: Path) -> None:
 def test_a_settings_file_without_rights_takes_the_package_with_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "nerve.yaml").write_text("contexts: [domain.tasks]\n")
+    (folder / "nerve.yaml").write_text("contexts: [domain.agents]\n")
 
     def refuse(path: Path, text: str, encoding: str) -> None:
         if path.name == "nerve.yaml":
