@@ -109,6 +109,8 @@ def _describe_yaml_error(text: str, error: yaml.MarkedYAMLError) -> str:
 def check_environment(names: Collection[str]) -> None:
     """Raise ConfigurationError where a variable ``NERVE_*`` is similar to the name of a setting.
 
+    Similar is also a name with the same letters in another order, such as NERVE_PROT.
+
     Other unknown variables are ignored, because clusters set variables such as NERVE_SERVICE_HOST.
     """
     mistakes = []
@@ -116,7 +118,8 @@ def check_environment(names: Collection[str]) -> None:
         name = variable.upper().removeprefix(PREFIX).lower()
         if not variable.upper().startswith(PREFIX) or name in names:
             continue
-        if close := get_close_matches(name, names, n=1, cutoff=SIMILAR):
+        close = get_close_matches(name, names, n=1, cutoff=SIMILAR)
+        if close := close or [each for each in names if sorted(each) == sorted(name)]:
             mistakes.append(
                 f"there is no environment variable {variable}; did you mean {PREFIX}{close[0].upper()}?"
             )

@@ -101,10 +101,18 @@ def test_a_wrong_variable_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_mistyped_variable_is_refused_and_an_unlike_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NERVE_SERVICE_HOST", "10.0.0.1")
+    for other in (
+        "NERVE_SERVICE_HOST",
+        "NERVE_SERVICE_PORT",
+        "NERVE_PORT_8321_TCP_ADDR",
+        "NERVE_DECLARATIONS",
+    ):
+        monkeypatch.setenv(other, "10.0.0.1")
     assert load_settings().port == 8321
-    monkeypatch.setenv("NERVE_PRT", "4711")
-    assert refusal() == "there is no environment variable NERVE_PRT; did you mean NERVE_PORT?"
+    for mistyped in ("NERVE_PRT", "NERVE_PROT"):
+        monkeypatch.setenv(mistyped, "4711")
+        assert refusal() == f"there is no environment variable {mistyped}; did you mean NERVE_PORT?"
+        monkeypatch.delenv(mistyped)
 
 
 def test_a_refusal_never_holds_a_secret(folder: Path) -> None:
