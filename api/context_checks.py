@@ -53,7 +53,8 @@ def check_cases(context: Context) -> None:
 def check_commands(context: Context) -> None:
     """Raise DeclarationError if a command class beside the context's own is one that no aggregate handles."""
     modules = {context.aggregate.__module__, *(command.__module__ for command in context.commands)}
-    handled = {command for kind in _subclasses(Aggregate) for command in _commands_of(kind)}
+    base: Any = Aggregate
+    handled = {command for kind in _subclasses(base) for command in _commands_of(kind)}
     for command in _subclasses(Command):
         is_base = any(issubclass(each, command) for each in handled)
         if command.__module__ in modules and not is_base and not command.__name__.startswith("_"):

@@ -30,7 +30,8 @@ def evolve_checked(state: Any, events: Iterable[Event]) -> Any:
     Raises ContextFault if `evolve` raises, returns another class, or sets a field to a value that is not of
     its declared type.
     """
-    fields = _fields(type(state))
+    kind: Any = type(state)
+    fields = _fields(kind)
     for event in events:
         after = call_evolve(state, event)
         if fields is not None and after is not state:
@@ -50,7 +51,7 @@ class _Fields(NamedTuple):
 
 
 @cache
-def _fields(kind: type[Any]) -> _Fields | None:
+def _fields(kind: Any) -> _Fields | None:
     """Return the fields of a class of states, None if it has none."""
     fields = record_type(kind).fields
     if not fields:

@@ -62,7 +62,8 @@ class Box(Aggregate[Fill, Filled]):
         return [Filled()]
 
     def evolve(self, event: Filled) -> Box:
-        return CHANGES[-1](self)
+        after: Box = CHANGES[-1](self)
+        return after
 
 
 CHANGES: list[Any] = [lambda box: box]
@@ -70,6 +71,10 @@ FULL = Box(
     3, "a", Decimal("1.5"), True, Tone.LOW, NOON, Part(size=1), ("a", "b"), ["a"],
     frozenset({Spot(1, 2)}), {"a": 1}, {"a": (1,)},
 )  # fmt: skip
+
+
+_construct: Any = Part.model_construct
+WRONG_PART = _construct(size="big")
 
 
 def after(before: Box, **changes: Any) -> Any:
@@ -93,7 +98,7 @@ def after(before: Box, **changes: Any) -> Any:
         ({"tone": "loud"}, "Box.tone: expected a value of Tone"),
         ({"at": datetime(2026, 1, 1)}, "Box.at: a datetime without a time zone"),
         ({"part": {"size": 1}}, "Box.part: expected a Part"),
-        ({"part": Part.model_construct(size="big")}, "Box.part.size: expected an integer"),
+        ({"part": WRONG_PART}, "Box.part.size: expected an integer"),
         ({"tags": ["a", "b", "c"]}, "Box.tags: expected a tuple"),
         ({"tags": ("a", "b", 7)}, r"Box.tags\[2\]: expected a text"),
         ({"tags": (*FULL.tags, 7)}, r"Box.tags\[2\]: expected a text"),
@@ -131,7 +136,8 @@ def test_values_of_the_declared_types_are_accepted(before: Box) -> None:
 
 
 def test_what_the_state_had_before_is_not_checked_again() -> None:
-    wrong: Any = replace(FULL, label=7, tags=(1,), sizes={"a": "x"})
+    wrongly: dict[str, Any] = {"label": 7, "tags": (1,), "sizes": {"a": "x"}}
+    wrong: Any = replace(FULL, **wrongly)
     changed = after(wrong, tags=(*wrong.tags, "b"), sizes={**wrong.sizes, "b": 1}, count=9)
     assert (changed.count, changed.label) == (9, 7)
 
@@ -173,7 +179,7 @@ class _Single(_Empty):
 async def test_the_command_bus_stores_nothing_for_such_a_state(
     row: Row, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    total = {Opened: 0, Moved: "many"}
+    total: dict[Any, Any] = {Opened: 0, Moved: "many"}
     monkeypatch.setattr(Tally, "evolve", lambda self, event: replace(self, total=total[type(event)]))
     (sent,) = await row.add(1)
     assert row.under_way == []
