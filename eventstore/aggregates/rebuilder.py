@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from domain.kernel import Aggregate, Event, RecordedEvent
 from domain.kernel.errors import Unavailable
 from domain.kernel.unreadable import describe_unreadable
-from eventstore.aggregates.snapshots import Snapshot, Snapshots
+from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.log import EventLog
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class AggregateRebuilder:
         self._snapshots = snapshots
         self._every = every
         self._max_waiting = max_waiting
-        self._waiting: dict[tuple[str, str], Snapshot[Any] | type[Aggregate[Any, Any]]] = {}
+        self._waiting: dict[tuple[str, str], AggregateSnapshot[Any] | type[Aggregate[Any, Any]]] = {}
         self._writing: asyncio.Task[None] | None = None
 
     async def rebuild(self, tenant: str, stream: str, kind: type[A]) -> RebuiltAggregate[A]:
@@ -64,7 +64,7 @@ class AggregateRebuilder:
 
     async def _from_snapshot(
         self, tenant: str, stream: str, kind: type[A]
-    ) -> tuple[Snapshot[A], Snapshot[A]] | None:
+    ) -> tuple[AggregateSnapshot[A], AggregateSnapshot[A]] | None:
         """Return the stream's snapshot, and the state that it leads to now; None without a valid snapshot."""
         if self._snapshots is None:
             return None
@@ -78,11 +78,13 @@ class AggregateRebuilder:
         end = _fold(begin, events)
         return begin, end if len(events) < self._log.stream_page else await self.advance(tenant, stream, end)
 
-    async def _from_zero(self, tenant: str, stream: str, kind: type[A]) -> tuple[Snapshot[A], Snapshot[A]]:
-        begin = Snapshot(kind(), 0, "")
+    async def _from_zero(
+        self, tenant: str, stream: str, kind: type[A]
+    ) -> tuple[AggregateSnapshot[A], AggregateSnapshot[A]]:
+        begin = AggregateSnapshot(kind(), 0, "")
         return begin, await self.advance(tenant, stream, begin)
 
-    async def advance(self, tenant: str, stream: str, begin: Snapshot[A]) -> Snapshot[A]:
+    async def advance(self, tenant: str, stream: str, begin: AggregateSnapshot[A]) -> AggregateSnapshot[A]:
         """Return the state after all later events, read in pages so that memory stays bounded."""
         end, page = begin, self._log.stream_page
         while True:
@@ -99,7 +101,9 @@ class AggregateRebuilder:
         """Rebuild the stream in the background, and write a new snapshot if one is due."""
         self._enqueue(tenant, stream, kind)
 
-    def _enqueue(self, tenant: str, stream: str, work: Snapshot[Any] | type[Aggregate[Any, Any]]) -> None:
+    def _enqueue(
+        self, tenant: str, stream: str, work: AggregateSnapshot[Any] | type[Aggregate[Any, Any]]
+    ) -> None:
         key = (tenant, stream)
         if key in self._waiting or len(self._waiting) < self._max_waiting:
             self._waiting[key] = work
@@ -112,7 +116,7 @@ class AggregateRebuilder:
             tenant, stream = key = next(iter(self._waiting))
             work = self._waiting.pop(key)
             try:
-                if isinstance(work, Snapshot):
+                if isinstance(work, AggregateSnapshot):
                     await self._snapshots.write(tenant, stream, work)
                 else:
                     await self.rebuild(tenant, stream, work)
@@ -132,11 +136,13 @@ class AggregateRebuilder:
             await asyncio.wait([self._writing])
 
 
-def _fold(begin: Snapshot[A], events: Sequence[RecordedEvent]) -> Snapshot[A]:
+def _fold(begin: AggregateSnapshot[A], events: Sequence[RecordedEvent]) -> AggregateSnapshot[A]:
     if not events:
         return begin
     subjects = begin.subjects.union(*(event.subjects for event in events))
-    return Snapshot(begin.state.evolve_all(payloads(events)), events[-1].version, events[-1].id, subjects)
+    return AggregateSnapshot(
+        begin.state.evolve_all(payloads(events)), events[-1].version, events[-1].id, subjects
+    )
 
 
 def payloads(events: Iterable[RecordedEvent]) -> Iterable[Event]:

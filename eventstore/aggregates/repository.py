@@ -11,7 +11,7 @@ from domain.kernel.errors import Unavailable
 from domain.kernel.personal import holds_personal_data
 from domain.kernel.unreadable import describe_unreadable
 from eventstore.aggregates.rebuilder import AggregateRebuilder
-from eventstore.aggregates.snapshots import Snapshot
+from eventstore.aggregates.snapshots import AggregateSnapshot
 from eventstore.log import EventLog
 from eventstore.lru import LruCache
 
@@ -53,7 +53,7 @@ class AggregateRepository:
         if not fresh:
             return LoadedState(cached.state, cached.version, fresh=False)
         state, version, *_ = await self._rebuilder.advance(
-            tenant, stream, Snapshot(cached.state, cached.version, "")
+            tenant, stream, AggregateSnapshot(cached.state, cached.version, "")
         )
         self.remember(tenant, stream, state, version)
         return LoadedState(state, version, fresh=True)

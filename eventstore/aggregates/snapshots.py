@@ -29,7 +29,7 @@ MAX_STATE_BYTES = 15_000_000
 """Largest encoded state; MongoDB limits a document to 16 MiB."""
 
 
-class Snapshot(NamedTuple, Generic[A]):
+class AggregateSnapshot(NamedTuple, Generic[A]):
     """The state after the first `version` events of a stream; `event` is the id of the last of them.
 
     `subjects` are those whose personal data the state was folded from.
@@ -57,7 +57,7 @@ class Snapshots:
         for context in self._contexts:
             self._fingerprint(context.aggregate)
 
-    async def read(self, tenant: str, stream: str, kind: type[A]) -> Snapshot[A] | None:
+    async def read(self, tenant: str, stream: str, kind: type[A]) -> AggregateSnapshot[A] | None:
         """Return the stream's snapshot of this code, None where there is no intact one. Raises Unavailable.
 
         The caller checks that the log has the event that the snapshot ends with.
@@ -85,7 +85,7 @@ class Snapshots:
             return state
         return await self._seal.open(tenant, stream, subjects, state) if self._seal else None
 
-    async def drop_foreign(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
+    async def drop_foreign(self, tenant: str, stream: str, snapshot: AggregateSnapshot[Any]) -> None:
         """Drop a snapshot of a history that the log does not have, because an older backup was restored."""
         foreign = {"version": snapshot.version, "event": snapshot.event}
         with unavailable_if_down():
@@ -97,7 +97,7 @@ class Snapshots:
         logger.warning("dropped the snapshot of %s: %s", key, reason)
         await self._documents.delete_one({"_id": key, **fields})
 
-    async def write(self, tenant: str, stream: str, snapshot: Snapshot[Any]) -> None:
+    async def write(self, tenant: str, stream: str, snapshot: AggregateSnapshot[Any]) -> None:
         """Store the snapshot, unless a newer one is stored or its state cannot be stored."""
         encoded = _encode(snapshot.state)
         if encoded is None or len(encoded) > MAX_STATE_BYTES:
@@ -133,12 +133,12 @@ def _key(tenant: str, stream: str) -> str:
     return f"{tenant}/{stream}"
 
 
-def _from_document(document: Document, opened: bytes, kind: type[A]) -> Snapshot[A]:
+def _from_document(document: Document, opened: bytes, kind: type[A]) -> AggregateSnapshot[A]:
     key, code, version = document["_id"], document["fingerprint"], document["version"]
     event, state = document["event"], document["state"]
     if document["digest"] != _digest(key, code, version, event, state):
         raise ValueError("the digest does not match")
-    return Snapshot(_decode(kind, opened), version, event, frozenset(document.get("subjects", ())))
+    return AggregateSnapshot(_decode(kind, opened), version, event, frozenset(document.get("subjects", ())))
 
 
 def _digest(key: str, code: str, version: int, event: str, state: bytes) -> bytes:

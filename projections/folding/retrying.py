@@ -18,7 +18,7 @@ from projections.storage.rows import row_key
 from subscriptions.consumers.failures import Failure
 
 
-class Order(NamedTuple):
+class DeadLetterDecision(NamedTuple):
     """To fold an event again into a row, or to `drop` it; `row` is None where it is not known which."""
 
     row: str | None
@@ -26,12 +26,12 @@ class Order(NamedTuple):
     drop: bool
 
 
-def orders_in(commit: Commit, view: str) -> list[Order]:
+def orders_in(commit: Commit, view: str) -> list[DeadLetterDecision]:
     """What the commit records as decided about dead letters of a view."""
     if commit.info is None or commit.info.category != DeadLetter.category:
         return []
     return [
-        Order(
+        DeadLetterDecision(
             event.data.get("row"),
             EventName(event.data["stream"], event.data["version"]),
             event.type == DeadLetterDropped.type,
@@ -54,7 +54,7 @@ class Retrier:
         self._log = log
         self._refolder = refolder
 
-    async def carry_out(self, tenant: str, order: Order, position: int, generation: int) -> None:
+    async def carry_out(self, tenant: str, order: DeadLetterDecision, position: int, generation: int) -> None:
         """Do what was decided at `position`. Raises Unavailable."""
         if order.row is None:
             await self._of_unknown_rows(tenant, order, position, generation)
@@ -68,7 +68,9 @@ class Retrier:
             # Another projector has folded the event since, so only its letter is left.
             await self._refolder.settle(tenant, generation, [order.row])
 
-    async def _of_unknown_rows(self, tenant: str, order: Order, position: int, generation: int) -> None:
+    async def _of_unknown_rows(
+        self, tenant: str, order: DeadLetterDecision, position: int, generation: int
+    ) -> None:
         """Where it is known by now which rows the event touches, they are told anew before it waits no more.
 
         Whether it waits does not count for them: that is for whoever has the row in which it does.

@@ -12,7 +12,7 @@ from projections.storage.rows import Row
 K = TypeVar("K", bound=Hashable)
 
 
-class Term(NamedTuple):
+class IndexTerm(NamedTuple):
     """A field, and a value that it must have or contain."""
 
     field: str
@@ -57,7 +57,7 @@ class FilterIndex(Generic[K]):
 
 class _TenantIndex(Generic[K]):
     def __init__(self) -> None:
-        self._terms: dict[K, frozenset[Term] | None] = {}
+        self._terms: dict[K, frozenset[IndexTerm] | None] = {}
         self._by_field: dict[str, dict[Any, set[K]]] = {}
         self._holders: dict[str, set[K]] = {}
         self._held: dict[K, set[str]] = {}
@@ -105,27 +105,27 @@ class _TenantIndex(Generic[K]):
                 keys |= keys_by_value.get(value, frozenset())
         return keys | self._holders.get(row["id"], frozenset())
 
-    def _needed(self, filter: Filter) -> frozenset[Term] | None:
+    def _needed(self, filter: Filter) -> frozenset[IndexTerm] | None:
         """Return terms of which every row that meets the filter has one; None if there are no such terms.
 
         Of several possible sets, it is the one whose terms lead to the fewest other keys.
         """
         match filter:
             case Condition(field, "eq" | "element", value):
-                return frozenset((Term(field, comparable(value)),))
+                return frozenset((IndexTerm(field, comparable(value)),))
             case Condition(field, "in", values):
-                return frozenset(Term(field, comparable(value)) for value in values)
+                return frozenset(IndexTerm(field, comparable(value)) for value in values)
             case Condition(field, "isNull", True):
-                return frozenset((Term(field, None),))
+                return frozenset((IndexTerm(field, None),))
             case AllOf(parts):
                 options = [terms for part in parts if (terms := self._needed(part)) is not None]
                 return min(options, key=self._cost, default=None)
             case AnyOf(parts):
                 options = [terms for part in parts if (terms := self._needed(part)) is not None]
-                return frozenset[Term]().union(*options) if len(options) == len(parts) else None
+                return frozenset[IndexTerm]().union(*options) if len(options) == len(parts) else None
         return None
 
-    def _cost(self, terms: frozenset[Term]) -> tuple[int, bool, int]:
+    def _cost(self, terms: frozenset[IndexTerm]) -> tuple[int, bool, int]:
         others = sum(len(self._by_field.get(field, {}).get(value, ())) for field, value in terms)
         return others, any(term.field != "id" for term in terms), len(terms)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import NamedTuple
 
 from domain.kernel import CommitInfo, RecordedEvent
-from projections.past.folds import Step
+from projections.past.folds import FoldStep
 from projections.storage.rows import Row, changed_fields
 
 
@@ -44,7 +44,7 @@ class Changes(NamedTuple):
     has_previous: bool
 
 
-async def by_commit(steps: AsyncIterator[Step]) -> AsyncGenerator[Change, None]:
+async def by_commit(steps: AsyncIterator[FoldStep]) -> AsyncGenerator[Change, None]:
     """The changes that the steps of a row add up to; what a commit did and undid is none."""
     change: Change | None = None
     async for event, before, after in steps:

@@ -23,7 +23,7 @@ from subscriptions.consumers.failures import Failure
 Drops = Mapping[str | None, Container[tuple[str, int]]]
 
 
-class Step(NamedTuple):
+class FoldStep(NamedTuple):
     """An event that touched a row, and the row before and after it: None where there is none."""
 
     event: RecordedEvent
@@ -66,7 +66,7 @@ class PastFolds:
         found = (folds[row_id].document(tenant, row_id, place, 0) for row_id, place in places.items())
         return {row["id"]: as_stored(row) for row in found if not row["_gone"]}
 
-    async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[Step, None]:
+    async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[FoldStep, None]:
         """What the events up to a settled position have made of a row, one after the other."""
         dropped = await drops(self._log, tenant, self._view.name, upto)
         fold, row = RowFold(self._view, None, dropped.get(id, ())), None
@@ -75,7 +75,7 @@ class PastFolds:
                 if id in self._touched(event, dropped) and fold.take(id, event):
                     stored = fold.document(tenant, id, Place(event.position), 0)
                     before, row = row, None if stored["_gone"] else as_stored(stored)
-                    yield Step(event, before, row)
+                    yield FoldStep(event, before, row)
 
     def _touched(self, event: RecordedEvent, dropped: Drops) -> Collection[str]:
         """The rows that it touches; none where that cannot be told, for then it waits by itself."""

@@ -18,7 +18,7 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Document
 from projections.past.changed import ChangedRows
 from projections.past.changes import Changes, by_commit, page_of
-from projections.past.folds import PastFolds, Step
+from projections.past.folds import FoldStep, PastFolds
 from projections.past.reasons import Reason, causes_of
 from projections.querying.fields import Fields
 from projections.querying.filters import parse_filter, to_predicate
@@ -149,7 +149,7 @@ class PastView:
     async def why(self, tenant: str, id: str, field: str) -> Reason | None:
         """Why a field of a row had its value then; None where there was no such row."""
         budget = self.past.budget()
-        setting: Step | None = None
+        setting: FoldStep | None = None
         row: Row | None = None
         async with aclosing(self.past.folds.steps(tenant, id, self.position, budget)) as steps:
             async for step in steps:

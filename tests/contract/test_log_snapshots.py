@@ -16,7 +16,7 @@ from domain.kernel import Catalog
 from domain.workflows.aggregate import Workflow
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.aggregates.snapshots import Snapshot, Snapshots
+from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.options import LogOptions
 from tests import invoices, letters
 from tests.commits import Store, commit, open_store, scores
@@ -82,7 +82,7 @@ async def test_an_older_snapshot_does_not_replace_a_newer_one(process):
     await process.append(EVERY)
     await process.cold()
     newer = await process.snapshot_at(5)
-    await process.snapshots.write("default", "note-a", Snapshot(Total(3), 3, "evt-3"))
+    await process.snapshots.write("default", "note-a", AggregateSnapshot(Total(3), 3, "evt-3"))
     assert await process.kept() == newer
 
 
@@ -105,9 +105,9 @@ INVOICE = Invoice().evolve(InvoiceWritten(details=DETAILS, nested={}, remark=Non
 @pytest.mark.parametrize("state", [WORKFLOW, INVOICE, Invoice()], ids=lambda state: type(state).__name__)
 async def test_a7_a_state_of_any_declared_types_comes_back_from_its_snapshot(store, state):
     snapshots = Process(store, Catalog([workflows.context, invoices.context])).snapshots
-    await snapshots.write("default", "note-a", Snapshot(state, 1, "evt-1"))
+    await snapshots.write("default", "note-a", AggregateSnapshot(state, 1, "evt-1"))
     snapshot = await snapshots.read("default", "note-a", type(state))
-    assert snapshot == Snapshot(state, 1, "evt-1")
+    assert snapshot == AggregateSnapshot(state, 1, "evt-1")
 
 
 async def test_an_unreadable_stream_has_no_snapshot_and_delays_no_other(process, caplog):

@@ -6,7 +6,7 @@ import bson
 import pytest
 
 from eventstore.aggregates.rebuilder import AggregateRebuilder
-from eventstore.aggregates.snapshots import Snapshot, Snapshots
+from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from tests.commits import CATALOG, commit
@@ -51,7 +51,7 @@ async def test_an_erasure_of_any_subject_voids_the_snapshot(process, erased, nam
 
 
 async def test_a_state_read_before_an_erasure_does_not_become_a_snapshot_after_it(process):
-    end = await process.rebuilder.advance("default", "person-1", Snapshot(Person(), 0, ""))
+    end = await process.rebuilder.advance("default", "person-1", AggregateSnapshot(Person(), 0, ""))
     await process.store.log.keys.destroy([owner_of("default", "person-2")])
     await process.snapshots.write("default", "person-1", end)
     assert await process.kept("person-1") is None

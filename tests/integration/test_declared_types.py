@@ -21,7 +21,7 @@ from domain.dispatch import CommandBus
 from domain.kernel import Catalog, Envelope, RecordedEvent
 from domain.kernel.schemas import event_schema
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.aggregates.snapshots import Snapshot, Snapshots
+from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Client, open_client
@@ -101,7 +101,7 @@ class Journey:
         snapshots = Snapshots(
             self.client[self.database], Catalog([self.declared.context]), StateSeal(log.keys)
         )
-        snapshot = Snapshot(state, 1, event.id, frozenset(event.subjects))
+        snapshot = AggregateSnapshot(state, 1, event.id, frozenset(event.subjects))
         await snapshots.write("default", event.stream, snapshot)
         assert await snapshots.read("default", event.stream, kind) == snapshot
 

@@ -36,7 +36,7 @@ _DROPPED_IF = {"include": False, "skip": True}
 """The directives that are conditions, and the value that drops what they are attached to."""
 
 
-class Condition(NamedTuple):
+class DirectiveCondition(NamedTuple):
     """An ``@include`` or ``@skip`` whose value is a variable."""
 
     variable: str
@@ -66,7 +66,7 @@ class FieldSelection(NamedTuple):
     name: str
     node: FieldNode
     definition: GraphQLField | None
-    conditions: Sequence[Condition]
+    conditions: Sequence[DirectiveCondition]
     selections: SelectionSet
 
 
@@ -74,7 +74,7 @@ class FragmentSelection(NamedTuple):
     """An inline fragment, or the spread of a named one. `type_name` is its type condition, if it has one."""
 
     type_name: str | None
-    conditions: Sequence[Condition]
+    conditions: Sequence[DirectiveCondition]
     selections: SelectionSet
 
 
@@ -198,7 +198,9 @@ class _TreeBuilder:
                     definition.type_condition.name.value, conditions, self._fragment(definition)
                 )
 
-    def _field(self, node: FieldNode, declared: Any, conditions: Sequence[Condition]) -> FieldSelection:
+    def _field(
+        self, node: FieldNode, declared: Any, conditions: Sequence[DirectiveCondition]
+    ) -> FieldSelection:
         definition = getattr(declared, "fields", {}).get(node.name.value)
         selections = _EMPTY
         if node.selection_set:
@@ -217,9 +219,9 @@ class _TreeBuilder:
 _EMPTY = SelectionSet()
 
 
-def _conditions(node: SelectionNode) -> Sequence[Condition] | None:
+def _conditions(node: SelectionNode) -> Sequence[DirectiveCondition] | None:
     """Return the conditions of a selection, None where one of them never holds."""
-    conditions: list[Condition] = []
+    conditions: list[DirectiveCondition] = []
     for directive in node.directives or ():
         dropped_if = _DROPPED_IF.get(directive.name.value)
         if dropped_if is None:
@@ -227,7 +229,7 @@ def _conditions(node: SelectionNode) -> Sequence[Condition] | None:
         [argument] = directive.arguments or ()
         match argument.value:
             case VariableNode(name=name):
-                conditions.append(Condition(name.value, dropped_if))
+                conditions.append(DirectiveCondition(name.value, dropped_if))
             case BooleanValueNode(value=value) if value is dropped_if:
                 return None
     return conditions
