@@ -1,1 +1,4 @@
-"""The domain: the kernel and one folder for each context. Pure: no I/O, no clock, no random."""
+"""The domain: the kernel, the command bus and one package for each context. Pure: no I/O, clock or random.
+
+It imports nothing else of the project. Everything may import it.
+"""
