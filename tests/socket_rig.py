@@ -15,18 +15,17 @@ from starlette.types import Receive, Scope, Send
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
 from api.access.origins import OriginPolicy
-from api.contexts import load_contexts
 from api.devserver.address import listen
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.schema import build_schema
 from api.ids import now
-from api.settings import Settings
 from api.transports.endpoint import Endpoint
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
+from tests.own_contexts import OWN
 
 PATIENCE = 10.0
 
@@ -103,7 +102,7 @@ async def until(holds: Callable[[], object]) -> None:
 @asynccontextmanager
 async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
     """Serve sockets with these limits in the running loop."""
-    schema = build_schema(*load_contexts(Settings()))
+    schema = build_schema(*OWN)
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType
 
-from api.contexts import load_contexts
 from api.graphql.schema import build_schema
-from api.settings import Settings
+from tests.own_contexts import OWN
 from tests.served import Served
 
 PAGE = "$first: Int, $after: {cursor}, $last: Int, $before: {cursor}"
@@ -168,7 +167,7 @@ def test_c12_events_before_a_commit_are_those_before_all_of_it(
 
 
 def test_c12_all_connections_have_the_same_arguments() -> None:
-    schema = build_schema(*load_contexts(Settings()))
+    schema = build_schema(*OWN)
     found = 0
     for declared in schema.type_map.values():
         if isinstance(declared, GraphQLObjectType | GraphQLInterfaceType):

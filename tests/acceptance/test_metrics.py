@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.contexts import load_contexts
 from api.devserver.address import listen
 from api.settings import Settings
+from tests.own_contexts import OWN
 from tests.served import Served, serve
 from tests.support import Servers, eventually
 
@@ -50,7 +50,7 @@ def test_a_view_without_a_worker_lags_and_is_named_as_missing(
         assert samples(alone.get("/metrics").text)["nerve_view_lag", "agents"] == 3
         ready = alone.get("/readyz")
         assert ready.status_code == 503
-        missing = [f"view.{view.name}" for view in load_contexts(Settings())[1]]
+        missing = [f"view.{view.name}" for view in OWN[1]]
         assert ready.json() == {"ready": False, "missing": missing}
         assert alone.get("/healthz").status_code == 200
 

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLNonNull, Undefined, execute, parse, validate
 
-from api.contexts import load_contexts
 from api.graphql.schema import build_schema
-from api.settings import Settings
 from projections.querying.filters import parse_filter
 from projections.querying.marks import mark
 from tests.notes import view
+from tests.own_contexts import OWN
 
-SCHEMA = build_schema(*load_contexts(Settings()))
+SCHEMA = build_schema(*OWN)
 NOTHING = mark(parse_filter(view, None), "notes")
 
 

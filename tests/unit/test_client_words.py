@@ -10,7 +10,6 @@ from graphql import execute, parse, validate
 from pydantic import BaseModel, Field
 
 from api.access.callers import ANYONE
-from api.contexts import load_contexts
 from api.graphql.error_bodies import error_body
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
@@ -18,12 +17,12 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.fields.command_inputs import read_command
 from api.graphql.schema import build_schema
 from api.runtime import Runtime
-from api.settings import Settings
 from domain.kernel import CreateCommand
 from domain.kernel.errors import ValidationFailed
+from tests.own_contexts import OWN
 from tests.unit.test_absent_and_null import received
 
-SCHEMA = build_schema(*load_contexts(Settings()))
+SCHEMA = build_schema(*OWN)
 CONTEXT = RequestContext(cast(Runtime, None), ANYONE, {})
 
 FOREIGN = re.compile(

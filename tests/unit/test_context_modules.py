@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +213,18 @@ class Open(CreateCommand):
         "Cash has no field besides its Literal 'kind', and an input type of GraphQL needs one; add a field, "
         "such as `note: Text | None = None`"
     )
+
+
+def test_a_context_that_is_added_to_the_checkout_is_none_of_the_tests_own(tmp_path: Path) -> None:
+    (tmp_path / "nerve.yaml").write_text("contexts: [domain.documents]\n")
+    root = Path(__file__).parents[2]
+    code = "from tests.own_contexts import OWN; print(*(view.name for view in OWN[1]))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "tasks" in shown.stdout.split(), shown.stderr

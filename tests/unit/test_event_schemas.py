@@ -19,8 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, create_model
 
-from api.contexts import load_contexts
-from api.settings import Settings
 from domain.kernel import Aggregate, Catalog, Context, Event, Json, Upcaster
 from domain.kernel.errors import ConfigurationError, DeclarationError
 from domain.testing import NOON
@@ -33,9 +31,10 @@ from eventstore.integrity.event_schemas import (
     write_schemas,
 )
 from tests import letters
+from tests.own_contexts import OWN
 from tests.strategies import stored_data
 
-PRODUCT = load_contexts(Settings())[0]
+PRODUCT = OWN[0]
 CATALOG = Catalog([*PRODUCT.contexts, letters.context])
 KEPT = kept_schemas(CATALOG)
 CHECKED = EventSchemas(CATALOG)

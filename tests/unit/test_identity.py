@@ -10,18 +10,17 @@ from graphql import GraphQLObjectType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.contexts import load_contexts
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.identity import RowReference, id_look_up, past_row, read_id, reject_past_id, row_reference
 from api.graphql.schema import build_schema
 from api.position_seal import PositionSeal
-from api.settings import Settings
 from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from eventstore.place import Place
 from projections.kernel.view import View
+from tests.own_contexts import OWN
 
-CATALOG, VIEWS = load_contexts(Settings())
+CATALOG, VIEWS = OWN
 BY_NAME = {view.name: view for view in VIEWS}
 SEAL = PositionSeal(bytes(range(32)))
 

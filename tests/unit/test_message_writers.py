@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.access.callers import ANYONE
-from api.contexts import load_contexts
 from api.graphql.execution.core_executor import OperationExecutor, find_leaves
 from api.graphql.execution.executor import SubscriptionExecution
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
@@ -22,9 +21,9 @@ from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.schema import build_schema
 from api.runtime import Runtime
-from api.settings import Settings
+from tests.own_contexts import OWN
 
-SCHEMA = build_schema(*load_contexts(Settings()))
+SCHEMA = build_schema(*OWN)
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 TASK = {
     "id": "task-1",

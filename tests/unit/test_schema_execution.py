@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.access.callers import ANYONE
-from api.contexts import load_contexts
 from api.graphql.execution import executor as executor_module
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, find_leaves
 from api.graphql.execution.executor import Executor, OperationRefused
@@ -23,10 +22,10 @@ from api.graphql.execution.operation_request import OperationRequest, read_opera
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.schema import build_schema
 from api.runtime import Runtime
-from api.settings import Settings
 from domain.kernel.errors import NotFound
+from tests.own_contexts import OWN
 
-SCHEMA = build_schema(*load_contexts(Settings()))
+SCHEMA = build_schema(*OWN)
 LEAVES = find_leaves(SCHEMA)
 NOTHING = RequestContext(cast(Runtime, None), ANYONE, {})
 

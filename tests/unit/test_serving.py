@@ -7,14 +7,13 @@ from typing import Any, TypedDict
 
 import pytest
 
-from api.contexts import load_contexts
-from api.settings import Settings
 from projections.kernel import View, by_stream
 from projections.querying.filters import parse_filter
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.serving import MAX_WAYS, shape_of, unserved
 from projections.views import agents, documents, tasks, workflows
 from tests.notes import context
+from tests.own_contexts import OWN
 
 
 class Row(TypedDict):
@@ -115,7 +114,7 @@ def test_what_no_index_serves_and_what_would(query: tuple[Any, ...], says: str) 
     assert says in found
 
 
-ALL = load_contexts(Settings())[1]
+ALL = OWN[1]
 
 
 @pytest.mark.parametrize("of", ALL, ids=lambda one: str(one.name))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from graphql import parse
 
-from api.contexts import load_contexts
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.shared_sources import cursor_variable
 from api.graphql.schema import build_schema
-from api.settings import Settings
+from tests.own_contexts import OWN
 
-SCHEMA = build_schema(*load_contexts(Settings()))
+SCHEMA = build_schema(*OWN)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,9 @@
+"""nerve's own contexts and views, without those that an author adds to the checkout by nerve.yaml."""
+
+from __future__ import annotations
+
+from api.contexts import load_contexts
+from api.settings import Settings
+
+OWN = load_contexts(Settings(contexts=Settings.model_fields["contexts"].default))
+"""The catalog and the views that nerve serves by default."""
