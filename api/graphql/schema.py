@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLSchema, get_nullable_type, print_schema
 
 from api.graphql.declare import declare, output_field
-from api.graphql.fields.command_status import command_field
+from api.graphql.fields.command_subscription import command_field
 from api.graphql.fields.dead_letter_queries import dead_letter_fields
 from api.graphql.fields.entity_history import history_fields
 from api.graphql.fields.event_log import event_fields, event_type
@@ -19,7 +19,7 @@ from api.graphql.fields.mutations import ContextViews, mutations
 from api.graphql.fields.node_query import node
 from api.graphql.fields.row_history import past_fields
 from api.graphql.fields.row_metadata import meta_field
-from api.graphql.fields.view_queries import many, single
+from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
 from api.graphql.identity import check_ids, id_look_up
@@ -102,8 +102,8 @@ class SchemaBuilder:
 
     def _add_view(self, shape: ViewTypes) -> None:
         view, row, filters, orders = shape
-        self._roots["Query"].add(single(view, row, self._types), view)
-        self._roots["Query"].add(many(view, row, filters, orders, self._types), view)
+        self._roots["Query"].add(row_query(view, row, self._types), view)
+        self._roots["Query"].add(list_query(view, row, filters, orders, self._types), view)
         for field in past_fields(view, row, self._event(), self._types):
             self._roots["Query"].add(field, view)
         for field in subscriptions(view, row, filters, self._messages):

@@ -240,15 +240,18 @@ class CommandIdReused(NerveError):
 
     code = "COMMAND_ID_REUSED"
 
-    def __init__(self, command_id: str, name: str, stream: str, position: int) -> None:
+    def __init__(
+        self, command_id: str, name: str, stream: str, position: int, sealed_position: str | None = None
+    ) -> None:
         super().__init__(
             f"the command id {command_id!r} was used before, by {name} on {stream} with other content; "
             "nothing was stored now. Use a new id for each command, and the same one only to send it again"
         )
         self.command_id = command_id
+        self.name = name
         self.stream = stream
         self.position = position
-        self.sealed_position: str | None = None
+        self.sealed_position = sealed_position
 
     def details(self) -> dict[str, Any]:
         return {"commandId": self.command_id, "stream": self.stream, "position": self.sealed_position}

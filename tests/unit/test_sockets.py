@@ -192,7 +192,8 @@ def test_signs_of_life_are_what_is_heard_and_what_is_taken_of_a_backlog(
 ) -> None:
     liveness = Liveness()
     for seen, stuck in checks:
-        liveness.seen = liveness.seen or seen
+        if seen:
+            liveness.note_sign()
         last = liveness.check(stuck)
     assert last is alive
 

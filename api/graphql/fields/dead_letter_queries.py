@@ -21,6 +21,27 @@ from projections.querying.dead_letters import cursor, id_of
 
 def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
     """Return ``deadLetter(id)`` and ``deadLetters(view, first, after, last, before)``."""
+    letter = _declare_dead_letter(node)
+    letter_field = output_field(
+        "dead_letter",
+        letter | None,
+        "A dead letter by its id; null if there is none, or it was retried or dropped.",
+        resolver=_dead_letter,
+        arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
+    )
+    return letter_field, output_field(
+        "dead_letters",
+        connection("DeadLetter", letter, types),
+        "The events that views could not apply, by view and row, until they are retried or dropped.",
+        resolver=_dead_letters,
+        arguments=[
+            argument("view", str | None, "Only dead letters of this view."),
+            *page_arguments(),
+        ],
+    )
+
+
+def _declare_dead_letter(node: Any) -> Any:
     fields = [
         output_field(
             "id",
@@ -50,24 +71,7 @@ def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
         output_field("last_at", datetime, "When the event last failed."),
     ]
     text = "An event that a view could not apply. It stays parked until it is retried or dropped."
-    letter = declare("DeadLetter", fields, text, interfaces=(node,))
-    letter_field = output_field(
-        "dead_letter",
-        letter | None,
-        "A dead letter by its id; null if there is none, or it was retried or dropped.",
-        resolver=_dead_letter,
-        arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
-    )
-    return letter_field, output_field(
-        "dead_letters",
-        connection("DeadLetter", letter, types),
-        "The events that views could not apply, by view and row, until they are retried or dropped.",
-        resolver=_dead_letters,
-        arguments=[
-            argument("view", str | None, "Only dead letters of this view."),
-            *page_arguments(),
-        ],
-    )
+    return declare("DeadLetter", fields, text, interfaces=(node,))
 
 
 def _position(source: Mapping[str, Any], info: Info) -> str:

@@ -68,21 +68,20 @@ class ToManyResolver(LinkResolver):
         )
         if AS_OF in source:
             return await _past_page(context, self.view, wanted, row_key(source, self.key), source[AS_OF])
+        return await self._present_page(info, wanted, source[self.key])
+
+    async def _present_page(self, info: Info, wanted: Wanted, owner: str) -> dict[str, Any]:
+        context, view = info.context, self.view
         # At one place of a document the arguments are equal for every row.
-        place = (self.view.name, *map(id, info.field_nodes))
-        pages = context.reads.loader(("pages", *place), partial(_pages, context, self.view, wanted))
-        counts = context.reads.loader(("counts", *place), partial(_counts, context, self.view, wanted))
-        owner = source[self.key]
+        place = (view.name, *map(id, info.field_nodes))
+        pages = context.reads.loader(("pages", *place), partial(_pages, context, view, wanted))
+        counts = context.reads.loader(("counts", *place), partial(_counts, context, view, wanted))
         page: Page = await pages.load(owner)
         context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
         if wanted.beginning is not None:
-            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, self.view, wanted))
-            load_side = partial(_load, beyond, owner)
-            page = (
-                replace(page, has_next=load_side)
-                if wanted.backward
-                else replace(page, has_previous=load_side)
-            )
+            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, wanted))
+            side = partial(_load, beyond, owner)
+            page = replace(page, has_next=side) if wanted.backward else replace(page, has_previous=side)
         return connection_value(page, partial(_load, counts, owner))
 
 

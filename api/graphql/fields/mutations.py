@@ -171,11 +171,13 @@ async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
         return await context.runtime.bus.dispatch(envelope)
     except ValidationFailed as refused:
         if refused.path and refused.path[0] in type(envelope.command).model_fields:
-            refused.path = ("input", *refused.path)
+            raise ValidationFailed(str(refused), ("input", *refused.path)) from None
         raise
     except CommandIdReused as reused:
-        reused.sealed_position = context.seal(Place(reused.position))
-        raise
+        sealed = context.seal(Place(reused.position))
+        raise CommandIdReused(
+            reused.command_id, reused.name, reused.stream, reused.position, sealed
+        ) from None
 
 
 async def _add_projected(

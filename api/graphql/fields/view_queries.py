@@ -11,7 +11,7 @@ import strawberry
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position, resolve_position
 from api.graphql.declare import Resolver, argument, list_of, output_field
-from api.graphql.execution.request_context import Info
+from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.connections import (
     connection_value,
     list_connection,
@@ -52,7 +52,7 @@ def _as_of(types: TypeMap) -> Argument:
     return as_of_argument(types, "Return the state at this point in the past.")
 
 
-def single(view: View[Any], row: Any, types: TypeMap) -> Field:
+def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
     """Return ``task(id, atLeast, asOf)``."""
 
     async def resolve(
@@ -87,25 +87,15 @@ def _join(fields: Sequence[str]) -> str:
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
-def many(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> Field:
+def list_query(view: View[Any], row: Any, filters: Any, orders: Any, types: TypeMap) -> Field:
     """Return ``tasks(filter, orderBy, first, after, last, before, atLeast, asOf)``."""
-    arguments = [
-        argument("filter", filters | None, "Conditions that the rows must meet."),
-        *page_arguments(),
-        _AT_LEAST,
-        _as_of(types),
-    ]
-    if orders is not None:
-        arguments.insert(
-            1,
-            argument(
-                "order_by",
-                list_of(orders) | None,
-                "The fields to sort by. Rows with equal values are sorted by id.",
-            ),
-        )
+    arguments = [argument("filter", filters | None, "Conditions that the rows must meet.")]
     if view.search:
-        arguments.insert(1, argument("search", str | None, SEARCH.format(_join(view.search))))
+        arguments.append(argument("search", str | None, SEARCH.format(_join(view.search))))
+    if orders is not None:
+        text = "The fields to sort by. Rows with equal values are sorted by id."
+        arguments.append(argument("order_by", list_of(orders) | None, text))
+    arguments += [*page_arguments(), _AT_LEAST, _as_of(types)]
     return output_field(
         view.name,
         list_connection(view, row, types),
@@ -132,16 +122,12 @@ def _list(view: View[Any]) -> Resolver:
     ) -> dict[str, Any]:
         context = info.context
         size = page_size(first, last, context.runtime.settings.max_page)
-        wanted = read_filter(view, filter, context)
+        plain_filter = read_filter(view, filter, context)
         await _reach(view, at_least, info)
-        tenant, position = context.scope.tenant, None
-        reader: ViewReader | PastView = context.runtime.readers[view.name]
-        if as_of is not None:
-            position = await resolve_position(as_of, context)
-            reader = context.runtime.past_readers[view.name].at(position)
+        reader, position = await _reader(view, as_of, context)
         page = await reader.page(
-            tenant,
-            filter=wanted,
+            context.scope.tenant,
+            filter=plain_filter,
             search=search,
             order=[(by["field"], by["direction"]) for by in order_by or ()],
             first=size if last is None else None,
@@ -151,12 +137,22 @@ def _list(view: View[Any]) -> Resolver:
             fields=context.selections.fields(info, view),
         )
         context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
-        count = partial(reader.count, tenant, wanted, search)
+        count = partial(reader.count, context.scope.tenant, plain_filter, search)
         if position is None:
             return connection_value(page, count)
         return past_connection(view, page, position, count, context)
 
     return resolve
+
+
+async def _reader(
+    view: View[Any], as_of: Mapping[str, Any] | None, context: RequestContext
+) -> tuple[ViewReader | PastView, int | None]:
+    """Return the reader of the view's rows, and the position that they are as of; None for the present."""
+    if as_of is None:
+        return context.runtime.readers[view.name], None
+    position = await resolve_position(as_of, context)
+    return context.runtime.past_readers[view.name].at(position), position
 
 
 async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:

@@ -95,7 +95,7 @@ class SocketProtocol(asyncio.Protocol):
         self.registry.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        self._liveness.seen = True
+        self._liveness.note_sign()
         self._parser.receive_data(data)
         for event in self._parser.events_received():
             if isinstance(event, Request):
@@ -108,7 +108,7 @@ class SocketProtocol(asyncio.Protocol):
         self._outbox.pause()
 
     def resume_writing(self) -> None:
-        self._liveness.seen = True
+        self._liveness.note_sign()
         self._outbox.resume()
 
     def eof_received(self) -> None:

@@ -39,9 +39,8 @@ def command_field(types: TypeMap, messages: MessageTypes) -> Field:
 
 
 def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
-    view = output_field("view", str, "The view, by the name of its list.")
     command_id = output_field("command_id", strawberry.ID, "The id of the command.")
-    interfaces = (messages.interface,)
+    receipt = output_field("receipt", receipt_type(types), "The receipt, as in the payload of the mutation.")
     return [
         declare(
             "CommandAccepted",
@@ -50,33 +49,11 @@ def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
         ),
         declare(
             "CommandStored",
-            [output_field("receipt", receipt_type(types), "The receipt, as in the payload of the mutation.")],
+            [receipt],
             "The events of the command are stored, or there was nothing to change.",
-            interfaces=interfaces,
+            interfaces=(messages.interface,),
         ),
-        declare(
-            "CommandProjected",
-            [view],
-            (
-                "A view has applied the events of the command. There is one message for each view that "
-                "they concern."
-            ),
-            interfaces=interfaces,
-        ),
-        declare(
-            "CommandParked",
-            [
-                view,
-                output_field(
-                    "dead_letters", list_of(strawberry.ID), "The ids of the dead letters of the view."
-                ),
-            ],
-            (
-                "A view could not apply an event of the command, or an earlier event of its stream, and "
-                "continues without it. There is no `CommandProjected` for this view."
-            ),
-            interfaces=interfaces,
-        ),
+        *_view_messages(messages),
         declare(
             "CommandRefused",
             [
@@ -85,6 +62,29 @@ def _messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
                 output_field("message", str, "The error message."),
             ],
             "The command was refused and stored nothing. This message is a hint and may be missing.",
+        ),
+    ]
+
+
+def _view_messages(messages: MessageTypes) -> list[Any]:
+    view = output_field("view", str, "The view, by the name of its list.")
+    dead_letters = output_field(
+        "dead_letters", list_of(strawberry.ID), "The ids of the dead letters of the view."
+    )
+    return [
+        declare(
+            "CommandProjected",
+            [view],
+            "A view has applied the events of the command. There is one message for each view that they "
+            "concern.",
+            interfaces=(messages.interface,),
+        ),
+        declare(
+            "CommandParked",
+            [view, dead_letters],
+            "A view could not apply an event of the command, or an earlier event of its stream, and "
+            "continues without it. There is no `CommandProjected` for this view.",
+            interfaces=(messages.interface,),
         ),
     ]
 
