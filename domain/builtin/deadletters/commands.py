@@ -10,11 +10,11 @@ from domain.kernel import Identifier, Name, PutCommand, Text
 
 
 class _OnLetter(PutCommand):
-    """Names an event that waits in a view, as `deadLetters` lists it."""
+    """A command on an event that a view has parked, as `deadLetters` lists it."""
 
-    view: Name = Field(description="The view that could not fold the event.")
+    view: Name = Field(description="The view that could not apply the event.")
     row: Annotated[str, Field(max_length=1_000)] | None = Field(
-        None, description="The id of the row in which it waits; none where that is not known."
+        None, description="The id of the row that lacks the event; none if that is unknown."
     )
     stream: Identifier = Field(description="The stream of the event.")
     version: int = Field(ge=1, description="Its version in the stream.")
@@ -26,10 +26,10 @@ class _OnLetter(PutCommand):
 
 
 class RetryDeadLetter(_OnLetter):
-    """Folds an event that waits again, and after it what waits behind it; where it fails, it waits on."""
+    """Retries a parked event and the events queued behind it. If it fails again it stays parked."""
 
 
 class DropDeadLetter(_OnLetter):
-    """Leaves an event that waits out of its row, and folds what waits behind it. This is final."""
+    """Drops a parked event from its row, and applies the events queued behind it. This is final."""
 
     reason: Text | None = Field(None, description="Why, for the record; it is kept.")
