@@ -15,9 +15,10 @@ from eventstore.personal.sealing import NO_UNSEALED_PARTS, UnsealedParts
 
 
 class AppendQueue:
-    """Queues appends and hands out groups.
+    """Queues appends of all streams, and hands out groups for one insert each.
 
-    A chain is in one group at a time, so that its commits land in order over several groups.
+    A chain is in one group at a time, so that its commits land in order over several groups. The order of a
+    stream's commands is decided before, by `domain.dispatch.queues`, which knows no groups and no bytes.
     """
 
     def __init__(self, options: AppendOptions) -> None:

@@ -85,7 +85,7 @@ class Appender:
     def _start_chain(self, append: PendingAppend) -> None:
         """Start a chain with its first commit, once the stream is known to be at the expected version."""
         commit, chain = append.commit, append.chain
-        tip = self._streams.known(commit.tenant, commit.stream)
+        tip = self._streams.known_tip(commit.tenant, commit.stream)
         if tip.version == commit.expected or not commit.events:
             chain.floor = tip.position
             self._queue.start(chain)

@@ -131,10 +131,10 @@ class CommitRestorer:
         }
 
     async def _version(self, commit: NewCommit) -> int:
-        known = self._streams.known(commit.tenant, commit.stream)
-        if known.version >= commit.expected:
-            return known.version
-        return (await self._streams.tip(commit.tenant, commit.stream, known.version) or known).version
+        tip = self._streams.known_tip(commit.tenant, commit.stream)
+        if tip.version >= commit.expected:
+            return tip.version
+        return (await self._streams.tip(commit.tenant, commit.stream, tip.version) or tip).version
 
     async def _seal(self, batch: Sequence[_RestoredCommit]) -> list[_RestoredCommit]:
         """Encode the commits with their personal data sealed; return those that can be stored."""
@@ -159,7 +159,7 @@ class CommitRestorer:
     async def _insert(self, batch: Sequence[_RestoredCommit]) -> None:
         remaining = list(batch)
         while remaining:
-            floor = max(self._streams.known(*restored.stream).position for restored in remaining)
+            floor = max(self._streams.known_tip(*restored.stream).position for restored in remaining)
             first, times = await self._positions.take(await self._times(remaining), floor)
             self._latest = times[-1]
             documents = {
@@ -170,7 +170,7 @@ class CommitRestorer:
             landed, failure = await self._landed(remaining, first, failures)
             for position, restored in enumerate(remaining[:landed], first):
                 restored.outcome = True
-                self._streams.reached(*restored.stream, Tip(restored.version, position))
+                self._streams.remember_tip(*restored.stream, Tip(restored.version, position))
             remaining = remaining[landed:]
             if remaining and failure in (InsertFailure.VERSION, InsertFailure.COMMAND):
                 remaining[0].outcome = await self._outcome_of_refused(remaining[0].commit)

@@ -48,7 +48,7 @@ class OutcomeResolver:
         Raises what the driver raises.
         """
         commit = append.commit
-        tip = self._streams.known(commit.tenant, commit.stream)
+        tip = self._streams.known_tip(commit.tenant, commit.stream)
         if tip.version < commit.expected:
             tip = await self._streams.tip(commit.tenant, commit.stream, tip.version) or tip
         if tip.version == commit.expected:
@@ -60,7 +60,7 @@ class OutcomeResolver:
         """Set the receipt, and remember how far the stream has come."""
         if receipt.changed:
             tip = Tip(receipt.version, receipt.position)
-            self._streams.reached(append.commit.tenant, receipt.stream, tip)
+            self._streams.remember_tip(append.commit.tenant, receipt.stream, tip)
         append.complete(receipt)
 
     async def _resolve(self, append: PendingAppend, failure: InsertFailure, stored: Document | None) -> None:

@@ -53,12 +53,12 @@ def _json(declared: FieldType, value: Any, rename: Rename) -> Any:
         case OneOf(discriminator, _):
             return _record(declared.by_value[_stored_text(_part(value, discriminator))], value, rename)
         case ListOf(item, container):
-            items = [_json(item, one, rename) for one in value]
+            items = [_json(item, each, rename) for each in value]
             return sorted(items, key=_in_bytes) if container in (set, frozenset) else items
         case TupleOf(types):
-            return [_json(item, one, rename) for item, one in zip(types, value, strict=True)]
+            return [_json(item, each, rename) for item, each in zip(types, value, strict=True)]
         case MapOf(_, inner):
-            return {_stored_text(key): _json(inner, one, rename) for key, one in value.items()}
+            return {_stored_text(key): _json(inner, each, rename) for key, each in value.items()}
         case Scalar():
             encode, write = encoder(declared), json_writer(declared)
             stored = value if encode is None else encode(value)

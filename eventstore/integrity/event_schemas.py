@@ -191,9 +191,9 @@ def _plain(value: Any) -> Any:
         case Decimal128():
             return DECIMAL
         case dict():
-            return {key: _plain(one) for key, one in value.items()}
+            return {key: _plain(item) for key, item in value.items()}
         case list():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case int() if not isinstance(value, bool):
             return int(value)
     return value

@@ -59,15 +59,15 @@ class LogCompatibility:
 
     async def problems(self) -> list[str]:
         """Return a sentence for each event type that the code cannot read, which also says what to do."""
-        known = await schemas_of_log(self._database)
-        for kept, schema in kept_schemas(self._catalog).items():
-            known[kept] = [*known.get(kept, ()), schema]
-        found = [text async for text in self._unknown_types()]
-        for key, schemas in known.items():
+        stored = await schemas_of_log(self._database)
+        for key, schema in kept_schemas(self._catalog).items():
+            stored[key] = [*stored.get(key, ()), schema]
+        problems = [text async for text in self._unknown_types()]
+        for key, schemas in stored.items():
             event = self._catalog.events.get(key.type)
             if event is not None:
-                found += [text async for text in self._of_shape(event, key, schemas)]
-        return found
+                problems += [text async for text in self._of_schema(event, key, schemas)]
+        return problems
 
     async def store_schemas(self) -> None:
         """Add the schemas of the declared events to the log, before any of these events is stored."""
@@ -109,7 +109,7 @@ class LogCompatibility:
         with unavailable_if_down():
             return await self._log.find_one({"tenant": {"$gte": ""}, "$or": between}, hint=BY_TYPE)
 
-    async def _of_shape(
+    async def _of_schema(
         self, event: type[Event], key: SchemaKey, schemas: Sequence[Schema]
     ) -> AsyncIterator[str]:
         """Yield what keeps the declared event from reading events that are stored with this schema."""
@@ -135,8 +135,8 @@ class LogCompatibility:
         True also where not all events could be read: they are too many, or archived.
         """
         deadline = time.monotonic() + self._look_for
-        of_shape = {"events": {"$elemMatch": {"type": key.type, "schema": key.revision}}}
-        wanted = {"tenant": {"$gte": ""}, "events.type": key.type, **of_shape}
+        of_revision = {"events": {"$elemMatch": {"type": key.type, "schema": key.revision}}}
+        wanted = {"tenant": {"$gte": ""}, "events.type": key.type, **of_revision}
         read = {"events.type": 1, "events.schema": 1, "events.data": 1, "events.sealed": 1, "archived": 1}
         with unavailable_if_down():
             async for commit in self._log.find(wanted, read).hint(BY_TYPE):

@@ -34,7 +34,7 @@ class StreamReader:
         self._log = log
         self._decoder = decoder
         self.page = options.stream_page
-        self._known: LruCache[tuple[str, str], Tip] = LruCache(CACHED_TIPS)
+        self._tips: LruCache[tuple[str, str], Tip] = LruCache(CACHED_TIPS)
 
     async def read(
         self, tenant: str, stream: str, after_version: int, limit: int | None
@@ -44,7 +44,7 @@ class StreamReader:
         async for page in self._pages(tenant, stream, after_version, limit):
             events += page
         if events:
-            self.reached(tenant, stream, Tip(events[-1].version, events[-1].position))
+            self.remember_tip(tenant, stream, Tip(events[-1].version, events[-1].position))
         return events
 
     async def _pages(
@@ -71,7 +71,7 @@ class StreamReader:
         if document is None:
             return None
         tip = Tip(last_version(document), document["_id"])
-        self.reached(tenant, stream, tip)
+        self.remember_tip(tenant, stream, tip)
         return tip
 
     async def behind(
@@ -96,8 +96,8 @@ class StreamReader:
 
         A binary search from the known tip: a few dozen reads of one commit each.
         """
-        known = self.known(tenant, stream)
-        low, high = (known.version, None) if known.position <= position else (0, known.version)
+        tip = self.known_tip(tenant, stream)
+        low, high = (tip.version, None) if tip.position <= position else (0, tip.version)
         step = 1
         while high is None or low + 1 < high:
             middle = low + step if high is None else (low + high) // 2
@@ -115,9 +115,9 @@ class StreamReader:
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int:
         """Return the position of the commit that led to `version`, 0 for version 0. Raises Unavailable."""
-        known = self.known(tenant, stream)
-        if known.version == version:
-            return known.position
+        tip = self.known_tip(tenant, stream)
+        if tip.version == version:
+            return tip.position
         with unavailable_if_down():
             commit = await self._log.find_one(
                 _within(tenant, stream, {"$gte": version, "$lte": version}), {"_id": 1}, hint=VERSION_GUARD
@@ -128,18 +128,18 @@ class StreamReader:
         """Return `version_at` of many streams, with one read for all that changed at these very positions."""
         wanted = {"_id": {"$in": [position for _, position in places]}, "tenant": tenant}
         with unavailable_if_down():
-            commits = await self._log.find(wanted, {"stream": 1, "events.version": 1}).to_list(None)
-        changed = {(commit["stream"], commit["_id"]): last_version(commit) for commit in commits}
+            documents = await self._log.find(wanted, {"stream": 1, "events.version": 1}).to_list(None)
+        changed = {(commit["stream"], commit["_id"]): last_version(commit) for commit in documents}
         return [changed.get(place) or await self.version_at(tenant, *place) for place in places]
 
-    def known(self, tenant: str, stream: str) -> Tip:
+    def known_tip(self, tenant: str, stream: str) -> Tip:
         """Return the highest tip that this process has seen; the stream may be further, never behind it."""
-        return self._known.get((tenant, stream)) or START
+        return self._tips.get((tenant, stream)) or START
 
-    def reached(self, tenant: str, stream: str, tip: Tip) -> None:
+    def remember_tip(self, tenant: str, stream: str, tip: Tip) -> None:
         """Remember that the stream has come to `tip`."""
-        if tip > self.known(tenant, stream):
-            self._known.put((tenant, stream), tip)
+        if tip > self.known_tip(tenant, stream):
+            self._tips.put((tenant, stream), tip)
 
 
 def _within(tenant: str, stream: str, versions: dict[str, int]) -> dict[str, Any]:
