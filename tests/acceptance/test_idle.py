@@ -7,7 +7,7 @@ from typing import Any
 from api.lifecycle import open_runtime
 from api.settings import Settings
 from tests.faults.live.idle import APP, asked, query, silence
-from tests.faults.live.listeners import crowd
+from tests.faults.live.listeners import open_crowded_socket
 from tests.served import serve
 
 POLL_INTERVAL = 1.0
@@ -22,7 +22,9 @@ async def test_i6_idle_subscriptions_ask_nothing_of_mongodb(
     async with open_runtime(worker, worker=True):
         with serve(worker=False, **served) as api:
             sockets = [
-                await crowd(f"ws://127.0.0.1:{api.port}/graphql", [query(number) for number in numbers])
+                await open_crowded_socket(
+                    f"ws://127.0.0.1:{api.port}/graphql", [query(number) for number in numbers]
+                )
                 for numbers in (range(3), range(3, 6))
             ]
             while await silence(redis_url, database, POLL_INTERVAL) >= POLL_INTERVAL:
@@ -30,9 +32,9 @@ async def test_i6_idle_subscriptions_ask_nothing_of_mongodb(
             longest, queries = POLL_INTERVAL, None
             while longest >= POLL_INTERVAL:
                 # On a machine that stood still meanwhile it looked with good reason.
-                with asked(mongo_url, database) as told:
+                with asked(mongo_url, database) as received:
                     longest = await silence(redis_url, database, 2 * POLL_INTERVAL)
-                    queries = told()
+                    queries = received()
             for one in sockets:
                 one.transport.abort()
     assert queries == []

@@ -11,9 +11,9 @@ from math import inf
 from random import Random
 from typing import Any
 
-from tests.faults.live.lines import Broken, Line, dialled
-from tests.faults.live.told import Told
-from tests.faults.live.wishes import Wish
+from tests.faults.live.connections import Connection, ConnectionBroken, open_subscription
+from tests.faults.live.received import Received
+from tests.faults.live.requests import SubscriptionRequest
 
 AGAIN = 0.1
 """Seconds before another server is tried."""
@@ -25,8 +25,10 @@ class Watcher:
     It stays connected for `stay` seconds on average, and may stop reading for a while before it goes.
     """
 
-    def __init__(self, wish: Wish, seed: int, urls: Callable[[], Sequence[str]], stay: float) -> None:
-        self.told = Told(wish)
+    def __init__(
+        self, request: SubscriptionRequest, seed: int, urls: Callable[[], Sequence[str]], stay: float
+    ) -> None:
+        self.received = Received(request)
         self.outages: list[float] = []
         self.cuts = 0
         self.stay = stay
@@ -35,16 +37,16 @@ class Watcher:
         self._streams = seed % 5 == 4
         self._chance = Random(seed)
         self._lost: float | None = None
-        self._line: Line | None = None
+        self._line: Connection | None = None
 
     async def run(self) -> None:
         """Until it is over."""
         while not self.over:
             try:
                 await self._connected(self._chance.choice(self._urls()))
-            except Broken as broken:
+            except ConnectionBroken as broken:
                 if broken.wrong:
-                    self.told.wrongs.append(f"{self.told.wish.filter}: {broken.wrong}")
+                    self.received.wrongs.append(f"{self.received.request.filter}: {broken.wrong}")
                 await asyncio.sleep(AGAIN)
             if self._lost is None:
                 self._lost = time.monotonic()
@@ -56,46 +58,48 @@ class Watcher:
             self._line.cut()
 
     async def _connected(self, url: str) -> None:
-        payload = {"query": self.told.wish.text, "variables": self.told.connect()}
-        async with dialled(url, payload, streams=self._streams) as line:
-            self._line = line
-            await self._listen(line, self._chance.expovariate(1.0) * self.stay)
-            await self._leave(line)
+        payload = {"query": self.received.request.text, "variables": self.received.connect()}
+        async with open_subscription(url, payload, streams=self._streams) as connection:
+            self._line = connection
+            await self._listen(connection, self._chance.expovariate(1.0) * self.stay)
+            await self._leave(connection)
 
-    async def _listen(self, line: Line, seconds: float) -> None:
+    async def _listen(self, connection: Connection, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while (result := await line.next()) is not None:
+                while (result := await connection.next()) is not None:
                     if "errors" in result:
-                        raise Broken(f"was told {result}")
+                        raise ConnectionBroken(f"was told {result}")
                     [data] = result["data"].values()
                     self._take(data)
-                if not self.told.ended:
-                    raise Broken("was told that it is complete")
+                if not self.received.ended:
+                    raise ConnectionBroken("was told that it is complete")
 
     def _take(self, data: dict[str, Any]) -> None:
-        self.told.take(data, time.time())
-        if self.told.live and self._lost is not None:
+        self.received.take(data, time.time())
+        if self.received.live and self._lost is not None:
             self.outages.append(time.monotonic() - self._lost)
             self._lost = None
 
-    async def _leave(self, line: Line) -> None:
+    async def _leave(self, connection: Connection) -> None:
         """In one of the ways in which clients go."""
         if self._chance.random() < 0.3:
             # What comes now waits in the server, or in the kernel.
             await asyncio.sleep(self._chance.uniform(0, 3))
-            await self._listen(line, 1)
+            await self._listen(connection, 1)
         if self._chance.random() < 0.5:
-            line.cut()
+            connection.cut()
 
 
 class Audience(threading.Thread):
     """The subscribers, in a thread with a loop of its own. `urls` are the servers that they may go to."""
 
-    def __init__(self, wishes: Sequence[Wish], urls: Sequence[str], stay: float) -> None:
+    def __init__(self, requests: Sequence[SubscriptionRequest], urls: Sequence[str], stay: float) -> None:
         super().__init__(daemon=True)
         self.urls = urls
-        self.watchers = [Watcher(wish, seed, lambda: self.urls, stay) for seed, wish in enumerate(wishes)]
+        self.watchers = [
+            Watcher(request, seed, lambda: self.urls, stay) for seed, request in enumerate(requests)
+        ]
         self.failure: BaseException | None = None
         self._loop = asyncio.new_event_loop()
 
@@ -113,7 +117,7 @@ class Audience(threading.Thread):
     def live(self) -> bool:
         """Whether every subscriber is caught up."""
         assert self.failure is None, repr(self.failure)
-        return all(watcher.told.live for watcher in self.watchers)
+        return all(watcher.received.live for watcher in self.watchers)
 
     def settle(self) -> None:
         """From now on nobody leaves by itself: cut everybody off a last time, each of whom resumes."""
@@ -130,7 +134,7 @@ class Audience(threading.Thread):
     def _cut(self) -> None:
         for watcher in self.watchers:
             watcher.stay = inf
-            watcher.told.live = False
+            watcher.received.live = False
             watcher.cut()
 
     def _call(self, what: Callable[[], None]) -> None:

@@ -89,7 +89,7 @@ class Outcome:
         return table
 
 
-class _Crowd:
+class _Listeners:
     """The good listeners, and how late each of them was told of each event."""
 
     def __init__(self) -> None:
@@ -102,11 +102,11 @@ class _Crowd:
         number = len(self._had)
         self._had.append(0)
 
-        def told(now: float) -> None:
+        def received(now: float) -> None:
             self.delays.append(now - self.sent[self._had[number]])
             self._had[number] += 1
 
-        return told
+        return received
 
     async def up_to_date(self) -> None:
         """Until everybody has been told all."""
@@ -125,7 +125,7 @@ class LiveHostile:
         }
         self._size = size
         self._numbers = count(1)
-        self._crowd = _Crowd()
+        self._crowd = _Listeners()
         self._peak = 0
         self._server = ""
         self.outcome = Outcome(size.good, size.vanishing)
@@ -207,7 +207,9 @@ class LiveHostile:
     def _memory(self) -> int:
         """Bytes of the server's process that are in memory."""
         status = Path(f"/proc/{self._deployment.children[0].pid}/status").read_text()
-        [size] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
+        [size] = [
+            connection.split()[1] for connection in status.splitlines() if connection.startswith("VmRSS:")
+        ]
         return int(size) * 1024
 
 
@@ -219,8 +221,10 @@ async def _read_slowly(listener: Listener) -> None:
 
 
 def _open_sockets(metrics: str) -> float:
-    [line] = [line for line in metrics.splitlines() if line.startswith("nerve_sockets ")]
-    return float(line.split()[1])
+    [connection] = [
+        connection for connection in metrics.splitlines() if connection.startswith("nerve_sockets ")
+    ]
+    return float(connection.split()[1])
 
 
 def _p99(delays: Sequence[float]) -> float:

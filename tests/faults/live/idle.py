@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from rich.table import Table
 
 from tests.faults.deployment import PATIENCE, Deployment
-from tests.faults.live.listeners import Crowded, crowd
+from tests.faults.live.listeners import CrowdedSocket, open_crowded_socket
 
 POLL_INTERVAL = 1.0
 """Seconds, as the settings have it by themselves."""
@@ -117,7 +117,7 @@ class LiveIdle:
         return self.outcome
 
     async def _run(self, url: str, step: Callable[[], None]) -> None:
-        sockets: list[Crowded] = []
+        sockets: list[CrowdedSocket] = []
         while len(sockets) < self._size.sockets:
             least = len(sockets) * self._size.operations
             many = min(AT_ONCE, self._size.sockets - len(sockets))
@@ -131,9 +131,9 @@ class LiveIdle:
         for one in sockets:
             one.transport.abort()
 
-    async def _socket(self, url: str, least: int, place: int) -> Crowded:
+    async def _socket(self, url: str, least: int, place: int) -> CrowdedSocket:
         begin = least + place * self._size.operations
-        return await crowd(url, [query(begin + n) for n in range(self._size.operations)])
+        return await open_crowded_socket(url, [query(begin + n) for n in range(self._size.operations)])
 
     async def _round(self) -> None:
         _, idle, subscribed = (child.pid for child in self._deployment.children)

@@ -16,8 +16,8 @@ from domain.kernel import Commit, CommitInfo, RecordedEvent, Scope
 from eventstore.place import Place
 from projections.kernel.view import View
 from projections.querying.filters import Predicate, parse_filter, to_predicate
-from tests.faults.live.told import Caught, Told
-from tests.faults.live.wishes import changes
+from tests.faults.live.received import Received, RowSample
+from tests.faults.live.requests import changes
 
 TENANT = Scope().tenant
 
@@ -36,7 +36,7 @@ class State(NamedTuple):
     row: Mapping[str, Any]
 
 
-class Truth:
+class ExpectedState:
     """The log, and every state of every row that it makes."""
 
     def __init__(self, log: Sequence[Commit], views: Sequence[View[Any]], seal: PositionSeal) -> None:
@@ -63,26 +63,28 @@ class Truth:
                 count = changes(single, {camel(name): value for name, value in row.items()})
                 states[key].append(State(commit.position, info.at.timestamp(), count, row))
 
-    def judge(self, told: Told, sample: Sequence[Caught]) -> Iterator[str]:
+    def judge(self, received: Received, sample: Sequence[RowSample]) -> Iterator[str]:
         """All that is wrong, but for what the subscriber has noticed itself."""
-        asked = f"{told.wish.single or 'events'} {told.wish.filter}"
-        found = self._events_missed(told) if told.wish.single is None else self._rows_missed(told)
+        asked = f"{received.request.single or 'events'} {received.request.filter}"
+        found = (
+            self._events_missed(received) if received.request.single is None else self._rows_missed(received)
+        )
         yield from (f"{asked}: {what}" for what in found)
         for caught in sample:
-            yield from (f"{asked}: {what}" for what in self._stale(told, caught))
+            yield from (f"{asked}: {what}" for what in self._stale(received, caught))
 
-    def complete(self, told: Told) -> bool:
+    def complete(self, received: Received) -> bool:
         """Whether the subscriber has been told all."""
-        return next(self.judge(told, ()), None) is None
+        return next(self.judge(received, ()), None) is None
 
-    def delays(self, told: Told) -> Iterator[float]:
+    def delays(self, received: Received) -> Iterator[float]:
         """Seconds from the record of each event to the moment when it was told."""
-        for event, at in zip(self._meant(told), told.times, strict=False):
+        for event, at in zip(self._meant(received), received.times, strict=False):
             yield at - event.commit.at.timestamp()
 
-    def _meant(self, told: Told) -> Iterator[RecordedEvent]:
+    def _meant(self, received: Received) -> Iterator[RecordedEvent]:
         """The events that the subscriber must have been told since it began."""
-        start, asked = self._place(told.caught[0].position), told.wish.filter
+        start, asked = self._place(received.caught[0].position), received.request.filter
         for info, event in self._events:
             if (
                 Place(event.position, event.place) > start
@@ -93,36 +95,36 @@ class Truth:
             ):
                 yield event
 
-    def _events_missed(self, told: Told) -> Iterator[str]:
-        meant = [event.id for event in self._meant(told)]
-        if meant != told.ids:
-            place = next(n for n, (one, other) in enumerate(zip_longest(meant, told.ids)) if one != other)
-            lost, more = set(meant) - set(told.ids), len(told.ids) - len(set(told.ids))
+    def _events_missed(self, received: Received) -> Iterator[str]:
+        meant = [event.id for event in self._meant(received)]
+        if meant != received.ids:
+            place = next(n for n, (one, other) in enumerate(zip_longest(meant, received.ids)) if one != other)
+            lost, more = set(meant) - set(received.ids), len(received.ids) - len(set(received.ids))
             yield (
-                f"told {len(told.ids)} events of {len(meant)}, {len(lost)} are missing, {more} doubled; "
-                f"other ones from number {place} on: {told.ids[place : place + 3]}, not "
+                f"told {len(received.ids)} events of {len(meant)}, {len(lost)} are missing, {more} doubled; "
+                f"other ones from number {place} on: {received.ids[place : place + 3]}, not "
                 f"{meant[place : place + 3]}"
             )
 
-    def _rows_missed(self, told: Told) -> Iterator[str]:
-        holds, single = self._holds(told), told.wish.single or ""
-        started = self._place(told.started).position
+    def _rows_missed(self, received: Received) -> Iterator[str]:
+        holds, single = self._holds(received), received.request.single or ""
+        started = self._place(received.started).position
         for key, states in self._states[single].items():
-            last, held = states[-1], told.held.get(key)
+            last, held = states[-1], received.held.get(key)
             if held is not None:
                 meant = last.changes if holds(last.row) else None
                 if changes(single, held) != meant:
-                    yield f"holds {key}, told {told.story(key)}, and not {meant}"
-            elif holds(last.row) and (last.position > started or not told.wish.partly):
+                    yield f"holds {key}, told {received.story(key)}, and not {meant}"
+            elif holds(last.row) and (last.position > started or not received.request.partly):
                 yield f"does not hold {key}, changed {last.changes} times, last at position {last.position}"
 
-    def _stale(self, told: Told, caught: Caught) -> Iterator[str]:
+    def _stale(self, received: Received, caught: RowSample) -> Iterator[str]:
         """What the subscriber held otherwise than the view when it was caught up at a position.
 
         A row that changed behind it, before the subscriber was told so, may be as it was before or as it is.
         """
-        position, holds = self._place(caught.position).position, self._holds(told)
-        for key, states in self._states[told.wish.single or ""].items():
+        position, holds = self._place(caught.position).position, self._holds(received)
+        for key, states in self._states[received.request.single or ""].items():
             place = bisect_right(states, position, key=lambda state: state.position)
             if place < len(states) and states[place].at <= caught.at + SLACK:
                 continue
@@ -132,8 +134,8 @@ class Truth:
             if had != meant:
                 yield f"caught up at position {position}, and had {key} changed {had} times, not {meant}"
 
-    def _holds(self, told: Told) -> Predicate:
-        return to_predicate(parse_filter(self._views[told.wish.single or ""], told.wish.filter))
+    def _holds(self, received: Received) -> Predicate:
+        return to_predicate(parse_filter(self._views[received.request.single or ""], received.request.filter))
 
     def _place(self, sealed: str | None) -> Place:
         assert sealed is not None

@@ -24,17 +24,17 @@ SMALL = 4_096
 
 
 class Listener(asyncio.Protocol):
-    """One socket with one subscription. `told` is called with the time of each of its results.
+    """One socket with one subscription. `received` is called with the time of each of its results.
 
     The first result, which says that it is caught up, is not told; `ready` is set with it.
     """
 
-    def __init__(self, url: str, query: str, told: Callable[[float], None]) -> None:
+    def __init__(self, url: str, query: str, received: Callable[[float], None]) -> None:
         self._protocol = ClientProtocol(
             parse_uri(url), subprotocols=[Subprotocol("graphql-transport-ws")], max_size=None
         )
         self._query = query
-        self._told = told
+        self._told = received
         self.ready = asyncio.get_running_loop().create_future()
         self.transport: Any = None
         self._once = False
@@ -92,7 +92,7 @@ class Listener(asyncio.Protocol):
             self.ready.set_exception(ConnectionError(f"cut off at the beginning: {exc}"))
 
 
-class Crowded(Listener):
+class CrowdedSocket(Listener):
     """One socket with a subscription for each query; `ready` is set once all are caught up."""
 
     def __init__(self, url: str, queries: Sequence[str]) -> None:
@@ -111,21 +111,23 @@ class Crowded(Listener):
                 self.ready.set_result(None)
 
 
-async def crowd(url: str, queries: Sequence[str]) -> Crowded:
+async def open_crowded_socket(url: str, queries: Sequence[str]) -> CrowdedSocket:
     """A socket whose subscriptions are all caught up."""
     loop = asyncio.get_running_loop()
-    _, crowded = await loop.create_connection(lambda: Crowded(url, queries), LOOPBACK, parse_uri(url).port)
+    _, crowded = await loop.create_connection(
+        lambda: CrowdedSocket(url, queries), LOOPBACK, parse_uri(url).port
+    )
     await crowded.ready
     return crowded
 
 
-async def listen(url: str, query: str, told: Callable[[float], None] = lambda _now: None) -> Listener:
+async def listen(url: str, query: str, received: Callable[[float], None] = lambda _now: None) -> Listener:
     """A listener that is caught up."""
     loop = asyncio.get_running_loop()
     connection = socket.socket()
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
     await loop.sock_connect(connection, (LOOPBACK, parse_uri(url).port))
-    _, listener = await loop.create_connection(lambda: Listener(url, query, told), sock=connection)
+    _, listener = await loop.create_connection(lambda: Listener(url, query, received), sock=connection)
     await listener.ready
     return listener

@@ -26,7 +26,7 @@ MESSAGES = (b"message", b"smessage", b"pmessage")
 BLOCK = 65_536
 
 
-class Answers:
+class RedisReplies:
     """What Redis sends on one connection, answer by answer (RESP 2 and 3)."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
@@ -91,7 +91,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chance: Random) -> None:
-    answers, noise = Answers(reader), Noise(writer, chance)
+    answers, noise = RedisReplies(reader), Noise(writer, chance)
     while True:
         answer, is_message = await answers.next()
         if is_message:

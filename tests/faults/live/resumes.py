@@ -20,10 +20,10 @@ from api.runtime import Runtime
 from domain.kernel import Commit
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.live.audience import Audience
-from tests.faults.live.judge import Truth
+from tests.faults.live.judge import ExpectedState
 from tests.faults.live.outcome import Outcome, Victim
-from tests.faults.live.told import Told
-from tests.faults.live.wishes import ALL, SELECTIONS, Wish, wish
+from tests.faults.live.received import Received
+from tests.faults.live.requests import ALL, SELECTIONS, SubscriptionRequest, random_request
 from tests.faults.live.writer import furnish
 from tests.faults.programs import Program
 from tests.support import eventually
@@ -111,7 +111,7 @@ class LiveResumes:
         asyncio.run(self._furnish())
         for port in self._ports:
             self._deployment.serving(self._url(port), self._apis[port])
-        self._audience = Audience(list(self._wishes()), [*map(self._url, self._ports)], self._size.stay)
+        self._audience = Audience(list(self._requests()), [*map(self._url, self._ports)], self._size.stay)
         self._audience.start()
         eventually(self._listening, PATIENCE)
 
@@ -119,12 +119,12 @@ class LiveResumes:
         """Whether everybody has been told at least once that it has all."""
         assert self._heard.failure is None, repr(self._heard.failure)
         for watcher in self._heard.watchers:
-            assert not watcher.told.wrongs, watcher.told.wrongs
-        return all(watcher.told.caught for watcher in self._heard.watchers)
+            assert not watcher.received.wrongs, watcher.received.wrongs
+        return all(watcher.received.caught for watcher in self._heard.watchers)
 
-    def _wishes(self) -> Iterator[Wish]:
+    def _requests(self) -> Iterator[SubscriptionRequest]:
         for number in range(self._size.subscribers):
-            yield wish(self._chance, "events" if number % 2 else "view")
+            yield random_request(self._chance, "events" if number % 2 else "view")
 
     async def _furnish(self) -> None:
         async with open_runtime(self._deployment.settings()) as nerve:
@@ -198,8 +198,8 @@ class LiveResumes:
     def _end(self) -> None:
         """Compare what everybody was told, and again after a last cut: nothing may be told then."""
         truth, views = asyncio.run(self._truth())
-        told = [watcher.told for watcher in self._heard.watchers]
-        waiting = list(told)
+        received = [watcher.received for watcher in self._heard.watchers]
+        waiting = list(received)
 
         def told_all() -> bool:
             while waiting and waiting[-1].caught and truth.complete(waiting[-1]):
@@ -209,7 +209,7 @@ class LiveResumes:
         self._await(told_all)
         self._heard.settle()
         self._await(lambda: self._heard.live)
-        self._judge(truth, views, told)
+        self._judge(truth, views, received)
 
     def _await(self, condition: Callable[[], bool]) -> None:
         try:
@@ -218,51 +218,55 @@ class LiveResumes:
             # The judgement says of whom, and what.
             self.outcome.wrongs.append(f"nothing happened any more, and {SETTLED:.0f} s were not enough")
 
-    def _judge(self, truth: Truth, views: Sequence[dict[str, Any]], told: Sequence[Told]) -> None:
+    def _judge(
+        self, truth: ExpectedState, views: Sequence[dict[str, Any]], received: Sequence[Received]
+    ) -> None:
         outcome = self.outcome
-        looks = [(one, caught) for one in told for caught in one.caught if _whole(one.wish)]
+        looks = [(one, caught) for one in received for caught in one.caught if _whole(one.request)]
         sample = self._chance.sample(looks, min(LOOKS, len(looks)))
-        for one, rows in zip(told, views, strict=True):
+        for one, rows in zip(received, views, strict=True):
             outcome.wrongs += one.wrongs
             if one.caught:
                 outcome.wrongs += truth.judge(one, [caught for owner, caught in sample if owner is one])
-                outcome.delays += truth.delays(one) if one.wish.single is None else ()
-            if _whole(one.wish) and one.held != rows:
-                outcome.wrongs.append(f"{one.wish.single} {one.wish.filter}: holds other rows than the view")
-        outcome.subscribers, outcome.looks = len(told), len(sample)
-        outcome.lagged = sum(one.lagged for one in told)
-        outcome.expired = sum(one.expired for one in told)
-        outcome.events = sum(len(one.ids) for one in told)
+                outcome.delays += truth.delays(one) if one.request.single is None else ()
+            if _whole(one.request) and one.held != rows:
+                outcome.wrongs.append(
+                    f"{one.request.single} {one.request.filter}: holds other rows than the view"
+                )
+        outcome.subscribers, outcome.looks = len(received), len(sample)
+        outcome.lagged = sum(one.lagged for one in received)
+        outcome.expired = sum(one.expired for one in received)
+        outcome.events = sum(len(one.ids) for one in received)
         outcome.cuts = sum(watcher.cuts for watcher in self._heard.watchers)
         outcome.outages = [s for watcher in self._heard.watchers for s in watcher.outages]
 
-    async def _truth(self) -> tuple[Truth, list[dict[str, Any]]]:
+    async def _truth(self) -> tuple[ExpectedState, list[dict[str, Any]]]:
         settings = self._deployment.settings()
         async with open_runtime(settings) as nerve:
             head = await nerve.log.head()
             await asyncio.gather(*(one.wait_for(head, SETTLED) for one in nerve.readers.values()))
             log = await _everything(nerve, head)
             views = [view for view in load_contexts(settings)[1] if view.singular in SELECTIONS]
-            truth = Truth(log, views, nerve.position_seal)
+            truth = ExpectedState(log, views, nerve.position_seal)
         async with httpx.AsyncClient(base_url=self._url(self._ports[0]), timeout=SETTLED) as http:
-            wishes = [watcher.told.wish for watcher in self._heard.watchers]
-            return truth, [await _rows(http, one) if _whole(one) else {} for one in wishes]
+            requests = [watcher.received.request for watcher in self._heard.watchers]
+            return truth, [await _rows(http, one) if _whole(one) else {} for one in requests]
 
 
-def _whole(wish: Wish) -> bool:
-    return wish.single is not None and not wish.partly
+def _whole(request: SubscriptionRequest) -> bool:
+    return request.single is not None and not request.partly
 
 
-async def _rows(http: httpx.AsyncClient, wish: Wish) -> dict[str, Any]:
+async def _rows(http: httpx.AsyncClient, request: SubscriptionRequest) -> dict[str, Any]:
     """What the view holds, as a query tells it."""
-    assert wish.single is not None
-    kind = f"{wish.single.capitalize()}Filter"
-    query = f"""query ($filter: {kind}) {{ {wish.single}s(filter: $filter, first: {ALL}) {{
-        nodes {{ {SELECTIONS[wish.single]} }} }} }}"""
-    variables = {"filter": wish.variables.get("filter", wish.filter)}
+    assert request.single is not None
+    kind = f"{request.single.capitalize()}Filter"
+    query = f"""query ($filter: {kind}) {{ {request.single}s(filter: $filter, first: {ALL}) {{
+        nodes {{ {SELECTIONS[request.single]} }} }} }}"""
+    variables = {"filter": request.variables.get("filter", request.filter)}
     answer = (await http.post("/graphql", json={"query": query, "variables": variables})).json()
     assert "errors" not in answer, answer
-    return {row["id"]: row for row in answer["data"][f"{wish.single}s"]["nodes"]}
+    return {row["id"]: row for row in answer["data"][f"{request.single}s"]["nodes"]}
 
 
 async def _everything(nerve: Runtime, head: int) -> list[Commit]:

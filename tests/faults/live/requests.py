@@ -60,7 +60,7 @@ def changes(single: str, row: Fields) -> int:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SubscriptionRequest:
     """One subscription. `filter` is as nerve's own parts take it, `variables` as GraphQL does.
 
     Of a view `single` names the row, None is for events. `steady`: a row enters and leaves the set once.
@@ -75,12 +75,12 @@ class Wish:
     partly: bool = False
 
 
-def wish(chance: Random, kind: str) -> Wish:
+def random_request(chance: Random, kind: str) -> SubscriptionRequest:
     """What somebody asks for: `kind` is ``events`` or ``view``."""
     return _events(chance) if kind == "events" else _view(chance)
 
 
-def _events(chance: Random) -> Wish:
+def _events(chance: Random) -> SubscriptionRequest:
     offers: Mapping[str, Callable[[], list[str] | str]] = {
         "streams": lambda: chance.sample(AGENTS + DOCUMENTS, 4),
         "categories": lambda: [chance.choice(["task", "document"])],
@@ -89,7 +89,7 @@ def _events(chance: Random) -> Wish:
     }
     names = chance.sample(list(offers), chance.choices([0, 1, 2], [1, 14, 5])[0])
     chosen = {name: offers[name]() for name in names}
-    return Wish(EVENTS, {"filter": chosen}, chosen)
+    return SubscriptionRequest(EVENTS, {"filter": chosen}, chosen)
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,17 @@ class _Offer:
     steady: bool = True
 
 
-def _view(chance: Random) -> Wish:
+def _view(chance: Random) -> SubscriptionRequest:
     single = chance.choice(["document", "document", "agent"])
     if chance.random() < 0.3:
         key = chance.choice(DOCUMENTS if single == "document" else AGENTS)
-        return Wish(_text(ONE, single), {"id": key}, {"id": {"eq": key}}, single)
+        return SubscriptionRequest(_text(ONE, single), {"id": key}, {"id": {"eq": key}}, single)
     offer = chance.choice(_offers(chance))
     partly = offer.steady and chance.random() < 0.25
     variables = {"filter": _camel(offer.filter), "first": FEW if partly else ALL}
-    return Wish(_text(MANY, offer.single), variables, offer.filter, offer.single, offer.steady, partly)
+    return SubscriptionRequest(
+        _text(MANY, offer.single), variables, offer.filter, offer.single, offer.steady, partly
+    )
 
 
 def _offers(chance: Random) -> list[_Offer]:

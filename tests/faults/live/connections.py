@@ -23,7 +23,7 @@ LONGEST = 2**26
 """Bytes of a line."""
 
 
-class Broken(Exception):
+class ConnectionBroken(Exception):
     """The connection is gone, or there was none. `wrong` says what must not have been."""
 
     def __init__(self, wrong: str = "") -> None:
@@ -31,7 +31,7 @@ class Broken(Exception):
         self.wrong = wrong
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """One subscription on a connection of its own."""
 
     async def next(self) -> Any | None:
@@ -41,7 +41,7 @@ class Line(Protocol):
         """End the connection without a word."""
 
 
-class SocketLine:
+class SocketConnection:
     """graphql-transport-ws."""
 
     def __init__(self, connection: ClientConnection) -> None:
@@ -57,7 +57,7 @@ class SocketLine:
                 message = orjson.loads(await self._connection.recv())
             except ConnectionClosed as closed:
                 expected = closed.rcvd is None or closed.rcvd.code in GONE
-                raise Broken("" if expected else f"closed with {closed.rcvd}") from None
+                raise ConnectionBroken("" if expected else f"closed with {closed.rcvd}") from None
             match message["type"]:
                 case "next":
                     return message["payload"]
@@ -68,7 +68,7 @@ class SocketLine:
                 case "connection_ack" | "pong":
                     pass
                 case _:
-                    raise Broken(f"was told {message}")
+                    raise ConnectionBroken(f"was told {message}")
 
     def cut(self) -> None:
         self._connection.transport.abort()
@@ -78,7 +78,7 @@ class SocketLine:
             await self._connection.send(orjson.dumps(message).decode())
 
 
-class StreamLine:
+class StreamConnection:
     """Server-sent events, a connection for each operation."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,17 +100,17 @@ class StreamLine:
         try:
             answer = await self._reader.readuntil(b"\r\n\r\n")
         except (OSError, EOFError):
-            raise Broken from None
+            raise ConnectionBroken from None
         # A server that goes takes no stream more.
         if not answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503")):
-            raise Broken(f"was answered {answer!r}")
+            raise ConnectionBroken(f"was answered {answer!r}")
 
     async def next(self) -> Any | None:
         while True:
             while b"\n\n" not in self._rest:
                 self._rest += await self._chunk()
             event, _, self._rest = self._rest.partition(b"\n\n")
-            fields = dict(line.split(b":", 1) for line in event.split(b"\n"))
+            fields = dict(connection.split(b":", 1) for connection in event.split(b"\n"))
             match fields.get(b"event", b"").strip():
                 case b"next":
                     return orjson.loads(fields[b"data"])
@@ -125,10 +125,10 @@ class StreamLine:
                 self._size = int(await self._reader.readuntil(b"\r\n"), 16)
             chunk = (await self._reader.readexactly(self._size + 2))[:-2]
         except (OSError, EOFError):
-            raise Broken from None
+            raise ConnectionBroken from None
         self._size = None
         if not chunk:
-            raise Broken
+            raise ConnectionBroken
         return chunk
 
     def cut(self) -> None:
@@ -136,7 +136,7 @@ class StreamLine:
 
 
 @asynccontextmanager
-async def dialled(url: str, payload: dict[str, Any], *, streams: bool) -> AsyncIterator[Line]:
+async def open_subscription(url: str, payload: dict[str, Any], *, streams: bool) -> AsyncIterator[Connection]:
     """A line to the server at `url`, which is closed at the end; raises Broken where there is none."""
     if streams:
         async with _stream(url) as stream:
@@ -149,7 +149,7 @@ async def dialled(url: str, payload: dict[str, Any], *, streams: bool) -> AsyncI
 
 
 @asynccontextmanager
-async def _socket(url: str) -> AsyncIterator[SocketLine]:
+async def _socket(url: str) -> AsyncIterator[SocketConnection]:
     dialling = connect(
         f"{url.replace('http', 'ws', 1)}/graphql",
         subprotocols=[Subprotocol("graphql-transport-ws")],
@@ -160,22 +160,22 @@ async def _socket(url: str) -> AsyncIterator[SocketLine]:
     try:
         connection = await dialling
     except (OSError, EOFError, InvalidHandshake, TimeoutError):
-        raise Broken from None
+        raise ConnectionBroken from None
     try:
-        yield SocketLine(connection)
+        yield SocketConnection(connection)
     finally:
         await connection.close()
 
 
 @asynccontextmanager
-async def _stream(url: str) -> AsyncIterator[StreamLine]:
+async def _stream(url: str) -> AsyncIterator[StreamConnection]:
     address = urlsplit(url)
     try:
         reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=LONGEST)
     except OSError:
-        raise Broken from None
+        raise ConnectionBroken from None
     try:
-        yield StreamLine(reader, writer)
+        yield StreamConnection(reader, writer)
     finally:
         writer.close()
         with suppress(OSError):

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tests.faults.live.wishes import Wish, changes
+from tests.faults.live.requests import SubscriptionRequest, changes
 
 Message = Mapping[str, Any]
 
 
-class Caught(NamedTuple):
+class RowSample(NamedTuple):
     """A subscriber was told at a moment that it has all up to `position`: these rows, so often changed."""
 
     position: str
@@ -22,7 +22,7 @@ class Caught(NamedTuple):
 
 
 @dataclass
-class Told:
+class Received:
     """`position` is where to resume, None at first. Times are in seconds since the epoch.
 
     It has `ended` where nothing more may come on this connection.
@@ -31,14 +31,14 @@ class Told:
     its snapshot was, and every time that it was caught up.
     """
 
-    wish: Wish
+    request: SubscriptionRequest
     position: str | None = None
     live: bool = False
     ids: list[str] = field(default_factory=list)
     times: array[float] = field(default_factory=lambda: array("d"))
     held: dict[str, Message] = field(default_factory=dict)
     started: str | None = None
-    caught: list[Caught] = field(default_factory=list)
+    caught: list[RowSample] = field(default_factory=list)
     ended: bool = False
     lagged: int = 0
     expired: int = 0
@@ -49,7 +49,7 @@ class Told:
     def connect(self) -> dict[str, Any]:
         """The variables of the next subscription, which resumes."""
         self.live = self.ended = False
-        return {**self.wish.variables, "after": self.position}
+        return {**self.request.variables, "after": self.position}
 
     def take(self, message: Message, now: float) -> None:
         """The next message."""
@@ -66,7 +66,7 @@ class Told:
         elif kind == "Lagged":
             self.lagged += 1
             self.ended = True
-        elif kind == "CursorExpired" and self.wish.single is not None:
+        elif kind == "CursorExpired" and self.request.single is not None:
             self.expired += 1
             self.position = None
         else:
@@ -76,17 +76,17 @@ class Told:
     def _snapshot(self, message: Message) -> None:
         if self.position is not None:
             self._blame("was told a snapshot, and has resumed")
-        assert self.wish.single is not None
-        one = message.get(self.wish.single)
-        rows = message.get(f"{self.wish.single}s", [one] if one else [])
+        assert self.request.single is not None
+        one = message.get(self.request.single)
+        rows = message.get(f"{self.request.single}s", [one] if one else [])
         self.held = {row["id"]: row for row in rows}
-        self._changes = {key: changes(self.wish.single, row) for key, row in self.held.items()}
+        self._changes = {key: changes(self.request.single, row) for key, row in self.held.items()}
         self.started = message["position"]
 
     def _changed(self, message: Message) -> None:
-        assert self.wish.single is not None
-        key, kind, row = message["id"], message["kind"], message[self.wish.single]
-        count = -1 if row is None else changes(self.wish.single, row)
+        assert self.request.single is not None
+        key, kind, row = message["id"], message["kind"], message[self.request.single]
+        count = -1 if row is None else changes(self.request.single, row)
         self._story[key].append(f"{kind} {count}{'' if self.live else ' coming back'}")
         if count <= self._changes.get(key, -1):
             self._blame(f"was told {kind} {key}, changed {count} times, after {self.story(key)}")
@@ -104,7 +104,7 @@ class Told:
         Who resumes is told of what it may hold, also where it came and went while it was away; who began with
         a part of the rows is so at any time.
         """
-        if not self.wish.steady or self.wish.partly:
+        if not self.request.steady or self.request.partly:
             return True
         return (kind != "ADDED") == held if self.live else kind != "ADDED" or not held
 
@@ -113,11 +113,11 @@ class Told:
             self._blame("was told twice that it is caught up")
         self.live = True
         held = {key: self._changes[key] for key in self.held}
-        self.caught.append(Caught(message["position"], now, held))
+        self.caught.append(RowSample(message["position"], now, held))
 
     def story(self, key: str) -> str:
         """All that was told of the row."""
         return ", ".join(self._story[key])
 
     def _blame(self, what: str) -> None:
-        self.wrongs.append(f"{self.wish.single or 'events'} {self.wish.filter}: {what}")
+        self.wrongs.append(f"{self.request.single or 'events'} {self.request.filter}: {what}")
