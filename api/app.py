@@ -35,6 +35,7 @@ from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
+from domain.kernel.errors import NotFound
 
 GRAPHQL = "/graphql"
 PAGES = ("/", "/graphiql", "/graphiql/")
@@ -74,6 +75,7 @@ def create_app(
     return Starlette(
         lifespan=lifespan,
         middleware=[_guard(policy, prefixes)],
+        exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
 
@@ -116,6 +118,16 @@ def _routes() -> list[BaseRoute]:
         Route("/metrics", _metrics),
         *console.routes(GRAPHQL),
     ]
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    """Return the error of a path that the server does not have, with those that it has."""
+    error = NotFound(
+        f"there is nothing at {request.url.path}; GraphQL is at {GRAPHQL}, GraphiQL at {PAGES[1]}, health at "
+        f"{' and '.join(HEALTH)}"
+    )
+    body = {"errors": [{"message": str(error), "extensions": {"code": error.code}}]}
+    return JSONResponse(body, status_code=404)
 
 
 def _documents(settings: Settings) -> PersistedDocuments:

@@ -11,7 +11,8 @@ from api.transfer.command_importer import ImportReport
 from api.transfer.export_reader import ExportedCommit, begins_with_event, read_commits
 from api.transfer.import_files import JSON_LINES, file_suffix, open_file
 from api.transfer.rows import RefusedRow
-from domain.kernel import Catalog
+from domain.kernel import Catalog, NerveError
+from domain.kernel.errors import ConcurrencyConflict
 from eventstore.integrity.event_schemas import SchemasOfLog
 from eventstore.log import EventLog
 
@@ -72,7 +73,7 @@ class ExportImporter:
                 report.stored += outcome
                 report.already_stored += not outcome
             else:
-                self._refuse(RefusedRow(row.line, str(outcome)), report)
+                self._refuse(RefusedRow(row.line, _reason(outcome)), report)
         report.seconds = monotonic() - report.started
         self.on_progress(report)
 
@@ -80,3 +81,14 @@ class ExportImporter:
         report.rows += 1
         report.refused += 1
         self.on_refused(row)
+
+
+def _reason(error: NerveError) -> str:
+    """Return why a commit was not stored, in the words of an import."""
+    if not isinstance(error, ConcurrencyConflict):
+        return str(error)
+    return (
+        f"continues {error.stream} after version {error.expected}, but this log has it at version "
+        f"{error.actual}; import an export that has the stream from its first event, into a log without "
+        "other events of it"
+    )

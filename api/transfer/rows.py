@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from domain.kernel import Envelope
 from domain.kernel.errors import UnfitValue
+from domain.kernel.input_messages import input_message
 
 
 class RefusedRow(NamedTuple):
@@ -58,4 +59,7 @@ def describe_error(error: ValidationError | UnfitValue) -> str:
     """Describe on one line what is wrong in a row."""
     if isinstance(error, UnfitValue):
         return f"{'.'.join(map(str, error.path)) or 'the line'}: {error.reason}"
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the line'}: {e['msg']}" for e in error.errors())
+    return "; ".join(
+        f"{'.'.join(map(str, details['loc'])) or 'the line'}: {input_message(details)}"
+        for details in error.errors()
+    )

@@ -64,10 +64,10 @@ def _collect(kind: type[Any], command: Command, returned: Any) -> Sequence[Event
     if iscoroutine(returned):
         returned.close()
     if iscoroutine(returned) or isasyncgen(returned):
-        raise _wrong_decision(kind, command, "returned a coroutine, as `async def` does; write `def`")
+        raise _wrong_decision(kind, command, "returned a coroutine, as `async def` does", "write `def`")
     if isinstance(returned, Event):
         name = type(returned).__name__
-        raise _wrong_decision(kind, command, f"returned one {name}; put it in a list: [{name}(...)]")
+        raise _wrong_decision(kind, command, f"returned one {name}", f"put it in a list: [{name}(...)]")
     if isinstance(returned, str | bytes | Mapping | Set) or not isinstance(returned, Iterable):
         raise _wrong_decision(kind, command, f"returned {_description(returned)}")
     events = tuple(islice(returned, MOST_EVENTS + 1))
@@ -88,8 +88,12 @@ def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) 
     return f"returned {_description(event)} among its events; each must be {names}"
 
 
-def _wrong_decision(kind: type[Any], command: Command, what: str) -> ContextFault:
-    rule = "it must return a list of events, [] where the command changes nothing"
+def _wrong_decision(
+    kind: type[Any],
+    command: Command,
+    what: str,
+    rule: str = "it must return a list of events, [] where the command changes nothing",
+) -> ContextFault:
     place = definition_location(kind.decide)
     return ContextFault(f"{kind.__name__}.decide {what} for {type(command).__name__} ({place}); {rule}")
 

@@ -146,7 +146,7 @@ class RowFold:
         except WrongRow as error:
             return self.park(event, wrong_row(self._view, error))
         except FAULTS as error:
-            return self.park(event, failed(error))
+            return self.park(event, failed(self._view, error))
         if (
             self._careful
             and after is not None

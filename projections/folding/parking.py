@@ -67,11 +67,17 @@ def parked_in(stored: Mapping[str, Any]) -> list[Parked]:
     return [Parked(**parked) for parked in stored.get("_parked", ())]
 
 
-def failed(error: BaseException) -> Failure:
-    """What a view's function raised. What says more of the process than of the event is raised on."""
+def failed(view: View[Any], error: BaseException) -> Failure:
+    """What a view's function raised. What says more of the process than of the event is raised on.
+
+    Of a KeyError the key is named only if it is a field of the row: another key may be data of the event.
+    """
     if isinstance(error, MemoryError):
         raise error
-    return describe_exception(error)
+    failure = describe_exception(error)
+    if type(error) is KeyError and error.args and error.args[0] in view.row.__annotations__:
+        return failure._replace(detail=f"{failure.detail}: there is no key {error.args[0]!r}")
+    return failure
 
 
 def wrong_row(view: View[Any], error: WrongRow) -> Failure:
@@ -127,7 +133,7 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
         place = definition_location(view.key)
         return Failure("wrong key", f"the key of {view.name} returned {error} ({place})")
     except FAULTS as error:
-        return failed(error)
+        return failed(view, error)
 
 
 class WrongIds(Exception):

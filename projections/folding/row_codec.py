@@ -127,7 +127,9 @@ class RowCodec:
             raise self._no_row(after)
         if after.get("id") != id:
             raise WrongRow(
-                "a row with another id" if "id" in after else "a row without its id: it must have 'id': id"
+                "a row with another id: it must have the id that it was called with, 'id': id"
+                if "id" in after
+                else "a row without its id: it must have 'id': id"
             )
         if before is None:
             before = NO_FIELDS

@@ -89,8 +89,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"eventindex": 1}, "is event 1 of a commit, but event 0 is missing"),
     ({"eventcount": 3}, "begins a commit of 3 events, but only 1 of them follow"),
     ({"id": "another"}, "is stored at position 2 already, with other events"),
-    ({"commandid": "another"}, "is at version 2, not at the expected version 0"),
-    ({"commandid": "another", "streamversion": 7}, "is at version 2, not at the expected version 6"),
+    (
+        {"commandid": "another"},
+        "continues note-a after version 0, but this log has it at version 2; import an",
+    ),
+    (
+        {"commandid": "another", "streamversion": 7},
+        "continues note-a after version 6, but this log has it at version 2; import an",
+    ),
 ]
 
 

@@ -106,7 +106,7 @@ def _bad_event() -> Any:
 
 WRONG_DECISIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: None, "returned None"),
-    "one event": (lambda: Begun(text="x"), r"returned one Begun; put it in a list: \[Begun\(\.\.\.\)\]"),
+    "one event": (lambda: Begun(text="x"), r"returned one Begun .*; put it in a list: \[Begun\(\.\.\.\)\]$"),
     "a class": (lambda: [Begun], r"returned the class Begun and not an event; write Begun\(\.\.\.\)"),
     "undeclared": (
         lambda: [Strange()],

@@ -84,7 +84,7 @@ WRONG_ROWS: list[tuple[Any, str]] = [
     (_without("score"), r"a row without score: it must have all fields of NoteRow, so start from \{\*\*row"),
     (_without("id"), "a row without its id"),
     (lambda row: {}, "a row without its id"),
-    (_with(id="note-b"), "a row with another id"),
+    (_with(id="note-b"), "a row with another id: it must have the id that it was called with, 'id': id"),
     (_with(id=None), "a row with another id"),
     (_with(colour=SECRET), "a row with fields that NoteRow does not declare: it has id, text, score"),
     (_with(**{SECRET: 1}), "a row with fields that NoteRow does not declare"),
@@ -130,6 +130,13 @@ def test_a6_a_wrong_row_is_parked_as_its_events_dead_letter_and_other_rows_go_on
 
 def _not_fitting(row: Any) -> Any:
     return {**row, "score": str(row["score"])}
+
+
+@pytest.mark.parametrize(("key", "end"), [("score", ": there is no key 'score'"), (SECRET, "")])
+def test_a_missing_key_is_named_only_if_it_is_a_field_of_the_row(key: str, end: str) -> None:
+    _, (letter,) = folded(mistaken(lambda row: {}[key]), commits_of(HISTORY))
+    assert letter.failure.error == "KeyError"
+    assert re.fullmatch(rf"raised at {PLACE}{end}", letter.failure.detail)
 
 
 @settings(max_examples=30, deadline=None)

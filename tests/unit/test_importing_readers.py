@@ -192,7 +192,7 @@ def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
         (b"{not json", "is not JSON"),
         (b"[]", "the line:"),
         ({**EVENT, "specversion": "0.3"}, "specversion"),
-        ({key: value for key, value in EVENT.items() if key != "id"}, "id"),
+        ({key: value for key, value in EVENT.items() if key != "id"}, "id: a value is required"),
         ({**EVENT, "type": "task.completed"}, "'task.completed'"),
         ({**EVENT, "type": "CreateTask"}, "'CreateTask'"),
         ({**EVENT, "type": "nerve.command.Explode"}, "Explode"),

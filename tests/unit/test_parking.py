@@ -188,4 +188,4 @@ def test_what_makes_a_row_that_cannot_be_stored_is_parked(event: Event, error: s
 
 def test_a_process_without_memory_parks_nothing() -> None:
     with pytest.raises(MemoryError):
-        failed(MemoryError())
+        failed(notes.view, MemoryError())

@@ -38,7 +38,10 @@ def add_links(shapes: Mapping[str, ViewTypes], types: TypeMap) -> None:
     for shape in shapes.values():
         for link in shape.view.links:
             if link.to not in shapes:
-                raise DeclarationError(f"{_label(shape, link)}: there is no view {link.to!r}")
+                raise DeclarationError(
+                    f"{_label(shape, link)}: there is no view {link.to!r}; add its module to `contexts`, or "
+                    f"link to one of {', '.join(sorted(shapes))}"
+                )
             if isinstance(link, ToOne):
                 _add_one(shape, link, shapes[link.to], types)
             else:
@@ -69,7 +72,8 @@ def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap)
     _check_id(target.view.row, link.by, types, label)
     if link.by not in target.view.filters:
         raise DeclarationError(
-            f"{label}: {link.to!r} does not filter by {link.by!r}, so no index finds the rows; add the filter"
+            f"{label}: {link.to!r} does not filter by {link.by!r}, so no index finds the rows; add "
+            f"{link.by!r} to the filters of that view"
         )
     arguments = [
         argument("filter", target.filters | None, "Conditions that the rows must meet."),
@@ -94,7 +98,7 @@ def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap)
 
 def _add(declared: Any, field: Field, label: str) -> None:
     if field.python_name in field_names(declared):
-        raise DeclarationError(f"{label}: the type already has a field of that name")
+        raise DeclarationError(f"{label}: the row has a field of that name already; choose another name")
     add_field(declared, field)
 
 
@@ -103,7 +107,10 @@ def _check_id(row: Any, by: str, types: TypeMap, label: str) -> None:
     shape = None if hint is None else types.of(hint, by, row.__name__)
     members = [member for member in get_args(shape) if member is not NoneType] or [shape]
     if members not in ([strawberry.ID], [str]):
-        raise DeclarationError(f"{label}: {row.__name__} has no field {by!r} of the type str")
+        raise DeclarationError(
+            f"{label}: {row.__name__} has no field {by!r} of the type str; its fields are "
+            f"{', '.join(row.__annotations__)}"
+        )
 
 
 def _inner(hint: Any) -> Any:
