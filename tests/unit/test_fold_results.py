@@ -134,7 +134,8 @@ def _not_fitting(row: Any) -> Any:
 
 @pytest.mark.parametrize(("key", "end"), [("score", ": there is no key 'score'"), (SECRET, "")])
 def test_a_missing_key_is_named_only_if_it_is_a_field_of_the_row(key: str, end: str) -> None:
-    _, (letter,) = folded(mistaken(lambda row: {}[key]), commits_of(HISTORY))
+    nothing: dict[str, int] = {}
+    _, (letter,) = folded(mistaken(lambda row: nothing[key]), commits_of(HISTORY))
     assert letter.failure.error == "KeyError"
     assert re.fullmatch(rf"raised at {PLACE}{end}", letter.failure.detail)
 
