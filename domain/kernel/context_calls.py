@@ -16,7 +16,7 @@ from domain.kernel.code_locations import definition_location, user_location
 from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault, NerveError, UnfitValue, ValidationFailed
 from domain.kernel.event import Event
-from domain.kernel.faults import FAULTS, fault
+from domain.kernel.faults import CALL_FAULTS, fault
 
 MOST_EVENTS = 100_000
 """Events that are taken from an iterator, which may be infinite, for one command."""
@@ -41,7 +41,7 @@ def call_decide(state: Any, declared: Sequence[type[Event]], command: Command, f
         events = state.decide(command, facts)
         if type(events) is not list and type(events) is not tuple:
             events = _collect(kind, command, events)
-    except FAULTS as error:
+    except CALL_FAULTS as error:
         if isinstance(error, NerveError | MemoryError) and not isinstance(error, UnfitValue):
             raise
         raise exception_fault(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
@@ -105,7 +105,7 @@ def call_evolve(state: Any, event: Event) -> Any:
         after = state.evolve(event)
     except MemoryError:
         raise
-    except FAULTS as error:
+    except CALL_FAULTS as error:
         raise exception_fault(f"{kind.__name__}.evolve", error, f" for {_event(event)}") from error
     if type(after) is not kind:
         if iscoroutine(after):
@@ -136,7 +136,7 @@ def call_conflict_rule(
         after = rule(command, since)
     except (NerveError, MemoryError):
         raise
-    except FAULTS as error:
+    except CALL_FAULTS as error:
         raise exception_fault(called, error, f" for {name}") from error
     if after is None:
         return None
@@ -168,7 +168,7 @@ def target_of(command: Command) -> str | None:
         target = command.target
     except (NerveError, MemoryError):
         raise
-    except FAULTS as error:
+    except CALL_FAULTS as error:
         raise exception_fault(called, error) from error
     if not isinstance(target, str) or not target:
         place = definition_location(getattr(kind.target, "fget", None) or kind.target)

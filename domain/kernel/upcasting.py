@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.event_data import validate_data
-from domain.kernel.faults import FAULTS
+from domain.kernel.faults import CALL_FAULTS
 from domain.kernel.unreadable import (
     failed_upcaster,
     impossible_revision,
@@ -88,7 +88,7 @@ def upcast(event: type[Event], steps: Sequence[Upcaster], revision: int, data: D
     for step in steps[revision - 1 :]:
         try:
             data = step.function(MappingProxyType(data))
-        except FAULTS as error:
+        except CALL_FAULTS as error:
             return failed_upcaster(step.revision, error)
         if not isinstance(data, Mapping):
             return wrong_upcast(step.revision, step.function, data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from domain.kernel import Commit, RecordedEvent
-from domain.kernel.faults import FAULTS
+from domain.kernel.faults import CALL_FAULTS
 from eventstore.mongo.driver import Document
 from eventstore.place import Place
 from projections.folding.dead_letters import Letter
@@ -145,7 +145,7 @@ class RowFold:
             after = None if returned is None else self._codec.take(id, before, returned)
         except WrongRow as error:
             return self.park(event, wrong_row(self._view, error))
-        except FAULTS as error:
+        except CALL_FAULTS as error:
             return self.park(event, failed(self._view, error))
         if (
             self._careful

@@ -17,7 +17,7 @@ import bson
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.code_locations import definition_location
 from domain.kernel.errors import Unavailable
-from domain.kernel.faults import FAULTS
+from domain.kernel.faults import CALL_FAULTS
 from domain.kernel.unreadable import describe_unreadable
 from projections.folding.row_codec import WrongRow
 from projections.kernel import View, by_stream
@@ -132,7 +132,7 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
     except WrongIds as error:
         place = definition_location(view.key)
         return Failure("wrong key", f"the key of {view.name} returned {error} ({place})")
-    except FAULTS as error:
+    except CALL_FAULTS as error:
         return failed(view, error)
 
 
