@@ -44,7 +44,7 @@ def test_an_interrupt_of_an_aggregate_refuses_the_command(
 
 def test_an_interrupt_of_a_fold_or_a_key_parks_the_event(interrupt: Any) -> None:
     for changed in ({"apply": interrupt}, {"key": lambda event: interrupt()}):
-        view = replace(notes.view, **changed)  # type: ignore[arg-type]
+        view = replace(notes.view, **changed)
         (touched,) = touches(view, commits_of([("note-a", [Written(text="x")])])).values()
         row = Fold(view, 1)(None, touched)
         assert row is not None
