@@ -117,9 +117,9 @@ class ResultSet:
             return None
         row_id, row_place = row["id"], place(row)
         before = self._entries.get(row_id)
-        known = self._ahead.get(row_id) if before is None else before.place
-        if known is not None and row_place <= known:
-            if row_place == known:
+        last_place = self._ahead.get(row_id) if before is None else before.place
+        if last_place is not None and row_place <= last_place:
+            if row_place == last_place:
                 self._ahead.pop(row_id, None)
             return None
         self._ahead.pop(row_id, None)

@@ -20,8 +20,9 @@ R = TypeVar("R")
 
 
 class Recipient(Protocol[M, R]):
-    """A subscriber, as a broadcast uses it. `cursor` is the offset of the entry that it needs next, if it is
-    behind and the ring keeps that entry.
+    """A subscriber, as a broadcast uses it.
+
+    `cursor` is the offset of the entry that it needs next, if it is behind and the ring keeps that entry.
     """
 
     cursor: int | None
@@ -81,14 +82,14 @@ class FanOut(Generic[M, R]):
         removed: list[object] = []
         self._removed = removed
         for deliver in list(self._delivers.values()):
-            if removed and any(deliver is one for one in removed):
+            if removed and any(deliver is other for other in removed):
                 continue
             try:
                 deliver(chunk)
             except Exception:
                 # A sink must not raise. If one does, the others still receive the chunk.
                 logger.exception("a subscription is closed because its sink raised an error")
-                for recipient in [one for one, own in self._delivers.items() if own is deliver]:
+                for recipient in [key for key, own in self._delivers.items() if own is deliver]:
                     recipient.close()
         self._removed = None
 

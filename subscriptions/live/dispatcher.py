@@ -103,7 +103,7 @@ class Dispatcher(Generic[T]):
         except Exception as error:
             failed, self._started = self._started, asyncio.get_running_loop().create_future()
             failed.set_exception(error)
-            # Possibly nobody waits for it.
+            # If no task waits, asyncio must not report the error as unhandled.
             failed.exception()
             raise
         self._started.set_result(None)

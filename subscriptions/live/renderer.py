@@ -53,7 +53,7 @@ class SharedRenderer(Generic[M, R]):
         return RingEntry(message, result, alternate, self._weigh(result))  # type: ignore[arg-type]
 
     async def cached(self, message: M | StatusMessage) -> R:
-        """Render a message of a backlog; the latest ones are rendered once for all who need them."""
+        """Render a message of a backlog; the latest ones are rendered once for all subscribers."""
         for cached_message, rendered in self._cache:
             if cached_message is message:
                 return await asyncio.shield(rendered) if isinstance(rendered, asyncio.Future) else rendered
