@@ -15,7 +15,7 @@ from domain.builtin import deadletters
 from domain.kernel import Catalog, Context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
-from domain.kernel.faults import FAULTS
+from domain.kernel.user_exceptions import FAULTS
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
 

@@ -25,7 +25,7 @@ _WITHOUT_VALUES = {
         "types.record_checks",
         # Words: errors, what they say, and the names in it.
         "code_locations", "errors", "faults", "input_messages", "names", "obstacles", "types.refusals",
-        "unreadable",
+        "unreadable", "user_exceptions",
     ),
     "projections.kernel": ("field_kinds", "links", "row_fields", "view", "view_checks"),
 }  # fmt: skip

@@ -16,7 +16,8 @@ from domain.kernel.code_locations import definition_location, user_location
 from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault, NerveError, UnfitValue, ValidationFailed
 from domain.kernel.event import Event
-from domain.kernel.faults import CALL_FAULTS, fault
+from domain.kernel.faults import fault
+from domain.kernel.user_exceptions import CALL_FAULTS
 
 MOST_EVENTS = 100_000
 """Events that are taken from an iterator, which may be infinite, for one command."""

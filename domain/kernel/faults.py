@@ -15,15 +15,6 @@ from domain.kernel.errors import ReadOnlyValue, UnfitValue
 from domain.kernel.fields import Unstorable
 from domain.kernel.input_messages import AUTHOR_ERRORS, PYDANTIC_ERRORS, input_message
 
-FAULTS = (Exception, SystemExit)
-"""Exceptions of user code that must not end the process. SystemExit is one: it is meant for programs."""
-
-CALL_FAULTS = BaseException
-"""Exceptions of a function of user code that nerve calls: any, for it is pure and does not wait.
-
-A Ctrl-C does not come as a KeyboardInterrupt here: asyncio turns it into the end of the main task.
-"""
-
 WRONG_VALUE = "wrong value"
 READ_ONLY = "read-only value"
 

@@ -16,9 +16,9 @@ from domain.kernel.code_locations import definition_location
 from domain.kernel.context_calls import call_evolve
 from domain.kernel.errors import ContextFault, DataKey, UnfitValue
 from domain.kernel.event import Event
-from domain.kernel.faults import FAULTS
 from domain.kernel.types.annotations import FieldType, ListOf, MapOf, OptionalOf, record_type
 from domain.kernel.types.stored_values import Convert, encoder
+from domain.kernel.user_exceptions import FAULTS
 
 Check = Callable[[Any, Any], object]
 """Raises UnfitValue if the second value is not of a type; the first one is of it, or None."""

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.event import Cause, Event, Unreadable
 from domain.kernel.event_data import validate_data
-from domain.kernel.faults import CALL_FAULTS
 from domain.kernel.unreadable import (
     failed_upcaster,
     impossible_revision,
@@ -21,6 +20,7 @@ from domain.kernel.unreadable import (
     unknown_type,
     wrong_upcast,
 )
+from domain.kernel.user_exceptions import CALL_FAULTS
 
 Data = Mapping[str, Any]
 

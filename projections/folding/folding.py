@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from domain.kernel import Commit, RecordedEvent
-from domain.kernel.faults import CALL_FAULTS
+from domain.kernel.user_exceptions import CALL_FAULTS
 from eventstore.mongo.driver import Document
 from eventstore.place import Place
 from projections.folding.dead_letters import Letter

@@ -17,8 +17,8 @@ import bson
 from domain.kernel import Cause, RecordedEvent
 from domain.kernel.code_locations import definition_location
 from domain.kernel.errors import Unavailable
-from domain.kernel.faults import CALL_FAULTS
 from domain.kernel.unreadable import describe_unreadable
+from domain.kernel.user_exceptions import CALL_FAULTS
 from projections.folding.row_codec import WrongRow
 from projections.kernel import View, by_stream
 from subscriptions.consumers.failures import Failure, describe_exception

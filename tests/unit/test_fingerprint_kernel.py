@@ -76,6 +76,7 @@ NEVER = [
     "domain.kernel.types.record_checks",
     "domain.kernel.types.refusals",
     "domain.kernel.unreadable",
+    "domain.kernel.user_exceptions",
     "projections.kernel",
     "projections.kernel.field_kinds",
     "projections.kernel.links",

@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.faults import FAULTS
 from domain.kernel.types.annotations import (
     FieldType,
     Kind,
@@ -27,6 +26,7 @@ from domain.kernel.types.annotations import (
 from domain.kernel.types.record_fields import is_named_tuple
 from domain.kernel.types.refusals import class_name, wrong_class
 from domain.kernel.types.value_structure import Convert
+from domain.kernel.user_exceptions import FAULTS
 
 
 def allows_none(type: FieldType) -> bool:
