@@ -120,7 +120,7 @@ WRONG_DECISIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "a text": (lambda: SECRET, "returned a str"),
     "a set": (lambda: {Begun(text="x")}, "returned a set"),
     "a number": (lambda: 7, "returned an int"),
-    "a coroutine": (_coroutine, "returned a coroutine, as `async def` does; write `def`"),
+    "a coroutine": (_coroutine, "returned a coroutine, as `async def` does .*; write `def`$"),
     "an async generator": (_async_generator, "returned a coroutine"),
     "garbage of a generator": (lambda: iter([Begun(text="x"), 7]), "returned an int among its events"),
     "no end": (_endless, "returned an iterator of more than 100000 events"),
