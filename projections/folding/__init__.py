@@ -1,4 +1,4 @@
 """Folding commits into rows, parking events that cannot be folded, and folding rows again.
 
-It imports `projections.storage`. The projector, the query side and the live engine import it.
+It imports `projections.storage`. `projecting`, `querying`, `past` and `live` import it.
 """

@@ -1,7 +1,7 @@
-"""Values of declared types inside a row: checked, read-only for folds, and as they are stored.
+"""Conversions of the values in a row between what folds return, what folds receive, and what is stored.
 
-Each function is compiled once for a type. Dicts in a list that were checked before are known by their class,
-so that a list which grows by one is not checked as a whole.
+Each conversion is compiled once for a type. Dicts in a list that were checked before are recognized by their
+class, so that a list which grows by one item is not checked as a whole.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ Convert = Callable[[Any], Any]
 
 @cache
 def check(type: FieldType) -> Convert:
-    """From what a fold returned to what later folds are given. Raises UnfitValue for another type."""
+    """Return the conversion from what a fold returned to what later folds receive.
+
+    The conversion raises UnfitValue for a value of another type.
+    """
     match type:
         case Scalar(Kind.JSON):
             return _check_json
@@ -55,7 +58,10 @@ def check(type: FieldType) -> Convert:
 
 @cache
 def read(type: FieldType) -> Convert | None:
-    """From what is stored to what folds are given; None where these are the same. Raises UnfitValue."""
+    """Return the conversion from what is stored to what folds receive; None if both are the same.
+
+    The conversion raises UnfitValue.
+    """
     match type:
         case Scalar(Kind.JSON):
             return _read_json
@@ -72,7 +78,7 @@ def read(type: FieldType) -> Convert | None:
 
 @cache
 def write(type: FieldType) -> Convert | None:
-    """From what folds are given to what is stored; None where BSON has the same for both."""
+    """Return the conversion from what folds receive to what is stored; None if BSON encodes both alike."""
     if _is_stored_as_is(type):
         return None
     match type:
@@ -89,24 +95,26 @@ def write(type: FieldType) -> Convert | None:
 
 @cache
 def can_change(type: FieldType) -> bool:
-    """Whether values of the type can be changed in place though all lists, dicts and sets are read-only.
+    """Return whether values of the type can be changed in place although their containers are read-only.
 
-    That is where they hold models or dataclasses that are not frozen, or that hold what can be changed.
+    They can if they contain models or dataclasses that are not frozen, or frozen ones with mutable content.
     """
     seen: set[int] = set()
 
-    def look(type: FieldType) -> bool:
+    def has_mutable_part(type: FieldType) -> bool:
         if not isinstance(type, RecordOf):
-            return any(map(look, inner_types(type)))
+            return any(map(has_mutable_part, inner_types(type)))
         if id(type) in seen:
             return False
         seen.add(id(type))
         fields = [field.type for field in type.fields.values()]
         if is_typeddict(type.python):
-            return any(map(look, fields))
-        return not _is_frozen(type.python) or any(map(_holds_container, fields)) or any(map(look, fields))
+            return any(map(has_mutable_part, fields))
+        if not _is_frozen(type.python) or any(map(_has_container, fields)):
+            return True
+        return any(map(has_mutable_part, fields))
 
-    return look(type)
+    return has_mutable_part(type)
 
 
 def _is_frozen(python: Any) -> bool:
@@ -116,21 +124,21 @@ def _is_frozen(python: Any) -> bool:
     return issubclass(python, tuple) if parameters is None else bool(parameters.frozen)
 
 
-def _holds_container(type: FieldType) -> bool:
+def _has_container(type: FieldType) -> bool:
     if isinstance(type, ListOf):
-        return type.container in (list, set) or _holds_container(type.item)
+        return type.container in (list, set) or _has_container(type.item)
     if isinstance(type, Scalar):
         return type.kind is Kind.JSON
-    return isinstance(type, MapOf) or any(map(_holds_container, inner_types(type)))
+    return isinstance(type, MapOf) or any(map(_has_container, inner_types(type)))
 
 
 def _is_shared_dict(record: RecordOf) -> bool:
-    """Whether values are dicts that the row before and after an event may share."""
+    """Return whether values are dicts that the rows before and after an event can share."""
     return is_typeddict(record.python) and not can_change(record)
 
 
 def _is_stored_as_is(type: FieldType) -> bool:
-    """Whether BSON has for the checked value what it has for its stored form."""
+    """Return whether BSON encodes the checked value and its stored form alike."""
     if isinstance(type, Scalar):
         return type.kind is Kind.JSON or decoder(type) is None
     if isinstance(type, ListOf):
@@ -147,7 +155,7 @@ def _check_any(type: FieldType) -> Convert:
 
 
 _JSON = "json"
-"""Marks what was checked as JSON."""
+"""The `checked` mark of dicts that were checked as JSON."""
 
 
 def _check_json(value: Any) -> Any:
@@ -161,7 +169,7 @@ def _check_json(value: Any) -> Any:
 
 
 def _checked_json(value: Any, depth: int) -> Any:
-    """The JSON value, read-only. What needs care is left to `encode_json`."""
+    """Return the JSON value, read-only; `encode_json` handles numbers and the keys of objects."""
     if depth > MAX_JSON_DEPTH:
         raise UnfitValue(f"must not be nested more than {MAX_JSON_DEPTH} deep")
     if value is None or isinstance(value, bool):
@@ -196,7 +204,7 @@ _FLAT: Mapping[Kind, tuple[type, Callable[[Any], bool]]] = {
     Kind.INTEGER: (int, _in_range),
     Kind.NUMBER: (float, lambda values: all(map(isfinite, values))),
 }
-"""Of each kind the class of its values, and whether many of them are stored as they are."""
+"""For each kind the class of its values, and a test whether all of many values are stored unchanged."""
 
 
 def _is_flat(type: FieldType) -> bool:
@@ -204,7 +212,8 @@ def _is_flat(type: FieldType) -> bool:
 
 
 def _are_flat(kind: Kind, values: Any) -> bool:
-    """Whether all values are of the one class and are stored as they are; without a call for each."""
+    """Return whether all values have the class of the kind and are stored unchanged."""
+    # Without a Python call for each value.
     python, fit = _FLAT[kind]
     return set(map(type, values)) <= {python} and fit(values)
 
@@ -264,7 +273,7 @@ def _read_record(record: RecordOf) -> Callable[[Mapping[str, Any]], CheckedDict]
     def read_record(stored: Mapping[str, Any]) -> CheckedDict:
         nonlocal readers
         if readers is None:
-            # Not before the first value: a record's fields may lead back to the record.
+            # Deferred to the first value, because a record's fields can refer to the record itself.
             fields = record.fields.items()
             readers = [(name, reading) for name, field in fields if (reading := read(field.type))]
         item = CheckedDict(stored)

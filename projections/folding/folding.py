@@ -33,7 +33,7 @@ from subscriptions.consumers.failures import Failure
 class Touch(NamedTuple):
     """An event that touches a row. `place` numbers the rows that the event's commit touches in this view.
 
-    With a `failure` it is parked in a row of its own.
+    An event with a `failure` is parked in a row of its own.
     """
 
     tenant: str
@@ -43,16 +43,16 @@ class Touch(NamedTuple):
     failure: Failure | None = None
 
     def into(self, row: RowFold) -> bool:
-        """Fold the event into its row; whether that is to be written. Raises as `RowFold.take`."""
+        """Fold the event into its row. Return whether the row must be written. Raises as `RowFold.take`."""
         return row.take(self.id, self.event) if self.failure is None else row.park(self.event, self.failure)
 
 
 def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]]:
-    """What a batch does to which rows, by row key, each row's touches in order.
+    """Return the touches of a batch by the key of the row, in order for each row.
 
-    Raises Unavailable at an event that this process lacks the key for.
+    Raises Unavailable for an event that this process lacks the key for.
     """
-    found: dict[str, list[Touch]] = {}
+    by_key: dict[str, list[Touch]] = {}
     categories = view.categories
     for commit in commits:
         if commit.info is None or commit.info.category not in categories:
@@ -62,21 +62,21 @@ def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]
             tenant, ids, failure = event.commit.tenant, row_ids(view, event), None
             if isinstance(ids, Failure):
                 failure = ids
-                tenant, own = alone(tenant, EventName(event.stream, event.version))
-                ids = (own,)
+                tenant, parking_id = alone(tenant, EventName(event.stream, event.version))
+                ids = (parking_id,)
             for row_id in ids:
                 key = row_key(tenant, row_id)
                 place = places.setdefault(key, len(places))
-                found.setdefault(key, []).append(Touch(tenant, row_id, event, place, failure))
-    return found
+                by_key.setdefault(key, []).append(Touch(tenant, row_id, event, place, failure))
+    return by_key
 
 
 class RowFold:
-    """One row while events are folded into it, with the subjects whose data they hold or held.
+    """One row while events are folded into it, with the subjects whose data the events contain or contained.
 
-    An event that cannot be folded is parked, and later ones of its stream wait behind it; `failures` tells
-    what was parked by this fold, and why. What is `dropped` is left out. With `careful` an event is
-    parked, too, that makes of the row what cannot be stored.
+    An event that cannot be folded is parked, and later events of its stream wait behind it. `failures` lists
+    the events that this fold parked, and why. The `dropped` events are left out. A `careful` fold also parks
+    an event after which the row could not be stored.
     """
 
     __slots__ = (
@@ -104,33 +104,33 @@ class RowFold:
     ) -> None:
         self._view = view
         self._careful = careful
-        known: Document = stored or {}
+        document: Document = stored or {}
         row: Any = view.row
         self._codec = row_codec(row)
-        self._row = None if known.get("_gone", True) else self._codec.read(known)
-        self._created: int = known.get("_created", 0)
-        self._version: int | None = known.get("_version")
-        self._subjects: set[str] = set(known.get("_subjects", ()))
-        self._open: set[str] = set(known.get("_open", ()))
-        self._scrubbed: int = known.get("_scrubbed", 0)
-        self._parked = {parked.stream: parked for parked in parked_in(known)}
+        self._row = None if document.get("_gone", True) else self._codec.read(document)
+        self._created: int = document.get("_created", 0)
+        self._version: int | None = document.get("_version")
+        self._subjects: set[str] = set(document.get("_subjects", ()))
+        self._open: set[str] = set(document.get("_open", ()))
+        self._scrubbed: int = document.get("_scrubbed", 0)
+        self._parked = {parked.stream: parked for parked in parked_in(document)}
         self._dropped = frozenset(dropped)
         self.failures: list[tuple[RecordedEvent, Failure]] = []
 
     @property
     def begun(self) -> bool:
-        """Whether there ever was anything to be stored of the row."""
+        """Whether an event ever created the row or was parked in it."""
         return self._created > 0
 
     @property
     def row(self) -> Row | None:
-        """The row's own fields as they are stored, None where it is gone."""
+        """The row's own fields as they are stored; None if the row is gone."""
         return None if self._row is None else self._codec.write(self._row)
 
     def take(self, id: str, event: RecordedEvent) -> bool:
-        """Fold the event in; whether the row is to be written for it.
+        """Fold the event into the row. Return whether the row must be written.
 
-        Raises Unavailable where this process lacks the key for it.
+        Raises Unavailable if this process lacks the key for the event.
         """
         if event.stream in self._parked:
             return False
@@ -140,8 +140,8 @@ class RowFold:
             return self.park(event, failure)
         before = self._row
         try:
-            given = None if before is None else self._codec.copy(before)
-            returned = self._view.apply(id, given, event)
+            copy = None if before is None else self._codec.copy(before)
+            returned = self._view.apply(id, copy, event)
             after = None if returned is None else self._codec.take(id, before, returned)
         except WrongRow as error:
             return self.park(event, wrong_row(self._view, error))
@@ -156,49 +156,51 @@ class RowFold:
         self._row = after
         changed = self._advance(id, event) or after is not before
         if event.subjects or event.erased:
-            # Also what changes nothing is to be found, should it read otherwise once its subject is erased.
-            changed = self._concern(event) or changed
+            # Recorded even if the row stays the same: the event may read differently after an erasure.
+            changed = self._add_subjects(event) or changed
         if changed:
             self._created = self._created or event.position
         return changed
 
     def park(self, event: RecordedEvent, failure: Failure) -> bool:
-        """Let the event wait, and with it what follows in its stream. The row is to be written."""
+        """Park the event, and with it what follows in its stream. Return True: the row must be written."""
         self._parked[event.stream] = Parked(event.stream, event.version, event.position, event.place)
         self.failures.append((event, failure))
-        # Once its subject is erased it reads otherwise, and may be folded then.
-        self._concern(event)
+        # Once its subject is erased the event reads differently, and it may be possible to fold it.
+        self._add_subjects(event)
         self._created = self._created or event.position
         return True
 
     def _advance(self, id: str, event: RecordedEvent) -> bool:
-        """Record the version of an event of the row's own stream, even if it left the fields alone.
+        """Record the version of an event of the row's own stream, even if it changed no field.
 
-        So the row's version is the one to expect when a command is decided on the row. Return whether it is.
+        So the row's version is the expected version of a command that is decided on the row. Return whether
+        the version was recorded.
         """
         if event.stream != id or self._row is None:
             return False
         self._version = event.version
         return True
 
-    def _concern(self, event: RecordedEvent) -> bool:
-        about, readable = {*event.subjects, *event.erased}, set(event.subjects)
-        known = about <= self._subjects and readable <= self._open
-        self._subjects |= about
+    def _add_subjects(self, event: RecordedEvent) -> bool:
+        """Record whose data the event contains. Return whether that is new to the row."""
+        subjects, readable = {*event.subjects, *event.erased}, set(event.subjects)
+        is_new = not (subjects <= self._subjects and readable <= self._open)
+        self._subjects |= subjects
         self._open |= readable
-        return not known
+        return is_new
 
     def scrub(self, subjects: Collection[str], position: int) -> None:
-        """They are erased at `position`, and what was folded in holds nothing of them."""
+        """Record that the subjects were erased at `position`, and that the fold has none of their data."""
         self._open.difference_update(subjects)
         self._scrubbed = position
 
     def letters(self, key: str, row: str | None, tried: int = 0) -> list[Letter]:
-        """The failures in the row of that key: when each event was folded, or all of them at `tried`."""
+        """Return the failures as letters of the row of that key, tried at `tried` or at each event."""
         return [Letter(key, row, event, failure, tried or event.position) for event, failure in self.failures]
 
     def document(self, tenant: str, id: str, place: Place, generation: int) -> Document:
-        """The row as it is stored."""
+        """Return the row as it is stored."""
         document = {
             **(self.row or {"id": id}),
             "_id": row_key(tenant, id),
@@ -219,7 +221,7 @@ class RowFold:
 
 
 class Folded(NamedTuple):
-    """A row to be written, also as it is stored, and the letters of what was parked in it."""
+    """A row to write, its BSON encoding, and the letters of the events that were parked in it."""
 
     document: Document
     encoded: bytes
@@ -228,15 +230,15 @@ class Folded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Applies a view to one row at a time, for one generation of it."""
+    """A fold of events into one row at a time, for one generation of a view."""
 
     view: View[Any]
     generation: int
 
     def __call__(self, stored: Document | None, touched: Sequence[Touch]) -> Folded | None:
-        """The row to write; None where nothing changes.
+        """Return the row to write; None if nothing changes.
 
-        What an older generation left behind counts as absent, and a newer one is left alone.
+        A row of an older generation counts as absent, and a row of a newer generation is not changed.
         """
         if stored is not None and stored["_generation"] > self.generation:
             return None
@@ -245,17 +247,17 @@ class Fold:
         try:
             return self._folded(stored, touched)
         except UNSTORABLE:
-            # One of the events is to blame: which of them, costs an encoding each to tell.
+            # One of the events causes this. To find it, the row is encoded after each event.
             return self._folded(stored, touched, careful=True)
 
     def _folded(
         self, stored: Document | None, touched: Sequence[Touch], *, careful: bool = False
     ) -> Folded | None:
-        done = 0 if stored is None else stored["_position"]
+        folded_upto = 0 if stored is None else stored["_position"]
         fold = RowFold(self.view, stored, careful=careful)
         last: Touch | None = None
         for touch in touched:
-            if touch.event.position > done and touch.into(fold):
+            if touch.event.position > folded_upto and touch.into(fold):
                 last = touch
         if last is None:
             return None

@@ -1,8 +1,8 @@
-"""Poison: events that cannot be folded, and where they and what follows them wait. Pure.
+"""Poison events: why an event cannot be folded, and in which row it is parked. Pure.
 
 An event is parked in the row that it touches: `_parked` of the stored row names it, and later events of its
-stream are left out of this row until it is retried or dropped. An event of which it cannot be told which
-rows it touches is parked by itself, in a row of its own that no query finds.
+stream are left out of this row until it is retried or dropped. If the rows that an event touches cannot be
+determined, it is parked alone, in a row of its own that no query finds.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ from projections.kernel import View, by_stream
 from subscriptions.consumers.failures import Failure, describe_exception
 
 UNSTORABLE = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)
-"""What is raised of a row that BSON has no form for."""
+"""The errors that are raised for a row that cannot be encoded as BSON."""
 
 MAX_ROW_BYTES = 16_000_000
-"""Of a row as it is stored; MongoDB's own limit for a document is a little higher."""
-
+"""Bytes that a stored row may have; MongoDB's own limit for a document is a little higher."""
 
 MAX_IDS = 10_000
 """Rows that one event may touch."""
@@ -38,14 +37,14 @@ MAX_ID_LENGTH = 1_000
 
 
 class EventName(NamedTuple):
-    """What tells an event from all others of its tenant."""
+    """The stream and version of an event, which identify it within its tenant."""
 
     stream: str
     version: int
 
 
 class Parked(NamedTuple):
-    """An event that waits, in the form in which its row is stored; `place` is its place in its commit."""
+    """A parked event as its row stores it; `place` is its place in its commit."""
 
     stream: str
     version: int
@@ -58,19 +57,19 @@ class Parked(NamedTuple):
 
 
 def letter_id(view: str, row: str | None, event: EventName) -> str:
-    """The id of a dead letter, unique for its tenant. `row` is None where the event's rows are not known."""
+    """Return the id of a dead letter, unique in its tenant. `row` is None if the event's rows are unknown."""
     return f"{view}/{row or ''}/{event.stream}@{event.version}"
 
 
 def parked_in(stored: Mapping[str, Any]) -> list[Parked]:
-    """The events that wait in a stored row."""
+    """Return the events that are parked in a stored row."""
     return [Parked(**parked) for parked in stored.get("_parked", ())]
 
 
 def failed(view: View[Any], error: BaseException) -> Failure:
-    """What a view's function raised. What says more of the process than of the event is raised on.
+    """Return the failure for an error that a view's function raised; a MemoryError is raised again.
 
-    Of a KeyError the key is named only if it is a field of the row: another key may be data of the event.
+    The key of a KeyError is named only if it is a field of the row: another key can be data of the event.
     """
     if isinstance(error, MemoryError):
         raise error
@@ -81,13 +80,13 @@ def failed(view: View[Any], error: BaseException) -> Failure:
 
 
 def wrong_row(view: View[Any], error: WrongRow) -> Failure:
-    """Why what a view's fold returned is no row of it."""
+    """Return the failure for a value that a view's fold returned and that is no row of the view."""
     place = definition_location(view.apply)
     return Failure("wrong row", f"the fold of {view.name} returned {error} ({place})")
 
 
 def encode(row: Mapping[str, Any]) -> bytes:
-    """The row as MongoDB stores it; raises one of `UNSTORABLE` where it cannot."""
+    """Return the row as BSON. Raises one of `UNSTORABLE` if it cannot be stored."""
     encoded: bytes = bson.encode(row)
     if len(encoded) > MAX_ROW_BYTES:
         raise OverflowError(f"a row may have {MAX_ROW_BYTES} bytes")
@@ -95,33 +94,33 @@ def encode(row: Mapping[str, Any]) -> bytes:
 
 
 def unstorable(row: Mapping[str, Any] | None) -> Failure | None:
-    """Why a row cannot be stored, None where it can be."""
+    """Return why a row cannot be stored; None if it can be."""
     try:
         encode(row or {})
     except UNSTORABLE as error:
-        return Failure(type(error).__name__, "the row as it would be is beyond what MongoDB stores")
+        return Failure(type(error).__name__, "MongoDB cannot store the row that the event would produce")
     return None
 
 
 def unreadable(view: View[Any], event: RecordedEvent) -> Failure | None:
-    """Why the event cannot be read, None where it can be.
+    """Return why the event cannot be read; None if it can be.
 
-    Raises Unavailable where it is this process that cannot, for want of a key: the event is as good as any.
+    Raises Unavailable if only this process cannot read it, because it lacks a key: the event is no poison.
     """
     if event.payload is not None:
         return None
     assert event.unreadable is not None
     if event.unreadable.cause is Cause.LOCKED:
-        stops = f"the view {view.name!r} stops before position {event.position}"
-        raise Unavailable(f"{stops}: {describe_unreadable(event)}")
+        stop = f"the view {view.name!r} stops before position {event.position}"
+        raise Unavailable(f"{stop}: {describe_unreadable(event)}")
     return Failure(event.unreadable.cause.value, event.unreadable.detail)
 
 
 def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
-    """The ids of the rows that the event touches, each once, or why that cannot be told.
+    """Return the distinct ids of the rows that the event touches, or why they cannot be determined.
 
-    Of an event that cannot be read it is known only where rows are told by the stream. Raises Unavailable
-    as `unreadable`.
+    The rows of an unreadable event are known only if the view is keyed by stream. Raises Unavailable as
+    `unreadable`.
     """
     if view.key is by_stream:
         return (event.stream,)
@@ -137,11 +136,11 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
 
 
 class WrongIds(Exception):
-    """What the key of a view returned are no ids; the text says why, without what they are."""
+    """The key of a view returned values that are no ids; the text says why, without the values."""
 
 
 def _checked_ids(returned: Any) -> Iterable[str]:
-    """Each id once. Raises WrongIds."""
+    """Return each id once. Raises WrongIds."""
     if type(returned) is tuple and (not returned or (len(returned) == 1 and _is_plain_id(returned[0]))):
         return returned
     if iscoroutine(returned):
@@ -149,7 +148,7 @@ def _checked_ids(returned: Any) -> Iterable[str]:
         raise WrongIds("a coroutine: write `def`, not `async def`")
     if isinstance(returned, str):
         raise WrongIds(
-            "a text, whose letters would be the ids: return a tuple with it, as in (event.stream,)"
+            "a text, whose characters would be the ids: return a tuple with it, as in (event.stream,)"
         )
     if isinstance(returned, bytes) or not isinstance(returned, Iterable):
         name = "None" if returned is None else f"a value of class {type(returned).__name__}"
@@ -157,7 +156,7 @@ def _checked_ids(returned: Any) -> Iterable[str]:
     ids = list(islice(returned, MAX_IDS + 1))
     if len(ids) > MAX_IDS:
         raise WrongIds(f"more than {MAX_IDS} ids for one event")
-    return dict.fromkeys(one if _is_plain_id(one) else _checked_id(one) for one in ids)
+    return dict.fromkeys(row_id if _is_plain_id(row_id) else _checked_id(row_id) for row_id in ids)
 
 
 def _is_plain_id(id: Any) -> bool:
@@ -178,5 +177,8 @@ def _checked_id(id: Any) -> str:
 
 
 def alone(tenant: str, event: EventName) -> tuple[str, str]:
-    """Tenant and id of the row in which an event is parked by itself: no tenant's name holds a slash."""
+    """Return the tenant and id of the row in which an event is parked alone.
+
+    The row belongs to no tenant that exists, because no tenant's name contains a slash.
+    """
     return f"/{tenant}", f"{event.stream}@{event.version}"

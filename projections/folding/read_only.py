@@ -1,7 +1,7 @@
-"""What a row holds, in a form that a fold cannot change in place.
+"""Lists, dicts and sets that a fold cannot change in place.
 
-A fold is given a copy of its row. What is inside is shared with the row before the event, so that an event
-which fails half-way leaves nothing behind: lists, dicts and sets in it refuse to be changed.
+A fold receives a shallow copy of its row. The values inside are shared with the row before the event. Because
+they reject changes, an event that fails half-way leaves no trace.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _refuse(self: Any, *arguments: Any, **named: Any) -> NoReturn:
 
 
 class ReadOnlyDict(dict[Any, Any]):
-    """A dict that refuses changes."""
+    """A dict that rejects changes."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class ReadOnlyDict(dict[Any, Any]):
 
 
 class CheckedDict(ReadOnlyDict):
-    """A dict whose content was checked for the type `checked`; `stored` is what is stored for it."""
+    """A dict whose content was checked against the type `checked`; `stored` is its stored form."""
 
     __slots__ = ("checked", "stored")
 
@@ -42,7 +42,7 @@ class CheckedDict(ReadOnlyDict):
 
 
 class ReadOnlyList(list[Any]):
-    """A list that refuses changes."""
+    """A list that rejects changes."""
 
     __slots__ = ()
 
@@ -54,7 +54,7 @@ class ReadOnlyList(list[Any]):
 
 
 class ReadOnlySet(set[Any]):
-    """A set that refuses changes."""
+    """A set that rejects changes."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class ReadOnlySet(set[Any]):
 
 
 def read_only(value: Any) -> Any:
-    """The value with all lists, dicts and sets in it read-only, to any depth."""
+    """Return the value with all lists, dicts and sets in it read-only, to any depth."""
     kind = type(value)
     if kind is list:
         return ReadOnlyList(map(read_only, value))

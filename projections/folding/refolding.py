@@ -1,4 +1,4 @@
-"""Telling rows anew: folding them again from the log, up to a position at which they are then written."""
+"""Folding rows again from the log, and writing them at the position up to which they were folded."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from subscriptions.consumers.failures import Failure
 from subscriptions.consumers.state import Partition
 
 LAST_INDEX = 0xFFFE
-"""The highest index of a row at one place."""
+"""The highest place index of a refolded row."""
 
 
 async def drops(log: EventLog, tenant: str, view: str, upto: int) -> Mapping[str | None, set[EventName]]:
-    """What was dropped from the rows of a view up to a settled position, by the row's id.
+    """Return the events that were dropped from the rows of a view up to a settled position, by the row's id.
 
-    Under None is what was dropped while it was not known which rows it touches: it touches none. Raises
+    Under None are events that were dropped while their rows were unknown: they touch no row. Raises
     Unavailable.
     """
-    found: dict[str | None, set[EventName]] = defaultdict(set)
+    dropped: dict[str | None, set[EventName]] = defaultdict(set)
     query, position = EventQuery(types=[DeadLetterDropped.type]), 0
     while events := await log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
         for event in events:
             if event.data["view"] == view:
-                found[event.data.get("row")].add(EventName(event.data["stream"], event.data["version"]))
+                dropped[event.data.get("row")].add(EventName(event.data["stream"], event.data["version"]))
         position = events[-1].position
-    return found
+    return dropped
 
 
 class Refolder:
-    """Tells rows of one view anew; those of `partition` alone are written by it."""
+    """Folds rows of one view again, and writes those that belong to `partition`."""
 
     def __init__(
         self, view: View[Any], rows: Collection, log: EventLog, letters: DeadLetters, partition: Partition
@@ -57,14 +57,14 @@ class Refolder:
         self._partition = partition
 
     def owns(self, tenant: str, row: str) -> bool:
-        """Whether the row of this id is its to write."""
+        """Return whether the row of this id belongs to the partition."""
         return self._partition.contains(row_key(tenant, row))
 
     async def again(self, tenant: str, rows: Mapping[str, Document | None], upto: int) -> dict[str, RowFold]:
-        """The rows of these ids, of which what is stored is given, as the log up to `upto` tells them now.
+        """Return the rows of these ids, folded from the log up to `upto`. `rows` maps ids to stored rows.
 
-        Those of which there never was anything are left out. An event of which it still cannot be told which
-        rows it touches stays where it waits. Raises Unavailable.
+        Rows that never existed are left out. An event whose rows still cannot be determined stays parked.
+        Raises Unavailable.
         """
         if not rows:
             return {}
@@ -83,7 +83,7 @@ class Refolder:
         return {row: fold for row, fold in folds.items() if rows[row] is not None or fold.begun}
 
     async def put(self, tenant: str, position: int, generation: int, folds: Mapping[str, RowFold]) -> None:
-        """Write the rows at `position`, but those that another projector has brought beyond it.
+        """Write the rows at `position`, except those that another projector has written beyond it.
 
         Raises Unavailable.
         """
@@ -100,15 +100,15 @@ class Refolder:
         await self.settle(tenant, generation, folds)
 
     async def settle(self, tenant: str, generation: int, rows: Iterable[str]) -> None:
-        """Remove the letters of these rows whose events are parked in them no longer. Raises Unavailable."""
+        """Remove the letters of these rows whose events are no longer parked in them. Raises Unavailable."""
         await self._letters.settle(generation, self._rows, [row_key(tenant, row) for row in rows])
 
 
 def place_of(key: str) -> int:
-    """Where a row comes among those told anew at once: the same for every projector, and after a crash."""
+    """Return the place index of a refolded row: the same in every projector, and after a crash."""
     return crc32(key.encode()) % (LAST_INDEX + 1)
 
 
 def _erasure(stored: Document | None) -> Document | None:
-    """What is kept of a row that is told anew: where it was scrubbed, which its readers are still to see."""
+    """Return what a refolded row keeps of its stored one: where it was scrubbed, for readers to notice."""
     return {"_scrubbed": stored["_scrubbed"]} if stored and "_scrubbed" in stored else None

@@ -1,4 +1,4 @@
-"""What was decided about dead letters, done in a view: events that wait are retried, or dropped for good."""
+"""Carrying out decisions about dead letters in a view: parked events are retried, or dropped for good."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from subscriptions.consumers.failures import Failure
 
 
 class DeadLetterDecision(NamedTuple):
-    """To fold an event again into a row, or to `drop` it; `row` is None where it is not known which."""
+    """A decision to fold an event into a row again, or to `drop` it; `row` is None if it is unknown."""
 
     row: str | None
     name: EventName
@@ -27,7 +27,7 @@ class DeadLetterDecision(NamedTuple):
 
 
 def orders_in(commit: Commit, view: str) -> list[DeadLetterDecision]:
-    """What the commit records as decided about dead letters of a view."""
+    """Return the decisions about dead letters of a view that the commit records."""
     if commit.info is None or commit.info.category != DeadLetter.category:
         return []
     return [
@@ -42,10 +42,10 @@ def orders_in(commit: Commit, view: str) -> list[DeadLetterDecision]:
 
 
 class Retrier:
-    """Carries out what was decided about the dead letters of one view.
+    """Carries out the decisions about dead letters of one view.
 
-    The rows concerned are told anew, up to the position of the decision, at which they are written: so every
-    projector comes to the same rows, whenever it meets the decision and however often.
+    The affected rows are folded again up to the position of the decision, and written at that position. So
+    every projector produces the same rows, whenever and however often it handles the decision.
     """
 
     def __init__(self, view: View[Any], rows: Collection, log: EventLog, refolder: Refolder) -> None:
@@ -55,46 +55,47 @@ class Retrier:
         self._refolder = refolder
 
     async def carry_out(self, tenant: str, order: DeadLetterDecision, position: int, generation: int) -> None:
-        """Do what was decided at `position`. Raises Unavailable."""
+        """Carry out a decision that was recorded at `position`. Raises Unavailable."""
         if order.row is None:
-            await self._of_unknown_rows(tenant, order, position, generation)
+            await self._carry_out_alone(tenant, order, position, generation)
             return
         stored = await self._stored(tenant, [order.row], position, generation)
         row = stored.get(order.row)
-        if row is not None and (order.drop or _concerns(row, order.name, position)):
+        if row is not None and (order.drop or _is_due(row, order.name, position)):
             folds = await self._refolder.again(tenant, stored, position)
             await self._refolder.put(tenant, position, generation, folds)
         elif self._refolder.owns(tenant, order.row):
-            # Another projector has folded the event since, so only its letter is left.
+            # Another projector has folded the event meanwhile; only its letter remains.
             await self._refolder.settle(tenant, generation, [order.row])
 
-    async def _of_unknown_rows(
+    async def _carry_out_alone(
         self, tenant: str, order: DeadLetterDecision, position: int, generation: int
     ) -> None:
-        """Where it is known by now which rows the event touches, they are told anew before it waits no more.
+        """Carry out a decision about an event that is parked alone, because its rows were unknown.
 
-        Whether it waits does not count for them: that is for whoever has the row in which it does.
+        If its rows can be determined now, they are folded again before the event is released. That does not
+        depend on the row in which the event is parked, which may belong to another partition.
         """
         ids: Iterable[str] | Failure = ()
         events = await self._log.stream(tenant, order.name.stream, order.name.version - 1, 1)
         for event in events:
             ids = row_ids(self._view, event)
         if not isinstance(ids, Failure):
-            own = [row for row in ids if self._refolder.owns(tenant, row)]
-            stored = await self._stored(tenant, own, position, generation)
-            folds = await self._refolder.again(tenant, {row: stored.get(row) for row in own}, position)
+            owned = [row for row in ids if self._refolder.owns(tenant, row)]
+            stored = await self._stored(tenant, owned, position, generation)
+            folds = await self._refolder.again(tenant, {row: stored.get(row) for row in owned}, position)
             await self._refolder.put(tenant, position, generation, folds)
-        waiting, name = alone(tenant, order.name)
-        for row in await self._stored(waiting, [name], position, generation):
+        parking_tenant, parking_id = alone(tenant, order.name)
+        for row in await self._stored(parking_tenant, [parking_id], position, generation):
             fold = RowFold(self._view, None)
             if isinstance(ids, Failure) and not order.drop:
                 fold.park(events[0], ids)
-            await self._refolder.put(waiting, position, generation, {row: fold})
+            await self._refolder.put(parking_tenant, position, generation, {row: fold})
 
     async def _stored(
         self, tenant: str, ids: Sequence[str], position: int, generation: int
     ) -> dict[str, Document]:
-        """Those of its own rows that are there and that no other projector has brought beyond `position`."""
+        """Return the stored rows of the partition that no other projector has written beyond `position`."""
         wanted = {
             "_id": {"$in": [row_key(tenant, row) for row in ids if self._refolder.owns(tenant, row)]},
             "_generation": generation,
@@ -104,6 +105,6 @@ class Retrier:
             return {row["id"]: row for row in await self._rows.find(wanted).to_list(None)}
 
 
-def _concerns(row: Document, name: EventName, position: int) -> bool:
-    """Whether the event waits in the row, or did until this was begun once and not come to an end."""
+def _is_due(row: Document, name: EventName, position: int) -> bool:
+    """Return whether the event is parked in the row, or was until an interrupted run wrote the row."""
     return row["_position"] == position or any(parked.name == name for parked in parked_in(row))

@@ -1,4 +1,4 @@
-"""Rows as folds see them and as MongoDB stores them; what a fold returns is checked on the way. Pure."""
+"""Conversion of rows between folds and MongoDB, with a check of what a fold returns. Pure."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from projections.folding.field_values import Convert, can_change, check, read, w
 from projections.storage.rows import META, Row, fields
 
 NO_FIELDS: Mapping[str, Any] = {}
-"""The fields of a row that is not there."""
+"""The fields of a row that does not exist."""
 
 
 class WrongRow(Exception):
-    """What a fold returned is no row of its view; the text says why, without anything that the row holds."""
+    """A fold returned a value that is no row of its view; the text says why, without the row's values."""
 
 
 Values = Mapping[str, Any]
-"""The fields of a row, as folds are given them. Nobody changes them in place."""
+"""The fields of a row as folds receive them. They are never changed in place."""
 
 
 class _Column(NamedTuple):
     """A field of a row.
 
-    Values of the class `plain`, a text, a boolean or an Enum, need no check beyond that (a text if it is
-    ASCII), nor does None where the field `allows_none`.
+    Values of the class `plain` (text, boolean or an Enum) need no further check, except that a text must be
+    ASCII. None needs no check if the field `allows_none`.
     """
 
     name: str
@@ -56,8 +56,8 @@ class _Column(NamedTuple):
 class RowCodec:
     """Reads, checks and writes the rows of one class.
 
-    A row may come from older code, whose rows have other fields: what an event leaves as it was is not
-    checked.
+    A row may come from older code, whose rows have other fields. So a value that an event leaves unchanged is
+    not checked.
     """
 
     def __init__(self, row: type) -> None:
@@ -66,30 +66,32 @@ class RowCodec:
         self._columns = [
             _Column(
                 name,
-                _plain(one.type),
-                isinstance(one.type, OptionalOf),
-                check(one.type),
-                write(one.type),
-                one.may_be_absent,
+                _plain_class(field.type),
+                isinstance(field.type, OptionalOf),
+                check(field.type),
+                write(field.type),
+                field.may_be_absent,
             )
-            for name, one in columns
+            for name, field in columns
         ]
         self._names = tuple(self.record.fields)
-        self._known = META.union(self._names)
-        self._reads = [(name, reading) for name, one in columns if (reading := read(one.type)) is not None]
-        self._writes = [(one.name, one.write) for one in self._columns if one.write is not None]
-        changing = [(name, read(one.type), write(one.type)) for name, one in columns if can_change(one.type)]
-        self._copies = [
-            (name, reading, writing) for name, reading, writing in changing if reading and writing
+        self._stored_names = META.union(self._names)
+        self._reads = [
+            (name, reading) for name, field in columns if (reading := read(field.type)) is not None
         ]
-        # With one name more, since of a single one it gives no tuple.
+        self._writes = [(column.name, column.write) for column in self._columns if column.write is not None]
+        mutable = [
+            (name, read(field.type), write(field.type)) for name, field in columns if can_change(field.type)
+        ]
+        self._copies = [(name, reading, writing) for name, reading, writing in mutable if reading and writing]
+        # One more name, because itemgetter returns no tuple for a single name.
         self._values_of = itemgetter(*self._names, "id")
 
     def read(self, stored: Row) -> Values:
-        """The fields of a row from its document."""
+        """Return the fields of a stored row."""
         try:
             values = dict(zip(self._names, self._values_of(stored), strict=False))
-            values = values if stored.keys() <= self._known else fields(stored)
+            values = values if stored.keys() <= self._stored_names else fields(stored)
         except KeyError:
             values = fields(stored)
         for name, reading in self._reads:
@@ -100,18 +102,18 @@ class RowCodec:
         return values
 
     def write(self, values: Values) -> dict[str, Any]:
-        """The fields of a row as they are stored."""
+        """Return the fields of a row as they are stored."""
         stored = dict(values)
         for name, writing in self._writes:
             try:
                 stored[name] = writing(stored[name])
             except (KeyError, AttributeError, UnfitValue):
-                # It was read so, and not changed since.
+                # The value was read like this and has not changed.
                 continue
         return stored
 
     def copy(self, values: Values) -> dict[str, Any]:
-        """The fields for a fold: what it changes in them changes nothing else."""
+        """Return the fields for a fold, as a copy: changes to it affect no other row."""
         copied = dict(values)
         for name, reading, writing in self._copies:
             if name in copied:
@@ -119,12 +121,12 @@ class RowCodec:
         return copied
 
     def take(self, id: str, before: Values | None, after: Any) -> Values:
-        """The fields of the row of this id that a fold returned; `before` itself where none changed.
+        """Return the fields of the row of this id that a fold returned; `before` itself if none changed.
 
         Raises WrongRow.
         """
         if type(after) is not dict and not isinstance(after, Mapping):
-            raise self._no_row(after)
+            raise self._wrong_class(after)
         if after.get("id") != id:
             raise WrongRow(
                 "a row with another id: it must have the id that it was called with, 'id': id"
@@ -137,7 +139,7 @@ class RowCodec:
             new: tuple[Any, ...] = self._values_of(after)
             old: Iterable[Any] = self._values_of(before) if before else repeat(_ABSENT)
         except KeyError:
-            return self._take_some(before, after)
+            return self._take_partial(before, after)
         if len(after) > len(self._columns):
             self._check_unknown(before, after)
         changed: dict[str, Any] = {}
@@ -154,10 +156,14 @@ class RowCodec:
                 changed[name] = checked
         return {**before, **changed} if changed else before
 
-    def _take_some(self, before: Values, after: Values) -> Values:
-        """As `take`, for a row that lacks fields, as one of older code or one with optional fields does."""
-        absent = [column for column in self._columns if column.name not in after]
-        missing = [one.name for one in absent if not one.may_be_absent and (not before or one.name in before)]
+    def _take_partial(self, before: Values, after: Values) -> Values:
+        """Do what `take` does, for a row that lacks fields: a row of older code, or with optional fields."""
+        required = [column for column in self._columns if not column.may_be_absent]
+        missing = [
+            column.name
+            for column in required
+            if column.name not in after and (not before or column.name in before)
+        ]
         if missing:
             name = self.record.python.__name__
             raise WrongRow(
@@ -176,10 +182,10 @@ class RowCodec:
         return values if changed else before
 
     def _checked(self, column: _Column, value: Any, was: Any) -> Any:
-        """The value as it is kept, `was` itself where it is the same. Raises WrongRow."""
+        """Return the checked value; `was` itself if it is the same. Raises WrongRow."""
         try:
             value = column.check(value)
-            # Decimals may be equal and yet be stored with other digits.
+            # Equal decimals can be stored with different digits.
             same = value == was and (column.write is None or column.write(value) == column.write(was))
         except UnfitValue as error:
             place = self._place((column.name, *error.path))
@@ -189,13 +195,13 @@ class RowCodec:
     def _check_unknown(self, old: Values, after: Values) -> None:
         unknown = [name for name in after if name not in self.record.fields]
         if any(name not in old or old[name] is not after[name] for name in unknown):
-            known = ", ".join(self.record.fields)
-            # What they are called may come out of the event.
+            declared = ", ".join(self.record.fields)
+            # The unknown names are left out, because they can be data of the event.
             raise WrongRow(
-                f"a row with fields that {self.record.python.__name__} does not declare: it has {known}"
+                f"a row with fields that {self.record.python.__name__} does not declare: it has {declared}"
             )
 
-    def _no_row(self, returned: Any) -> WrongRow:
+    def _wrong_class(self, returned: Any) -> WrongRow:
         if iscoroutine(returned):
             returned.close()
             return WrongRow("a coroutine: write `def`, not `async def`")
@@ -205,13 +211,13 @@ class RowCodec:
         )
 
     def _place(self, path: tuple[str | int, ...]) -> str:
-        """Where in the row a value is. Keys of dicts are data, and are left out."""
+        """Return where in the row a value is. Keys of dicts are data, and are left out."""
         place, at = "", cast(FieldType | None, self.record)
         for step in path:
             if isinstance(at, OptionalOf):
                 at = at.inner
             records = at.members if isinstance(at, OneOf) else (at,)
-            declared = (one.fields.get(str(step)) for one in records if isinstance(one, RecordOf))
+            declared = (record.fields.get(str(step)) for record in records if isinstance(record, RecordOf))
             if field := next(declared, None):
                 place, at = f"{place}.{step}", field.type
             elif isinstance(at, ListOf | TupleOf) and isinstance(step, int):
@@ -222,11 +228,11 @@ class RowCodec:
 
 
 _ABSENT = object()
-"""Stands for the value of a field that is not there."""
+"""The value of a field that does not exist."""
 
 
-def _plain(declared: FieldType) -> Any:
-    """The class of values that need no check: texts without choices, booleans, members of an Enum."""
+def _plain_class(declared: FieldType) -> Any:
+    """Return the class of values that need no check: text without choices, boolean, or a whole Enum."""
     if isinstance(declared, OptionalOf):
         declared = declared.inner
     if not isinstance(declared, Scalar):
@@ -239,5 +245,5 @@ def _plain(declared: FieldType) -> Any:
 
 @cache
 def row_codec(row: Any) -> RowCodec:
-    """The codec of a class of rows."""
+    """Return the codec of a class of rows."""
     return RowCodec(row)

@@ -1,4 +1,4 @@
-"""Taking an erased subject out of a view: its rows are folded again from the log, where it reads null now."""
+"""Removing an erased subject from a view: its rows are folded again from the log, which now reads null."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROWS_AT_ONCE = 500
 class Scrubber:
     """Scrubs the rows of one view.
 
-    Every row that an event with data of the subject touched is written at the erasure's position, whatever it
-    holds by now: so a slower projector that still has such an event in hand cannot write the row any more.
+    Every row that an event with data of the subject touched is written at the erasure's position, even if it
+    is unchanged. So a slower projector that still has such an event in memory can no longer write the row.
     """
 
     def __init__(self, view: View[Any], rows: Collection, refolder: Refolder) -> None:
@@ -26,22 +26,22 @@ class Scrubber:
         self._refolder = refolder
 
     async def scrub(self, tenant: str, subjects: Sequence[str], position: int, generation: int) -> None:
-        """Take those who were erased at `position` out of the rows of a generation.
+        """Remove the subjects that were erased at `position` from the rows of a generation.
 
-        Their keys must be gone. Raises Unavailable.
+        Their keys must be deleted already. Raises Unavailable.
         """
-        holding = {"_tenant": tenant, "_subjects": {"$in": list(subjects)}}
-        # Another projector may be beyond the erasure; it has scrubbed what it wrote.
+        with_subjects = {"_tenant": tenant, "_subjects": {"$in": list(subjects)}}
+        # Another projector may have passed the erasure; it has scrubbed the rows that it wrote.
         upto = {"_generation": generation, "_position": {"$lte": position}, "_scrubbed": {"$ne": position}}
         with unavailable_if_down():
-            await self._rows.delete_many({**holding, "_generation": {"$lt": generation}})
+            await self._rows.delete_many({**with_subjects, "_generation": {"$lt": generation}})
         last = ""
-        while stored := await self._due({**holding, **upto, "_id": {"$gt": last}}):
+        while stored := await self._due({**with_subjects, **upto, "_id": {"$gt": last}}):
             last = stored[-1]["_id"]
-            own = [row for row in stored if self._refolder.owns(tenant, row["id"])]
-            # A row in which they could never be read stays as it is.
-            folds = {row["id"]: RowFold(self._view, row) for row in own}
-            readable = {row["id"]: row for row in own if not set(subjects).isdisjoint(row["_open"])}
+            owned = [row for row in stored if self._refolder.owns(tenant, row["id"])]
+            # A row in which the subjects could never be read stays as it is.
+            folds = {row["id"]: RowFold(self._view, row) for row in owned}
+            readable = {row["id"]: row for row in owned if not set(subjects).isdisjoint(row["_open"])}
             folds |= await self._refolder.again(tenant, readable, position)
             for fold in folds.values():
                 fold.scrub(subjects, position)

@@ -1,8 +1,8 @@
-"""The rows of one generation as its projector reads and writes them: what it wrote last it need not read.
+"""The rows of one generation for its projector, which keeps the rows that it wrote last in memory.
 
-What is remembered of a row is right as of its position, whoever has written the row since: every projector
-folds the same. Only what takes something back out of rows, as an erasure does, makes it wrong: then all of
-it is to be forgotten.
+A row in memory is correct as of its position, even if another projector has written it since, because every
+projector folds the same way. Only a change outside the fold makes it wrong, such as an erasure: then all rows
+in memory must be forgotten.
 """
 
 from __future__ import annotations
@@ -21,49 +21,49 @@ from projections.kernel import View, by_stream
 from projections.storage.rows import key_filter, write
 
 MEMORY = 8_000_000
-"""Bytes of rows that a projector remembers, as they are stored; those that changed last."""
+"""Bytes of stored rows that a projector keeps in memory; those that changed last."""
 
 OVERHEAD = 250
-"""Bytes that one of them takes beside its own: its key, and its place in the tables."""
+"""Bytes that a row in memory takes in addition to its own: its key, and its place in the tables."""
 
 Touched = Mapping[str, Sequence[Touch]]
 
 
 class StoredRows:
-    """The rows of a view in `collection`. With `fresh` the generation has none yet."""
+    """The rows of a view in `collection`. A `fresh` generation has no rows yet."""
 
     def __init__(self, view: View[Any], collection: Collection, *, fresh: bool, memory: int = MEMORY) -> None:
         self._by_stream = view.key is by_stream
         self._collection = collection
         self._memory = memory
-        self._known: LruCache[str, bytes] = self._nothing()
-        self._all_known = fresh
+        self._cache: LruCache[str, bytes] = self._new_cache()
+        self._is_complete = fresh
 
     async def load(self, touched: Touched) -> dict[str, Document]:
-        """Those of the touched rows that are there, by key. Raises Unavailable."""
+        """Return those of the touched rows that exist, by key. Raises Unavailable."""
         stored: dict[str, Document] = {}
-        unknown: list[str] = []
-        for key, row in touched.items():
-            known = self._known.get(key)
-            if known is not None:
-                stored[key] = bson.decode(known, CODEC)
-            elif not self._absent(row[0]):
-                unknown.append(key)
-        if unknown:
+        missed: list[str] = []
+        for key, touches in touched.items():
+            encoded = self._cache.get(key)
+            if encoded is not None:
+                stored[key] = bson.decode(encoded, CODEC)
+            elif not self._is_absent(touches[0]):
+                missed.append(key)
+        if missed:
             with unavailable_if_down():
-                found = await self._collection.find({"_id": {"$in": unknown}}).to_list(None)
-            stored.update((document["_id"], document) for document in found)
+                documents = await self._collection.find({"_id": {"$in": missed}}).to_list(None)
+            stored.update((document["_id"], document) for document in documents)
         return stored
 
-    def _absent(self, first: Touch) -> bool:
-        """Whether the row is not there, unless another projector was here before: its insert will tell."""
-        if self._all_known:
+    def _is_absent(self, first: Touch) -> bool:
+        """Return whether no row exists, unless another projector wrote it: then the insert is refused."""
+        if self._is_complete:
             return True
         event = first.event
         return self._by_stream and first.failure is None and event.version == 1
 
     async def write(self, folded: Sequence[Folded], stored: Mapping[str, Document]) -> None:
-        """Write the rows, where they have not come further; `stored` are those that `load` found.
+        """Write the rows, except those that are stored at a later position. `stored` is what `load` returned.
 
         Raises Unavailable.
         """
@@ -72,7 +72,7 @@ class StoredRows:
         replacements = [_replacement(*row) for row in rows if row[0]["_id"] in stored]
         with unavailable_if_down():
             written = await write(self._collection, [*(_insert(raw) for _, raw in inserts), *replacements])
-            # Another projector has inserted these since they were read; ours may still be the newer ones.
+            # Another projector has inserted these since they were read; these may still be newer.
             await write(self._collection, [_replacement(*inserts[place]) for place in written.refused])
         if written.refused or written.replaced < len(replacements):
             self.forget()
@@ -81,15 +81,15 @@ class StoredRows:
 
     def _remember(self, rows: Sequence[tuple[Document, RawBSONDocument]]) -> None:
         for document, raw in rows:
-            if not self._known.put(document["_id"], bytes(raw.raw)):
-                self._all_known = False
+            if not self._cache.put(document["_id"], bytes(raw.raw)):
+                self._is_complete = False
 
     def forget(self) -> None:
-        """Read all rows again before they are written."""
-        self._known = self._nothing()
-        self._all_known = False
+        """Forget the rows in memory, so that all rows are read again before they are written."""
+        self._cache = self._new_cache()
+        self._is_complete = False
 
-    def _nothing(self) -> LruCache[str, bytes]:
+    def _new_cache(self) -> LruCache[str, bytes]:
         return LruCache(self._memory, lambda encoded: len(encoded) + OVERHEAD)
 
 
@@ -98,5 +98,5 @@ def _insert(raw: RawBSONDocument) -> Write:
 
 
 def _replacement(document: Document, raw: RawBSONDocument) -> Write:
-    """Writes the row, unless it has come further than `document`."""
+    """Return a write of the row that applies unless the stored row is at a later position."""
     return ReplaceOne(key_filter(document), raw)

@@ -288,8 +288,8 @@ def keyed(ids: Any) -> tuple[dict[str, Any], list[Letter]]:
 @pytest.mark.parametrize(
     ("ids", "said"),
     [
-        ("note-a", r"a text, whose letters would be the ids: .* as in \(event.stream,\)"),
-        (Named.A, "a text, whose letters would be the ids"),
+        ("note-a", r"a text, whose characters would be the ids: .* as in \(event.stream,\)"),
+        (Named.A, "a text, whose characters would be the ids"),
         ("", "a text"),
         (None, r"None: return a tuple of ids, \(\) where the event touches no row"),
         (7, "a value of class int"),
