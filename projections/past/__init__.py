@@ -1,1 +1,4 @@
-"""Views as they were: rows and lists at a point in the past, and how they came to be what they are."""
+"""Views at a point in the past, and the history of rows, folded from the log.
+
+It imports `folding`, `querying` and `storage`. Only `api` imports it.
+"""

@@ -1,4 +1,4 @@
-"""How a row came to be what it is: one change after the other."""
+"""The history of a row: its changes in the order of the log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from projections.storage.rows import Row, changed_fields
 
 
 class Change(NamedTuple):
-    """What a commit made of a row: the row before and after it, None where there is none.
+    """A change of a row by one commit: the row before and after it, None if it does not exist.
 
-    `events` are those of the commit that did it.
+    `events` are the events of the commit that touched the row.
     """
 
     events: tuple[RecordedEvent, ...]
@@ -27,17 +27,17 @@ class Change(NamedTuple):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the fields whose value is another one than before."""
+        """The names of the fields whose value has changed."""
         return changed_fields(self.before or {}, self.after or {})
 
     @property
     def is_visible(self) -> bool:
-        """Whether the row came, went, or has another value in one of its fields."""
+        """Whether the commit created or removed the row, or changed one of its fields."""
         return (self.before is None) != (self.after is None) or bool(self.fields)
 
 
 class Changes(NamedTuple):
-    """Changes in the order of the log, and whether there are more on either side of them."""
+    """A page of changes in the order of the log, and whether there are more on either side."""
 
     changes: Sequence[Change]
     has_next: bool
@@ -45,7 +45,7 @@ class Changes(NamedTuple):
 
 
 async def by_commit(steps: AsyncIterator[FoldStep]) -> AsyncGenerator[Change, None]:
-    """The changes that the steps of a row add up to; what a commit did and undid is none."""
+    """Yield the changes that the steps of a row add up to; a commit that undoes its own change has none."""
     change: Change | None = None
     async for event, before, after in steps:
         if change is not None and change.commit.position == event.position:
@@ -66,7 +66,7 @@ async def page_of(
     last: int | None,
     before: int | None,
 ) -> Changes:
-    """The `first` or the `last` of the changes between two positions; reads no further than it must."""
+    """Return the `first` or the `last` changes between two positions; reads no further than necessary."""
     page: deque[Change] = deque(maxlen=last)
     has_previous = False
     async for change in changes:

@@ -24,7 +24,7 @@ Drops = Mapping[str | None, Container[tuple[str, int]]]
 
 
 class FoldStep(NamedTuple):
-    """An event that touched a row, and the row before and after it: None where there is none."""
+    """An event that touched a row, and the row before and after it; None if the row does not exist."""
 
     event: RecordedEvent
     before: Row | None
@@ -32,10 +32,10 @@ class FoldStep(NamedTuple):
 
 
 class PastFolds:
-    """Folds rows of one view as its projector does: poison is parked, what was dropped is left out.
+    """Folds rows of one view as its projector does: poison events are parked, dropped events left out.
 
-    Personal data of the erased is null in them, however old they are: in the log it is, too. Raises
-    TooComplex where the budget does not allow it, and Unavailable as reads of the log.
+    Personal data of erased subjects is null in the rows, as it is in the log, at every position. Raises
+    TooComplex if the budget is exceeded, and Unavailable as reads of the log.
     """
 
     def __init__(self, view: View[Any], log: EventLog) -> None:
@@ -46,9 +46,9 @@ class PastFolds:
     async def rows(
         self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget
     ) -> dict[str, Document]:
-        """These rows as of a settled position, as they would be stored, without those that were not there.
+        """Return these rows at a settled position as they would be stored, without those that did not exist.
 
-        Where `ids` is None, all rows of the tenant.
+        If `ids` is None, returns all rows of the tenant.
         """
         if ids is not None and not ids:
             return {}
@@ -63,11 +63,11 @@ class PastFolds:
                     folds[row_id] = RowFold(self._view, None, dropped.get(row_id, ()))
                 if folds[row_id].take(row_id, event):
                     places[row_id] = Place(event.position)
-        found = (folds[row_id].document(tenant, row_id, place, 0) for row_id, place in places.items())
-        return {row["id"]: as_stored(row) for row in found if not row["_gone"]}
+        documents = (folds[row_id].document(tenant, row_id, place, 0) for row_id, place in places.items())
+        return {row["id"]: as_stored(row) for row in documents if not row["_gone"]}
 
     async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[FoldStep, None]:
-        """What the events up to a settled position have made of a row, one after the other."""
+        """Yield what each event up to a settled position changed in a row, in the order of the log."""
         dropped = await drops(self._log, tenant, self._view.name, upto)
         fold, row = RowFold(self._view, None, dropped.get(id, ())), None
         async with aclosing(self._events.of(tenant, [id], upto, budget)) as events:
@@ -78,7 +78,7 @@ class PastFolds:
                     yield FoldStep(event, before, row)
 
     def _touched(self, event: RecordedEvent, dropped: Drops) -> Collection[str]:
-        """The rows that it touches; none where that cannot be told, for then it waits by itself."""
+        """Return the rows that the event touches; none if they are unknown, because it is parked alone."""
         ids = row_ids(self._view, event)
         if isinstance(ids, Failure) or (event.stream, event.version) in dropped.get(None, ()):
             return ()
@@ -86,5 +86,5 @@ class PastFolds:
 
 
 def as_stored(row: Row) -> Document:
-    """The row as it comes back from MongoDB: moments in milliseconds, an enum as its value."""
+    """Return the row as MongoDB would return it: times in milliseconds, an enum as its value."""
     return bson.decode(bson.encode(row), CODEC)

@@ -1,8 +1,8 @@
-"""A view as it was at a point in the past, by the same fold that keeps it.
+"""Reading a view at a point in the past, by the same fold that maintains it.
 
-Most rows of a list have not changed since, and those MongoDB finds, sorts and cuts as for a list of now. The
-others are folded again from the log, filtered and sorted in memory, and put between them. Where the stored
-rows are of other code than this process's view, as while a rebuild runs or is held, all are folded.
+Most rows of a list have not changed since. MongoDB finds and sorts them as for a current list. The other rows
+are folded again from the log, filtered and sorted in memory, and merged into the page. If other code than
+this process's view produced the stored rows, as while a rebuild runs or is held, all rows are folded.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from projections.storage.rows import Row, row_key
 
 
 class PastReader:
-    """Gives one view as of any position. A question that takes more than `most` events raises TooComplex.
+    """Reads one view at any position. A request that takes more than `most` events raises TooComplex.
 
-    `within` is how many seconds a question for a list waits until the view has reached the position.
+    `within` is the number of seconds that a request for a list waits for the view to reach the position.
     """
 
     def __init__(self, reader: ViewReader, log: EventLog, most: int, within: float) -> None:
@@ -46,41 +46,41 @@ class PastReader:
         self.is_personal = any(holds_personal_data(context.aggregate) for context in contexts)
 
     def at(self, position: int) -> PastView:
-        """The view at a position that is settled, see `EventLog.position_at`."""
+        """Return the view at a settled position, see `EventLog.position_at`."""
         return PastView(self, position)
 
     def budget(self) -> Budget:
-        """What one question may read."""
+        """Return a new budget for one request."""
         return Budget(self._most)
 
 
 @dataclass(frozen=True, slots=True)
 class PastView:
-    """A view as of one position; asked like the `ViewReader` of it.
+    """A view at one position, with the methods of its `ViewReader`.
 
-    Personal data of those who are erased by now is null, whatever the position. Every method raises
-    TooComplex, and Unavailable where MongoDB does not answer.
+    Personal data of subjects that are erased by now is null at every position. Every method raises
+    TooComplex, and Unavailable if MongoDB does not answer.
     """
 
     past: PastReader
     position: int
 
     async def get(self, tenant: str, id: str) -> Row | None:
-        """The tenant's row of this id, None where it was not there then."""
+        """Return the tenant's row of this id; None if it did not exist."""
         return (await self.rows(tenant, [id])).get(id)
 
     async def rows(self, tenant: str, ids: Sequence[str]) -> dict[str, Row]:
-        """Those of the tenant's rows of these ids that were there then."""
-        reader, found = self.past.reader, list[Row]()
+        """Return those of the tenant's rows of these ids that existed."""
+        reader, unchanged = self.past.reader, list[Row]()
         changed = ids
         if await reader.position() >= await self._needed() and await reader.is_of_this_code():
-            stored = await reader.stored_rows([row_key(tenant, one) for one in ids])
-            # Again: other rows may have become the ones that are read.
+            stored = await reader.stored_rows([row_key(tenant, row_id) for row_id in ids])
+            # Checked again, because another generation may have become active during the read.
             if await reader.is_of_this_code():
-                found = [row for row in stored if row["_position"] <= self.position]
+                unchanged = [row for row in stored if row["_position"] <= self.position]
                 changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
         folded = await self.past.folds.rows(tenant, changed, self.position, self.past.budget())
-        return {row["id"]: row for row in (*found, *folded.values()) if not row["_gone"]}
+        return {row["id"]: row for row in (*unchanged, *folded.values()) if not row["_gone"]}
 
     async def page(
         self,
@@ -95,14 +95,14 @@ class PastView:
         before: str | None = None,
         fields: Fields | None = None,
     ) -> Page:
-        """As `ViewReader.page`. Raises StaleRead where the view does not reach the position in time.
+        """Return what `ViewReader.page` does. Raises StaleRead if the view is not that far in time.
 
-        Raises ValidationFailed at ``search``: no index holds what rows said in the past.
+        Raises ValidationFailed at ``search``: no index contains the words of past rows.
         """
         _refuse_search(search)
         if not await self._reach():
             return await self._folded_page(tenant, filter, order, first, after, last, before)
-        # In this order: a row that changes in between is then in one of the two, or in both of them.
+        # The page is read first: so a row that changes meanwhile is in one of the two, or in both.
         page = await self.past.reader.page(
             tenant,
             filter,
@@ -117,12 +117,12 @@ class PastView:
         changed = await self._changed(tenant, filter)
         if not await self.past.reader.is_of_this_code():
             return await self._folded_page(tenant, filter, order, first, after, last, before)
-        return _with(page, changed, first, after, last, before)
+        return _merged(page, changed, first, after, last, before)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
     ) -> int:
-        """As `ViewReader.count`. Raises as `page`."""
+        """Return what `ViewReader.count` does. Raises as `page`."""
         _refuse_search(search)
         if await self._reach():
             unchanged = await self.past.reader.ids(tenant, filter, unchanged_since=self.position)
@@ -141,13 +141,13 @@ class PastView:
         last: int | None = None,
         before: int | None = None,
     ) -> Changes:
-        """The `first` or the `last` changes of a row between two positions; none of what is no row."""
+        """Return the `first` or the `last` changes of a row between two positions; none for an unknown id."""
         steps = self.past.folds.steps(tenant, id, self.position, self.past.budget())
         async with aclosing(steps), aclosing(by_commit(steps)) as changes:
             return await page_of(changes, first=first, after=after, last=last, before=before)
 
     async def why(self, tenant: str, id: str, field: str) -> Reason | None:
-        """Why a field of a row had its value then; None where there was no such row."""
+        """Return why a field of a row had its value; None if the row did not exist."""
         budget = self.past.budget()
         setting: FoldStep | None = None
         row: Row | None = None
@@ -163,16 +163,16 @@ class PastView:
         return Reason(setting.event, before, row.get(field), causes)
 
     async def _changed(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
-        """The rows that have changed since and met the filter then."""
-        holds = to_predicate(parse_filter(self.past.reader.view, filter))
+        """Return the rows that have changed since and that met the filter at the position."""
+        matches = to_predicate(parse_filter(self.past.reader.view, filter))
         changed = await self.past.changed.since(tenant, self.position, self.past.budget())
-        return [row for row in changed if holds(row)]
+        return [row for row in changed if matches(row)]
 
     async def _folded(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
-        """The rows that met the filter then, all of them folded from the log."""
-        holds = to_predicate(parse_filter(self.past.reader.view, filter))
+        """Return the rows that met the filter at the position, all folded from the log."""
+        matches = to_predicate(parse_filter(self.past.reader.view, filter))
         rows = await self.past.changed.all(tenant, self.position, self.past.budget())
-        return [row for row in rows if holds(row)]
+        return [row for row in rows if matches(row)]
 
     async def _folded_page(
         self,
@@ -184,28 +184,31 @@ class PastView:
         last: int | None,
         before: str | None,
     ) -> Page:
-        """The page of rows that are all folded from the log."""
+        """Return the page of rows that are all folded from the log."""
         page_size(first, last)
         view = self.past.reader.view
         empty = Page((), False, False, parse_order(view, order, filter=parse_filter(view, filter)))
-        return _with(empty, await self._folded(tenant, filter), first, after, last, before)
+        return _merged(empty, await self._folded(tenant, filter), first, after, last, before)
 
     async def _reach(self) -> bool:
-        """Whether the stored rows are of this process's code; then also waits until they are far enough."""
+        """Wait until the stored rows have reached the position, if they are of this process's code.
+
+        Return whether they are.
+        """
         reader = self.past.reader
         if await reader.is_of_this_code():
             await reader.wait_for(await self._needed(), self.past.within)
         return await reader.is_of_this_code()
 
     async def _needed(self) -> int:
-        """Where the view must be for its rows to be told as those of the past.
+        """Return the position that the view must reach before its rows may be returned as past rows.
 
-        One with personal data must have met every erasure: until then its rows still tell of the erased.
+        A view with personal data must have handled every erasure: until then its rows contain erased data.
         """
         return max(self.position, await self.past.log.head()) if self.past.is_personal else self.position
 
 
-def _with(
+def _merged(
     page: Page,
     changed: Sequence[Row],
     first: int | None,
@@ -213,20 +216,23 @@ def _with(
     last: int | None,
     before: str | None,
 ) -> Page:
-    """The page with those of the rows that belong on it, and what more of them there is beside it."""
+    """Return the page with the changed rows that belong on it, and with what lies on either side of it."""
     window = page.order.window(after, before)
     by_id = {row["id"]: row for row in (*page.rows, *filter(window.holds, changed))}
     rows = sorted(by_id.values(), key=page.order.key)
     if last is None:
-        more, there = len(rows) > len(rows[:first]), any(map(window.precedes, changed))
+        has_more, has_earlier = len(rows) > len(rows[:first]), any(map(window.precedes, changed))
         return replace(
-            page, rows=rows[:first], has_next=more or page.has_next, has_previous=there or page.has_previous
+            page,
+            rows=rows[:first],
+            has_next=has_more or page.has_next,
+            has_previous=has_earlier or page.has_previous,
         )
-    surplus, there = max(0, len(rows) - last), any(map(window.follows, changed))
+    surplus, has_later = max(0, len(rows) - last), any(map(window.follows, changed))
     return replace(
         page,
         rows=rows[surplus:],
-        has_next=there or page.has_next,
+        has_next=has_later or page.has_next,
         has_previous=surplus > 0 or page.has_previous,
     )
 

@@ -1,4 +1,4 @@
-"""Why a field of a row has its value: the event that set it, and what led there."""
+"""Why a field of a row has its value: the event that set it, and the events that caused that event."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from projections.storage.row_events import EVENTS_AT_ONCE, Budget
 
 
 class Reason(NamedTuple):
-    """The event that set the value, and the value before it, None where the row was not there.
+    """The event that set a value, and the value before it; None if the row did not exist.
 
-    `causes` are the events that led to it, the nearest one first, back to the one that nothing has caused.
+    `causes` are the events that led to it, the nearest first, back to an event without a cause.
     """
 
     event: RecordedEvent
@@ -24,31 +24,31 @@ class Reason(NamedTuple):
 
 
 async def causes_of(log: EventLog, tenant: str, event: RecordedEvent, budget: Budget) -> list[RecordedEvent]:
-    """The events that led to an event, by its commit's causation, theirs, and so on; the nearest one first.
+    """Return the events that led to an event, by causation ids, the nearest first.
 
-    A causation is the id of an event, or of a command: then it is the first event of that. Only what has the
-    same correlation is looked at. Raises TooComplex and Unavailable.
+    A causation id is the id of an event, or of a command, which stands for its first event. Only events with
+    the same correlation id are read. Raises TooComplex and Unavailable.
     """
-    cause, found = event.commit.causation, []
-    known = {} if cause is None else await _related(log, tenant, event, budget)
+    causation, causes = event.commit.causation, list[RecordedEvent]()
+    by_id = {} if causation is None else await _correlated(log, tenant, event, budget)
     seen = {event.id}
-    while cause is not None and (nearest := known.get(cause)) is not None and nearest.id not in seen:
-        found.append(nearest)
-        seen.add(nearest.id)
-        cause = nearest.commit.causation
-    return found
+    while causation is not None and (cause := by_id.get(causation)) is not None and cause.id not in seen:
+        causes.append(cause)
+        seen.add(cause.id)
+        causation = cause.commit.causation
+    return causes
 
 
-async def _related(
+async def _correlated(
     log: EventLog, tenant: str, event: RecordedEvent, budget: Budget
 ) -> dict[str, RecordedEvent]:
-    """What has the event's correlation and was there before it, by the ids of events and of commands."""
-    known: dict[str, RecordedEvent] = {}
+    """Return the earlier events with the event's correlation id, by the ids of events and of commands."""
+    by_id: dict[str, RecordedEvent] = {}
     query, position = EventQuery(correlation=event.commit.correlation), 0
     while events := await log.search(tenant, query, position, EVENTS_AT_ONCE, before=event.position):
         budget.spend(len(events))
         for earlier in events:
-            known[earlier.id] = earlier
-            known.setdefault(earlier.commit.command_id, earlier)
+            by_id[earlier.id] = earlier
+            by_id.setdefault(earlier.commit.command_id, earlier)
         position = events[-1].position
-    return known
+    return by_id

@@ -1,4 +1,4 @@
-"""Rows as MongoDB documents: collections, indexes, fingerprints of generations, and the events of rows.
+"""Storage of rows in MongoDB: documents, collections, indexes, fingerprints, and the events of a row.
 
 It imports `projections.kernel`. Everything else in `projections` may import it.
 """

@@ -1,4 +1,4 @@
-"""The fingerprint of the code that a view's rows are made by."""
+"""The fingerprint of the code that produces a view's rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eventstore.fingerprint import code_fingerprint, modules_of
 from projections.kernel.view import View
 
 QUERY_SIDE = ("singular", "filters", "orders", "indexes", "search", "links", "defaults", "description")
-"""Arguments of a view that decide how its rows are found and shown, and not what they are."""
+"""Arguments of a view that affect how its rows are queried and shown, but not what they contain."""
 
 
 def view_fingerprint(view: View[Any]) -> str:

@@ -1,7 +1,7 @@
-"""The indexes of a view's rows: what a view declares, and what nerve makes and removes.
+"""The indexes of a view's rows: those that a view declares, and how nerve creates and removes them.
 
-Every filter and order field has one of its own; a view declares those over several fields, and what
-`search` looks through. An index is named by what it holds, so a changed declaration is another index.
+Every filter and order field has an index of its own. A view declares indexes over several fields, and the
+fields of `search`. An index is named after its fields, so a changed declaration is another index.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from projections.kernel.view import View
 from projections.storage.rows import BY_CHANGE, LIVE
 
 OWN_NAMES = ("by_", "search_")
-"""How the names of indexes begin that a declaration makes; only such are removed."""
+"""Prefixes of the names of indexes that come from declarations; only such indexes are removed."""
 
 CHANGES = "changes"
 SUBJECTS = IndexModel(
@@ -30,17 +30,17 @@ SUBJECTS = IndexModel(
 )
 
 BUILD_LIMIT = 3_600.0
-"""Seconds that MongoDB may take to build indexes over the rows that are there."""
+"""Seconds that MongoDB may take to build indexes over existing rows."""
 
 
 class RowIndex(NamedTuple):
-    """An index of row fields, each with whether it descends. It goes down to the id, which breaks ties."""
+    """An index of row fields, each with whether it descends. It ends with the id, which breaks ties."""
 
     keys: tuple[tuple[str, bool], ...]
 
     @classmethod
     def of(cls, fields: Sequence[str]) -> RowIndex:
-        """The index that a view declares as `fields`; the id goes the way of the last one."""
+        """Return the index that a view declares as `fields`; the id has the direction of the last field."""
         keys = tuple((field.removeprefix("-"), field.startswith("-")) for field in fields)
         return cls(keys if "id" in dict(keys) else (*keys, ("id", keys[-1][1])))
 
@@ -50,38 +50,38 @@ class RowIndex(NamedTuple):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """As a view declares it."""
+        """The fields of the index as a view declares them."""
         fields = tuple(f"-{field}" if descends else field for field, descends in self.keys)
         return fields[:-1] if len(fields) > 1 and RowIndex.of(fields[:-1]) == self else fields
 
 
 @cache
 def row_indexes(view: View[Any]) -> tuple[RowIndex, ...]:
-    """The indexes that serve the view's filters and orders."""
+    """Return the indexes that serve the view's filters and orders."""
     single = ((field,) for field in ("id", *view.filters, *view.orders))
     return tuple(dict.fromkeys(map(RowIndex.of, (*single, *view.indexes))))
 
 
 def check_indexes(view: View[Any]) -> None:
-    """Raises DeclarationError where an index cannot be made of what its fields hold."""
+    """Raise DeclarationError if an index cannot be created because of the kinds of its fields."""
     by_name = kinds(view)
     for index in row_indexes(view):
         names = [field for field, _ in index.keys]
         lists = [name for name in names if by_name[name].is_list]
         if len(lists) > 1 or len(set(names)) < len(names):
             raise DeclarationError(
-                f"view {view.name!r}: an index has each field once and one list at most, unlike {names}"
+                f"view {view.name!r}: an index must have each field once and at most one list, unlike {names}"
             )
 
 
 async def prepare_folding(rows: Collection) -> None:
-    """Make the index that folding itself needs. Raises Unavailable."""
+    """Create the index that folding needs. Raises Unavailable."""
     with unavailable_if_down():
         await rows.create_indexes([SUBJECTS])
 
 
 async def strip(rows: Collection) -> None:
-    """Remove what only reading needs, until `prepare`: it would slow down who builds the rows.
+    """Remove the indexes that only queries need, until `prepare`: they would slow down a rebuild.
 
     Raises Unavailable.
     """
@@ -92,23 +92,23 @@ async def strip(rows: Collection) -> None:
 
 
 async def prepare(rows: Collection, view: View[Any]) -> None:
-    """Make the indexes that are missing, in one go over the rows, and remove those no longer declared.
+    """Create missing indexes in one pass over the rows, and remove those that are no longer declared.
 
-    Where nothing changed this is one request. Raises Unavailable.
+    If nothing changed this is one request. Raises Unavailable.
     """
     wanted = {index.document["name"]: index for index in _models(view)}
     with unavailable_if_down(), time_limit(BUILD_LIMIT):
         present = await rows.index_information()
         obsolete = {name for name in present if name.startswith(OWN_NAMES) and name not in wanted}
-        # A collection has one text index at most; the others serve queries until what replaces them is there.
+        # A collection has at most one text index. Other obsolete indexes serve queries until then.
         for name in (name for name in obsolete if _is_text(present[name])):
             await _remove(rows, name)
-        known = [_keys(index) for index in present.values()]
+        present_keys = [_keys(index) for index in present.values()]
         missing = [
             index
             for name, index in wanted.items()
-            # MongoDB makes no second one of the same keys, whatever it is called.
-            if name not in present and list(index.document["key"].items()) not in known
+            # MongoDB creates no second index of the same keys, even under another name.
+            if name not in present and list(index.document["key"].items()) not in present_keys
         ]
         if missing:
             await rows.create_indexes(missing)
@@ -123,8 +123,8 @@ def _models(view: View[Any]) -> Iterator[IndexModel]:
     for index in row_indexes(view):
         yield IndexModel([*live, *((name, -1 if down else 1) for name, down in index.keys)], name=index.name)
     if view.search:
-        # Words as they are written: rows may be in any language. By default MongoDB would take a field named
-        # `language` for that of its row.
+        # Words are not stemmed, because rows can be in any language. By default MongoDB would use a field
+        # named `language` as the language of its row.
         yield IndexModel(
             [*live, *((field, "text") for field in view.search)],
             name="search_" + ",".join(view.search),
@@ -146,6 +146,6 @@ async def _remove(rows: Collection, name: str) -> None:
     try:
         await rows.drop_index(name)
     except OperationFailure as error:
-        # Another worker was faster.
+        # Another worker has removed it.
         if error.code != INDEX_NOT_FOUND:
             raise

@@ -1,4 +1,4 @@
-"""The events that lead to rows: those of their streams, or a scan where a row is made of several streams."""
+"""Reading the events that rows are folded from: their streams, or a scan if rows combine several streams."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ STREAMS_AT_ONCE = 100
 
 
 class Budget:
-    """How many events one question may read."""
+    """The number of events that one request may read."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._left = most
 
     def spend(self, count: int) -> None:
-        """Raises TooComplex where there is not so much left."""
+        """Subtract `count` events. Raises TooComplex if fewer are left."""
         self.require(count)
         self._left -= count
 
     def require(self, count: int) -> None:
-        """Raises TooComplex where `count` cannot be spent."""
+        """Raise TooComplex if fewer than `count` events are left."""
         if count > self._left:
             raise TooComplex(
-                f"this takes more than {self.most} events of the log to answer; ask about another point in "
-                "time or about one row, or have max_past_events raised"
+                f"this request would read more than {self.most} events of the log; request another point in "
+                "time or a single row, or have max_past_events raised"
             )
 
 
 class RowEvents:
-    """Reads the events that can touch rows of one view. Raises Unavailable where MongoDB does not answer."""
+    """Reads the events that can touch rows of one view. Raises Unavailable if MongoDB does not answer."""
 
     def __init__(self, view: View[Any], log: EventLog) -> None:
         self._log = log
@@ -47,11 +47,11 @@ class RowEvents:
     async def of(
         self, tenant: str, ids: Sequence[str] | None, upto: int, budget: Budget | None = None
     ) -> AsyncGenerator[RecordedEvent, None]:
-        """All events up to a settled position that can touch these rows, in the order of the log for each.
+        """Yield all events up to a settled position that can touch these rows, in log order for each row.
 
-        Without `ids` they are those of every row.
+        Without `ids`, yields the events of every row.
 
-        Raises TooComplex where they are more than the budget allows, of a scan before anything is read.
+        Raises TooComplex if there are more events than the budget allows; for a scan before the first read.
         """
         async for page in self._pages(tenant, ids, upto, budget):
             if budget is not None:
@@ -70,14 +70,14 @@ class RowEvents:
         self, tenant: str, ids: Sequence[str], upto: int
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
         for start in range(0, len(ids), STREAMS_AT_ONCE):
-            some = ids[start : start + STREAMS_AT_ONCE]
-            query = EventQuery(streams=some, categories=self._categories)
+            streams = ids[start : start + STREAMS_AT_ONCE]
+            query = EventQuery(streams=streams, categories=self._categories)
             page = await self._log.search(tenant, query, 0, EVENTS_AT_ONCE, before=upto + 1)
             if len(page) < EVENTS_AT_ONCE:
                 yield page
                 continue
-            # No index has several streams in the order of the log: each page of them would sort them all.
-            for stream in some:
+            # No index has several streams in log order: MongoDB would sort all their events for each page.
+            for stream in streams:
                 async for part in self._stream(tenant, stream, upto):
                     yield part
 
@@ -100,5 +100,5 @@ class RowEvents:
             position = events[-1].position
 
     def _is_seen(self, event: RecordedEvent) -> bool:
-        """Whether the fold sees it: an id may be that of a stream of another context."""
+        """Return whether the view folds the event: an id can name a stream of another context."""
         return event.commit.category in self._categories

@@ -1,22 +1,22 @@
-"""Rows as documents: what a view stores beside the row's own fields, and where.
+"""The documents of rows: what a view stores in addition to the row's own fields, and where.
 
     {_id: "<tenant>/<id>", ...the row's fields, _tenant, _gone, _position, _place, _created, _generation}
 
-`_position` and `_place` say which commit changed the row last, and which of the rows it touched this was;
-`_created` is the position where the row first came to be. A row that is gone keeps these, so that an older
-write cannot bring it back.
+`_position` is the position of the commit that changed the row last, `_place` the number of the row among
+those that this commit touched, and `_created` the position at which the row was created. A row that is gone
+keeps these fields, so that an older write cannot restore it.
 
-Where events of the row's own stream, the one that its id names, are folded into it:
+If events of the row's own stream (the stream that its id names) are folded into it:
 
     {_version: the stream's version after the last of them}
 
-A row that was written before this was recorded lacks it. Where events wait in the row:
+Rows that were written by older releases lack it. If events are parked in the row:
 
     {_parked: the first of each stream, see `parking`}
 
-Where events with personal data touched the row:
+If events with personal data touched the row:
 
-    {_subjects: whose it was, _open: of whom it could be read, _scrubbed: where one of them was erased last}
+    {_subjects: whose data it was, _open: whose data could be read, _scrubbed: position of the last erasure}
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ Row = Mapping[str, Any]
 """A row as it is stored; its own fields are those without a leading underscore."""
 
 SLOTS = 3
-"""Generations of a view that have rows at a time: one that is kept, the active one, one that is built."""
+"""Generations of a view that have rows at the same time: one kept, the active one, and one being built."""
 
 LIVE = ("_tenant", "_gone")
-"""What every query fixes, and so the beginning of every index."""
-
+"""The fields that every query fixes, which therefore begin every index."""
 
 META = frozenset(
     (
@@ -47,32 +46,32 @@ META = frozenset(
         "_open", "_parked", "_scrubbed",
     )
 )  # fmt: skip
-"""The names of what is stored in addition to a row's own fields."""
+"""The names of the fields that are stored in addition to a row's own."""
 
 BY_CHANGE = [("_position", 1), ("_place", 1)]
 LAST_CHANGED_FIRST = [("_position", -1), ("_place", -1)]
 
 
 def row_key(tenant: str, id: str) -> str:
-    """The `_id` of a row. A tenant's name holds no slash."""
+    """Return the `_id` of a row. A tenant's name contains no slash."""
     return f"{tenant}/{id}"
 
 
 def fields(stored: Row) -> dict[str, Any]:
-    """The row's own fields."""
+    """Return the row's own fields."""
     return {name: value for name, value in stored.items() if not name.startswith("_")}
 
 
 def changed_fields(before: Row, after: Row) -> tuple[str, ...]:
-    """The names of the own fields that differ, sorted."""
+    """Return the names of the row's own fields that differ, sorted."""
     old, new = fields(before), fields(after)
     return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
 
 
 def has_other_metadata(before: Row, after: Row) -> bool:
-    """Whether a row's metadata that readers see has changed: its version, or what waits in it.
+    """Return whether metadata that readers see has changed: the row's version, or the events parked in it.
 
-    That a row has a version which was stored without is no difference.
+    A version that is stored for the first time is no difference.
     """
     version = before.get("_version")
     advanced = version is not None and version != after.get("_version")
@@ -80,24 +79,24 @@ def has_other_metadata(before: Row, after: Row) -> bool:
 
 
 def place(stored: Row) -> Place:
-    """The place of the row's last change."""
+    """Return the place of the row's last change."""
     return Place(stored["_position"], stored["_place"])
 
 
 def slots(view: View[Any]) -> tuple[str, ...]:
-    """The names of the collections that take the rows of the view's generations in turn."""
+    """Return the names of the collections that the view's generations use in turn."""
     return tuple(f"view_{view.name}_{slot}" for slot in range(SLOTS))
 
 
 def collection(database: Database, view: View[Any], generation: int) -> Collection:
-    """Where the rows of this generation of the view are."""
+    """Return the collection with the rows of this generation of the view."""
     return database[slots(view)[generation % SLOTS]]
 
 
 def key_filter(stored: Document, *, also_at: bool = False) -> dict[str, Any]:
-    """Matches the row that `stored` may replace: of its key, from an earlier position or generation.
+    """Return the filter for the row that `stored` may replace: an earlier position or generation of its key.
 
-    With `also_at` from the same position too: it is told anew there.
+    With `also_at`, the filter also matches the same position, at which a row is refolded.
     """
     generation, position = stored["_generation"], stored["_position"]
     older = [
@@ -108,16 +107,16 @@ def key_filter(stored: Document, *, also_at: bool = False) -> dict[str, Any]:
 
 
 class Written(NamedTuple):
-    """What became of writes: which were inserts of what is there already, and how many rows were replaced."""
+    """The outcome of writes: the indexes of inserts whose row exists, and the number of replaced rows."""
 
     refused: Sequence[int]
     replaced: int
 
 
 async def write(rows: Collection, writes: Sequence[Write]) -> Written:
-    """Do the writes. Raises what the driver raises.
+    """Execute the writes. Raises Unavailable if single writes fail, else what the driver raises.
 
-    What it raises of single writes it says without the rows, which an error of the driver holds whole.
+    The text of Unavailable contains no rows; the driver's own error contains whole rows.
     """
     if not writes:
         return Written((), 0)
@@ -125,7 +124,7 @@ async def write(rows: Collection, writes: Sequence[Write]) -> Written:
         return Written((), (await rows.bulk_write(writes, ordered=False)).matched_count)
     except BulkWriteError as error:
         refused = error.details["writeErrors"]
-        codes = {one["code"] for one in (*refused, *error.details["writeConcernErrors"])}
+        codes = {failure["code"] for failure in (*refused, *error.details["writeConcernErrors"])}
         if codes != {DUPLICATE_KEY}:
             raise Unavailable(f"{rows.name} cannot be written; MongoDB's codes: {sorted(codes)}") from None
-        return Written([one["index"] for one in refused], error.details["nMatched"])
+        return Written([failure["index"] for failure in refused], error.details["nMatched"])
