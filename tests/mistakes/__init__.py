@@ -157,7 +157,10 @@ WRONG_STATES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "evolve: a frozen field": (lambda state: setattr(state, "text", SECRET), "changed a frozen value"),
     "evolve: an exit": (lambda state: sys.exit(SECRET), "raised SystemExit"),
     "evolve: a bad event": (lambda state: _bad_event(), "made a Begun that does not fit"),
-    "evolve: a wrong field": (lambda state: replace(state, text=7), "returned a state that does not fit"),
+    "evolve: a wrong field": (
+        lambda state: replace(state, text=7),
+        "returned a state that does not fit the fields of Sheet",
+    ),
     "evolve: a refusal": (lambda state: _refuse(), "raised InvariantViolated"),
 }
 """What `evolve` does wrongly, of an event whose text names it."""
