@@ -1,1 +1,4 @@
-"""Views read: filters, orders, pages and counts."""
+"""Reading views: filters, orders, pages, counts, and waiting for a position.
+
+It imports `folding` and `storage`. `past`, `live` and `api` import it.
+"""

@@ -1,4 +1,4 @@
-"""The query side of dead letters: what waits in the views that readers see, and where to go on reading."""
+"""The query side of dead letters: the events that are parked in the active generations of views."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from projections.querying.locator import consumer_name
 from subscriptions.consumers.checkpoints import Checkpoints
 
 BEHIND = ":"
-"""Comes behind every digit: a generation ends the `_id` of a letter."""
+"""Sorts after every digit, and so after the generation that ends the `_id` of a letter."""
 
 
 class LetterPage(NamedTuple):
-    """Letters in order, as they are stored, and whether there are more on either side of them."""
+    """A page of stored letters in order, and whether there are more on either side."""
 
     letters: Sequence[Document]
     has_next: bool
@@ -51,44 +51,44 @@ class DeadLetterReader:
         last: int | None = None,
         before: str | None = None,
     ) -> LetterPage:
-        """The `first` letters of a tenant, of one view or of all, behind the cursor `after`.
+        """Return the `first` letters of a tenant after the cursor `after`, of one view or of all views.
 
-        With `last` instead they are the last ones before the cursor `before`. Raises ValidationFailed at
-        ``after`` or ``before`` for what is no cursor, NotFound where there is no such view.
+        With `last` instead, returns the last letters before the cursor `before`. Raises ValidationFailed at
+        ``after`` or ``before`` for an invalid cursor, and NotFound for an unknown view.
         """
-        size, way = (first or 0, 1) if last is None else (last, -1)
-        start = f"{tenant}/" if after is None else f"{tenant}/{_opened(after, 'after')}/{BEHIND}"
-        # Behind the slash comes the zero.
-        end = f"{tenant}0" if before is None else f"{tenant}/{_opened(before, 'before')}/"
-        wanted = {
+        size, direction = (first or 0, 1) if last is None else (last, -1)
+        start = f"{tenant}/" if after is None else f"{tenant}/{_decoded(after, 'after')}/{BEHIND}"
+        # The zero is the character after the slash.
+        end = f"{tenant}0" if before is None else f"{tenant}/{_decoded(before, 'before')}/"
+        query = {
             "_id": {"$gt": start, "$lt": end},
             "$or": await self._active(*(() if view is None else (view,))),
         }
         with unavailable_if_down():
-            found = await self._letters.find(wanted).sort([("_id", way)]).limit(size + 1).to_list(None)
-        more = len(found) > size
+            letters = await self._letters.find(query).sort([("_id", direction)]).limit(size + 1).to_list(None)
+        has_more = len(letters) > size
         if last is None:
-            return LetterPage(found[:size], more, after is not None)
-        return LetterPage(found[:size][::-1], before is not None, more)
+            return LetterPage(letters[:size], has_more, after is not None)
+        return LetterPage(letters[:size][::-1], before is not None, has_more)
 
     async def holds(self, tenant: str, command: RetryDeadLetter | DropDeadLetter) -> bool:
-        """Whether the event that the command names waits there. Raises NotFound as `page`."""
-        named = {"row": command.row, "stream": command.stream, "version": command.version}
+        """Return whether the event that the command names is parked. Raises NotFound as `page`."""
+        event = {"row": command.row, "stream": command.stream, "version": command.version}
         (active,) = await self._active(command.view)
         with unavailable_if_down():
-            return await self._letters.find_one({"tenant": tenant, **active, **named}) is not None
+            return await self._letters.find_one({"tenant": tenant, **active, **event}) is not None
 
     async def waiting(self, tenant: str, views: Collection[str], last: EventName) -> list[Document]:
-        """The letters of a stream's events, up to the `last` one, that wait in these views."""
+        """Return the letters of a stream's events, up to the `last` one, that are parked in these views."""
         if not views:
             return []
-        named = {"tenant": tenant, "stream": last.stream, "version": {"$lte": last.version}}
+        events = {"tenant": tenant, "stream": last.stream, "version": {"$lte": last.version}}
         with unavailable_if_down():
-            found = self._letters.find({**named, "$or": await self._active(*views)})
-            return await found.sort([("version", 1)]).to_list(None)
+            letters = self._letters.find({**events, "$or": await self._active(*views)})
+            return await letters.sort([("version", 1)]).to_list(None)
 
     async def find(self, tenant: str, id: str) -> Document | None:
-        """The letter of this id; None where it does not wait, or does not any more."""
+        """Return the letter of this id; None if no such event is parked, or no longer."""
         view = id.partition("/")[0]
         if view not in self._consumers:
             return None
@@ -97,53 +97,60 @@ class DeadLetterReader:
             return await self._letters.find_one({"_id": f"{tenant}/{id}/{active['generation']}"})
 
     async def counts(self) -> dict[str, int]:
-        """How many wait in each view, of all tenants."""
+        """Return the number of letters of each view, of all tenants."""
         with unavailable_if_down():
-            return {one["view"]: await self._letters.count_documents(one) for one in await self._active()}
+            return {
+                query["view"]: await self._letters.count_documents(query) for query in await self._active()
+            }
 
     async def _active(self, *views: str) -> list[dict[str, Any]]:
-        """Matches the letters of the active generation of these views, or of each."""
-        names = dict(map(self._consumer, views)) if views else self._consumers
-        states = await self._checkpoints.states(names.values())
-        return [{"view": name, "generation": states[one].active} for name, one in names.items()]
+        """Return the queries for letters of the active generations of these views, or of all views."""
+        consumers = dict(map(self._consumer, views)) if views else self._consumers
+        states = await self._checkpoints.states(consumers.values())
+        return [{"view": view, "generation": states[name].active} for view, name in consumers.items()]
 
     def _consumer(self, name: str) -> tuple[str, str]:
         view = declared_name(name, self._consumers)
         if view is None:
-            known = ", ".join(map(client_name, self._consumers))
-            raise NotFound(f"there is no view {name!r}; there are {known}")
+            names = ", ".join(map(client_name, self._consumers))
+            raise NotFound(f"there is no view {name!r}; there are {names}")
         return view, self._consumers[view]
 
 
 def id_of(letter: Mapping[str, Any]) -> str:
-    """The letter's id, the same in every generation of its view."""
+    """Return the letter's id, which is the same in every generation of its view."""
     return letter_id(letter["view"], letter["row"], EventName(letter["stream"], letter["version"]))
 
 
 def cursor(letter: Mapping[str, Any]) -> str:
-    """What to read behind, to go on behind this letter."""
+    """Return the cursor of a letter, to read the letters after or before it."""
     return urlsafe_b64encode(id_of(letter).encode()).decode()
 
 
-def _opened(text: str, argument: str) -> str:
+def _decoded(cursor: str, argument: str) -> str:
     try:
-        return b64decode(text, b"-_", validate=True).decode()
+        return b64decode(cursor, b"-_", validate=True).decode()
     except (MalformedBase64, ValueError):
-        raise ValidationFailed("nerve never gave out this cursor; leave it out", (argument,)) from None
+        raise ValidationFailed("this is no cursor of this list; leave it out", (argument,)) from None
 
 
 def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:
-    """Raises NotFound for the retry or the drop of what waits nowhere, unless it was sent before."""
+    """Return middleware that raises NotFound for the retry or drop of an event that is not parked.
+
+    A command that was stored before passes: its receipt is returned again.
+    """
 
     async def layer(envelope: Envelope, following: Handler) -> Receipt:
         command, tenant = envelope.command, envelope.scope.tenant
         if isinstance(command, RetryDeadLetter | DropDeadLetter):
-            known = envelope.command_id is not None and await log.stored_command(tenant, envelope.command_id)
-            if not known and not await letters.holds(tenant, command):
-                row = "" if command.row is None else f" in the row {command.row!r}"
+            is_repeat = envelope.command_id is not None and await log.stored_command(
+                tenant, envelope.command_id
+            )
+            if not is_repeat and not await letters.holds(tenant, command):
+                row = "" if command.row is None else f"the row {command.row!r} of "
                 raise NotFound(
-                    f"version {command.version} of {command.stream} waits{row} nowhere in "
-                    f"{client_name(command.view)}"
+                    f"version {command.version} of {command.stream} is not parked in "
+                    f"{row}{client_name(command.view)}"
                 )
         return await following(envelope)
 

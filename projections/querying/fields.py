@@ -1,4 +1,4 @@
-"""Which fields of a row are read."""
+"""The MongoDB projection of the fields of a row that a query reads."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 KEPT = 1_000
-"""Projections, of which there is one for each selection that is in use."""
+"""Cached projections; each selection in use has one."""
 
 Fields = frozenset[str]
-"""Names of a row's fields; of a field that is an object or a list of them, ``name.inner`` names a part."""
+"""Names of a row's fields; ``name.inner`` is a part of a field that is an object or a list of objects."""
 
 
 @lru_cache(KEPT)
 def projection(fields: Fields | None, *needed: str) -> Mapping[str, int] | None:
-    """The MongoDB projection to these fields and what else is needed; None, for all, where `fields` is."""
+    """Return the MongoDB projection to `fields` and `needed`; None, for all fields, if `fields` is None."""
     if fields is None:
         return None
     names = {*fields, *needed}
@@ -22,6 +22,6 @@ def projection(fields: Fields | None, *needed: str) -> Mapping[str, int] | None:
 
 
 def _is_inside(name: str, names: Iterable[str]) -> bool:
-    """Whether one of the names is the whole of which this one is a part: MongoDB refuses to be told both."""
+    """Return whether one of the names contains this one: MongoDB rejects a projection with both."""
     parts = name.split(".")
     return any(".".join(parts[:length]) in names for length in range(1, len(parts)))

@@ -1,9 +1,9 @@
 """Typed filters over a view's rows: one tree, as a MongoDB filter and as a predicate that agrees with it.
 
-The plain shape is ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``; all that is given
-must hold, and None in place of any part is the same as leaving that part out. A field without a value is
-null: `eq` and `ne` compare with null, `in` and `isNull` match it, all else never does. Texts compare by code
-point and case counts, decimal numbers by their value. On a list, `contains` asks for an element.
+The input is ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``. All given parts must
+match, and a part that is None is ignored. A field without a value is null: `eq` and `ne` compare with null,
+`in` and `isNull` match it, all other operators never match it. Texts compare by code point and are
+case-sensitive, decimal numbers compare by value. On a list, `contains` matches an element.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Predicate = Callable[[Row], bool]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One field compared with one value."""
+    """A comparison of one field with one value."""
 
     field: str
     operator: str
@@ -40,21 +40,21 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every one holds; so does none at all."""
+    """A filter that matches if every part matches, also if there are no parts."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one holds."""
+    """A filter that matches if at least one part matches."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """It does not hold."""
+    """A filter that matches if its part does not."""
 
     part: Filter
 
@@ -66,34 +66,34 @@ EVERYTHING = AllOf(())
 
 @dataclass(frozen=True, slots=True)
 class _Operator:
-    """One operator in both its forms: as MongoDB writes it, and as Python tests it."""
+    """An operator in both forms: as a MongoDB expression, and as a Python test."""
 
     mongo: Callable[[Any], Any]
     test: Callable[[Any, Any], bool]
 
 
-def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda found, value: found is not None and test(found, value)
+def _not_null(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda stored, value: stored is not None and test(stored, value)
 
 
 _OPERATORS: Mapping[str, _Operator] = {
     "eq": _Operator(lambda value: {"$eq": value}, operator.eq),
     "ne": _Operator(lambda value: {"$ne": value}, operator.ne),
-    "in": _Operator(lambda value: {"$in": value}, lambda found, value: found in value),
-    "lt": _Operator(lambda value: {"$lt": value}, _ordered(operator.lt)),
-    "lte": _Operator(lambda value: {"$lte": value}, _ordered(operator.le)),
-    "gt": _Operator(lambda value: {"$gt": value}, _ordered(operator.gt)),
-    "gte": _Operator(lambda value: {"$gte": value}, _ordered(operator.ge)),
-    "contains": _Operator(lambda value: {"$regex": re.escape(value)}, _ordered(operator.contains)),
-    "startsWith": _Operator(lambda value: {"$regex": "^" + re.escape(value)}, _ordered(str.startswith)),
-    "element": _Operator(lambda value: {"$eq": value}, _ordered(operator.contains)),
+    "in": _Operator(lambda value: {"$in": value}, lambda stored, value: stored in value),
+    "lt": _Operator(lambda value: {"$lt": value}, _not_null(operator.lt)),
+    "lte": _Operator(lambda value: {"$lte": value}, _not_null(operator.le)),
+    "gt": _Operator(lambda value: {"$gt": value}, _not_null(operator.gt)),
+    "gte": _Operator(lambda value: {"$gte": value}, _not_null(operator.ge)),
+    "contains": _Operator(lambda value: {"$regex": re.escape(value)}, _not_null(operator.contains)),
+    "startsWith": _Operator(lambda value: {"$regex": "^" + re.escape(value)}, _not_null(str.startswith)),
+    "element": _Operator(lambda value: {"$eq": value}, _not_null(operator.contains)),
     "isNull": _Operator(
         lambda value: {"$eq": None} if value else {"$ne": None},
-        lambda found, value: (found is None) is value,
+        lambda stored, value: (stored is None) is value,
     ),
 }
 COMPARED_WITH_NULL = frozenset({"eq", "ne"})
-"""Operators for which null is a value to compare with, and not the absence of the condition."""
+"""Operators that compare with null; for every other operator null means no condition."""
 
 _EQUALITY = frozenset({"eq", "ne", "in", "isNull"})
 _RANGE = _EQUALITY | {"lt", "lte", "gt", "gte"}
@@ -103,25 +103,25 @@ _ALLOWED: Mapping[Kind, frozenset[str]] = {
     Kind.UUID: _EQUALITY,
     Kind.BYTES: _EQUALITY,
 }
-"""The operators of a kind; every other one has those of ranges."""
+"""The operators of a kind; kinds that are not listed have the operators of ranges."""
 
 _OF_LISTS = frozenset({"contains", "isNull"})
 
 
 def operators(kind: FieldKind) -> frozenset[str]:
-    """The operators that conditions on a field may have."""
+    """Return the operators that conditions on a field of this kind may have."""
     return _OF_LISTS if kind.is_list else _ALLOWED.get(kind.kind, _RANGE)
 
 
 def parse_filter(view: View[Any], data: Mapping[str, Any] | None, path: Path = ("filter",)) -> Filter:
-    """The filter that `data` describes.
+    """Return the filter that `data` describes.
 
-    Raises ValidationFailed, with the path below `path`, at a field the view does not filter by, an operator
-    the field does not have, a value of another kind, and at more than 200 conditions or 20 levels.
+    Raises ValidationFailed, with a path below `path`, for a field that the view does not filter by, an
+    operator that the field does not have, a value of another kind, and more than 200 conditions or 20 levels.
     """
     parsed = EVERYTHING if data is None else AllOf(tuple(_parts(view, data, path, MAX_DEPTH)))
     if _size(parsed) > MAX_CONDITIONS:
-        raise ValidationFailed(f"a filter may have {MAX_CONDITIONS} conditions, not more", path)
+        raise ValidationFailed(f"a filter may have at most {MAX_CONDITIONS} conditions", path)
     return parsed
 
 
@@ -129,7 +129,7 @@ def _parts(view: View[Any], data: Any, path: Path, depth: int) -> Iterator[Filte
     if not isinstance(data, Mapping):
         raise ValidationFailed("a filter maps fields to conditions", path)
     if not depth:
-        raise ValidationFailed(f"a filter may be {MAX_DEPTH} levels deep, not more", path)
+        raise ValidationFailed(f"a filter may be at most {MAX_DEPTH} levels deep", path)
     for name, value in data.items():
         here = (*path, name)
         if value is None and name in ("and", "or", "not"):
@@ -177,7 +177,10 @@ def _size(filter: Filter) -> int:
 
 
 def negation(filter: Filter) -> Filter:
-    """What holds where `filter` does not, negated as far inside as can be: there MongoDB finds an index."""
+    """Return the filter that matches where `filter` does not.
+
+    The negation is moved as far inside as possible, so that MongoDB can use an index.
+    """
     match filter:
         case Condition(field, "eq", value):
             return Condition(field, "ne", value)
@@ -196,7 +199,7 @@ def negation(filter: Filter) -> Filter:
 
 
 def to_mongo(filter: Filter) -> dict[str, Any]:
-    """The MongoDB filter that finds the rows for which `filter` holds."""
+    """Return the MongoDB filter for the rows that `filter` matches."""
     match filter:
         case Condition(field, name, value):
             return {field: _OPERATORS[name].mongo(value)}
@@ -211,7 +214,7 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
 
 
 def to_predicate(filter: Filter) -> Predicate:
-    """Whether `filter` holds for a row as it is stored; agrees with `to_mongo` on every row."""
+    """Return the predicate for stored rows that `filter` matches; it agrees with `to_mongo` on every row."""
     match filter:
         case Condition(field, name, value):
             test = _OPERATORS[name].test
@@ -223,8 +226,8 @@ def to_predicate(filter: Filter) -> Predicate:
             inner = to_predicate(part)
             return lambda row: not inner(row)
         case AllOf(parts):
-            every = [to_predicate(part) for part in parts]
-            return lambda row: all(holds(row) for holds in every)
+            predicates = [to_predicate(part) for part in parts]
+            return lambda row: all(matches(row) for matches in predicates)
         case AnyOf(parts):
-            some = [to_predicate(part) for part in parts]
-            return lambda row: any(holds(row) for holds in some)
+            alternatives = [to_predicate(part) for part in parts]
+            return lambda row: any(matches(row) for matches in alternatives)

@@ -1,7 +1,7 @@
-"""Rows of a generation that lack fields which the view declares by now, until it is rebuilt.
+"""Fields that the view declares and the rows of its active generation lack, until the view is rebuilt.
 
-Such a field is read with the default that the view declares for it, and refused with ViewRebuilding where it
-declares none: no reader takes what was never folded for a value.
+Such a field is read as the default that the view declares for it. Without a default, reading it raises
+ViewRebuilding, so that no reader takes a field that was never folded for null.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ from projections.storage.rows import Row
 from subscriptions.consumers.state import ConsumerState, GenerationState
 
 NOTHING = AnyOf(())
-"""The filter that no row meets."""
+"""The filter that matches no row."""
 
 
 @cache
 def stored_defaults(view: View[Any]) -> Mapping[str, Any]:
-    """The view's defaults as rows store them.
+    """Return the view's defaults as rows store them.
 
-    Raises DeclarationError for one that is not of its field's type.
+    Raises DeclarationError for a default that is not of its field's type.
     """
     row: Any = view.row
     fields = record_type(row).fields
-    found: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     for name, value in view.defaults.items():
         encode = encoder(fields[name].type)
         try:
-            found[name] = value if encode is None else encode(value)
+            defaults[name] = value if encode is None else encode(value)
         except UnfitValue as error:
             raise DeclarationError(f"view {view.name!r}: the default of {name!r}: {error}") from None
-    return found
+    return defaults
 
 
 @dataclass(frozen=True, slots=True)
 class RowGaps:
-    """The fields that rows lack: `defaults` are read for some, `refuse` makes the error for the others."""
+    """The fields that rows lack: some have `defaults`, the `refused` ones raise the error of `refuse`."""
 
     defaults: Mapping[str, Any]
     refused: frozenset[str]
     refuse: Callable[[str], ViewRebuilding]
 
     def fill(self, row: Row) -> Row:
-        """The row with the defaults; to read another missing field raises ViewRebuilding."""
+        """Return the row with the defaults; reading a refused field of it raises ViewRebuilding."""
         return _OldRow(row, self)
 
     def adapt(self, filter: Filter) -> Filter:
-        """The filter for rows that lack the fields. Raises ViewRebuilding."""
+        """Return the filter, adapted to rows that lack the fields. Raises ViewRebuilding."""
         match filter:
             case Condition(field, _, _) if field in self.refused:
                 raise self.refuse(field)
@@ -72,14 +72,14 @@ class RowGaps:
                 return AnyOf(tuple(map(self.adapt, parts)))
 
     def require(self, names: Iterable[str]) -> None:
-        """Raises ViewRebuilding for a field that rows lack: no index holds its default."""
+        """Raise ViewRebuilding if rows lack one of the fields: no index contains its default."""
         for name in names:
             if name in self.refused or name in self.defaults:
                 raise self.refuse(name)
 
 
 class _OldRow(dict[str, Any]):
-    """A row that raises ViewRebuilding where a field is read that it lacks."""
+    """A row that raises ViewRebuilding if a field is read that it lacks."""
 
     __slots__ = ("_gaps",)
 
@@ -94,14 +94,14 @@ class _OldRow(dict[str, Any]):
         raise KeyError(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value; `default` where the view declares no such field either."""
+        """Return the value; `default` if the view does not declare the field either."""
         return self[name] if name in self or name in self._gaps.refused else default
 
 
 def row_gaps(view: View[Any], state: ConsumerState) -> RowGaps | None:
-    """What the active generation lacks of the fields that the view declares; None where that is nothing.
+    """Return the declared fields that the active generation lacks; None if it lacks none.
 
-    Of a generation that was begun before nerve kept its fields it is not known that it lacks any.
+    A generation of a release that did not record its fields counts as complete.
     """
     active = None if state.active is None else state.generations[state.active]
     if active is None or active.output is None or active.output == row_fields(view):
@@ -117,9 +117,9 @@ def row_gaps(view: View[Any], state: ConsumerState) -> RowGaps | None:
 def _refusal(view: str, state: ConsumerState, field: str) -> ViewRebuilding:
     candidate = state.candidate
     if candidate is None:
-        cause = "they were folded by code without it, and no rebuild is running"
+        cause = "code without this field folded the rows, and no rebuild is running"
     elif candidate.state is GenerationState.HELD:
-        cause = "the rows with it are held until they are approved"
+        cause = "the rows with this field are held until they are approved"
     else:
         cause = f"a rebuild has folded {candidate.events} of about {total_events(state)} events"
     events = 0 if candidate is None else candidate.events
@@ -127,5 +127,5 @@ def _refusal(view: str, state: ConsumerState, field: str) -> ViewRebuilding:
 
 
 def total_events(state: ConsumerState) -> int:
-    """How many events the generation that is furthest has folded."""
-    return max(one.events for one in state.generations.values())
+    """Return the number of events that the most advanced generation has folded."""
+    return max(generation.events for generation in state.generations.values())

@@ -1,4 +1,4 @@
-"""What becomes of a query that no index serves."""
+"""The guard against queries that no index serves and that would scan too many rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from projections.storage.rows import LIVE
 logger = logging.getLogger(__name__)
 
 SCAN_LIMIT = 10_000
-"""Rows that MongoDB looks through in some 10 ms."""
+"""Rows that MongoDB scans in about 10 ms."""
 
-KNOWN_FOR = 60.0
+COUNT_AGE = 60.0
 """Seconds until rows are counted again."""
 
 CACHED_COUNTS = 10_000
@@ -29,11 +29,11 @@ CACHED_WARNINGS = 1_000
 
 
 class ScanGuard:
-    """Refuses queries of one view that no index serves, where too many rows are to be looked through.
+    """Refuses queries of one view that no index serves and that would scan more than `limit` rows.
 
-    These are the tenant's, or those that a part of the filter lets through which an index does serve; more
-    than `limit` are too many, with None none. Each kind of query is warned of once, also where it is
-    answered: a view may grow.
+    The rows to scan are the tenant's, or those that match a part of the filter that an index serves. Without
+    a `limit` no query is refused. Each kind of query is logged once, even if it is answered, because a view
+    can grow.
     """
 
     def __init__(self, view: View[Any], limit: int | None = SCAN_LIMIT) -> None:
@@ -43,7 +43,10 @@ class ScanGuard:
         self._warned: LruCache[str, bool] = LruCache(CACHED_WARNINGS)
 
     async def check(self, rows: Collection, tenant: str, filter: Filter, order: Order | None = None) -> None:
-        """Raises NotIndexed for a query of these rows, in this order or counted. Raises Unavailable."""
+        """Raise NotIndexed if a query of these rows is refused. Without `order` it counts rows.
+
+        Raises Unavailable.
+        """
         remedy = unserved(self._view, shape_of(filter), None if order is None else order.keys)
         if remedy is None:
             return
@@ -59,11 +62,11 @@ class ScanGuard:
 
     async def _are_too_many(self, rows: Collection, tenant: str, part: Filter, limit: int) -> bool:
         key = mark(part, tenant)
-        known = self._too_many.get(key)
-        if known is None or time.monotonic() > known[1]:
+        cached = self._too_many.get(key)
+        if cached is None or time.monotonic() > cached[1]:
             live = dict(zip(LIVE, (tenant, False), strict=True))
             with unavailable_if_down():
-                counted = await rows.count_documents({**live, **to_mongo(part)}, limit=limit + 1)
-            known = (counted > limit, time.monotonic() + KNOWN_FOR)
-            self._too_many.put(key, known)
-        return known[0]
+                count = await rows.count_documents({**live, **to_mongo(part)}, limit=limit + 1)
+            cached = (count > limit, time.monotonic() + COUNT_AGE)
+            self._too_many.put(key, cached)
+        return cached[0]

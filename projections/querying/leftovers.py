@@ -1,4 +1,4 @@
-"""Rows of generations that are no more."""
+"""Removal of rows whose generation no longer exists."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from subscriptions.consumers.checkpoints import Checkpoints
 
 
 async def clear_leftovers(view: View[Any], database: Database) -> None:
-    """Remove the rows in those of the view's collections that none of its generations uses.
+    """Remove the rows from those of the view's collections that no generation uses.
 
-    Where there are none this costs next to nothing. What another generation left in a collection that is in
-    use went when that one began there. Raises Unavailable.
+    If there are none this costs almost nothing. A generation that begins in a collection removes the rows of
+    earlier ones there. Raises Unavailable.
     """
     state = await Checkpoints(database).state(consumer_name(view))
-    used = {number % SLOTS for number in state.generations}
+    used_slots = {number % SLOTS for number in state.generations}
     with unavailable_if_down(), time_limit(BUILD_LIMIT):
-        for place, slot in enumerate(slots(view)):
-            if place not in used:
-                # One that begins there meanwhile has a higher number.
+        for number, slot in enumerate(slots(view)):
+            if number not in used_slots:
+                # A generation that begins there meanwhile has a higher number.
                 await database[slot].delete_many({"_generation": {"$lte": state.last}})

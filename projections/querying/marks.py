@@ -1,4 +1,4 @@
-"""What tells one list from another: its view, order, filter and search, in a few characters."""
+"""Marks of lists: a short hash of the view, order, filter and search, which cursors carry."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MARK_BYTES = 8
 
 
 def mark(filter: Filter, *rest: str | None) -> str:
-    """The mark of a filter and of what else makes the list.
+    """Return the mark of a filter and of the other properties of a list.
 
-    Filters that say the same in another arrangement, such as their parts in another order, have one mark.
+    Filters that differ only in arrangement, such as in the order of their parts, have the same mark.
     """
     text = _json([*rest, _text(filter)])
     return urlsafe_b64encode(blake2b(text.encode(), digest_size=MARK_BYTES).digest()).rstrip(b"=").decode()
@@ -34,15 +34,15 @@ def _text(filter: Filter) -> str:
         case Not(part):
             return _json(["not", _text(part)])
         case AllOf(parts) | AnyOf(parts):
-            several = _distinct(_members(parts, type(filter)))
-            return several[0] if len(several) == 1 else _json([type(filter).__name__, *several])
+            texts = _distinct(_part_texts(parts, type(filter)))
+            return texts[0] if len(texts) == 1 else _json([type(filter).__name__, *texts])
 
 
-def _members(parts: Iterable[Filter], kind: type[AllOf | AnyOf]) -> Iterator[str]:
-    """The texts of all parts; what is joined in the same way inside is no part of its own."""
+def _part_texts(parts: Iterable[Filter], kind: type[AllOf | AnyOf]) -> Iterator[str]:
+    """Yield the texts of all parts; a nested filter of the same kind is replaced by its parts."""
     for part in parts:
         if isinstance(part, kind) or (isinstance(part, AllOf | AnyOf) and len(part.parts) == 1):
-            yield from _members(part.parts, kind)
+            yield from _part_texts(part.parts, kind)
         else:
             yield _text(part)
 
@@ -52,11 +52,11 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, default=_text_of).decode()
+    return orjson.dumps(value, default=_value_text).decode()
 
 
-def _text_of(value: Any) -> str:
-    """Equal decimal numbers have one text, whatever their zeros."""
+def _value_text(value: Any) -> str:
+    """Return the text of a value without a JSON form; equal decimals have the same text despite zeros."""
     if isinstance(value, Decimal128):
         sign, digits, exponent = value.to_decimal().as_tuple()
         text = "".join(map(str, digits))

@@ -1,7 +1,7 @@
-"""Orders and keyset cursors: how a list goes on where a page ended, without counting rows.
+"""Orders and keyset cursors: a list continues where a page ended, without counting rows.
 
 A cursor is the sort key of one row: the values of the order's fields and the id, which breaks ties. Null
-comes first, as MongoDB sorts it. It says which list it is of, and is good in no other.
+comes first, as MongoDB sorts it. A cursor carries the mark of its list, and is valid in no other list.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ OrderBy = Sequence[tuple[str, Direction]]
 
 MAX_ORDER_FIELDS = 4
 
-_MALFORMED = "this is no cursor of this list; leave it out to start anew"
-_OTHER = "this cursor is of another list, order, filter or search; leave it out to start anew"
+_MALFORMED = "this is no cursor of this list; leave it out to start from the beginning"
+_OTHER = "this cursor is of another list, order, filter or search; leave it out to start from the beginning"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -42,8 +42,8 @@ MILLISECOND = timedelta(milliseconds=1)
 Key = tuple[Any, ...]
 
 
-class _Falling:
-    """Compares the other way round."""
+class _Descending:
+    """A rank that compares in reverse."""
 
     __slots__ = ("rank",)
 
@@ -51,24 +51,24 @@ class _Falling:
         self.rank = rank
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Falling) and self.rank == other.rank
+        return isinstance(other, _Descending) and self.rank == other.rank
 
-    def __lt__(self, other: _Falling) -> bool:
+    def __lt__(self, other: _Descending) -> bool:
         return other.rank < self.rank
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
-    """Null comes before all else."""
+    """Return a key that sorts null before all other values."""
     return (value is not None, comparable(value))
 
 
 @dataclass(frozen=True)
 class Order:
-    """Fields with their kinds and whether they descend; the last one is the id.
+    """The order of a list: fields with their kinds and whether they descend; the last one is the id.
 
-    `view`, `filter` and `search` are the list's, for which its cursors are good.
+    `view`, `filter` and `search` identify the list in which the cursors are valid.
     """
 
     fields: tuple[tuple[str, Kind, bool], ...]
@@ -78,7 +78,7 @@ class Order:
 
     @property
     def names(self) -> Sequence[str]:
-        """The fields that a row's cursor is made of."""
+        """The names of the fields, whose values make up a row's cursor."""
         return [name for name, _, _ in self.fields]
 
     @property
@@ -87,19 +87,19 @@ class Order:
         return tuple((name, descends) for name, _, descends in self.fields)
 
     def sort(self, *, backward: bool = False) -> list[tuple[str, int]]:
-        """What MongoDB sorts by."""
+        """Return the order as MongoDB's sort argument."""
         return [(name, -1 if descends != backward else 1) for name, _, descends in self.fields]
 
     def cursor(self, row: Row) -> str:
-        """The place of a row in this order, as an opaque text."""
+        """Return the place of a row in this order, as an opaque text."""
         values = [_packed(row.get(name)) for name, _, _ in self.fields]
         return urlsafe_b64encode(orjson.dumps([self._mark, values])).rstrip(b"=").decode()
 
     def behind(self, cursor: str, path: Path, *, backward: bool = False, at: bool = False) -> dict[str, Any]:
-        """The MongoDB filter for what comes after the cursor's place, or with `backward` before it.
+        """Return the MongoDB filter for the rows after the cursor, or with `backward` before it.
 
-        With `at` also for what stands there. Raises ValidationFailed at `path` for a cursor that is malformed
-        or of another list.
+        With `at`, the filter includes the row at the cursor. Raises ValidationFailed at `path` for a cursor
+        that is malformed or of another list.
         """
         alternatives: list[dict[str, Any]] = []
         same: dict[str, Any] = {}
@@ -112,7 +112,7 @@ class Order:
             alternatives.append(same)
         if not alternatives:
             raise ValidationFailed(_MALFORMED, path)
-        # MongoDB reads each alternative from the index in order, and merges them.
+        # MongoDB reads each alternative from the index in order and merges the results.
         return {"$or": alternatives}
 
     @cached_property
@@ -121,11 +121,11 @@ class Order:
         return mark(self.filter, self.view, self.search, *order)
 
     def key(self, row: Row) -> Key:
-        """Rows compare by it in memory as MongoDB sorts them."""
+        """Return the sort key of a row, which orders rows in memory as MongoDB does."""
         return self._key([row.get(name) for name, _, _ in self.fields])
 
     def window(self, after: str | None, before: str | None) -> Window:
-        """What lies behind the one cursor and before the other. Raises as `behind`."""
+        """Return the part of the list after the one cursor and before the other. Raises as `behind`."""
         low = None if after is None else self._key(self._values(after, ("after",)))
         high = None if before is None else self._key(self._values(before, ("before",)))
         return Window(self, low, high)
@@ -133,13 +133,13 @@ class Order:
     def _key(self, values: Sequence[Any]) -> Key:
         pairs = zip(self.fields, values, strict=True)
         return tuple(
-            [_Falling(_rank(value)) if descends else _rank(value) for (_, _, descends), value in pairs]
+            [_Descending(_rank(value)) if descends else _rank(value) for (_, _, descends), value in pairs]
         )
 
     def _values(self, cursor: str, path: Path) -> list[Any]:
         try:
-            of, values = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
-            if of == self._mark:
+            list_mark, values = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+            if list_mark == self._mark:
                 return [
                     _unpacked(kind, value, path)
                     for (_, kind, _), value in zip(self.fields, values, strict=True)
@@ -151,22 +151,22 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a list between two keys; None where it has no end."""
+    """The part of a list between two keys; None is an open end."""
 
     order: Order
     low: Key | None
     high: Key | None
 
     def holds(self, row: Row) -> bool:
-        """Whether the row lies in it."""
+        """Return whether the row lies in the window."""
         return not self.precedes(row) and not self.follows(row)
 
     def precedes(self, row: Row) -> bool:
-        """Whether the row lies before it, or where it begins."""
+        """Return whether the row lies before the window, or at its lower key."""
         return self.low is not None and not self.low < self.order.key(row)
 
     def follows(self, row: Row) -> bool:
-        """Whether the row lies behind it, or where it ends."""
+        """Return whether the row lies after the window, or at its upper key."""
         return self.high is not None and not self.order.key(row) < self.high
 
 
@@ -178,36 +178,37 @@ def parse_order(
     filter: Filter = EVERYTHING,
     search: str | None = None,
 ) -> Order:
-    """The order by these fields, then by id, of the list with this filter and search.
+    """Return the order by these fields, then by id, of the list with this filter and search.
 
-    Raises ValidationFailed below `path` at a field the view does not sort by, one named twice, or too many.
+    Raises ValidationFailed below `path` for a field that the view does not sort by, a field that is named
+    twice, and too many fields.
     """
-    wanted = list(order or ())
-    if len(wanted) > MAX_ORDER_FIELDS:
-        raise ValidationFailed(f"a list is sorted by {MAX_ORDER_FIELDS} fields at most", path)
-    for i, (name, _) in enumerate(wanted):
-        if name not in view.orders or name in (earlier for earlier, _ in wanted[:i]):
+    directions = list(order or ())
+    if len(directions) > MAX_ORDER_FIELDS:
+        raise ValidationFailed(f"a list is sorted by at most {MAX_ORDER_FIELDS} fields", path)
+    for i, (name, _) in enumerate(directions):
+        if name not in view.orders or name in (earlier for earlier, _ in directions[:i]):
             raise ValidationFailed(
                 f"{client_name(view.name)} cannot be sorted by {client_name(name)!r}, or not again",
                 (*path, i),
             )
-    if "id" not in (name for name, _ in wanted):
-        wanted.append(("id", wanted[-1][1] if wanted else "asc"))
+    if "id" not in (name for name, _ in directions):
+        directions.append(("id", directions[-1][1] if directions else "asc"))
     by_name = kinds(view)
-    fields = tuple((name, by_name[name].kind, direction == "desc") for name, direction in wanted)
+    fields = tuple((name, by_name[name].kind, direction == "desc") for name, direction in directions)
     return Order(fields, view.name, filter, search)
 
 
 def _further(value: Any, descends: bool) -> dict[str, Any] | None:
-    """What comes strictly after the value; None where nothing does, after null when descending."""
+    """Return the condition for values strictly after this one; None if there are none."""
     if value is None:
         return None if descends else {"$ne": None}
-    # Unlike `$lt`, the negation finds null as well.
+    # Unlike `$lt`, the negation matches null too.
     return {"$not": {"$gte": value}} if descends else {"$gt": value}
 
 
 def _packed(value: Any) -> Any:
-    """JSON for a stored value: a moment in milliseconds, a decimal number by its digits."""
+    """Return a stored value as JSON: a time in milliseconds, a decimal number as its digits."""
     if isinstance(value, datetime):
         return (value - EPOCH) // MILLISECOND
     return str(value) if isinstance(value, Decimal128) else value

@@ -1,4 +1,4 @@
-"""Rows that belong to other rows: those of many owners in one query, each owner's page limited on its own."""
+"""Rows that belong to other rows: one query for many owners, with a page of rows for each owner."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from projections.storage.rows import Row, row_key
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A page of each owner's rows that meet a filter, in an order: of `size` rows between two cursors.
+    """A query for a page of each owner's rows: at most `size` rows that match a filter, between two cursors.
 
-    `by` is the field that holds their owner's id. With `backward` they are the last ones before the cursor
-    `before`, else the first ones behind `after`. With `fields` they hold no more than these, and what their
-    cursors are made of.
+    `by` is the field with the id of the owner. With `backward` the page has the last rows before the cursor
+    `before`, otherwise the first rows after `after`. With `fields`, rows are reduced to these and to the
+    fields of their cursors.
     """
 
     by: str
@@ -36,14 +36,14 @@ class Wanted:
 
     @property
     def beginning(self) -> str | None:
-        """The cursor that the page begins at, in the direction in which it is read."""
+        """The cursor at which the page begins, in the direction in which it is read."""
         return self.before if self.backward else self.after
 
 
 class RelatedRows:
-    """Reads one view by what its rows belong to. Methods raise Unavailable where MongoDB does not answer.
+    """Reads the rows of one view by their owners. Methods raise Unavailable if MongoDB does not answer.
 
-    What no index serves is refused as by a `ViewReader`, and so is a field that rows lack.
+    Queries that no index serves, and fields that rows lack, raise the errors of `ViewReader`.
     """
 
     def __init__(self, locator: ViewLocator, scan_limit: int | None = SCAN_LIMIT) -> None:
@@ -52,25 +52,26 @@ class RelatedRows:
         self._guard = ScanGuard(locator.view, scan_limit)
 
     async def get(self, tenant: str, ids: Iterable[str], fields: Fields | None = None) -> dict[str, Row]:
-        """The tenant's rows of these ids that there are, by id; with `fields` no more of them than these."""
-        wanted = {"_id": {"$in": [row_key(tenant, one) for one in ids]}, "_gone": False}
-        rows = await self._locator.rows()
+        """Return those of the tenant's rows that exist, by id, reduced to `fields` if given."""
+        query = {"_id": {"$in": [row_key(tenant, row_id) for row_id in ids]}, "_gone": False}
+        collection = await self._locator.rows()
         with unavailable_if_down():
-            found = await rows.find(wanted, projection(fields, "id")).to_list(None)
-        return {row["id"]: row for row in self._locator.filled(rows, found)}
+            rows = await collection.find(query, projection(fields, "id")).to_list(None)
+        return {row["id"]: row for row in self._locator.filled(collection, rows)}
 
     async def pages(self, tenant: str, owners: Sequence[str], wanted: Wanted, limit: int) -> dict[str, Page]:
-        """The page of each owner, by its id, of the tenant's rows: up to `limit` rows in all.
+        """Return the page of each owner, by the owner's id, with up to `limit` rows in all.
 
-        Where there are more, the last pages miss some. Whether rows are beyond the cursor that a page begins
-        at, `beyond` says. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and NotIndexed.
+        If there are more rows, the last pages are incomplete. `beyond` returns whether there are rows beyond
+        the cursor at which a page begins. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and
+        NotIndexed.
         """
         stored, by, parts = await self._listed(tenant, owners, wanted)
         if wanted.after is not None:
             parts.append(by.behind(wanted.after, ("after",)))
         if wanted.before is not None:
             parts.append(by.behind(wanted.before, ("before",), backward=True))
-        # One row more than a page has shows whether there is another page.
+        # One row more than the size of a page shows whether there is another page.
         sort, size = dict(by.sort(backward=wanted.backward)), wanted.size
         pipeline: list[Document] = [{"$sort": sort}, {"$limit": size + 1}]
         if (shown := projection(wanted.fields, *by.names)) is not None:
@@ -79,14 +80,10 @@ class RelatedRows:
         pipeline = [*_matching(tenant, parts), *pipeline]
         for owner, row in await self._of_each(stored, owners, wanted.by, pipeline, limit + len(owners)):
             pages[owner] += self._locator.filled(stored, [row])
-        if wanted.backward:
-            return {
-                owner: Page(rows[:size][::-1], False, len(rows) > size, by) for owner, rows in pages.items()
-            }
-        return {owner: Page(rows[:size], len(rows) > size, False, by) for owner, rows in pages.items()}
+        return {owner: _page(rows, wanted, by) for owner, rows in pages.items()}
 
     async def beyond(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
-        """The owners with rows at or beyond the cursor that their page begins at. Raises as `pages`."""
+        """Return the owners with rows at or beyond the cursor where their page begins. Raises as `pages`."""
         stored, by, parts = await self._listed(tenant, owners, wanted)
         if wanted.beginning is None:
             return set()
@@ -97,7 +94,7 @@ class RelatedRows:
         return {owner for owner, _ in found}
 
     async def counts(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> dict[str, int]:
-        """How many of the tenant's rows belong to each owner, by its id, and meet the filter.
+        """Return how many of the tenant's rows that match the filter belong to each owner, by its id.
 
         Raises as `pages`.
         """
@@ -109,7 +106,7 @@ class RelatedRows:
     async def _listed(
         self, tenant: str, owners: Sequence[str], wanted: Wanted
     ) -> tuple[Collection, Order, list[Document]]:
-        """Where the rows are, the order of each owner's list, and the MongoDB filters of what is in it."""
+        """Return the collection, the order of each owner's list, and the MongoDB filters of the list."""
         parsed = parse_filter(self._view, wanted.filter)
         order = parse_order(self._view, wanted.order, filter=parsed)
         stored = await self._locator.rows()
@@ -121,10 +118,10 @@ class RelatedRows:
     async def _of_each(
         self, stored: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
     ) -> list[tuple[str, Document]]:
-        """What the pipeline gives for each owner's rows, with the owner; `limit` in all."""
+        """Return at most `limit` results of the pipeline for each owner's rows, each with the owner."""
         lookup = {"from": stored.name, "localField": "owner", "foreignField": by, "as": "row"}
         stages: list[Document] = [
-            # From any row, and so from none if there are none. Not a literal, a $ would begin an expression.
+            # The pipeline starts from any row. Without `$literal`, a $ in an id would begin an expression.
             {"$limit": 1},
             {"$project": {"_id": 0, "owner": {"$literal": list(owners)}}},
             {"$unwind": "$owner"},
@@ -133,13 +130,13 @@ class RelatedRows:
             {"$limit": limit},
         ]
         with unavailable_if_down():
-            found = await aggregate(stored, stages)
-        return [(one["owner"], one["row"]) for one in found]
+            results = await aggregate(stored, stages)
+        return [(result["owner"], result["row"]) for result in results]
 
 
 def _page(rows: Sequence[Row], wanted: Wanted, by: Order) -> Page:
-    more, rows = len(rows) > wanted.size, rows[: wanted.size]
-    return Page(rows[::-1], False, more, by) if wanted.backward else Page(rows, more, False, by)
+    has_more, rows = len(rows) > wanted.size, rows[: wanted.size]
+    return Page(rows[::-1], False, has_more, by) if wanted.backward else Page(rows, has_more, False, by)
 
 
 def _matching(tenant: str, parts: Sequence[Document]) -> list[Document]:

@@ -1,4 +1,4 @@
-"""Full-text search: what a client looks for, as MongoDB's text index takes it."""
+"""Full-text search: the conversion of a client's search to MongoDB's syntax."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from projections.kernel.view import View
 from projections.querying.values import Path, stored_value
 
 MAX_SEARCH = 500
-"""Characters of a search."""
+"""Characters that a search may have."""
 
 MAX_WORDS = 20
-"""Words and phrases of a search; MongoDB reads the rows of each."""
+"""Words and phrases that a search may have; MongoDB reads the rows of each of them."""
 
 _PUNCTUATION = re.compile(r"^\W+|\W+$|\\")
 _TERM = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
 
 
 def parse_search(view: View[Any], text: str | None, path: Path = ("search",)) -> Mapping[str, Any]:
-    """The MongoDB filter for the rows that hold what is looked for; of everything where `text` is None.
+    """Return the MongoDB filter for the rows that match a search; an empty filter if `text` is None.
 
-    A row matches that has every word in one or another of the fields the view searches, at least one of them
-    as a whole word, each ``"phrase in quotes"``, and none of what follows a ``-``. Case and accents do not
-    count; words are not brought to their stem. Raises ValidationFailed at `path` where the view has no
-    search, or the text no word to look for, or too much.
+    A row matches if the fields that the view searches contain every word, at least one of them as a whole
+    word, every ``"phrase in quotes"``, and no term that follows a ``-``. Case and accents are ignored; words
+    are not stemmed. Raises ValidationFailed at `path` if the view has no search, or the text has no word, or
+    too many.
     """
     if text is None:
         return {}
@@ -38,21 +38,21 @@ def parse_search(view: View[Any], text: str | None, path: Path = ("search",)) ->
         raise ValidationFailed(f"a search has at most {MAX_SEARCH} characters, and no NUL", path)
     terms = list(_terms(text))
     if not any(wanted for wanted, _ in terms):
-        raise ValidationFailed("a search names at least one word that rows are to have", path)
+        raise ValidationFailed("a search must have at least one word that rows contain", path)
     if len(terms) > MAX_WORDS:
         raise ValidationFailed(f"a search has at most {MAX_WORDS} words and phrases", path)
-    # MongoDB takes one of several words for enough, but wants every phrase.
-    said = " ".join(f'"{term}"' if wanted else _without(term) for wanted, term in terms)
-    return {"$text": {"$search": said}}
+    # MongoDB matches any one of several words, but every phrase.
+    search = " ".join(f'"{term}"' if wanted else _excluded(term) for wanted, term in terms)
+    return {"$text": {"$search": search}}
 
 
-def _without(term: str) -> str:
-    """A word that rows are not to have; in quotes, it would not even be part of a longer one."""
+def _excluded(term: str) -> str:
+    """Return the term that rows must not contain; in quotes, a word would also exclude longer words."""
     return f"-{term}" if term.isalnum() else f'-"{term}"'
 
 
 def _terms(text: str) -> Iterator[tuple[bool, str]]:
-    """Words and phrases, and whether they are to be there."""
+    """Yield words and phrases, and whether rows must contain them."""
     for minus, phrase, word in _TERM.findall(text):
         term = _PUNCTUATION.sub("", word) if word else phrase.replace("\\", " ")
         if any(character.isalnum() for character in term):

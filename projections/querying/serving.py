@@ -1,9 +1,9 @@
-"""Whether an index serves a query: told by its shape, before it is asked.
+"""Whether an index serves a query: determined from the query's shape, before it is sent to MongoDB.
 
-An index serves a filter if what MongoDB reads by it is what matches: the index begins with all fields of the
-filter, first those compared by equality, then one by a range. Without a filter an index must give the order;
-what a filter lets through is sorted in memory where no index does. An alternative (`or`) is served if each of
-its parts is, and a filter by ids always. Nothing serves `contains` on a text, nor its negation.
+An index serves a filter if MongoDB reads only matching entries of it: the index begins with all fields of the
+filter, first the fields compared by equality, then one with a range. Without a filter an index must provide
+the order; rows that match a filter can be sorted in memory. An alternative (`or`) is served if each of its
+parts is, and a filter by ids always. No index serves `contains` on a text, or its negation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, n
 from projections.storage.indexes import RowIndex, row_indexes
 
 MAX_WAYS = 64
-"""Ways to meet a filter; of one with more, it is not told."""
+"""Ways to match a filter; a filter with more counts as not served."""
 
 CACHED_SHAPES = 2_000
 
@@ -32,7 +32,7 @@ Keys = tuple[tuple[str, bool], ...]
 
 
 class Reach(IntEnum):
-    """What MongoDB reads of an index for a condition on a field."""
+    """How much of an index MongoDB reads for a condition on a field."""
 
     POINTS = 1
     RANGE = 2
@@ -40,20 +40,20 @@ class Reach(IntEnum):
 
 
 class Term(NamedTuple):
-    """A condition, or what is left where it does not hold."""
+    """A condition, or its negation: `sign` is "is" or "not"."""
 
-    holds: str
+    sign: str
     field: str
     operator: str
 
     @property
-    def said(self) -> str:
-        """The operator as clients know it."""
+    def client_operator(self) -> str:
+        """The operator as clients write it."""
         return {"element": "contains", "null": "isNull", "some": "isNull"}.get(self.operator, self.operator)
 
     @property
     def reach(self) -> Reach:
-        return _REACH[self.operator][self.holds == "not"]
+        return _REACH[self.operator][self.sign == "not"]
 
 
 _REACH: Mapping[str, tuple[Reach, Reach]] = {
@@ -66,7 +66,7 @@ _REACH: Mapping[str, tuple[Reach, Reach]] = {
 
 
 def shape_of(filter: Filter) -> Shape:
-    """The shape of a filter."""
+    """Return the shape of a filter."""
     match filter:
         case Condition(field, "isNull", value):
             return ("is", field, "null" if value else "some")
@@ -84,13 +84,13 @@ def shape_of(filter: Filter) -> Shape:
 
 @lru_cache(CACHED_SHAPES)
 def unserved(view: View[Any], shape: Shape, order: Keys | None) -> str | None:
-    """Why no index serves such a query, and what would; None where one does.
+    """Return why no index serves a query of this shape, and what would; None if one does.
 
-    `order` ends with the id; None where the order is of no account, as for a count.
+    `order` ends with the id; it is None if the order does not matter, as for a count.
     """
     ways = _ways(shape)
     if len(ways) > MAX_WAYS:
-        return f"a filter that can be met in more than {MAX_WAYS} ways is too much to look through"
+        return f"a filter that can be met in more than {MAX_WAYS} ways is too complex for an index"
     for way in ways:
         reaches = _reaches(view, way)
         if not _is_served(row_indexes(view), reaches, order, alone=len(ways) == 1):
@@ -99,12 +99,14 @@ def unserved(view: View[Any], shape: Shape, order: Keys | None) -> str | None:
 
 
 def served_parts(view: View[Any], filter: Filter) -> list[Filter]:
-    """The parts of a filter that indexes serve, of what must hold in any case; without one, of nothing."""
+    """Return the largest parts of a filter that indexes serve, of the conditions that every row must meet."""
     conditions = list(_required(filter))
     reaches = _reaches(view, (Term(*shape_of(condition)) for condition in conditions))
-    several = {frozenset(_served(index.keys, reaches)) for index in row_indexes(view)}
-    largest = [fields for fields in several if not any(fields < other for other in several)]
-    return [AllOf(tuple(one for one in conditions if one.field in fields)) for fields in largest]
+    field_sets = {frozenset(_served_fields(index.keys, reaches)) for index in row_indexes(view)}
+    largest = [fields for fields in field_sets if not any(fields < other for other in field_sets)]
+    return [
+        AllOf(tuple(condition for condition in conditions if condition.field in fields)) for fields in largest
+    ]
 
 
 def _required(filter: Filter) -> Iterator[Condition]:
@@ -117,28 +119,28 @@ def _required(filter: Filter) -> Iterator[Condition]:
 
 
 def _ways(shape: Shape) -> list[tuple[Term, ...]]:
-    """The ways to meet a filter, each with all that must hold; of too many, some more than `MAX_WAYS`."""
-    word, *inner = shape
+    """Return the ways to match a filter, each as its terms; at most one more than `MAX_WAYS`."""
+    word, *parts = shape
     if word in ("is", "not"):
         return [(Term(*shape),)]
     if word == "or":
-        return [way for part in inner for way in _ways(part)][: MAX_WAYS + 1]
-    found: list[tuple[Term, ...]] = [()]
-    for part in inner:
-        found = [one + other for one, other in product(found, _ways(part))][: MAX_WAYS + 1]
-    return found
+        return [way for part in parts for way in _ways(part)][: MAX_WAYS + 1]
+    ways: list[tuple[Term, ...]] = [()]
+    for part in parts:
+        ways = [way + addition for way, addition in product(ways, _ways(part))][: MAX_WAYS + 1]
+    return ways
 
 
 def _reaches(view: View[Any], way: Iterable[Term]) -> dict[str, Reach]:
-    """What is read of an index for each field; of a list, MongoDB looks only one element up."""
-    found: dict[str, Reach] = {}
+    """Return how much of an index is read for each field; for a list, MongoDB looks up only one element."""
+    reaches: dict[str, Reach] = {}
     for term in way:
         reach = term.reach
-        if kinds(view)[term.field].is_list and (term.operator != "element" or term.field in found):
+        if kinds(view)[term.field].is_list and (term.operator != "element" or term.field in reaches):
             reach = Reach.ALL
-        known = found.get(term.field, reach)
-        found[term.field] = Reach.ALL if Reach.ALL in (known, reach) else min(known, reach)
-    return found
+        other = reaches.get(term.field, reach)
+        reaches[term.field] = Reach.ALL if Reach.ALL in (other, reach) else min(other, reach)
+    return reaches
 
 
 def _is_served(
@@ -147,35 +149,37 @@ def _is_served(
     if reaches.get("id") is Reach.POINTS:
         return True
     if reaches:
-        # What is read is what matches.
-        return any(len(_served(index.keys, reaches)) == len(reaches) for index in indexes)
+        # MongoDB reads only matching entries.
+        return any(len(_served_fields(index.keys, reaches)) == len(reaches) for index in indexes)
     return alone and (order is None or any(_is_sorted(index.keys, order) for index in indexes))
 
 
-def _served(keys: Keys, reaches: Mapping[str, Reach]) -> list[str]:
-    """The fields whose conditions tell what is read of the index."""
-    found: list[str] = []
+def _served_fields(keys: Keys, reaches: Mapping[str, Reach]) -> list[str]:
+    """Return the fields whose conditions limit what is read of the index."""
+    fields: list[str] = []
     for field, _ in keys:
         reach = reaches.get(field, Reach.ALL)
         if reach is not Reach.ALL:
-            found.append(field)
+            fields.append(field)
         if reach is not Reach.POINTS:
             break
-    return found
+    return fields
 
 
 def _is_sorted(keys: Keys, order: Keys) -> bool:
-    """Whether the index gives the order, read one way or the other."""
+    """Return whether the index provides the order, read forward or backward."""
     return keys[: len(order)] in (order, tuple((field, not descends) for field, descends in order))
 
 
 def _remedy(view: View[Any], way: Iterable[Term], reaches: Mapping[str, Reach], order: Keys | None) -> str:
-    everything = sorted(field for field, reach in reaches.items() if reach is Reach.ALL)
+    unserved_fields = sorted(field for field, reach in reaches.items() if reach is Reach.ALL)
     ranges = sorted(field for field, reach in reaches.items() if reach is Reach.RANGE)
     points = sorted(field for field, reach in reaches.items() if reach is Reach.POINTS)
-    if everything:
-        operators = sorted({f"{term.said} on {term.field}" for term in way if term.field in everything})
-        search = "; a search does" if view.search else "; declare `search` for what is to be found by words"
+    if unserved_fields:
+        operators = sorted(
+            {f"{term.client_operator} on {term.field}" for term in way if term.field in unserved_fields}
+        )
+        search = "; a search does" if view.search else "; declare `search` to find rows by their words"
         return f"no index can serve {', '.join(operators)}{search}"
     if len(ranges) > 1:
         return f"no index can serve more than one range, as here of {' and '.join(ranges)}"

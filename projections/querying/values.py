@@ -1,4 +1,4 @@
-"""Values that a client compares fields with: checked, and brought into the shape that is stored."""
+"""Values that a client compares fields with: checked, and converted to their stored form."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from projections.kernel.field_kinds import NAMES
 Path = tuple[str | int, ...]
 
 MAX_CHOICES = 1_000
-"""Values that `in` may list."""
+"""Values that `in` accepts."""
 
 MAX_PATTERN = 1_000
-"""Characters that `contains` and `startsWith` may look for."""
+"""Characters that `contains` and `startsWith` accept."""
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -29,7 +29,10 @@ _ENCODERS: Mapping[Kind, Callable[[Any], Any] | None] = {
 
 
 def checked(kind: Kind, operator: str, value: Any, path: Path) -> Any:
-    """The operand of an operator on a field of `kind`; raises ValidationFailed where it does not fit."""
+    """Return the stored form of an operand of an operator on a field of `kind`.
+
+    Raises ValidationFailed if the operand does not fit.
+    """
     if operator == "isNull":
         return stored_value(Kind.BOOLEAN, value, path)
     if operator == "in":
@@ -45,23 +48,25 @@ def _choices(kind: Kind, value: Any, path: Path) -> list[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         raise ValidationFailed("'in' takes a list of values", path)
     if len(value) > MAX_CHOICES:
-        raise ValidationFailed(f"'in' takes {MAX_CHOICES} values, not more", path)
-    return [None if one is None else stored_value(kind, one, (*path, i)) for i, one in enumerate(value)]
+        raise ValidationFailed(f"'in' takes at most {MAX_CHOICES} values", path)
+    return [None if item is None else stored_value(kind, item, (*path, i)) for i, item in enumerate(value)]
 
 
 def _pattern(value: Any, path: Path) -> str:
     text: str = stored_value(Kind.TEXT, value, path)
     if len(text) > MAX_PATTERN or "\0" in text:
-        raise ValidationFailed(f"a text to look for has at most {MAX_PATTERN} characters, and no NUL", path)
+        raise ValidationFailed(
+            f"the text of this operator may have at most {MAX_PATTERN} characters, and no NUL", path
+        )
     return text
 
 
 def stored_value(kind: Kind, value: Any, path: Path) -> Any:
-    """The value as a row stores it; raises ValidationFailed where it is not of `kind`."""
+    """Return the value as a row stores it. Raises ValidationFailed if it is not of `kind`."""
     if isinstance(value, Enum):
         value = value.value
     if kind is Kind.NUMBER and isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
-        # As a float it might be another number.
+        # A large integer cannot be represented exactly as a float.
         return value
     encode = _ENCODERS[kind]
     try:
@@ -71,7 +76,7 @@ def stored_value(kind: Kind, value: Any, path: Path) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """A stored value, or a list of them, as Python compares it the way MongoDB does."""
+    """Return a stored value, or a list of values, in a form that Python compares as MongoDB does."""
     if isinstance(value, Decimal128):
         return value.to_decimal()
     if isinstance(value, list) and any(isinstance(item, Decimal128) for item in value):
@@ -80,7 +85,7 @@ def comparable(value: Any) -> Any:
 
 
 def has_decimals(value: Any) -> bool:
-    """Whether an operand is a decimal number, or a list with some."""
+    """Return whether an operand is a decimal number, or a list that contains one."""
     return isinstance(value, Decimal128) or (
         isinstance(value, list) and any(isinstance(item, Decimal128) for item in value)
     )

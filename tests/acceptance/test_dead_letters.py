@@ -126,7 +126,7 @@ def test_what_cannot_be_read_waits_is_listed_and_is_retried_or_dropped(
 
     refused = served.refused(RETRY, input=named(first))
     assert refused["extensions"]["code"] == "NOT_FOUND"
-    assert refused["message"] == "version 3 of task-0 waits in the row 'task-0' nowhere in tasks"
+    assert refused["message"] == "version 3 of task-0 is not parked in the row 'task-0' of tasks"
     assert served.refused(DROP, input=named(second))["extensions"]["code"] == "NOT_FOUND"
     sent_again = served.ask(DROP, input={**named(second), "reason": "none"}, id="drop-1")["dropDeadLetter"]
     assert sent_again["receipt"] == {**gone["receipt"], "replayed": True}

@@ -109,7 +109,7 @@ async def test_a_view_without_search_cannot_be_searched(
 
 async def test_a_search_before_its_index_is_there_says_so(rig: Rig) -> None:
     await rig.rows().drop_index("search_text")
-    with pytest.raises(Unavailable, match="cannot be searched yet"):
+    with pytest.raises(Unavailable, match="cannot be searched until"):
         await rig.reader.page(TENANT, search="a", first=1)
-    with pytest.raises(Unavailable, match="cannot be searched yet"):
+    with pytest.raises(Unavailable, match="cannot be searched until"):
         await rig.reader.count(TENANT, search="a")
