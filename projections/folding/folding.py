@@ -14,15 +14,15 @@ from projections.folding.dead_letters import Letter
 from projections.folding.parking import (
     UNSTORABLE,
     EventName,
-    Parked,
-    alone,
+    ParkedEvent,
     encode,
-    failed,
     parked_in,
+    parking_row,
+    read_failure,
     row_ids,
-    unreadable,
-    unstorable,
-    wrong_row,
+    storage_failure,
+    view_failure,
+    wrong_row_failure,
 )
 from projections.folding.row_codec import WrongRow, row_codec
 from projections.kernel.view import View
@@ -30,7 +30,7 @@ from projections.storage.rows import Row, row_key
 from subscriptions.consumers.failures import Failure
 
 
-class Touch(NamedTuple):
+class RowTouch(NamedTuple):
     """An event that touches a row. `place` numbers the rows that the event's commit touches in this view.
 
     An event with a `failure` is parked in a row of its own.
@@ -47,12 +47,12 @@ class Touch(NamedTuple):
         return row.take(self.id, self.event) if self.failure is None else row.park(self.event, self.failure)
 
 
-def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]]:
+def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[RowTouch]]:
     """Return the touches of a batch by the key of the row, in order for each row.
 
     Raises Unavailable for an event that this process lacks the key for.
     """
-    by_key: dict[str, list[Touch]] = {}
+    by_key: dict[str, list[RowTouch]] = {}
     categories = view.categories
     for commit in commits:
         if commit.info is None or commit.info.category not in categories:
@@ -62,12 +62,12 @@ def touches(view: View[Any], commits: Sequence[Commit]) -> dict[str, list[Touch]
             tenant, ids, failure = event.commit.tenant, row_ids(view, event), None
             if isinstance(ids, Failure):
                 failure = ids
-                tenant, parking_id = alone(tenant, EventName(event.stream, event.version))
+                tenant, parking_id = parking_row(tenant, EventName(event.stream, event.version))
                 ids = (parking_id,)
             for row_id in ids:
                 key = row_key(tenant, row_id)
                 place = places.setdefault(key, len(places))
-                by_key.setdefault(key, []).append(Touch(tenant, row_id, event, place, failure))
+                by_key.setdefault(key, []).append(RowTouch(tenant, row_id, event, place, failure))
     return by_key
 
 
@@ -136,7 +136,7 @@ class RowFold:
             return False
         if self._dropped and (event.stream, event.version) in self._dropped:
             return self._advance(id, event)
-        if event.payload is None and (failure := unreadable(self._view, event)) is not None:
+        if event.payload is None and (failure := read_failure(self._view, event)) is not None:
             return self.park(event, failure)
         before = self._row
         try:
@@ -144,13 +144,13 @@ class RowFold:
             returned = self._view.apply(id, copy, event)
             after = None if returned is None else self._codec.take(id, before, returned)
         except WrongRow as error:
-            return self.park(event, wrong_row(self._view, error))
+            return self.park(event, wrong_row_failure(self._view, error))
         except CALL_FAULTS as error:
-            return self.park(event, failed(self._view, error))
+            return self.park(event, view_failure(self._view, error))
         if (
             self._careful
             and after is not None
-            and (failure := unstorable(self._codec.write(after))) is not None
+            and (failure := storage_failure(self._codec.write(after))) is not None
         ):
             return self.park(event, failure)
         self._row = after
@@ -164,7 +164,7 @@ class RowFold:
 
     def park(self, event: RecordedEvent, failure: Failure) -> bool:
         """Park the event, and with it what follows in its stream. Return True: the row must be written."""
-        self._parked[event.stream] = Parked(event.stream, event.version, event.position, event.place)
+        self._parked[event.stream] = ParkedEvent(event.stream, event.version, event.position, event.place)
         self.failures.append((event, failure))
         # Once its subject is erased the event reads differently, and it may be possible to fold it.
         self._add_subjects(event)
@@ -220,7 +220,7 @@ class RowFold:
         return {**document, "_scrubbed": self._scrubbed} if self._scrubbed else document
 
 
-class Folded(NamedTuple):
+class FoldedRow(NamedTuple):
     """A row to write, its BSON encoding, and the letters of the events that were parked in it."""
 
     document: Document
@@ -235,7 +235,7 @@ class Fold:
     view: View[Any]
     generation: int
 
-    def __call__(self, stored: Document | None, touched: Sequence[Touch]) -> Folded | None:
+    def __call__(self, stored: Document | None, touched: Sequence[RowTouch]) -> FoldedRow | None:
         """Return the row to write; None if nothing changes.
 
         A row of an older generation counts as absent, and a row of a newer generation is not changed.
@@ -251,11 +251,11 @@ class Fold:
             return self._folded(stored, touched, careful=True)
 
     def _folded(
-        self, stored: Document | None, touched: Sequence[Touch], *, careful: bool = False
-    ) -> Folded | None:
+        self, stored: Document | None, touched: Sequence[RowTouch], *, careful: bool = False
+    ) -> FoldedRow | None:
         folded_upto = 0 if stored is None else stored["_position"]
         fold = RowFold(self.view, stored, careful=careful)
-        last: Touch | None = None
+        last: RowTouch | None = None
         for touch in touched:
             if touch.event.position > folded_upto and touch.into(fold):
                 last = touch
@@ -264,4 +264,4 @@ class Fold:
         place = Place(last.event.position, last.place)
         document = fold.document(last.tenant, last.id, place, self.generation)
         letters = fold.letters(document["_id"], None if last.failure else last.id)
-        return Folded(document, encode(document), letters)
+        return FoldedRow(document, encode(document), letters)

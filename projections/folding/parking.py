@@ -43,7 +43,7 @@ class EventName(NamedTuple):
     version: int
 
 
-class Parked(NamedTuple):
+class ParkedEvent(NamedTuple):
     """A parked event as its row stores it; `place` is its place in its commit."""
 
     stream: str
@@ -61,12 +61,12 @@ def letter_id(view: str, row: str | None, event: EventName) -> str:
     return f"{view}/{row or ''}/{event.stream}@{event.version}"
 
 
-def parked_in(stored: Mapping[str, Any]) -> list[Parked]:
+def parked_in(stored: Mapping[str, Any]) -> list[ParkedEvent]:
     """Return the events that are parked in a stored row."""
-    return [Parked(**parked) for parked in stored.get("_parked", ())]
+    return [ParkedEvent(**parked) for parked in stored.get("_parked", ())]
 
 
-def failed(view: View[Any], error: BaseException) -> Failure:
+def view_failure(view: View[Any], error: BaseException) -> Failure:
     """Return the failure for an error that a view's function raised; a MemoryError is raised again.
 
     The key of a KeyError is named only if it is a field of the row: another key can be data of the event.
@@ -79,7 +79,7 @@ def failed(view: View[Any], error: BaseException) -> Failure:
     return failure
 
 
-def wrong_row(view: View[Any], error: WrongRow) -> Failure:
+def wrong_row_failure(view: View[Any], error: WrongRow) -> Failure:
     """Return the failure for a value that a view's fold returned and that is no row of the view."""
     place = definition_location(view.apply)
     return Failure("wrong row", f"the fold of {view.name} returned {error} ({place})")
@@ -93,7 +93,7 @@ def encode(row: Mapping[str, Any]) -> bytes:
     return encoded
 
 
-def unstorable(row: Mapping[str, Any] | None) -> Failure | None:
+def storage_failure(row: Mapping[str, Any] | None) -> Failure | None:
     """Return why a row cannot be stored; None if it can be."""
     try:
         encode(row or {})
@@ -102,7 +102,7 @@ def unstorable(row: Mapping[str, Any] | None) -> Failure | None:
     return None
 
 
-def unreadable(view: View[Any], event: RecordedEvent) -> Failure | None:
+def read_failure(view: View[Any], event: RecordedEvent) -> Failure | None:
     """Return why the event cannot be read; None if it can be.
 
     Raises Unavailable if only this process cannot read it, because it lacks a key: the event is no poison.
@@ -120,11 +120,11 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
     """Return the distinct ids of the rows that the event touches, or why they cannot be determined.
 
     The rows of an unreadable event are known only if the view is keyed by stream. Raises Unavailable as
-    `unreadable`.
+    `read_failure`.
     """
     if view.key is by_stream:
         return (event.stream,)
-    if (failure := unreadable(view, event)) is not None:
+    if (failure := read_failure(view, event)) is not None:
         return failure
     try:
         return _checked_ids(view.key(event))
@@ -132,7 +132,7 @@ def row_ids(view: View[Any], event: RecordedEvent) -> Iterable[str] | Failure:
         place = definition_location(view.key)
         return Failure("wrong key", f"the key of {view.name} returned {error} ({place})")
     except CALL_FAULTS as error:
-        return failed(view, error)
+        return view_failure(view, error)
 
 
 class WrongIds(Exception):
@@ -176,7 +176,7 @@ def _checked_id(id: Any) -> str:
     return text
 
 
-def alone(tenant: str, event: EventName) -> tuple[str, str]:
+def parking_row(tenant: str, event: EventName) -> tuple[str, str]:
     """Return the tenant and id of the row in which an event is parked alone.
 
     The row belongs to no tenant that exists, because no tenant's name contains a slash.

@@ -27,7 +27,9 @@ LAST_INDEX = 0xFFFE
 """The highest place index of a refolded row."""
 
 
-async def drops(log: EventLog, tenant: str, view: str, upto: int) -> Mapping[str | None, set[EventName]]:
+async def dropped_events(
+    log: EventLog, tenant: str, view: str, upto: int
+) -> Mapping[str | None, set[EventName]]:
     """Return the events that were dropped from the rows of a view up to a settled position, by the row's id.
 
     Under None are events that were dropped while their rows were unknown: they touch no row. Raises
@@ -60,7 +62,7 @@ class Refolder:
         """Return whether the row of this id belongs to the partition."""
         return self._partition.contains(row_key(tenant, row))
 
-    async def again(self, tenant: str, rows: Mapping[str, Document | None], upto: int) -> dict[str, RowFold]:
+    async def refold(self, tenant: str, rows: Mapping[str, Document | None], upto: int) -> dict[str, RowFold]:
         """Return the rows of these ids, folded from the log up to `upto`. `rows` maps ids to stored rows.
 
         Rows that never existed are left out. An event whose rows still cannot be determined stays parked.
@@ -68,7 +70,7 @@ class Refolder:
         """
         if not rows:
             return {}
-        dropped = await drops(self._log, tenant, self._view.name, upto)
+        dropped = await dropped_events(self._log, tenant, self._view.name, upto)
         folds = {
             row: RowFold(self._view, _erasure(stored), dropped.get(row, ()), careful=True)
             for row, stored in rows.items()
@@ -82,7 +84,7 @@ class Refolder:
                     folds[row].take(row, event)
         return {row: fold for row, fold in folds.items() if rows[row] is not None or fold.begun}
 
-    async def put(self, tenant: str, position: int, generation: int, folds: Mapping[str, RowFold]) -> None:
+    async def write(self, tenant: str, position: int, generation: int, folds: Mapping[str, RowFold]) -> None:
         """Write the rows at `position`, except those that another projector has written beyond it.
 
         Raises Unavailable.

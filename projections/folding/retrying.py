@@ -11,7 +11,7 @@ from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from projections.folding.folding import RowFold
-from projections.folding.parking import EventName, alone, parked_in, row_ids
+from projections.folding.parking import EventName, parked_in, parking_row, row_ids
 from projections.folding.refolding import Refolder
 from projections.kernel.view import View
 from projections.storage.rows import row_key
@@ -26,7 +26,7 @@ class DeadLetterDecision(NamedTuple):
     drop: bool
 
 
-def orders_in(commit: Commit, view: str) -> list[DeadLetterDecision]:
+def decisions_in(commit: Commit, view: str) -> list[DeadLetterDecision]:
     """Return the decisions about dead letters of a view that the commit records."""
     if commit.info is None or commit.info.category != DeadLetter.category:
         return []
@@ -54,22 +54,24 @@ class Retrier:
         self._log = log
         self._refolder = refolder
 
-    async def carry_out(self, tenant: str, order: DeadLetterDecision, position: int, generation: int) -> None:
+    async def carry_out(
+        self, tenant: str, decision: DeadLetterDecision, position: int, generation: int
+    ) -> None:
         """Carry out a decision that was recorded at `position`. Raises Unavailable."""
-        if order.row is None:
-            await self._carry_out_alone(tenant, order, position, generation)
+        if decision.row is None:
+            await self._carry_out_alone(tenant, decision, position, generation)
             return
-        stored = await self._stored(tenant, [order.row], position, generation)
-        row = stored.get(order.row)
-        if row is not None and (order.drop or _is_due(row, order.name, position)):
-            folds = await self._refolder.again(tenant, stored, position)
-            await self._refolder.put(tenant, position, generation, folds)
-        elif self._refolder.owns(tenant, order.row):
+        stored = await self._stored(tenant, [decision.row], position, generation)
+        row = stored.get(decision.row)
+        if row is not None and (decision.drop or _is_due(row, decision.name, position)):
+            folds = await self._refolder.refold(tenant, stored, position)
+            await self._refolder.write(tenant, position, generation, folds)
+        elif self._refolder.owns(tenant, decision.row):
             # Another projector has folded the event meanwhile; only its letter remains.
-            await self._refolder.settle(tenant, generation, [order.row])
+            await self._refolder.settle(tenant, generation, [decision.row])
 
     async def _carry_out_alone(
-        self, tenant: str, order: DeadLetterDecision, position: int, generation: int
+        self, tenant: str, decision: DeadLetterDecision, position: int, generation: int
     ) -> None:
         """Carry out a decision about an event that is parked alone, because its rows were unknown.
 
@@ -77,20 +79,20 @@ class Retrier:
         depend on the row in which the event is parked, which may belong to another partition.
         """
         ids: Iterable[str] | Failure = ()
-        events = await self._log.stream(tenant, order.name.stream, order.name.version - 1, 1)
+        events = await self._log.stream(tenant, decision.name.stream, decision.name.version - 1, 1)
         for event in events:
             ids = row_ids(self._view, event)
         if not isinstance(ids, Failure):
             owned = [row for row in ids if self._refolder.owns(tenant, row)]
             stored = await self._stored(tenant, owned, position, generation)
-            folds = await self._refolder.again(tenant, {row: stored.get(row) for row in owned}, position)
-            await self._refolder.put(tenant, position, generation, folds)
-        parking_tenant, parking_id = alone(tenant, order.name)
+            folds = await self._refolder.refold(tenant, {row: stored.get(row) for row in owned}, position)
+            await self._refolder.write(tenant, position, generation, folds)
+        parking_tenant, parking_id = parking_row(tenant, decision.name)
         for row in await self._stored(parking_tenant, [parking_id], position, generation):
             fold = RowFold(self._view, None)
-            if isinstance(ids, Failure) and not order.drop:
+            if isinstance(ids, Failure) and not decision.drop:
                 fold.park(events[0], ids)
-            await self._refolder.put(parking_tenant, position, generation, {row: fold})
+            await self._refolder.write(parking_tenant, position, generation, {row: fold})
 
     async def _stored(
         self, tenant: str, ids: Sequence[str], position: int, generation: int

@@ -42,10 +42,10 @@ class Scrubber:
             # A row in which the subjects could never be read stays as it is.
             folds = {row["id"]: RowFold(self._view, row) for row in owned}
             readable = {row["id"]: row for row in owned if not set(subjects).isdisjoint(row["_open"])}
-            folds |= await self._refolder.again(tenant, readable, position)
+            folds |= await self._refolder.refold(tenant, readable, position)
             for fold in folds.values():
                 fold.scrub(subjects, position)
-            await self._refolder.put(tenant, position, generation, folds)
+            await self._refolder.write(tenant, position, generation, folds)
 
     async def _due(self, due: Document) -> list[Document]:
         with unavailable_if_down():

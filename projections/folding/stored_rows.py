@@ -16,7 +16,7 @@ from pymongo import InsertOne, ReplaceOne
 
 from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Collection, Document, Write, unavailable_if_down
-from projections.folding.folding import Folded, Touch
+from projections.folding.folding import FoldedRow, RowTouch
 from projections.kernel import View, by_stream
 from projections.storage.rows import key_filter, write
 
@@ -26,7 +26,7 @@ MEMORY = 8_000_000
 OVERHEAD = 250
 """Bytes that a row in memory takes in addition to its own: its key, and its place in the tables."""
 
-Touched = Mapping[str, Sequence[Touch]]
+Touched = Mapping[str, Sequence[RowTouch]]
 
 
 class StoredRows:
@@ -55,14 +55,14 @@ class StoredRows:
             stored.update((document["_id"], document) for document in documents)
         return stored
 
-    def _is_absent(self, first: Touch) -> bool:
+    def _is_absent(self, first: RowTouch) -> bool:
         """Return whether no row exists, unless another projector wrote it: then the insert is refused."""
         if self._is_complete:
             return True
         event = first.event
         return self._by_stream and first.failure is None and event.version == 1
 
-    async def write(self, folded: Sequence[Folded], stored: Mapping[str, Document]) -> None:
+    async def write(self, folded: Sequence[FoldedRow], stored: Mapping[str, Document]) -> None:
         """Write the rows, except those that are stored at a later position. `stored` is what `load` returned.
 
         Raises Unavailable.

@@ -13,7 +13,7 @@ from eventstore.personal.erasure import erased_subjects
 from eventstore.place import Place
 from projections.folding.folding import touches
 from projections.folding.parking import EventName
-from projections.folding.retrying import orders_in
+from projections.folding.retrying import decisions_in
 from projections.kernel.view import View
 from projections.querying.dead_letters import DeadLetterReader, id_of
 from projections.querying.queries import ViewReader
@@ -86,4 +86,4 @@ class CommandStatus:
 
 def _is_concerned(view: View[Any], commit: Commit) -> bool:
     """Return whether the view folds an event of the commit, erases a subject, or settles a dead letter."""
-    return bool(erased_subjects(commit) or orders_in(commit, view.name) or touches(view, [commit]))
+    return bool(erased_subjects(commit) or decisions_in(commit, view.name) or touches(view, [commit]))

@@ -14,13 +14,13 @@ from eventstore.mongo.driver import CODEC, Document
 from eventstore.place import Place
 from projections.folding.folding import RowFold
 from projections.folding.parking import row_ids
-from projections.folding.refolding import drops
+from projections.folding.refolding import dropped_events
 from projections.kernel.view import View
 from projections.storage.row_events import Budget, RowEvents
 from projections.storage.rows import Row
 from subscriptions.consumers.failures import Failure
 
-Drops = Mapping[str | None, Container[tuple[str, int]]]
+DroppedEvents = Mapping[str | None, Container[tuple[str, int]]]
 
 
 class FoldStep(NamedTuple):
@@ -52,7 +52,7 @@ class PastFolds:
         """
         if ids is not None and not ids:
             return {}
-        dropped = await drops(self._log, tenant, self._view.name, upto)
+        dropped = await dropped_events(self._log, tenant, self._view.name, upto)
         wanted = None if ids is None else frozenset(ids)
         folds, places = dict[str, RowFold](), dict[str, Place]()
         async for event in self._events.of(tenant, ids, upto, budget):
@@ -68,7 +68,7 @@ class PastFolds:
 
     async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[FoldStep, None]:
         """Yield what each event up to a settled position changed in a row, in the order of the log."""
-        dropped = await drops(self._log, tenant, self._view.name, upto)
+        dropped = await dropped_events(self._log, tenant, self._view.name, upto)
         fold, row = RowFold(self._view, None, dropped.get(id, ())), None
         async with aclosing(self._events.of(tenant, [id], upto, budget)) as events:
             async for event in events:
@@ -77,7 +77,7 @@ class PastFolds:
                     before, row = row, None if stored["_gone"] else as_stored(stored)
                     yield FoldStep(event, before, row)
 
-    def _touched(self, event: RecordedEvent, dropped: Drops) -> Collection[str]:
+    def _touched(self, event: RecordedEvent, dropped: DroppedEvents) -> Collection[str]:
         """Return the rows that the event touches; none if they are unknown, because it is parked alone."""
         ids = row_ids(self._view, event)
         if isinstance(ids, Failure) or (event.stream, event.version) in dropped.get(None, ()):

@@ -16,7 +16,7 @@ from eventstore.personal.erasure import erased_subjects
 from projections.folding.dead_letters import DeadLetters
 from projections.folding.folding import Fold, touches
 from projections.folding.refolding import Refolder
-from projections.folding.retrying import Retrier, orders_in
+from projections.folding.retrying import Retrier, decisions_in
 from projections.folding.scrubbing import Scrubber
 from projections.folding.stored_rows import StoredRows
 from projections.kernel.view import View
@@ -77,8 +77,8 @@ class Projector:
         """Fold a batch. Return whether it concerned any row. Raises Unavailable."""
         done, has_work = 0, False
         for count, commit in enumerate(commits, 1):
-            erased, orders = erased_subjects(commit), orders_in(commit, self._view.name)
-            if commit.info is None or not (erased or orders):
+            erased, decisions = erased_subjects(commit), decisions_in(commit, self._view.name)
+            if commit.info is None or not (erased or decisions):
                 continue
             await self._fold_in(commits[done:count])
             done, has_work = count, True
@@ -87,8 +87,8 @@ class Projector:
                 await self._scrubber.scrub(commit.info.tenant, erased, *at)
                 if self._partition.number == 0:
                     await self._others.scrub(commit.info.tenant, erased, *at)
-            for order in orders:
-                await self._retrier.carry_out(commit.info.tenant, order, *at)
+            for decision in decisions:
+                await self._retrier.carry_out(commit.info.tenant, decision, *at)
             self._stored.forget()
         return await self._fold_in(commits[done:]) or has_work
 

@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 from domain.kernel.errors import StaleRead, Unavailable
 from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
 from eventstore.place import Place
-from projections.folding.parking import EventName, alone
+from projections.folding.parking import EventName, parking_row
 from projections.kernel import by_stream
 from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
 from projections.querying.fields import Fields, projection
@@ -101,7 +101,7 @@ class ViewReader:
 
     async def _check_parked_alone(self, requirement: AtLeast, tenant: str, event: EventName) -> None:
         """Raise RowParked if an event of the stream is parked alone, because its rows are unknown."""
-        parking_tenant, parking_id = alone(tenant, event)
+        parking_tenant, parking_id = parking_row(tenant, event)
         # The prefix is followed by a version; the colon is the character after the digits.
         prefix = row_key(parking_tenant, parking_id.rpartition("@")[0] + "@")
         rows = await self._locator.rows()

@@ -17,7 +17,7 @@ from projections.storage.rows import Row, row_key
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RelatedQuery:
     """A query for a page of each owner's rows: at most `size` rows that match a filter, between two cursors.
 
     `by` is the field with the id of the owner. With `backward` the page has the last rows before the cursor
@@ -59,61 +59,63 @@ class RelatedRows:
             rows = await collection.find(query, projection(fields, "id")).to_list(None)
         return {row["id"]: row for row in self._locator.filled(collection, rows)}
 
-    async def pages(self, tenant: str, owners: Sequence[str], wanted: Wanted, limit: int) -> dict[str, Page]:
+    async def pages(
+        self, tenant: str, owners: Sequence[str], query: RelatedQuery, limit: int
+    ) -> dict[str, Page]:
         """Return the page of each owner, by the owner's id, with up to `limit` rows in all.
 
         If there are more rows, the last pages are incomplete. `beyond` returns whether there are rows beyond
         the cursor at which a page begins. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and
         NotIndexed.
         """
-        stored, by, parts = await self._listed(tenant, owners, wanted)
-        if wanted.after is not None:
-            parts.append(by.behind(wanted.after, ("after",)))
-        if wanted.before is not None:
-            parts.append(by.behind(wanted.before, ("before",), backward=True))
+        stored, by, parts = await self._listed(tenant, owners, query)
+        if query.after is not None:
+            parts.append(by.behind(query.after, ("after",)))
+        if query.before is not None:
+            parts.append(by.behind(query.before, ("before",), backward=True))
         # One row more than the size of a page shows whether there is another page.
-        sort, size = dict(by.sort(backward=wanted.backward)), wanted.size
+        sort, size = dict(by.sort(backward=query.backward)), query.size
         pipeline: list[Document] = [{"$sort": sort}, {"$limit": size + 1}]
-        if (shown := projection(wanted.fields, *by.names)) is not None:
+        if (shown := projection(query.fields, *by.names)) is not None:
             pipeline.append({"$project": shown})
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
         pipeline = [*_matching(tenant, parts), *pipeline]
-        for owner, row in await self._of_each(stored, owners, wanted.by, pipeline, limit + len(owners)):
+        for owner, row in await self._of_each(stored, owners, query.by, pipeline, limit + len(owners)):
             pages[owner] += self._locator.filled(stored, [row])
-        return {owner: _page(rows, wanted, by) for owner, rows in pages.items()}
+        return {owner: _page(rows, query, by) for owner, rows in pages.items()}
 
-    async def beyond(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> set[str]:
+    async def beyond(self, tenant: str, owners: Sequence[str], query: RelatedQuery) -> set[str]:
         """Return the owners with rows at or beyond the cursor where their page begins. Raises as `pages`."""
-        stored, by, parts = await self._listed(tenant, owners, wanted)
-        if wanted.beginning is None:
+        stored, by, parts = await self._listed(tenant, owners, query)
+        if query.beginning is None:
             return set()
-        path = ("before" if wanted.backward else "after",)
-        parts.append(by.behind(wanted.beginning, path, backward=not wanted.backward, at=True))
+        path = ("before" if query.backward else "after",)
+        parts.append(by.behind(query.beginning, path, backward=not query.backward, at=True))
         pipeline = [*_matching(tenant, parts), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
-        found = await self._of_each(stored, owners, wanted.by, pipeline, len(owners))
+        found = await self._of_each(stored, owners, query.by, pipeline, len(owners))
         return {owner for owner, _ in found}
 
-    async def counts(self, tenant: str, owners: Sequence[str], wanted: Wanted) -> dict[str, int]:
+    async def counts(self, tenant: str, owners: Sequence[str], query: RelatedQuery) -> dict[str, int]:
         """Return how many of the tenant's rows that match the filter belong to each owner, by its id.
 
         Raises as `pages`.
         """
-        stored, _, parts = await self._listed(tenant, owners, wanted)
+        stored, _, parts = await self._listed(tenant, owners, query)
         pipeline = [*_matching(tenant, parts), {"$count": "rows"}]
-        counts = await self._of_each(stored, owners, wanted.by, pipeline, len(owners))
+        counts = await self._of_each(stored, owners, query.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
 
     async def _listed(
-        self, tenant: str, owners: Sequence[str], wanted: Wanted
+        self, tenant: str, owners: Sequence[str], query: RelatedQuery
     ) -> tuple[Collection, Order, list[Document]]:
         """Return the collection, the order of each owner's list, and the MongoDB filters of the list."""
-        parsed = parse_filter(self._view, wanted.filter)
-        order = parse_order(self._view, wanted.order, filter=parsed)
+        parsed = parse_filter(self._view, query.filter)
+        order = parse_order(self._view, query.order, filter=parsed)
         stored = await self._locator.rows()
-        parsed = self._locator.adapted(stored, parsed, (wanted.by, *order.names))
-        of_owners = AllOf((Condition(wanted.by, "in", list(owners)), parsed))
+        parsed = self._locator.adapted(stored, parsed, (query.by, *order.names))
+        of_owners = AllOf((Condition(query.by, "in", list(owners)), parsed))
         await self._guard.check(stored, tenant, of_owners, order)
-        return stored, replace(order, view=f"{self._view.name} by {wanted.by}"), [to_mongo(parsed)]
+        return stored, replace(order, view=f"{self._view.name} by {query.by}"), [to_mongo(parsed)]
 
     async def _of_each(
         self, stored: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
@@ -134,9 +136,9 @@ class RelatedRows:
         return [(result["owner"], result["row"]) for result in results]
 
 
-def _page(rows: Sequence[Row], wanted: Wanted, by: Order) -> Page:
-    has_more, rows = len(rows) > wanted.size, rows[: wanted.size]
-    return Page(rows[::-1], False, has_more, by) if wanted.backward else Page(rows, has_more, False, by)
+def _page(rows: Sequence[Row], query: RelatedQuery, by: Order) -> Page:
+    has_more, rows = len(rows) > query.size, rows[: query.size]
+    return Page(rows[::-1], False, has_more, by) if query.backward else Page(rows, has_more, False, by)
 
 
 def _matching(tenant: str, parts: Sequence[Document]) -> list[Document]:

@@ -31,7 +31,7 @@ Keys = tuple[tuple[str, bool], ...]
 """Fields, and whether they descend."""
 
 
-class Reach(IntEnum):
+class IndexScan(IntEnum):
     """How much of an index MongoDB reads for a condition on a field."""
 
     POINTS = 1
@@ -52,16 +52,16 @@ class Term(NamedTuple):
         return {"element": "contains", "null": "isNull", "some": "isNull"}.get(self.operator, self.operator)
 
     @property
-    def reach(self) -> Reach:
-        return _REACH[self.operator][self.sign == "not"]
+    def scan(self) -> IndexScan:
+        return _SCANS[self.operator][self.sign == "not"]
 
 
-_REACH: Mapping[str, tuple[Reach, Reach]] = {
-    **dict.fromkeys(("eq", "in", "null"), (Reach.POINTS, Reach.RANGE)),
-    **dict.fromkeys(("ne", "lt", "lte", "gt", "gte", "some"), (Reach.RANGE, Reach.RANGE)),
-    "element": (Reach.POINTS, Reach.ALL),
-    "startsWith": (Reach.RANGE, Reach.ALL),
-    "contains": (Reach.ALL, Reach.ALL),
+_SCANS: Mapping[str, tuple[IndexScan, IndexScan]] = {
+    **dict.fromkeys(("eq", "in", "null"), (IndexScan.POINTS, IndexScan.RANGE)),
+    **dict.fromkeys(("ne", "lt", "lte", "gt", "gte", "some"), (IndexScan.RANGE, IndexScan.RANGE)),
+    "element": (IndexScan.POINTS, IndexScan.ALL),
+    "startsWith": (IndexScan.RANGE, IndexScan.ALL),
+    "contains": (IndexScan.ALL, IndexScan.ALL),
 }
 
 
@@ -92,17 +92,17 @@ def unserved(view: View[Any], shape: Shape, order: Keys | None) -> str | None:
     if len(ways) > MAX_WAYS:
         return f"a filter that can be met in more than {MAX_WAYS} ways is too complex for an index"
     for way in ways:
-        reaches = _reaches(view, way)
-        if not _is_served(row_indexes(view), reaches, order, alone=len(ways) == 1):
-            return _remedy(view, way, reaches, order)
+        scans = _scans(view, way)
+        if not _is_served(row_indexes(view), scans, order, alone=len(ways) == 1):
+            return _remedy(view, way, scans, order)
     return None
 
 
 def served_parts(view: View[Any], filter: Filter) -> list[Filter]:
     """Return the largest parts of a filter that indexes serve, of the conditions that every row must meet."""
     conditions = list(_required(filter))
-    reaches = _reaches(view, (Term(*shape_of(condition)) for condition in conditions))
-    field_sets = {frozenset(_served_fields(index.keys, reaches)) for index in row_indexes(view)}
+    scans = _scans(view, (Term(*shape_of(condition)) for condition in conditions))
+    field_sets = {frozenset(_served_fields(index.keys, scans)) for index in row_indexes(view)}
     largest = [fields for fields in field_sets if not any(fields < other for other in field_sets)]
     return [
         AllOf(tuple(condition for condition in conditions if condition.field in fields)) for fields in largest
@@ -131,37 +131,37 @@ def _ways(shape: Shape) -> list[tuple[Term, ...]]:
     return ways
 
 
-def _reaches(view: View[Any], way: Iterable[Term]) -> dict[str, Reach]:
+def _scans(view: View[Any], way: Iterable[Term]) -> dict[str, IndexScan]:
     """Return how much of an index is read for each field; for a list, MongoDB looks up only one element."""
-    reaches: dict[str, Reach] = {}
+    scans: dict[str, IndexScan] = {}
     for term in way:
-        reach = term.reach
-        if kinds(view)[term.field].is_list and (term.operator != "element" or term.field in reaches):
-            reach = Reach.ALL
-        other = reaches.get(term.field, reach)
-        reaches[term.field] = Reach.ALL if Reach.ALL in (other, reach) else min(other, reach)
-    return reaches
+        scan = term.scan
+        if kinds(view)[term.field].is_list and (term.operator != "element" or term.field in scans):
+            scan = IndexScan.ALL
+        other = scans.get(term.field, scan)
+        scans[term.field] = IndexScan.ALL if IndexScan.ALL in (other, scan) else min(other, scan)
+    return scans
 
 
 def _is_served(
-    indexes: Iterable[RowIndex], reaches: Mapping[str, Reach], order: Keys | None, *, alone: bool
+    indexes: Iterable[RowIndex], scans: Mapping[str, IndexScan], order: Keys | None, *, alone: bool
 ) -> bool:
-    if reaches.get("id") is Reach.POINTS:
+    if scans.get("id") is IndexScan.POINTS:
         return True
-    if reaches:
+    if scans:
         # MongoDB reads only matching entries.
-        return any(len(_served_fields(index.keys, reaches)) == len(reaches) for index in indexes)
+        return any(len(_served_fields(index.keys, scans)) == len(scans) for index in indexes)
     return alone and (order is None or any(_is_sorted(index.keys, order) for index in indexes))
 
 
-def _served_fields(keys: Keys, reaches: Mapping[str, Reach]) -> list[str]:
+def _served_fields(keys: Keys, scans: Mapping[str, IndexScan]) -> list[str]:
     """Return the fields whose conditions limit what is read of the index."""
     fields: list[str] = []
     for field, _ in keys:
-        reach = reaches.get(field, Reach.ALL)
-        if reach is not Reach.ALL:
+        scan = scans.get(field, IndexScan.ALL)
+        if scan is not IndexScan.ALL:
             fields.append(field)
-        if reach is not Reach.POINTS:
+        if scan is not IndexScan.POINTS:
             break
     return fields
 
@@ -171,10 +171,10 @@ def _is_sorted(keys: Keys, order: Keys) -> bool:
     return keys[: len(order)] in (order, tuple((field, not descends) for field, descends in order))
 
 
-def _remedy(view: View[Any], way: Iterable[Term], reaches: Mapping[str, Reach], order: Keys | None) -> str:
-    unserved_fields = sorted(field for field, reach in reaches.items() if reach is Reach.ALL)
-    ranges = sorted(field for field, reach in reaches.items() if reach is Reach.RANGE)
-    points = sorted(field for field, reach in reaches.items() if reach is Reach.POINTS)
+def _remedy(view: View[Any], way: Iterable[Term], scans: Mapping[str, IndexScan], order: Keys | None) -> str:
+    unserved_fields = sorted(field for field, scan in scans.items() if scan is IndexScan.ALL)
+    ranges = sorted(field for field, scan in scans.items() if scan is IndexScan.RANGE)
+    points = sorted(field for field, scan in scans.items() if scan is IndexScan.POINTS)
     if unserved_fields:
         operators = sorted(
             {f"{term.client_operator} on {term.field}" for term in way if term.field in unserved_fields}

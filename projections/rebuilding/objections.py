@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from eventstore.mongo.driver import Collection, Database, Document, unavailable_if_down
 from projections.folding.dead_letters import DEAD_LETTERS
-from projections.folding.parking import EventName, alone, parked_in
+from projections.folding.parking import EventName, parked_in, parking_row
 from projections.kernel.view import View
 from projections.rebuilding.comparison import Comparison
 from projections.storage.rows import collection, row_key
@@ -77,7 +77,7 @@ async def _parked_versions(rows: Collection, generation: int, keys: Iterable[str
 
 def _own_key(letter: Document) -> str:
     """The key under which the event is parked if the rows that it touches are unknown."""
-    return row_key(*alone(letter["tenant"], EventName(letter["stream"], letter["version"])))
+    return row_key(*parking_row(letter["tenant"], EventName(letter["stream"], letter["version"])))
 
 
 def _is_parked(letter: Document, parked: ParkedVersions) -> bool:

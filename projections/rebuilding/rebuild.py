@@ -22,7 +22,7 @@ from projections.rebuilding.objections import NewDeadLetters, new_dead_letters, 
 from projections.rebuilding.progress_rate import ProgressRate
 from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.rebuild_progress import RebuildPhase, RebuildProgress
-from projections.storage.indexes import prepare, strip
+from projections.storage.indexes import prepare, remove_query_indexes
 from projections.storage.rows import collection
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.consumers.state import CANDIDATE_STATES, ConsumerState, Generation, GenerationState
@@ -62,7 +62,7 @@ class Rebuild:
         rows = collection(self._context.database, self._view, self._leader.generation)
         _, candidate = await self._look()
         if candidate.position == 0:
-            await strip(rows)
+            await remove_query_indexes(rows)
         await self._catch_up()
         await self._index(rows)
         await self._catch_up()

@@ -80,7 +80,7 @@ async def prepare_folding(rows: Collection) -> None:
         await rows.create_indexes([SUBJECTS])
 
 
-async def strip(rows: Collection) -> None:
+async def remove_query_indexes(rows: Collection) -> None:
     """Remove the indexes that only queries need, until `prepare`: they would slow down a rebuild.
 
     Raises Unavailable.

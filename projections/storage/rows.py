@@ -106,25 +106,25 @@ def key_filter(stored: Document, *, also_at: bool = False) -> dict[str, Any]:
     return {"_id": stored["_id"], "$or": older}
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """The outcome of writes: the indexes of inserts whose row exists, and the number of replaced rows."""
 
     refused: Sequence[int]
     replaced: int
 
 
-async def write(rows: Collection, writes: Sequence[Write]) -> Written:
+async def write(rows: Collection, writes: Sequence[Write]) -> WriteResult:
     """Execute the writes. Raises Unavailable if single writes fail, else what the driver raises.
 
     The text of Unavailable contains no rows; the driver's own error contains whole rows.
     """
     if not writes:
-        return Written((), 0)
+        return WriteResult((), 0)
     try:
-        return Written((), (await rows.bulk_write(writes, ordered=False)).matched_count)
+        return WriteResult((), (await rows.bulk_write(writes, ordered=False)).matched_count)
     except BulkWriteError as error:
         refused = error.details["writeErrors"]
         codes = {failure["code"] for failure in (*refused, *error.details["writeConcernErrors"])}
         if codes != {DUPLICATE_KEY}:
             raise Unavailable(f"{rows.name} cannot be written; MongoDB's codes: {sorted(codes)}") from None
-        return Written([failure["index"] for failure in refused], error.details["nMatched"])
+        return WriteResult([failure["index"] for failure in refused], error.details["nMatched"])

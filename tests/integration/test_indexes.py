@@ -13,7 +13,7 @@ from domain.kernel import Json
 from domain.kernel.errors import DeclarationError
 from eventstore.mongo.driver import Collection, open_client
 from projections.kernel import View, by_stream
-from projections.storage.indexes import check_indexes, prepare, prepare_folding, strip
+from projections.storage.indexes import check_indexes, prepare, prepare_folding, remove_query_indexes
 from tests.notes import context, open_rig, view
 from tests.support import chosen_driver
 
@@ -98,7 +98,7 @@ async def test_rows_that_are_built_anew_come_to_their_indexes_behind_the_others(
     await prepare(rows, replace(view, search=("text",)))
     await prepare_folding(rows)
     assert (await keys(rows)).keys() == {*USUAL, "search_text"}
-    await strip(rows)
+    await remove_query_indexes(rows)
     assert (await keys(rows)).keys() == {"_id_", "subjects"}
     await prepare(rows, view)
     assert (await keys(rows)).keys() == USUAL

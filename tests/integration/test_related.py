@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.kernel.errors import NotIndexed
 from projections.querying.ordering import OrderBy
-from projections.querying.related import RelatedRows, Wanted
+from projections.querying.related import RelatedQuery, RelatedRows
 from projections.storage.indexes import prepare
 from projections.storage.rows import Row
 from tests.notes import Rig, open_rig, view
@@ -49,7 +49,7 @@ async def fill(rig: Rig, rows: list[dict[str, Any]]) -> None:
         await stored.insert_many([{"_id": f"{one['_tenant']}/{one['id']}", **one} for one in keyed])
 
 
-async def followed(related: RelatedRows, tenant: str, wanted: Wanted) -> dict[str, list[Row]]:
+async def followed(related: RelatedRows, tenant: str, wanted: RelatedQuery) -> dict[str, list[Row]]:
     """All rows of each owner: the first pages of all at once, and what follows by their cursors."""
     pages = await related.pages(tenant, OWNERS, wanted, ENOUGH)
     found: dict[str, list[Row]] = {}
@@ -90,7 +90,7 @@ def test_pages_of_many_owners_are_those_of_each(
             related = RelatedRows(rig.locator)
             for tenant in TENANTS:
                 fields = frozenset({"id", "score"})
-                wanted = Wanted("text", size, filter, order, backward=backward, fields=fields)
+                wanted = RelatedQuery("text", size, filter, order, backward=backward, fields=fields)
                 found = await followed(related, tenant, wanted)
                 counts = await related.counts(tenant, OWNERS, wanted)
                 for owner in OWNERS:
@@ -112,9 +112,9 @@ async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in OWNERS * 40]
         await fill(rig, rows)
         related = RelatedRows(rig.locator)
-        pages = await related.pages("default", OWNERS, Wanted("text", 20), 30)
+        pages = await related.pages("default", OWNERS, RelatedQuery("text", 20), 30)
         assert 30 <= sum(len(page.rows) for page in pages.values()) <= 30 + len(OWNERS)
-        pages = await related.pages("default", OWNERS, Wanted("text", 20), ENOUGH)
+        pages = await related.pages("default", OWNERS, RelatedQuery("text", 20), ENOUGH)
         assert [len(page.rows) for page in pages.values()] == [20] * len(OWNERS)
 
 
@@ -126,8 +126,8 @@ async def test_what_no_index_serves_is_refused_where_owners_have_too_many_rows(
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in "aaaaab"]
         await fill(rig, rows)
         related = RelatedRows(rig.locator, scan_limit=4)
-        unserved = Wanted("text", 1, {"links": {"ne": 1}, "score": {"gt": 0}})
+        unserved = RelatedQuery("text", 1, {"links": {"ne": 1}, "score": {"gt": 0}})
         with pytest.raises(NotIndexed):
             await related.pages("default", ["a", "b"], unserved, ENOUGH)
         assert len((await related.pages("default", ["b"], unserved, ENOUGH))["b"].rows) == 1
-        assert (await related.counts("default", ["a"], Wanted("text", 1)))["a"] == 5
+        assert (await related.counts("default", ["a"], RelatedQuery("text", 1)))["a"] == 5

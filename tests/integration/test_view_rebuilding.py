@@ -16,7 +16,7 @@ from projections.kernel.view import View
 from projections.live.messages import Snapshot
 from projections.querying.filters import parse_filter
 from projections.querying.gaps import stored_defaults
-from projections.querying.related import RelatedRows, Wanted
+from projections.querying.related import RelatedQuery, RelatedRows
 from projections.rebuilding.rebuild import Rebuild
 from tests.integration.test_rebuild import _not_yet, in_use, some_notes
 from tests.integration.test_rebuild_held import broken, held
@@ -85,10 +85,10 @@ FIELD_READS: dict[str, Callable[[Rig], Awaitable[Any]]] = {
     "count of a search": lambda rig: rig.reader.count("default", search="note"),
     "ids": lambda rig: rig.reader.ids("default", {"hot": {"eq": False}}, unchanged_since=99),
     "places": lambda rig: rig.reader.places("default", parse_filter(hot, {"hot": {"eq": False}})),
-    "linked pages": lambda rig: related(rig).pages("default", ["note-0"], Wanted("owner", 5), 9),
-    "linked counts": lambda rig: related(rig).counts("default", ["note-0"], Wanted("owner", 5)),
+    "linked pages": lambda rig: related(rig).pages("default", ["note-0"], RelatedQuery("owner", 5), 9),
+    "linked counts": lambda rig: related(rig).counts("default", ["note-0"], RelatedQuery("owner", 5)),
     "linked filter": lambda rig: related(rig).counts(
-        "default", ["x"], Wanted("text", 5, {"hot": {"eq": True}})
+        "default", ["x"], RelatedQuery("text", 5, {"hot": {"eq": True}})
     ),
 }
 
@@ -114,7 +114,7 @@ async def rows_of(rig: Rig) -> list[Any]:
     stored = await rig.reader.stored_rows(["default/note-0"])
     changed = [row for row in await rig.reader.changed_since("default", 0, 99) if row["id"] == "note-0"]
     by_id = (await related(rig).get("default", ["note-0"]))["note-0"]
-    linked = await related(rig).pages("default", [stored[0]["text"]], Wanted("text", 9), 99)
+    linked = await related(rig).pages("default", [stored[0]["text"]], RelatedQuery("text", 9), 99)
     (pages,) = linked.values()
     found = [one, some, *page.rows, *matching, *stored, *changed, by_id]
     return [*found, *(row for row in pages.rows if row["id"] == "note-0")]

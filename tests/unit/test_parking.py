@@ -16,7 +16,7 @@ from eventstore.mongo.driver import Document
 from eventstore.place import Place
 from projections.folding.dead_letters import Letter
 from projections.folding.folding import Fold, RowFold, touches
-from projections.folding.parking import EventName, failed, parked_in
+from projections.folding.parking import EventName, parked_in, view_failure
 from projections.kernel.view import View
 from projections.storage.rows import fields
 from subscriptions.consumers.failures import Failure
@@ -188,4 +188,4 @@ def test_what_makes_a_row_that_cannot_be_stored_is_parked(event: Event, error: s
 
 def test_a_process_without_memory_parks_nothing() -> None:
     with pytest.raises(MemoryError):
-        failed(notes.view, MemoryError())
+        view_failure(notes.view, MemoryError())

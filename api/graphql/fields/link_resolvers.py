@@ -16,7 +16,7 @@ from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from projections.kernel.view import View
 from projections.querying.fields import Fields
 from projections.querying.pages import Page
-from projections.querying.related import Wanted
+from projections.querying.related import RelatedQuery
 from projections.storage.rows import Row
 
 
@@ -56,7 +56,7 @@ class ToManyResolver(LinkResolver):
         before: str | None = None,
     ) -> dict[str, Any]:
         context = info.context
-        wanted = Wanted(
+        wanted = RelatedQuery(
             self._by,
             page_size(first, last, context.runtime.settings.max_page),
             read_filter(self.view, filter, context),
@@ -70,7 +70,7 @@ class ToManyResolver(LinkResolver):
             return await _past_page(context, self.view, wanted, row_key(source, self.key), source[AS_OF])
         return await self._present_page(info, wanted, source[self.key])
 
-    async def _present_page(self, info: Info, wanted: Wanted, owner: str) -> dict[str, Any]:
+    async def _present_page(self, info: Info, wanted: RelatedQuery, owner: str) -> dict[str, Any]:
         context, view = info.context, self.view
         # At one place of a document the arguments are equal for every row.
         place = (view.name, *map(id, info.field_nodes))
@@ -86,7 +86,7 @@ class ToManyResolver(LinkResolver):
 
 
 async def _past_page(
-    context: ExecutionContext, view: View[Any], wanted: Wanted, owner: str, as_of: int
+    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owner: str, as_of: int
 ) -> dict[str, Any]:
     """Return a page as of a position. Each owner needs a read; what changed since is folded once for all."""
     then, tenant, max_rows = (
@@ -131,7 +131,7 @@ async def _rows(
 
 
 async def _pages(
-    context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owners: Sequence[str]
 ) -> list[Page]:
     reads, max_rows = context.reads, context.runtime.settings.max_rows
     related = context.runtime.related_rows[view.name]
@@ -142,14 +142,14 @@ async def _pages(
 
 
 async def _beyond(
-    context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owners: Sequence[str]
 ) -> list[bool]:
     beyond = await context.runtime.related_rows[view.name].beyond(context.scope.tenant, owners, wanted)
     return [owner in beyond for owner in owners]
 
 
 async def _counts(
-    context: ExecutionContext, view: View[Any], wanted: Wanted, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owners: Sequence[str]
 ) -> list[int]:
     counts = await context.runtime.related_rows[view.name].counts(context.scope.tenant, owners, wanted)
     return [counts[owner] for owner in owners]
