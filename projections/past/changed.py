@@ -51,7 +51,7 @@ class ChangedRows:
         cached = self._changed.get((tenant, position)) or _PastRows(position, {}, frozenset(), EMPTY_BYTES)
         # Read before the rows: so all changes up to this position are among the ids.
         upto = await self._reader.position()
-        changed_ids = await self._reader.changed_after(tenant, cached.upto, position, budget.most + 1)
+        changed_ids = await self._reader.changed_after(tenant, cached.upto, position, budget.limit + 1)
         budget.require(len(changed_ids))
         ids = [row_id for row_id in cached.personal.union(changed_ids) if row_id not in cached.rows]
         folded = await self._folds.rows(tenant, ids, position, budget)

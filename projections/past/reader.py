@@ -30,18 +30,18 @@ from projections.storage.rows import Row, row_key
 
 
 class PastReader:
-    """Reads one view at any position. A request that takes more than `most` events raises TooComplex.
+    """Reads one view at any position. A request that takes more than `max_events` events raises TooComplex.
 
     `within` is the number of seconds that a request for a list waits for the view to reach the position.
     """
 
-    def __init__(self, reader: ViewReader, log: EventLog, most: int, within: float) -> None:
+    def __init__(self, reader: ViewReader, log: EventLog, max_events: int, within: float) -> None:
         self.reader = reader
         self.log = log
         self.within = within
         self.folds = PastFolds(reader.view, log)
         self.changed = ChangedRows(reader, self.folds)
-        self._most = most
+        self._max_events = max_events
         contexts = (reader.view.context, *reader.view.also_reads)
         self.is_personal = any(holds_personal_data(context.aggregate) for context in contexts)
 
@@ -51,7 +51,7 @@ class PastReader:
 
     def budget(self) -> Budget:
         """Return a new budget for one request."""
-        return Budget(self._most)
+        return Budget(self._max_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def _merged(
 ) -> Page:
     """Return the page with the changed rows that belong on it, and with what lies on either side of it."""
     window = page.order.window(after, before)
-    by_id = {row["id"]: row for row in (*page.rows, *filter(window.holds, changed))}
+    by_id = {row["id"]: row for row in (*page.rows, *filter(window.contains, changed))}
     rows = sorted(by_id.values(), key=page.order.key)
     if last is None:
         has_more, has_earlier = len(rows) > len(rows[:first]), any(map(window.precedes, changed))

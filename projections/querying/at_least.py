@@ -21,7 +21,7 @@ class AtLeast(NamedTuple):
     position: int
     event: EventName | None = None
 
-    def is_in(self, row: Row) -> bool:
+    def is_met_by(self, row: Row) -> bool:
         """Return whether the row's own fields show that it meets the requirement."""
         if row["_position"] >= self.position:
             return True

@@ -71,7 +71,7 @@ class DeadLetterReader:
             return LetterPage(letters[:size], has_more, after is not None)
         return LetterPage(letters[:size][::-1], before is not None, has_more)
 
-    async def holds(self, tenant: str, command: RetryDeadLetter | DropDeadLetter) -> bool:
+    async def is_parked(self, tenant: str, command: RetryDeadLetter | DropDeadLetter) -> bool:
         """Return whether the event that the command names is parked. Raises NotFound as `page`."""
         event = {"row": command.row, "stream": command.stream, "version": command.version}
         (active,) = await self._active(command.view)
@@ -146,7 +146,7 @@ def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:
             is_repeat = envelope.command_id is not None and await log.stored_command(
                 tenant, envelope.command_id
             )
-            if not is_repeat and not await letters.holds(tenant, command):
+            if not is_repeat and not await letters.is_parked(tenant, command):
                 row = "" if command.row is None else f"the row {command.row!r} of "
                 raise NotFound(
                     f"version {command.version} of {command.stream} is not parked in "

@@ -95,7 +95,7 @@ class Order:
         values = [_packed(row.get(name)) for name, _, _ in self.fields]
         return urlsafe_b64encode(orjson.dumps([self._mark, values])).rstrip(b"=").decode()
 
-    def behind(self, cursor: str, path: Path, *, backward: bool = False, at: bool = False) -> dict[str, Any]:
+    def beyond(self, cursor: str, path: Path, *, backward: bool = False, at: bool = False) -> dict[str, Any]:
         """Return the MongoDB filter for the rows after the cursor, or with `backward` before it.
 
         With `at`, the filter includes the row at the cursor. Raises ValidationFailed at `path` for a cursor
@@ -125,7 +125,7 @@ class Order:
         return self._key([row.get(name) for name, _, _ in self.fields])
 
     def window(self, after: str | None, before: str | None) -> Window:
-        """Return the part of the list after the one cursor and before the other. Raises as `behind`."""
+        """Return the part of the list after the one cursor and before the other. Raises as `beyond`."""
         low = None if after is None else self._key(self._values(after, ("after",)))
         high = None if before is None else self._key(self._values(before, ("before",)))
         return Window(self, low, high)
@@ -157,7 +157,7 @@ class Window:
     low: Key | None
     high: Key | None
 
-    def holds(self, row: Row) -> bool:
+    def contains(self, row: Row) -> bool:
         """Return whether the row lies in the window."""
         return not self.precedes(row) and not self.follows(row)
 

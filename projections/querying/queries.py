@@ -97,7 +97,7 @@ class ViewReader:
     ) -> Row | None:
         """Return the row, even if it is gone; None if it does not show that it meets the requirement."""
         row = await self._row(tenant, id, fields, *AT_LEAST)
-        return row if row is not None and requirement.is_in(row) else None
+        return row if row is not None and requirement.is_met_by(row) else None
 
     async def _check_parked_alone(self, requirement: AtLeast, tenant: str, event: EventName) -> None:
         """Raise RowParked if an event of the stream is parked alone, because its rows are unknown."""
@@ -158,15 +158,15 @@ class ViewReader:
         for side, cursor in enumerate((after, before)):
             if cursor is not None:
                 path = (("after", "before")[side],)
-                conditions.append(by.behind(cursor, path, backward=bool(side)))
-                beyond = by.behind(cursor, path, backward=not side, at=True)
+                conditions.append(by.beyond(cursor, path, backward=bool(side)))
+                beyond = by.beyond(cursor, path, backward=not side, at=True)
                 sides[side] = partial(self._exists, {**listed, "$and": [conditions[0], beyond]})
         query = {**listed, "$and": conditions}
         if search is None:
             await self._guard.check(collection, tenant, parsed, by)
-        found = collection.find(query, projection(fields, *by.names)).sort(by.sort(backward=backward))
+        results = collection.find(query, projection(fields, *by.names)).sort(by.sort(backward=backward))
         with self._translated_errors():
-            rows = await found.limit(size + 1).to_list(None)
+            rows = await results.limit(size + 1).to_list(None)
         sides[not backward] = len(rows) > size
         page = self._locator.filled(collection, rows[:size])
         return Page(page[::-1] if backward else page, sides[1], sides[0], by)
@@ -184,53 +184,53 @@ class ViewReader:
         Returns at most `limit` rows, those that changed last first. A row may have changed after `position`.
         Raises NotIndexed.
         """
-        stored = await self._locator.rows()
-        adapted = self._locator.adapted(stored, filter)
-        wanted = {**_live(tenant), **to_mongo(adapted)}
+        collection = await self._locator.rows()
+        adapted = self._locator.adapted(collection, filter)
+        query = {**_live(tenant), **to_mongo(adapted)}
         if position is not None:
-            wanted["_created"] = {"$lte": position}
-        await self._guard.check(stored, tenant, adapted)
-        found = stored.find(wanted).sort(LAST_CHANGED_FIRST)
+            query["_created"] = {"$lte": position}
+        await self._guard.check(collection, tenant, adapted)
+        results = collection.find(query).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
-            rows = await found.limit(limit or 0).to_list(None)
-        return self._locator.filled(stored, rows)
+            rows = await results.limit(limit or 0).to_list(None)
+        return self._locator.filled(collection, rows)
 
     async def places(self, tenant: str, filter: Filter) -> list[tuple[str, Place]]:
         """Return the id and the place of the last change of each row that `filter` matches, the latest first.
 
         Raises NotIndexed.
         """
-        stored = await self._locator.rows()
-        adapted = self._locator.adapted(stored, filter)
-        await self._guard.check(stored, tenant, adapted)
-        wanted = {**_live(tenant), **to_mongo(adapted)}
-        found = stored.find(wanted, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
+        collection = await self._locator.rows()
+        adapted = self._locator.adapted(collection, filter)
+        await self._guard.check(collection, tenant, adapted)
+        query = {**_live(tenant), **to_mongo(adapted)}
+        results = collection.find(query, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
-            return [(row["id"], place(row)) for row in await found.to_list(None)]
+            return [(row["id"], place(row)) for row in await results.to_list(None)]
 
     async def changed_since(self, tenant: str, position: int, limit: int) -> list[Row]:
         """Return the tenant's rows that changed at `position` or later, even gone ones, in that order."""
-        stored = await self._locator.rows()
-        found = stored.find({"_tenant": tenant, "_position": {"$gte": position}}).sort(BY_CHANGE)
+        collection = await self._locator.rows()
+        results = collection.find({"_tenant": tenant, "_position": {"$gte": position}}).sort(BY_CHANGE)
         with unavailable_if_down():
-            rows = await found.limit(limit).to_list(None)
-        return self._locator.filled(stored, rows)
+            rows = await results.limit(limit).to_list(None)
+        return self._locator.filled(collection, rows)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
     ) -> int:
         """Return how many rows match. Raises ValidationFailed at ``filter`` or ``search``, and NotIndexed."""
         parsed = parse_filter(self.view, filter)
-        wanted = {**_live(tenant), **parse_search(self.view, search)}
-        stored = await self._locator.rows()
+        query = {**_live(tenant), **parse_search(self.view, search)}
+        collection = await self._locator.rows()
         searched = self.view.search if search is not None else ()
-        parsed = self._locator.adapted(stored, parsed, searched)
+        parsed = self._locator.adapted(collection, parsed, searched)
         if parsed != EVERYTHING:
-            wanted |= to_mongo(parsed)
+            query |= to_mongo(parsed)
         if search is None:
-            await self._guard.check(stored, tenant, parsed)
+            await self._guard.check(collection, tenant, parsed)
         with self._translated_errors():
-            return await stored.count_documents(wanted)
+            return await collection.count_documents(query)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -249,19 +249,19 @@ class ViewReader:
         self, tenant: str, filter: Mapping[str, Any] | None = None, *, unchanged_since: int
     ) -> set[str]:
         """Return the ids of all rows that match and have not changed after a position. Raises as `count`."""
-        parsed, stored = parse_filter(self.view, filter), await self._locator.rows()
-        parsed = self._locator.adapted(stored, parsed)
-        await self._guard.check(stored, tenant, parsed)
-        wanted = {**_live(tenant, unchanged_since), **to_mongo(parsed)}
+        parsed, collection = parse_filter(self.view, filter), await self._locator.rows()
+        parsed = self._locator.adapted(collection, parsed)
+        await self._guard.check(collection, tenant, parsed)
+        query = {**_live(tenant, unchanged_since), **to_mongo(parsed)}
         with unavailable_if_down():
-            return {row["id"] for row in await stored.find(wanted, {"id": 1}).to_list(None)}
+            return {row["id"] for row in await collection.find(query, {"id": 1}).to_list(None)}
 
     async def changed_after(self, tenant: str, position: int, created_upto: int, limit: int) -> list[str]:
         """Return the ids of at most `limit` rows created by `created_upto` and changed after `position`."""
-        wanted = {"_tenant": tenant, "_position": {"$gt": position}, "_created": {"$lte": created_upto}}
-        found = (await self._locator.rows()).find(wanted, {"id": 1}).sort(BY_CHANGE)
+        query = {"_tenant": tenant, "_position": {"$gt": position}, "_created": {"$lte": created_upto}}
+        results = (await self._locator.rows()).find(query, {"id": 1}).sort(BY_CHANGE)
         with unavailable_if_down():
-            return [row["id"] for row in await found.limit(limit).to_list(None)]
+            return [row["id"] for row in await results.limit(limit).to_list(None)]
 
     @property
     def edition(self) -> int:

@@ -68,41 +68,41 @@ class RelatedRows:
         the cursor at which a page begins. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and
         NotIndexed.
         """
-        stored, by, parts = await self._listed(tenant, owners, query)
+        collection, by, conditions = await self._listed(tenant, owners, query)
         if query.after is not None:
-            parts.append(by.behind(query.after, ("after",)))
+            conditions.append(by.beyond(query.after, ("after",)))
         if query.before is not None:
-            parts.append(by.behind(query.before, ("before",), backward=True))
+            conditions.append(by.beyond(query.before, ("before",), backward=True))
         # One row more than the size of a page shows whether there is another page.
         sort, size = dict(by.sort(backward=query.backward)), query.size
         pipeline: list[Document] = [{"$sort": sort}, {"$limit": size + 1}]
         if (shown := projection(query.fields, *by.names)) is not None:
             pipeline.append({"$project": shown})
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
-        pipeline = [*_matching(tenant, parts), *pipeline]
-        for owner, row in await self._of_each(stored, owners, query.by, pipeline, limit + len(owners)):
-            pages[owner] += self._locator.filled(stored, [row])
+        pipeline = [*_matching(tenant, conditions), *pipeline]
+        for owner, row in await self._of_each(collection, owners, query.by, pipeline, limit + len(owners)):
+            pages[owner] += self._locator.filled(collection, [row])
         return {owner: _page(rows, query, by) for owner, rows in pages.items()}
 
     async def beyond(self, tenant: str, owners: Sequence[str], query: RelatedQuery) -> set[str]:
         """Return the owners with rows at or beyond the cursor where their page begins. Raises as `pages`."""
-        stored, by, parts = await self._listed(tenant, owners, query)
+        collection, by, conditions = await self._listed(tenant, owners, query)
         if query.beginning is None:
             return set()
         path = ("before" if query.backward else "after",)
-        parts.append(by.behind(query.beginning, path, backward=not query.backward, at=True))
-        pipeline = [*_matching(tenant, parts), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
-        found = await self._of_each(stored, owners, query.by, pipeline, len(owners))
-        return {owner for owner, _ in found}
+        conditions.append(by.beyond(query.beginning, path, backward=not query.backward, at=True))
+        pipeline = [*_matching(tenant, conditions), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
+        results = await self._of_each(collection, owners, query.by, pipeline, len(owners))
+        return {owner for owner, _ in results}
 
     async def counts(self, tenant: str, owners: Sequence[str], query: RelatedQuery) -> dict[str, int]:
         """Return how many of the tenant's rows that match the filter belong to each owner, by its id.
 
         Raises as `pages`.
         """
-        stored, _, parts = await self._listed(tenant, owners, query)
-        pipeline = [*_matching(tenant, parts), {"$count": "rows"}]
-        counts = await self._of_each(stored, owners, query.by, pipeline, len(owners))
+        collection, _, conditions = await self._listed(tenant, owners, query)
+        pipeline = [*_matching(tenant, conditions), {"$count": "rows"}]
+        counts = await self._of_each(collection, owners, query.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
 
     async def _listed(
@@ -111,17 +111,17 @@ class RelatedRows:
         """Return the collection, the order of each owner's list, and the MongoDB filters of the list."""
         parsed = parse_filter(self._view, query.filter)
         order = parse_order(self._view, query.order, filter=parsed)
-        stored = await self._locator.rows()
-        parsed = self._locator.adapted(stored, parsed, (query.by, *order.names))
+        collection = await self._locator.rows()
+        parsed = self._locator.adapted(collection, parsed, (query.by, *order.names))
         of_owners = AllOf((Condition(query.by, "in", list(owners)), parsed))
-        await self._guard.check(stored, tenant, of_owners, order)
-        return stored, replace(order, view=f"{self._view.name} by {query.by}"), [to_mongo(parsed)]
+        await self._guard.check(collection, tenant, of_owners, order)
+        return collection, replace(order, view=f"{self._view.name} by {query.by}"), [to_mongo(parsed)]
 
     async def _of_each(
-        self, stored: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
+        self, collection: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
     ) -> list[tuple[str, Document]]:
         """Return at most `limit` results of the pipeline for each owner's rows, each with the owner."""
-        lookup = {"from": stored.name, "localField": "owner", "foreignField": by, "as": "row"}
+        lookup = {"from": collection.name, "localField": "owner", "foreignField": by, "as": "row"}
         stages: list[Document] = [
             # The pipeline starts from any row. Without `$literal`, a $ in an id would begin an expression.
             {"$limit": 1},
@@ -132,7 +132,7 @@ class RelatedRows:
             {"$limit": limit},
         ]
         with unavailable_if_down():
-            results = await aggregate(stored, stages)
+            results = await aggregate(collection, stages)
         return [(result["owner"], result["row"]) for result in results]
 
 
@@ -141,5 +141,5 @@ def _page(rows: Sequence[Row], query: RelatedQuery, by: Order) -> Page:
     return Page(rows[::-1], False, has_more, by) if query.backward else Page(rows, has_more, False, by)
 
 
-def _matching(tenant: str, parts: Sequence[Document]) -> list[Document]:
-    return [{"$match": {"_tenant": tenant, "_gone": False, "$and": parts}}]
+def _matching(tenant: str, conditions: Sequence[Document]) -> list[Document]:
+    return [{"$match": {"_tenant": tenant, "_gone": False, "$and": conditions}}]

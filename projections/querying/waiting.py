@@ -53,7 +53,7 @@ class ProjectionWaits:
         match command:
             case RetryDeadLetter():
                 event = EventName(command.stream, command.version)
-                if await self._letters.holds(tenant, command):
+                if await self._letters.is_parked(tenant, command):
                     raise _row_parked(command.view, command.row, event)
             case EraseSubject() | DropDeadLetter():
                 return

@@ -18,9 +18,9 @@ STREAMS_AT_ONCE = 100
 class Budget:
     """The number of events that one request may read."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._left = most
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._left = limit
 
     def spend(self, count: int) -> None:
         """Subtract `count` events. Raises TooComplex if fewer are left."""
@@ -31,7 +31,7 @@ class Budget:
         """Raise TooComplex if fewer than `count` events are left."""
         if count > self._left:
             raise TooComplex(
-                f"this request would read more than {self.most} events of the log; request another point in "
+                f"this request would read more than {self.limit} events of the log; request another point in "
                 "time or a single row, or have max_past_events raised"
             )
 
@@ -94,7 +94,7 @@ class RowEvents:
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
         query, position = EventQuery(categories=self._categories), 0
         if budget is not None:
-            budget.require(await self._log.count(tenant, query, upto, budget.most + 1))
+            budget.require(await self._log.count(tenant, query, upto, budget.limit + 1))
         while events := await self._log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
             yield events
             position = events[-1].position

@@ -111,9 +111,9 @@ def test_orders_and_cursors_agree_in_mongodb_and_in_memory(
     for place, row in enumerate(sorted_rows):
         cursor = order.cursor(row)
         for backward, expected in ((False, ids[place + 1 :]), (True, ids[:place])):
-            found = stored.find(order.behind(cursor, ("after",), backward=backward)).sort(order.sort())
+            found = stored.find(order.beyond(cursor, ("after",), backward=backward)).sort(order.sort())
             assert [each["id"] for each in found] == expected
-        within = [each["id"] for each in sorted_rows if order.window(cursor, None).holds(each)]
+        within = [each["id"] for each in sorted_rows if order.window(cursor, None).contains(each)]
         assert within == ids[place + 1 :]
 
 

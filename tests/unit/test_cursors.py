@@ -25,7 +25,7 @@ def sealed(*content: Any) -> str:
 def test_a_cursor_carries_the_sort_key_and_the_id() -> None:
     order = parse_order(view, [("written_at", "desc"), ("text", "asc")])
     assert order.sort() == [("written_at", -1), ("text", 1), ("id", 1)]
-    assert order.behind(order.cursor(ROW), ("after",))["$or"][0] == {
+    assert order.beyond(order.cursor(ROW), ("after",))["$or"][0] == {
         "written_at": {"$not": {"$gte": ROW["written_at"]}}
     }
 
@@ -66,7 +66,7 @@ BY_SCORE_DOWN = parse_order(view, [("score", "desc")])
 )
 def test_a_cursor_that_is_malformed_or_of_another_list_is_refused_at_its_argument(cursor: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        BY_SCORE.behind(cursor, ("after",))
+        BY_SCORE.beyond(cursor, ("after",))
     assert refused.value.path == ("after",)
 
 
@@ -116,14 +116,14 @@ def test_a_filter_that_says_something_else_is_of_another_list(one: Any, other: A
 def test_a_cursor_that_nothing_can_come_after_is_refused() -> None:
     """No row has such a place, so no cursor of ours says it."""
     with pytest.raises(ValidationFailed):
-        BY_SCORE_DOWN.behind(sealed(mark(BY_SCORE_DOWN), [None, None]), ("after",))
+        BY_SCORE_DOWN.beyond(sealed(mark(BY_SCORE_DOWN), [None, None]), ("after",))
 
 
 @pytest.mark.parametrize("moment", [10**18, -(10**18), 1.5, True, "2024"])
 def test_a_cursor_with_a_moment_out_of_range_is_refused(moment: Any) -> None:
     order = parse_order(view, [("written_at", "asc")])
     with pytest.raises(ValidationFailed):
-        order.behind(sealed(mark(order), [moment, "note-1"]), ("before",))
+        order.beyond(sealed(mark(order), [moment, "note-1"]), ("before",))
 
 
 @pytest.mark.parametrize(
