@@ -28,7 +28,7 @@ from projections.live.command_status import CommandStatus
 from projections.live.live_view import LiveView
 from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
-from projections.querying.dead_letters import DeadLetterReader, refusing_unparked
+from projections.querying.dead_letters import DeadLetterReader, require_parked_event
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
@@ -95,7 +95,7 @@ class Runtime:
             check_envelope,
             self.command_hints,
             destroy_key_on_erasure(self.log.keys),
-            refusing_unparked(self.dead_letters, self.log),
+            require_parked_event(self.dead_letters, self.log),
         )
 
     @cached_property

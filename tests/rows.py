@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from projections.querying.pages import Page, Side
-from projections.storage.indexes import prepare
+from projections.storage.indexes import update_query_indexes
 from tests.notes import Rig
 
 TENANT = "default"
@@ -22,7 +22,7 @@ def stored(row: Mapping[str, Any], tenant: str = TENANT) -> dict[str, Any]:
 async def fill(rig: Rig, rows: Sequence[Mapping[str, Any]]) -> None:
     """These rows and no others, under the indexes of the rig's view."""
     found = rig.rows()
-    await prepare(found, rig.view)
+    await update_query_indexes(found, rig.view)
     await found.delete_many({})
     if rows:
         await found.insert_many([stored(row) for row in rows])

@@ -21,7 +21,7 @@ from projections.folding.scrubbing import Scrubber
 from projections.folding.stored_rows import StoredRows
 from projections.kernel.view import View
 from projections.projecting.other_generations import OtherGenerations
-from projections.storage.indexes import prepare, prepare_folding
+from projections.storage.indexes import create_folding_indexes, update_query_indexes
 from projections.storage.rows import collection
 from subscriptions.consumers.checkpoints import Checkpoint
 
@@ -56,9 +56,9 @@ class Projector:
         self._set_up(checkpoint)
         if checkpoint.generation == FIRST_GENERATION and checkpoint.position == 0:
             # This generation is read while it is built, so it needs its indexes at once.
-            await prepare(self._rows, self._view)
+            await update_query_indexes(self._rows, self._view)
         else:
-            await prepare_folding(self._rows)
+            await create_folding_indexes(self._rows)
         await self._letters.prepare(checkpoint.generation)
         if checkpoint.position == 0:
             with unavailable_if_down():

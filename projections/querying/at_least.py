@@ -43,7 +43,7 @@ async def wait_briefly(seconds: float, awaitable: Awaitable[object]) -> None:
             await awaitable
 
 
-async def is_first(coroutine: Coroutine[Any, Any, object], other: asyncio.Task[None]) -> bool:
+async def finishes_first(coroutine: Coroutine[Any, Any, object], other: asyncio.Task[None]) -> bool:
     """Wait until one of both is done. Return whether `other` is not."""
     task = asyncio.create_task(coroutine)
     try:

@@ -134,7 +134,7 @@ def _decoded(cursor: str, argument: str) -> str:
         raise ValidationFailed("this is no cursor of this list; leave it out", (argument,)) from None
 
 
-def refusing_unparked(letters: DeadLetterReader, log: CommandLog) -> Middleware:
+def require_parked_event(letters: DeadLetterReader, log: CommandLog) -> Middleware:
     """Return middleware that raises NotFound for the retry or drop of an event that is not parked.
 
     A command that was stored before passes: its receipt is returned again.

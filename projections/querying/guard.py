@@ -13,7 +13,7 @@ from projections.kernel.view import View
 from projections.querying.filters import Filter, to_mongo
 from projections.querying.marks import mark
 from projections.querying.ordering import Order
-from projections.querying.serving import served_parts, shape_of, unserved
+from projections.querying.serving import missing_index, served_parts, shape_of
 from projections.storage.rows import LIVE
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ScanGuard:
 
         Raises Unavailable.
         """
-        remedy = unserved(self._view, shape_of(filter), None if order is None else order.keys)
+        remedy = missing_index(self._view, shape_of(filter), None if order is None else order.keys)
         if remedy is None:
             return
         if self._warned.get(remedy) is None:

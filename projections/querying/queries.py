@@ -15,7 +15,7 @@ from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
 from eventstore.place import Place
 from projections.folding.parking import EventName, parking_row
 from projections.kernel import by_stream
-from projections.querying.at_least import AT_LEAST, AtLeast, is_first, wait_briefly
+from projections.querying.at_least import AT_LEAST, AtLeast, finishes_first, wait_briefly
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
 from projections.querying.gaps import stored_defaults
@@ -78,7 +78,7 @@ class ViewReader:
             if row is None:
                 reaching = asyncio.create_task(self.wait_for(position, within))
                 try:
-                    while row is None and await is_first(written.wait(), reaching):
+                    while row is None and await finishes_first(written.wait(), reaching):
                         written.clear()
                         row = await self._row_that_meets(requirement, tenant, id, fields)
                     if row is None:

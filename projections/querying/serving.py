@@ -83,7 +83,7 @@ def shape_of(filter: Filter) -> Shape:
 
 
 @lru_cache(CACHED_SHAPES)
-def unserved(view: View[Any], shape: Shape, order: Keys | None) -> str | None:
+def missing_index(view: View[Any], shape: Shape, order: Keys | None) -> str | None:
     """Return why no index serves a query of this shape, and what would; None if one does.
 
     `order` ends with the id; it is None if the order does not matter, as for a count.

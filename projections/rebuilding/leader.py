@@ -18,7 +18,7 @@ from projections.querying.locator import consumer_name
 from projections.rebuilding.rebuild import LeaseLost, Rebuild
 from projections.rebuilding.rebuild_context import RebuildContext
 from projections.storage.fingerprint import view_fingerprint
-from projections.storage.indexes import prepare
+from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import collection
 from subscriptions.consumers.group import CONSUMERS_TOPIC
 from subscriptions.consumers.partition_leases import PartitionLease
@@ -42,7 +42,7 @@ class RebuildLeader:
             while not await self._begin_if_changed(view, state):
                 state = await self._context.checkpoints.state(consumer_name(view))
             # Newly declared indexes are created while folding goes on.
-            await prepare(collection(self._context.database, view, lease.generation), view)
+            await update_query_indexes(collection(self._context.database, view, lease.generation), view)
         else:
             await self._rebuild(view, lease)
             await clear_leftovers(view, self._context.database)

@@ -22,7 +22,7 @@ from projections.rebuilding.objections import NewDeadLetters, new_dead_letters, 
 from projections.rebuilding.progress_rate import ProgressRate
 from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.rebuild_progress import RebuildPhase, RebuildProgress
-from projections.storage.indexes import prepare, remove_query_indexes
+from projections.storage.indexes import remove_query_indexes, update_query_indexes
 from projections.storage.rows import collection
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.consumers.state import CANDIDATE_STATES, ConsumerState, Generation, GenerationState
@@ -84,7 +84,7 @@ class Rebuild:
     async def _index(self, rows: Collection) -> None:
         """Create the indexes that were left out while the rows were first written; folding goes on."""
         await self._save_progress(RebuildPhase.INDEXING)
-        await prepare(rows, self._view)
+        await update_query_indexes(rows, self._view)
 
     async def _compare(self) -> Comparison:
         await self._save_progress(RebuildPhase.COMPARING)

@@ -74,14 +74,14 @@ def check_indexes(view: View[Any]) -> None:
             )
 
 
-async def prepare_folding(rows: Collection) -> None:
+async def create_folding_indexes(rows: Collection) -> None:
     """Create the index that folding needs. Raises Unavailable."""
     with unavailable_if_down():
         await rows.create_indexes([SUBJECTS])
 
 
 async def remove_query_indexes(rows: Collection) -> None:
-    """Remove the indexes that only queries need, until `prepare`: they would slow down a rebuild.
+    """Remove the indexes that only queries need: they would slow down a rebuild.
 
     Raises Unavailable.
     """
@@ -91,7 +91,7 @@ async def remove_query_indexes(rows: Collection) -> None:
                 await _remove(rows, name)
 
 
-async def prepare(rows: Collection, view: View[Any]) -> None:
+async def update_query_indexes(rows: Collection, view: View[Any]) -> None:
     """Create missing indexes in one pass over the rows, and remove those that are no longer declared.
 
     If nothing changed this is one request. Raises Unavailable.

@@ -13,7 +13,12 @@ from domain.kernel import Json
 from domain.kernel.errors import DeclarationError
 from eventstore.mongo.driver import Collection, open_client
 from projections.kernel import View, by_stream
-from projections.storage.indexes import check_indexes, prepare, prepare_folding, remove_query_indexes
+from projections.storage.indexes import (
+    check_indexes,
+    create_folding_indexes,
+    remove_query_indexes,
+    update_query_indexes,
+)
 from tests.notes import context, open_rig, view
 from tests.support import chosen_driver
 
@@ -35,7 +40,7 @@ async def keys(rows: Collection) -> Mapping[str, list[tuple[str, Any]]]:
 
 async def test_the_indexes_of_a_view_follow_its_declaration(rows: Collection) -> None:
     """What is declared is made over the rows that are there; what no longer is goes, others' own stay."""
-    await prepare(rows, view)
+    await update_query_indexes(rows, view)
     await rows.insert_one({"_id": "default/note-1", "_tenant": "default", "text": "a b"})
     await rows.create_index([("text", 1)], name="of_an_operator")
     assert (await keys(rows)).keys() == {*USUAL, "of_an_operator"}
@@ -43,7 +48,7 @@ async def test_the_indexes_of_a_view_follow_its_declaration(rows: Collection) ->
     declared = replace(
         view, indexes=(("text", "-score"), ("links", "-id"), ("links", "id")), search=("text",)
     )
-    await prepare(rows, declared)
+    await update_query_indexes(rows, declared)
     made = await keys(rows)
     assert made.keys() == {*USUAL, "of_an_operator", "by_text,-score", "by_links,-id", "search_text"}
     live = [("_tenant", 1), ("_gone", 1)]
@@ -51,19 +56,19 @@ async def test_the_indexes_of_a_view_follow_its_declaration(rows: Collection) ->
     assert made["by_links,-id"] == [*live, ("links", 1), ("id", -1)]
     assert made["search_text"][:3] == [*live, ("_fts", "text")]
 
-    await prepare(
+    await update_query_indexes(
         rows, replace(declared, indexes=(("text", "score"),), search=("text", "id"), filters=("text",))
     )
     expected = {*USUAL, "of_an_operator", "by_text,score", "search_text,id"} - {"by_links"}
     assert (await keys(rows)).keys() == expected
-    await prepare(rows, view)
+    await update_query_indexes(rows, view)
     assert (await keys(rows)).keys() == {*USUAL, "of_an_operator"}
 
 
 async def test_several_workers_make_and_remove_indexes_at_once(rows: Collection) -> None:
     declared = replace(view, indexes=(("text", "score"),), search=("text",))
     for wanted in (declared, view, declared):
-        await asyncio.gather(*(prepare(rows, wanted) for _ in range(3)))
+        await asyncio.gather(*(update_query_indexes(rows, wanted) for _ in range(3)))
     assert (await keys(rows)).keys() == {*USUAL, "by_text,score", "search_text"}
 
 
@@ -71,7 +76,7 @@ async def test_an_index_of_an_operator_serves_as_well(rows: Collection) -> None:
     """MongoDB would refuse a second one of the same keys, and the view would stand."""
     own = [(name, 1) for name in ("_tenant", "_gone", "text", "score", "id")]
     await rows.create_index(own, name="of_an_operator")
-    await prepare(rows, replace(view, indexes=(("text", "score"),)))
+    await update_query_indexes(rows, replace(view, indexes=(("text", "score"),)))
     assert (await keys(rows)).keys() == {*USUAL, "of_an_operator"}
 
 
@@ -95,12 +100,12 @@ async def test_a_worker_makes_new_indexes_without_a_rebuild(
 
 async def test_rows_that_are_built_anew_come_to_their_indexes_behind_the_others(rows: Collection) -> None:
     """A place that held a generation before has indexes, which would slow the building down."""
-    await prepare(rows, replace(view, search=("text",)))
-    await prepare_folding(rows)
+    await update_query_indexes(rows, replace(view, search=("text",)))
+    await create_folding_indexes(rows)
     assert (await keys(rows)).keys() == {*USUAL, "search_text"}
     await remove_query_indexes(rows)
     assert (await keys(rows)).keys() == {"_id_", "subjects"}
-    await prepare(rows, view)
+    await update_query_indexes(rows, view)
     assert (await keys(rows)).keys() == USUAL
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.kernel.errors import NotIndexed
 from projections.querying.ordering import OrderBy
 from projections.querying.related import RelatedQuery, RelatedRows
-from projections.storage.indexes import prepare
+from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import Row
 from tests.notes import Rig, open_rig, view
 
@@ -41,7 +41,7 @@ filters: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from(
 
 async def fill(rig: Rig, rows: list[dict[str, Any]]) -> None:
     stored = rig.rows()
-    await prepare(stored, view)
+    await update_query_indexes(stored, view)
     await stored.delete_many({})
     own = {"_position": 1, "_place": 0, "_created": 1, "_generation": 1}
     keyed = [{"id": f"note-{number:02}", **one, **own} for number, one in enumerate(rows)]

@@ -15,7 +15,7 @@ from projections.kernel.field_kinds import kinds
 from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.queries import ViewReader
-from projections.querying.serving import shape_of, unserved
+from projections.querying.serving import missing_index, shape_of
 from tests.notes import Rig, context, open_rig
 from tests.rows import TENANT, fill
 
@@ -120,7 +120,7 @@ def served(rows: Sequence[Mapping[str, Any]]) -> list[Asked]:
     while len(found) < QUERIES:
         asked, order = a_filter(chance), an_order(chance)
         parsed = parse_filter(view, asked)
-        if unserved(view, shape_of(parsed), parse_order(view, order).keys) is None:
+        if missing_index(view, shape_of(parsed), parse_order(view, order).keys) is None:
             found.append(Asked(asked, order, sum(map(to_predicate(parsed), rows))))
     return found
 

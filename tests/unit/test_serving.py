@@ -10,7 +10,7 @@ import pytest
 from projections.kernel import View, by_stream
 from projections.querying.filters import parse_filter
 from projections.querying.ordering import OrderBy, parse_order
-from projections.querying.serving import MAX_WAYS, shape_of, unserved
+from projections.querying.serving import MAX_WAYS, missing_index, shape_of
 from projections.views import agents, documents, tasks, workflows
 from tests.notes import context
 from tests.own_contexts import OWN
@@ -43,7 +43,7 @@ EQ = {"eq": "x"}
 
 def remedy(filter: Any, *order: str, of: View[Any] = view) -> str | None:
     by: OrderBy = [(name.removeprefix("-"), "desc" if name[0] == "-" else "asc") for name in order]
-    return unserved(of, shape_of(parse_filter(of, filter)), parse_order(of, by).keys)
+    return missing_index(of, shape_of(parse_filter(of, filter)), parse_order(of, by).keys)
 
 
 SERVED: list[tuple[Any, ...]] = [
