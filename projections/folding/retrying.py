@@ -98,13 +98,13 @@ class Retrier:
         self, tenant: str, ids: Sequence[str], position: int, generation: int
     ) -> dict[str, Document]:
         """Return the stored rows of the partition that no other projector has written beyond `position`."""
-        wanted = {
+        query = {
             "_id": {"$in": [row_key(tenant, row) for row in ids if self._refolder.owns(tenant, row)]},
             "_generation": generation,
             "_position": {"$lte": position},
         }
         with unavailable_if_down():
-            return {row["id"]: row for row in await self._rows.find(wanted).to_list(None)}
+            return {row["id"]: row for row in await self._rows.find(query).to_list(None)}
 
 
 def _is_due(row: Document, name: EventName, position: int) -> bool:

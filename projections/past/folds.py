@@ -53,11 +53,11 @@ class PastFolds:
         if ids is not None and not ids:
             return {}
         dropped = await dropped_events(self._log, tenant, self._view.name, upto)
-        wanted = None if ids is None else frozenset(ids)
+        requested = None if ids is None else frozenset(ids)
         folds, places = dict[str, RowFold](), dict[str, Place]()
         async for event in self._events.of(tenant, ids, upto, budget):
             for row_id in self._touched(event, dropped):
-                if wanted is not None and row_id not in wanted:
+                if requested is not None and row_id not in requested:
                     continue
                 if row_id not in folds:
                     folds[row_id] = RowFold(self._view, None, dropped.get(row_id, ()))

@@ -37,12 +37,12 @@ def parse_search(view: View[Any], text: str | None, path: Path = ("search",)) ->
     if len(stored_value(Kind.TEXT, text, path)) > MAX_SEARCH or "\0" in text:
         raise ValidationFailed(f"a search has at most {MAX_SEARCH} characters, and no NUL", path)
     terms = list(_terms(text))
-    if not any(wanted for wanted, _ in terms):
+    if not any(is_required for is_required, _ in terms):
         raise ValidationFailed("a search must have at least one word that rows contain", path)
     if len(terms) > MAX_WORDS:
         raise ValidationFailed(f"a search has at most {MAX_WORDS} words and phrases", path)
     # MongoDB matches any one of several words, but every phrase.
-    search = " ".join(f'"{term}"' if wanted else _excluded(term) for wanted, term in terms)
+    search = " ".join(f'"{term}"' if is_required else _excluded(term) for is_required, term in terms)
     return {"$text": {"$search": search}}
 
 

@@ -96,17 +96,17 @@ async def update_query_indexes(rows: Collection, view: View[Any]) -> None:
 
     If nothing changed this is one request. Raises Unavailable.
     """
-    wanted = {index.document["name"]: index for index in _models(view)}
+    declared = {index.document["name"]: index for index in _models(view)}
     with unavailable_if_down(), time_limit(BUILD_LIMIT):
         present = await rows.index_information()
-        obsolete = {name for name in present if name.startswith(OWN_NAMES) and name not in wanted}
+        obsolete = {name for name in present if name.startswith(OWN_NAMES) and name not in declared}
         # A collection has at most one text index. Other obsolete indexes serve queries until then.
         for name in (name for name in obsolete if _is_text(present[name])):
             await _remove(rows, name)
         present_keys = [_keys(index) for index in present.values()]
         missing = [
             index
-            for name, index in wanted.items()
+            for name, index in declared.items()
             # MongoDB creates no second index of the same keys, even under another name.
             if name not in present and list(index.document["key"].items()) not in present_keys
         ]
