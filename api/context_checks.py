@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import dedent
 from typing import Any, TypeVar
@@ -55,7 +56,7 @@ def check_commands(context: Context) -> None:
     modules = {context.aggregate.__module__, *(command.__module__ for command in context.commands)}
     base: Any = Aggregate
     handled = {command for kind in _subclasses(base) for command in _commands_of(kind)}
-    for command in _subclasses(Command):
+    for command in _in_modules(_subclasses(Command)):
         is_base = any(issubclass(each, command) for each in handled)
         if command.__module__ in modules and not is_base and not command.__name__.startswith("_"):
             raise DeclarationError(
@@ -150,7 +151,14 @@ def _classes_of(value: Any) -> Iterator[type[Any]]:
 
 def _event_classes() -> Iterator[type[Event]]:
     """Yield all event classes; a class whose declaration was refused exists, but has no type."""
-    return (event for event in _subclasses(Event) if hasattr(event, "type"))
+    return (event for event in _in_modules(_subclasses(Event)) if hasattr(event, "type"))
+
+
+def _in_modules(classes: Iterable[type[T]]) -> Iterator[type[T]]:
+    """Yield the classes that their modules still contain: not those of a function, or of an earlier import."""
+    for each in classes:
+        if getattr(sys.modules.get(each.__module__), each.__qualname__, None) is each:
+            yield each
 
 
 def _subclasses(base: type[T]) -> Iterator[type[T]]:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from eventstore.mongo.driver import Driver
-from tests.support import DRIVER, Servers
+from tests.helpers.servers import DRIVER, Servers
 
 URLS = pytest.StashKey[dict[str, str]]()
 

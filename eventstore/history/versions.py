@@ -111,7 +111,9 @@ class StreamHistory:
     async def _require(self, tenant: str, stream: str, version: int) -> None:
         """Raise NotFound where the stream has never come to `version`."""
         if version < 0:
-            raise ValidationFailed(f"{version} is no version; 0 is before the first", ("version",))
+            raise ValidationFailed(
+                f"{version} is not a version; 0 is the state before the first event", ("version",)
+            )
         if await self._log.stream(tenant, stream, max(0, version - 1), 1):
             return
         if not version or not await self._log.stream(tenant, stream, 0, 1):

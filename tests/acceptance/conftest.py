@@ -13,8 +13,8 @@ import pytest
 from pymongo import MongoClient
 
 from api.devserver.folder import find_instance
-from tests.served import Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
 
 
 @pytest.fixture(scope="module")

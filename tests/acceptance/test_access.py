@@ -13,9 +13,9 @@ import pytest
 from api.access.callers import AccessRevocation, Caller
 from api.ids import now
 from domain.kernel import Scope
-from tests.access import Tokens, serve_with, somebody
-from tests.served import Client, Served
-from tests.support import eventually
+from tests.helpers.served_api import Client, Served
+from tests.helpers.servers import eventually
+from tests.helpers.token_access import Tokens, serve_with, somebody
 
 MOST = 2
 EVENTS = "subscription { events { __typename ... on Event { actor data } } }"

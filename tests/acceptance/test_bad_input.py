@@ -8,7 +8,7 @@ import pytest
 
 from api.settings import Settings, check_exposure
 from domain.kernel.errors import ConfigurationError
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 CREATE = "mutation ($input: CreateTaskInput!) { createTask(input: $input) { receipt { stream } } }"
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 COUNT = {"query": "{ agents { totalCount } }"}
 ANSWER = {"data": {"agents": {"totalCount": 0}}}

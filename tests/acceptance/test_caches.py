@@ -12,7 +12,7 @@ import pytest
 
 import api
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 pytestmark = pytest.mark.node
 

@@ -22,8 +22,8 @@ from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK
 from api.devserver.folder import occupy_folder
 from api.settings import Settings
-from tests.letters.stored import FIRST, document
-from tests.support import eventually
+from tests.helpers.letters.stored import FIRST, document
+from tests.helpers.servers import eventually
 
 NERVE = str(Path(sys.executable).with_name("nerve"))
 
@@ -224,7 +224,7 @@ def test_the_schema_is_printed_without_any_server() -> None:
 def test_the_schemas_of_the_events_are_checked_without_any_server() -> None:
     checked = CliRunner().invoke(app, ["schema", "check"])
     assert (checked.exit_code, checked.stderr) == (0, "")
-    missing = CliRunner(env={"NERVE_CONTEXTS": "tests.notes"}).invoke(app, ["schema", "check"])
+    missing = CliRunner(env={"NERVE_CONTEXTS": "tests.helpers.notes"}).invoke(app, ["schema", "check"])
     assert missing.exit_code == 1
     assert "note.written of revision 1 has no schema yet; run `nerve schema events`\n" in missing.stderr
 

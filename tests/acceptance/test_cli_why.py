@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from domain.kernel.errors import NerveError
-from tests.served import serve
+from tests.helpers.served_api import serve
 
 
 def test_why_explains_a_value_on_the_command_line(

@@ -12,7 +12,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 COUNT = "{ agents { totalCount } }"
 ANSWER = {"data": {"agents": {"totalCount": 0}}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 SNAKE = re.compile(r"[a-z]_[a-z]")
 VIEWS = "query ($names: [String!]) { viewStatus(names: $names) { name } }"

@@ -16,7 +16,7 @@ import pytest
 from tests.acceptance.clients.followers import Clients, Follower, GqlClients, Message, NpmClients
 from tests.acceptance.clients.programs import node_with_clients
 from tests.acceptance.clients.proxy import CuttingProxy
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 STATUSES = ["CREATED", "ASSIGNED", "STARTED", "COMPLETED"]
 NPM = ["graphql-ws", "urql", "urql-fetch", "apollo", "apollo-multipart", "graphql-sse", "graphql-sse-single"]

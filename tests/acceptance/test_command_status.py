@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.served import Client, Served, serve
+from tests.helpers.served_api import Client, Served, serve
 
 COMMAND = """subscription ($id: ID!) { command(id: $id) { __typename
   ... on Message { position }

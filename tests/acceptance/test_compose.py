@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 from api.devserver.binaries import find_program
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 BIN = Path(sys.executable).parent

@@ -9,8 +9,8 @@ import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType
 
 from api.graphql.schema import build_schema
-from tests.own_contexts import OWN
-from tests.served import Served
+from tests.helpers.own_contexts import OWN
+from tests.helpers.served_api import Served
 
 PAGE = "$first: Int, $after: {cursor}, $last: Int, $before: {cursor}"
 ARGUMENTS = "first: $first, after: $after, last: $last, before: $before"

@@ -17,8 +17,8 @@ from api.cli.app import app
 from api.cli.terminal import output
 from api.settings import Settings
 from domain.kernel.errors import NotFound, ValidationFailed
-from tests.served import Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
 
 LETTERS = """query ($view: String, $first: Int, $after: String, $last: Int, $before: String) {
   deadLetters(view: $view, first: $first, after: $after, last: $last, before: $before) {

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from api.devserver.embedded import STOP_GRACE
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 NERVE = Path(sys.executable).with_name("nerve")
 

@@ -24,8 +24,8 @@ from pymongo import MongoClient
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from eventstore.archiving.zstd import decompress
-from tests.served import PATIENCE, Client, Served
-from tests.support import eventually
+from tests.helpers.served_api import PATIENCE, Client, Served
+from tests.helpers.servers import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ def deployed(tmp_path: Path, mongo_url: str, redis_url: str, database: str) -> I
         "NERVE_MONGO_URL": mongo_url,
         "NERVE_REDIS_URL": redis_url,
         "NERVE_DATABASE": database,
-        "NERVE_CONTEXTS": "tests.people,tests.mentions,projections.views.subjects",
+        "NERVE_CONTEXTS": "tests.helpers.people,tests.helpers.mentions_view,projections.views.subjects",
         "NERVE_MASTER_KEY": b64encode(os.urandom(32)).decode(),
         "NERVE_ARCHIVE_URL": (tmp_path / "archive").as_uri(),
         "NERVE_LOG_LEVEL": "debug",

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from tests.served import PATIENCE, Served, serve
-from tests.streamed import APOLLO, SSE
+from tests.helpers.served_api import PATIENCE, Served, serve
+from tests.helpers.stream_responses import APOLLO, SSE
 
 ROW = """subscription ($id: ID!) { person(id: $id) { __typename
   ... on PersonSnapshot { person { name former } }
@@ -33,7 +33,7 @@ Open = Callable[[Served, str, dict[str, Any]], AbstractAsyncContextManager[Said]
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     database = f"test_{uuid4().hex}"
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    contexts = ("tests.people", "projections.views.subjects")
+    contexts = ("tests.helpers.people", "projections.views.subjects")
     with serve(contexts=contexts, master_key=b64encode(os.urandom(32)).decode(), **own) as running_api:
         yield running_api
     with MongoClient[dict[str, object]](mongo_url) as client:

@@ -14,11 +14,11 @@ from api.cli.app import app
 from api.cli.terminal import output
 from domain.kernel.errors import NotFound
 from tests.acceptance.test_command_status import whole
-from tests.served import Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
 
-WITHOUT_MENTIONS = ["tests.people", "projections.views.subjects"]
-CONTEXTS = [*WITHOUT_MENTIONS, "tests.mentions"]
+WITHOUT_MENTIONS = ["tests.helpers.people", "projections.views.subjects"]
+CONTEXTS = [*WITHOUT_MENTIONS, "tests.helpers.mentions_view"]
 GONE = "plain-text-of-the-erased"
 ERASE = """mutation ($subject: String!, $command: ID) {
   eraseSubject(input: { subject: $subject }, commandId: $command, await: PROJECTED) {

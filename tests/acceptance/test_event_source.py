@@ -14,8 +14,8 @@ import pytest
 
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
 from tests.acceptance.clients.proxy import CuttingProxy
-from tests.served import Served
-from tests.streamed import SSE
+from tests.helpers.served_api import Served
+from tests.helpers.stream_responses import SSE
 
 PATIENCE = 60.0
 EVENTS = "subscription { events { __typename ... on Event { id } ... on Message { position } } }"

@@ -23,7 +23,7 @@ from websockets.typing import Origin, Subprotocol
 
 from api.devserver.embedded import free_port
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 DEADLINE = 120.0
 WAYS_THAT_WRITE = ("POST of JSON", "WebSocket")

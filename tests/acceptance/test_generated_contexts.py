@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from domain.kernel.errors import DeclarationError
-from tests.declared_types import declared_fields
-from tests.generated_contexts import GeneratedContext
-from tests.generated_trial import Made, Trial
-from tests.served import serve
+from tests.helpers.declared_types import declared_fields
+from tests.helpers.generated_contexts import GeneratedContext
+from tests.helpers.generated_trial import Made, Trial
+from tests.helpers.served_api import serve
 
 AT_ONCE = 10
 """Contexts of one nerve."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 CREATE = """mutation ($input: CreateTaskInput!, $commandId: ID, $await: Await! = STORED) {
   createTask(input: $input, commandId: $commandId, await: $await) {

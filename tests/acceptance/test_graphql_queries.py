@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 TITLES = ["a", "b", "b", "c", "d"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.served import Client, Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import Client, Served, serve
+from tests.helpers.servers import eventually
 
 STATUS = """
     name lag

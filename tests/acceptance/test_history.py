@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 STATE = "query ($id: ID!, $version: Int, $asOf: AsOf) { stateAt(id: $id, version: $version, asOf: $asOf) "
 STATE += "{ version state } }"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 
-from tests.served import Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
 
 COUNT = "{ agents { totalCount } }"
 FOLLOW = "subscription { events { __typename } }"

@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from api.transports.uvicorn_http import MAX_HEAD
-from tests.served import PATIENCE, Served, serve
+from tests.helpers.served_api import PATIENCE, Served, serve
 
 MUTATION = 'mutation { registerAgent(input: {name: "x"}) { receipt { version } } }'
 ASK = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import orjson
 import pytest
 
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 COUNT = "{ tasks { totalCount } }"
 ANSWER = {"data": {"tasks": {"totalCount": 0}}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 TASK = """query ($id: ID!, $asOf: AsOf) {
   task(id: $id, asOf: $asOf) { id status agentId agent { id openTasks tasks { nodes { id status } } } } }"""

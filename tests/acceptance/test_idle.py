@@ -8,7 +8,7 @@ from api.lifecycle import open_runtime
 from api.settings import Settings
 from tests.faults.live.idle import APP, asked, query, silence
 from tests.faults.live.listeners import open_crowded_socket
-from tests.served import serve
+from tests.helpers.served_api import serve
 
 POLL_INTERVAL = 1.0
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 CONTAINS = 'filter: {title: {contains: "voice"}}'
 REFUSED = {

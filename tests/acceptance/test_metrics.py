@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.devserver.address import listen
 from api.settings import Settings
-from tests.own_contexts import OWN
-from tests.served import Served, serve
-from tests.support import Servers, eventually
+from tests.helpers.own_contexts import OWN
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import Servers, eventually
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:

@@ -16,15 +16,15 @@ import pytest
 from pymongo import MongoClient
 
 from api.devserver.folder import find_instance
-from tests.mistakes import SECRET
-from tests.served import Served, serve
-from tests.support import eventually
+from tests.helpers.mistakes import SECRET
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
 
-CONTEXTS = "tests.mistakes"
+CONTEXTS = "tests.helpers.mistakes"
 CREATE = """mutation ($input: BeginInput!) {
   begin(input: $input, await: STORED) { receipt { stream version } }
 }"""
-PLACE = r"tests/mistakes/__init__\.py:\d+"
+PLACE = r"tests/helpers/mistakes/__init__\.py:\d+"
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from graphql import GraphQLNonNull
 from pymongo import MongoClient
 
 from api.graphql.schema import build_schema
-from tests.own_contexts import OWN
-from tests.served import Served, serve
-from tests.streamed import APOLLO, SSE, events, streaming
+from tests.helpers.own_contexts import OWN
+from tests.helpers.served_api import Served, serve
+from tests.helpers.stream_responses import APOLLO, SSE, events, streaming
 
 COMMANDS = """mutation ($task: ID!) {
   a: createTask(input: { id: $task, title: "a" }) { receipt { stream version } }

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 
 from api.position_seal import PositionSeal
 from eventstore.place import Place
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 TASK = "query ($id: ID!, $asOf: AsOf) { task(id: $id, asOf: $asOf) { title status agentId } }"
 TASKS = "query ($asOf: AsOf, $filter: TaskFilter, $after: String) { tasks(filter: $filter, first: 2, "

@@ -19,8 +19,8 @@ from websockets.typing import Origin, Subprotocol
 
 from api.devserver.embedded import free_port
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
-from tests.served import serve
-from tests.support import eventually
+from tests.helpers.served_api import serve
+from tests.helpers.servers import eventually
 
 ROOT = Path(__file__).parents[2]
 CADDY = Path(sys.executable).parent / "caddy"

@@ -19,8 +19,8 @@ from api.graphql.execution.persisted import read_documents
 from api.settings import load_settings
 from domain.kernel.errors import ConfigurationError
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients
-from tests.served import Served, serve
-from tests.streamed import SSE, events, streaming
+from tests.helpers.served_api import Served, serve
+from tests.helpers.stream_responses import SSE, events, streaming
 
 GRAPHQL = "application/graphql-response+json"
 LISTED = "query Listed { agents { totalCount } }"

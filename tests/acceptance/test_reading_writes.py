@@ -12,8 +12,8 @@ import pytest
 from pymongo import MongoClient
 
 from tests.acceptance.test_command_status import whole
-from tests.fragile import BAD, Bug
-from tests.served import Client, Served, serve
+from tests.helpers.fragile_context import BAD, Bug
+from tests.helpers.served_api import Client, Served, serve
 
 WAIT = 20.0
 META = "_meta { key version position parked asOf }"
@@ -42,7 +42,7 @@ def name() -> str:
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str, name: str) -> Iterator[Served]:
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": name}
-    contexts = ["tests.fragile", "tests.item_names", "projections.views.documents"]
+    contexts = ["tests.helpers.fragile_context", "tests.helpers.item_names", "projections.views.documents"]
     with serve(**own, contexts=contexts, wait_timeout=WAIT) as running:
         yield running
     with MongoClient[dict[str, object]](mongo_url) as client:

@@ -21,7 +21,7 @@ from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/live-subscriptions.md", "docs/operations.md", "docs/views.md")

@@ -19,7 +19,7 @@ from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -32,7 +32,7 @@ from eventstore.integrity import blocks
 from eventstore.mongo import log_collections
 from eventstore.mongo.driver import UNAUTHORIZED
 from projections.querying.related import RelatedQuery
-from tests.support import chosen_driver
+from tests.helpers.servers import chosen_driver
 
 Documents = dict[str, Any]
 Do = Callable[[Database[Documents]], Any]
@@ -222,7 +222,7 @@ def test_a_context_that_came_later_needs_its_rights_first(
     environment: dict[str, str],
 ) -> None:
     with _environment(environment) as settings:
-        more = settings.model_copy(update={"contexts": (*settings.contexts, "tests.notes")})
+        more = settings.model_copy(update={"contexts": (*settings.contexts, "tests.helpers.notes")})
         with pytest.raises(
             ConfigurationError, match=r"app may not find in nerve\.view_notes_0; run `nerve sec"
         ):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.served import Served
-from tests.support import eventually
+from tests.helpers.served_api import Served
+from tests.helpers.servers import eventually
 
 
 def figures(served: Served) -> dict[str, float]:

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.served import Served, serve
-from tests.streamed import APOLLO, BEAT, SSE, events, parts, results, streaming
+from tests.helpers.served_api import Served, serve
+from tests.helpers.stream_responses import APOLLO, BEAT, SSE, events, parts, results, streaming
 
 FOLLOW = (
     "subscription ($after: Position) { events(after: $after) { __typename ... on Message { position } } }"

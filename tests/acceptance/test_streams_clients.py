@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 
-from tests.served import PATIENCE, Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import PATIENCE, Served, serve
+from tests.helpers.servers import eventually
 
 FOLLOW = "subscription { events { __typename ... on Event { data } } }"
 CREATE = "mutation ($input: CreateTaskInput!) { createTask(input: $input) { receipt { version } } }"

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from tests.served import Served, serve
-from tests.streamed import SSE, events
+from tests.helpers.served_api import Served, serve
+from tests.helpers.stream_responses import SSE, events
 
 HEADER = "x-graphql-event-stream-token"
 FOLLOW = "subscription { events { __typename ... on Event { type } } }"

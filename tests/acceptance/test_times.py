@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from domain.kernel.rfc3339 import write_moment
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 FIRST, LAST = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"
 BEFORE_ALL, AFTER_ALL = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
@@ -121,7 +121,7 @@ def test_record_time_and_event_time_are_filters_of_their_own(
         assert stream in shown
         assert "1 events in 1 commits" in shown
     refused = nerve.invoke(app, ["export", str(file), "--occurred-since", "7"])
-    assert "'7' is a position; this option takes a moment" in str(refused.exception)
+    assert "'7' is a position, but this option needs a moment" in str(refused.exception)
 
 
 @pytest.mark.parametrize("filter", ["since", "occurredSince"])

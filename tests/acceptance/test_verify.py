@@ -21,7 +21,7 @@ from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from eventstore.integrity import blocks
-from tests.support import chosen_driver
+from tests.helpers.servers import chosen_driver
 
 BLOCK = 10
 

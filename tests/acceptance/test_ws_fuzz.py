@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from websockets.frames import Opcode
 
-from tests.raw_sockets import HANDSHAKE, RawSocket, raw_socket
-from tests.served import Served, serve
-from tests.support import eventually
-from tests.wire import Step, allowed, begun, frame
+from tests.helpers.raw_sockets import HANDSHAKE, RawSocket, raw_socket
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
+from tests.helpers.socket_messages import Step, allowed, begun, frame
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from pymongo import MongoClient
 from websockets.exceptions import InvalidStatus
 
-from tests.served import Served, serve
-from tests.support import eventually
+from tests.helpers.served_api import Served, serve
+from tests.helpers.servers import eventually
 
 EVENTS = "subscription { events { __typename ... on Event { stream } } }"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.served import Client, Served
+from tests.helpers.served_api import Client, Served
 
 EVENTS = """subscription ($filter: EventFilter, $after: Position) { events(filter: $filter, after: $after) {
   __typename ... on Message { position } ... on Event { type stream version } } }"""

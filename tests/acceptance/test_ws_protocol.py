@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.served import Served
-from tests.support import eventually
+from tests.helpers.served_api import Served
+from tests.helpers.servers import eventually
 
 COUNT = "{ tasks { totalCount } }"
 EVENTS = "subscription { events { __typename } }"

@@ -22,7 +22,7 @@ from subscriptions.consumers.state import GenerationState
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core
-from tests.process import CATALOG, activities, commits, of_tenant
+from tests.helpers.process_log import CATALOG, activities, commits, of_tenant
 
 COPIES = int(os.environ.get("BENCH_COPIES", "4"))
 """How often the process log is in the log, each time as another tenant's."""

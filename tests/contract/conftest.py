@@ -11,7 +11,7 @@ import pytest
 
 from eventstore.mongo.driver import Driver
 from eventstore.options import DEFAULT_OPTIONS, CounterOptions, LogOptions
-from tests.commits import RESERVED, Store, open_store
+from tests.helpers.commits import RESERVED, Store, open_store
 
 OpenStore = Callable[..., Awaitable[Store]]
 

@@ -17,12 +17,12 @@ from eventstore.archiving.zstd import decompress
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.event_query import EventQuery
-from tests import people
-from tests.archives import archive_all, archiver, folder
-from tests.commits import Store, commit
 from tests.contract.conftest import OpenStore
-from tests.notes import Scored, Written
-from tests.people import PersonRegistered
+from tests.helpers import people
+from tests.helpers.archives import archive_all, archiver, folder
+from tests.helpers.commits import Store, commit
+from tests.helpers.notes import Scored, Written
+from tests.helpers.people import PersonRegistered
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from domain.kernel.errors import Unavailable
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from tests.commits import commit, scores
-from tests.notes import Scored
-from tests.people import Person, PersonRegistered
-from tests.totals import Total
+from tests.helpers.commits import commit, scores
+from tests.helpers.notes import Scored
+from tests.helpers.people import Person, PersonRegistered
+from tests.helpers.totals import Total
 
 
 async def test_a_stream_that_does_not_exist_is_the_state_before_the_first_event(store):

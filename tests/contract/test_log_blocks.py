@@ -13,8 +13,8 @@ from eventstore.commit_documents import encode_commit, with_position
 from eventstore.integrity import blocks
 from eventstore.integrity.blocks import GENESIS, BlockDigest, block_of, first_of, last_of
 from eventstore.raw_documents import position_of, segment_of, stored_pages
-from tests.archives import archiver, folder
-from tests.commits import Store, commit, open_store
+from tests.helpers.archives import archiver, folder
+from tests.helpers.commits import Store, commit, open_store
 
 BLOCK = 100
 """Positions in a block, here."""

@@ -18,8 +18,8 @@ from eventstore.options import LogOptions
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EventQuery
 from eventstore.reading.record_times import EARLIEST, LATEST, RecordTimes
-from tests.commits import Store, commit
-from tests.notes import START
+from tests.helpers.commits import Store, commit
+from tests.helpers.notes import START
 
 MINE, OTHER = "mine", "other"
 FUTURE = datetime(2131, 1, 1, tzinfo=UTC)

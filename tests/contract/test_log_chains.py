@@ -14,7 +14,7 @@ from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded
 from eventstore.commit_documents import encode_commit, with_position
-from tests.commits import BOTH_COUNTER_PATHS, Store, append_options, commit, scores
+from tests.helpers.commits import BOTH_COUNTER_PATHS, Store, append_options, commit, scores
 
 pytestmark = BOTH_COUNTER_PATHS
 

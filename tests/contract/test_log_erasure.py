@@ -19,9 +19,9 @@ from domain.kernel.errors import CommandIdReused
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.personal.erasure import destroy_key_on_erasure
 from eventstore.personal.sealing import MasterKeys
-from tests import people
-from tests.commits import Store, commit
-from tests.people import PersonRegistered, PersonRenamed, RegisterPerson
+from tests.helpers import people
+from tests.helpers.commits import Store, commit
+from tests.helpers.people import PersonRegistered, PersonRenamed, RegisterPerson
 
 MASTERS = MasterKeys(b"m" * 32)
 CATALOG = Catalog([people.context, subjects.context])

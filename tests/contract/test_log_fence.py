@@ -14,8 +14,8 @@ from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.options import CLOSE_WITHIN, LogOptions
-from tests.commits import NEVER, Store, commit, open_store
-from tests.profiling import commands
+from tests.helpers.commits import NEVER, Store, commit, open_store
+from tests.helpers.mongo_profiler import commands
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from eventstore.history.diff import Operation, ValueChange
 from eventstore.history.versions import StreamHistory
 from eventstore.options import LogOptions
 from eventstore.reading.as_of import AsOf
-from tests.commits import commit
-from tests.notes import START, Scored, Touch, Written
-from tests.profiling import documents_read
+from tests.helpers.commits import commit
+from tests.helpers.mongo_profiler import documents_read
+from tests.helpers.notes import START, Scored, Touch, Written
 
 NAMES = ("note-a", "note-b", "note-c")
 

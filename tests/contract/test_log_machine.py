@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from eventstore.mongo.driver import Client, open_client
-from tests.contract.log_machine import LogMachine
-from tests.contract.log_world import World
+from tests.helpers.log_machine import LogMachine
+from tests.helpers.log_world import World
 
 STEPS = 25
 SHARE = 4

@@ -9,8 +9,8 @@ import pytest
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from tests.commits import Store, commit
-from tests.people import PersonRegistered
+from tests.helpers.commits import Store, commit
+from tests.helpers.people import PersonRegistered
 
 MASTERS = MasterKeys(b"m" * 32)
 MARKER = "Zaphod"

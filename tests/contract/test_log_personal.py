@@ -20,8 +20,8 @@ from eventstore.mongo.driver import Document
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from eventstore.reading.event_query import EventQuery
-from tests.commits import Store, commit, scores
-from tests.people import PersonRegistered, PersonRenamed, Remarked
+from tests.helpers.commits import Store, commit, scores
+from tests.helpers.people import PersonRegistered, PersonRenamed, Remarked
 
 MASTERS = MasterKeys(b"m" * 32)
 MARKER = "Zaphod"

@@ -12,8 +12,8 @@ from pymongo import MongoClient
 
 from domain.kernel import Receipt
 from eventstore.options import CounterOptions
-from tests.commits import HELD, RESERVED, Store, commit
-from tests.profiling import commands
+from tests.helpers.commits import HELD, RESERVED, Store, commit
+from tests.helpers.mongo_profiler import commands
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.commit_documents import encode_commit, with_position
-from tests.commits import BOTH_COUNTER_PATHS, NEVER, commit
+from tests.helpers.commits import BOTH_COUNTER_PATHS, NEVER, commit
 
 
 async def test_an_empty_log_has_nothing_to_read(store):

@@ -12,8 +12,8 @@ from domain.kernel.errors import ValidationFailed
 from eventstore.options import LogOptions
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EVERYTHING, EventQuery
-from tests.commits import commit
-from tests.notes import START, Scored, Written
+from tests.helpers.commits import commit
+from tests.helpers.notes import START, Scored, Written
 
 SECONDS = (0, 3, 1, 3, 5, 9, 9)
 """What the writers' clocks said: one was ahead for a while."""

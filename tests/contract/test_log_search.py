@@ -10,10 +10,10 @@ import pytest
 
 from eventstore.options import LogOptions
 from eventstore.reading.event_query import EventQuery
-from tests.archives import archive_all, folder
-from tests.commits import commit, scores
-from tests.notes import START, Scored, Written
-from tests.profiling import documents_read
+from tests.helpers.archives import archive_all, folder
+from tests.helpers.commits import commit, scores
+from tests.helpers.mongo_profiler import documents_read
+from tests.helpers.notes import START, Scored, Written
 
 RARE = START - timedelta(days=9)
 

@@ -18,13 +18,13 @@ from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.options import LogOptions
-from tests import invoices, letters
-from tests.commits import Store, commit, open_store, scores
-from tests.invoices import DETAILS, Invoice, InvoiceWritten
-from tests.letters.stored import FIRST, OPENED, document
-from tests.notes import now
-from tests.strategies import MOMENTS, TEXT
-from tests.totals import EVERY, Odd, Process, Total, idle
+from tests.helpers import invoices, letters
+from tests.helpers.commits import Store, commit, open_store, scores
+from tests.helpers.event_data import MOMENTS, TEXT
+from tests.helpers.invoices import DETAILS, Invoice, InvoiceWritten
+from tests.helpers.letters.stored import FIRST, OPENED, document
+from tests.helpers.notes import now
+from tests.helpers.totals import EVERY, Odd, Process, Total, idle
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.commits import Store
-from tests.notes import Note
-from tests.totals import EVERY, Process, Total
+from tests.helpers.commits import Store
+from tests.helpers.notes import Note
+from tests.helpers.totals import EVERY, Process, Total
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from tests.commits import CATALOG, commit
-from tests.people import Person, PersonRegistered, PersonRenamed, Remarked
-from tests.totals import EVERY, Process, idle
+from tests.helpers.commits import CATALOG, commit
+from tests.helpers.people import Person, PersonRegistered, PersonRenamed, Remarked
+from tests.helpers.totals import EVERY, Process, idle
 
 PLAIN = "plain text"
 

@@ -10,10 +10,10 @@ from domain.kernel import Catalog, Cause, RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.reading.event_query import EventQuery
-from tests.commits import Store
 from tests.contract.conftest import OpenStore
-from tests.letters import Letter, Sent, Speed, context
-from tests.letters.stored import BROKEN, FIRST, NEWER, OPENED, SECOND, THIRD, UNKNOWN, document
+from tests.helpers.commits import Store
+from tests.helpers.letters import Letter, Sent, Speed, context
+from tests.helpers.letters.stored import BROKEN, FIRST, NEWER, OPENED, SECOND, THIRD, UNKNOWN, document
 
 AS_NEWEST = [
     (3, {"recipients": ["Ada"], "text": "Hello", "speed": "FAST"}),

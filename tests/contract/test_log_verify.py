@@ -18,10 +18,10 @@ from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.integrity.report import Check, Finding, VerificationReport
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import COMMAND_GUARD, VERSION_GUARD, LogCollections
-from tests.archives import archiver, folder
-from tests.commits import Store, commit, open_store, scores
 from tests.contract.conftest import OpenStore
-from tests.notes import context, now
+from tests.helpers.archives import archiver, folder
+from tests.helpers.commits import Store, commit, open_store, scores
+from tests.helpers.notes import context, now
 
 BLOCK = 100
 """Positions in a block, here."""

@@ -12,10 +12,10 @@ from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.personal.keys import SubjectKeys, owner_of
 from eventstore.personal.sealing import MasterKeys
-from tests.commits import CATALOG, Store, commit
 from tests.contract.conftest import OpenStore
-from tests.notes import now
-from tests.people import PersonRegistered, Remarked
+from tests.helpers.commits import CATALOG, Store, commit
+from tests.helpers.notes import now
+from tests.helpers.people import PersonRegistered, Remarked
 
 MASTERS = MasterKeys(b"m" * 32)
 SECRET = "Zaphod"

@@ -14,9 +14,9 @@ from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.integrity.report import Check, Finding, VerificationReport
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import LogCollections
-from tests.archives import archive_all, folder
-from tests.commits import Store, commit
-from tests.notes import context, now
+from tests.helpers.archives import archive_all, folder
+from tests.helpers.commits import Store, commit
+from tests.helpers.notes import context, now
 
 
 async def verified(store: Store) -> tuple[VerificationReport, list[tuple[Check, str]]]:

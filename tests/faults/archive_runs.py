@@ -18,8 +18,8 @@ from typing import Any
 
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
-from tests.archives import archiver, folder
-from tests.commits import open_store
+from tests.helpers.archives import archiver, folder
+from tests.helpers.commits import open_store
 
 
 def mortal(deadly: int) -> None:

@@ -24,8 +24,8 @@ import orjson
 from domain.kernel import Commit
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.log import EventLog
-from tests.commits import commit
-from tests.notes import Written, open_rig
+from tests.helpers.commits import commit
+from tests.helpers.notes import Written, open_rig
 
 END = "note-end"
 """The stream whose commit is the last one of a run."""

@@ -13,7 +13,7 @@ import httpx
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from api.settings import Settings
-from tests.support import Servers, eventually
+from tests.helpers.servers import Servers, eventually
 
 POLL_INTERVAL = 0.2
 LEASE_TIME = 1.5

@@ -15,7 +15,7 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from eventstore.personal.erasure import destroy_key_on_erasure
-from tests.support import chosen_driver
+from tests.helpers.servers import chosen_driver
 
 
 async def stalled(envelope: Envelope, following: Handler) -> Receipt:

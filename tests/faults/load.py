@@ -11,12 +11,12 @@ from itertools import count
 from pathlib import Path
 
 from domain.kernel import Commit
-from tests.commits import open_store
 from tests.faults.journal import entries
 from tests.faults.judge import Verdict, judge
 from tests.faults.programs import Program, ReaderProcess, WriterProcess
 from tests.faults.writer import Orders
-from tests.support import eventually
+from tests.helpers.commits import open_store
+from tests.helpers.servers import eventually
 
 FENCE_AFTER = 0.5
 """Seconds before a reader closes a hole."""

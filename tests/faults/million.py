@@ -19,9 +19,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tests.commits import commit, open_store
 from tests.faults.bulk import END, Progress, Reader
-from tests.support import Servers
+from tests.helpers.commits import commit, open_store
+from tests.helpers.servers import Servers
 
 EVENTS = 1_000_000
 WRITERS = 4

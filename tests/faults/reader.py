@@ -12,8 +12,8 @@ from pathlib import Path
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
-from tests.commits import open_store
 from tests.faults.journal import Journal
+from tests.helpers.commits import open_store
 
 LOOK_EVERY = 0.02
 """Seconds between two looks where there is nothing new."""

@@ -14,7 +14,7 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from api.devserver.embedded import LOOPBACK, Mongod
 from api.devserver.replica_set import NAME, configure_members
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 SETTINGS = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300, "heartbeatTimeoutSecs": 1}
 """A set that notices a lost primary within a second or two, where the default takes ten and more."""

@@ -20,7 +20,7 @@ from tests.faults.programs import WriterProcess
 from tests.faults.proxy import Proxy, commits, counting, documents, tombstones
 from tests.faults.recovery import Recovery
 from tests.faults.replica_set import Member, ReplicaSet
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 STALL = 3 * FENCE_AFTER
 """Seconds that a stalled process is away: long enough for every reader to close what it left open."""

@@ -16,7 +16,7 @@ from tests.faults.load import Load
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.strikes import Scene
 from tests.faults.writer import Orders
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 WRITERS = 2
 READERS = 2

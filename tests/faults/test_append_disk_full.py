@@ -13,9 +13,9 @@ import pytest
 from domain.kernel import Receipt
 from domain.kernel.errors import Unavailable
 from eventstore.appending import appender
-from tests.commits import Store, commit, open_store
-from tests.notes import Written
-from tests.support import Servers
+from tests.helpers.commits import Store, commit, open_store
+from tests.helpers.notes import Written
+from tests.helpers.servers import Servers
 
 DISK_MB = 460
 """mongod takes 300 of them at its start, most of it for its journal."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
-from tests.commits import append_options, commit, open_store, scores
 from tests.faults.proxy import Proxy
+from tests.helpers.commits import append_options, commit, open_store, scores
 
 pytestmark = pytest.mark.usefixtures("driver")
 

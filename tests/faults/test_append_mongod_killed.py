@@ -7,7 +7,7 @@ import asyncio
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
 from domain.kernel.errors import Unavailable
-from tests.commits import Store, commit, open_store, scores
+from tests.helpers.commits import Store, commit, open_store, scores
 
 
 async def test_i1_i5_a_killed_mongod_loses_nothing_acknowledged_and_appends_go_on(servers):

@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from api.devserver.embedded import Mongod
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
 from eventstore.appending import appender
-from tests.commits import Store, commit, open_store, scores
+from tests.helpers.commits import Store, commit, open_store, scores
 
 
 class TestableMongod(Mongod):

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from domain.kernel import Commit
-from tests.archives import folder
-from tests.commits import commit, open_store
-from tests.notes import Written
+from tests.helpers.archives import folder
+from tests.helpers.commits import commit, open_store
+from tests.helpers.notes import Written
 
 COMMITS = 5
 """Of one segment."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eventstore.personal.sealing import MasterKeys
-from tests import people
-from tests.notes import open_rig
-from tests.people import PersonRegistered
+from tests.helpers import people
+from tests.helpers.notes import open_rig
+from tests.helpers.people import PersonRegistered
 
 ROOT = Path(__file__).parents[2]
 MASTERS = MasterKeys(b"m" * 32)

@@ -18,8 +18,8 @@ from projections.live.messages import ChangeKind, RowChange, Snapshot
 from subscriptions.feed import channels
 from subscriptions.feed.channels import SingleChannel
 from tests.faults.test_feed_redis import follow as positions
-from tests.notes import Rig, Scored, open_rig
-from tests.support import Servers
+from tests.helpers.notes import Rig, Scored, open_rig
+from tests.helpers.servers import Servers
 
 DEADLINE = 30
 NOTES = 5

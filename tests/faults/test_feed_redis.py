@@ -10,8 +10,8 @@ from contextlib import aclosing
 
 from redis.asyncio import Redis
 
-from tests.notes import Rig, Scored, Written, open_rig
-from tests.support import Servers
+from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.servers import Servers
 
 DEADLINE = 30
 

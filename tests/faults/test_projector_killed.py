@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
-from tests.support import Servers
+from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
+from tests.helpers.servers import Servers
 
 DEADLINE = 60
 COMMITS = 6_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from subscriptions.consumers.state import GenerationState
-from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
+from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
 
 DEADLINE = 60
 NOTES = 100

@@ -28,7 +28,7 @@ from tests.faults.journal import Entry
 from tests.faults.onlooker import Onlooker
 from tests.faults.programs import Program
 from tests.faults.replay import Fields, Replay, digest, own_fields
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 Victim = Literal["worker", "mongod", "redis"]
 

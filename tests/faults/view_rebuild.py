@@ -23,8 +23,8 @@ from api.lifecycle import open_runtime
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.mongo.driver import open_client
 from tests.faults.deployment import PATIENCE, Deployment
-from tests.process import activities, commits, of_tenant
-from tests.served import Client
+from tests.helpers.process_log import activities, commits, of_tenant
+from tests.helpers.served_api import Client
 
 FOLDED = 1_800.0
 """Seconds that the views may take at most for the whole log."""

@@ -24,9 +24,9 @@ import orjson
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from eventstore.log import EventLog
 from eventstore.options import DEFAULT_OPTIONS
-from tests.commits import append_options, commit, open_store
 from tests.faults.journal import Journal, Left, Sent, unanswered
-from tests.notes import Written, now
+from tests.helpers.commits import append_options, commit, open_store
+from tests.helpers.notes import Written, now
 
 HOMES = 8
 STREAMS = 100

@@ -14,10 +14,10 @@ from eventstore.archiving.blobs import BlobStore
 from eventstore.mongo.lease import NamedLease
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.archive_retention import Retention
-from tests.archives import folder
-from tests.commits import Store, commit, open_store
+from tests.helpers.archives import folder
+from tests.helpers.commits import Store, commit, open_store
+from tests.helpers.notes import START, folded, now, open_rig, view
 from tests.integration.test_projector import append_all, some_history
-from tests.notes import START, folded, now, open_rig, view
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK
 from domain.kernel.errors import ConfigurationError, SegmentUnreadable, Unavailable
 from eventstore.archiving.blobs import BlobStore, open_blobs
-from tests.archives import archive_all, folder
-from tests.commits import Store, commit, open_store
-from tests.notes import Written
-from tests.support import eventually
+from tests.helpers.archives import archive_all, folder
+from tests.helpers.commits import Store, commit, open_store
+from tests.helpers.notes import Written
+from tests.helpers.servers import eventually
 
 KEY, SECRET = "nerve-archiver", "a-secret-of-the-bucket"
 

@@ -14,7 +14,7 @@ from subscriptions.consumers.generations import Generations
 from subscriptions.feed.position_waiters import RECHECK
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.messages import CaughtUp
-from tests.notes import Rig, open_rig, view
+from tests.helpers.notes import Rig, open_rig, view
 
 DEADLINE = 30
 NOWHERE = "redis://127.0.0.1:1/"

@@ -11,8 +11,8 @@ import pytest
 
 from domain.kernel import InvariantViolated, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
-from tests.unit.tallies import CATALOG, LIMIT, Add, Moved, Open, Reset
-from tests.wired import Wired, wired
+from tests.helpers.tallies import CATALOG, LIMIT, Add, Moved, Open, Reset
+from tests.helpers.wired_bus import Wired, wired
 
 pytestmark = pytest.mark.usefixtures("driver")
 TALLY = "tally-hot"

@@ -21,7 +21,7 @@ from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.command_hints import CommandAccepted, CommandHints, CommandRefused
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
 from subscriptions.live.dispatcher import Dispatcher
-from tests.wired import Wired, wired
+from tests.helpers.wired_bus import Wired, wired
 
 DEADLINE = 30
 NOWHERE = "redis://127.0.0.1:1/"

@@ -14,10 +14,10 @@ from domain.kernel import Commit, Event
 from projections.projecting.projector import Projector
 from projections.storage.rows import collection, slots
 from subscriptions.consumers.state import Partition
-from tests import notes
-from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
-from tests.parked import begun, decide, letters, rows_held, rows_told
-from tests.poison import NOWHERE, POISON, SECRET, Dose, poisoned
+from tests.helpers import notes
+from tests.helpers.dead_letters import begun, decide, letters, rows_held, rows_told
+from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.helpers.poison_notes import NOWHERE, POISON, SECRET, Dose, poisoned
 
 NAMES = ("note-a", "note-b", "note-c")
 events: st.SearchStrategy[Event] = st.one_of(

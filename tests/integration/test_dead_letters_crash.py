@@ -11,9 +11,9 @@ from domain.kernel import Commit
 from eventstore.mongo.driver import Collection, Database
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
-from tests.notes import Linked, Rig, Scored, Written, open_rig
-from tests.parked import decide, letters, rows_held, rows_told
-from tests.poison import NOWHERE, POISON, Dose, poisoned
+from tests.helpers.dead_letters import decide, letters, rows_held, rows_told
+from tests.helpers.notes import Linked, Rig, Scored, Written, open_rig
+from tests.helpers.poison_notes import NOWHERE, POISON, Dose, poisoned
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pymongo.write_concern import WriteConcern
 from redis import Redis
 
 from api.devserver.embedded import free_port
-from tests.support import Servers
+from tests.helpers.servers import Servers
 
 
 def _notes(url: str) -> Any:

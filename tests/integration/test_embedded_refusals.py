@@ -18,7 +18,7 @@ from api.devserver.embedded import Mongod, RedisServer
 from api.devserver.folder import RunningInstance, find_instance, occupy_folder, with_instance, write_run_file
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 
 @pytest.fixture

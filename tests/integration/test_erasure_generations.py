@@ -11,10 +11,10 @@ from projections.querying.locator import consumer_name
 from projections.storage.fingerprint import view_fingerprint
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
-from tests import people
-from tests.consumed import hold, opened, switch
+from tests.helpers import people
+from tests.helpers.consumer_states import hold, opened, switch
+from tests.helpers.notes import Rig, open_rig
 from tests.integration.test_erasure_views import MASTERS, erase, happened, plain
-from tests.notes import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 

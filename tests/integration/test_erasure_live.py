@@ -18,9 +18,9 @@ from projections.live.messages import RowChange
 from subscriptions.feed.tail import Tail
 from subscriptions.live.event_hub import EventMessage
 from subscriptions.live.messages import CaughtUp
-from tests import people
-from tests.notes import Rig, open_rig
-from tests.people import PersonRegistered, PersonRenamed
+from tests.helpers import people
+from tests.helpers.notes import Rig, open_rig
+from tests.helpers.people import PersonRegistered, PersonRenamed
 
 DEADLINE = 30
 EVERYTHING = EventQuery(categories=["person"])

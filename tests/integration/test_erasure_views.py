@@ -24,9 +24,10 @@ from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.live.messages import CaughtUp
-from tests import mentions, people
-from tests.notes import Rig, open_rig
-from tests.people import PersonRegistered, PersonRenamed, Remarked
+from tests.helpers import mentions_view as mentions
+from tests.helpers import people
+from tests.helpers.notes import Rig, open_rig
+from tests.helpers.people import PersonRegistered, PersonRenamed, Remarked
 
 MASTERS = MasterKeys(b"m" * 32)
 NAMES = ("person-1", "person-2", "person-3")

@@ -19,9 +19,9 @@ from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMess
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk, Subscription
-from tests import people
-from tests.notes import Rig, Scored, Written, open_rig
-from tests.people import PersonRegistered, PersonRenamed
+from tests.helpers import people
+from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.people import PersonRegistered, PersonRenamed
 
 DEADLINE = 60
 QUERIES = [

@@ -14,7 +14,7 @@ from eventstore.reading.event_query import EventQuery
 from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMessage
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
-from tests.notes import Rig, Scored, Written, open_rig
+from tests.helpers.notes import Rig, Scored, Written, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 

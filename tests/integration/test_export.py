@@ -18,11 +18,11 @@ from api.transfer.export_importer import is_export
 from domain.kernel import Event
 from domain.kernel.errors import ValidationFailed
 from eventstore.reading.event_query import EventQuery
-from tests.archives import archive_all, folder
-from tests.commits import Store, commit
-from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
-from tests.notes import START, Linked, Scored, Written
-from tests.people import PersonRegistered, Remarked
+from tests.helpers.archives import archive_all, folder
+from tests.helpers.commits import Store, commit
+from tests.helpers.exports import SECRET, counts, export, fill, restore, settled, store_of, without_positions
+from tests.helpers.notes import START, Linked, Scored, Written
+from tests.helpers.people import PersonRegistered, Remarked
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6)
 events: st.SearchStrategy[Event] = st.one_of(

@@ -13,10 +13,10 @@ from api.transfer.rows import RefusedRow
 from domain.kernel.errors import Unavailable, ValidationFailed
 from eventstore.appending.commit_inserter import CommitInserter
 from eventstore.commit_documents import tombstone
-from tests.commits import commit
-from tests.exports import SECRET, counts, export, fill, restore, settled, store_of, without_places
-from tests.notes import START, Scored, Written
-from tests.people import PersonRegistered, Remarked
+from tests.helpers.commits import commit
+from tests.helpers.exports import SECRET, counts, export, fill, restore, settled, store_of, without_places
+from tests.helpers.notes import START, Scored, Written
+from tests.helpers.people import PersonRegistered, Remarked
 
 
 async def test_an_import_that_was_cut_off_goes_on(

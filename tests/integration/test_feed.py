@@ -16,7 +16,7 @@ from subscriptions.feed.feed import Feed
 from subscriptions.feed.pages import PAGE
 from subscriptions.feed.tail import Tail
 from subscriptions.feed.wakeups import Wakeups
-from tests.notes import Rig, Written, open_rig
+from tests.helpers.notes import Rig, Written, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -20,7 +20,7 @@ from domain.kernel.types.stored_values import encoder
 from projections.kernel import View, by_stream
 from projections.live.filter_index import FilterIndex
 from projections.querying.filters import parse_filter, to_mongo, to_predicate
-from tests.notes import context
+from tests.helpers.notes import context
 
 
 class Colour(StrEnum):

@@ -20,8 +20,8 @@ from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt
 from domain.kernel.errors import Unavailable, ValidationFailed
 from projections.views import agents, tasks, workflows
-from tests.unit.world import CATALOG, fold
-from tests.wired import Wired, wired
+from tests.helpers.memory_world import CATALOG, fold
+from tests.helpers.wired_bus import Wired, wired
 
 pytestmark = pytest.mark.usefixtures("driver")
 

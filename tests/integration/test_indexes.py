@@ -19,8 +19,8 @@ from projections.storage.indexes import (
     remove_query_indexes,
     update_query_indexes,
 )
-from tests.notes import context, open_rig, view
-from tests.support import chosen_driver
+from tests.helpers.notes import context, open_rig, view
+from tests.helpers.servers import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -12,8 +12,8 @@ import pytest
 
 from api.lifecycle import open_runtime
 from api.settings import Settings
-from tests.linked import Site, open_site
-from tests.served import serve
+from tests.helpers.linked_views import Site, open_site
+from tests.helpers.served_api import serve
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.linked import MAX_ROWS, Site, open_site
+from tests.helpers.linked_views import MAX_ROWS, Site, open_site
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
-from tests.consumed import hold
-from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
-from tests.support import Servers
+from tests.helpers.consumer_states import hold
+from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
+from tests.helpers.servers import Servers
 
 pytestmark = pytest.mark.usefixtures("driver")
 

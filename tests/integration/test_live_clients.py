@@ -14,7 +14,7 @@ from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
 from projections.storage.rows import changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged
-from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
+from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
 
 DEADLINE = 30
 NOTES = [f"note-{i}" for i in range(6)]

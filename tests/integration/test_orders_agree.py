@@ -21,7 +21,7 @@ from domain.kernel.types.stored_values import encoder
 from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import kinds
 from projections.querying.ordering import Direction, parse_order
-from tests.notes import context
+from tests.helpers.notes import context
 
 
 class Colour(StrEnum):

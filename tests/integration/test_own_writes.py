@@ -15,8 +15,8 @@ from projections.live.messages import Snapshot
 from projections.projecting.projector import Projector
 from projections.querying.locator import rows_topic
 from subscriptions.consumers.checkpoints import Checkpoint
-from tests.notes import Erased, Linked, Rig, Written, open_rig, view
-from tests.poison import NOWHERE, Dose, poisoned
+from tests.helpers.notes import Erased, Linked, Rig, Written, open_rig, view
+from tests.helpers.poison_notes import NOWHERE, Dose, poisoned
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -12,9 +12,9 @@ from domain.kernel import Event
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
-from tests.consumed import opened
+from tests.helpers.consumer_states import opened
+from tests.helpers.notes import folded, open_rig, view
 from tests.integration.test_projector import append_all, histories, some_history
-from tests.notes import folded, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -24,10 +24,10 @@ from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import Page
 from projections.storage.rows import fields
-from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
-from tests.rows import sides
+from tests.helpers.memory_world import fold, through_mongo
+from tests.helpers.note_rows import sides
+from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
 from tests.unit.test_views_properties import SETUP, commands
-from tests.unit.world import fold, through_mongo
 
 TENANT = "default"
 DEADLINE = 30

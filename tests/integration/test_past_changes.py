@@ -17,7 +17,7 @@ from domain.tasks.commands import AssignTask, CreateTask, StartTask
 from eventstore.reading.event_query import EventQuery
 from projections.past.changes import Change
 from projections.past.reader import PastReader
-from tests.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
 
 TENANT = "default"
 DEADLINE = 30

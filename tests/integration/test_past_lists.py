@@ -15,9 +15,10 @@ from projections.kernel.view import View
 from projections.past.reader import PastReader
 from projections.storage import row_events
 from projections.storage.rows import fields
-from tests import mentions, people
-from tests.notes import Erased, Rig, Scored, Written, open_rig
-from tests.people import PersonRegistered, Remarked
+from tests.helpers import mentions_view as mentions
+from tests.helpers import people
+from tests.helpers.notes import Erased, Rig, Scored, Written, open_rig
+from tests.helpers.people import PersonRegistered, Remarked
 
 TENANT = "default"
 DEADLINE = 30

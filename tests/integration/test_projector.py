@@ -20,8 +20,8 @@ from projections.projecting.projector import Projector
 from projections.projecting.worker import drop_view
 from projections.storage.rows import key_filter
 from subscriptions.consumers.checkpoints import Checkpoint
-from tests.consumed import opened
-from tests.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
+from tests.helpers.consumer_states import opened
+from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -10,9 +10,9 @@ import pytest
 
 from domain.kernel.errors import StaleRead, ValidationFailed
 from projections.querying.ordering import Direction, OrderBy
-from tests.consumed import hold
-from tests.notes import Erased, Rig, Scored, Written, open_rig
-from tests.rows import TENANT, fill, sides
+from tests.helpers.consumer_states import hold
+from tests.helpers.note_rows import TENANT, fill, sides
+from tests.helpers.notes import Erased, Rig, Scored, Written, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -16,7 +16,7 @@ from domain.kernel.errors import InvariantViolated, NotFound
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus, ViewStatus
 from subscriptions.consumers.state import GenerationState
-from tests.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
+from tests.helpers.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
 
 PATIENCE = 30.0
 

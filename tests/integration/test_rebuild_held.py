@@ -16,8 +16,8 @@ from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
 from projections.storage.fingerprint import view_fingerprint
 from subscriptions.consumers.state import GenerationState
+from tests.helpers.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
 from tests.integration.test_rebuild import _not_yet, in_use, louder, some_notes, status, until
-from tests.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
 
 NOTES = 6
 

@@ -13,7 +13,7 @@ from projections.rebuilding.rebuild_context import RebuildContext
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
-from tests.notes import Rig, Written, open_rig
+from tests.helpers.notes import Rig, Written, open_rig
 
 LOG = 5
 

@@ -14,8 +14,8 @@ from projections.live.live_view import ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp
+from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
 from tests.integration.test_rebuild import in_use, louder
-from tests.notes import Linked, Rig, Scored, Written, folded, open_rig
 
 NOTES = 150
 PATIENCE = 30.0

@@ -14,8 +14,8 @@ import pytest
 
 from domain.kernel.errors import Unavailable
 from subscriptions.feed.channels import ShardedChannel
-from tests.notes import Rig, Scored, open_rig
-from tests.redis_cluster import RedisCluster
+from tests.helpers.notes import Rig, Scored, open_rig
+from tests.helpers.redis_cluster import RedisCluster
 
 DEADLINE = 30
 

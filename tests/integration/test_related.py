@@ -15,7 +15,7 @@ from projections.querying.ordering import OrderBy
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import Row
-from tests.notes import Rig, open_rig, view
+from tests.helpers.notes import Rig, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

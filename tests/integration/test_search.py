@@ -10,8 +10,8 @@ import pytest
 
 from domain.kernel.errors import Unavailable, ValidationFailed
 from projections.querying.ordering import OrderBy
-from tests.notes import Rig, open_rig, view
-from tests.rows import TENANT, fill
+from tests.helpers.note_rows import TENANT, fill
+from tests.helpers.notes import Rig, open_rig, view
 
 TEXTS = [
     "Pay the invoice of March",

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from domain.kernel.rfc3339 import write_moment
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 STEP = {"name": "name", "taskId": "task_id", "agentId": "agent_id", "completedAt": "completed_at"}
 WORKFLOW = {

@@ -16,8 +16,8 @@ from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.queries import ViewReader
 from projections.querying.serving import missing_index, shape_of
-from tests.notes import Rig, context, open_rig
-from tests.rows import TENANT, fill
+from tests.helpers.note_rows import TENANT, fill
+from tests.helpers.notes import Rig, context, open_rig
 
 ROWS = 1_500
 PAGE = 10

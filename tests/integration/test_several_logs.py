@@ -21,7 +21,7 @@ from domain.tasks.commands import CreateTask
 from eventstore.mongo.driver import Driver
 from eventstore.place import Place
 from projections.live.messages import RowChange, Snapshot
-from tests.notes import Rig, Scored, Written, open_rig
+from tests.helpers.notes import Rig, Scored, Written, open_rig
 
 DEADLINE = 30
 ONLY_WOKEN = 600.0

@@ -9,8 +9,8 @@ from domain.dispatch.bus import Handler
 from domain.kernel import Envelope, Receipt
 from domain.tasks.commands import CancelTask
 from projections.views import agents, tasks, workflows
-from tests.unit.world import fold
-from tests.wired import wired
+from tests.helpers.memory_world import fold
+from tests.helpers.wired_bus import wired
 
 
 async def test_a_demo_plays_its_workflows_out_and_retires_its_fleet(mongo_url: str, database: str) -> None:

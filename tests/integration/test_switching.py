@@ -15,8 +15,8 @@ from projections.querying.locator import consumer_name, switch_topic
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
-from tests.consumed import TERM, hold, opened, switch
-from tests.notes import Rig, Scored, Written, open_rig, view
+from tests.helpers.consumer_states import TERM, hold, opened, switch
+from tests.helpers.notes import Rig, Scored, Written, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

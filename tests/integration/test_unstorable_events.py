@@ -11,9 +11,9 @@ import pytest
 
 from domain.kernel import Catalog
 from domain.kernel.errors import ContextFault
-from tests import invoices
-from tests.invoices import DETAILS, Correct, Line, Money, WriteInvoice
-from tests.wired import Wired, wired
+from tests.helpers import invoices
+from tests.helpers.invoices import DETAILS, Correct, Line, Money, WriteInvoice
+from tests.helpers.wired_bus import Wired, wired
 
 CATALOG = Catalog([invoices.context])
 UNPRICED: Any = {"name": "a"}

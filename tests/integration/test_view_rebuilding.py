@@ -18,9 +18,9 @@ from projections.querying.filters import parse_filter
 from projections.querying.gaps import stored_defaults
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.rebuilding.rebuild import Rebuild
+from tests.helpers.notes import NoteRow, Rig, open_rig, view
 from tests.integration.test_rebuild import _not_yet, in_use, some_notes
 from tests.integration.test_rebuild_held import broken, held
-from tests.notes import NoteRow, Rig, open_rig, view
 
 NOTES = 4
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.row import TALLY, Row
-from tests.user_package import Package
+from tests.helpers.memory_row import TALLY, Row
+from tests.helpers.user_package import Package
 
 
 @pytest.fixture

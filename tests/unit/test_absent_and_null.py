@@ -11,8 +11,8 @@ from graphql import GraphQLInputObjectType, GraphQLNonNull, Undefined, execute, 
 from api.graphql.schema import build_schema
 from projections.querying.filters import parse_filter
 from projections.querying.marks import mark
-from tests.notes import view
-from tests.own_contexts import OWN
+from tests.helpers.notes import view
+from tests.helpers.own_contexts import OWN
 
 SCHEMA = build_schema(*OWN)
 NOTHING = mark(parse_filter(view, None), "notes")

@@ -16,7 +16,7 @@ from domain.kernel import AlreadyExists, Command, Envelope, InvariantViolated, N
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
 from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTask
 from domain.workflows.commands import CompleteStep, StartWorkflow
-from tests.wired import Wired, wired
+from tests.helpers.wired_bus import Wired, wired
 
 WRITER, TASK, CASE = "agent-writer", "task-1", "workflow-7"
 REGISTER = RegisterAgent(id=WRITER, name="Writer")

@@ -14,7 +14,7 @@ from domain.kernel import InvariantViolated, Receipt
 from domain.kernel.errors import CommandIdReused
 from domain.tasks.commands import CancelTask, CreateTask
 from domain.workflows.commands import StartWorkflow
-from tests.wired import Wired, wired
+from tests.helpers.wired_bus import Wired, wired
 
 WRITER, TASK = "agent-writer", "task-1"
 

@@ -7,8 +7,8 @@ import pytest
 from domain.dispatch import queues
 from domain.kernel import AlreadyExists, InvariantViolated, NotFound
 from domain.kernel.errors import Overloaded, Unavailable
-from tests.unit.row import OTHER, TALLY, receipt, refusal
-from tests.unit.tallies import LIMIT, Add, Match, Open, Reset
+from tests.helpers.memory_row import OTHER, TALLY, receipt, refusal
+from tests.helpers.tallies import LIMIT, Add, Match, Open, Reset
 
 
 async def test_the_next_command_decides_on_what_those_before_it_will_leave(row):

@@ -8,8 +8,8 @@ import pytest
 
 from domain.kernel import Envelope
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
-from tests.unit.row import OTHER, TALLY, quiet, receipt, refusal
-from tests.unit.tallies import Add, Match
+from tests.helpers.memory_row import OTHER, TALLY, quiet, receipt, refusal
+from tests.helpers.tallies import Add, Match
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])

@@ -15,7 +15,18 @@ from domain.dispatch.digest import command_digest
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Command, Envelope, Facts, InvariantViolated, Receipt
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, NerveError, NotFound, Unavailable
-from tests.unit.tallies import CATALOG, Add, Bid, Match, MemoryAggregates, MemoryLog, Moved, Open, Reset, fold
+from tests.helpers.tallies import (
+    CATALOG,
+    Add,
+    Bid,
+    Match,
+    MemoryAggregates,
+    MemoryLog,
+    Moved,
+    Open,
+    Reset,
+    fold,
+)
 
 STREAMS = ("tally-1", "tally-2")
 streams = st.sampled_from(STREAMS)

@@ -11,7 +11,7 @@ from api.graphql.schema import print_api
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, CreateCommand
 from domain.kernel.errors import DeclarationError
 from projections.kernel import View
-from tests.mistakes import Begin, Begun, Sheet
+from tests.helpers.mistakes import Begin, Begun, Sheet
 
 MODULE = __name__
 
@@ -103,7 +103,7 @@ def test_a_field_that_every_api_has_is_named() -> None:
 def test_two_mutations_of_one_name_are_refused() -> None:
     one = type("Begin_", (ChangeCommand,), {"__module__": MODULE, "__doc__": "Begin."})
     assert refused(context=Context("sheets", _with_commands(Begin, one))) == (
-        f"command tests.mistakes.Begin and command {MODULE}.Begin_ would both be the field begin of "
+        f"command tests.helpers.mistakes.Begin and command {MODULE}.Begin_ would both be the field begin of "
         "Mutation; give one of them another name"
     )
 

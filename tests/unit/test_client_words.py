@@ -19,7 +19,7 @@ from api.graphql.schema import build_schema
 from api.runtime import Runtime
 from domain.kernel import CreateCommand
 from domain.kernel.errors import ValidationFailed
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 from tests.unit.test_absent_and_null import received
 
 SCHEMA = build_schema(*OWN)

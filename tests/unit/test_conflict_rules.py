@@ -22,8 +22,8 @@ from domain.documents.merging import merged
 from domain.kernel import Envelope, Event, last_write_wins
 from domain.kernel.conflicts import refuse
 from domain.kernel.errors import ConcurrencyConflict
-from tests.unit.row import OTHER, TALLY, receipt, refusal
-from tests.unit.tallies import Add, Bid, Open, Reset
+from tests.helpers.memory_row import OTHER, TALLY, receipt, refusal
+from tests.helpers.tallies import Add, Bid, Open, Reset
 
 patches = st.recursive(
     st.none() | st.integers(0, 2),

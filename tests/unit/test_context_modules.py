@@ -13,7 +13,7 @@ import pytest
 from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import Settings
-from tests.user_package import CONTEXT, VIEW, Package, refused
+from tests.helpers.user_package import CONTEXT, VIEW, Package, refused
 
 
 def loaded(*modules: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -218,7 +218,7 @@ class Open(CreateCommand):
 def test_a_context_that_is_added_to_the_checkout_is_none_of_the_tests_own(tmp_path: Path) -> None:
     (tmp_path / "nerve.yaml").write_text("contexts: [domain.documents]\n")
     root = Path(__file__).parents[2]
-    code = "from tests.own_contexts import OWN; print(*(view.name for view in OWN[1]))"
+    code = "from tests.helpers.own_contexts import OWN; print(*(view.name for view in OWN[1]))"
     shown = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

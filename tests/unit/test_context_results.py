@@ -11,7 +11,7 @@ import pytest
 
 from domain.kernel import Catalog, InvariantViolated
 from domain.kernel.errors import ContextFault, ValidationFailed
-from tests.mistakes import (
+from tests.helpers.mistakes import (
     RULES,
     SECRET,
     WRONG_DECISIONS,
@@ -24,11 +24,11 @@ from tests.mistakes import (
     Sheet,
     context,
 )
-from tests.wired import Wired, wired
+from tests.helpers.wired_bus import Wired, wired
 
 CATALOG = Catalog([context])
 SHEET = "sheet-1"
-PLACE = r"tests/mistakes/__init__\.py:\d+"
+PLACE = r"tests/helpers/mistakes/__init__\.py:\d+"
 """A line of the author's own code."""
 
 

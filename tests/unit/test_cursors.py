@@ -13,7 +13,7 @@ import pytest
 from domain.kernel.errors import ValidationFailed
 from projections.querying.filters import parse_filter
 from projections.querying.ordering import Order, OrderBy, parse_order
-from tests.notes import view
+from tests.helpers.notes import view
 
 ROW = {"id": "note-1", "text": "ä", "score": 3, "written_at": datetime(2024, 1, 1, 0, 0, 0, 1_000, UTC)}
 

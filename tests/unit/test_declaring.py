@@ -10,7 +10,7 @@ import pytest
 
 from domain.kernel import Aggregate, ChangeCommand, Command, Context, Event, PutCommand
 from domain.kernel.errors import DeclarationError
-from tests.mistakes import Begin, Begun, Correct, Sheet
+from tests.helpers.mistakes import Begin, Begun, Correct, Sheet
 
 
 async def _async_decide(self: Any, command: Any, facts: Any) -> list[Event]:

@@ -28,7 +28,7 @@ from websockets.protocol import SEND_EOF, Protocol
 from websockets.server import ServerProtocol
 
 from api.graphql.schema import build_schema
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 
 
 def check(library: str, module: str, expected: str, holds: object) -> None:

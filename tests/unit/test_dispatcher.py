@@ -16,7 +16,7 @@ from subscriptions.live.dispatcher import WORK_AT_ONCE, Dispatcher
 from subscriptions.live.hub import Hub
 from subscriptions.live.ports import Publisher
 from subscriptions.live.renderer import SharedRenderer
-from tests.topic_rig import Note, NumberedBacklog, NumberedLog, PromptRenderer, Rendered
+from tests.helpers.topic_rig import Note, NumberedBacklog, NumberedLog, PromptRenderer, Rendered
 
 DEADLINE = 10
 

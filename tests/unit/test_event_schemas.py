@@ -30,9 +30,9 @@ from eventstore.integrity.event_schemas import (
     schema_problems,
     write_schemas,
 )
-from tests import letters
-from tests.own_contexts import OWN
-from tests.strategies import stored_data
+from tests.helpers import letters
+from tests.helpers.event_data import stored_data
+from tests.helpers.own_contexts import OWN
 
 PRODUCT = OWN[0]
 CATALOG = Catalog([*PRODUCT.contexts, letters.context])

@@ -15,8 +15,8 @@ from domain.kernel import Aggregate, Catalog, Cause, Context, CreateCommand, Eve
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.upcasting import upcast
 from eventstore.mongo.driver import CODEC
-from tests import invoices
-from tests.invoices import DETAILS, Correct, Details, InvoiceCorrected, InvoiceWritten, Line, Money
+from tests.helpers import invoices
+from tests.helpers.invoices import DETAILS, Correct, Details, InvoiceCorrected, InvoiceWritten, Line, Money
 
 CATALOG = Catalog([invoices.context])
 

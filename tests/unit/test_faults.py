@@ -21,7 +21,7 @@ from domain.kernel.errors import ContextFault
 from domain.kernel.event import Unreadable
 from domain.kernel.faults import traceback_text
 from domain.kernel.upcasting import upcast
-from tests.mistakes import SECRET, Begun
+from tests.helpers.mistakes import SECRET, Begun
 
 PLACE = r"tests/unit/test_faults\.py:\d+"
 
@@ -133,26 +133,6 @@ def test_a_rule_that_makes_a_wrong_value_is_named_with_field_and_reason() -> Non
 
     with pytest.raises(ContextFault, match=rf"made a LabDone .* at {PLACE}: count: must be an integer$"):
         call_conflict_rule(DoLab(id="lab-1"), rule, ())
-
-
-@pytest.mark.parametrize("function", [call_conflict_rule, call_decide])
-def test_an_interrupt_passes_and_an_exit_does_not(function: Any) -> None:
-    def interrupt(*arguments: Any) -> Any:
-        raise KeyboardInterrupt
-
-    def leave(*arguments: Any) -> Any:
-        sys.exit(SECRET)
-
-    def run(rule: Any) -> None:
-        if function is call_conflict_rule:
-            call_conflict_rule(DoLab(id="lab-1"), rule, ())
-        else:
-            call_decide(Lab(rule), (LabDone,), DoLab(id="lab-1"), None)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(interrupt)
-    with pytest.raises(ContextFault, match=f"raised SystemExit for DoLab at {PLACE}$"):
-        run(leave)
 
 
 def _assign(data: Any) -> Any:

@@ -8,7 +8,7 @@ from domain.kernel import Commit, CommitInfo, RecordedEvent
 from tests.faults.journal import Entry, Sent
 from tests.faults.judge import Verdict, judge
 from tests.faults.reader import digest
-from tests.notes import START, Written
+from tests.helpers.notes import START, Written
 
 SENT = (
     Sent("a", "note-1", 0, 2),

@@ -11,7 +11,7 @@ from domain.kernel.errors import DeclarationError, ValidationFailed
 from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import kinds
 from projections.querying.filters import parse_filter, to_predicate
-from tests.notes import context, view
+from tests.helpers.notes import context, view
 
 ROW = {"id": "note-1", "text": "Hello", "score": 3, "links": 0, "scored_at": None}
 

@@ -22,9 +22,9 @@ from projections.folding.folding import Fold, touches
 from projections.folding.parking import MAX_ID_LENGTH, parked_in
 from projections.kernel.view import View
 from projections.storage.rows import fields
-from tests import notes
-from tests.notes import NoteRow, Scored, Written
-from tests.poison import SECRET, commits_of
+from tests.helpers import notes
+from tests.helpers.notes import NoteRow, Scored, Written
+from tests.helpers.poison_notes import SECRET, commits_of
 
 PLACE = r"tests/unit/test_fold_results\.py:\d+"
 WRONG = 13

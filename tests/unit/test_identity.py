@@ -18,7 +18,7 @@ from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from eventstore.place import Place
 from projections.kernel.view import View
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 
 CATALOG, VIEWS = OWN
 BY_NAME = {view.name: view for view in VIEWS}

@@ -21,7 +21,7 @@ from api.transfer.rows import PlannedRow, RefusedRow
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
-from tests.unit.world import CATALOG
+from tests.helpers.memory_world import CATALOG
 
 HEADER = "case:concept:name,concept:name,org:resource,time:timestamp"
 ROW = {

@@ -13,10 +13,10 @@ from domain.kernel.errors import ContextFault
 from domain.kernel.upcasting import upcast
 from domain.testing import given
 from projections.folding.folding import Fold, touches
-from tests import notes
-from tests.mistakes import Begin, Begun, Sheet
-from tests.notes import Written
-from tests.poison import commits_of
+from tests.helpers import notes
+from tests.helpers.mistakes import Begin, Begun, Sheet
+from tests.helpers.notes import Written
+from tests.helpers.poison_notes import commits_of
 
 INTERRUPTS = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, BaseException]
 PLACE = r"tests/unit/test_interrupts\.py:\d+"

@@ -21,7 +21,7 @@ from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.schema import build_schema
 from api.runtime import Runtime
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 
 SCHEMA = build_schema(*OWN)
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)

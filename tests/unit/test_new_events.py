@@ -8,8 +8,8 @@ import pytest
 
 from domain.kernel import Event
 from domain.kernel.errors import UnfitValue
-from tests.commits import commit
-from tests.notes import Scored, Written
+from tests.helpers.commits import commit
+from tests.helpers.notes import Scored, Written
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from projections.folding.parking import EventName, parked_in, view_failure
 from projections.kernel.view import View
 from projections.storage.rows import fields
 from subscriptions.consumers.failures import Failure
-from tests import notes
-from tests.notes import Erased, Linked, Scored, Written
-from tests.poison import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread
+from tests.helpers import notes
+from tests.helpers.notes import Erased, Linked, Scored, Written
+from tests.helpers.poison_notes import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread
 
 NAMES = ("note-a", "note-b", "note-c")
 events: st.SearchStrategy[Event] = st.one_of(
@@ -122,7 +122,7 @@ def test_what_is_told_of_a_failure_holds_nothing_of_the_event(commits: list[Comm
     _, letters = folded(poisoned(Dose()), [[*secret, *commits]])
     for letter in letters.values():
         assert (letter.failure.error, SECRET in str(letter.failure)) == ("Poison", False)
-        assert letter.failure.detail.startswith("raised at tests/poison.py:")
+        assert letter.failure.detail.startswith("raised at tests/helpers/poison_notes.py:")
         assert SECRET not in str(letter.document("notes", 1))
 
 

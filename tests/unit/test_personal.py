@@ -11,7 +11,7 @@ from domain.kernel import Catalog, Event, Identifier, Json, Personal, Refers, Te
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.event import NewEvent
 from domain.kernel.personal import holds_personal_data, personal_fields, split_personal
-from tests import notes, people
+from tests.helpers import notes, people
 
 
 class Signed(Event, type="form.signed"):

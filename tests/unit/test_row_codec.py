@@ -17,7 +17,7 @@ from domain.kernel import Json
 from domain.kernel.types.stored_values import decoder, encoder
 from eventstore.mongo.driver import CODEC
 from projections.folding.row_codec import RowCodec, WrongRow
-from tests.declared_types import declared_types
+from tests.helpers.declared_types import declared_types
 
 MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 import pytest
 
 from projections.kernel.row_fields import row_fields, unreadable_fields
-from tests.notes import view
+from tests.helpers.notes import view
 
 
 class Level(StrEnum):

@@ -18,7 +18,7 @@ from api.graphql.execution.core_executor import OperationExecutor, find_leaves
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, Json, RecordedEvent
 from projections.kernel import View, by_stream
-from tests.notes import context
+from tests.helpers.notes import context
 
 
 class Grade(IntEnum):

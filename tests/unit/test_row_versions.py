@@ -13,9 +13,9 @@ from eventstore.place import Place
 from projections.folding.folding import RowFold
 from projections.folding.parking import EventName
 from projections.kernel.view import View
-from tests import notes
-from tests.notes import Erased, Linked, Scored, Written
-from tests.poison import POISON, Dose, commits_of, poisoned
+from tests.helpers import notes
+from tests.helpers.notes import Erased, Linked, Scored, Written
+from tests.helpers.poison_notes import POISON, Dose, commits_of, poisoned
 from tests.unit.test_parking import NAMES, cut, folded, histories, told_to
 
 

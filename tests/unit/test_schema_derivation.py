@@ -21,7 +21,7 @@ from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Fac
 from domain.kernel.errors import ConfigurationError, DeclarationError
 from projections.kernel import View, by_stream
 from projections.kernel.links import Link, ToMany, ToOne
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 
 API = Path(__file__).parents[2] / "api"
 

@@ -23,7 +23,7 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.schema import build_schema
 from api.runtime import Runtime
 from domain.kernel.errors import NotFound
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 
 SCHEMA = build_schema(*OWN)
 LEAVES = find_leaves(SCHEMA)

@@ -12,8 +12,8 @@ from projections.querying.filters import parse_filter
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.serving import MAX_WAYS, missing_index, shape_of
 from projections.views import agents, documents, tasks, workflows
-from tests.notes import context
-from tests.own_contexts import OWN
+from tests.helpers.notes import context
+from tests.helpers.own_contexts import OWN
 
 
 class Row(TypedDict):

@@ -17,8 +17,8 @@ from domain.kernel import Aggregate, Context, CreateCommand, Event, Facts
 from domain.kernel.errors import ContextFault
 from domain.kernel.state_checks import evolve_checked
 from domain.testing import NOON, given
-from tests.unit.row import Row
-from tests.unit.tallies import Moved, Opened, Tally
+from tests.helpers.memory_row import Row
+from tests.helpers.tallies import Moved, Opened, Tally
 
 
 class Tone(Enum):

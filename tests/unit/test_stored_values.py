@@ -21,7 +21,7 @@ from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.types.annotations import field_type, record_type
 from domain.kernel.types.stored_values import decoder, encoder
 from eventstore.mongo.driver import CODEC
-from tests.declared_types import declared_types
+from tests.helpers.declared_types import declared_types
 
 MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

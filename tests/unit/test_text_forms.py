@@ -24,7 +24,7 @@ from domain.kernel.types.annotations import field_type
 from domain.kernel.types.json_values import json_writer
 from domain.kernel.types.stored_values import encoder
 from eventstore.history.state_json import state_json
-from tests.declared_types import DECIMALS, DURATIONS, Colour, DeclaredType, declared_types
+from tests.helpers.declared_types import DECIMALS, DURATIONS, Colour, DeclaredType, declared_types
 
 IDENTITY = UUID("3f2b8c9e-4d1a-4c55-9a0e-7f1c2d3e4f50")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from subscriptions.live.ring import RingLimits
-from tests.topic_rig import TopicRig
+from tests.helpers.topic_rig import TopicRig
 
 
 async def test_a_subscriber_that_pauses_after_a_chunk_receives_the_rest_of_the_batch_later() -> None:

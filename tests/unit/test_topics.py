@@ -14,7 +14,7 @@ from eventstore.place import Place
 from subscriptions.live.messages import CaughtUp, CursorExpired
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk
-from tests.topic_rig import (
+from tests.helpers.topic_rig import (
     Note,
     NumberedLog,
     PromptRenderer,

@@ -22,9 +22,9 @@ from eventstore.integrity import event_schemas
 from eventstore.integrity.event_schemas import EventSchemas, SchemaKey, write_schemas
 from eventstore.integrity.stored_forms import StoredFormReader
 from eventstore.mongo.driver import CODEC
-from tests import invoices
-from tests.invoices import DETAILS, InvoiceWritten, WriteInvoice
-from tests.poison import commits_of
+from tests.helpers import invoices
+from tests.helpers.invoices import DETAILS, InvoiceWritten, WriteInvoice
+from tests.helpers.poison_notes import commits_of
 
 CATALOG = Catalog([invoices.context])
 WRITTEN = InvoiceWritten(details=DETAILS, nested={"a": [DETAILS]}, remark=None, note=None, secret=DETAILS)

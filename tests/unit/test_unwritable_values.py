@@ -15,7 +15,7 @@ from domain.kernel import Catalog, Int32, Int64, RecordedEvent
 from domain.kernel.errors import UnfitValue
 from domain.kernel.types.stored_values import encoder
 from projections.kernel import View, by_stream
-from tests.notes import context
+from tests.helpers.notes import context
 
 
 class Part(TypedDict):

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from domain.kernel import Catalog, Cause, Event, Upcaster, upcaster
 from domain.kernel.errors import DeclarationError
 from domain.kernel.upcasting import Reading, upcast
-from tests import letters
-from tests.letters.upcasters import sent_1, sent_2
-from tests.strategies import MOMENTS
+from tests.helpers import letters
+from tests.helpers.event_data import MOMENTS
+from tests.helpers.letters.upcasters import sent_1, sent_2
 
 CATALOG = Catalog([letters.context])
 
@@ -135,7 +135,7 @@ LETTER = {"recipient": "Ada", "text": "Hello"}
             1,
             {},
             Cause.UPCASTER_FAILED,
-            r"revision 1 raised KeyError at tests/letters/upcasters\.py:\d+",
+            r"revision 1 raised KeyError at tests/helpers/letters/upcasters\.py:\d+",
         ),
         ("letter.sent", 1, {"recipient": "Ada"}, Cause.DOES_NOT_FIT, "text: a value is required"),
         ("letter.sent", 1, {**LETTER, "cc": "Bob"}, Cause.DOES_NOT_FIT, "cc: there is no such field"),

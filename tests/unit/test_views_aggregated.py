@@ -18,7 +18,7 @@ from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTas
 from domain.testing import NOON
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from projections.views import meters, step_times, task_days
-from tests.unit.world import World, fold
+from tests.helpers.memory_world import World, fold
 
 DAY = timedelta(days=1)
 durations = st.floats(0, 1e7).map(lambda seconds: round(seconds, 3))

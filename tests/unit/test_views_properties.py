@@ -17,7 +17,7 @@ from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTa
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
 from projections.kernel.view import View
 from projections.views import agents, step_times, task_days, tasks, workflows
-from tests.unit.world import World, fold, through_mongo
+from tests.helpers.memory_world import World, fold, through_mongo
 
 VIEWS: list[View[Any]] = [agents.view, tasks.view, workflows.view, task_days.view, step_times.view]
 

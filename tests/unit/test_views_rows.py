@@ -16,7 +16,7 @@ from domain.testing import NOON
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow
 from projections.kernel.view import View
 from projections.views import agents, tasks, workflows
-from tests.unit.world import World, fold
+from tests.helpers.memory_world import World, fold
 
 WRITER, EDITOR, CASE = "agent-writer", "agent-editor", "workflow-7"
 

@@ -26,7 +26,7 @@ from tests.faults.live.received import Received
 from tests.faults.live.requests import ALL, SELECTIONS, SubscriptionRequest, random_request
 from tests.faults.live.writer import furnish
 from tests.faults.programs import Program
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 CONTEXTS = ("agents", "tasks", "documents", "workflows", "task_days")
 """The last two are there because the first link to them."""

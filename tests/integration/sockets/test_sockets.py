@@ -6,8 +6,8 @@ import asyncio
 from itertools import count
 
 from api.transports.sockets.outbox import COALESCED_BYTES
-from tests.raw_sockets import RawSocket, raw_socket
-from tests.socket_rig import EVENTS, Rig
+from tests.helpers.raw_sockets import RawSocket, raw_socket
+from tests.helpers.socket_rig import EVENTS, Rig
 
 
 def subscribe(socket: RawSocket, id: str = "1") -> None:

@@ -6,9 +6,9 @@ import asyncio
 
 from websockets.frames import Frame, Opcode
 
-from tests.access import Tokens
-from tests.raw_sockets import RawSocket, raw_socket
-from tests.socket_rig import EVENTS, Rig, socket_rig, until
+from tests.helpers.raw_sockets import RawSocket, raw_socket
+from tests.helpers.socket_rig import EVENTS, Rig, socket_rig, until
+from tests.helpers.token_access import Tokens
 
 NAME = {"query": "{ __typename }"}
 

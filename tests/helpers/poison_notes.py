@@ -8,8 +8,8 @@ from typing import Any
 
 from domain.kernel import Cause, Commit, CommitInfo, Event, RecordedEvent, Unreadable
 from projections.kernel import View, by_stream
-from tests import notes
-from tests.notes import START, Linked, NoteRow, Scored, Written
+from tests.helpers import notes
+from tests.helpers.notes import START, Linked, NoteRow, Scored, Written
 
 POISON = 99
 """Who is scored by as much cannot be folded; only rows whose id ends with "a" mind a link."""

@@ -10,7 +10,7 @@ from typing import ClassVar, TypedDict
 
 from domain.kernel import Aggregate, ChangeCommand, Context, Event, Facts, RecordedEvent
 from projections.kernel import View, by_stream
-from tests.letters.upcasters import sent_1, sent_2
+from tests.helpers.letters.upcasters import sent_1, sent_2
 
 
 class Speed(StrEnum):

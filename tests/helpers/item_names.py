@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from domain.kernel import RecordedEvent
 from projections.kernel.view import View
-from tests.fragile import BAD, Bug, ItemNamed, context
+from tests.helpers.fragile_context import BAD, Bug, ItemNamed, context
 
 
 class ItemNameRow(TypedDict):

@@ -25,7 +25,7 @@ from api.transports.endpoint import Endpoint
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
-from tests.own_contexts import OWN
+from tests.helpers.own_contexts import OWN
 
 PATIENCE = 10.0
 

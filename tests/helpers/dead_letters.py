@@ -11,9 +11,9 @@ from projections.projecting.projector import Projector
 from projections.storage.rows import collection, fields
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import WHOLE, Partition
-from tests import notes
-from tests.notes import Rig
-from tests.poison import Dose, poisoned
+from tests.helpers import notes
+from tests.helpers.notes import Rig
+from tests.helpers.poison_notes import Dose, poisoned
 
 
 async def begun(rig: Rig, dose: Dose, generation: int = 1, partition: Partition = WHOLE) -> Projector:

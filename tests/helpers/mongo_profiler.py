@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.commits import Store
+from tests.helpers.commits import Store
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from domain.kernel import RecordedEvent
 from projections.kernel.view import View
-from tests.people import Remarked, context
+from tests.helpers.people import Remarked, context
 
 
 class MentionRow(TypedDict):

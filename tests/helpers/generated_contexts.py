@@ -25,7 +25,7 @@ from domain.kernel import (
 from domain.kernel.types.annotations import FieldType
 from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import field_kind
-from tests.declared_types import DeclaredField, values_of
+from tests.helpers.declared_types import DeclaredField, values_of
 
 ADDED = "added"
 """The field that revision 2 of every event has more."""

@@ -17,9 +17,9 @@ from api.transfer.exporter import Exporter, ExportRange
 from api.transfer.rows import RefusedRow
 from domain.kernel import Catalog
 from eventstore.personal.sealing import MasterKeys
-from tests import notes, people
-from tests.commits import Store, commit, open_store
-from tests.notes import START, Scored, Written
+from tests.helpers import notes, people
+from tests.helpers.commits import Store, commit, open_store
+from tests.helpers.notes import START, Scored, Written
 
 CATALOG = Catalog([notes.context, people.context])
 MASTERS = MasterKeys(b"m" * 32)

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 MAX_ROWS = 60
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from domain.kernel.errors import NerveError
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
-from tests.commits import CATALOG, HELD, NEVER, RESERVED, append_options
-from tests.contract.log_model import Attempt
-from tests.contract.shaky import ShakyDatabase
-from tests.notes import now
+from tests.helpers.commits import CATALOG, HELD, NEVER, RESERVED, append_options
+from tests.helpers.log_model import Attempt
+from tests.helpers.notes import now
+from tests.helpers.shaky_database import ShakyDatabase
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from api.devserver.address import listen
 from api.lifecycle import open_runtime
 from api.server import open_server
 from api.settings import Settings
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 PATIENCE = 30.0
 

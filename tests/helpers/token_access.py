@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from api.access.callers import AccessRevocation, Caller
 from domain.kernel import Scope
 from domain.kernel.errors import Forbidden, Unauthenticated
-from tests.served import Served, serve
+from tests.helpers.served_api import Served, serve
 
 
 class Tokens:

@@ -18,9 +18,9 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Database, Driver, open_client
 from eventstore.options import NEVER_SOLE, AppendOptions, CounterOptions, LogOptions
 from eventstore.personal.sealing import MasterKeys
-from tests import people
-from tests.notes import Scored, context, now
-from tests.support import chosen_driver
+from tests.helpers import people
+from tests.helpers.notes import Scored, context, now
+from tests.helpers.servers import chosen_driver
 
 CATALOG = Catalog([context, people.context])
 

@@ -35,7 +35,7 @@ from domain.kernel import (
     Upcaster,
 )
 from domain.kernel.fields import to_moment
-from tests.strategies import CHARACTERS, INT64, JSON
+from tests.helpers.event_data import CHARACTERS, INT64, JSON
 
 TEXTS = st.text(max_size=8)
 KEYS = st.text(CHARACTERS, max_size=6).filter(lambda key: key not in ("$ref", "$id"))

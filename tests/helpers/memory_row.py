@@ -8,7 +8,7 @@ from typing import Any
 from api.ids import new_id, now
 from domain.dispatch import CommandBus
 from domain.kernel import Command, Envelope, Receipt
-from tests.unit.tallies import CATALOG, Add, MemoryAggregates, MemoryLog, fold, totals
+from tests.helpers.tallies import CATALOG, Add, MemoryAggregates, MemoryLog, fold, totals
 
 TALLY, OTHER = "tally-1", "tally-2"
 

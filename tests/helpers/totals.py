@@ -12,8 +12,8 @@ from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.personal.sealed_state import StateSeal
-from tests.commits import CATALOG, Store, commit
-from tests.notes import Scored, Touch
+from tests.helpers.commits import CATALOG, Store, commit
+from tests.helpers.notes import Scored, Touch
 
 EVERY = 5
 

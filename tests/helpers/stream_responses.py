@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 SSE = "text/event-stream"
 APOLLO = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Connection
 
 from api.devserver.embedded import LOOPBACK, RedisServer, free_port
-from tests.support import eventually
+from tests.helpers.servers import eventually
 
 SLOTS = 16_384
 NODES = 3

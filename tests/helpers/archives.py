@@ -6,8 +6,8 @@ from pathlib import Path
 
 from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore, open_blobs
-from tests.commits import Store
-from tests.notes import now
+from tests.helpers.commits import Store
+from tests.helpers.notes import now
 
 
 def folder(path: Path) -> BlobStore:

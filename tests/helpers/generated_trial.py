@@ -22,8 +22,8 @@ from domain.kernel.types.json_values import json_writer
 from domain.kernel.types.stored_values import encoder
 from projections.kernel.field_kinds import field_kind
 from projections.querying.ordering import parse_order
-from tests.generated_contexts import ADDED, GeneratedContext
-from tests.graphql_forms import (
+from tests.helpers.generated_contexts import ADDED, GeneratedContext
+from tests.helpers.graphql_forms import (
     Unwritable,
     field_input,
     is_writable,
@@ -31,7 +31,7 @@ from tests.graphql_forms import (
     selection,
     to_input,
 )
-from tests.served import Served
+from tests.helpers.served_api import Served
 
 
 @dataclass

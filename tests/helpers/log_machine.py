@@ -20,11 +20,11 @@ from domain.kernel.errors import ConcurrencyConflict
 from domain.kernel.event import NewEvent
 from eventstore.commit_documents import encode_commit, new_receipt, with_position
 from eventstore.reading.fence import close_positions
-from tests.commits import commit, scores
-from tests.contract.log_model import Attempt, Model
-from tests.contract.log_world import Side, World, digest, ended, first_of, open_log, send
-from tests.contract.shaky import FAULTS, Fault, ShakyDatabase
-from tests.notes import now
+from tests.helpers.commits import commit, scores
+from tests.helpers.log_model import Attempt, Model
+from tests.helpers.log_world import Side, World, digest, ended, first_of, open_log, send
+from tests.helpers.notes import now
+from tests.helpers.shaky_database import FAULTS, Fault, ShakyDatabase
 
 SIDES = 2
 

@@ -42,7 +42,7 @@ from subscriptions.consumers.generations import Generations
 from subscriptions.feed.feed import LOG_TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.event_hub import EventHub
-from tests.support import chosen_driver
+from tests.helpers.servers import chosen_driver
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

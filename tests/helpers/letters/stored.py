@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.notes import now
+from tests.helpers.notes import now
 
 FIRST = ("letter.sent", 1, {"recipient": "Ada", "text": "Hello", "urgent": True})
 SECOND = ("letter.sent", 2, {"recipients": ["Ada", "Bob"], "text": "Hello again", "urgent": False})
