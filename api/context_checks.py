@@ -155,7 +155,7 @@ def _event_classes() -> Iterator[type[Event]]:
 
 
 def _in_modules(classes: Iterable[type[T]]) -> Iterator[type[T]]:
-    """Yield the classes that their modules still contain: not those of a function, or of an earlier import."""
+    """Yield the classes that their modules contain: none of a function, and none of an earlier import."""
     for each in classes:
         if getattr(sys.modules.get(each.__module__), each.__qualname__, None) is each:
             yield each

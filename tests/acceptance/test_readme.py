@@ -130,14 +130,15 @@ PERSONAL = """mutation { createDocument(
 
 
 def _commands() -> list[list[str]]:
-    (block,) = (block for block in _blocks("sh") if "nerve demo" in block)
-    lines = block.splitlines()
+    """The commands of README and of the page for operators, for a nerve that runs."""
+    blocks = [block for block in _blocks("sh") if "nerve demo" in block or "nerve verify" in block]
+    lines = [line for block in blocks for line in block.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
 def test_the_commands_do_what_readme_says(checkout: Checkout) -> None:
     commands = _commands()
-    assert len(commands) >= 7
+    assert len(commands) >= 16
     stored = httpx.post(checkout.url.replace("ws:", "http:"), json={"query": PERSONAL}, timeout=20).json()
     assert "errors" not in stored
     running = [(command, _start(checkout, command)) for command in commands if command != ["events", "tail"]]
