@@ -184,7 +184,7 @@ async def test_b2_it_says_that_the_rows_with_it_are_held(places: tuple[str, str,
     async with open_rig(*places, poll_interval=0.05, work=True, view=both) as rig:
         await held(rig, 2)
         await rig.reader.position()
-        with pytest.raises(ViewRebuilding, match="the rows with it are held until they are approved"):
+        with pytest.raises(ViewRebuilding, match="the rows with this field are held until they are approved"):
             await rig.reader.count("default", {"hot": {"eq": True}})
 
 
@@ -216,7 +216,7 @@ async def test_b2_who_follows_by_a_field_that_rows_lose_again_is_told(places: tu
         assert {row["hot"] for row in first.rows} <= {True, False}
         async with open_rig(*places, poll_interval=0.05, work=True) as back:
             await in_use(back, 1)
-            with pytest.raises(ViewRebuilding, match="folded by code without it"):
+            with pytest.raises(ViewRebuilding, match="code without this field folded"):
                 await asyncio.wait_for(_to_the_end(messages), 30)
 
 
