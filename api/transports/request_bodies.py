@@ -127,7 +127,5 @@ def _has_zlib_header(body: bytearray) -> bool:
 
 def _check_size(body: bytearray, max_body: int) -> None:
     if len(body) > max_body:
-        too_large = ValidationFailed(
-            f"the body may have at most {max_body} bytes (the setting max_body_bytes)", ("body",)
-        )
+        too_large = ValidationFailed(f"the body may have at most {max_body} bytes", ("body",))
         raise HttpRejection(413, too_large, connection="close")

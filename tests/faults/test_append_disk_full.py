@@ -12,8 +12,7 @@ import pytest
 
 from domain.kernel import Receipt
 from domain.kernel.errors import Unavailable
-from eventstore.appending import appender
-from tests.helpers.commits import Store, commit, open_store
+from tests.helpers.commits import Store, append_options, commit, open_store
 from tests.helpers.notes import Written
 from tests.helpers.servers import Servers
 
@@ -50,7 +49,7 @@ async def fill(store: Store, receipts: list[Receipt]) -> None:
 
 @pytest.mark.faults
 async def test_i1_a_full_disk_leaves_no_part_of_a_commit_and_appends_go_on_when_there_is_room(
-    servers, small_disk, monkeypatch
+    servers, small_disk
 ):
     """mongod ends itself where it cannot write its journal; whoever runs it starts it again."""
     ballast = small_disk / "ballast"
@@ -58,10 +57,10 @@ async def test_i1_a_full_disk_leaves_no_part_of_a_commit_and_appends_go_on_when_
     mongod = servers.mongod()
     receipts: list[Receipt] = []
     async with open_store(mongod.url, "full", fence_after=0.1) as store:
-        with monkeypatch.context() as impatient:
-            impatient.setattr(appender, "PATIENCE", 3.0)
+        options = append_options(give_up_after=3.0)
+        async with open_store(mongod.url, "full", options=options) as impatient:
             with pytest.raises(Unavailable):
-                await fill(store, receipts)
+                await fill(impatient, receipts)
         ballast.unlink()
         mongod.kill()
         mongod.start()

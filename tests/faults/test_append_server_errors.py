@@ -15,8 +15,7 @@ from pymongo import MongoClient
 
 from api.devserver.embedded import Mongod
 from domain.kernel.errors import ConcurrencyConflict, Unavailable
-from eventstore.appending import appender
-from tests.helpers.commits import Store, commit, open_store, scores
+from tests.helpers.commits import Store, append_options, commit, open_store, scores
 
 
 class TestableMongod(Mongod):
@@ -107,14 +106,14 @@ async def test_i1_i3_what_was_written_without_its_majority_is_not_acknowledged_a
     await check(store, {"note-a": 5, "note-b": 1})
 
 
-async def test_i1_nothing_is_acknowledged_while_no_majority_confirms(store, mongod, monkeypatch):
-    monkeypatch.setattr(appender, "PATIENCE", 1.0)
+async def test_i1_nothing_is_acknowledged_while_no_majority_confirms(store, mongod, database, driver):
+    options = append_options(give_up_after=1.0)
     error = {"code": 64, "errmsg": "waiting for replication timed out"}
-    with failing(mongod, "insert", None, writeConcernError=error):
-        chain = [commit("note-a", version, command_id=f"cmd-{version}") for version in range(3)]
-        found = await asyncio.gather(*map(store.log.append, chain), return_exceptions=True)
+    async with open_store(mongod.url, database, driver, options=options) as impatient:
+        with failing(mongod, "insert", None, writeConcernError=error):
+            chain = [commit("note-a", version, command_id=f"cmd-{version}") for version in range(3)]
+            found = await asyncio.gather(*map(impatient.log.append, chain), return_exceptions=True)
     assert [type(one) for one in found] == [Unavailable] * 3
-    monkeypatch.undo()
     again = await store.log.append(commit("note-a", 0, command_id="cmd-0"))
     assert (again.version, again.replayed) == (1, True)
     await check(store, {"note-a": 3})
@@ -130,12 +129,13 @@ async def test_i2_a_loser_is_told_so_though_the_server_could_not_say_it_at_first
     await check(store, {"note-a": 2})
 
 
-async def test_a_server_that_hangs_is_given_up_within_the_callers_patience(store, mongod, monkeypatch):
-    monkeypatch.setattr(appender, "PATIENCE", 0.3)
-    with failing(mongod, "insert", None, blockConnection=True, blockTimeMS=3_000):
-        async with asyncio.timeout(2.5):
-            with pytest.raises(Unavailable):
-                await store.log.append(commit("note-a", 0))
+async def test_a_server_that_hangs_is_given_up_within_the_callers_patience(mongod, database, driver):
+    options = append_options(give_up_after=0.3)
+    async with open_store(mongod.url, database, driver, options=options) as store:
+        with failing(mongod, "insert", None, blockConnection=True, blockTimeMS=3_000):
+            async with asyncio.timeout(2.5):
+                with pytest.raises(Unavailable):
+                    await store.log.append(commit("note-a", 0))
 
 
 async def test_a_reader_is_told_that_the_log_cannot_be_read_now(store, mongod):
