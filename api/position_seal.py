@@ -33,7 +33,7 @@ class PositionSeal:
         """Return the place in a sealed text. Raises ValidationFailed at `path` where it does not open."""
         place = self.try_open(tenant, text)
         if place is None:
-            raise ValidationFailed("nerve did not issue this position; omit it to start anew", path)
+            raise ValidationFailed("nerve did not issue this position; omit it to start again", path)
         return place
 
     def try_open(self, tenant: str, text: str) -> Place | None:

@@ -111,7 +111,7 @@ class Admissions:
         return sum(admission.is_connection for admission in matching)
 
     async def _authenticate(self, authenticating: Awaitable[Caller]) -> Admission:
-        """Wait for the caller. A revocation meanwhile counts, as the authenticator may not have seen it."""
+        """Return the caller. A revocation during this call counts: the authenticator may not have seen it."""
         start = len(self._recent_revocations)
         self._authenticating += 1
         try:

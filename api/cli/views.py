@@ -75,7 +75,7 @@ def rebuild(
 ) -> None:
     """Rebuild views next to their current rows, compare old and new rows, and switch to the new ones.
 
-    The workers do this; queries and subscriptions continue meanwhile. With --all, a rebuild that is running
+    The workers do this; queries and subscriptions continue during it. With --all, a rebuild that is running
     already continues. The exit code is 1 if a rebuild cannot start, or has not ended after waiting.
     """
     chosen = _chosen(names, "rebuild", every=all)

@@ -27,17 +27,6 @@ def context_files(names: ContextNames) -> Mapping[str, str]:
 
 def _declaration(names: ContextNames) -> str:
     name = names.class_name
-    base = f"Aggregate[{name}Command, {name}Event]"
-    decide = _call(
-        "    def decide", ["self", f"command: {name}Command", "facts: Facts"], f" -> list[{name}Event]:"
-    )
-    evolve = _call("    def evolve", ["self", f"event: {name}Event"], f' -> "{name}":')
-    rename = f"                return [] if name == self.name else [{name}Renamed(name=name)]"
-    if len(rename) > LINE_LENGTH:
-        rename = f"""\
-                if name == self.name:
-                    return []
-                return [{name}Renamed(name=name)]"""
     return f'''"""{names.plural_words.capitalize()}, each with a name."""
 
 from dataclasses import dataclass, replace
@@ -46,16 +35,7 @@ from domain.kernel import Aggregate, ChangeCommand, Context, CreateCommand, Even
 from domain.kernel.fields import Name
 
 
-class Create{name}(CreateCommand):
-    """Create {names.article} {names.words}."""
-
-    name: Name
-
-
-class Rename{name}(ChangeCommand):
-    """Give the {names.words} another name."""
-
-    name: Name
+{_commands(names)}
 
 
 {_event(names, "Created", "created")}
@@ -68,7 +48,40 @@ class Rename{name}(ChangeCommand):
 {_union(f"{name}Event", f"{name}Created", f"{name}Renamed")}
 
 
-@dataclass(frozen=True, slots=True)
+{_aggregate(names)}
+
+
+{_call("context = Context", [f'"{names.plural}"', name])}
+'''
+
+
+def _commands(names: ContextNames) -> str:
+    return f'''class Create{names.class_name}(CreateCommand):
+    """Create {names.article} {names.words}."""
+
+    name: Name
+
+
+class Rename{names.class_name}(ChangeCommand):
+    """Give the {names.words} another name."""
+
+    name: Name'''
+
+
+def _aggregate(names: ContextNames) -> str:
+    name = names.class_name
+    base = f"Aggregate[{name}Command, {name}Event]"
+    decide = _call(
+        "    def decide", ["self", f"command: {name}Command", "facts: Facts"], f" -> list[{name}Event]:"
+    )
+    evolve = _call("    def evolve", ["self", f"event: {name}Event"], f' -> "{name}":')
+    rename = f"                return [] if name == self.name else [{name}Renamed(name=name)]"
+    if len(rename) > LINE_LENGTH:
+        rename = f"""\
+                if name == self.name:
+                    return []
+                return [{name}Renamed(name=name)]"""
+    return f'''@dataclass(frozen=True, slots=True)
 {_class(name, [base])}
     """{names.article.capitalize()} {names.words}."""
 
@@ -83,11 +96,7 @@ class Rename{name}(ChangeCommand):
 {rename}
 
 {evolve}
-        return replace(self, name=event.name)
-
-
-{_call("context = Context", [f'"{names.plural}"', name])}
-'''
+        return replace(self, name=event.name)'''
 
 
 def _view(names: ContextNames) -> str:
