@@ -10,7 +10,7 @@ import strawberry
 from pydantic import BaseModel
 
 from api.graphql.declare import declare, input_field, list_of
-from api.graphql.scalars import INT, JSON
+from api.graphql.scalars import JSON, is_int32
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_registry import TypeRegistry
 from domain.kernel.errors import DeclarationError
@@ -125,12 +125,12 @@ def _default(field: RecordField) -> Any:
 def _shown(declared: FieldType, value: Any) -> Any:
     match declared:
         case OptionalOf(inner):
-            return _shown(inner, value)
+            return None if value is None else _shown(inner, value)
         case ListOf(item, _) if not isinstance(value, set | frozenset) or not value:
             items = [_shown(item, each) for each in value]
             return strawberry.UNSET if any(each is strawberry.UNSET for each in items) else items
         case Scalar(kind, _, choices, _) if kind in _EXPRESSED:
             stored = value.value if isinstance(value, Enum) else value
-            too_large = kind is Kind.INTEGER and choices is None and stored not in INT
+            too_large = kind is Kind.INTEGER and choices is None and not is_int32(stored)
             return strawberry.UNSET if too_large else stored
     return strawberry.UNSET

@@ -58,14 +58,19 @@ _SHAPES: Mapping[Kind, Any] = {
     Kind.JSON: JSON,
 }
 
-INT = range(-(2**31), 2**31)
-"""The values of GraphQL's Int."""
+
+def is_int32(value: int) -> bool:
+    """Return whether GraphQL's Int has the value.
+
+    A comparison, because `in range(...)` tries each number in turn for a value of any class but `int`.
+    """
+    return -(2**31) <= value < 2**31
 
 
 def scalar_shape(scalar: Scalar, field: str) -> Any:
     """Return the GraphQL scalar of a type; text in a field named ``id`` or ``…_id`` is an ID."""
     if scalar.kind is Kind.INTEGER:
-        wide = scalar.bits == 64 or any(choice not in INT for choice in scalar.choices or ())
+        wide = scalar.bits == 64 or not all(map(is_int32, scalar.choices or ()))
         return Int64 if wide else int
     if scalar.kind is Kind.TEXT and scalar.choices is None and (field == "id" or field.endswith("_id")):
         return strawberry.ID

@@ -21,8 +21,6 @@ MAX_CHOICES = 1_000
 MAX_PATTERN = 1_000
 """Characters that `contains` and `startsWith` accept."""
 
-_INT64 = range(-(2**63), 2**63)
-
 _ENCODERS: Mapping[Kind, Callable[[Any], Any] | None] = {
     kind: encoder(Scalar(kind, object)) for kind in NAMES
 }
@@ -65,7 +63,12 @@ def stored_value(kind: Kind, value: Any, path: Path) -> Any:
     """Return the value as a row stores it. Raises ValidationFailed if it is not of `kind`."""
     if isinstance(value, Enum):
         value = value.value
-    if kind is Kind.NUMBER and isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
+    if (
+        kind is Kind.NUMBER
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+        and -(2**63) <= value < 2**63
+    ):
         # A large integer cannot be represented exactly as a float.
         return value
     encode = _ENCODERS[kind]

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from strawberry.utils.str_converters import to_camel_case
 from typing_extensions import is_typeddict
 
+from api.graphql.scalars import is_int32
 from domain.kernel.types.annotations import (
     FieldType,
     Kind,
@@ -27,8 +28,6 @@ from domain.kernel.types.json_values import json_writer
 from domain.kernel.types.stored_values import encoder
 from domain.kernel.types.text_forms import write_bytes, write_duration
 
-INT = range(-(2**31), 2**31)
-
 
 class Unwritable(Exception):
     """An integer that GraphQL's Int cannot represent, or null in a required field."""
@@ -42,10 +41,10 @@ def _scalar(scalar: Scalar, value: Any) -> Any:
     """A Python value as text or number; raises Unwritable."""
     if scalar.choices is not None and issubclass(scalar.python, Enum):
         return scalar.python(value).name
-    if is_plain_int(scalar) and value not in INT:
+    if is_plain_int(scalar) and not is_int32(value):
         raise Unwritable
     match scalar.kind:
-        case Kind.INTEGER if scalar.bits == 64 or any(choice not in INT for choice in scalar.choices or ()):
+        case Kind.INTEGER if scalar.bits == 64 or not all(map(is_int32, scalar.choices or ())):
             return str(int(value))
         case Kind.DECIMAL | Kind.UUID:
             return str(value)

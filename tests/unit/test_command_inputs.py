@@ -99,6 +99,8 @@ class Make(CreateCommand):
     sizes: tuple[Size, ...] = ()
     tree: Node | None = None
     pair: tuple[str, Decimal] | None = None
+    counts: tuple[int | None, ...] = (7, None)
+    large: tuple[int, ...] = (2**31,)
     point: tuple[float, float] | None = None
     prices: dict[Colour, list[Size | None]] | None = None
     moments: dict[str, Moment] | None = None
@@ -276,6 +278,8 @@ def test_a8_types_of_inputs() -> None:
         "  sizes: [SizeInput!] = []",
         "  tree: NodeInput",
         "  pair: JSON",
+        "  counts: [Int] = [7, null]",
+        "  large: [Int!]",
         "  point: [Float!]",
         "  prices: JSON",
         "  moments: JSON",
