@@ -10,8 +10,8 @@ from projections.live.filter_index import FilterIndex
 from projections.live.messages import LiveMessage, RowDelta
 from projections.live.recent_changes import RecentChanges
 from projections.live.shared_rows import SharedRows
-from projections.live.topic_source import RowTopicSource
 from projections.live.view_tail import ViewTail
+from projections.live.view_topic_source import ViewTopicSource
 from projections.querying.queries import ViewReader
 from projections.storage.rows import Row
 from subscriptions.live.dispatcher import Dispatcher
@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 class ViewSource:
-    """Follows the tail of one view. `read_head` reads the end of the log."""
+    """Follows the tail of one view, with a `ViewTopicSource` for each topic.
+
+    `read_head` reads the end of the log.
+    """
 
     def __init__(
         self,
@@ -35,16 +38,16 @@ class ViewSource:
         self._read_head = read_head
         self._limits = limits
         self._index: FilterIndex[SharedRows] = FilterIndex()
-        self._topics: set[RowTopicSource] = set()
+        self._topics: set[ViewTopicSource] = set()
         self._recent = RecentChanges()
         self._edition = 0
         self.dispatcher: Dispatcher[Row] = Dispatcher(tail, self._start)
 
-    def open(self, query: RowQuery, topic: Publisher[LiveMessage]) -> RowTopicSource:
-        """Publish to the topic from now on."""
+    def open(self, query: RowQuery, topic: Publisher[LiveMessage]) -> ViewTopicSource:
+        """Publish to the topic from now on. Return its part of this source."""
         reader = AlignedReader(self.dispatcher, self._reader, query, self._limits)
         rows = SharedRows(query, reader, self._recent, self._index, topic)
-        source = RowTopicSource(rows, self._read_head, self._topics.discard)
+        source = ViewTopicSource(rows, self._read_head, self._topics.discard)
         self._topics.add(source)
         return source
 

@@ -120,7 +120,10 @@ class EventHub:
 
 
 class EventTopicSource:
-    """The source of one topic, and the backlog of each subscriber, which depends on the place alone."""
+    """Serves one topic of an `EventHub`.
+
+    It is also the backlog of each subscriber, because a backlog of events depends on the place alone.
+    """
 
     def __init__(self, hub: EventHub, tenant: str, query: EventQuery, topic: Publisher[EventMessage]) -> None:
         self._hub = hub

@@ -80,7 +80,7 @@ class Backlog(Protocol[M]):
 
 
 class TopicSource(Protocol[M]):
-    """Where one topic's messages come from."""
+    """The part of a `Source` that serves one topic; the source opens one for each topic."""
 
     def backlog(self) -> Backlog[M]:
         """Return the backlog of a new subscriber."""
@@ -103,7 +103,10 @@ class Publisher(Protocol[M]):
 
 
 class Source(Protocol[T_contra]):
-    """Turns what one tail reads into messages for the topics that it concerns."""
+    """Turns what one tail reads into messages for the topics that it concerns.
+
+    Each topic has its own `TopicSource`, which the topic closes.
+    """
 
     def publish(self, items: Sequence[T_contra]) -> None:
         """Publish what the items mean to each topic; they follow all that were given before."""

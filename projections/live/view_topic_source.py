@@ -1,4 +1,4 @@
-"""The source of one topic of a live view."""
+"""The part of a view's source that serves one topic."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from projections.live.row_refresher import RowRefresher
 from projections.live.shared_rows import SharedRows
 
 
-class RowTopicSource:
-    """Serves the subscribers of one query. `on_close` is called when there is none any more."""
+class ViewTopicSource:
+    """Serves one topic of a `ViewSource`, whose subscribers have one query.
+
+    It gives each subscriber its backlog. It calls `on_close` when the topic has no subscriber any more.
+    """
 
     def __init__(
         self,
         rows: SharedRows,
         read_head: Callable[[], Awaitable[int]],
-        on_close: Callable[[RowTopicSource], None],
+        on_close: Callable[[ViewTopicSource], None],
     ) -> None:
         self._rows = rows
         self._refresher = RowRefresher(rows)
