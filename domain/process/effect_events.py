@@ -1,0 +1,108 @@
+"""The events that record what a process asks for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from domain.kernel.command import Command
+from domain.kernel.errors import ContextFault
+from domain.kernel.event import Event
+from domain.kernel.fields import Json, to_moment
+from domain.process.effects import (
+    Call,
+    CancelDeadline,
+    Compensate,
+    Complete,
+    Dispatch,
+    Fail,
+    SetDeadline,
+    StartProcess,
+)
+from domain.process.events import (
+    CallRequested,
+    ChildRequested,
+    CommandRequested,
+    CompensationStarted,
+    DeadlineCancelled,
+    DeadlineSet,
+    ProcessCompleted,
+    ProcessFailed,
+)
+from domain.process.inputs import to_json
+from domain.process.instance_state import InstanceState
+from domain.process.ports import Request
+from domain.process.process import Process
+from domain.process.unwinding import next_compensation
+
+
+def effect_events(
+    effect: Any, process: type[Process[Any, Any]], state: InstanceState, now: datetime
+) -> Sequence[Event]:
+    """Return the events for an effect that `react` returned in this state.
+
+    Raises ContextFault for a value that is no effect, UnfitValue for one that cannot be stored.
+    """
+    match effect:
+        case Dispatch(command, name, compensation):
+            return (
+                CommandRequested(
+                    name=name or type(command).__name__,
+                    command=type(command).__name__,
+                    input=to_json(command),
+                    **_undo(compensation),
+                ),
+            )
+        case Call(request, name, timeout, compensation):
+            return (
+                CallRequested(
+                    name=name or type(request).__name__,
+                    port=request.port,
+                    request=type(request).__name__,
+                    input=to_json(request),
+                    due=to_moment(now + timeout),
+                    **_undo(compensation),
+                ),
+            )
+        case StartProcess(category, key, given, name):
+            return (
+                ChildRequested(
+                    name=name or category,
+                    process=category,
+                    key=key,
+                    input_type=given.type,
+                    input_revision=given.revision,
+                    input=to_json(given),
+                ),
+            )
+        case SetDeadline(name, due):
+            return (DeadlineSet(name=name, due=to_moment(due)),)
+        case CancelDeadline(name):
+            return (DeadlineCancelled(name=name),) if name in state.deadlines else ()
+        case Complete(result):
+            return (ProcessCompleted(result=result),)
+        case Fail(reason):
+            return (ProcessFailed(reason=reason),)
+        case Compensate(reason):
+            return _compensation(reason, state)
+    raise ContextFault(
+        f"{process.__name__}.react returned a value of class {type(effect).__name__}; it must "
+        "return a list of its own events and of effects, such as [Dispatch(...)], [] where it does nothing"
+    )
+
+
+def _compensation(reason: str, state: InstanceState) -> Sequence[Event]:
+    started = CompensationStarted(reason=reason)
+    return (started, *next_compensation(state.after(started)))
+
+
+def _undo(compensation: Command | Request[Any] | None) -> dict[str, str | Json | None]:
+    if compensation is None:
+        return {}
+    port = compensation.port if isinstance(compensation, Request) else None
+    return {
+        "compensation": type(compensation).__name__,
+        "compensation_port": port,
+        "compensation_input": to_json(compensation),
+    }

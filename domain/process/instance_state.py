@@ -1,0 +1,211 @@
+"""What nerve keeps of an instance beside the process's own state: status, effects, deadlines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from domain.kernel.fields import Json
+from domain.process.events import (
+    CallRequested,
+    CallSucceeded,
+    CallWasRefused,
+    CallWasTimedOut,
+    ChildEnded,
+    ChildRequested,
+    CommandRequested,
+    CommandSucceeded,
+    CommandWasRefused,
+    CompensationStarted,
+    DeadlineCancelled,
+    DeadlinePassed,
+    DeadlineSet,
+    InstanceEvent,
+    ProcessCancelled,
+    ProcessCompensated,
+    ProcessCompleted,
+    ProcessFailed,
+    ProcessReacted,
+    ProcessResumed,
+    ProcessRetried,
+    ProcessStarted,
+    ProcessStatus,
+    ProcessStuck,
+)
+
+V = TypeVar("V")
+
+
+class EffectKind(StrEnum):
+    """What an effect is."""
+
+    COMMAND = "COMMAND"
+    CALL = "CALL"
+    CHILD = "CHILD"
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The command that undoes an effect, or the request where `port` is set."""
+
+    name: str
+    operation: str
+    input: Json
+    port: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEffect:
+    """An effect without an outcome. `compensation` undoes it; `compensates` is the effect that it undoes.
+
+    `operation` is the name of the command, the request or the process, and `port` that of a call's port.
+    """
+
+    kind: EffectKind
+    name: str
+    operation: str
+    port: str | None = None
+    compensation: Undo | None = None
+    compensates: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A deadline that has not come yet, and the id of its effect."""
+
+    effect: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceState:
+    """What nerve keeps of an instance.
+
+    `pending` are the effects without an outcome, by id; `deadlines` those that are set, by name. `undos` undo
+    the effects that were done, by their ids, oldest first. `position` and `place` are those of the last event
+    that the instance reacted to. While it is stuck, `resumes_as` is the status before, and `stuck_on` the
+    effect that failed, None for a failed reaction.
+    """
+
+    instance: str = ""
+    version: int = 0
+    status: ProcessStatus = ProcessStatus.RUNNING
+    parent: str | None = None
+    parent_effect: str | None = None
+    pending: Mapping[str, PendingEffect] = field(default_factory=dict)
+    deadlines: Mapping[str, Deadline] = field(default_factory=dict)
+    undos: Mapping[str, Undo] = field(default_factory=dict)
+    position: int = 0
+    place: int = 0
+    resumes_as: ProcessStatus = ProcessStatus.RUNNING
+    stuck_on: str | None = None
+    stuck_at: tuple[int, int] | None = None
+
+    def has_reacted_to(self, position: int, place: int) -> bool:
+        """Return whether the instance has reacted to this event, or to a later one."""
+        return (position, place) <= (self.position, self.place)
+
+    def after(self, event: InstanceEvent) -> InstanceState:
+        """Return the state after an event of nerve's own; `version` is counted by `counted`."""
+        match event:
+            case ProcessStarted():
+                return replace(
+                    self, instance=event.instance, parent=event.parent, parent_effect=event.parent_effect
+                )
+            case ProcessReacted():
+                return replace(self, position=event.from_position, place=event.place)
+            case CommandRequested() | CallRequested() | ChildRequested():
+                return self._requested(event)
+            case CommandSucceeded() | CallSucceeded() | CallWasTimedOut() | ChildEnded():
+                # A call that has timed out may have been carried out, so it is undone too.
+                return self._settled(event.effect, is_done=True)
+            case CommandWasRefused() | CallWasRefused():
+                return self._settled(event.effect, is_done=False)
+            case DeadlineSet():
+                deadline = Deadline(self.next_effect, event.due)
+                return replace(self, deadlines={**self.deadlines, event.name: deadline})
+            case DeadlineCancelled() | DeadlinePassed():
+                return replace(self, deadlines=_without(self.deadlines, event.name))
+            case _:
+                return self._with_status(event)
+
+    @property
+    def next_effect(self) -> str:
+        """The id of an effect that the next event asks for."""
+        return f"{self.instance}:{self.version + 1}"
+
+    def _requested(self, event: CommandRequested | CallRequested | ChildRequested) -> InstanceState:
+        return replace(self, pending={**self.pending, self.next_effect: _pending(event)})
+
+    def _settled(self, effect: str, *, is_done: bool) -> InstanceState:
+        settled = self.pending.get(effect)
+        if settled is None:
+            return self
+        undos = dict(self.undos)
+        if is_done and settled.compensates is not None:
+            undos.pop(settled.compensates, None)
+        elif is_done and settled.compensation is not None:
+            undos[effect] = settled.compensation
+        return replace(self, pending=_without(self.pending, effect), undos=undos)
+
+    def _with_status(self, event: InstanceEvent) -> InstanceState:
+        match event:
+            case CompensationStarted():
+                return replace(self, status=ProcessStatus.COMPENSATING, deadlines={})
+            case ProcessStuck():
+                return self._stuck(event)
+            case ProcessRetried():
+                return self._unstuck()
+            case ProcessResumed():
+                return self._resumed()
+            case ProcessCancelled(compensate=True):
+                return replace(self._unstuck(), status=ProcessStatus.COMPENSATING, deadlines={})
+            case ProcessCompleted():
+                return self._ended(ProcessStatus.COMPLETED)
+            case ProcessFailed():
+                return self._ended(ProcessStatus.FAILED)
+            case ProcessCompensated():
+                return self._ended(ProcessStatus.COMPENSATED)
+            case _:
+                return self._ended(ProcessStatus.CANCELLED)
+
+    def _stuck(self, event: ProcessStuck) -> InstanceState:
+        at = None if event.from_position is None else (event.from_position, event.place or 0)
+        stuck = replace(self, status=ProcessStatus.STUCK, stuck_on=event.effect, stuck_at=at)
+        return stuck if self.status is ProcessStatus.STUCK else replace(stuck, resumes_as=self.status)
+
+    def _unstuck(self) -> InstanceState:
+        return replace(self, status=self.resumes_as, stuck_on=None, stuck_at=None)
+
+    def _resumed(self) -> InstanceState:
+        after = self._unstuck()
+        if self.stuck_at is not None:
+            position, place = self.stuck_at
+            return replace(after, position=position, place=place)
+        return after if self.stuck_on is None else after._settled(self.stuck_on, is_done=True)
+
+    def _ended(self, status: ProcessStatus) -> InstanceState:
+        return replace(self, status=status, pending={}, deadlines={}, undos={}, stuck_on=None, stuck_at=None)
+
+
+def _pending(event: CommandRequested | CallRequested | ChildRequested) -> PendingEffect:
+    match event:
+        case ChildRequested():
+            return PendingEffect(EffectKind.CHILD, event.name, event.process)
+        case CommandRequested():
+            kind, operation, port = EffectKind.COMMAND, event.command, None
+        case CallRequested():
+            kind, operation, port = EffectKind.CALL, event.request, event.port
+    undo = None
+    if event.compensation is not None:
+        undo = Undo(
+            f"undo {event.name}", event.compensation, event.compensation_input, event.compensation_port
+        )
+    return PendingEffect(kind, event.name, operation, port, undo, event.compensates)
+
+
+def _without(mapping: Mapping[str, V], key: str) -> Mapping[str, V]:
+    return {name: value for name, value in mapping.items() if name != key}
