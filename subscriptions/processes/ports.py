@@ -1,0 +1,43 @@
+"""What the runtime of processes needs from outside: the adapters of outside ports."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from domain.kernel.errors import NerveError
+from domain.kernel.fields import Json
+from domain.process import Request
+
+
+class PortUnavailable(NerveError):
+    """An outside port gave no definite answer; it may have carried out the request."""
+
+    code = "UNAVAILABLE"
+
+
+class PortRefused(NerveError):
+    """An outside port refused a request for good: sending it again would lead to the same answer.
+
+    `reason` is the code that the port gave, such as ``card_declined``.
+    """
+
+    code = "PORT_REFUSED"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PortAdapter(Protocol):
+    """Sends the requests of one outside port."""
+
+    async def call(self, key: str, request: Request[Any]) -> Json:
+        """Send a request once, and return the reply as JSON, whose fields have the names of the API.
+
+        `key` is the idempotency key: tenant and id of the effect. The request is sent again under the same
+        key after PortUnavailable and after a restart, possibly while an earlier attempt is still under way,
+        and must take effect once. The adapter limits the time of one attempt.
+
+        Raises PortUnavailable if the request is to be sent again, PortRefused if not. Any other exception
+        counts as PortUnavailable.
+        """
