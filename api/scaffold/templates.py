@@ -109,7 +109,8 @@ def _view(names: ContextNames) -> str:
 
 from typing import TypedDict
 
-from projections.kernel import RecordedEvent, View
+from domain.kernel import RecordedEvent
+from projections.kernel import View
 
 {_import(".", [f"{names.class_name}Event", "context"])}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from domain.agents.events import AgentState
-from domain.kernel import ChangeCommand, CreateCommand, Name, Text
+from domain.kernel import ChangeCommand, CreateCommand
+from domain.kernel.fields import Name, Text
 
 
 class RegisterAgent(CreateCommand):

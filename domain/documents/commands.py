@@ -8,16 +8,8 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from domain.documents.conflicts import merge
 from domain.documents.json_patch import read_steps
-from domain.kernel import (
-    ChangeCommand,
-    ConflictRule,
-    CreateCommand,
-    Identifier,
-    Json,
-    Name,
-    Text,
-    last_write_wins,
-)
+from domain.kernel import ChangeCommand, ConflictRule, CreateCommand, last_write_wins
+from domain.kernel.fields import Identifier, Json, Name, Text
 
 
 def _check_patch(patch: JsonValue) -> JsonValue:

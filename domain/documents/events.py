@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from domain.kernel import Event, Identifier, Json, Personal
+from domain.kernel import Event
+from domain.kernel.fields import Identifier, Json, Personal
 
 PersonalJson = Annotated[Json | None, Personal(subject="subject_id")]
 

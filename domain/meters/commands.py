@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain.kernel import Identifier, Name, PutCommand
+from domain.kernel import PutCommand
+from domain.kernel.fields import Identifier, Name
 
 Total = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

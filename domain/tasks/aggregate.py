@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import ClassVar, assert_never
 
 from domain.agents.aggregate import Agent
-from domain.kernel import Aggregate, Facts, InvariantViolated, elapsed
+from domain.kernel import Aggregate, Facts, InvariantViolated
+from domain.kernel.fields import elapsed
 from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
 from domain.tasks.events import (
     TaskAssigned,

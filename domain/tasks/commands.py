@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.agents.aggregate import Agent
-from domain.kernel import ChangeCommand, CreateCommand, Identifier, Json, Name, Refers, Text
+from domain.kernel import ChangeCommand, CreateCommand
+from domain.kernel.fields import Identifier, Json, Name, Refers, Text
 from domain.tasks.events import Priority
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from domain.kernel import Event, Json
+from domain.kernel import Event
+from domain.kernel.fields import Json
 
 
 class Priority(StrEnum):

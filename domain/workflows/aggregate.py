@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, assert_never
 
-from domain.kernel import Aggregate, Facts, InvariantViolated, elapsed
+from domain.kernel import Aggregate, Facts, InvariantViolated
+from domain.kernel.fields import elapsed
 from domain.tasks.aggregate import Task
 from domain.tasks.events import TaskStatus
 from domain.workflows.commands import CompleteStep, FailWorkflow, FinishWorkflow, StartWorkflow

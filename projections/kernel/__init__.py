@@ -3,9 +3,8 @@
 It imports `domain.kernel` alone. View files and everything else in `projections` and `api` may import it.
 """
 
-from domain.kernel import RecordedEvent
 from projections.kernel.keys import by_stream
 from projections.kernel.links import Link, ToMany, ToOne
 from projections.kernel.view import View
 
-__all__ = ["Link", "RecordedEvent", "ToMany", "ToOne", "View", "by_stream"]
+__all__ = ["Link", "ToMany", "ToOne", "View", "by_stream"]

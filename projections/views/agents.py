@@ -7,7 +7,8 @@ from typing import TypedDict
 
 from domain.agents import context
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState, AgentStateChanged
-from domain.kernel import Int32, RecordedEvent
+from domain.kernel import RecordedEvent
+from domain.kernel.fields import Int32
 from domain.tasks import context as tasks
 from domain.tasks.events import TaskAssigned, TaskCancelled, TaskCompleted, TaskFailed
 from projections.kernel.links import ToMany

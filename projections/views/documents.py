@@ -16,7 +16,8 @@ from domain.documents.events import (
     DocumentRestored,
     field_value,
 )
-from domain.kernel import Int32, Json, RecordedEvent
+from domain.kernel import RecordedEvent
+from domain.kernel.fields import Int32, Json
 from projections.kernel import View
 
 

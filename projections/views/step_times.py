@@ -6,7 +6,8 @@ from bisect import bisect_left
 from math import ceil, log
 from typing import TypedDict
 
-from domain.kernel import Int32, RecordedEvent
+from domain.kernel import RecordedEvent
+from domain.kernel.fields import Int32
 from domain.workflows import context
 from domain.workflows.events import WorkflowStepCompleted
 from projections.kernel.view import View

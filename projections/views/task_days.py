@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TypedDict
 
-from domain.kernel import Int32, RecordedEvent
+from domain.kernel import RecordedEvent
+from domain.kernel.fields import Int32
 from domain.tasks import context
 from domain.tasks.events import (
     TaskAssigned,

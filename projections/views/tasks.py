@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from domain.kernel import Json, RecordedEvent
+from domain.kernel import RecordedEvent
+from domain.kernel.fields import Json
 from domain.tasks import context
 from domain.tasks.events import (
     Priority,

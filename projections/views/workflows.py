@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from domain.kernel import Int32, RecordedEvent
+from domain.kernel import RecordedEvent
+from domain.kernel.fields import Int32
 from domain.workflows import context
 from domain.workflows.events import (
     WorkflowFailed,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain.kernel import Identifier, Name, PutCommand, Text
+from domain.kernel import PutCommand
+from domain.kernel.fields import Identifier, Name, Text
 
 
 class _OnLetter(PutCommand):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from domain.kernel import Event, Identifier
+from domain.kernel import Event
+from domain.kernel.fields import Identifier
 
 
 class DeadLetterRetried(Event, type="deadletter.retried"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from domain.kernel import Identifier, PutCommand, Text
+from domain.kernel import PutCommand
+from domain.kernel.fields import Identifier, Text
 
 
 class EraseSubject(PutCommand):
