@@ -13,7 +13,9 @@ from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
 from api.position_seal import PositionSeal
 from api.settings import Settings
-from domain.dispatch import CommandBus, Middleware
+from domain.builtin.deadletters.commands import EVENT_IS_PARKED
+from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
+from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import check_envelope, correlate, log_commands, measure_commands
 from domain.kernel import Catalog
 from eventstore.aggregates.rebuilder import AggregateRebuilder
@@ -21,14 +23,14 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
-from eventstore.personal.erasure import destroy_key_on_erasure
+from eventstore.personal.erasure import Erasure
 from eventstore.personal.sealed_state import StateSeal
 from projections.kernel.view import View
 from projections.live.command_status import CommandStatus
 from projections.live.live_view import LiveView
 from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
-from projections.querying.dead_letters import DeadLetterReader, require_parked_event
+from projections.querying.dead_letters import DeadLetterReader
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
@@ -82,6 +84,7 @@ class Runtime:
             now,
             new_id,
             self.middleware,
+            conditions=self.conditions,
             digest_key=self.digest_key,
         )
 
@@ -94,8 +97,16 @@ class Runtime:
             correlate,
             check_envelope,
             self.command_hints,
-            destroy_key_on_erasure(self.log.keys),
-            require_parked_event(self.dead_letters, self.log),
+        )
+
+    @cached_property
+    def conditions(self) -> ConditionHandlers:
+        erasure = Erasure(self.log.keys)
+        return (
+            ConditionHandlers()
+            .add(SUBJECT_HAS_KEY, erasure.require_key)
+            .add(KEY_IS_DESTROYED, erasure.destroy_key)
+            .add(EVENT_IS_PARKED, self.dead_letters.require_parked)
         )
 
     @cached_property

@@ -19,7 +19,7 @@ KERNEL = ("domain.kernel", "projections.kernel")
 _WITHOUT_VALUES = {
     "domain.kernel": (
         # What is declared: interfaces, whose subclasses and arguments are the author's own code.
-        "aggregate", "catalog", "command", "conflicts", "context", "personal",
+        "aggregate", "catalog", "command", "conditions", "conflicts", "context", "personal",
         # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
         "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
         "types.record_checks",

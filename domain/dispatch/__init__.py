@@ -4,5 +4,6 @@ It imports the kernel alone. Everything outside `domain` may import it; contexts
 """
 
 from domain.dispatch.bus import CommandBus, Middleware
+from domain.dispatch.conditions import ConditionHandlers
 
-__all__ = ["CommandBus", "Middleware"]
+__all__ = ["CommandBus", "ConditionHandlers", "Middleware"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from domain.dispatch.conditions import ConditionHandlers
 from domain.dispatch.deciding import REFUSALS, Decider
 from domain.dispatch.dispatching import Dispatch
 from domain.dispatch.ports import AggregateStore, Clock, CommandLog, IdSource, StoredCommand
@@ -38,13 +39,20 @@ class CommandBus:
         ids: IdSource,
         middleware: Sequence[Middleware] = (),
         *,
+        conditions: ConditionHandlers | None = None,
         digest_key: bytes = b"",
     ) -> None:
-        """`digest_key` is the key of the digests by which a command is recognized that is sent again."""
+        """Check that `conditions` has a handler for each condition that a command of the catalog declares.
+
+        `digest_key` is the key of the digests by which a command is recognized that is sent again. Raises
+        DeclarationError if a handler is missing.
+        """
         self._log = log
         self._aggregates = aggregates
         self._decider = Decider(catalog, aggregates, clock, ids, digest_key)
         self._queues = StreamQueues()
+        self._conditions = conditions or ConditionHandlers()
+        self._conditions.check_complete(catalog)
         self._pipeline: Handler = self._handle
         for layer in reversed(middleware):
             self._pipeline = _wrap(layer, self._pipeline)
@@ -63,6 +71,21 @@ class CommandBus:
         self._decider.check_same(envelope, first)
 
     async def _handle(self, envelope: Envelope) -> Receipt:
+        command, tenant = envelope.command, envelope.scope.tenant
+        if command.precondition is not None and not await self._was_stored(envelope):
+            await self._conditions.handle(command.precondition, tenant, command)
+        receipt = await self._run(envelope)
+        if command.postcondition is not None:
+            await self._conditions.handle(command.postcondition, tenant, command)
+        return receipt
+
+    async def _was_stored(self, envelope: Envelope) -> bool:
+        command_id = envelope.command_id
+        if command_id is None:
+            return False
+        return await self._log.stored_command(envelope.scope.tenant, command_id) is not None
+
+    async def _run(self, envelope: Envelope) -> Receipt:
         target = self._decider.target(envelope)
         with self._queues.entered((target.tenant, target.stream)) as queue:
             dispatch = Dispatch(self._decider, self._log, self._aggregates, envelope, target, queue)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.kernel.command_checks import check_command
+from domain.kernel.conditions import Condition
 from domain.kernel.conflicts import ConflictRule, refuse
 from domain.kernel.fields import Identifier, Refers
 
@@ -20,6 +21,8 @@ class Command(BaseModel):
     """Base of every command; the docstring of a subclass is its description in the API.
 
     `on_conflict` is its conflict rule, applied if the client expected an older version than the current one.
+    The `precondition` is checked before the command is decided, unless it was stored before. The
+    `postcondition` is established after the command is stored, and before its receipt is returned.
     """
 
     # The catalog refuses types that cannot be stored, with class and field.
@@ -30,6 +33,8 @@ class Command(BaseModel):
     creates: ClassVar[bool]
     changes: ClassVar[bool]
     on_conflict: ClassVar[ConflictRule] = refuse
+    precondition: ClassVar[Condition[Any] | None] = None
+    postcondition: ClassVar[Condition[Any] | None] = None
 
     @model_validator(mode="after")
     def _check_storable(self) -> Self:

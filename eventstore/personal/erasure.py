@@ -5,33 +5,32 @@ from __future__ import annotations
 from domain.builtin.subjects.aggregate import Subject
 from domain.builtin.subjects.commands import EraseSubject
 from domain.builtin.subjects.events import SubjectErased
-from domain.dispatch import Middleware
-from domain.dispatch.bus import Handler
-from domain.kernel import Commit, Envelope, Receipt
+from domain.kernel import Commit
 from domain.kernel.errors import NotFound
 from eventstore.personal.keys import SubjectKeys, owner_of
 
 
-def destroy_key_on_erasure(keys: SubjectKeys) -> Middleware:
-    """Return the middleware that destroys a subject's key once its erasure is recorded.
+class Erasure:
+    """The conditions of an erasure that are outside the log: its subject has a key, which is destroyed.
 
-    It does so before the caller gets the receipt. If this process dies in between, the next reader of the
-    record does it; see `Vault.open`. Raises NotFound for a subject that never had a key: it has no sealed
-    data, and a mistyped id must not look erased.
+    If a process dies between the record of the erasure and the end of the key, the next reader of the record
+    destroys the key; see `Vault.open`.
     """
 
-    async def layer(envelope: Envelope, following: Handler) -> Receipt:
-        command = envelope.command
-        if not isinstance(command, EraseSubject):
-            return await following(envelope)
-        owner = owner_of(envelope.scope.tenant, command.subject)
-        if not await keys.find([owner]):
-            raise NotFound(f"there is no personal data of {command.subject!r}, so nothing was erased")
-        receipt = await following(envelope)
-        await keys.destroy([owner])
-        return receipt
+    def __init__(self, keys: SubjectKeys) -> None:
+        self._keys = keys
 
-    return layer
+    async def require_key(self, tenant: str, command: EraseSubject) -> None:
+        """Raise NotFound for a subject that never had a key.
+
+        It has no sealed data, and a mistyped id must not look erased.
+        """
+        if not await self._keys.find([owner_of(tenant, command.subject)]):
+            raise NotFound(f"there is no personal data of {command.subject!r}, so nothing was erased")
+
+    async def destroy_key(self, tenant: str, command: EraseSubject) -> None:
+        """Destroy the key of the subject."""
+        await self._keys.destroy([owner_of(tenant, command.subject)])
 
 
 def erased_subjects(commit: Commit) -> list[str]:

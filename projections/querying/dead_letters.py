@@ -7,11 +7,7 @@ from binascii import Error as MalformedBase64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
-from domain.dispatch import Middleware
-from domain.dispatch.bus import Handler
-from domain.dispatch.ports import CommandLog
-from domain.kernel import Envelope, Receipt
+from domain.builtin.deadletters.commands import DeadLetterCommand
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.names import client_name, declared_name
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
@@ -71,12 +67,21 @@ class DeadLetterReader:
             return LetterPage(letters[:size], has_more, after is not None)
         return LetterPage(letters[:size][::-1], before is not None, has_more)
 
-    async def is_parked(self, tenant: str, command: RetryDeadLetter | DropDeadLetter) -> bool:
+    async def is_parked(self, tenant: str, command: DeadLetterCommand) -> bool:
         """Return whether the event that the command names is parked. Raises NotFound as `page`."""
         event = {"row": command.row, "stream": command.stream, "version": command.version}
         (active,) = await self._active(command.view)
         with unavailable_if_down():
             return await self._letters.find_one({"tenant": tenant, **active, **event}) is not None
+
+    async def require_parked(self, tenant: str, command: DeadLetterCommand) -> None:
+        """Raise NotFound unless the event that the command names is parked."""
+        if not await self.is_parked(tenant, command):
+            row = "" if command.row is None else f"the row {command.row!r} of "
+            raise NotFound(
+                f"version {command.version} of {command.stream} is not parked in "
+                f"{row}{client_name(command.view)}"
+            )
 
     async def waiting(self, tenant: str, views: Collection[str], last: EventName) -> list[Document]:
         """Return the letters of a stream's events, up to the `last` one, that are parked in these views."""
@@ -132,26 +137,3 @@ def _decoded(cursor: str, argument: str) -> str:
         return b64decode(cursor, b"-_", validate=True).decode()
     except (MalformedBase64, ValueError):
         raise ValidationFailed("this is no cursor of this list; leave it out", (argument,)) from None
-
-
-def require_parked_event(letters: DeadLetterReader, log: CommandLog) -> Middleware:
-    """Return middleware that raises NotFound for the retry or drop of an event that is not parked.
-
-    A command that was stored before passes: its receipt is returned again.
-    """
-
-    async def layer(envelope: Envelope, following: Handler) -> Receipt:
-        command, tenant = envelope.command, envelope.scope.tenant
-        if isinstance(command, RetryDeadLetter | DropDeadLetter):
-            is_repeat = envelope.command_id is not None and await log.stored_command(
-                tenant, envelope.command_id
-            )
-            if not is_repeat and not await letters.is_parked(tenant, command):
-                row = "" if command.row is None else f"the row {command.row!r} of "
-                raise NotFound(
-                    f"version {command.version} of {command.stream} is not parked in "
-                    f"{row}{client_name(command.view)}"
-                )
-        return await following(envelope)
-
-    return layer

@@ -29,7 +29,6 @@ from domain.kernel import Command, Envelope, Receipt, Scope
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.personal.erasure import destroy_key_on_erasure
 from tests.faults.journal import Journal
 
 AGAIN = 0.1
@@ -61,8 +60,9 @@ def insisting(journal: Journal) -> Middleware:
 
 def own_bus(nerve: Runtime, journal: Journal) -> CommandBus:
     """A bus over the log of `nerve`."""
-    middleware = (insisting(journal), correlate, check_envelope, destroy_key_on_erasure(nerve.log.keys))
-    return CommandBus(nerve.catalog, nerve.log, AggregateRepository(nerve.log), now, new_id, middleware)
+    middleware = (insisting(journal), correlate, check_envelope)
+    aggregates, conditions = AggregateRepository(nerve.log), nerve.conditions
+    return CommandBus(nerve.catalog, nerve.log, aggregates, now, new_id, middleware, conditions=conditions)
 
 
 class Editor:

@@ -7,23 +7,20 @@ import sys
 
 from api.ids import new_id, now
 from domain.builtin import subjects
-from domain.builtin.subjects.commands import EraseSubject
-from domain.dispatch import CommandBus
-from domain.dispatch.bus import Handler
-from domain.kernel import Catalog, Envelope, Receipt
+from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY, EraseSubject
+from domain.dispatch import CommandBus, ConditionHandlers
+from domain.kernel import Catalog, Envelope
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
-from eventstore.personal.erasure import destroy_key_on_erasure
+from eventstore.personal.erasure import Erasure
 from tests.helpers.servers import chosen_driver
 
 
-async def stalled(envelope: Envelope, following: Handler) -> Receipt:
-    """Says that the erasure is on record, and never comes to what follows."""
-    await following(envelope)
+async def stall(tenant: str, command: EraseSubject) -> None:
+    """Print that the erasure is recorded, and wait for the kill with the key in place."""
     print("recorded", flush=True)
     await asyncio.Event().wait()
-    raise AssertionError("it is killed before")
 
 
 async def main(mongo_url: str, database: str) -> None:
@@ -31,8 +28,12 @@ async def main(mongo_url: str, database: str) -> None:
     async with open_client(mongo_url, chosen_driver()) as client:
         catalog = Catalog([subjects.context])
         log = EventLog(client[database], catalog, clock=now, announce=lambda position: None, fence_after=1.0)
-        middleware = [destroy_key_on_erasure(log.keys), stalled]
-        bus = CommandBus(catalog, log, AggregateRepository(log), now, new_id, middleware)
+        conditions = (
+            ConditionHandlers()
+            .add(SUBJECT_HAS_KEY, Erasure(log.keys).require_key)
+            .add(KEY_IS_DESTROYED, stall)
+        )
+        bus = CommandBus(catalog, log, AggregateRepository(log), now, new_id, conditions=conditions)
         await bus.dispatch(Envelope(EraseSubject(subject="person-1")))
 
 

@@ -60,6 +60,7 @@ NEVER = [
     "domain.kernel.context_calls",
     "domain.kernel.command",
     "domain.kernel.command_checks",
+    "domain.kernel.conditions",
     "domain.kernel.conflicts",
     "domain.kernel.context",
     "domain.kernel.declaration_checks",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from domain.kernel import PutCommand
+from domain.kernel.conditions import Condition
 from domain.kernel.fields import Identifier, Name, Text
 
+EVENT_IS_PARKED: Condition[DeadLetterCommand] = Condition("the event is parked in the view")
 
-class _OnLetter(PutCommand):
+
+class DeadLetterCommand(PutCommand):
     """A command on an event that a view has parked, as `deadLetters` lists it."""
+
+    precondition: ClassVar = EVENT_IS_PARKED
 
     view: Name = Field(description="The view that could not apply the event.")
     row: Annotated[str, Field(max_length=1_000)] | None = Field(
@@ -26,11 +31,11 @@ class _OnLetter(PutCommand):
         return f"deadletter-{self.stream}"
 
 
-class RetryDeadLetter(_OnLetter):
+class RetryDeadLetter(DeadLetterCommand):
     """Retries a parked event and the events queued behind it. If it fails again it stays parked."""
 
 
-class DropDeadLetter(_OnLetter):
+class DropDeadLetter(DeadLetterCommand):
     """Drops a parked event from its row, and applies the events queued behind it. This is final."""
 
     reason: Text | None = Field(None, description="Why, for the record; it is kept.")
