@@ -20,10 +20,9 @@ from projections.past.changed import ChangedRows
 from projections.past.changes import Changes, by_commit, page_of
 from projections.past.folds import FoldStep, PastFolds
 from projections.past.reasons import Reason, causes_of
-from projections.querying.fields import Fields
 from projections.querying.filters import parse_filter, to_predicate
-from projections.querying.ordering import OrderBy, parse_order
-from projections.querying.pages import Page, page_size
+from projections.querying.ordering import parse_order
+from projections.querying.pages import ListQuery, Page
 from projections.querying.queries import ViewReader
 from projections.storage.row_events import Budget
 from projections.storage.rows import Row, row_key
@@ -82,42 +81,20 @@ class PastView:
         folded = await self.past.folds.rows(tenant, changed, self.position, self.past.budget())
         return {row["id"]: row for row in (*unchanged, *folded.values()) if not row["_gone"]}
 
-    async def page(
-        self,
-        tenant: str,
-        filter: Mapping[str, Any] | None = None,
-        order: OrderBy | None = None,
-        *,
-        search: str | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        fields: Fields | None = None,
-    ) -> Page:
+    async def page(self, tenant: str, query: ListQuery) -> Page:
         """Return what `ViewReader.page` does. Raises StaleRead if the view is not that far in time.
 
         Raises ValidationFailed at ``search``: no index contains the words of past rows.
         """
-        _refuse_search(search)
+        _refuse_search(query.search)
         if not await self._reach():
-            return await self._folded_page(tenant, filter, order, first, after, last, before)
+            return await self._folded_page(tenant, query)
         # The page is read first: so a row that changes meanwhile is in one of the two, or in both.
-        page = await self.past.reader.page(
-            tenant,
-            filter,
-            order,
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            fields=fields,
-            unchanged_since=self.position,
-        )
-        changed = await self._changed(tenant, filter)
+        page = await self.past.reader.page(tenant, query, unchanged_since=self.position)
+        changed = await self._changed(tenant, query.filter)
         if not await self.past.reader.is_of_this_code():
-            return await self._folded_page(tenant, filter, order, first, after, last, before)
-        return _merged(page, changed, first, after, last, before)
+            return await self._folded_page(tenant, query)
+        return _merged(page, changed, query)
 
     async def count(
         self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
@@ -174,21 +151,11 @@ class PastView:
         rows = await self.past.changed.all(tenant, self.position, self.past.budget())
         return [row for row in rows if matches(row)]
 
-    async def _folded_page(
-        self,
-        tenant: str,
-        filter: Mapping[str, Any] | None,
-        order: OrderBy | None,
-        first: int | None,
-        after: str | None,
-        last: int | None,
-        before: str | None,
-    ) -> Page:
+    async def _folded_page(self, tenant: str, query: ListQuery) -> Page:
         """Return the page of rows that are all folded from the log."""
-        page_size(first, last)
         view = self.past.reader.view
-        empty = Page((), False, False, parse_order(view, order, filter=parse_filter(view, filter)))
-        return _merged(empty, await self._folded(tenant, filter), first, after, last, before)
+        order = parse_order(view, query.order, filter=parse_filter(view, query.filter))
+        return _merged(Page((), False, False, order), await self._folded(tenant, query.filter), query)
 
     async def _reach(self) -> bool:
         """Wait until the stored rows have reached the position, if they are of this process's code.
@@ -208,32 +175,23 @@ class PastView:
         return max(self.position, await self.past.log.head()) if self.past.is_personal else self.position
 
 
-def _merged(
-    page: Page,
-    changed: Sequence[Row],
-    first: int | None,
-    after: str | None,
-    last: int | None,
-    before: str | None,
-) -> Page:
+def _merged(page: Page, changed: Sequence[Row], query: ListQuery) -> Page:
     """Return the page with the changed rows that belong on it, and with what lies on either side of it."""
-    window = page.order.window(after, before)
+    window = page.order.window(query.after, query.before)
     by_id = {row["id"]: row for row in (*page.rows, *filter(window.contains, changed))}
     rows = sorted(by_id.values(), key=page.order.key)
-    if last is None:
-        has_more, has_earlier = len(rows) > len(rows[:first]), any(map(window.precedes, changed))
-        return replace(
-            page,
-            rows=rows[:first],
-            has_next=has_more or page.has_next,
-            has_previous=has_earlier or page.has_previous,
-        )
-    surplus, has_later = max(0, len(rows) - last), any(map(window.follows, changed))
+    surplus = max(0, len(rows) - query.size)
+    if query.backward:
+        has_previous, has_next = surplus > 0, any(map(window.follows, changed))
+        rows = rows[surplus:]
+    else:
+        has_previous, has_next = any(map(window.precedes, changed)), surplus > 0
+        rows = rows[: query.size]
     return replace(
         page,
-        rows=rows[surplus:],
-        has_next=has_later or page.has_next,
-        has_previous=surplus > 0 or page.has_previous,
+        rows=rows,
+        has_next=has_next or page.has_next,
+        has_previous=has_previous or page.has_previous,
     )
 
 

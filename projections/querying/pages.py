@@ -1,16 +1,46 @@
-"""Pages of a list: rows in order, and whether there are more before and after them."""
+"""Pages of a list, and the queries for them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from domain.kernel.errors import ValidationFailed
-from projections.querying.ordering import Order
+from projections.querying.fields import Fields
+from projections.querying.ordering import Order, OrderBy
 from projections.storage.rows import Row
 
 Side = bool | Callable[[], Awaitable[bool]]
 """Whether there are more rows on a side of a page: a value, or a function that looks it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """A query for a page of at most `size` rows that match a filter, between two cursors.
+
+    With `backward` the page has the last rows before the cursor `before`, otherwise the first rows after the
+    cursor `after`. With `fields`, rows are reduced to these and to the fields of their cursors.
+    """
+
+    size: int
+    filter: Mapping[str, Any] | None = None
+    order: OrderBy | None = None
+    after: str | None = None
+    before: str | None = None
+    backward: bool = False
+    fields: Fields | None = None
+
+    @property
+    def beginning(self) -> str | None:
+        """The cursor at which the page begins, in the direction in which it is read."""
+        return self.before if self.backward else self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery(PageQuery):
+    """A query for a page of a view's rows; `search` has words that they must contain."""
+
+    search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +55,3 @@ class Page:
     def cursor(self, row: Row) -> str:
         """Return the cursor of one of the rows."""
         return self.order.cursor(row)
-
-
-def page_size(first: int | None, last: int | None) -> int:
-    """Return the maximum number of rows of a page.
-
-    Raises ValidationFailed for both arguments, for none of them, and for a negative one.
-    """
-    if (first is None) == (last is None):
-        raise ValidationFailed("give either 'first' or 'last'", ("first",))
-    size = first if first is not None else last
-    assert size is not None
-    if size < 0:
-        raise ValidationFailed(
-            "a page cannot have a negative number of rows", ("first" if last is None else "last",)
-        )
-    return size

@@ -21,8 +21,8 @@ from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mo
 from projections.querying.gaps import stored_defaults
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
-from projections.querying.ordering import OrderBy, parse_order
-from projections.querying.pages import Page, Side, page_size
+from projections.querying.ordering import parse_order
+from projections.querying.pages import ListQuery, Page, Side
 from projections.querying.searching import parse_search
 from projections.storage.indexes import check_indexes
 from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
@@ -126,50 +126,35 @@ class ViewReader:
             rows = await collection.find({"_id": {"$in": keys}}).to_list(None)
         return self._locator.filled(collection, rows)
 
-    async def page(
-        self,
-        tenant: str,
-        filter: Mapping[str, Any] | None = None,
-        order: OrderBy | None = None,
-        *,
-        search: str | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        fields: Fields | None = None,
-        unchanged_since: int | None = None,
-    ) -> Page:
-        """Return the `first` rows after the cursor `after`, or the `last` rows before the cursor `before`.
+    async def page(self, tenant: str, query: ListQuery, *, unchanged_since: int | None = None) -> Page:
+        """Return a page of the tenant's rows.
 
-        With `fields`, rows are reduced to these and to the fields of their cursors. With `unchanged_since`,
-        only rows that have not changed after that position are returned. Raises ValidationFailed at
-        ``filter``, ``orderBy`` or the argument that is wrong, and NotIndexed.
+        With `unchanged_since`, it has only rows that have not changed after that position. Raises
+        ValidationFailed at ``filter``, ``search``, ``orderBy`` or the cursor that is wrong, and NotIndexed.
         """
-        size, backward = page_size(first, last), last is not None
-        parsed = parse_filter(self.view, filter)
-        by = parse_order(self.view, order, filter=parsed, search=search)
-        listed = {**_live(tenant, unchanged_since), **parse_search(self.view, search)}
-        searched = self.view.search if search is not None else ()
+        parsed = parse_filter(self.view, query.filter)
+        by = parse_order(self.view, query.order, filter=parsed, search=query.search)
+        listed = {**_live(tenant, unchanged_since), **parse_search(self.view, query.search)}
+        searched = self.view.search if query.search is not None else ()
         collection = await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed, (*by.names, *searched))
         conditions = [to_mongo(parsed)]
         sides: list[Side] = [False, False]
-        for side, cursor in enumerate((after, before)):
+        for side, cursor in enumerate((query.after, query.before)):
             if cursor is not None:
                 path = (("after", "before")[side],)
                 conditions.append(by.beyond(cursor, path, backward=bool(side)))
                 beyond = by.beyond(cursor, path, backward=not side, at=True)
                 sides[side] = partial(self._exists, {**listed, "$and": [conditions[0], beyond]})
-        query = {**listed, "$and": conditions}
-        if search is None:
+        if query.search is None:
             await self._guard.check(collection, tenant, parsed, by)
-        results = collection.find(query, projection(fields, *by.names)).sort(by.sort(backward=backward))
+        shown = projection(query.fields, *by.names)
+        results = collection.find({**listed, "$and": conditions}, shown)
         with self._translated_errors():
-            rows = await results.limit(size + 1).to_list(None)
-        sides[not backward] = len(rows) > size
-        page = self._locator.filled(collection, rows[:size])
-        return Page(page[::-1] if backward else page, sides[1], sides[0], by)
+            rows = await results.sort(by.sort(backward=query.backward)).limit(query.size + 1).to_list(None)
+        sides[not query.backward] = len(rows) > query.size
+        page = self._locator.filled(collection, rows[: query.size])
+        return Page(page[::-1] if query.backward else page, sides[1], sides[0], by)
 
     async def _exists(self, query: Mapping[str, Any]) -> bool:
         collection = await self._locator.rows()

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from eventstore.mongo.driver import Collection, Document, aggregate, unavailable_if_down
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
-from projections.querying.ordering import Order, OrderBy, parse_order
-from projections.querying.pages import Page
+from projections.querying.ordering import Order, parse_order
+from projections.querying.pages import ListQuery, Page, PageQuery
 from projections.storage.rows import Row, row_key
 
 
-@dataclass(frozen=True, slots=True)
-class RelatedQuery:
-    """A query for a page of each owner's rows: at most `size` rows that match a filter, between two cursors.
-
-    `by` is the field with the id of the owner. With `backward` the page has the last rows before the cursor
-    `before`, otherwise the first rows after `after`. With `fields`, rows are reduced to these and to the
-    fields of their cursors.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedQuery(PageQuery):
+    """A query for a page of each owner's rows; `by` is the field with the id of the owner."""
 
     by: str
-    size: int
-    filter: Mapping[str, Any] | None = None
-    order: OrderBy | None = None
-    after: str | None = None
-    before: str | None = None
-    backward: bool = False
-    fields: Fields | None = None
 
-    @property
-    def beginning(self) -> str | None:
-        """The cursor at which the page begins, in the direction in which it is read."""
-        return self.before if self.backward else self.after
+    def of_owner(self, owner: str) -> ListQuery:
+        """Return the query for the page of one owner."""
+        own = {"and": [self.filter or {}, {self.by: {"eq": owner}}]}
+        return ListQuery(self.size, own, self.order, self.after, self.before, self.backward, self.fields)
 
 
 class RelatedRows:

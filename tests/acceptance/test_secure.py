@@ -138,7 +138,7 @@ async def _use(settings: Settings) -> None:
             await reader.wait_for(last.position, 30)
         assert await nerve.readers["agents"].count("default") == 5
         related = nerve.related_rows["tasks"]
-        assert await related.counts("default", ["agent-1"], RelatedQuery("agent_id", 1)) == {"agent-1": 0}
+        assert await related.counts("default", ["agent-1"], RelatedQuery(1, by="agent_id")) == {"agent-1": 0}
         while await nerve.database["blocks"].count_documents({}) < 2:
             await asyncio.sleep(0.02)
         while not await nerve.database["snapshots"].count_documents({}):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 
 from api.app import create_app
 from api.settings import load_settings
-from projections.querying.pages import Page
+from projections.querying.pages import ListQuery, Page
 from projections.querying.queries import ViewReader
 
 
@@ -43,7 +42,7 @@ class HeldReader:
         self.count = reader.count
         self._held: Page | None = None
 
-    async def page(self, tenant: str, **wanted: Any) -> Page:
+    async def page(self, tenant: str, query: ListQuery) -> Page:
         if self._held is None:
-            self._held = await self._reader.page(tenant, **wanted)
+            self._held = await self._reader.page(tenant, query)
         return self._held

@@ -10,6 +10,7 @@ from contextlib import aclosing
 
 from redis.asyncio import Redis
 
+from projections.querying.pages import ListQuery
 from tests.helpers.notes import Rig, Scored, Written, open_rig
 from tests.helpers.servers import Servers
 
@@ -111,7 +112,7 @@ async def test_i6_messages_lost_doubled_shuffled_and_invented_change_nothing(
             await noise.publish(f"nerve:{database}", dice.choice([b"\xff\xfe not a text", b"log \xb2"]))
         await reader.projected(DEADLINE)
         assert await following == list(range(1, 101))
-        page = await reader.reader.page("default", {"score": {"eq": 1}}, first=99)
+        page = await reader.reader.page("default", ListQuery(99, {"score": {"eq": 1}}))
         assert sorted(row["id"] for row in page.rows) == sorted(f"note-{name}" for name in range(50))
         assert await hears(reader)
 

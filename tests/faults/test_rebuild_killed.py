@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from projections.querying.pages import ListQuery
 from subscriptions.consumers.state import GenerationState
 from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
 
@@ -55,7 +56,7 @@ async def observed(rig: Rig) -> AsyncIterator[None]:
             position = await rig.reader.position()
             assert position >= seen
             seen = position
-            page = await rig.reader.page("default", first=NOTES + 1)
+            page = await rig.reader.page("default", ListQuery(NOTES + 1))
             assert len({row["id"] for row in page.rows}) == NOTES
 
     task = asyncio.create_task(observe())

@@ -12,6 +12,7 @@ from eventstore.place import Place
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
+from projections.querying.pages import ListQuery
 from projections.storage.rows import changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged
 from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
@@ -100,7 +101,7 @@ async def finish(rig: Rig, clients: list[Client], watching: list[asyncio.Task[bo
         assert await watch
     await rig.projected()
     for client in clients:
-        page = await rig.reader.page("default", client.filter, first=100)
+        page = await rig.reader.page("default", ListQuery(100, client.filter))
         assert client.rows == {row["id"]: fields(row) for row in page.rows}
 
 

@@ -13,6 +13,7 @@ from projections.live.aligned_reader import ReadLimits, RowQuery
 from projections.live.live_view import LiveView
 from projections.live.shared_rows import SharedRows
 from projections.querying.filters import Condition
+from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
@@ -64,13 +65,13 @@ async def test_i10_subscribers_of_one_topic_have_the_rows_of_the_view_whenever_t
             lambda: all(client.place and client.place.position >= head for client in (*first, *clients))
         )
         for at, client in enumerate((*first, *clients)):
-            page = await server.reader.page("default", FILTERS[at % 3], first=100)
+            page = await server.reader.page("default", ListQuery(100, FILTERS[at % 3]))
             stored = {row["id"]: fields(row) for row in page.rows}
             assert not client.wrong, client.wrong
             assert client.rows.items() <= stored.items()
         # These received every row.
         for at, client in enumerate(first):
-            page = await server.reader.page("default", FILTERS[at], first=100)
+            page = await server.reader.page("default", ListQuery(100, FILTERS[at]))
             assert client.rows == {row["id"]: fields(row) for row in page.rows}
             assert client.subscription is not None
             client.subscription.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from domain.kernel.errors import ValidationFailed
 from projections.querying.ordering import Direction, OrderBy
+from projections.querying.pages import ListQuery
 from tests.helpers.note_rows import TENANT, fill, moment, sides, stored
 from tests.helpers.notes import Rig, open_rig
 
@@ -56,11 +58,11 @@ async def walk(
     cursor: str | None = None
     for _ in range(200):
         if backward:
-            page = await rig.reader.page(TENANT, filter, order, last=size, before=cursor)
+            page = await rig.reader.page(TENANT, ListQuery(size, filter, order, before=cursor, backward=True))
             found = [row["id"] for row in page.rows] + found
             more, edge = page.has_previous, 0
         else:
-            page = await rig.reader.page(TENANT, filter, order, first=size, after=cursor)
+            page = await rig.reader.page(TENANT, ListQuery(size, filter, order, after=cursor))
             found += [row["id"] for row in page.rows]
             more, edge = page.has_next, -1
         if not more:
@@ -186,16 +188,19 @@ async def test_what_lies_beside_a_page_is_told_as_it_is(rig: Rig) -> None:
     rows = [{"id": f"note-{i}", "score": i} for i in range(6)]
     await fill(rig, rows)
     order: OrderBy = [("score", "desc")]
-    whole = await rig.reader.page(TENANT, {"score": {"gte": 0}}, order, first=6)
+    whole = await rig.reader.page(TENANT, ListQuery(6, {"score": {"gte": 0}}, order))
     upper, lower = whole.cursor(whole.rows[1]), whole.cursor(whole.rows[4])
 
     async def look() -> list[tuple[bool, bool]]:
         """Of the page behind the upper cursor, the one before the lower, and of two without a row."""
-        wanted: dict[str, Any] = {"filter": {"score": {"gte": 0}}, "order": order}
-        pages: list[dict[str, Any]] = [{"first": 2, "after": upper}, {"last": 2, "before": lower}]
-        pages += [{"first": 2, "after": whole.cursor(whole.rows[5])}]
-        pages += [{"last": 2, "before": whole.cursor(whole.rows[0])}]
-        return [await sides(await rig.reader.page(TENANT, **wanted, **page)) for page in pages]
+        query = ListQuery(2, {"score": {"gte": 0}}, order)
+        pages = [
+            replace(query, after=upper),
+            replace(query, before=lower, backward=True),
+            replace(query, after=whole.cursor(whole.rows[5])),
+            replace(query, before=whole.cursor(whole.rows[0]), backward=True),
+        ]
+        return [await sides(await rig.reader.page(TENANT, page)) for page in pages]
 
     assert await look() == [(True, True), (True, True), (True, False), (False, True)]
     await fill(rig, rows[2:5])
@@ -208,21 +213,21 @@ async def test_what_lies_beside_a_page_is_told_as_it_is(rig: Rig) -> None:
 
 async def test_a_cursor_of_another_filter_is_refused(rig: Rig) -> None:
     await fill(rig, [{"id": f"note-{i}", "score": i} for i in range(3)])
-    page = await rig.reader.page(TENANT, {"score": {"gt": 0}}, first=1)
+    page = await rig.reader.page(TENANT, ListQuery(1, {"score": {"gt": 0}}))
     cursor = page.cursor(page.rows[0])
-    again = await rig.reader.page(TENANT, {"score": {"gt": 0}}, first=1, after=cursor)
+    again = await rig.reader.page(TENANT, ListQuery(1, {"score": {"gt": 0}}, after=cursor))
     assert [row["id"] for row in again.rows] == ["note-2"]
     for other in ({"score": {"gt": 1}}, None):
         with pytest.raises(ValidationFailed, match="another list") as refused:
-            await rig.reader.page(TENANT, other, first=1, after=cursor)
+            await rig.reader.page(TENANT, ListQuery(1, other, after=cursor))
         assert refused.value.path == ("after",)
 
 
 async def test_only_what_is_asked_for_is_looked_up(rig: Rig) -> None:
     await fill(rig, [{"id": f"note-{i}"} for i in range(6)])
-    cursor = (whole := await rig.reader.page(TENANT, first=6)).cursor(whole.rows[3])
+    cursor = (whole := await rig.reader.page(TENANT, ListQuery(6))).cursor(whole.rows[3])
     await rig.database.command({"profile": 2})
-    page = await rig.reader.page(TENANT, last=2, before=cursor)
+    page = await rig.reader.page(TENANT, ListQuery(2, before=cursor, backward=True))
     assert await sides(page) == (True, True)
     await rig.database.command({"profile": 0})
     of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}

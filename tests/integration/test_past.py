@@ -22,7 +22,7 @@ from domain.kernel.errors import NerveError
 from domain.meters.commands import ReportCount, ReportLabels
 from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
-from projections.querying.pages import Page
+from projections.querying.pages import ListQuery, Page
 from projections.storage.rows import fields
 from tests.helpers.memory_world import fold, through_mongo
 from tests.helpers.note_rows import sides
@@ -106,7 +106,7 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
             before = [event for event in received if event.position <= position]
             expected = through_mongo(fold(view, _of(view, before)))
             then = past.at(position)
-            page = await then.page(tenant, first=200)
+            page = await then.page(tenant, ListQuery(200))
             assert {row["id"]: fields(row) for row in page.rows} == expected
             touched = [key for event in _of(view, before)[-1:] for key in view.key(event)]
             for row_id in dict.fromkeys((*touched, *list(known)[-1:])):
@@ -166,8 +166,9 @@ async def walk(
     found: list[tuple[Any, Any]] = []
     cursor: str | None = None
     for _ in range(20):
-        cut: dict[str, Any] = {"last": size, "before": cursor} if back else {"first": size, "after": cursor}
-        page: Page = await view.page(tenant, filter, order, **cut)
+        after, before = (None, cursor) if back else (cursor, None)
+        query = ListQuery(size, filter, order, after, before, backward=back)
+        page: Page = await view.page(tenant, query)
         beside = await sides(page)
         found.append(([fields(row) for row in page.rows], beside))
         if not beside[1 if back else 0]:

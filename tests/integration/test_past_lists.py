@@ -13,6 +13,7 @@ from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
 from projections.past.reader import PastReader
+from projections.querying.pages import ListQuery
 from projections.storage import row_events
 from projections.storage.rows import fields
 from tests.helpers import mentions_view as mentions
@@ -30,8 +31,8 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
         yield rig
 
 
-async def texts(past: PastReader, position: int, **cut: Any) -> list[str]:
-    page = await past.at(position).page(TENANT, order=[("text", "asc")], **(cut or {"first": 9}))
+async def texts(past: PastReader, position: int, size: int = 9, after: str | None = None) -> list[str]:
+    page = await past.at(position).page(TENANT, ListQuery(size, order=[("text", "asc")], after=after))
     return [row["text"] for row in page.rows]
 
 
@@ -40,12 +41,12 @@ async def test_pages_of_one_past_stay_the_same_while_its_rows_go_on_changing(rig
     head = await rig.write("abcdef")
     await rig.append("note-b", Written(text="B now"))
     await rig.projected()
-    first = await past.at(head).page(TENANT, order=[("text", "asc")], first=2)
+    first = await past.at(head).page(TENANT, ListQuery(2, order=[("text", "asc")]))
     assert [row["text"] for row in first.rows] == ["a", "b"]
     for name in "cde":
         await rig.append(f"note-{name}", Erased() if name == "d" else Written(text="now"))
         await rig.projected()
-        rest = await texts(past, head, first=4, after=first.cursor(first.rows[-1]))
+        rest = await texts(past, head, 4, after=first.cursor(first.rows[-1]))
         assert rest == ["c", "d", "e", "f"]
     assert await past.at(head).count(TENANT) == 6
 
@@ -67,7 +68,7 @@ async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(
     assert unchanged is not None
     assert now is not None
     assert fields(unchanged) == fields(now)
-    for question in (short.get(TENANT, "note-a"), short.page(TENANT, first=1), short.count(TENANT)):
+    for question in (short.get(TENANT, "note-a"), short.page(TENANT, ListQuery(1)), short.count(TENANT)):
         with pytest.raises(TooComplex, match="more than 4 events"):
             await question
 
@@ -81,7 +82,7 @@ async def test_a_list_of_a_position_that_the_view_does_not_reach_is_stale_and_a_
         row = await then.get(TENANT, "note-b")
         assert row is not None
         assert row["text"] == "b"
-        for question in (then.page(TENANT, first=1), then.count(TENANT)):
+        for question in (then.page(TENANT, ListQuery(1)), then.count(TENANT)):
             with pytest.raises(StaleRead):
                 await question
 
@@ -101,7 +102,7 @@ async def test_the_erased_are_null_in_the_past_as_soon_as_their_erasure_is_store
         await rig.append(about, Remarked(about_id=about, likes=1))
         last = await rig.projected()
         for position in (head, last):
-            assert "plain" in str((await past.at(position).page(TENANT, first=9)).rows)
+            assert "plain" in str((await past.at(position).page(TENANT, ListQuery(9))).rows)
         await worker.stop()
 
         await rig.append(f"subject-{about}", SubjectErased(subject=about))
@@ -109,12 +110,12 @@ async def test_the_erased_are_null_in_the_past_as_soon_as_their_erasure_is_store
         for position in (head, last):
             assert "plain" not in str(await past.at(position).get(TENANT, about))
             with pytest.raises(StaleRead):
-                await past.at(position).page(TENANT, first=9)
+                await past.at(position).page(TENANT, ListQuery(9))
         worker = rig.worker()
         await worker.start()
         await rig.projected()
         for position in (head, last):
-            assert "plain" not in str((await past.at(position).page(TENANT, first=9)).rows)
+            assert "plain" not in str((await past.at(position).page(TENANT, ListQuery(9))).rows)
         await worker.stop()
 
 
@@ -133,7 +134,7 @@ async def test_many_rows_are_folded_by_few_reads_and_long_streams_one_by_one(
         for person in lengths:
             await rig.append(person, Remarked(likes=100))
         await rig.projected()
-        page = await PastReader(rig.reader, rig.log, 19, DEADLINE).at(head).page(TENANT, first=9)
+        page = await PastReader(rig.reader, rig.log, 19, DEADLINE).at(head).page(TENANT, ListQuery(9))
         assert {row["id"]: row["likes"] for row in page.rows} == lengths
         with pytest.raises(TooComplex):
-            await PastReader(rig.reader, rig.log, 18, DEADLINE).at(head).page(TENANT, first=9)
+            await PastReader(rig.reader, rig.log, 18, DEADLINE).at(head).page(TENANT, ListQuery(9))

@@ -10,6 +10,7 @@ import pytest
 from domain.kernel.errors import TooComplex
 from projections.kernel.view import View
 from projections.past.reader import PastReader
+from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from tests.helpers.notes import NoteRow, Rig, Scored, open_rig, view
 from tests.integration.test_rebuild import in_use, louder, some_notes
@@ -38,7 +39,7 @@ async def check(rig: Rig) -> None:
     head = await rig.log.head()
     for position in range(head + 1):
         then = past(rig).at(position)
-        page = await then.page(TENANT, order=[("score", "desc")], first=9)
+        page = await then.page(TENANT, ListQuery(9, order=[("score", "desc")]))
         rows = {row["id"]: fields(row) for row in page.rows}
         expected = {}
         for name in NAMES:
@@ -71,23 +72,23 @@ async def test_a_list_of_the_past_is_filtered_sorted_and_cut_by_a_new_field(
 ) -> None:
     async with reading(version, places) as rig:
         then = past(rig).at(await rig.log.head())
-        every = (await then.page(TENANT, order=[("hot", "desc")], first=9)).rows
+        every = (await then.page(TENANT, ListQuery(9, order=[("hot", "desc")]))).rows
         assert [row["hot"] for row in every] == sorted((row["hot"] for row in every), reverse=True)
         warm = [row["id"] for row in every if row["hot"]]
         assert len(warm) > 0
         wanted = {"hot": {"eq": True}}
-        assert {row["id"] for row in (await then.page(TENANT, wanted, first=9)).rows} == set(warm)
+        assert {row["id"] for row in (await then.page(TENANT, ListQuery(9, wanted))).rows} == set(warm)
         assert await then.count(TENANT, wanted) == len(warm)
         ids, after = list[str](), None
         while True:
-            page = await then.page(TENANT, order=[("hot", "desc")], first=1, after=after)
+            page = await then.page(TENANT, ListQuery(1, order=[("hot", "desc")], after=after))
             ids += [row["id"] for row in page.rows]
             assert page.has_previous is (after is not None)
             if not page.has_next:
                 break
             after = page.cursor(page.rows[0])
         assert ids == [row["id"] for row in every]
-        back = await then.page(TENANT, order=[("hot", "desc")], last=1)
+        back = await then.page(TENANT, ListQuery(1, order=[("hot", "desc")], backward=True))
         assert [row["id"] for row in back.rows] == ids[-1:]
         assert (back.has_next, back.has_previous) == (False, len(ids) > 1)
 
@@ -139,9 +140,9 @@ async def test_what_takes_too_many_events_to_fold_is_refused_until_the_rows_are_
 ) -> None:
     async with reading(hot, places) as rig:
         then = past(rig, 3).at(await rig.log.head())
-        for question in (then.page(TENANT, first=1), then.count(TENANT), then.get(TENANT, "note-0")):
+        for question in (then.page(TENANT, ListQuery(1)), then.count(TENANT), then.get(TENANT, "note-0")):
             with pytest.raises(TooComplex, match="more than 3 events"):
                 await question
     async with reading(view, places) as rig:
         then = past(rig, 3).at(await rig.log.head())
-        assert (await then.page(TENANT, first=9)).rows
+        assert (await then.page(TENANT, ListQuery(9))).rows

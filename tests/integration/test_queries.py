@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.kernel.errors import StaleRead, ValidationFailed
 from projections.querying.ordering import Direction, OrderBy
+from projections.querying.pages import ListQuery
 from tests.helpers.consumer_states import hold
 from tests.helpers.note_rows import TENANT, fill, sides
 from tests.helpers.notes import Erased, Rig, Scored, Written, open_rig
@@ -25,9 +27,9 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
 
 async def test_a_page_between_two_cursors(rig: Rig) -> None:
     await fill(rig, [{"id": f"note-{i}"} for i in range(6)])
-    whole = await rig.reader.page(TENANT, first=6)
+    whole = await rig.reader.page(TENANT, ListQuery(6))
     cursors = [whole.cursor(row) for row in whole.rows]
-    page = await rig.reader.page(TENANT, first=9, after=cursors[1], before=cursors[4])
+    page = await rig.reader.page(TENANT, ListQuery(9, after=cursors[1], before=cursors[4]))
     assert [row["id"] for row in page.rows] == ["note-2", "note-3"]
     assert await sides(page) == (True, False)
     assert await sides(whole) == (False, False)
@@ -44,11 +46,11 @@ async def test_a_page_deep_in_a_list_of_equals_costs_a_page(
     row = await rig.reader.get(TENANT, "note-0500")
     assert row is not None
     without_links = {"links": {"isNull": True}}
-    cursor = (await rig.reader.page(TENANT, without_links, order, first=1)).cursor(row)
+    cursor = (await rig.reader.page(TENANT, ListQuery(1, without_links, order))).cursor(row)
     await rig.database.command({"profile": 2})
-    forward: dict[str, Any] = {"first": 10, "after": cursor}
-    for arguments in forward, {"last": 10, "before": cursor}:
-        page = await rig.reader.page(TENANT, without_links, order, **arguments)
+    query = ListQuery(10, without_links, order)
+    for page_query in replace(query, after=cursor), replace(query, before=cursor, backward=True):
+        page = await rig.reader.page(TENANT, page_query)
         assert len(page.rows) == 10
     await rig.database.command({"profile": 0})
     of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}
@@ -60,39 +62,35 @@ async def test_a_page_deep_in_a_list_of_equals_costs_a_page(
 async def test_a_cursor_stays_good_when_its_row_is_gone(rig: Rig) -> None:
     rows: list[dict[str, Any]] = [{"id": f"note-{i}", "score": i} for i in range(4)]
     await fill(rig, rows)
-    page = await rig.reader.page(TENANT, order=[("score", "asc")], first=2)
+    page = await rig.reader.page(TENANT, ListQuery(2, order=[("score", "asc")]))
     cursor = page.cursor(page.rows[-1])
     await fill(rig, [row for row in rows if row["id"] != "note-1"])
-    following = await rig.reader.page(TENANT, order=[("score", "asc")], first=2, after=cursor)
+    following = await rig.reader.page(TENANT, ListQuery(2, order=[("score", "asc")], after=cursor))
     assert [row["id"] for row in following.rows] == ["note-2", "note-3"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "path"),
     [
-        ({}, ("first",)),
-        ({"first": 1, "last": 1}, ("first",)),
-        ({"first": -1}, ("first",)),
-        ({"last": -1}, ("last",)),
-        ({"first": 1, "after": "x"}, ("after",)),
-        ({"last": 1, "before": "x"}, ("before",)),
-        ({"first": 1, "filter": {"nothing": {}}}, ("filter", "nothing")),
-        ({"first": 1, "order": [("links", "asc")]}, ("orderBy", 0)),
+        ({"after": "x"}, ("after",)),
+        ({"before": "x", "backward": True}, ("before",)),
+        ({"filter": {"nothing": {}}}, ("filter", "nothing")),
+        ({"order": [("links", "asc")]}, ("orderBy", 0)),
     ],
 )
 async def test_a_page_that_cannot_be_is_refused_where_it_is_wrong(
     rig: Rig, arguments: Mapping[str, Any], path: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        await rig.reader.page(TENANT, **arguments)
+        await rig.reader.page(TENANT, ListQuery(1, **arguments))
     assert refused.value.path == path
 
 
 async def test_an_empty_page_still_tells_whether_there_is_more(rig: Rig) -> None:
     await fill(rig, [{"id": "note-1"}])
-    assert (await rig.reader.page(TENANT, first=0)).has_next
+    assert (await rig.reader.page(TENANT, ListQuery(0))).has_next
     await fill(rig, [])
-    assert not (await rig.reader.page(TENANT, first=0)).has_next
+    assert not (await rig.reader.page(TENANT, ListQuery(0))).has_next
 
 
 async def test_a_tenant_sees_and_counts_its_own_rows_only(rig: Rig) -> None:
@@ -101,7 +99,7 @@ async def test_a_tenant_sees_and_counts_its_own_rows_only(rig: Rig) -> None:
     assert row is not None
     assert row["score"] == 2
     assert await rig.reader.get("third", "note-1") is None
-    assert [row["score"] for row in (await rig.reader.page(TENANT, first=5)).rows] == [1]
+    assert [row["score"] for row in (await rig.reader.page(TENANT, ListQuery(5))).rows] == [1]
     assert await rig.reader.count(TENANT) == 1
     assert await rig.reader.count("other", {"score": {"gt": 1}}) == 1
     assert await rig.reader.count(TENANT, {"score": {"gt": 1}}) == 0
@@ -136,6 +134,6 @@ async def test_a_row_that_is_gone_is_in_no_answer(mongo_url: str, redis_url: str
         await rig.append("note-a", Erased())
         await rig.projected()
         assert await rig.reader.get(TENANT, "note-a") is None
-        assert [row["id"] for row in (await rig.reader.page(TENANT, first=9)).rows] == ["note-b"]
+        assert [row["id"] for row in (await rig.reader.page(TENANT, ListQuery(9))).rows] == ["note-b"]
         assert await rig.reader.count(TENANT) == 1
         assert await rig.reader.count(TENANT, {"text": {"eq": "a"}}) == 0

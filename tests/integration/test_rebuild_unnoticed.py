@@ -12,6 +12,7 @@ from typing import Any
 from eventstore.place import Place
 from projections.live.live_view import ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
+from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp
 from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
@@ -54,7 +55,9 @@ class Pager:
             ids: list[str] = []
             cursor, more = None, True
             while more:
-                page = await self._rig.reader.page("default", order=[("text", "asc")], first=20, after=cursor)
+                page = await self._rig.reader.page(
+                    "default", ListQuery(20, order=[("text", "asc")], after=cursor)
+                )
                 ids += [row["id"] for row in page.rows]
                 more, cursor = bool(page.has_next), page.cursor(page.rows[-1])
             assert len(ids) == len(set(ids)) == NOTES

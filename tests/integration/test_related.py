@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.kernel.errors import NotIndexed
 from projections.querying.ordering import OrderBy
+from projections.querying.pages import ListQuery
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import Row
@@ -90,12 +91,12 @@ def test_pages_of_many_owners_are_those_of_each(
             related = RelatedRows(rig.locator)
             for tenant in TENANTS:
                 fields = frozenset({"id", "score"})
-                wanted = RelatedQuery("text", size, filter, order, backward=backward, fields=fields)
+                wanted = RelatedQuery(size, filter, order, backward=backward, fields=fields, by="text")
                 found = await followed(related, tenant, wanted)
                 counts = await related.counts(tenant, OWNERS, wanted)
                 for owner in OWNERS:
                     of_owner = {"and": [filter or {}, {"text": {"eq": owner}}]}
-                    alone = await rig.reader.page(tenant, of_owner, order, first=100)
+                    alone = await rig.reader.page(tenant, ListQuery(100, of_owner, order))
                     assert [one["id"] for one in found[owner]] == [one["id"] for one in alone.rows]
                     assert counts[owner] == len(alone.rows)
                 ids = [f"note-{number:02}" for number in range(len(rows) + 1)]
@@ -112,9 +113,9 @@ async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in OWNERS * 40]
         await fill(rig, rows)
         related = RelatedRows(rig.locator)
-        pages = await related.pages("default", OWNERS, RelatedQuery("text", 20), 30)
+        pages = await related.pages("default", OWNERS, RelatedQuery(20, by="text"), 30)
         assert 30 <= sum(len(page.rows) for page in pages.values()) <= 30 + len(OWNERS)
-        pages = await related.pages("default", OWNERS, RelatedQuery("text", 20), ENOUGH)
+        pages = await related.pages("default", OWNERS, RelatedQuery(20, by="text"), ENOUGH)
         assert [len(page.rows) for page in pages.values()] == [20] * len(OWNERS)
 
 
@@ -126,8 +127,8 @@ async def test_what_no_index_serves_is_refused_where_owners_have_too_many_rows(
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in "aaaaab"]
         await fill(rig, rows)
         related = RelatedRows(rig.locator, scan_limit=4)
-        unserved = RelatedQuery("text", 1, {"links": {"ne": 1}, "score": {"gt": 0}})
+        unserved = RelatedQuery(1, {"links": {"ne": 1}, "score": {"gt": 0}}, by="text")
         with pytest.raises(NotIndexed):
             await related.pages("default", ["a", "b"], unserved, ENOUGH)
         assert len((await related.pages("default", ["b"], unserved, ENOUGH))["b"].rows) == 1
-        assert (await related.counts("default", ["a"], RelatedQuery("text", 1)))["a"] == 5
+        assert (await related.counts("default", ["a"], RelatedQuery(1, by="text")))["a"] == 5

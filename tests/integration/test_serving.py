@@ -14,6 +14,7 @@ from projections.kernel import View, by_stream
 from projections.kernel.field_kinds import kinds
 from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy, parse_order
+from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
 from projections.querying.serving import missing_index, shape_of
 from tests.helpers.note_rows import TENANT, fill
@@ -134,10 +135,10 @@ async def test_what_is_served_reads_what_matches(rig: Rig, rows: list[dict[str, 
     await rig.database.command({"create": "system.profile", "capped": True, "size": 64_000_000})
     await rig.database.command({"profile": 2})
     for query in queries:
-        first = await rig.reader.page(TENANT, query.filter, query.order, first=PAGE)
+        first = await rig.reader.page(TENANT, ListQuery(PAGE, query.filter, query.order))
         after = first.cursor(first.rows[-1]) if first.rows else None
-        await rig.reader.page(TENANT, query.filter, query.order, first=PAGE, after=after)
-        await rig.reader.page(TENANT, query.filter, query.order, last=PAGE)
+        await rig.reader.page(TENANT, ListQuery(PAGE, query.filter, query.order, after=after))
+        await rig.reader.page(TENANT, ListQuery(PAGE, query.filter, query.order, backward=True))
         assert await rig.reader.count(TENANT, query.filter) == query.matching
     await rig.database.command({"profile": 0})
     told = rig.database["system.profile"].find({"ns": collection, "op": {"$in": ["query", "command"]}})
@@ -165,9 +166,9 @@ async def test_what_no_index_serves_is_refused_of_many_rows(
 ) -> None:
     reader = ViewReader(rig.locator, PAGE)
     with pytest.raises(NotIndexed) as refused:
-        await reader.page(TENANT, asked, order, first=1)
+        await reader.page(TENANT, ListQuery(1, asked, order))
     assert refused.value.details()["view"] == "measured"
-    assert await reader.page("another", asked, order, first=1)
+    assert await reader.page("another", ListQuery(1, asked, order))
     if asked:
         with pytest.raises(NotIndexed):
             await reader.count(TENANT, asked)
@@ -179,7 +180,7 @@ async def test_what_an_index_leaves_may_be_looked_through(rig: Rig, rows: list[d
     reader = ViewReader(rig.locator, 100)
     of_owner = {"owner": {"eq": "o1"}, "rank": {"lt": 25}, "not": {"tags": {"contains": "x"}}}
     await rig.database.command({"profile": 2})
-    found = await reader.page(TENANT, of_owner, [("rank", "asc"), ("size", "desc")], first=100)
+    found = await reader.page(TENANT, ListQuery(100, of_owner, [("rank", "asc"), ("size", "desc")]))
     await rig.database.command({"profile": 0})
     of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}
     (told,) = await rig.database["system.profile"].find(of_rows).to_list(None)
@@ -187,7 +188,7 @@ async def test_what_an_index_leaves_may_be_looked_through(rig: Rig, rows: list[d
     assert len(found.rows) == sum(map(to_predicate(parse_filter(view, of_owner)), rows)) > 3
     for asked in ({"state": {"eq": "A"}, "rank": {"lt": 25}}, {"or": [of_owner, {"rank": {"eq": 1}}]}):
         with pytest.raises(NotIndexed):
-            await reader.page(TENANT, asked, first=1)
+            await reader.page(TENANT, ListQuery(1, asked))
 
 
 @pytest.mark.parametrize(("asked", "order"), UNSERVED, ids=str)
@@ -202,6 +203,6 @@ async def test_what_no_index_serves_is_answered_of_few_rows_or_where_it_is_wante
     reader = ViewReader(rig.locator, limit)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            await reader.page(TENANT, asked, order, first=1)
+            await reader.page(TENANT, ListQuery(1, asked, order))
     warned = [record for record in caplog.records if "no index of measured serves" in record.message]
     assert len(warned) == 1

@@ -21,6 +21,7 @@ from domain.tasks.commands import CreateTask
 from eventstore.mongo.driver import Driver
 from eventstore.place import Place
 from projections.live.messages import RowChange, Snapshot
+from projections.querying.pages import ListQuery
 from tests.helpers.notes import Rig, Scored, Written, open_rig
 
 DEADLINE = 30
@@ -88,7 +89,7 @@ async def test_each_log_has_its_own_positions_versions_feed_and_views(rigs: tupl
     assert await texts(other) == ["other"] + 11 * ["+"]
     assert (await one.log.high_water_mark(), await other.log.high_water_mark()) == (30, 12)
     for rig, text, score in ((one, "one", 29), (other, "other", 11)):
-        (row,) = (await rig.reader.page("default", first=10)).rows
+        (row,) = (await rig.reader.page("default", ListQuery(10))).rows
         assert (row["text"], row["score"]) == (text, score)
 
 

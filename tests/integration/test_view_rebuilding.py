@@ -16,6 +16,7 @@ from projections.kernel.view import View
 from projections.live.messages import Snapshot
 from projections.querying.filters import parse_filter
 from projections.querying.gaps import stored_defaults
+from projections.querying.pages import ListQuery
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.rebuilding.rebuild import Rebuild
 from tests.helpers.notes import NoteRow, Rig, open_rig, view
@@ -75,20 +76,20 @@ def related(rig: Rig) -> RelatedRows:
 
 
 FIELD_READS: dict[str, Callable[[Rig], Awaitable[Any]]] = {
-    "filter": lambda rig: rig.reader.page("default", {"hot": {"eq": True}}, first=5),
+    "filter": lambda rig: rig.reader.page("default", ListQuery(5, {"hot": {"eq": True}})),
     "filter inside": lambda rig: rig.reader.page(
-        "default", {"not": {"or": [{"hot": {"ne": True}}]}}, first=5
+        "default", ListQuery(5, {"not": {"or": [{"hot": {"ne": True}}]}})
     ),
-    "order": lambda rig: rig.reader.page("default", order=[("hot", "desc")], first=5),
-    "search": lambda rig: rig.reader.page("default", search="note", first=5),
+    "order": lambda rig: rig.reader.page("default", ListQuery(5, order=[("hot", "desc")])),
+    "search": lambda rig: rig.reader.page("default", ListQuery(5, search="note")),
     "count": lambda rig: rig.reader.count("default", {"hot": {"isNull": True}}),
     "count of a search": lambda rig: rig.reader.count("default", search="note"),
     "ids": lambda rig: rig.reader.ids("default", {"hot": {"eq": False}}, unchanged_since=99),
     "places": lambda rig: rig.reader.places("default", parse_filter(hot, {"hot": {"eq": False}})),
-    "linked pages": lambda rig: related(rig).pages("default", ["note-0"], RelatedQuery("owner", 5), 9),
-    "linked counts": lambda rig: related(rig).counts("default", ["note-0"], RelatedQuery("owner", 5)),
+    "linked pages": lambda rig: related(rig).pages("default", ["note-0"], RelatedQuery(5, by="owner"), 9),
+    "linked counts": lambda rig: related(rig).counts("default", ["note-0"], RelatedQuery(5, by="owner")),
     "linked filter": lambda rig: related(rig).counts(
-        "default", ["x"], RelatedQuery("text", 5, {"hot": {"eq": True}})
+        "default", ["x"], RelatedQuery(5, {"hot": {"eq": True}}, by="text")
     ),
 }
 
@@ -109,12 +110,12 @@ async def rows_of(rig: Rig) -> list[Any]:
     """The same row by every way that leads to rows."""
     one = await rig.reader.get("default", "note-0")
     some = await rig.reader.get("default", "note-0", fields=frozenset({"text", "hot"}))
-    page = await rig.reader.page("default", {"id": {"eq": "note-0"}}, first=1)
+    page = await rig.reader.page("default", ListQuery(1, {"id": {"eq": "note-0"}}))
     matching = await rig.reader.matching("default", parse_filter(view, {"id": {"eq": "note-0"}}))
     stored = await rig.reader.stored_rows(["default/note-0"])
     changed = [row for row in await rig.reader.changed_since("default", 0, 99) if row["id"] == "note-0"]
     by_id = (await related(rig).get("default", ["note-0"]))["note-0"]
-    linked = await related(rig).pages("default", [stored[0]["text"]], RelatedQuery("text", 9), 99)
+    linked = await related(rig).pages("default", [stored[0]["text"]], RelatedQuery(9, by="text"), 99)
     (pages,) = linked.values()
     found = [one, some, *page.rows, *matching, *stored, *changed, by_id]
     return [*found, *(row for row in pages.rows if row["id"] == "note-0")]
@@ -148,10 +149,10 @@ async def test_b2_a_field_with_a_default_is_read_and_filtered_by_it(places: tupl
         for condition in cold:
             assert await rig.reader.count("default", condition) == NOTES
             assert await rig.reader.count("default", {"not": condition}) == 0
-            page = await rig.reader.page("default", {"and": [condition, {"links": {"gte": 0}}]}, first=9)
+            page = await rig.reader.page("default", ListQuery(9, {"and": [condition, {"links": {"gte": 0}}]}))
             assert len(page.rows) == NOTES
         with pytest.raises(ViewRebuilding, match="'hot'"):
-            await rig.reader.page("default", order=[("hot", "asc")], first=5)
+            await rig.reader.page("default", ListQuery(5, order=[("hot", "asc")]))
         with pytest.raises(ViewRebuilding, match="'owner'"):
             await rig.reader.count("default", {"owner": {"isNull": True}})
 

@@ -56,59 +56,46 @@ class ToManyResolver(LinkResolver):
         before: str | None = None,
     ) -> dict[str, Any]:
         context = info.context
-        wanted = RelatedQuery(
-            self._by,
+        query = RelatedQuery(
             page_size(first, last, context.runtime.settings.max_page),
-            read_filter(self.view, filter, context),
-            [(by["field"], by["direction"]) for by in order_by or ()],
-            after,
-            before,
-            last is not None,
-            context.selections.fields(info, self.view),
+            filter=read_filter(self.view, filter, context),
+            order=[(by["field"], by["direction"]) for by in order_by or ()],
+            after=after,
+            before=before,
+            backward=last is not None,
+            fields=context.selections.fields(info, self.view),
+            by=self._by,
         )
         if AS_OF in source:
-            return await _past_page(context, self.view, wanted, row_key(source, self.key), source[AS_OF])
-        return await self._present_page(info, wanted, source[self.key])
+            return await _past_page(context, self.view, query, row_key(source, self.key), source[AS_OF])
+        return await self._present_page(info, query, source[self.key])
 
-    async def _present_page(self, info: Info, wanted: RelatedQuery, owner: str) -> dict[str, Any]:
+    async def _present_page(self, info: Info, query: RelatedQuery, owner: str) -> dict[str, Any]:
         context, view = info.context, self.view
         # At one place of a document the arguments are equal for every row.
         place = (view.name, *map(id, info.field_nodes))
-        pages = context.reads.loader(("pages", *place), partial(_pages, context, view, wanted))
-        counts = context.reads.loader(("counts", *place), partial(_counts, context, view, wanted))
+        pages = context.reads.loader(("pages", *place), partial(_pages, context, view, query))
+        counts = context.reads.loader(("counts", *place), partial(_counts, context, view, query))
         page: Page = await pages.load(owner)
         context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
-        if wanted.beginning is not None:
-            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, wanted))
+        if query.beginning is not None:
+            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, query))
             side = partial(_load, beyond, owner)
-            page = replace(page, has_next=side) if wanted.backward else replace(page, has_previous=side)
+            page = replace(page, has_next=side) if query.backward else replace(page, has_previous=side)
         return connection_value(page, partial(_load, counts, owner))
 
 
 async def _past_page(
-    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owner: str, as_of: int
+    context: ExecutionContext, view: View[Any], query: RelatedQuery, owner: str, as_of: int
 ) -> dict[str, Any]:
     """Return a page as of a position. Each owner needs a read; what changed since is folded once for all."""
-    then, tenant, max_rows = (
-        context.runtime.past_readers[view.name].at(as_of),
-        context.scope.tenant,
-        context.runtime.settings.max_rows,
-    )
-    own = {"and": [wanted.filter or {}, {wanted.by: {"eq": owner}}]}
+    past_view, tenant = context.runtime.past_readers[view.name].at(as_of), context.scope.tenant
+    of_owner, max_rows = query.of_owner(owner), context.runtime.settings.max_rows
     async with context.reads.batch(max_rows):
-        page = await then.page(
-            tenant,
-            own,
-            wanted.order,
-            first=None if wanted.backward else wanted.size,
-            after=wanted.after,
-            last=wanted.size if wanted.backward else None,
-            before=wanted.before,
-            fields=wanted.fields,
-        )
+        page = await past_view.page(tenant, of_owner)
         context.reads.count_read(len(page.rows), max_rows)
     context.reads.count_returned(len(page.rows), max_rows)
-    return past_connection(view, page, as_of, partial(then.count, tenant, own), context)
+    return past_connection(view, page, as_of, partial(past_view.count, tenant, of_owner.filter), context)
 
 
 async def _load(loader: DataLoader[str, Any], key: str) -> Any:
@@ -131,25 +118,25 @@ async def _rows(
 
 
 async def _pages(
-    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[Page]:
     reads, max_rows = context.reads, context.runtime.settings.max_rows
     related = context.runtime.related_rows[view.name]
     async with reads.batch(max_rows) as rows_left:
-        pages = await related.pages(context.scope.tenant, owners, wanted, rows_left + 1)
+        pages = await related.pages(context.scope.tenant, owners, query, rows_left + 1)
         reads.count_read(sum(len(page.rows) for page in pages.values()), max_rows)
     return [pages[owner] for owner in owners]
 
 
 async def _beyond(
-    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[bool]:
-    beyond = await context.runtime.related_rows[view.name].beyond(context.scope.tenant, owners, wanted)
+    beyond = await context.runtime.related_rows[view.name].beyond(context.scope.tenant, owners, query)
     return [owner in beyond for owner in owners]
 
 
 async def _counts(
-    context: ExecutionContext, view: View[Any], wanted: RelatedQuery, owners: Sequence[str]
+    context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[int]:
-    counts = await context.runtime.related_rows[view.name].counts(context.scope.tenant, owners, wanted)
+    counts = await context.runtime.related_rows[view.name].counts(context.scope.tenant, owners, query)
     return [counts[owner] for owner in owners]

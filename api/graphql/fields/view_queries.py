@@ -27,6 +27,7 @@ from api.graphql.type_map import TypeMap
 from domain.kernel.names import client_name
 from projections.kernel.view import View
 from projections.past.reader import PastView
+from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
 
 ROW_ID = "The `id` of the row. The id of a past state returns the row as it was then."
@@ -125,17 +126,17 @@ def _list(view: View[Any]) -> Resolver:
         plain_filter = read_filter(view, filter, context)
         await _reach(view, at_least, info)
         reader, position = await _reader(view, as_of, context)
-        page = await reader.page(
-            context.scope.tenant,
+        query = ListQuery(
+            size,
             filter=plain_filter,
-            search=search,
             order=[(by["field"], by["direction"]) for by in order_by or ()],
-            first=size if last is None else None,
             after=after,
-            last=last,
             before=before,
+            backward=last is not None,
             fields=context.selections.fields(info, view),
+            search=search,
         )
+        page = await reader.page(context.scope.tenant, query)
         context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
         count = partial(reader.count, context.scope.tenant, plain_filter, search)
         if position is None:
