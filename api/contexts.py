@@ -1,8 +1,9 @@
-"""Loads the contexts and views that the setting `contexts` registers."""
+"""Loads the contexts, views and policies that the setting `contexts` registers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -16,40 +17,66 @@ from domain.kernel import Catalog, Context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 from domain.kernel.user_exceptions import FAULTS
+from domain.process import Policy
+from domain.process.context import ProcessContext
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
 
 _CHECKOUT = Path(__file__).parents[1]
 
+_FORMS = {
+    "context": "a Context, as in `context = Context(...)`",
+    "view": "a View, as in `view = View(...)`",
+    "policies": "a tuple, as in `policies = (Policy(...),)`",
+}
+"""What the declarations of a module look like, by the names that they have there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """What the registered modules declare, and nerve's own contexts."""
+
+    catalog: Catalog
+    views: Sequence[View[Any]]
+    policies: Sequence[Policy]
+
+    @property
+    def processes(self) -> Sequence[ProcessContext]:
+        """The contexts that are processes."""
+        return [context for context in self.catalog.contexts if isinstance(context, ProcessContext)]
+
 
 class _Registration(NamedTuple):
-    """What a module of the setting declares: a context, a view of one, or both."""
+    """What a module of the setting declares: a context, a view of one, policies."""
 
     module: str
     contexts: tuple[Context, ...]
     view: View[Any] | None
+    policies: tuple[Policy, ...]
 
 
-def load_contexts(settings: Settings) -> tuple[Catalog, Sequence[View[Any]]]:
-    """Return the catalog of the registered contexts and of nerve's own, and the registered views.
+def load_contexts(settings: Settings) -> Declarations:
+    """Return what the modules of the setting `contexts` declare.
 
-    Raises ConfigurationError for a module that cannot be imported or declares neither a context nor a view,
-    and DeclarationError if two declarations clash or one of them cannot be used.
+    Raises ConfigurationError for a module that cannot be imported or declares nothing, and DeclarationError
+    if two declarations clash or one of them cannot be used.
     """
     registrations = [_register(name) for name in settings.contexts]
     contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
     catalog = Catalog([*contexts, deadletters.context])
     check_references(catalog.contexts)
-    return catalog, _views(registrations)
+    return Declarations(catalog, _views(registrations), _policies(registrations))
 
 
 def _register(name: str) -> _Registration:
     module = _import(name)
     view, context = _declared(module, "view", View), _declared(module, "context", Context)
-    if view is None and context is None:
+    policies = _declared_policies(module)
+    if view is None and context is None and not policies:
         raise ConfigurationError(
             f"contexts: the module {name!r} ({_file(module.__file__)}) declares nothing; write in it "
-            f"`context = Context(...)`, `view = View(...)` or both{_submodules(module)}"
+            "`context = Context(...)`, `view = View(...)`, `policies = (Policy(...),)` or several of them"
+            f"{_submodules(module)}"
         )
     contexts = () if context is None else (context,)
     if view is not None:
@@ -64,7 +91,7 @@ def _register(name: str) -> _Registration:
             check_commands(each)
     except DeclarationError as error:
         raise DeclarationError(f"contexts: {name}: {error}") from None
-    return _Registration(name, contexts, view)
+    return _Registration(name, contexts, view, policies)
 
 
 def _declared(module: ModuleType, name: str, kind: type[Any]) -> Any:
@@ -74,14 +101,39 @@ def _declared(module: ModuleType, name: str, kind: type[Any]) -> Any:
         return None if isinstance(value, ModuleType) else value
     raise ConfigurationError(
         f"contexts: `{name}` of the module {module.__name__!r} is of class {type(value).__name__}; it must "
-        f"be a {kind.__name__}, as in `{name} = {kind.__name__}(...)`"
+        f"be {_FORMS[name]}"
     )
+
+
+def _declared_policies(module: ModuleType) -> tuple[Policy, ...]:
+    policies = _declared(module, "policies", tuple) or ()
+    for policy in policies:
+        if not isinstance(policy, Policy):
+            raise ConfigurationError(
+                f"contexts: `policies` of the module {module.__name__!r} has a value of class "
+                f"{type(policy).__name__}; each must be a Policy, as in `policies = (Policy(...),)`"
+            )
+    return policies
+
+
+def _policies(registrations: Sequence[_Registration]) -> Sequence[Policy]:
+    """Return the policies; raise ConfigurationError if two have one name."""
+    policies: dict[str, tuple[str, Policy]] = {}
+    for module, _, _, declared in registrations:
+        for policy in declared:
+            first, other = policies.setdefault(policy.name, (module, policy))
+            if other is not policy:
+                raise ConfigurationError(
+                    f"contexts: {first} and {module} both declare a policy {policy.name!r}; give one of them "
+                    "another name"
+                )
+    return [policy for _, policy in policies.values()]
 
 
 def _views(registrations: Sequence[_Registration]) -> Sequence[View[Any]]:
     """Return the views; raise ConfigurationError if two modules declare views of one name."""
     views: dict[str, tuple[str, View[Any]]] = {}
-    for module, _, view in registrations:
+    for module, _, view, _ in registrations:
         if view is not None:
             first, declared = views.setdefault(view.name, (module, view))
             if declared is not view:

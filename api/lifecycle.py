@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any
 
 from api.archiving import open_archive, open_archiver
-from api.contexts import load_contexts
+from api.contexts import Declarations, load_contexts
 from api.ids import now
 from api.rights.checks import check_rights
 from api.runtime import Runtime
@@ -20,7 +19,6 @@ from domain.kernel.errors import ConfigurationError
 from eventstore.integrity.log_compatibility import LogCompatibility
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
-from projections.kernel.view import View
 from projections.projecting.worker import ViewWorker
 from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
@@ -54,12 +52,12 @@ async def open_runtime(
     Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, the
     log ends too early, or the code cannot read it; Unavailable where MongoDB does not answer.
     """
-    catalog, views = load_contexts(settings)
+    declarations = load_contexts(settings)
     if settings.mongo_url is None or settings.redis_url is None:
         raise ConfigurationError("mongo_url and redis_url are not set; `nerve dev` starts both servers")
     async with AsyncExitStack() as stack:
         with refused_if_forbidden("mongo_url"):
-            runtime = await _connect(runtime_class, settings, catalog, views, stack)
+            runtime = await _connect(runtime_class, settings, declarations, stack)
             if not allow_shortfall:
                 await check_no_shortfall(runtime.log, runtime.checkpoints)
             if not allow_unreadable:
@@ -76,8 +74,7 @@ async def open_runtime(
 async def _connect(
     runtime_class: type[Runtime],
     settings: Settings,
-    catalog: Catalog,
-    views: Sequence[View[Any]],
+    declarations: Declarations,
     stack: AsyncExitStack,
 ) -> Runtime:
     """Open the servers and the log, and make all parts over them."""
@@ -89,12 +86,12 @@ async def _connect(
     database = client[settings.database]
     redis_url = settings.redis_url.get_secret_value()
     wakeups = Wakeups(redis_url, settings.database, cluster=settings.redis_cluster)
-    await check_rights(database, views)
-    log = await _open_log(runtime_class.log_class, settings, catalog, database, wakeups)
+    await check_rights(database, declarations.views)
+    log = await _open_log(runtime_class.log_class, settings, declarations.catalog, database, wakeups)
     runtime = runtime_class(
         settings=settings,
-        catalog=catalog,
-        views=views,
+        catalog=declarations.catalog,
+        views=declarations.views,
         database=database,
         wakeups=wakeups,
         log=log,

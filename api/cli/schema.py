@@ -18,8 +18,8 @@ app = typer.Typer(
 @app.command("print")
 def print_schema() -> None:
     """Print the GraphQL schema."""
-    catalog, views = load_contexts(load_settings())
-    typer.echo(print_api(catalog, views), nl=False)
+    declarations = load_contexts(load_settings())
+    typer.echo(print_api(declarations.catalog, declarations.views), nl=False)
 
 
 @app.command()
@@ -28,7 +28,7 @@ def events() -> None:
 
     An event that could not read stored events is refused, and then no schema is written.
     """
-    catalog, _ = load_contexts(load_settings())
+    catalog = load_contexts(load_settings()).catalog
     paths = write_schemas(catalog)
     for path in paths:
         say(str(path))
@@ -41,7 +41,7 @@ def check() -> None:
 
     The exit code is 1 if an event cannot.
     """
-    catalog, _ = load_contexts(load_settings())
+    catalog = load_contexts(load_settings()).catalog
     problems = schema_problems(catalog)
     for problem in problems:
         warn(problem)

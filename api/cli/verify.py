@@ -68,7 +68,7 @@ def _seal(text: str) -> tuple[int, bytes]:
 async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes]) -> VerificationReport:
     if settings.mongo_url is None:
         raise ConfigurationError("mongo_url is not set")
-    catalog, _ = load_contexts(settings)
+    catalog = load_contexts(settings).catalog
     async with open_client(settings.mongo_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         collections = LogCollections.of(database)

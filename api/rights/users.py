@@ -56,7 +56,7 @@ async def create_users(settings: Settings) -> Sequence[MongoUser]:
     if settings.maintenance_url is not None:
         users.append(parse_user("maintenance_url", settings.maintenance_url, MAINTENANCE))
     _check_distinct([parse_user("admin_url", settings.admin_url, "admin"), *users])
-    _, views = load_contexts(settings)
+    views = load_contexts(settings).views
     async with open_client(settings.admin_url.get_secret_value(), settings.mongo_driver) as client:
         database = client[settings.database]
         with refused_if_forbidden("admin_url"), unavailable_if_down():

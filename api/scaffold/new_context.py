@@ -98,11 +98,17 @@ def _check_usable(draft: Path, names: ContextNames, served: Sequence[str]) -> No
     """Raise ConfigurationError if the context clashes with a registered one or with nerve's own API."""
     try:
         with _importable(draft, names.package):
-            print_api(*load_contexts(Settings(contexts=(*served, f"{names.package}.{VIEW_MODULE}"))))
+            _derive_api(*served, f"{names.package}.{VIEW_MODULE}")
     except (ConfigurationError, DeclarationError) as error:
         # If the registered contexts are wrong by themselves, their own error is the one to show.
-        print_api(*load_contexts(Settings(contexts=tuple(served))))
+        _derive_api(*served)
         raise ConfigurationError(f"the name {names.package!r} cannot be used: {error}") from None
+
+
+def _derive_api(*modules: str) -> None:
+    """Derive the API of these modules; raise ConfigurationError or DeclarationError where that fails."""
+    declarations = load_contexts(Settings(contexts=modules))
+    print_api(declarations.catalog, declarations.views)
 
 
 @contextmanager

@@ -95,7 +95,7 @@ class Decider:
         Raises ValidationFailed if its id is of another category, ContextFault if the command's `target` is
         wrong.
         """
-        context = self._catalog.context_of(type(envelope.command))
+        context = self._catalog.context_of(envelope.command)
         named = target_of(envelope.command)
         stream = named or self._ids(context.category)
         check_prefix("id", context.category, stream)

@@ -8,7 +8,7 @@ from typing import Any
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.command import Command
 from domain.kernel.context import Context
-from domain.kernel.errors import DeclarationError, NotFound
+from domain.kernel.errors import DeclarationError, NotFound, ValidationFailed
 from domain.kernel.event import Event
 from domain.kernel.personal import personal_fields
 from domain.kernel.types.record_checks import check_records
@@ -27,6 +27,7 @@ class Catalog:
         self.contexts = tuple(contexts)
         self._aggregates: dict[str, type[Aggregate[Any, Any]]] = {}
         self._by_command: dict[type[Command], Context] = {}
+        self._shared: dict[type[Command], dict[str, Context]] = {}
         self._events: dict[str, type[Event]] = {}
         upcasters: dict[str, tuple[Upcaster, ...]] = {}
         names: dict[str, type[Command]] = {}
@@ -44,6 +45,9 @@ class Catalog:
         """Reads a stored event; the method itself, because it is called for each event."""
 
     def _claim_command(self, command: type[Command], context: Context) -> None:
+        if command in context.shared_commands:
+            self._shared.setdefault(command, {})[context.category] = context
+            return
         first = self._by_command.setdefault(command, context)
         if first is not context:
             raise DeclarationError(
@@ -56,12 +60,26 @@ class Catalog:
         """The class of each event type."""
         return self._events
 
-    def context_of(self, command: type[Command]) -> Context:
-        """Return the context that handles `command`; raise NotFound if none does."""
-        try:
-            return self._by_command[command]
-        except KeyError:
-            raise NotFound(f"no registered context handles {command.__name__}") from None
+    def context_of(self, command: Command) -> Context:
+        """Return the context that handles `command`.
+
+        Raises NotFound if none does, ValidationFailed if several do and the id is of no category of theirs.
+        """
+        kind = type(command)
+        context = self._by_command.get(kind)
+        if context is not None:
+            return context
+        contexts = self._shared.get(kind)
+        if contexts is None:
+            raise NotFound(f"no registered context handles {kind.__name__}")
+        category = (command.target or "").partition("-")[0]
+        if category not in contexts:
+            raise ValidationFailed(
+                f"{command.target!r} is not the id of a stream that handles {kind.__name__}: it must start "
+                f"with {_alternatives(contexts)}",
+                ("id",),
+            )
+        return contexts[category]
 
     def aggregate(self, category: str) -> type[Aggregate[Any, Any]]:
         """Return the aggregate of a category; raise NotFound if no context has the category."""
@@ -91,6 +109,10 @@ def _claim(table: dict[str, type[Any]], key: str, value: type[Any], claim: str) 
         raise DeclarationError(
             f"{_full_name(first)} and {_full_name(value)} both {claim} {key!r}; give one of them another"
         )
+
+
+def _alternatives(categories: Iterable[str]) -> str:
+    return " or ".join(f"'{category}-'" for category in sorted(categories))
 
 
 def _full_name(declared: type[Any]) -> str:

@@ -12,6 +12,7 @@ MACHINERY = (
     "api",
     "domain.dispatch",
     "domain.kernel",
+    "domain.process",
     "domain.testing",
     "eventstore",
     "projections",

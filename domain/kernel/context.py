@@ -38,3 +38,8 @@ class Context:
     @property
     def events(self) -> tuple[type[Event], ...]:
         return event_classes(self.aggregate)
+
+    @property
+    def shared_commands(self) -> tuple[type[Command], ...]:
+        """The commands that other contexts may have too; the id in a command leads to one of these."""
+        return ()

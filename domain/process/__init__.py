@@ -26,6 +26,7 @@ from domain.process.outcomes import (
     ProcessEnded,
     ProcessRequested,
 )
+from domain.process.policy import Policy
 from domain.process.ports import Reply, Request
 from domain.process.process import Process, ProcessFacts, Reaction, StartAt
 
@@ -44,6 +45,7 @@ __all__ = [
     "Effect",
     "Fail",
     "Outcome",
+    "Policy",
     "Process",
     "process_context",
     "ProcessEnded",

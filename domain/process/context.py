@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.kernel.command import Command
 from domain.kernel.context import Context
 from domain.kernel.upcasting import Upcaster
+from domain.process.commands import INSTANCE_COMMANDS
 from domain.process.instance import instance_class
 from domain.process.process import Process
 
@@ -19,6 +21,11 @@ class ProcessContext(Context):
     """
 
     process: type[Process[Any, Any]] = field(kw_only=True)
+
+    @property
+    def shared_commands(self) -> tuple[type[Command], ...]:
+        """The commands with which a person operates an instance of any process."""
+        return INSTANCE_COMMANDS
 
 
 def process_context(

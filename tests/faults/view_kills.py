@@ -104,7 +104,7 @@ class ViewKills:
     ) -> None:
         self._deployment = Deployment(folder, partitions=partitions)
         self._settings = self._deployment.settings()
-        self.views: Sequence[View[Any]] = load_contexts(self._settings)[1]
+        self.views: Sequence[View[Any]] = load_contexts(self._settings).views
         where = (self._deployment.mongod.url, self._deployment.database)
         self.onlooker = Onlooker(*where, self.views, every)
         self._chance = Random(kills)

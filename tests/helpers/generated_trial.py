@@ -112,7 +112,7 @@ class Trial:
             for command in commands:
                 receipt = await nerve.bus.dispatch(Envelope(command, Scope()))
                 if wait:
-                    context = nerve.catalog.context_of(type(command))
+                    context = nerve.catalog.context_of(command)
                     await nerve.readers[context.name].wait_for(receipt.position, 30)
 
     def rows(self, served: Served) -> None:

@@ -33,7 +33,7 @@ class World:
 
     def dispatch(self, command: Command, occurred: datetime | None = None) -> None:
         """Decide and record the command, as the bus does."""
-        kind = CATALOG.context_of(type(command)).aggregate
+        kind = CATALOG.context_of(command).aggregate
         stream = command.target
         assert stream is not None
         if not (command.changes if stream in self.states else command.creates):

@@ -5,5 +5,7 @@ from __future__ import annotations
 from api.contexts import load_contexts
 from api.settings import Settings
 
-OWN = load_contexts(Settings(contexts=Settings.model_fields["contexts"].default))
+_DECLARATIONS = load_contexts(Settings(contexts=Settings.model_fields["contexts"].default))
+
+OWN = (_DECLARATIONS.catalog, _DECLARATIONS.views)
 """The catalog and the views that nerve serves by default."""

@@ -76,7 +76,7 @@ class _Decided:
 
     def commit(self, envelope: Envelope) -> NewCommit | None:
         command, at = envelope.command, envelope.occurred or START
-        kind = CATALOG.context_of(type(command)).aggregate
+        kind = CATALOG.context_of(command).aggregate
         stream = str(command.target)
         version, state = self._states.get(stream, (0, kind()))
         references = {other: self._states[other][1] for _, _, other in command.references()}

@@ -83,10 +83,16 @@ class Package:
         return self.name if module == "__init__" else f"{self.name}.{module}"
 
 
+def printed_api(*modules: str) -> str:
+    """The schema of these modules."""
+    declarations = load_contexts(Settings(contexts=modules))
+    return print_api(declarations.catalog, declarations.views)
+
+
 def refused(*modules: str) -> str:
     """The one sentence with which nerve refuses to start on these modules."""
     with pytest.raises((ConfigurationError, DeclarationError)) as error:
-        print_api(*load_contexts(Settings(contexts=modules)))
+        printed_api(*modules)
     text = str(error.value)
     assert "\n" not in text
     return text

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from api.contexts import load_contexts
-from api.graphql.schema import print_api
 from api.settings import Settings
-from tests.helpers.user_package import CONTEXT, VIEW, Package, refused
+from tests.helpers.user_package import CONTEXT, VIEW, Package, printed_api, refused
 
 
 def loaded(*modules: str) -> tuple[Sequence[str], Sequence[str]]:
     """The names of the contexts and of the views that these modules register."""
-    catalog, views = load_contexts(Settings(contexts=modules))
-    return [context.name for context in catalog.contexts], [view.name for view in views]
+    declarations = load_contexts(Settings(contexts=modules))
+    contexts = [context.name for context in declarations.catalog.contexts]
+    return contexts, [view.name for view in declarations.views]
 
 
 def test_a_module_may_declare_a_context_a_view_or_both(package: Package) -> None:
@@ -30,7 +30,7 @@ def test_a_module_may_declare_a_context_a_view_or_both(package: Package) -> None
 
 
 def test_a_context_without_a_view_has_its_mutations(package: Package) -> None:
-    schema = print_api(*load_contexts(Settings(contexts=(package.write("shop", CONTEXT),))))
+    schema = printed_api(package.write("shop", CONTEXT))
     assert "open(" in schema
     assert "type Shop " not in schema
 
@@ -40,8 +40,8 @@ def test_a_submodule_named_as_a_declaration_is_not_one(package: Package) -> None
     name = package.write("__init__", "import {package}.context\n")
     assert refused(name) == (
         f"contexts: the module {name!r} ({name}/__init__.py) declares nothing; write in it "
-        "`context = Context(...)`, `view = View(...)` or both; or name a module of this package, such as "
-        f"{name}.context"
+        "`context = Context(...)`, `view = View(...)`, `policies = (Policy(...),)` or several of them; or "
+        f"name a module of this package, such as {name}.context"
     )
 
 

@@ -19,8 +19,9 @@ from api.graphql.schema import print_api
 from api.settings import load_settings
 from library.copies import CopyLent
 
-catalog, views = load_contexts(load_settings())
-schema = print_api(catalog, views)
+declarations = load_contexts(load_settings())
+catalog = declarations.catalog
+schema = print_api(catalog, declarations.views)
 assert "damaged: DamagedInput" in schema and "lent: Int!" in schema
 assert catalog.read("copy.lent", 1, {"member_id": "member-1"})[2] == CopyLent(member_id="member-1", days=14)
 """

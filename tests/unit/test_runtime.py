@@ -23,13 +23,14 @@ from subscriptions.feed.wakeups import Wakeups
 async def make(runtime_class: type[Runtime]) -> Runtime:
     """A runtime whose servers do not exist; making its parts must not connect to them."""
     settings = Settings()
-    catalog, views = load_contexts(settings)
+    declarations = load_contexts(settings)
+    catalog = declarations.catalog
     database: Any = AsyncMongoClient(connect=False)["nerve"]
     log = EventLog(database, catalog, clock=now, announce=lambda position: None, fence_after=1.0)
     wakeups = Wakeups("redis://127.0.0.1:1", "nerve")
     return runtime_class(
-        settings=settings, catalog=catalog, views=views, database=database, wakeups=wakeups, log=log,
-        digest_key=b"d" * 32, position_key=b"p" * 32,
+        settings=settings, catalog=catalog, views=declarations.views, database=database, wakeups=wakeups,
+        log=log, digest_key=b"d" * 32, position_key=b"p" * 32,
     )  # fmt: skip
 
 

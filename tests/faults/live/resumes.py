@@ -246,7 +246,7 @@ class LiveResumes:
             head = await nerve.log.head()
             await asyncio.gather(*(one.wait_for(head, SETTLED) for one in nerve.readers.values()))
             log = await _everything(nerve, head)
-            views = [view for view in load_contexts(settings)[1] if view.singular in SELECTIONS]
+            views = [view for view in load_contexts(settings).views if view.singular in SELECTIONS]
             truth = ExpectedState(log, views, nerve.position_seal)
         async with httpx.AsyncClient(base_url=self._url(self._ports[0]), timeout=SETTLED) as http:
             requests = [watcher.received.request for watcher in self._heard.watchers]
