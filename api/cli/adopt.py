@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import connect_runtime, say
+from api.cli.connection import connect_runtime
+from api.cli.terminal import say
 from api.runtime import Runtime
 from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.worker import drop_view

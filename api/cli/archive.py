@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Column, Table
 
 from api.archiving import open_archiver
+from api.cli.connection import connect_runtime
 from api.cli.points import Point, last_position_before, parse_point
-from api.cli.terminal import connect_runtime, output, progress_bars, say
+from api.cli.terminal import output, progress_bars, say
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment

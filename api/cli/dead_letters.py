@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from api.cli.connection import connect_runtime
 from api.cli.events import print_event_line
-from api.cli.terminal import connect_runtime, output, say, warn
+from api.cli.terminal import output, say, warn
 from api.graphql.fields.command_inputs import read_input
 from api.runtime import Runtime
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter

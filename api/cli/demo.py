@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import connect_runtime, say, warn
+from api.cli.connection import connect_runtime
+from api.cli.terminal import say, warn
 from api.fleet.simulation import FleetSimulation
 
 

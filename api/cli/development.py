@@ -5,8 +5,14 @@ It is a separate program and not an option, so that no setting makes `nerve serv
 
 from __future__ import annotations
 
-from api.cli import run
-from api.cli.processes import serve_development
+from api.cli import run, uncollected
+
+
+def _serve() -> None:
+    with uncollected():
+        from api.cli.serve import serve_development
+    serve_development()
+
 
 if __name__ == "__main__":
-    run(serve_development)
+    run(_serve)

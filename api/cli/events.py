@@ -11,8 +11,9 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from api.cli.connection import connect_runtime
 from api.cli.points import parse_as_of
-from api.cli.terminal import connect_runtime, output
+from api.cli.terminal import output
 from api.encoding import encode
 from api.event_json import event_json
 from api.runtime import Runtime

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from api.cli.connection import connect_runtime
 from api.cli.points import (
     OccurredSince,
     OccurredUntil,
@@ -17,7 +18,7 @@ from api.cli.points import (
     parse_moment,
     parse_point,
 )
-from api.cli.terminal import connect_runtime, progress_bars, say
+from api.cli.terminal import progress_bars, say
 from api.transfer.exporter import Exporter, ExportRange, ExportReport
 from eventstore.reading.event_query import EventQuery
 

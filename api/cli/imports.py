@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.terminal import connect_runtime, progress_bars, say, warn
+from api.cli.connection import connect_runtime
+from api.cli.terminal import progress_bars, say, warn
 from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.transfer.command_importer import CommandImporter, ImportReport
 from api.transfer.command_reader import command_readers

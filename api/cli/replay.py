@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.events import Streams, Types, print_event_line
+from api.cli.connection import connect_runtime
+from api.cli.events import Streams, Types, app, print_event_line
 from api.cli.points import OccurredSince, OccurredUntil, parse_as_of, parse_moment
-from api.cli.terminal import connect_runtime, output, progress_bars, warn
+from api.cli.terminal import output, progress_bars, warn
 from domain.kernel import Commit, Scope
 from domain.kernel.errors import NotFound
 from eventstore.log import EventLog
@@ -27,6 +28,7 @@ COLUMNS = (
 )
 
 
+@app.command()
 def replay(
     since: Annotated[
         str | None,

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.terminal import connect_runtime, progress_bars, say, warn
+from api.cli.connection import connect_runtime
+from api.cli.terminal import progress_bars, say, warn
 from api.graphql.fields.command_inputs import read_input
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope

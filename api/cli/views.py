@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from api.cli.connection import connect_runtime
 from api.cli.rebuilding import RebuildFollower, describe_generation, describe_wait, list_workers
-from api.cli.terminal import connect_runtime, output, say, warn
+from api.cli.terminal import output, say, warn
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
 from subscriptions.consumers.failures import FailureHistory

@@ -9,9 +9,10 @@ import orjson
 import typer
 from rich.text import Text
 
+from api.cli.connection import connect_runtime
 from api.cli.events import print_event_line
 from api.cli.points import parse_as_of
-from api.cli.terminal import connect_runtime, output, say
+from api.cli.terminal import output, say
 from api.runtime import Runtime
 from domain.kernel import Scope
 from domain.kernel.errors import NotFound

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from api.cli import main
-from api.cli.app import app
+from api.cli.app import build_app
 from api.lifecycle import open_runtime
 from api.position_seal import PositionSeal
 from api.settings import Settings
@@ -23,6 +23,7 @@ from domain.kernel.errors import ConfigurationError, ValidationFailed
 from eventstore.mongo import log_collections
 from eventstore.place import Place
 
+APP = build_app()
 Documents = dict[str, Any]
 
 
@@ -92,21 +93,21 @@ def test_adopt_continues_from_the_end_of_a_restored_log(
     """And no position that a client holds from before means something else from then on."""
     _environment(monkeypatch, restored)
     held = PositionSeal(_secret(stored)).seal("default", Place(7))
-    shown = CliRunner().invoke(app, ["views"], catch_exceptions=False)
+    shown = CliRunner().invoke(APP, ["views"], catch_exceptions=False)
     assert shown.exit_code == 0
-    refused = CliRunner().invoke(app, ["adopt"], input="n\n")
+    refused = CliRunner().invoke(APP, ["adopt"], input="n\n")
     assert refused.exit_code == 1
     with pytest.raises(ConfigurationError):
         asyncio.run(_shown(restored))
 
-    adopted = CliRunner().invoke(app, ["adopt", "--yes"], catch_exceptions=False)
+    adopted = CliRunner().invoke(APP, ["adopt", "--yes"], catch_exceptions=False)
     assert "the consumer view.agents is at position 8, but the log ends at 5\n" in adopted.output
     assert asyncio.run(_shown(restored)) == 5
     assert asyncio.run(_register(restored, 1)) > 5
     assert asyncio.run(_shown(restored)) == 6
     with pytest.raises(ValidationFailed):
         PositionSeal(_secret(stored)).open("default", held, ("after",))
-    again = CliRunner().invoke(app, ["adopt"], catch_exceptions=False)
+    again = CliRunner().invoke(APP, ["adopt"], catch_exceptions=False)
     assert again.output.endswith("nothing to do\n")
 
 

@@ -1,0 +1,39 @@
+"""``nerve dev``: the API, a worker and their servers on this machine."""
+
+from __future__ import annotations
+
+from api.cli.terminal import errors
+from api.contexts import load_contexts
+from api.devserver.folder import RunningInstance
+from api.devserver.supervisor import DEV_ORIGINS, Supervisor
+from api.settings import Settings, check_exposure, load_settings
+
+
+def dev() -> None:
+    """Run nerve on this machine for development: the API, a worker, and embedded servers.
+
+    It starts an embedded MongoDB if mongo_url is not set, and an embedded Redis if redis_url is not set.
+    """
+    settings = load_settings()
+    check_exposure(settings)
+    # The API and the worker load the contexts too, and each would print the same error.
+    load_contexts(settings)
+
+    def ready(instance: RunningInstance) -> None:
+        errors.print(
+            f"\n  [bold]nerve is running[/]\n\n"
+            f"  GraphQL    {instance.url}/graphql\n"
+            f"  GraphiQL   {instance.url}/graphiql\n"
+            f"  data       {settings.data_dir.resolve()}\n"
+            f"  web pages  of this server, and of {_origins(settings)} (allowed_origins)\n\n"
+            f"  Ctrl-C stops it.\n",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    Supervisor(settings, lambda text: errors.print(text, highlight=False)).run(ready)
+
+
+def _origins(settings: Settings) -> str:
+    origins = settings.allowed_origins if "allowed_origins" in settings.model_fields_set else DEV_ORIGINS
+    return ", ".join(origins) or "no other origin"
