@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import rebuilding
-from api.cli.app import app
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
 from projections.rebuilding.status import GenerationStatus
+from tests.helpers.command_line import CLI
 
 VIEWS = len(Settings().contexts)
 
@@ -54,22 +54,22 @@ async def generations(nerve: Runtime) -> list[GenerationStatus]:
 
 
 def test_b5_without_a_worker_it_says_what_it_waits_for_and_ends_in_time(begun: CliRunner) -> None:
-    ended = begun.invoke(app, ["views", "rebuild", "tasks", "--wait", "--timeout", "0.6"])
+    ended = begun.invoke(CLI, ["views", "rebuild", "tasks", "--wait", "--timeout", "0.6"])
     assert ended.exit_code == 1
     waits = "tasks: generation 2 waits for a worker: none is running; start one with `nerve worker`"
     assert ended.output.count(waits) == 1
     assert "not completed after 0.6 s: tasks; `nerve views` shows the progress" in ended.output
-    shown = begun.invoke(app, ["views"]).output
+    shown = begun.invoke(CLI, ["views"]).output
     assert "waits for" in shown
 
 
 def test_b5_of_all_views_one_that_is_being_built_is_left_to_that(begun: CliRunner) -> None:
-    assert begun.invoke(app, ["views", "rebuild", "tasks"]).exit_code == 0
-    rest = begun.invoke(app, ["views", "rebuild", "--all"])
+    assert begun.invoke(CLI, ["views", "rebuild", "tasks"]).exit_code == 0
+    rest = begun.invoke(CLI, ["views", "rebuild", "--all"])
     assert rest.exit_code == 0, rest.output
     assert "tasks: generation 2 is being built already" in rest.output
     assert rest.output.count("the workers build generation 2") == VIEWS - 1
-    named = begun.invoke(app, ["views", "rebuild", "tasks", "agents"])
+    named = begun.invoke(CLI, ["views", "rebuild", "tasks", "agents"])
     assert named.exit_code == 1
     for name in ("tasks", "agents"):
         assert f"nerve: generation 2 of {name} is being built already" in named.output
@@ -78,15 +78,15 @@ def test_b5_of_all_views_one_that_is_being_built_is_left_to_that(begun: CliRunne
 def test_b5_of_views_that_are_named_one_that_cannot_begin_does_not_hold_up_the_others(
     begun: CliRunner,
 ) -> None:
-    assert begun.invoke(app, ["views", "rebuild", "tasks"]).exit_code == 0
-    both = begun.invoke(app, ["views", "rebuild", "tasks", "agents"])
+    assert begun.invoke(CLI, ["views", "rebuild", "tasks"]).exit_code == 0
+    both = begun.invoke(CLI, ["views", "rebuild", "tasks", "agents"])
     assert both.exit_code == 1
     assert "agents: the workers build generation 2" in both.output
 
 
 @pytest.mark.parametrize("names", [["tasks"], ["--all"]])
 def test_b5_a_database_that_no_worker_has_seen(nerve: CliRunner, names: list[str]) -> None:
-    refused = nerve.invoke(app, ["views", "rebuild", *names, "--wait"])
+    refused = nerve.invoke(CLI, ["views", "rebuild", *names, "--wait"])
     assert refused.exit_code == 1
     message = "nerve: the view 'tasks' has no rows yet; `nerve worker` builds them, and none has run\n"
     assert message in refused.output

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from api.cli.app import app
 from domain.kernel.errors import NerveError
+from tests.helpers.command_line import CLI
 from tests.helpers.served_api import serve
 
 
@@ -22,14 +22,14 @@ def test_why_explains_a_value_on_the_command_line(
         agent = served.do("registerAgent", "STORED", name="Writer")["stream"]
         task = served.do("createTask", "STORED", title="a", agentId=agent)["stream"]
         served.do("completeTask", "STORED", id=task)
-        result = nerve.invoke(app, ["why", task, "status"], catch_exceptions=False).output
+        result = nerve.invoke(CLI, ["why", task, "status"], catch_exceptions=False).output
         assert 'status: "ASSIGNED" → "COMPLETED"' in result
         assert "CompleteTask" in result
         assert "task.completed" in result
-        then = nerve.invoke(app, ["why", task, "status", "--at", "2"], catch_exceptions=False).output
+        then = nerve.invoke(CLI, ["why", task, "status", "--at", "2"], catch_exceptions=False).output
         assert 'status: "CREATED" → "ASSIGNED"' in then
         counted = nerve.invoke(
-            app, ["why", agent, "completed_tasks", "--view", "agents"], catch_exceptions=False
+            CLI, ["why", agent, "completed_tasks", "--view", "agents"], catch_exceptions=False
         )
         assert "completed_tasks: 0 → 1" in counted.output
         for arguments, sentence in (
@@ -38,6 +38,6 @@ def test_why_explains_a_value_on_the_command_line(
             (["none-1", "status"], "name the view of 'none-1' with --view"),
             ([task, "status", "--at", "9"], "the log has not come to the position asked for"),
         ):
-            refused = nerve.invoke(app, ["why", *arguments]).exception
+            refused = nerve.invoke(CLI, ["why", *arguments]).exception
             assert isinstance(refused, NerveError)
             assert sentence in str(refused)

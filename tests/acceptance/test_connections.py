@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType
 
-from api.graphql.schema import build_schema
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 from tests.helpers.served_api import Served
 
 PAGE = "$first: Int, $after: {cursor}, $last: Int, $before: {cursor}"
@@ -167,7 +166,7 @@ def test_c12_events_before_a_commit_are_those_before_all_of_it(
 
 
 def test_c12_all_connections_have_the_same_arguments() -> None:
-    schema = build_schema(*OWN)
+    schema = own_schema()
     found = 0
     for declared in schema.type_map.values():
         if isinstance(declared, GraphQLObjectType | GraphQLInterfaceType):

@@ -13,10 +13,10 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from typer.testing import CliRunner
 
-from api.cli.app import app
 from api.cli.terminal import output
 from api.settings import Settings
 from domain.kernel.errors import NotFound, ValidationFailed
+from tests.helpers.command_line import CLI
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
@@ -214,7 +214,7 @@ def command_line(
     runner = CliRunner(env=urls)
 
     def run(*words: str, code: int = 0) -> str:
-        done = runner.invoke(app, list(words))
+        done = runner.invoke(CLI, list(words))
         if isinstance(done.exception, NotFound | ValidationFailed):
             return str(done.exception)
         assert done.exit_code == code, done.output

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.cli.app import app
 from api.cli.terminal import output
 from domain.kernel.errors import NotFound
 from tests.acceptance.test_command_status import whole
+from tests.helpers.command_line import CLI
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
@@ -105,10 +105,10 @@ def test_b7_nerve_erase_says_that_there_was_none_and_when_all_views_are_done(
     cli = CliRunner(env={**environment, "NERVE_CONTEXTS": ",".join(CONTEXTS)})
     with serve(contexts=CONTEXTS, **parts) as served:
         served.do("registerPerson", id="person-a", city="Graz", name=GONE)
-        unknown = cli.invoke(app, ["erase", "person-unknown"])
+        unknown = cli.invoke(CLI, ["erase", "person-unknown"])
         assert isinstance(unknown.exception, NotFound)
         assert "nothing was erased" in str(unknown.exception)
-        first, again = (cli.invoke(app, ["erase", "person-a"]) for _ in range(2))
+        first, again = (cli.invoke(CLI, ["erase", "person-a"]) for _ in range(2))
     assert first.output.splitlines() == [
         "person-a is erased; its key is destroyed",
         "no view contains its data any more",

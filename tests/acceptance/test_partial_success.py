@@ -11,8 +11,7 @@ import pytest
 from graphql import GraphQLNonNull
 from pymongo import MongoClient
 
-from api.graphql.schema import build_schema
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 from tests.helpers.served_api import Served, serve
 from tests.helpers.stream_responses import APOLLO, SSE, events, streaming
 
@@ -148,7 +147,7 @@ def test_too_many_rows_of_a_query_take_the_whole_response(served: Served) -> Non
 
 
 def test_every_root_field_of_queries_and_mutations_is_nullable() -> None:
-    schema = build_schema(*OWN)
+    schema = own_schema()
     for root in (schema.query_type, schema.mutation_type):
         assert root is not None
         assert [name for name, field in root.fields.items() if isinstance(field.type, GraphQLNonNull)] == []

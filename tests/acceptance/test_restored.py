@@ -13,7 +13,6 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from api.cli import main
-from api.cli.app import build_app
 from api.lifecycle import open_runtime
 from api.position_seal import PositionSeal
 from api.settings import Settings
@@ -22,8 +21,8 @@ from domain.kernel import Envelope
 from domain.kernel.errors import ConfigurationError, ValidationFailed
 from eventstore.mongo import log_collections
 from eventstore.place import Place
+from tests.helpers.command_line import CLI
 
-APP = build_app()
 Documents = dict[str, Any]
 
 
@@ -93,21 +92,21 @@ def test_adopt_continues_from_the_end_of_a_restored_log(
     """And no position that a client holds from before means something else from then on."""
     _environment(monkeypatch, restored)
     held = PositionSeal(_secret(stored)).seal("default", Place(7))
-    shown = CliRunner().invoke(APP, ["views"], catch_exceptions=False)
+    shown = CliRunner().invoke(CLI, ["views"], catch_exceptions=False)
     assert shown.exit_code == 0
-    refused = CliRunner().invoke(APP, ["adopt"], input="n\n")
+    refused = CliRunner().invoke(CLI, ["adopt"], input="n\n")
     assert refused.exit_code == 1
     with pytest.raises(ConfigurationError):
         asyncio.run(_shown(restored))
 
-    adopted = CliRunner().invoke(APP, ["adopt", "--yes"], catch_exceptions=False)
+    adopted = CliRunner().invoke(CLI, ["adopt", "--yes"], catch_exceptions=False)
     assert "the consumer view.agents is at position 8, but the log ends at 5\n" in adopted.output
     assert asyncio.run(_shown(restored)) == 5
     assert asyncio.run(_register(restored, 1)) > 5
     assert asyncio.run(_shown(restored)) == 6
     with pytest.raises(ValidationFailed):
         PositionSeal(_secret(stored)).open("default", held, ("after",))
-    again = CliRunner().invoke(APP, ["adopt"], catch_exceptions=False)
+    again = CliRunner().invoke(CLI, ["adopt"], catch_exceptions=False)
     assert again.output.endswith("nothing to do\n")
 
 

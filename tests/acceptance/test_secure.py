@@ -17,7 +17,6 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from typer.testing import CliRunner
 
 from api.cli import main
-from api.cli.app import app
 from api.devserver.embedded import LOOPBACK, Mongod
 from api.devserver.replica_set import NAME
 from api.lifecycle import open_runtime
@@ -32,6 +31,7 @@ from eventstore.integrity import blocks
 from eventstore.mongo import log_collections
 from eventstore.mongo.driver import UNAUTHORIZED
 from projections.querying.related import RelatedQuery
+from tests.helpers.command_line import CLI
 from tests.helpers.servers import chosen_driver
 
 Documents = dict[str, Any]
@@ -94,7 +94,7 @@ def environment(mongod: GuardedMongod, redis_url: str, tmp_path_factory: Any) ->
     }
     runner = CliRunner(env={**settings, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)})
     for _ in range(2):
-        made = runner.invoke(app, ["secure"], catch_exceptions=False)
+        made = runner.invoke(CLI, ["secure"], catch_exceptions=False)
         assert made.exit_code == 0
         assert "the user app of admin has the role nerveApplication in nerve" in made.output
         assert "the user keeper of admin has the role nerveMaintenance in nerve" in made.output
@@ -116,9 +116,9 @@ def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Databas
     with pytest.MonkeyPatch.context() as patch, _environment(environment) as settings:
         patch.setattr(blocks, "BLOCK_SIZE", 5)
         asyncio.run(_use(settings))
-        archived = CliRunner().invoke(app, ["archive", "--before", "4"], catch_exceptions=False)
+        archived = CliRunner().invoke(CLI, ["archive", "--before", "4"], catch_exceptions=False)
         assert "archived 3 commits" in archived.output
-        verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
+        verified = CliRunner().invoke(CLI, ["verify"], catch_exceptions=False)
         assert verified.exit_code == 0, verified.output
     with MongoClient[Documents](mongod.as_user(APP)) as client:
         yield client["nerve"]
@@ -247,7 +247,7 @@ def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
 ) -> None:
     """In a second log, of which the same users get the rights as well."""
     own = {**environment, "NERVE_DATABASE": "other"}
-    made = CliRunner(env={**own, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)}).invoke(app, ["secure"])
+    made = CliRunner(env={**own, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)}).invoke(CLI, ["secure"])
     assert made.exit_code == 0, made.output
     with pytest.MonkeyPatch.context() as patch, _environment(own) as settings:
         patch.setattr(blocks, "BLOCK_SIZE", 5)
@@ -257,9 +257,9 @@ def test_adopting_a_cut_log_needs_the_user_of_maintenance_url(
             client["other"].log.delete_many({"_id": {"$gt": 7}})
         without = {**own, "NERVE_MAINTENANCE_URL": mongod.as_user(APP)}
         assert "lacks rights that nerve needs" in _error_of("adopt --yes", without, capsys)
-        adopted = CliRunner().invoke(app, ["adopt", "--yes"], catch_exceptions=False)
+        adopted = CliRunner().invoke(CLI, ["adopt", "--yes"], catch_exceptions=False)
         assert "nerve continues from position 7" in adopted.output
-        verified = CliRunner().invoke(app, ["verify"], catch_exceptions=False)
+        verified = CliRunner().invoke(CLI, ["verify"], catch_exceptions=False)
         assert verified.exit_code == 0, verified.output
     with _environment(environment) as settings:
         asyncio.run(_open(settings))

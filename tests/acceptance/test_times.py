@@ -13,11 +13,10 @@ import pytest
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
-from api.cli.app import build_app
 from domain.kernel.rfc3339 import write_moment
+from tests.helpers.command_line import CLI
 from tests.helpers.served_api import Served, serve
 
-APP = build_app()
 FIRST, LAST = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"
 BEFORE_ALL, AFTER_ALL = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
 
@@ -75,7 +74,7 @@ def ahead(
     """A log with one imported event whose record time is in 2031, and a task that was created after it."""
     file = tmp_path_factory.mktemp("import") / "log.jsonl"
     file.write_bytes(orjson.dumps(LINE))
-    assert nerve.invoke(APP, ["import", str(file)], catch_exceptions=False).exit_code == 0
+    assert nerve.invoke(CLI, ["import", str(file)], catch_exceptions=False).exit_code == 0
     with serve(mongo_url=mongo_url, redis_url=redis_url, database=database) as served:
         served.do("createTask", id="task-now", title="now")
         yield served
@@ -98,13 +97,13 @@ def test_c18_an_export_before_now_has_the_new_commit_and_a_log_imported_from_it_
     ahead: Served, nerve: CliRunner, tmp_path: Path
 ) -> None:
     file = tmp_path / "log.jsonl"
-    result = nerve.invoke(APP, ["export", str(file), "--before", now()], catch_exceptions=False)
+    result = nerve.invoke(CLI, ["export", str(file), "--before", now()], catch_exceptions=False)
     assert "2 events of 2 commits" in result.output
     imported, _ = map(orjson.loads, file.read_bytes().splitlines())
     assert (imported["time"], imported["firstrecordedtime"]) == (LINE["time"], LINE["time"])
-    again = nerve.invoke(APP, ["import", str(file)], catch_exceptions=False)
+    again = nerve.invoke(CLI, ["import", str(file)], catch_exceptions=False)
     assert " 0 commits stored" in again.output or "0 stored" in again.output, again.output
-    assert "sound" in nerve.invoke(APP, ["verify"], catch_exceptions=False).output
+    assert "sound" in nerve.invoke(CLI, ["verify"], catch_exceptions=False).output
 
 
 def test_record_time_and_event_time_are_filters_of_their_own(
@@ -116,12 +115,12 @@ def test_record_time_and_event_time_are_filters_of_their_own(
     assert streams(ahead, since=new_year) == []
     file = tmp_path / "log.jsonl"
     for option, stream in (("--occurred-since", "task-ahead"), ("--occurred-until", "task-now")):
-        nerve.invoke(APP, ["export", str(file), option, new_year], catch_exceptions=False)
+        nerve.invoke(CLI, ["export", str(file), option, new_year], catch_exceptions=False)
         assert [orjson.loads(line)["subject"] for line in file.read_bytes().splitlines()] == [stream]
-        shown = nerve.invoke(APP, ["events", "replay", option, new_year], catch_exceptions=False).output
+        shown = nerve.invoke(CLI, ["events", "replay", option, new_year], catch_exceptions=False).output
         assert stream in shown
         assert "1 events in 1 commits" in shown
-    refused = nerve.invoke(APP, ["export", str(file), "--occurred-since", "7"])
+    refused = nerve.invoke(CLI, ["export", str(file), "--occurred-since", "7"])
     assert "'7' is a position, but this option needs a moment" in str(refused.exception)
 
 
@@ -184,5 +183,5 @@ def test_c17_no_moment_breaks_the_command_line(
     ahead: Served, nerve: CliRunner, tmp_path: Path, command: list[str], time: str
 ) -> None:
     words = [str(tmp_path / "log.jsonl") if word == "FILE" else word for word in command]
-    result = nerve.invoke(APP, [*words, time])
+    result = nerve.invoke(CLI, [*words, time])
     assert result.exception is None or type(result.exception).__module__ == "domain.kernel.errors"

@@ -15,12 +15,12 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from api.cli import verify
-from api.cli.app import app
 from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from eventstore.integrity import blocks
+from tests.helpers.command_line import CLI
 from tests.helpers.servers import chosen_driver
 
 BLOCK = 10
@@ -72,7 +72,7 @@ def _checked(output: str) -> dict[str, tuple[int, int]]:
 def test_a_sound_log_ends_with_0_and_a_seal_that_a_later_run_can_be_held_to(
     nerve: CliRunner, stored: Database[dict[str, Any]]
 ) -> None:
-    result = nerve.invoke(app, ["verify"], catch_exceptions=False)
+    result = nerve.invoke(CLI, ["verify"], catch_exceptions=False)
     assert result.exit_code == 0
     assert "positions 1 to 25: sound" in result.output
     checked = _checked(result.output)
@@ -82,11 +82,11 @@ def test_a_sound_log_ends_with_0_and_a_seal_that_a_later_run_can_be_held_to(
     seal = re.search(r"nerve verify --expect (2:[0-9a-f]{64})", result.output)
     assert seal is not None
 
-    assert nerve.invoke(app, ["verify", "--expect", seal[1]]).exit_code == 0
-    other = nerve.invoke(app, ["verify", "--expect", f"1{seal[1][1:]}"])
+    assert nerve.invoke(CLI, ["verify", "--expect", seal[1]]).exit_code == 0
+    other = nerve.invoke(CLI, ["verify", "--expect", f"1{seal[1][1:]}"])
     assert other.exit_code == 1
     assert "block 1: its digest is not the expected one" in other.output
-    assert nerve.invoke(app, ["verify", "--expect", "12"]).exit_code == 2
+    assert nerve.invoke(CLI, ["verify", "--expect", "12"]).exit_code == 2
 
 
 def test_faults_are_printed_and_the_exit_code_is_1(
@@ -97,7 +97,7 @@ def test_faults_are_printed_and_the_exit_code_is_1(
     stored.log.update_many({"_id": {"$gte": 11}}, {"$set": {"events.0.data.name": 5}})
     monkeypatch.setattr(verify, "MAX_FINDINGS", 4)
     monkeypatch.setattr(verify, "PROGRESS_INTERVAL", 0.0)
-    result = nerve.invoke(app, ["verify"])
+    result = nerve.invoke(CLI, ["verify"])
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert "position 5: there is no document: neither a commit nor a tombstone" in lines
@@ -107,13 +107,13 @@ def test_faults_are_printed_and_the_exit_code_is_1(
     assert "positions 1 to 25: 18 wrong" in lines
     assert _checked(result.output)["events"] == (24, 15)
 
-    later = nerve.invoke(app, ["verify", "--from", "15"])
+    later = nerve.invoke(CLI, ["verify", "--from", "15"])
     assert "positions 11 to 25: 16 wrong" in later.output
     assert _checked(later.output)["positions"] == (15, 0)
 
 
 def test_an_empty_log_is_sound(nerve: CliRunner) -> None:
-    result = nerve.invoke(app, ["verify"])
+    result = nerve.invoke(CLI, ["verify"])
     assert result.exit_code == 0
     assert "the log is empty: sound" in result.output
 
@@ -187,10 +187,10 @@ def test_a_log_with_an_earlier_revision_of_a_context_without_schema_files_is_sou
     for module in versions:
         asyncio.run(written_by(module))
     second = {"NERVE_CONTEXTS": "slips_second"}
-    assert nerve.invoke(app, ["verify"], env=second, catch_exceptions=False).exit_code == 0
+    assert nerve.invoke(CLI, ["verify"], env=second, catch_exceptions=False).exit_code == 0
 
     with MongoClient[dict[str, Any]](mongo_url) as client:
         client[database].log.update_one({"events.schema": 1}, {"$set": {"events.0.data.text": 7}})
-    found = nerve.invoke(app, ["verify"], env=second, catch_exceptions=False)
+    found = nerve.invoke(CLI, ["verify"], env=second, catch_exceptions=False)
     assert found.exit_code == 1
     assert 'slip.written: text: it is not of type "string"' in found.output

@@ -19,13 +19,12 @@ from api.devserver.address import listen
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
-from api.graphql.schema import build_schema
 from api.ids import now
 from api.transports.endpoint import Endpoint
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 
 PATIENCE = 10.0
 
@@ -102,7 +101,7 @@ async def until(holds: Callable[[], object]) -> None:
 @asynccontextmanager
 async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
     """Serve sockets with these limits in the running loop."""
-    schema = build_schema(*OWN)
+    schema = own_schema()
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()

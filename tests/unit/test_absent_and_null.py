@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLNonNull, Undefined, execute, parse, validate
 
-from api.graphql.schema import build_schema
 from projections.querying.filters import parse_filter
 from projections.querying.marks import mark
 from tests.helpers.notes import view
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 
-SCHEMA = build_schema(*OWN)
+SCHEMA = own_schema()
 NOTHING = mark(parse_filter(view, None), "notes")
 
 

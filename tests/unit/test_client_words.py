@@ -15,14 +15,13 @@ from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.fields.command_inputs import read_command
-from api.graphql.schema import build_schema
 from api.runtime import Runtime
 from domain.kernel import CreateCommand
 from domain.kernel.errors import ValidationFailed
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 from tests.unit.test_absent_and_null import received
 
-SCHEMA = build_schema(*OWN)
+SCHEMA = own_schema()
 CONTEXT = RequestContext(cast(Runtime, None), ANYONE, {})
 
 FOREIGN = re.compile(

@@ -26,7 +26,7 @@ def test_a_command_that_serves_no_graphql_loads_no_graphql(command: str) -> None
 
 def test_every_command_has_its_module() -> None:
     app = build_app()
-    names = [one.name for one in (*app.registered_commands, *app.registered_groups)]
+    names = [one.name for one in app.registered_commands] + [one.name for one in app.registered_groups]
     assert sorted(map(str, names)) == sorted(COMMANDS)
 
 

@@ -27,8 +27,7 @@ from uvicorn.server import ServerState
 from websockets.protocol import SEND_EOF, Protocol
 from websockets.server import ServerProtocol
 
-from api.graphql.schema import build_schema
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 
 
 def check(library: str, module: str, expected: str, holds: object) -> None:
@@ -158,7 +157,7 @@ def test_strawberry_makes_fields_and_types_as_expected() -> None:
 
 def test_strawberry_leaves_its_definitions_in_the_schema() -> None:
     module, library = "api/graphql/plain_values.py", "strawberry-graphql"
-    schema = build_schema(*OWN)
+    schema = own_schema()
     key, types = GraphQLCoreConverter.DEFINITION_BACKREF, schema.type_map
     tasks: Any = schema.query_type and schema.query_type.fields["tasks"]
     command: Any = types["CreateTaskInput"]

@@ -18,7 +18,7 @@ from domain.kernel import Catalog
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from eventstore.place import Place
 from projections.kernel.view import View
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import OWN, own_schema
 
 CATALOG, VIEWS = OWN
 BY_NAME = {view.name: view for view in VIEWS}
@@ -91,7 +91,7 @@ def test_an_id_of_the_past_is_refused_where_only_the_row_can_be_meant(
 
 
 def test_c13_every_type_with_an_id_is_a_node() -> None:
-    schema = build_schema(CATALOG, VIEWS)
+    schema = own_schema()
     objects = [kind for kind in schema.type_map.values() if isinstance(kind, GraphQLObjectType)]
     with_id = {kind.name for kind in objects if "id" in kind.fields}
     nodes = {kind.name for kind in objects if "Node" in [one.name for one in kind.interfaces]}

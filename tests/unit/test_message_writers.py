@@ -19,11 +19,10 @@ from api.graphql.execution.message_writers import MessageWriter, SubscriptionSel
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
-from api.graphql.schema import build_schema
 from api.runtime import Runtime
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 
-SCHEMA = build_schema(*OWN)
+SCHEMA = own_schema()
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 TASK = {
     "id": "task-1",

@@ -20,12 +20,11 @@ from api.graphql.execution.core_executor import CheckedExecutor, OperationExecut
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.schema import build_schema
 from api.runtime import Runtime
 from domain.kernel.errors import NotFound
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 
-SCHEMA = build_schema(*OWN)
+SCHEMA = own_schema()
 LEAVES = find_leaves(SCHEMA)
 NOTHING = RequestContext(cast(Runtime, None), ANYONE, {})
 

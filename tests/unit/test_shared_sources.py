@@ -7,10 +7,9 @@ from graphql import parse
 
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.shared_sources import cursor_variable
-from api.graphql.schema import build_schema
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import own_schema
 
-SCHEMA = build_schema(*OWN)
+SCHEMA = own_schema()
 
 
 @pytest.mark.parametrize(
