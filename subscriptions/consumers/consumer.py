@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
@@ -36,6 +36,20 @@ class CommitHandler(Protocol):
 
     async def handle(self, commits: Sequence[Commit]) -> bool:
         """Process these commits; they are done when it returns. Return whether any concerned the handler."""
+
+
+@runtime_checkable
+class DeferringHandler(CommitHandler, Protocol):
+    """A handler that goes on working on commits after `handle` has returned."""
+
+    async def settle(self, position: int) -> int:
+        """Return the position up to which all is done or recorded elsewhere, at most `position`.
+
+        It is saved as the checkpoint: later commits are handled again after a crash.
+        """
+
+    async def end(self) -> None:
+        """Stop all work; called after the last batch. `begin` may follow."""
 
 
 class Consumer:
@@ -113,17 +127,21 @@ class Consumer:
 
     async def _consume(self, handler: CommitHandler) -> None:
         generation, partition = self.lease.generation, self.lease.partition
-        await handler.begin(Checkpoint(generation, self._position, partition))
-        self._events, self._unsaved_since = 0, None
-        async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
-            async for batch in batches:
-                self._is_busy = True
-                try:
-                    await self._take(handler, batch.items, batch.position)
-                finally:
-                    self._is_busy = False
-                if self._is_leaving:
-                    return
+        try:
+            await handler.begin(Checkpoint(generation, self._position, partition))
+            self._events, self._unsaved_since = 0, None
+            async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
+                async for batch in batches:
+                    self._is_busy = True
+                    try:
+                        await self._take(handler, batch.items, batch.position)
+                    finally:
+                        self._is_busy = False
+                    if self._is_leaving:
+                        return
+        finally:
+            if isinstance(handler, DeferringHandler):
+                await handler.end()
 
     async def _take(self, handler: CommitHandler, commits: Sequence[Commit], position: int) -> None:
         has_worked = False
@@ -134,7 +152,15 @@ class Consumer:
                 self._unsaved_since = time.monotonic()
         due_in = self._due_in()
         if due_in is not None and (due_in <= 0 or has_worked):
-            await self._save(position)
+            await self._save_done(handler, position)
+
+    async def _save_done(self, handler: CommitHandler, position: int) -> None:
+        """Save the position that is done, and come back for the rest after a moment."""
+        done = await handler.settle(position) if isinstance(handler, DeferringHandler) else position
+        if done > self._position:
+            await self._save(done)
+        if done < position:
+            self._unsaved_since = time.monotonic()
 
     def _due_in(self) -> float | None:
         """Return the seconds until the checkpoint must be saved; None if it is saved."""

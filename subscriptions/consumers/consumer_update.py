@@ -52,16 +52,16 @@ def new_generation(
     code: str,
     partitions: int,
     output: GenerationOutput | None,
-    **fields: int,
+    position: int = 0,
 ) -> ConsumerUpdate:
-    """Return the update that adds a generation at position 0, and sets these other fields of the consumer."""
+    """Return the update that adds a generation, which begins after `position`."""
     path = generation_path(number)
-    shares = {str(index): {"position": 0, "epoch": 0} for index in range(partitions)}
+    shares = {str(index): {"position": position, "epoch": 0} for index in range(partitions)}
     generation: dict[str, Any] = {"state": state.value, "code": code, "partitions": shares}
     if output is not None:
         generation["output"] = dict(output)
     added = {f"{path}.{name}": value for name, value in generation.items()}
-    return ConsumerUpdate({"last": number, **fields, **added}, date=[f"{path}.begun_at"])
+    return ConsumerUpdate({"last": number, **added}, date=[f"{path}.begun_at"])
 
 
 def next_number(state: ConsumerState) -> int:

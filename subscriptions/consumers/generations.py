@@ -45,15 +45,21 @@ class Generations:
         self._consumers = database[CONSUMERS]
 
     async def open(
-        self, consumer: str, code: str = "", partitions: int = 1, output: GenerationOutput | None = None
+        self,
+        consumer: str,
+        code: str = "",
+        partitions: int = 1,
+        output: GenerationOutput | None = None,
+        position: int = 0,
     ) -> ConsumerState:
-        """Begin a first active generation at position 0, if there is none. Return the state."""
+        """Begin a first active generation after `position`, if there is none. Return the state."""
 
         def decide(state: ConsumerState) -> ConsumerUpdate | None:
             if state.active:
                 return None
             number = state.last + 1
-            return new_generation(number, GenerationState.ACTIVE, code, partitions, output, active=number)
+            first = new_generation(number, GenerationState.ACTIVE, code, partitions, output, position)
+            return first._replace(set={**first.set, "active": number})
 
         return await self._change(consumer, decide)
 

@@ -45,7 +45,8 @@ class ConsumerDefinition(NamedTuple):
 
     `output` describes what the handler makes: see `Generation.output`. `can_continue` returns whether the
     handler can go on with a generation of some code; otherwise its partitions are leased and stand still.
-    `observe` is called with the consumer's state each time it is read.
+    `observe` is called with the consumer's state each time it is read. With `starts_at_head` the consumer's
+    first generation begins after what is in the log then.
 
     `lead`, if given, runs beside the handler of a generation's first partition as long as that is leased: so
     one process does what must be done once for a generation. It is cancelled when the loss of the lease is
@@ -59,6 +60,7 @@ class ConsumerDefinition(NamedTuple):
     output: GenerationOutput | None = None
     can_continue: Callable[[str], bool] = lambda code: True
     observe: Callable[[ConsumerState], Coroutine[Any, Any, None]] | None = None
+    starts_at_head: bool = False
 
 
 class ConsumerGroup:
@@ -132,14 +134,19 @@ class ConsumerGroup:
         for name, state in states.items():
             definition = self._definitions[name]
             if state.active is None:
-                first = (name, definition.code, self._partitions, definition.output)
-                states[name] = await self._generations.open(*first)
+                states[name] = await self._open(name, definition)
             elif definition.observe is not None:
                 await definition.observe(state)
             self._wakeups.beat(name, states[name].position, states[name].revision)
         seen = list(assignments(states.values(), self._builds))
         await self._extend(seen)
         return await self._take_share(seen)
+
+    async def _open(self, name: str, definition: ConsumerDefinition) -> ConsumerState:
+        position = await self._feed.head() if definition.starts_at_head else 0
+        return await self._generations.open(
+            name, definition.code, self._partitions, definition.output, position
+        )
 
     async def _extend(self, seen: list[Assignment]) -> None:
         """Extend the leases that no checkpoint has extended lately, and leave those that are lost."""

@@ -34,10 +34,10 @@ class Backoff:
     a row.
     """
 
-    def __init__(self, first: float = 0.05, cap: float = 5.0) -> None:
+    def __init__(self, first: float = 0.05, cap: float = 5.0, failures: int = 0) -> None:
         self._pauses = EqualJitterBackoff(cap, first)
         self._outage_pauses = EqualJitterBackoff(min(cap, OUTAGE_CAP), first)
-        self.failures = 0
+        self.failures = failures
 
     def pause(self, error: Exception | None = None) -> float:
         """Count a failure, and return the pause after it: at most `OUTAGE_CAP` for Unavailable."""

@@ -41,3 +41,23 @@ class PortAdapter(Protocol):
         Raises PortUnavailable if the request is to be sent again, PortRefused if not. Any other exception
         counts as PortUnavailable.
         """
+
+
+class ProcessMeter(Protocol):
+    """Receives what the runtime of processes does. `process` is the category of a process."""
+
+    def step(self, process: str) -> None:
+        """Count a reaction that was stored."""
+
+    def effect(self, process: str, kind: str, outcome: str, seconds: float) -> None:
+        """Record the outcome of an effect, and the time since it was stored.
+
+        `kind` is ``command``, ``call``, ``child`` or ``deadline``; `outcome` is ``done`` or the code of the
+        refusal.
+        """
+
+    def retry(self, process: str, kind: str) -> None:
+        """Count an attempt without a definite outcome, after which another one follows."""
+
+    def circuit(self, port: str, is_open: bool) -> None:
+        """Record that the circuit of an outside port has opened or closed."""

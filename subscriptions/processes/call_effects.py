@@ -1,0 +1,106 @@
+"""Effects that call outside ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from domain.kernel.errors import UnfitValue
+from domain.process.events import CallRequested, CallSucceeded, CallWasRefused, CallWasTimedOut
+from domain.process.inputs import from_json, to_json
+from domain.process.outcomes import CallFailed, CallReplied, CallTimedOut
+from domain.process.ports import Request, reply_class
+from subscriptions.feed.background import Backoff
+from subscriptions.processes.agenda import HeldWork
+from subscriptions.processes.circuits import CircuitOpen, PortCircuit
+from subscriptions.processes.open_work import Work
+from subscriptions.processes.outcome_recorder import OutcomeRecorder
+from subscriptions.processes.ports import PortRefused, PortUnavailable, ProcessMeter
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two attempts at most."""
+
+UNFIT = "DOES_NOT_FIT"
+"""The code of a request or a reply that does not fit its class."""
+
+
+class CallEffects:
+    """Calls outside ports for the instances of a process.
+
+    `now` returns the time by the server's clock.
+    """
+
+    def __init__(
+        self,
+        circuits: Mapping[str, PortCircuit],
+        recorder: OutcomeRecorder,
+        meter: ProcessMeter,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._circuits = circuits
+        self._recorder = recorder
+        self._meter = meter
+        self._now = now
+
+    async def run(self, held: HeldWork, event: CallRequested) -> Work | None:
+        """Call the port once, and record the outcome. Without one, return the work for another attempt."""
+        work = held.work
+        attempts = work.attempts + 1
+        if event.due is not None and event.due <= self._now():
+            timed_out = CallWasTimedOut(effect=work.id, attempts=work.attempts)
+            await self._recorder.record(held, timed_out, CallTimedOut(event.name))
+            self._recorder.measure(held, "call", "TIMED_OUT")
+            return None
+        try:
+            request = _read_request(event)
+            key = f"{work.instance.tenant}/{work.id}"
+            reply = from_json(reply_class(type(request)), await self._circuit(event.port).call(key, request))
+        except PortUnavailable as error:
+            return self._again(work, event, error)
+        except PortRefused as refusal:
+            await self._fail(held, event.name, refusal.reason, str(refusal), attempts)
+        except (UnfitValue, ValidationError) as error:
+            message = f"the request {event.request} or its reply does not fit its class: {error}"
+            await self._fail(held, event.name, UNFIT, message, attempts)
+        else:
+            replied = CallSucceeded(effect=work.id, reply=to_json(reply), attempts=attempts)
+            await self._recorder.record(held, replied, CallReplied(event.name, reply))
+            self._recorder.measure(held, "call")
+        return None
+
+    def _circuit(self, port: str) -> PortCircuit:
+        try:
+            return self._circuits[port]
+        except KeyError:
+            raise PortUnavailable(f"no adapter is configured for the port {port}") from None
+
+    def _again(self, work: Work, event: CallRequested, error: PortUnavailable) -> Work:
+        self._meter.retry(work.instance.category, "call")
+        pause = Backoff(cap=LONGEST_PAUSE, failures=work.attempts).pause()
+        attempts = work.attempts + 1
+        if isinstance(error, CircuitOpen):
+            pause, attempts = pause + error.pause, work.attempts
+        due = self._now() + timedelta(seconds=pause)
+        return replace(work, due=min(due, event.due or due), attempts=attempts)
+
+    async def _fail(self, held: HeldWork, name: str, code: str, message: str, attempts: int) -> None:
+        refused = CallWasRefused(effect=held.work.id, code=code, message=message, attempts=attempts)
+        await self._recorder.record(held, refused, CallFailed(name, code, message))
+        self._recorder.measure(held, "call", code)
+
+
+def _read_request(event: CallRequested) -> Request[Any]:
+    for kind in _subclasses(Request):
+        if kind.__name__ == event.request and getattr(kind, "port", None) == event.port:
+            return from_json(kind, event.input)
+    raise UnfitValue(f"there is no request {event.request} of the port {event.port}")
+
+
+def _subclasses(kind: type[Request[Any]]) -> Iterator[type[Request[Any]]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

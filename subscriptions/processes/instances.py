@@ -1,0 +1,217 @@
+"""The instances of processes: they are loaded, and their reactions appended, one at a time for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit
+from domain.kernel import Event, Receipt, RecordedEvent
+from domain.kernel.context_calls import exception_fault
+from domain.kernel.errors import ConcurrencyConflict, ContextFault
+from domain.kernel.event import NewEvent
+from domain.kernel.state_checks import evolve_checked
+from domain.kernel.user_exceptions import CALL_FAULTS
+from domain.process.context import ProcessContext
+from domain.process.effect_ids import bounded_id
+from domain.process.events import ProcessStarted, ProcessStuck
+from domain.process.instance import Instance, instance_class
+from domain.process.instance_state import InstanceState
+from domain.process.process import Process
+from eventstore.log import EventLog
+
+
+class InstanceKey(NamedTuple):
+    """Identifies an instance."""
+
+    tenant: str
+    stream: str
+
+    @property
+    def category(self) -> str:
+        """The category of the process."""
+        return self.stream.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What leads to a commit of an instance: the ids that the commit carries.
+
+    `name` stands in the commit in the place of a command's name.
+    """
+
+    command_id: str
+    name: str
+    correlation: str
+    causation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a reaction has stored: the states before and after it, and its events; nothing without events."""
+
+    instance: InstanceKey
+    before: InstanceState
+    after: InstanceState
+    correlation: str
+    events: Sequence[NewEvent] = ()
+    position: int = 0
+
+    def versions(self) -> Sequence[tuple[int, NewEvent]]:
+        """Return the events with their versions."""
+        return list(enumerate(self.events, self.before.version + 1))
+
+
+class CommandStored(Exception):
+    """The id of a commit of an instance is that of a command which is stored in another stream."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__(receipt.command_id)
+        self.receipt = receipt
+
+
+def _stuck(fault: ContextFault) -> ProcessStuck:
+    return ProcessStuck(reason=str(fault), code=fault.code)
+
+
+React = Callable[[Any], Sequence[Event]]
+"""Returns the events that follow in the state of an instance."""
+
+
+class Instances:
+    """Loads and changes instances of the processes, which are given by category.
+
+    Changes of an instance by this process wait for each other; the version guard orders those of others.
+    """
+
+    def __init__(
+        self,
+        processes: Mapping[str, ProcessContext],
+        log: EventLog,
+        aggregates: AggregateStore,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._processes = processes
+        self._log = log
+        self._aggregates = aggregates
+        self._clock = clock
+        self._ids = ids
+        self._locks: WeakValueDictionary[InstanceKey, asyncio.Lock] = WeakValueDictionary()
+
+    async def state(self, instance: InstanceKey, version: int = 0, *, fresh: bool = False) -> InstanceState:
+        """Return what nerve keeps of an instance, at this version at least. Raises Unavailable.
+
+        With `fresh` it has all events that were acknowledged before the call.
+        """
+        loaded = await self._load(instance, fresh=fresh)
+        if loaded.version < version and not loaded.fresh:
+            loaded = await self._load(instance, fresh=True)
+        return loaded.state.kept
+
+    async def change(
+        self,
+        instance: InstanceKey,
+        react: React,
+        cause: Cause,
+        *,
+        trust_cache: bool = False,
+        stuck: Callable[[ContextFault], ProcessStuck] = _stuck,
+    ) -> Change:
+        """Append the events that `react` returns in the latest state of the instance, as one commit.
+
+        If the process's `evolve` fails for them, the event that `stuck` returns is appended instead.
+        With `trust_cache` no events in a cached state means that there is nothing to do. Raises CommandStored
+        if the cause's command id is that of another stream's commit, Unavailable or Overloaded.
+        """
+        lock = self._locks.get(instance)
+        if lock is None:
+            lock = self._locks[instance] = asyncio.Lock()
+        async with lock:
+            loaded = await self._load(instance)
+            while True:
+                events = react(loaded.state)
+                if events:
+                    try:
+                        return await self._append(instance, *_evolve(loaded.state, events, stuck), cause)
+                    except ConcurrencyConflict:
+                        pass
+                elif loaded.fresh or trust_cache:
+                    kept = loaded.state.kept
+                    return Change(instance, kept, kept, cause.correlation)
+                loaded = await self._load(instance, fresh=True)
+
+    async def _load(self, instance: InstanceKey, *, fresh: bool = False) -> LoadedState[Instance]:
+        kind = instance_class(self._processes[instance.category].process)
+        return await self._aggregates.load(instance.tenant, instance.stream, kind, fresh=fresh)
+
+    async def _append(
+        self,
+        instance: InstanceKey,
+        before: InstanceState,
+        after: Instance,
+        events: Sequence[Event],
+        cause: Cause,
+    ) -> Change:
+        commit = NewCommit(
+            tenant=instance.tenant,
+            stream=instance.stream,
+            category=instance.category,
+            expected=before.version,
+            events=tuple([NewEvent(self._ids("evt"), event) for event in events]),
+            command_id=_command_id(cause, events, before.version),
+            command=cause.name,
+            correlation=cause.correlation,
+            causation=cause.causation,
+            actor=None,
+            source=None,
+            at=self._clock(),
+            occurred=None,
+        )
+        receipt = await self._log.append(commit)
+        if receipt.replayed:
+            if receipt.stream == instance.stream:
+                raise ConcurrencyConflict(instance.stream, before.version, receipt.version)
+            raise CommandStored(receipt)
+        self._aggregates.remember(instance.tenant, instance.stream, after, receipt.version)
+        return Change(instance, before, after.kept, cause.correlation, commit.events, receipt.position)
+
+
+def instance_of(process: type[Process[Any, Any]], event: RecordedEvent) -> str | None:
+    """Return the stream of the instance that an event concerns; raise ContextFault if `key` fails."""
+    try:
+        key: Any = process.key(event)
+    except CALL_FAULTS as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise exception_fault(f"{process.__name__}.key", error, f" for {event.type!r}") from error
+    if key is None:
+        return None
+    if not isinstance(key, str) or not key:
+        raise ContextFault(
+            f"{process.__name__}.key returned {'an empty text' if key == '' else type(key).__name__} for "
+            f"{event.type!r}; it must return the key of an instance, or None"
+        )
+    return f"{process.category}-{key}"
+
+
+def _evolve(
+    state: Instance, events: Sequence[Event], stuck: Callable[[ContextFault], ProcessStuck]
+) -> tuple[InstanceState, Instance, Sequence[Event]]:
+    """Return what nerve keeps before the events, the state after them, and the events to append."""
+    try:
+        return state.kept, evolve_checked(state, events), events
+    except ContextFault as fault:
+        start = [event for event in events if isinstance(event, ProcessStarted)]
+        failed = [*start, stuck(fault)]
+        return state.kept, evolve_checked(state, failed), failed
+
+
+def _command_id(cause: Cause, events: Sequence[Event], version: int) -> str:
+    """Return the id of the commit; after a retry the same cause may make the instance stuck once more."""
+    if any(isinstance(event, ProcessStuck) for event in events):
+        return bounded_id(f"{cause.command_id}:{version}")
+    return bounded_id(cause.command_id)

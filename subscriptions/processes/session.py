@@ -1,0 +1,325 @@
+"""The work on one partition of a process: reactions to the log, and what follows from them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.dispatch import CommandBus
+from domain.dispatch.ports import Clock
+from domain.kernel import Catalog, Commit, Event, RecordedEvent
+from domain.kernel.errors import ContextFault
+from domain.process.context import ProcessContext
+from domain.process.effect_ids import effect_id
+from domain.process.events import (
+    CallRequested,
+    ChildRequested,
+    CommandRequested,
+    DeadlineSet,
+    ProcessCancelled,
+    ProcessCompensated,
+    ProcessCompleted,
+    ProcessFailed,
+    ProcessResumed,
+    ProcessRetried,
+    ProcessStatus,
+    ProcessStuck,
+)
+from domain.process.instance_state import InstanceState
+from domain.process.process import trigger_classes
+from domain.process.reacting import react_to_event, react_to_operator
+from eventstore.log import EventLog
+from eventstore.mongo.driver import Database
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.state import Partition
+from subscriptions.feed.position_waiters import PositionWaiters
+from subscriptions.processes.agenda import Agenda, Request
+from subscriptions.processes.call_effects import CallEffects
+from subscriptions.processes.child_effects import ChildEffects
+from subscriptions.processes.circuits import PortCircuit
+from subscriptions.processes.command_effects import CommandEffects
+from subscriptions.processes.effect_runner import EffectRunner, is_open
+from subscriptions.processes.instances import Cause, Change, InstanceKey, Instances, instance_of
+from subscriptions.processes.open_work import TRIGGERS, OpenWork, Work, share_key
+from subscriptions.processes.outcome_recorder import OutcomeRecorder
+from subscriptions.processes.ports import ProcessMeter
+
+COMMANDS = "commands"
+CHILDREN = "children"
+DEADLINES = "deadlines"
+
+MOST_COMMANDS = 1_000
+"""Commands of a partition that are under way at a time; as many starts of other processes, and deadlines."""
+
+MOST_CALLS = 100
+"""Calls of one outside port by a partition at a time."""
+
+PAGE = 100
+"""Parked triggers that are read at once."""
+
+_REQUESTS = (CommandRequested, CallRequested, ChildRequested, DeadlineSet)
+_DECISIONS = (ProcessRetried, ProcessResumed, ProcessCancelled)
+_ENDS = (ProcessCompleted, ProcessFailed, ProcessCompensated, ProcessCancelled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessParts:
+    """What all processes of a worker share. `processes` are by category, `circuits` by the name of a port."""
+
+    processes: Mapping[str, ProcessContext]
+    database: Database
+    catalog: Catalog
+    log: EventLog
+    bus: CommandBus
+    instances: Instances
+    circuits: Mapping[str, PortCircuit]
+    clock: Clock
+    meter: ProcessMeter
+
+
+class ProcessSession:
+    """Handles the log for one partition of a process; the handler of its durable consumer.
+
+    Events lead to reactions here and now, events of an instance in their order. What the instances ask for is
+    done by the agenda, while the log goes on.
+    """
+
+    def __init__(self, context: ProcessContext, parts: ProcessParts) -> None:
+        self._process = context.process
+        self._category = context.category
+        self._triggers = frozenset(trigger_classes(context.process))
+        self._parts = parts
+        self._instances = parts.instances
+        self._set_up(Partition())
+
+    def _set_up(self, partition: Partition) -> None:
+        parts = self._parts
+        self._partition = partition
+        self._handled = PositionWaiters()
+        self._parked: set[InstanceKey] = set()
+        self._open_work = OpenWork(parts.database, self._category, partition)
+        recorder = OutcomeRecorder(parts.instances, parts.clock, parts.meter, self._follow)
+        self._children = ChildEffects(
+            parts.processes, parts.catalog, parts.log, parts.instances, recorder, parts.clock
+        )
+        runner = EffectRunner(
+            parts.log,
+            parts.instances,
+            recorder,
+            CommandEffects(
+                self._process, parts.catalog, parts.bus, parts.instances, recorder, self._handled, parts.meter
+            ),
+            CallEffects(parts.circuits, recorder, parts.meter, lambda: self._agenda.now),
+            self._children,
+        )
+        limits = dict.fromkeys((COMMANDS, CHILDREN, DEADLINES), MOST_COMMANDS)
+        limits |= {_call_channel(port): MOST_CALLS for port in parts.circuits}
+        self._agenda = Agenda(self._open_work, limits, runner.perform, parts.clock)
+
+    async def begin(self, checkpoint: Checkpoint) -> None:
+        """Take up the work that was left open."""
+        self._set_up(checkpoint.partition)
+        self._handled.notify(checkpoint.position)
+        await self._open_work.prepare()
+        self._parked = await self._open_work.instances_with_triggers()
+        await self._agenda.start()
+        for instance in list(self._parked):
+            await self._unpark(instance)
+
+    async def end(self) -> None:
+        """Stop; what is open is left to the next session."""
+        await self._agenda.stop()
+
+    async def settle(self, position: int) -> int:
+        """Return the position up to which nothing is open but what MongoDB has."""
+        return await self._agenda.settle(position)
+
+    async def handle(self, commits: Sequence[Commit]) -> bool:
+        """React to a batch. Raises Unavailable, Overloaded, or ContextFault if `key` fails."""
+        groups = self._by_instance(commits)
+        handled = [self._handle(instance, items) for instance, items in groups.items()]
+        if len(handled) == 1:
+            await handled[0]
+        elif handled:
+            results = await asyncio.gather(*handled, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+        self._handled.notify(commits[-1].position)
+        # Nothing waits for the checkpoint, which is saved now and then.
+        return False
+
+    def _by_instance(self, commits: Sequence[Commit]) -> dict[InstanceKey, list[Commit | RecordedEvent]]:
+        """Return what concerns each instance of this partition: triggers, and its own commits."""
+        groups: dict[InstanceKey, list[Commit | RecordedEvent]] = {}
+        for commit in commits:
+            info = commit.info
+            if info is None:
+                continue
+            if info.category == self._category and self._is_news(commit):
+                self._group(groups, InstanceKey(info.tenant, info.stream), commit)
+            for event in commit.events:
+                if type(event.payload) in self._triggers:
+                    stream = instance_of(self._process, event)
+                    if stream is not None:
+                        self._group(groups, InstanceKey(info.tenant, stream), event)
+        return groups
+
+    def _group(
+        self,
+        groups: dict[InstanceKey, list[Commit | RecordedEvent]],
+        instance: InstanceKey,
+        item: Commit | RecordedEvent,
+    ) -> None:
+        if self._partition.contains(share_key(instance)):
+            groups.setdefault(instance, []).append(item)
+
+    def _is_news(self, commit: Commit) -> bool:
+        """Return whether an own commit may ask for anything that the agenda does not have."""
+        for event in commit.events:
+            payload = event.payload
+            if isinstance(payload, _REQUESTS):
+                instance = InstanceKey(event.commit.tenant, event.stream)
+                if not self._agenda.has(instance, effect_id(event.stream, event.version)):
+                    return True
+            elif isinstance(payload, (*_DECISIONS, *_ENDS)):
+                return True
+        return False
+
+    async def _handle(self, instance: InstanceKey, items: Sequence[Commit | RecordedEvent]) -> None:
+        for item in items:
+            if isinstance(item, Commit):
+                await self._observe(instance, item)
+            else:
+                await self._trigger(instance, item)
+
+    async def _trigger(self, instance: InstanceKey, event: RecordedEvent) -> None:
+        """React to an event, or park it if the instance cannot react now."""
+        if instance in self._parked:
+            await self._unpark(instance)
+        if instance in self._parked or not await self._react(instance, event):
+            self._parked.add(instance)
+            await self._open_work.save([_parked_work(instance, event)], ())
+
+    async def _react(self, instance: InstanceKey, event: RecordedEvent) -> bool:
+        """React to an event. Return False if the instance is stuck, or has become so by this event."""
+
+        def react(state: Any) -> Sequence[Event]:
+            return react_to_event(state, event, instance.stream, self._parts.clock())
+
+        def stuck(fault: ContextFault) -> ProcessStuck:
+            return ProcessStuck(
+                reason=str(fault),
+                code=fault.code,
+                from_stream=event.stream,
+                from_version=event.version,
+                from_position=event.position,
+                place=event.place,
+            )
+
+        command_id = f"{instance.stream}<{event.stream}:{event.version}"
+        cause = Cause(command_id, "ReactToEvent", event.commit.correlation, event.id)
+        change = await self._instances.change(instance, react, cause, stuck=stuck)
+        if change.events:
+            self._follow(change)
+            return not any(isinstance(new.event, ProcessStuck) for new in change.events)
+        return change.after.status is not ProcessStatus.STUCK or change.after.has_reacted_to(
+            event.position, event.place
+        )
+
+    async def _unpark(self, instance: InstanceKey) -> None:
+        """React to the parked triggers of an instance, in their order, until none is left or it is stuck."""
+        log, tenant = self._parts.log, instance.tenant
+        while works := await self._open_work.parked(instance, PAGE):
+            for work in works:
+                (event,) = await log.stream(tenant, work.stream, work.version - 1, 1)
+                if not await self._react(instance, event):
+                    return
+                await self._open_work.save((), [(instance, work.id)])
+        self._parked.discard(instance)
+
+    async def _observe(self, instance: InstanceKey, commit: Commit) -> None:
+        """Do what an own commit asks for, unless it is done already."""
+        payloads = [event.payload for event in commit.events]
+        last = commit.events[-1]
+        state = await self._instances.state(instance, last.version)
+        if any(isinstance(payload, _DECISIONS) for payload in payloads):
+            await self._go_on(instance, last)
+        else:
+            self._add_open(instance, state, commit.events)
+        if any(isinstance(payload, _ENDS) for payload in payloads) and state.status.is_final:
+            results = [payload.result for payload in payloads if isinstance(payload, ProcessCompleted)]
+            result = results[0] if results else None
+            await self._children.report_end(instance, state, result, last.id, last.commit.correlation)
+
+    async def _go_on(self, instance: InstanceKey, decision: RecordedEvent) -> None:
+        """Do what was left undone while an instance was stuck, and what a decision about it leads to."""
+        command_id = f"{instance.stream}:{decision.version}:decision"
+        cause = Cause(command_id, "GoOn", decision.commit.correlation, decision.id)
+        change = await self._instances.change(instance, react_to_operator, cause)
+        if change.events:
+            self._follow(change)
+        version, log = 0, self._parts.log
+        while events := await log.stream(instance.tenant, instance.stream, version, log.stream_page):
+            version = events[-1].version
+            self._add_open(instance, change.after, events)
+        if instance in self._parked:
+            await self._unpark(instance)
+
+    def _add_open(self, instance: InstanceKey, state: InstanceState, events: Sequence[RecordedEvent]) -> None:
+        """Do what these events of an instance ask for, as far as it is open."""
+        for event in events:
+            if isinstance(event.payload, _REQUESTS):
+                work = self._work(
+                    instance, event.payload, event.version, event.position, event.commit.correlation
+                )
+                if is_open(state, work.id):
+                    self._agenda.add(work, Request(event.id, event.payload))
+
+    def _follow(self, change: Change) -> None:
+        """Begin what a change of an instance asks for, and end what it settles."""
+        self._parts.meter.step(self._category)
+        opened, closed = _open_effects(change.after), _open_effects(change.before)
+        for effect in closed - opened:
+            self._agenda.remove(change.instance, effect)
+        if not opened or change.after.status is ProcessStatus.STUCK:
+            return
+        for version, new in change.versions():
+            if isinstance(new.event, _REQUESTS):
+                work = self._work(change.instance, new.event, version, change.position, change.correlation)
+                if work.id in opened:
+                    self._agenda.add(work, Request(new.id, new.event))
+
+    def _work(
+        self, instance: InstanceKey, event: Event, version: int, position: int, correlation: str
+    ) -> Work:
+        effect = effect_id(instance.stream, version)
+        due = event.due if isinstance(event, DeadlineSet) else None
+        return Work(instance, effect, _channel(event), instance.stream, version, position, correlation, due)
+
+
+def _channel(event: Event) -> str:
+    match event:
+        case CallRequested(port=port):
+            return _call_channel(port)
+        case ChildRequested():
+            return CHILDREN
+        case DeadlineSet():
+            return DEADLINES
+    return COMMANDS
+
+
+def _open_effects(state: InstanceState) -> set[str]:
+    return {*state.pending, *(deadline.effect for deadline in state.deadlines.values())}
+
+
+def _call_channel(port: str) -> str:
+    return f"calls of {port}"
+
+
+def _parked_work(instance: InstanceKey, event: RecordedEvent) -> Work:
+    trigger = f"{instance.stream}<{event.stream}:{event.version}"
+    place = (event.stream, event.version, event.position)
+    return Work(instance, trigger, TRIGGERS, *place, event.commit.correlation)
