@@ -14,6 +14,7 @@ from api.ids import now
 from api.rights.checks import check_rights
 from api.runtime import Runtime
 from api.settings import Settings, check_exposure
+from api.watchdog import CallWatchdog
 from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError
 from eventstore.integrity.log_compatibility import LogCompatibility
@@ -22,6 +23,7 @@ from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
 from projections.projecting.worker import ViewWorker
 from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
+from subscriptions.consumers.blocking_call_recorder import BlockingCallRecorder
 from subscriptions.consumers.log_shortfall import check_no_shortfall
 from subscriptions.feed.feed import LOG_TOPIC
 from subscriptions.feed.wakeups import Wakeups
@@ -67,7 +69,12 @@ async def open_runtime(
         stack.push_async_callback(runtime.rebuilder.close)
         stack.push_async_callback(runtime.log.close)
         if worker:
-            await _start_worker(runtime, stack)
+            view_worker = await _start_worker(runtime, stack)
+            url = settings.mongo_url.get_secret_value()
+            recorder = BlockingCallRecorder(url, settings.database, lambda: view_worker.leases)
+            stack.enter_context(CallWatchdog(recorder.record))
+        else:
+            stack.enter_context(CallWatchdog())
         yield runtime
 
 
@@ -131,7 +138,7 @@ async def _check_compatibility(runtime: Runtime) -> None:
     await compatibility.store_schemas()
 
 
-async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:
+async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
     settings = runtime.settings
     gc.set_threshold(GARBAGE_THRESHOLD)
     views = ViewWorker(
@@ -162,3 +169,4 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> None:
         check_exposure(settings)
         stop = runtime.metrics.serve(settings.host, settings.metrics_port, settings.origin_policy)
         stack.callback(stop)
+    return views

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from traceback import walk_tb
+from types import FrameType
 from typing import Any, NamedTuple
 
 MACHINERY = (
@@ -48,7 +49,15 @@ def user_location(error: BaseException) -> str:
     package that the machinery calls directly is the user's, wherever it is installed. If there is no such
     frame, it is the frame that raised.
     """
-    frames = list(_frames(error))
+    return _innermost(list(_frames(error)))
+
+
+def running_location(frames: Iterable[FrameType]) -> str:
+    """Do as `user_location` for calls that are running; the innermost one is the last."""
+    return _innermost([_Frame(*_module_and_file(frame), frame.f_lineno) for frame in frames])
+
+
+def _innermost(frames: Sequence[_Frame]) -> str:
     if not frames:
         return "an unknown place"
     called = next((frame for frame in frames if not is_machinery(frame.module)), frames[-1])
@@ -75,7 +84,11 @@ def definition_location(function: Callable[..., Any]) -> str:
 
 def _frames(error: BaseException) -> Iterator[_Frame]:
     for frame, line in walk_tb(error.__traceback__):
-        yield _Frame(frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
+        yield _Frame(*_module_and_file(frame), line)
+
+
+def _module_and_file(frame: FrameType) -> tuple[str, str]:
+    return frame.f_globals.get("__name__", ""), frame.f_code.co_filename
 
 
 def _is_own(frame: _Frame, called: str) -> bool:

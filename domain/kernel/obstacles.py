@@ -11,5 +11,6 @@ class Obstacle(Enum):
     NO_WORKER = "no worker is keeping it up to date; start one with `nerve worker`"
     REBUILDING = "its rows stand still until new code has rebuilt them; `nerve views` shows the progress"
     HELD = "its rows stand still, and the rebuilt ones are held until `nerve views switch` approves of them"
+    BLOCKED = "a call that does not return blocks its worker; `nerve views` shows which"
     FAILING = "its worker fails again and again; `nerve views` shows the error"
     BEHIND = "its worker is behind; try again shortly"

@@ -18,7 +18,15 @@ import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReplaceOne, UpdateOne, WriteConcern
+from pymongo import (
+    AsyncMongoClient,
+    IndexModel,
+    InsertOne,
+    MongoClient,
+    ReplaceOne,
+    UpdateOne,
+    WriteConcern,
+)
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -83,6 +91,9 @@ OUTAGES = frozenset(
     }
 )
 """The server's error codes that are not about the request: sent again later, it may succeed."""
+
+MAJORITY: Mapping[str, Any] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
+"""A client's options for majority-durable writes and majority reads."""
 
 LARGEST_BATCH = 1_000_000
 """Documents in one batch of a cursor; a batch ends anyway with what fits into one message."""
@@ -192,9 +203,7 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
     try:
         client = make(
             url,
-            w="majority",
-            journal=True,
-            readConcernLevel="majority",
+            **MAJORITY,
             # Overrides the URL: a secondary may show old data.
             readPreference="primary",
             retryWrites=True,
@@ -214,6 +223,14 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
             await asyncio.to_thread(client.close)
         else:
             await client.close()
+
+
+@contextmanager
+def open_blocking_client(url: str) -> Iterator[MongoClient[Document]]:
+    """Open a client for a thread that does not run the event loop, with the URL of another client."""
+    options: Mapping[str, Any] = {**MAJORITY, **TIMEOUTS}
+    with MongoClient[Document](url, **options) as client:
+        yield client
 
 
 async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]]) -> list[Document]:

@@ -90,8 +90,8 @@ class RowFold:
         "_scrubbed",
         "_subjects",
         "_version",
-        "_view",
         "failures",
+        "view",
     )
 
     def __init__(
@@ -102,7 +102,7 @@ class RowFold:
         *,
         careful: bool = False,
     ) -> None:
-        self._view = view
+        self.view = view
         self._careful = careful
         document: Document = stored or {}
         row: Any = view.row
@@ -136,17 +136,17 @@ class RowFold:
             return False
         if self._dropped and (event.stream, event.version) in self._dropped:
             return self._advance(id, event)
-        if event.payload is None and (failure := read_failure(self._view, event)) is not None:
+        if event.payload is None and (failure := read_failure(self.view, event)) is not None:
             return self.park(event, failure)
         before = self._row
         try:
             copy = None if before is None else self._codec.copy(before)
-            returned = self._view.apply(id, copy, event)
+            returned = self.view.apply(id, copy, event)
             after = None if returned is None else self._codec.take(id, before, returned)
         except WrongRow as error:
-            return self.park(event, wrong_row_failure(self._view, error))
+            return self.park(event, wrong_row_failure(self.view, error))
         except CALL_FAULTS as error:
-            return self.park(event, view_failure(self._view, error))
+            return self.park(event, view_failure(self.view, error))
         if (
             self._careful
             and after is not None

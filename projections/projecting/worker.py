@@ -82,6 +82,11 @@ class ViewWorker:
         """The number of partitions of views that this process works on."""
         return self._group.partition_count
 
+    @property
+    def leases(self) -> Sequence[PartitionLease]:
+        """The leases of these partitions: see `ConsumerGroup.leases`."""
+        return self._group.leases
+
     async def start(self) -> None:
         """Begin to project in the background."""
         await self._group.start()

@@ -162,6 +162,8 @@ def _readable(state: ConsumerState) -> int:
 def obstacle(state: ConsumerState) -> Obstacle:
     """Return what keeps the active generation from coming further."""
     active = None if state.active is None else state.generations[state.active]
+    if active is not None and active.blocked is not None:
+        return Obstacle.BLOCKED
     if active is None or any(partition.owner is None for partition in active.partitions):
         return Obstacle.NO_WORKER
     codes = [partition.owner_code for partition in active.partitions if partition.owner_code is not None]

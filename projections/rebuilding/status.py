@@ -109,6 +109,8 @@ def _waiting_for(generation: Generation, state: ConsumerState) -> str | None:
     if generation.state is GenerationState.HELD:
         reasons = RebuildProgress.from_document(generation.notes).objections
         return f"a decision, since {' and '.join(reasons)}"
+    if generation.blocked is not None:
+        return f"the end of a call: {generation.blocked}; correct that code and restart the workers"
     if generation.state is GenerationState.ACTIVE and _has_worker(generation):
         codes = [partition.owner_code for partition in generation.partitions if partition.owner_code]
         if any(same_fold(code, generation.code) for code in codes):

@@ -31,13 +31,16 @@ class Checkpoints:
     async def save(self, lease: PartitionLease, position: int, events: int = 0) -> bool:
         """Move the checkpoint forward, never back, and extend the lease; False if that is lost.
 
-        The partition's failures are cleared. `events` is the number of events since the last checkpoint.
+        The partition's failures and blocking call are cleared. `events` is the number of events since the
+        last checkpoint.
         """
         saved = f"${lease.path}.position"
         # A save that is repeated after its answer was lost does not count the events again.
         counted = {"$cond": [{"$lt": [saved, position]}, events, 0]}
         total = {"$add": [{"$ifNull": [f"${lease.path}.events", 0]}, counted]}
-        moved = lease.extension(position={"$max": [saved, position]}, events=total, failing="$$REMOVE")
+        moved = lease.extension(
+            position={"$max": [saved, position]}, events=total, failing="$$REMOVE", blocked="$$REMOVE"
+        )
         with unavailable_if_down():
             result = await self._consumers.update_one(lease.guard, moved)
         return result.matched_count == 1

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -111,6 +111,11 @@ class ConsumerGroup:
     def partition_count(self) -> int:
         """The number of partitions that this process works on."""
         return sum(not consumer.has_ended for consumer in self._running.values())
+
+    @property
+    def leases(self) -> Sequence[PartitionLease]:
+        """The leases of these partitions; may be read in another thread while the event loop is blocked."""
+        return [consumer.lease for consumer in list(self._running.values())]
 
     async def start(self) -> None:
         """Begin to take partitions, and to work on them, in the background."""

@@ -66,7 +66,9 @@ class PartitionLeases:
             guard["$expr"] = lease.is_free
         with unavailable_if_down():
             stored = await self._consumers.find_one_and_update(
-                guard, lease.taking(self.owner, code={"$literal": code}), return_document=True
+                guard,
+                lease.taking(self.owner, code={"$literal": code}, blocked="$$REMOVE"),
+                return_document=True,
             )
         if stored is None:
             return None
@@ -86,7 +88,7 @@ class PartitionLeases:
         taken: dict[str, Any] = {}
         for lease in leases:
             guard |= lease.predecessor.guard
-            taken |= lease.taking(self.owner, code=None)[0]["$set"]
+            taken |= lease.taking(self.owner, code=None, blocked="$$REMOVE")[0]["$set"]
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, [{"$set": taken}])
         return leases if result.matched_count else None
@@ -94,7 +96,7 @@ class PartitionLeases:
     async def renew(self, lease: PartitionLease) -> bool:
         """Extend the lease; False if it is lost."""
         with unavailable_if_down():
-            result = await self._consumers.update_one(lease.guard, lease.extension())
+            result = await self._consumers.update_one(lease.guard, lease.extension(blocked="$$REMOVE"))
         return result.matched_count == 1
 
     async def release(self, leases: Sequence[PartitionLease]) -> None:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from eventstore.mongo.driver import Document
+from subscriptions.consumers.blocking_calls import BlockingCall
 from subscriptions.consumers.failures import FailureHistory
 
 CONSUMERS = "consumers"
@@ -78,7 +79,8 @@ class PartitionState:
 
     `left` are the seconds until the lease ends. `events` counts all events up to the position, whichever
     partition they belong to. `owner_code` is the code that the owner works with; None also if the partition
-    was taken over only to stand still. `failing` are the owner's failures since it last came further.
+    was taken over only to stand still. `failing` are the owner's failures since it last came further;
+    `blocked` is the call that keeps the owner's process from going on.
     """
 
     partition: Partition
@@ -89,6 +91,7 @@ class PartitionState:
     owner_code: str | None
     left: float
     failing: FailureHistory | None = None
+    blocked: BlockingCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,12 @@ class Generation:
         """The failures of the partition that has failed for the longest time; None if none fails."""
         failing = [partition.failing for partition in self.partitions if partition.failing is not None]
         return min(failing, key=lambda history: history.first.at, default=None)
+
+    @property
+    def blocked(self) -> BlockingCall | None:
+        """The call that has blocked the worker of one of its partitions for the longest time."""
+        calls = [partition.blocked for partition in self.partitions if partition.blocked is not None]
+        return max(calls, key=lambda call: call.seconds, default=None)
 
     @property
     def furthest(self) -> int:
@@ -228,4 +237,5 @@ def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -
         stored.get("code") if owner is not None else None,
         max(0.0, left),
         FailureHistory.from_document(stored["failing"]) if "failing" in stored else None,
+        BlockingCall.from_document(stored["blocked"], now) if "blocked" in stored else None,
     )

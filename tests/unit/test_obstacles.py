@@ -24,6 +24,11 @@ HELD: dict[str, Any] = {
 STILL: dict[str, Any] = {**HELD, "code": OTHER}
 LEFT: dict[str, Any] = {**HELD, "until": NOW - timedelta(seconds=3)}
 FAILED = {"error": "Unavailable", "detail": "no key", "at": NOW}
+BLOCKED: dict[str, Any] = {
+    **LEFT,
+    "blocked": {"called": "apply", "subject": "an event", "place": "f.py:1", "seconds": 4.0, "at": NOW},
+}
+ENDED: dict[str, Any] = {**LEFT, "blocked": {**BLOCKED["blocked"], "at": NOW - timedelta(seconds=60)}}
 FAILING: dict[str, Any] = {**HELD, "failing": {"tries": 2, "first": FAILED, "last": FAILED}}
 
 
@@ -43,6 +48,8 @@ def state(*partitions: dict[str, Any], candidate: str | None = None) -> Consumer
         ([HELD, LEFT], Obstacle.NO_WORKER),
         ([{"position": 1, "epoch": 0}], Obstacle.NO_WORKER),
         ([HELD, FAILING], Obstacle.FAILING),
+        ([HELD, BLOCKED], Obstacle.BLOCKED),
+        ([HELD, ENDED], Obstacle.NO_WORKER),
         ([STILL, FAILING], Obstacle.REBUILDING),
     ],
 )

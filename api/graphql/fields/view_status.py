@@ -41,7 +41,10 @@ _GENERATION = {
         float | None,
         "The estimated seconds until the generation has caught up; null if unknown.",
     ),
-    "waiting_for": (str | None, "What the generation waits for: a worker, or the decision of an operator."),
+    "waiting_for": (
+        str | None,
+        "What the generation waits for: a worker, the end of a call, or the decision of an operator.",
+    ),
 }
 _VIEW = {
     "name": (str, "The name of the view."),
