@@ -20,7 +20,8 @@ from pydantic_settings import (
 )
 
 from api.access.origins import ANY, OriginPolicy, read_host, read_origin
-from api.settings_file import PREFIX, check_environment, describe_mistakes, read_settings_file
+from api.port_settings import PortName, PortSettings
+from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
 from subscriptions.consumers.group import LEASE_TIME
@@ -31,7 +32,9 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 class Settings(BaseSettings):
     """The settings of a process. Each field is also the environment variable ``NERVE_<FIELD>``."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", frozen=True
+    )
 
     # Address
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
@@ -73,6 +76,11 @@ class Settings(BaseSettings):
             "projections.views.meters",
         ),
         description="Modules that each declare a `context`, a `view` or both.",
+    )
+
+    # Outside services
+    ports: dict[PortName, PortSettings] = Field(
+        {}, description="Adapters of the outside ports that processes call, by name; see docs/ports.md."
     )
 
     # Personal data

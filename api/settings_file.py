@@ -15,6 +15,8 @@ from domain.kernel.errors import ConfigurationError
 
 FILE = Path("nerve.yaml")
 PREFIX = "NERVE_"
+NESTED = "__"
+"""Leads from a variable to a value within its setting, as in NERVE_PORTS__PAYMENTS__SECRET."""
 
 SIMILAR = 0.8
 """Similarity to a setting from which an unknown environment variable counts as a mistyped setting."""
@@ -26,7 +28,16 @@ _FORMS = {
     "string": "a text",
     "path": "a path",
     "tuple": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
     "time_delta": "a duration, such as P90D",
+}
+_PARTS = {
+    "missing": "is missing",
+    "extra_forbidden": "is no setting here; remove it or correct its name",
+    "union_tag_not_found": "needs the line `adapter: http` or `adapter: simulator`",
+    "union_tag_invalid": "needs the line `adapter: http` or `adapter: simulator`",
+    "string_pattern_mismatch": "must be in lower case, with letters, digits, _ and -",
 }
 _LIMITS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
@@ -115,7 +126,7 @@ def check_environment(names: Collection[str]) -> None:
     """
     mistakes = []
     for variable in sorted(os.environ):
-        name = variable.upper().removeprefix(PREFIX).lower()
+        name = variable.upper().removeprefix(PREFIX).lower().partition(NESTED)[0]
         if not variable.upper().startswith(PREFIX) or name in names:
             continue
         close = get_close_matches(name, names, n=1, cutoff=SIMILAR)
@@ -138,14 +149,26 @@ def _clause(mistake: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     requirement = _requirement(mistake)
     if not place:
         return requirement
-    name = str(place[0])
-    variable = variables.get(PREFIX + name.upper())
-    where = variable or f"{FILE}: {name}"
-    if len(place) > 1 and isinstance(place[1], int):
-        where = f"{where}, item {place[1] + 1},"
+    where = _describe_place(place, variables)
     if mistake["input"] is None:
         return f"{where} has no value; give it one, or remove the line"
     return f"{where}: {requirement}" if kind == "value_error" else f"{where} {requirement}"
+
+
+def _describe_place(place: tuple[str | int, ...], variables: Mapping[str, str]) -> str:
+    """Return the variable or the line that sets the wrong value."""
+    name, *steps = place
+    if steps and isinstance(steps[0], int):
+        return f"{_variable(name, variables) or f'{FILE}: {name}'}, item {steps[0] + 1},"
+    if len(steps) > 1:
+        del steps[1]  # The kind of the adapter, which is no part of the path in the file.
+    path = [str(name), *(str(step) for step in steps if step != "[key]")]
+    nested = _variable(NESTED.join(path), variables)
+    return nested or _variable(name, variables) or f"{FILE}: {'.'.join(path)}"
+
+
+def _variable(name: str | int, variables: Mapping[str, str]) -> str | None:
+    return variables.get(PREFIX + str(name).upper())
 
 
 def _requirement(mistake: Mapping[str, Any]) -> str:
@@ -154,6 +177,8 @@ def _requirement(mistake: Mapping[str, Any]) -> str:
         return str(context["error"])
     if kind == "literal_error":
         return f"must be {context['expected']}"
+    if kind in _PARTS:
+        return _PARTS[kind]
     if limit := _LIMITS.get(kind):
         return f"must be {_BOUNDS[limit]} {context[limit]}"
     forms = [form for start, form in _FORMS.items() if kind.startswith(start)]

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.kernel.errors import DeclarationError
 
-_PORT = re.compile(r"[a-z][a-z0-9_-]*")
+PORT_PATTERN = r"[a-z][a-z0-9_-]*"
 
 
 class Reply(BaseModel):
@@ -44,7 +44,7 @@ class Request(BaseModel, Generic[R]):
     def __init_subclass__(cls, *, port: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         if port is not None:
-            if not _PORT.fullmatch(port):
+            if not re.fullmatch(PORT_PATTERN, port):
                 raise DeclarationError(
                     f"{cls.__name__}: the name of a port must be in lower case, as in "
                     f"port='payments', not {port!r}"

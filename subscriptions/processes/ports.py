@@ -10,9 +10,16 @@ from domain.process import Request
 
 
 class PortUnavailable(NerveError):
-    """An outside port gave no definite answer; it may have carried out the request."""
+    """An outside port gave no definite answer; it may have carried out the request.
+
+    `retry_after` is the pause in seconds that the port asked for, if any.
+    """
 
     code = "UNAVAILABLE"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class PortRefused(NerveError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
 from domain.kernel import errors
 
@@ -29,6 +30,18 @@ def setting_rows() -> list[str]:
 def test_the_page_of_settings_lists_each_setting_with_its_default() -> None:
     table = (ROOT / "docs" / "settings.md").read_text().partition("| --- | --- | --- |\n")[2]
     assert table.splitlines() == setting_rows()
+
+
+def test_the_page_of_ports_lists_each_setting_of_an_adapter() -> None:
+    """With its default."""
+    page = (ROOT / "docs" / "ports.md").read_text()
+    for kind in (HttpPortSettings, SimulatedPortSettings):
+        for name, field in kind.model_fields.items():
+            if name == "adapter":
+                continue
+            is_shown = not field.is_required() and field.default not in (None, (), {})
+            default = f"`{field.default}`".lower() if is_shown else ""
+            assert f"| `{name}` | {default} | " in page
 
 
 def test_the_page_of_errors_lists_each_code() -> None:

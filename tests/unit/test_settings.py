@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from api.port_settings import HttpPortSettings
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 
@@ -113,6 +114,50 @@ def test_a_mistyped_variable_is_refused_and_an_unlike_one_is_not(monkeypatch: py
         monkeypatch.setenv(mistyped, "4711")
         assert refusal() == f"there is no environment variable {mistyped}; did you mean NERVE_PORT?"
         monkeypatch.delenv(mistyped)
+
+
+@pytest.mark.parametrize(
+    ("port", "sentence"),
+    [
+        ("{adapter: http}", "ports.cards.url is missing"),
+        ("{adapter: mail}", "ports.cards needs the line `adapter: http` or `adapter: simulator`"),
+        (
+            "{url: 'https://cards.example'}",
+            "ports.cards needs the line `adapter: http` or `adapter: simulator`",
+        ),
+        ("{adapter: simulator, sed: 1}", "ports.cards.sed is no setting here; remove it or correct its name"),
+        ("{adapter: simulator, failures: 2}", "ports.cards.failures must be at most 1.0"),
+        ("simulator", "ports.cards must be a mapping"),
+        (
+            "{adapter: http, url: 'http://cards.example'}",
+            "ports.cards: url must begin with https://, unless allow_private is true",
+        ),
+        (
+            "{adapter: http, url: 'https://10.0.0.1/'}",
+            "ports.cards: url leads to 10.0.0.1, a private address; set allow_private: true",
+        ),
+        (
+            "{adapter: http, url: 'https://ada:hunter2@cards.example'}",
+            "ports.cards.url: must have no user and password; requests are signed with `secret`",
+        ),
+    ],
+)
+def test_a_wrong_setting_of_a_port_is_named_with_its_place(folder: Path, port: str, sentence: str) -> None:
+    """One sentence with the path in the file, without the value."""
+    (folder / "nerve.yaml").write_text(f"ports:\n  cards: {port}\n")
+    assert refusal() == f"nerve.yaml: {sentence}"
+
+
+def test_a_variable_sets_one_value_of_a_port(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as its secret, beside what the file has."""
+    (folder / "nerve.yaml").write_text("ports:\n  cards: {adapter: http, url: 'https://cards.example'}\n")
+    monkeypatch.setenv("NERVE_PORTS__CARDS__SECRET", "hunter2")
+    assert refusal().startswith("NERVE_PORTS__CARDS__SECRET: a secret is whsec_ and 24 to 64 bytes")
+    monkeypatch.setenv("NERVE_PORTS__CARDS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    port = load_settings().ports["cards"]
+    assert isinstance(port, HttpPortSettings)
+    assert port.host == "cards.example"
+    assert port.secret is not None
 
 
 def test_a_refusal_never_holds_a_secret(folder: Path) -> None:

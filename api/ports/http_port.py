@@ -1,0 +1,122 @@
+"""The adapter of ports over HTTP: one POST for each attempt, signed and with an idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from standardwebhooks import Webhook
+
+from api.port_settings import HttpPortSettings
+from api.ports.public_sockets import PrivateAddress, open_public_socket
+from api.ports.replies import INVALID_REPLY, fit_reply, read_reply
+from domain.kernel.fields import Json
+from domain.process.inputs import to_json
+from domain.process.ports import Request
+from subscriptions.processes.ports import PortRefused, PortUnavailable
+
+
+class HttpPort:
+    """Posts the requests of a port to its URL as `{"operation": …, "input": …}`.
+
+    The key is the value of the headers ``idempotency-key`` and ``webhook-id``; the server must carry out a
+    request once for each. `open_http_port` makes the session.
+    """
+
+    def __init__(
+        self, name: str, settings: HttpPortSettings, session: ClientSession, clock: Callable[[], datetime]
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._session = session
+        self._clock = clock
+        secret = settings.secret
+        self._webhook = None if secret is None else Webhook(secret.get_secret_value())
+
+    async def call(self, key: str, request: Request[Any]) -> Json:
+        body = orjson.dumps({"operation": type(request).__name__, "input": to_json(request)})
+        try:
+            reply = await self._post(key, body)
+        except TimeoutError:
+            raise PortUnavailable(
+                f"the port {self._name} did not reply within {self._settings.timeout:g} s"
+            ) from None
+        except aiohttp.ClientError as error:
+            raise self._failure(error) from None
+        return fit_reply(request, reply)
+
+    async def _post(self, key: str, body: bytes) -> Json:
+        async with self._session.post(
+            self._settings.url.get_secret_value(),
+            data=body,
+            headers=self._headers(key, body),
+            allow_redirects=False,
+        ) as response:
+            content = await self._content(response)
+            retry_after = response.headers.get("retry-after")
+            return read_reply(self._name, response.status, content, retry_after, self._clock())
+
+    def _headers(self, key: str, body: bytes) -> dict[str, str]:
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "idempotency-key": key,
+        }
+        if self._webhook is not None:
+            now = self._clock()
+            headers["webhook-id"] = key
+            headers["webhook-timestamp"] = str(int(now.timestamp()))
+            headers["webhook-signature"] = self._webhook.sign(key, now, body.decode())
+        return headers
+
+    async def _content(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return the body of a response; raise PortRefused if it is larger than allowed."""
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > self._settings.max_reply_bytes:
+                raise PortRefused(
+                    INVALID_REPLY,
+                    f"the port {self._name} answered {response.status} with more than "
+                    f"{self._settings.max_reply_bytes} bytes; raise max_reply_bytes of ports.{self._name}",
+                )
+        return bytes(content)
+
+    def _failure(self, error: aiohttp.ClientError) -> PortUnavailable | PortRefused:
+        """Return the error for an attempt without a response. Its text contains no part of the URL's path."""
+        host = self._settings.host
+        match error:
+            case aiohttp.ClientConnectorCertificateError():
+                reason = f"the certificate of {host} is not valid: {error.certificate_error}"
+            case aiohttp.ClientConnectorError(os_error=PrivateAddress()):
+                return PortRefused(
+                    "ADDRESS_REFUSED",
+                    f"the host {host} of the port {self._name} has a private address; if that is intended, "
+                    f"set allow_private: true in ports.{self._name}",
+                )
+            case aiohttp.ClientConnectorError():
+                reason = f"cannot connect to {host}: {error.os_error.strerror or error.os_error}"
+            case _:
+                reason = f"the connection to {host} failed ({type(error).__name__})"
+        return PortUnavailable(f"the port {self._name} is not available: {reason}")
+
+
+@asynccontextmanager
+async def open_http_port(
+    name: str, settings: HttpPortSettings, clock: Callable[[], datetime]
+) -> AsyncIterator[HttpPort]:
+    """Open the adapter of a port; its connections are closed at the end."""
+    connector = TCPConnector(socket_factory=None if settings.allow_private else open_public_socket)
+    async with ClientSession(
+        connector=connector,
+        cookie_jar=DummyCookieJar(),
+        timeout=ClientTimeout(total=settings.timeout),
+        auto_decompress=False,
+    ) as session:
+        yield HttpPort(name, settings, session, clock)
