@@ -61,7 +61,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings, runtime_class=runtime_class) as runtime:
-            admissions = Admissions(access, now, settings.max_sockets_per_subject)
+            admissions = Admissions(access, now, settings.max_sockets_per_caller)
             endpoint = _endpoint(runtime, admissions, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)

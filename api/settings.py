@@ -110,7 +110,9 @@ class Settings(BaseSettings):
     )
     snapshot_every: int = Field(50, ge=1, description="Number of events between snapshots of a stream.")
     fence_after: float = Field(
-        1.0, gt=0, description="Seconds that a reader waits at a hole in the log before it closes the hole."
+        1.0,
+        gt=0,
+        description="Seconds that a reader waits for a missing commit before it fills the hole and reads on.",
     )
     poll_interval: float = Field(
         1.0, gt=0, description="Seconds between reads of the log when Redis sends no message."
@@ -174,8 +176,8 @@ class Settings(BaseSettings):
     max_sockets: int = Field(
         20_000, gt=0, description="Maximum number of open sockets of a process, and of open streams."
     )
-    max_sockets_per_subject: int = Field(
-        100, gt=0, description="Maximum number of open sockets and streams of one authenticated subject."
+    max_sockets_per_caller: int = Field(
+        100, gt=0, description="Maximum number of open sockets and streams of one authenticated caller."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level of log lines.")

@@ -49,7 +49,10 @@ class Admission:
 
 
 class Admissions:
-    """Admits requests and connections of one endpoint. A subject may have `most` connections at a time."""
+    """Admits requests and connections of one endpoint.
+
+    A caller, known by its subject, may have `most` connections at a time.
+    """
 
     def __init__(self, authenticator: Authenticator, clock: Callable[[], datetime], most: int) -> None:
         self._authenticator = authenticator
@@ -80,7 +83,7 @@ class Admissions:
             raise admission.error
         if subject is not None:
             if self._connections[subject] >= self._most:
-                raise RateLimited(f"a subject may have {self._most} open connections at a time")
+                raise RateLimited(f"a caller may have {self._most} open connections at a time")
             self._connections[subject] += 1
         timer: asyncio.TimerHandle | None = None
         if expires_at is not None:

@@ -115,7 +115,7 @@ def _waiting_for(generation: Generation, state: ConsumerState) -> str | None:
         codes = [partition.owner_code for partition in generation.partitions if partition.owner_code]
         if any(same_fold(code, generation.code) for code in codes):
             return None
-        return "a worker of its version; it stands still, for those that run have other code"
+        return "a worker with its code: those that are running have other code, so its rows stand still"
     if generation.state is not GenerationState.BUILDING or _has_worker(generation):
         return None
     partitions = [partition for other in state.generations.values() for partition in other.partitions]
@@ -123,5 +123,5 @@ def _waiting_for(generation: Generation, state: ConsumerState) -> str | None:
     if not running_codes:
         return "a worker: none is running; start one with `nerve worker`"
     if generation.code not in running_codes:
-        return "a worker with its code: those that are running have another version"
+        return "a worker with its code: those that are running have other code"
     return "its turn: workers build rebuilds_at_once views at a time"

@@ -29,7 +29,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str, tokens: Tokens) -> Iterator[Served]:
-    with serve_with(tokens, mongo_url, redis_url, max_sockets_per_subject=MOST, init_timeout=30) as served:
+    with serve_with(tokens, mongo_url, redis_url, max_sockets_per_caller=MOST, init_timeout=30) as served:
         yield served
 
 
@@ -133,7 +133,7 @@ async def test_one_subject_has_so_many_sockets_and_those_in_excess_may_try_again
     async with served.client(authorization=shown):
         async with served.client(authorization=shown), served.socket() as third:
             await third.send(type="connection_init", payload={"authorization": shown})
-            assert await third.closed() == (1013, f"a subject may have {MOST} open connections at a time")
+            assert await third.closed() == (1013, f"a caller may have {MOST} open connections at a time")
         async with served.socket() as third:
             await third.send(type="connection_init", payload={"authorization": shown})
             assert await third.receive() == {"type": "connection_ack"}

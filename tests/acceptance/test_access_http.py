@@ -35,7 +35,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str, tokens: Tokens) -> Iterator[Served]:
-    with serve_with(tokens, mongo_url, redis_url, max_sockets_per_subject=MOST, ping_interval=0.5) as served:
+    with serve_with(tokens, mongo_url, redis_url, max_sockets_per_caller=MOST, ping_interval=0.5) as served:
         yield served
 
 

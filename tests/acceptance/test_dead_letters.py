@@ -17,6 +17,7 @@ from api.cli.terminal import output
 from api.settings import Settings
 from domain.kernel.errors import NotFound, ValidationFailed
 from tests.helpers.command_line import CLI
+from tests.helpers.documentation import operation
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
@@ -130,6 +131,18 @@ def test_what_cannot_be_read_waits_is_listed_and_is_retried_or_dropped(
     assert served.refused(DROP, input=named(second))["extensions"]["code"] == "NOT_FOUND"
     sent_again = served.ask(DROP, input={**named(second), "reason": "none"}, id="drop-1")["dropDeadLetter"]
     assert sent_again["receipt"] == {**gone["receipt"], "replayed": True}
+
+
+def test_the_operations_of_the_page_about_views_settle_dead_letters(mendable: tuple[Served, Log]) -> None:
+    """The page names the dead letter of task-1."""
+    served, log = mendable
+    listed = served.ask(operation("Parked"))["deadLetters"]["nodes"]
+    assert [letter["row"] for letter in listed] == ["task-0", "task-1"]
+    rename(log, "task.begun", "task.started", {"stream": "task-1"})
+    served.ask(operation("Retry"))
+    assert statuses(served) == ["ASSIGNED", "COMPLETED", "COMPLETED"]
+    dropped = served.ask(operation("Drop").replace("task-1", "task-0"))["dropDeadLetter"]["receipt"]
+    assert statuses(served, dropped["position"]) == ["COMPLETED", "COMPLETED", "COMPLETED"]
 
 
 @pytest.mark.parametrize(

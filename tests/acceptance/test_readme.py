@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -21,29 +20,11 @@ from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 
+from tests.helpers.documentation import README, ROOT, code_blocks, graphql_block
 from tests.helpers.servers import eventually
 
-ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/live-subscriptions.md", "docs/operations.md", "docs/views.md")
-TEXT = "\n".join((ROOT / page).read_text() for page in PAGES)
+DOCS = ROOT / "docs"
 PACKAGES = ("api", "domain", "eventstore", "projections", "subscriptions")
-
-PROCESS_LOG = """case:concept:name,concept:instance,concept:name,org:resource,time:timestamp
-case-1,task-1,Receive,Resource01,2011-10-11 13:45:40.276000+02:00
-case-1,task-2,Decide,Resource02,2011-10-12 08:26:25.398000+02:00
-"""
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
-
-
-def _graphql(name: str) -> str:
-    found = [
-        block for block in _blocks("graphql") if re.search(rf"(query|mutation|subscription) {name}\b", block)
-    ]
-    assert len(found) == 1, f"the pages have no operation {name}"
-    return found[0]
 
 
 class Checkout:
@@ -53,7 +34,10 @@ class Checkout:
         self.folder = folder
         for package in PACKAGES:
             copytree(ROOT / package, folder / package, ignore=ignore_patterns("node_modules", "__pycache__"))
-        (folder / "process-log.csv").write_text(PROCESS_LOG)
+        (process_log,) = code_blocks(DOCS / "importing.md", "csv")
+        (command,) = code_blocks(DOCS / "importing.md", "json")
+        (folder / "process-log.csv").write_text(process_log)
+        (folder / "commands.jsonl").write_text(json.dumps(json.loads(command)))
         self._environment = {**os.environ, "NERVE_PORT": "0", "PYTHONUNBUFFERED": "1"}
         with (folder / "output").open("wb") as output:
             self._dev = self.nerve("dev", stdout=output)
@@ -100,25 +84,27 @@ async def _until(messages: AsyncIterator[dict[str, Any]], wanted: str) -> dict[s
 
 
 async def test_the_operations_show_what_readme_says(session: AsyncClientSession) -> None:
-    live = session.subscribe(GraphQLRequest(_graphql("Watch")))
+    live = session.subscribe(GraphQLRequest(graphql_block("Watch")))
     await _until(live, "CaughtUp")
-    created = (await session.execute(GraphQLRequest(_graphql("Create"))))["createTask"]
+    created = (await session.execute(GraphQLRequest(graphql_block("Create"))))["createTask"]
     task = created["task"]
     shown = await _until(live, "TaskChanged")
     assert shown["kind"] == "ADDED"
     assert shown["task"] == {key: task[key] for key in ("id", "title", "status")}
     await live.aclose()
     command = GraphQLRequest(
-        _graphql("Follow"), variable_values={"id": created["receipt"]["commandId"]}, operation_name="Follow"
+        graphql_block("Follow"),
+        variable_values={"id": created["receipt"]["commandId"]},
+        operation_name="Follow",
     )
     followed = [result["command"] async for result in session.subscribe(command)]
     stored = [message["receipt"] for message in followed if message["__typename"] == "CommandStored"]
     assert [receipt["version"] for receipt in stored] == [1]
     assert "tasks" in [message.get("view") for message in followed]
-    agents = await session.execute(GraphQLRequest(_graphql("Busiest")))
+    agents = await session.execute(GraphQLRequest(graphql_block("Busiest")))
     assert agents["agents"]["totalCount"] >= 0
     then = {"id": task["id"], "then": created["receipt"]["position"]}
-    why = await session.execute(GraphQLRequest(_graphql("Why"), variable_values=then))
+    why = await session.execute(GraphQLRequest(graphql_block("Why"), variable_values=then))
     assert why["task"] == {"title": "Read the log", "status": "CREATED"}
     assert [change["command"] for change in why["taskHistory"]["nodes"]] == ["CreateTask"]
     assert (why["taskWhy"]["value"], why["taskWhy"]["event"]["type"]) == ("CREATED", "task.created")
@@ -131,7 +117,8 @@ PERSONAL = """mutation { createDocument(
 
 def _commands() -> list[list[str]]:
     """The commands of README and of the page for operators, for a nerve that runs."""
-    blocks = [block for block in _blocks("sh") if "nerve demo" in block or "nerve verify" in block]
+    blocks = [*code_blocks(README, "sh"), *code_blocks(DOCS / "operations.md", "sh")]
+    blocks = [block for block in blocks if "nerve demo" in block or "nerve verify" in block]
     lines = [line for block in blocks for line in block.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
@@ -157,6 +144,13 @@ def test_the_commands_do_what_readme_says(checkout: Checkout) -> None:
     tail.send_signal(signal.SIGINT)
     tail.communicate(timeout=20)
     assert tail.returncode == 0
+
+
+def test_the_command_of_the_page_about_imports_is_imported_once(checkout: Checkout) -> None:
+    """A second import of the file finds the command stored."""
+    for stored in (1, 0):
+        output, _ = checkout.nerve("import", "commands.jsonl").communicate(timeout=60)
+        assert f": {stored} commands stored, {1 - stored} already stored by an earlier run" in output.decode()
 
 
 def _start(checkout: Checkout, command: list[str]) -> subprocess.Popen[bytes]:

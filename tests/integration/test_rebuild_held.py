@@ -214,7 +214,7 @@ async def test_rows_are_only_folded_by_the_code_of_their_generation(
         active = found.of_state(GenerationState.ACTIVE)
         assert active is not None
         assert active.waiting_for is not None
-        assert "it stands still, for those that run have other code" in active.waiting_for
+        assert "those that are running have other code, so its rows stand still" in active.waiting_for
         async with deployed.runs(view) as old:
             await old.projected()
             assert await old.documents(1) == folded(await old.commits())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import subprocess
@@ -23,6 +24,8 @@ declarations = load_contexts(load_settings())
 catalog = declarations.catalog
 schema = print_api(catalog, declarations.views)
 assert "damaged: DamagedInput" in schema and "lent: Int!" in schema
+assert "At another version the command is applied after the newer events." in schema
+assert "eraseSubject(" in schema
 assert catalog.read("copy.lent", 1, {"member_id": "member-1"})[2] == CopyLent(member_id="member-1", days=14)
 """
 
@@ -59,6 +62,12 @@ def test_the_code_of_the_page_is_strictly_typed(folder: Path) -> None:
     mypy = [sys.executable, "-m", "mypy", "--strict", "--explicit-package-bases", "library"]
     done = subprocess.run(mypy, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_interactive_examples_of_the_page_return_what_it_shows() -> None:
+    (session,) = re.findall(r"```pycon\n(.*?)```", PAGE, re.S)
+    test = doctest.DocTestParser().get_doctest(session, {}, "contexts.md", None, 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 def test_nerve_finds_the_modules_of_the_folder_it_is_started_in(folder: Path) -> None:

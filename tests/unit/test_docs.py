@@ -1,4 +1,4 @@
-"""The pages of docs/ agree with the code: settings, error codes, and the files that they name."""
+"""The pages of docs/ agree with the code: settings, error codes, operations, and what they link to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from graphql import GraphQLSchema, build_schema, parse, validate
 
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
 from domain.kernel import errors
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+from tests.helpers.documentation import PAGES, ROOT, code_blocks
 
 
 def setting_rows() -> list[str]:
@@ -51,11 +50,39 @@ def test_the_page_of_errors_lists_each_code() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.M)) == codes
 
 
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema((ROOT / "api" / "schema.graphql").read_text())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_names_files_that_exist(page: Path) -> None:
+def test_the_operations_of_a_page_fit_the_schema(page: Path, schema: GraphQLSchema) -> None:
+    """README's own context is not in the schema; its operations are run by another test."""
+    documents = [block for block in code_blocks(page, "graphql") if "edger" not in block]
+    errors = [error for document in documents for error in validate(schema, parse(document))]
+    assert errors == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_files_and_headings_that_exist(page: Path) -> None:
     text = page.read_text()
-    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    links = [link for link in re.findall(r"\]\(([^)\s]+)", text) if "://" not in link]
     named = re.findall(r"`(tests/[\w/.]+|\.?docs/[\w/.]+)`", text)
-    missing = [link for link in links if not (page.parent / link).exists()]
+    missing = [link for link in links if not leads_somewhere(page, link)]
     missing += [name for name in named if not (ROOT / name).exists()]
     assert missing == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = page.parent / name if name else page
+    return target.exists() and (not anchor or anchor in map(anchor_of, headings(target)))
+
+
+def headings(page: Path) -> list[str]:
+    return re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+
+
+def anchor_of(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
