@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from api.cli.terminal import errors
 from api.contexts import load_contexts
 from api.devserver.folder import RunningInstance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
+from api.lifecycle import open_runtime
 from api.settings import Settings, check_exposure, load_settings
 
 
@@ -16,7 +19,7 @@ def dev() -> None:
     """
     settings = load_settings()
     check_exposure(settings)
-    # The API and the worker load the contexts too, and each would print the same error.
+    # Before any server is started.
     load_contexts(settings)
 
     def ready(instance: RunningInstance) -> None:
@@ -31,7 +34,17 @@ def dev() -> None:
             soft_wrap=True,
         )
 
-    Supervisor(settings, lambda text: errors.print(text, highlight=False)).run(ready)
+    Supervisor(settings, _check_start, lambda text: errors.print(text, highlight=False)).run(ready)
+
+
+def _check_start(settings: Settings) -> None:
+    asyncio.run(_open_runtime(settings))
+
+
+async def _open_runtime(settings: Settings) -> None:
+    """Open a runtime as the API and the worker do, so that what they would both refuse is printed once."""
+    async with open_runtime(settings, allow_unreadable=settings.unreadable_events == "park"):
+        pass
 
 
 def _origins(settings: Settings) -> str:

@@ -9,13 +9,20 @@ import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from api.devserver.address import listen, reachable, url_of
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import START_DEADLINE, STOP_GRACE, EmbeddedServer, Mongod, RedisServer, free_port
 from api.devserver.folder import RunningInstance, instance_master_key, occupy_folder, write_run_file
 from api.settings import Settings
-from domain.kernel.errors import Unavailable
+from domain.kernel.errors import ConfigurationError, Unavailable
+
+REFUSED = 2
+"""The exit code of a child process that refuses its settings or the log."""
 
 POLL_INTERVAL = 0.1
 """Seconds between two checks that all child processes are running."""
@@ -33,8 +40,10 @@ class StopRequested(Exception):
 class Supervisor:
     """Starts all processes in order, monitors them, and stops them in the opposite order."""
 
-    def __init__(self, settings: Settings, report: Printer) -> None:
+    def __init__(self, settings: Settings, check_start: Callable[[Settings], None], report: Printer) -> None:
+        """`check_start` raises what would keep the API and the worker from starting with these settings."""
         self._settings = settings
+        self._check_start = check_start
         self._report = report
         self._servers: list[EmbeddedServer] = []
         self._processes: list[ChildProcess] = []
@@ -45,7 +54,8 @@ class Supervisor:
         """Run until SIGINT or SIGTERM; call `on_ready` when the API accepts requests.
 
         A second signal kills the processes that have not stopped yet. Raises ConfigurationError where a
-        server cannot start, and Unavailable where a child process ends unexpectedly.
+        server cannot start or a child process refuses to, Unavailable where one ends unexpectedly, and the
+        errors of `check_start`.
         """
         listen(self._settings.host, self._settings.port).close()
         with occupy_folder(self._settings.data_dir) as lock:
@@ -68,6 +78,21 @@ class Supervisor:
         self._stopping = True
 
     def _start(self, lock: int) -> RunningInstance:
+        instance = self._start_servers(lock)
+        service = self._service_settings(instance)
+        self._check_start(service)
+        self._check_stopping()
+        self._report("starting the API and a worker")
+        environment = _environment(service)
+        programs = {"the API": ["api.cli.development"], "the worker": ["api.cli", "worker"]}
+        for name, module in programs.items():
+            program = [sys.executable, "-m", *module]
+            self._processes.append(ChildProcess(name, program, environment=environment, keep=[lock]))
+        self._await_ready(reachable(service.host), service.port)
+        return instance
+
+    def _start_servers(self, lock: int) -> RunningInstance:
+        """Start the servers that are not configured; return the instance that is to run."""
         settings = self._settings
         mongod = None if settings.mongo_url else Mongod(settings.data_dir / "mongo", keep=[lock])
         redis = None if settings.redis_url else RedisServer(settings.data_dir / "redis", keep=[lock])
@@ -76,31 +101,28 @@ class Supervisor:
                 self._report(f"starting {server.program}")
                 self._servers.append(server)
                 server.start(self._check_stopping)
-        port = settings.port or free_port()
-        instance = RunningInstance(
+        return RunningInstance(
             pid=os.getpid(),
-            url=url_of(settings.host, port),
+            url=url_of(settings.host, settings.port or free_port()),
             mongo_url=mongod.url if mongod else None,
             redis_url=redis.url if redis else None,
         )
-        environment = {"NERVE_PORT": str(port), "NERVE_HOST": settings.host}
-        if mongod:
-            environment["NERVE_MONGO_URL"] = mongod.url
-        if redis:
-            environment["NERVE_REDIS_URL"] = redis.url
+
+    def _service_settings(self, instance: RunningInstance) -> Settings:
+        """Return the settings with which the API and the worker run."""
+        settings = self._settings
+        updates: dict[str, Any] = {"port": urlsplit(instance.url).port}
+        if instance.mongo_url is not None:
+            updates["mongo_url"] = SecretStr(instance.mongo_url)
+        if instance.redis_url is not None:
+            updates["redis_url"] = SecretStr(instance.redis_url)
         if settings.master_key is None:
-            environment["NERVE_MASTER_KEY"] = instance_master_key(settings.data_dir).get_secret_value()
+            updates["master_key"] = instance_master_key(settings.data_dir)
         if "unindexed_queries" not in settings.model_fields_set:
-            environment["NERVE_UNINDEXED_QUERIES"] = "warn"
+            updates["unindexed_queries"] = "warn"
         if "allowed_origins" not in settings.model_fields_set:
-            environment["NERVE_ALLOWED_ORIGINS"] = ",".join(DEV_ORIGINS)
-        self._report("starting the API and a worker")
-        programs = {"the API": ["api.cli.development"], "the worker": ["api.cli", "worker"]}
-        for name, module in programs.items():
-            program = [sys.executable, "-m", *module]
-            self._processes.append(ChildProcess(name, program, environment=environment, keep=[lock]))
-        self._await_ready(reachable(settings.host), port)
-        return instance
+            updates["allowed_origins"] = DEV_ORIGINS
+        return settings.model_copy(update=updates)
 
     def _await_ready(self, host: str, port: int) -> None:
         deadline = time.monotonic() + START_DEADLINE
@@ -118,7 +140,9 @@ class Supervisor:
         self._check_stopping()
         for child in self._started + self._processes:
             if child.exit_code is not None:
-                raise Unavailable(f"{child.name} ended unexpectedly with exit code {child.exit_code}")
+                # Its own sentence is printed already.
+                error = ConfigurationError if child.exit_code == REFUSED else Unavailable
+                raise error(f"{child.name} ended unexpectedly with exit code {child.exit_code}")
 
     def _stop(self) -> None:
         self._stopping = True
@@ -137,6 +161,23 @@ class Supervisor:
     @property
     def _started(self) -> list[ChildProcess]:
         return [server.child for server in self._servers if server.child]
+
+
+def _environment(service: Settings) -> dict[str, str]:
+    """Return the environment variables with which a child process has these settings."""
+    secrets = {
+        "mongo_url": service.mongo_url,
+        "redis_url": service.redis_url,
+        "master_key": service.master_key,
+    }
+    values = {
+        "host": service.host,
+        "port": str(service.port),
+        "unindexed_queries": service.unindexed_queries,
+        "allowed_origins": ",".join(service.allowed_origins),
+        **{name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None},
+    }
+    return {f"NERVE_{name.upper()}": value for name, value in values.items()}
 
 
 def _answers(host: str, port: int) -> bool:

@@ -14,8 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
+from api.devserver.address import listen
 from api.devserver.embedded import STOP_GRACE
+from tests.helpers.letters.stored import document
 from tests.helpers.servers import eventually
 
 NERVE = Path(sys.executable).with_name("nerve")
@@ -144,3 +147,34 @@ def test_it_ends_with_a_clear_word_when_a_part_of_it_dies(dev: Dev) -> None:
     assert "redis-server ended unexpectedly" in dev.output
     assert "Traceback" not in dev.output
     assert not any(map(_alive, family))
+
+
+def test_a_log_that_the_code_cannot_read_is_refused_once_before_the_api_and_the_worker_start(
+    mongo_url: str, redis_url: str, database: str, tmp_path: Path
+) -> None:
+    vanished = {**document(1, "task-1", 1, ("task.vanished", 1, {})), "category": "task"}
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client[database]["log"].insert_one(vanished)
+    servers = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
+    environment = {**os.environ, **servers, "NERVE_PORT": "0", "NERVE_DATA_DIR": str(tmp_path)}
+    ended = subprocess.run(
+        [NERVE, "dev"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.count("the log holds events of the type 'task.vanished'") == 1
+    assert "starting the API" not in ended.stderr
+
+
+def test_it_passes_on_the_exit_code_of_a_part_that_refuses_to_start(
+    mongo_url: str, redis_url: str, database: str, tmp_path: Path
+) -> None:
+    """Only a worker serves metrics, so only the worker notices that their port is taken."""
+    with listen("127.0.0.1", 0) as taken:
+        servers = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
+        port = {"NERVE_PORT": "0", "NERVE_METRICS_PORT": str(taken.getsockname()[1])}
+        environment = {**os.environ, **servers, **port, "NERVE_DATA_DIR": str(tmp_path)}
+        ended = subprocess.run(
+            [NERVE, "dev"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+    assert ended.returncode == 2, ended.stderr
+    assert "the worker ended unexpectedly with exit code 2" in ended.stderr
