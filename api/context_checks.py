@@ -52,7 +52,7 @@ def check_cases(context: Context) -> None:
 
 
 def check_commands(context: Context) -> None:
-    """Raise DeclarationError if a command class beside the context's own is one that no aggregate handles."""
+    """Raise DeclarationError if a command class in the context's modules is one that no aggregate handles."""
     modules = {context.aggregate.__module__, *(command.__module__ for command in context.commands)}
     base: Any = Aggregate
     handled = {command for kind in _subclasses(base) for command in _commands_of(kind)}

@@ -21,8 +21,8 @@ def adopt(
 ) -> None:
     """Continue from the end of a log that was restored from an older backup.
 
-    Views and checkpoints that are ahead of the log are dropped, and the worker rebuilds them. Clients that
-    resume after a position beyond the end must start again. Stop the API and all workers first.
+    The rows of all views are dropped, and workers build them again. The positions that clients have become
+    invalid, so subscriptions must start again. Stop the API and all workers first.
     """
     asyncio.run(_adopt(confirmed=yes))
 

@@ -1,4 +1,4 @@
-"""The scalars of the API beside GraphQL's own; docs/types.md has the types of fields that they stand for.
+"""The scalars that the API adds to GraphQL's own; docs/types.md has the types of fields that they stand for.
 
 Each writes the stored form of a value, and reads the value as Python has it.
 """

@@ -60,7 +60,7 @@ class TypeRegistry:
 
 
 def _declare_enum(source: type[Enum]) -> Any:
-    # Made anew: strawberry marks the class it is given, and the domain's own is to stay as it is.
+    # A new class: strawberry marks the class it is given, and the domain's own must stay as it is.
     for member in source:
         check_name(f"{source.__name__}.{member.name}", member.name)
         if member.name in _RESERVED_MEMBERS:

@@ -113,7 +113,7 @@ def _derive_api(*modules: str) -> None:
 
 @contextmanager
 def _importable(folder: Path, package: str) -> Iterator[None]:
-    """Let a package of this folder be imported meanwhile, and leave no bytecode in the folder."""
+    """Let a package of this folder be imported inside the block, and leave no bytecode in the folder."""
     writes_no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(folder))
     try:

@@ -28,7 +28,7 @@ class ChangeAgentState(ChangeCommand):
 class RetireAgent(ChangeCommand):
     """Retires the agent: it can be assigned no more tasks. This is final.
 
-    Its open tasks stay with it until they are assigned anew, finished or cancelled.
+    Its open tasks stay with it until they are assigned again, finished or cancelled.
     """
 
     reason: Text | None = Field(None, description="Why it retires, for readers of the history.")

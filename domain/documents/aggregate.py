@@ -36,7 +36,7 @@ DocumentCommand = (
 )
 
 EDITIONS = 100
-"""Versions that a document can be restored to: its last ones. Older ones can be read, and written anew."""
+"""Versions that a document can be restored to: its last ones. Older ones can be read and written again."""
 
 Edition = tuple[str | None, JsonValue]
 """The title and the content of a version."""

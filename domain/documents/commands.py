@@ -1,4 +1,4 @@
-"""Commands of documents. With an `expectedVersion` one is refused if the document has changed meanwhile."""
+"""Commands of documents. With an `expectedVersion` one is refused if the document has changed since."""
 
 from __future__ import annotations
 

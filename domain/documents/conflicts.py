@@ -1,4 +1,4 @@
-"""When a patch can do with what others have changed meanwhile."""
+"""When a patch can be applied after others have changed the document."""
 
 from __future__ import annotations
 

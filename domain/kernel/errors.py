@@ -108,7 +108,7 @@ class ConcurrencyConflict(NerveError):
     def __init__(self, stream: str, expected: int, actual: int) -> None:
         super().__init__(
             f"{stream} is at version {actual}, not at the expected version {expected}; "
-            "load it again and decide anew"
+            "load it again and decide again"
         )
         self.stream = stream
         self.expected = expected

@@ -15,7 +15,7 @@ Total = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class _OfMeter(PutCommand):
     """Reports in the stream of one process, so that processes never wait for each other."""
 
-    id: Identifier = Field(description="The process, as in reporter-worker-1; a stream of its own.")
+    id: Identifier = Field(description="The id of the process that reports, such as reporter-worker-1.")
     name: Name = Field(description="The name of the meter, the same for all processes.")
 
     @property

@@ -17,7 +17,7 @@ class CreateTask(CreateCommand):
 
     title: Name = Field(description="What is to be done, in one line.")
     description: Text = Field("", description="All that the agent needs to know.")
-    priority: Priority = Field(Priority.NORMAL, description="How urgent it is beside other tasks.")
+    priority: Priority = Field(Priority.NORMAL, description="How urgent it is compared with other tasks.")
     tags: list[Name] = Field(default=[], max_length=50, description="Words to find it by.")
     workflow_id: Annotated[Identifier | None, Refers("workflow")] = Field(
         None, description="The workflow that the task is part of."

@@ -60,7 +60,7 @@ class CommitRestorer:
     The server stops at the first commit that it refuses. So what lands is always the first part of a batch,
     and the order of the other log is kept even when the process is killed. The guards are those of every
     append: a second run finds all commits stored. Record times are kept where they are past and in order;
-    otherwise a commit gets another record time, and keeps its own beside it.
+    otherwise a commit gets another record time, and keeps its own too.
     """
 
     def __init__(

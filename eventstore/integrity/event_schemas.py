@@ -1,4 +1,4 @@
-"""The schemas of stored events: the files beside each context, and checks against them."""
+"""The schemas of stored events: the files next to each context, and checks against them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from domain.kernel.errors import ConfigurationError, DeclarationError
 from domain.kernel.schemas import BINARY, DATE, DECIMAL, Schema, event_schema, narrowings, stored_schema
 
 FOLDER = "schemas"
-"""The folder beside a context's aggregate that has its schemas."""
+"""The folder next to a context's aggregate that has its schemas."""
 
 FILE = re.compile(r"(?P<type>.+)\.(?P<revision>[1-9]\d*)\.json")
 

@@ -148,7 +148,7 @@ class SubjectKeys:
         return {document["_id"]: self._unwrapped(document) for document in documents}
 
     async def _make(self, masters: MasterKeys, owners: Collection[str]) -> None:
-        """Make keys for these owners, except for those that got a key or were erased meanwhile."""
+        """Make keys for these owners, except for those that got a key or were erased before that."""
         now = self._clock()
         made = []
         for owner in owners:
@@ -176,7 +176,7 @@ class SubjectKeys:
 
 
 def _rewrapped(masters: MasterKeys, document: Document) -> Write | None:
-    """Return the write that wraps a key anew, unless the subject is erased meanwhile; None: it cannot be."""
+    """Return the write that wraps a key again, unless the subject is erased first; None: it cannot be."""
     wrapped, owner = WrappedKey(document["wrapped"], document["master"]), document["_id"]
     if wrapped.master not in masters:
         return None

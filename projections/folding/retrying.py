@@ -67,7 +67,7 @@ class Retrier:
             folds = await self._refolder.refold(tenant, stored, position)
             await self._refolder.write(tenant, position, generation, folds)
         elif self._refolder.owns(tenant, decision.row):
-            # Another projector has folded the event meanwhile; only its letter remains.
+            # Another projector has folded the event since; only its letter remains.
             await self._refolder.settle(tenant, generation, [decision.row])
 
     async def _carry_out_alone(

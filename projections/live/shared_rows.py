@@ -1,7 +1,7 @@
 """The rows that the subscribers of one topic share, read from the view and published to them.
 
 A read may be ahead of what is published. So its result is used only when that much is published, and rows
-that changed meanwhile are taken from what was published. This way a snapshot, a backlog and the live changes
+that changed since are taken from what was published. This way a snapshot, a backlog and the live changes
 meet at one place, and no state is delivered twice.
 """
 

@@ -1,4 +1,4 @@
-"""Erasure in the generations of a view beside the active one.
+"""Erasure in the generations of a view other than the active one.
 
 A generation that was stopped does not reach the erasure by itself, and still holds what was folded before.
 """

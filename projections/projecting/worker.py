@@ -36,7 +36,7 @@ ObserveView = Callable[[View[Any], str, ConsumerState], Coroutine[Any, Any, None
 
 
 class ViewWorker:
-    """Keeps views up to date, all from one feed, beside other workers.
+    """Keeps views up to date, all from one feed, together with other workers.
 
     `wrap_handler` wraps each handler, such as with metrics. See `ConsumerGroup` for `tick`, `lease_time`,
     `partitions` and `builds`, and `ConsumerDefinition` for `lead` and `observe`.

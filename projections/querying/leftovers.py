@@ -23,5 +23,5 @@ async def clear_leftovers(view: View[Any], database: Database) -> None:
     with unavailable_if_down(), time_limit(BUILD_LIMIT):
         for number, slot in enumerate(slots(view)):
             if number not in used_slots:
-                # A generation that begins there meanwhile has a higher number.
+                # A generation that begins there during this has a higher number.
                 await database[slot].delete_many({"_generation": {"$lte": state.last}})

@@ -1,4 +1,4 @@
-"""Rebuilds: a view's rows are built anew beside those that are read, compared, and put in their place.
+"""Rebuilds: a view's new rows are built next to those that are read, compared with them, and replace them.
 
 It imports `querying`, `folding`, `storage` and `kernel`, and nothing else of `projections`. `api` imports it.
 """

@@ -1,6 +1,6 @@
 """One rebuild, step by step: catching up, indexes, comparison, and the switch.
 
-The process that has the lease of a generation's first partition runs it, beside the workers that fold. Each
+The process that has the lease of a generation's first partition runs it, while workers fold. Each
 step may be begun again by another process at any moment, so a crash costs time and nothing else.
 """
 

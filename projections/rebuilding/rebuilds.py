@@ -43,7 +43,7 @@ class Rebuilds:
         return [to_status(view.name, states[consumer_name(view)], head) for view in views]
 
     async def begin(self, name: str) -> int:
-        """Rebuild the view beside the rows that are read. Return the number of the new generation.
+        """Rebuild the view next to the rows that are read. Return the number of the new generation.
 
         Raises InvariantViolated if it is being rebuilt already, and NotFound also if no worker has ever run.
         """

@@ -96,5 +96,5 @@ view = View(
     indexes=(("state", "name"),),
     also_reads=(tasks,),
     links=(ToMany("tasks", "tasks", by="agent_id"), ToMany("task_days", "task_days", by="agent_id")),
-    description="An agent that works on tasks, with the counts of them.",
+    description="An agent that works on tasks, with the numbers of its tasks.",
 )

@@ -100,5 +100,5 @@ view = View(
     orders=("title", "created_at", "changed_at"),
     indexes=(("archived", "-changed_at"),),
     search=("title", "content", "tags"),
-    description="A title and any JSON, of which every version stays.",
+    description="A title and any JSON value. Every version of a document is kept.",
 )

@@ -75,5 +75,5 @@ view = View(
     apply=_apply,
     filters=("name", "count", "labels"),
     orders=("name", "count"),
-    description="One thing that processes count, measure and label, merged.",
+    description="What several processes count, measure and label under one name, merged.",
 )

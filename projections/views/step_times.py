@@ -119,5 +119,5 @@ view = View(
     apply=_apply,
     filters=("name", "steps", "p50", "p90", "p99"),
     orders=("name", "steps", "total_seconds", "p50", "p90", "p99"),
-    description="How long the steps of one name take, over all workflows.",
+    description="The seconds that steps of one name take in all workflows, with percentiles.",
 )

@@ -33,5 +33,5 @@ view = View(
     apply=_apply,
     filters=("subject", "erased_at"),
     orders=("subject", "erased_at"),
-    description="A person whose personal data was erased: the record of it.",
+    description="A record that the personal data of a person was erased.",
 )

@@ -25,7 +25,7 @@ class TaskDayRow(TypedDict):
     """How many tasks reached `status` on a day, with this agent; `agent_id` is None for tasks without one.
 
     `day` is the date in UTC, as in 2011-10-02, of when it happened. A task counts each time that it
-    reaches the status: one that is assigned anew is assigned twice. `duration_seconds` is the sum of the
+    reaches the status: one that is assigned again is assigned twice. `duration_seconds` is the sum of the
     known durations of those that ended.
     """
 
@@ -90,5 +90,5 @@ view = View(
     orders=("day", "tasks"),
     indexes=(("status", "-day"), ("agent_id", "status", "-day")),
     links=(ToOne("agent", "agents", by="agent_id"),),
-    description="How many tasks reached a status on a day, with one agent.",
+    description="The number of tasks of one agent that reached a status on a day.",
 )

@@ -82,7 +82,7 @@ def next_assignment(
         if assignment.partition.owner_code != code == codes[assignment.consumer]:
             return assignment
     loads = Counter(assignment.partition.owner for assignment in working)
-    # The first partition is taken last: its new leader would begin anew.
+    # The first partition is taken last: its new leader would begin again.
     most = max(
         foreign, key=lambda assignment: (loads[assignment.partition.owner], assignment.key[2]), default=None
     )

@@ -1,4 +1,4 @@
-"""Sealing of the log by a worker, beside its consumers and without slowing them down."""
+"""Sealing of the log by a worker, without slowing its consumers down."""
 
 from __future__ import annotations
 

@@ -56,8 +56,9 @@ class Consumer:
     """Passes the log to a handler under one lease, and saves the checkpoint after each batch.
 
     Without a handler it only keeps the lease. It ends when it is stopped or has lost the lease, and so does
-    `lead`, which runs beside the handler. An exception of the handler is recorded with the checkpoint, and
-    the batch is tried again from there after a growing pause. `announce` is called with each saved position.
+    `lead`, which runs at the same time as the handler. An exception of the handler is recorded with the
+    checkpoint, and the batch is tried again from there after a growing pause. `announce` is called with each
+    saved position.
     `extended` is the time of the last extension of the lease, on this process's monotonic clock.
     """
 

@@ -66,7 +66,7 @@ class Generations:
     async def begin(
         self, consumer: str, code: str, partitions: int = 1, output: GenerationOutput | None = None
     ) -> int:
-        """Begin to build another generation beside the active one. Return its number.
+        """Begin to build another generation next to the active one. Return its number.
 
         A cancelled generation is removed, and a kept one whose place is needed. Raises InvariantViolated if
         one is being built already, NotFound if there is no active one.

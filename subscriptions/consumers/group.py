@@ -48,10 +48,10 @@ class ConsumerDefinition(NamedTuple):
     `observe` is called with the consumer's state each time it is read. With `starts_at_head` the consumer's
     first generation begins after what is in the log then.
 
-    `lead`, if given, runs beside the handler of a generation's first partition as long as that is leased: so
-    one process does what must be done once for a generation. It is cancelled when the loss of the lease is
-    noticed, so for a moment two processes may run it: its writes must be guarded by its lease. After an
-    exception it is called again with a growing pause; when it returns, it is done.
+    `lead`, if given, runs at the same time as the handler of a generation's first partition, as long as that
+    is leased: so one process does what must be done once for a generation. It is cancelled when the loss of
+    the lease is noticed, so for a moment two processes may run it: its writes must be guarded by its lease.
+    After an exception it is called again with a growing pause; when it returns, it is done.
     """
 
     code: str

@@ -44,5 +44,5 @@ async def check_no_shortfall(log: EventLog, checkpoints: Checkpoints) -> None:
     raise ConfigurationError(
         f"{furthest} is at position {beyond[furthest]}, but the log ends at {head}{others}: an older backup "
         "of the log was restored, or its end was lost; restore the whole of it, or go on from its end with "
-        "`nerve adopt`, which builds the views anew and voids the positions that clients hold"
+        "`nerve adopt`, after which views are built again and the positions that clients have are invalid"
     )

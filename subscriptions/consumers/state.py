@@ -52,7 +52,11 @@ WHOLE = Partition()
 
 
 class GenerationState(StrEnum):
-    """The state of a generation. Workers work on the active one and on the candidates."""
+    """The state of a generation.
+
+    ACTIVE: it is read. BUILDING: workers build it. HELD: it is built, and waits for an approval. CANCELLED:
+    its build was stopped, and can be resumed. KEPT: it was read before the active one.
+    """
 
     ACTIVE = "ACTIVE"
     BUILDING = "BUILDING"

@@ -73,7 +73,7 @@ class TailSource(Protocol[T]):
         """
 
     def edition(self) -> int:
-        """Return a number that changes when all items were made anew, such as by a rebuild.
+        """Return a number that changes when all items were made again, such as by a rebuild.
 
         An item that did not change since may then read differently.
         """

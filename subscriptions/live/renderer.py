@@ -16,7 +16,7 @@ from subscriptions.live.ring import RingEntry
 R = TypeVar("R")
 
 CACHED_RESULTS = 4
-"""Results that are kept, until more is published, for subscribers that join meanwhile."""
+"""Results that are kept, until more is published, for subscribers that join before that."""
 
 
 class SharedRenderer(Generic[M, R]):

@@ -126,7 +126,7 @@ class OperationExecutor(CheckedExecutor):
         return map_source_to_response_event(self, messages)
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
-        """Return the executor of one message: each message is an execution of its own, and reads anew."""
+        """Return the executor of one message: each message is an execution of its own, with its own reads."""
         executor = super().build_per_event_executor(payload)
         executor.context_value = self.context_value.renew()
         # graphql-core 3.3 shares this cache between all messages; each adds what no other finds, and it only

@@ -1,6 +1,6 @@
 """Writers of subscription messages, compiled where a selection only looks items up.
 
-graphql-core collects the fields of a selection anew for each message. Where nothing in the selection can
+graphql-core collects the fields of a selection again for each message. Where nothing in the selection can
 wait, or fail by itself, a writer compiled once does the same; where a value does not fit its type,
 graphql-core writes the message and its errors.
 """

@@ -19,7 +19,10 @@ COMMIT = {
     "actor": (str | None, "The user or service on whose behalf the command ran."),
     "command": (str, "The command that caused the change."),
     "command_id": (strawberry.ID, "The id of that command."),
-    "correlation_id": (strawberry.ID, "The id that all commands and events of one request share."),
+    "correlation_id": (
+        strawberry.ID,
+        "The id of the request's trace, or else of the command itself.",
+    ),
 }
 """The fields with their types and descriptions."""
 

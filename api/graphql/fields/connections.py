@@ -26,7 +26,7 @@ def page_arguments(cursor: Any = str) -> list[Argument]:
             int | None,
             f"The number of rows of a page that is read forwards; {DEFAULT_PAGE} by default.",
         ),
-        argument("after", cursor | None, f"Start behind this {what}."),
+        argument("after", cursor | None, f"Start after this {what}."),
         argument("last", int | None, "The number of rows of a page that is read backwards from the end."),
         argument("before", cursor | None, f"End before this {what}."),
     ]

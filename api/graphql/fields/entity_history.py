@@ -61,7 +61,7 @@ def _versions_field(entity: Argument) -> Field:
         resolver=_versions,
         arguments=[
             entity,
-            argument("after", int | None, "Start behind this version."),
+            argument("after", int | None, "Start after this version."),
             argument("first", int | None, "The number of versions."),
         ],
     )

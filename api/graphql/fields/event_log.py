@@ -32,7 +32,7 @@ _FILTER = {
     "streams": (list[strawberry.ID], "Events of these streams, which are the ids of entities."),
     "categories": (list[str], "Events of these categories, such as `task`."),
     "types": (list[str], "Events of these types, such as `task.completed`."),
-    "correlation": (strawberry.ID, "Events with this correlation id, which one request caused."),
+    "correlation": (strawberry.ID, "Events with this correlation id: those of one trace, or of one command."),
     "since": (datetime, "Events that were recorded at this time or later (`recordedAt`)."),
     "until": (datetime, "Events that were recorded before this time (`recordedAt`)."),
     "occurred_since": (datetime, "Events that happened at this time or later (`time`)."),
@@ -54,8 +54,11 @@ _FIELDS = {
     ),
     "command": (str, "The command that caused the event."),
     "command_id": (strawberry.ID, "The id of that command."),
-    "correlation_id": (strawberry.ID, "The id that all commands and events of one request share."),
-    "causation_id": (strawberry.ID | None, "What caused the command, if it was not a client."),
+    "correlation_id": (
+        strawberry.ID,
+        "The id of the request's trace, or else of the command itself.",
+    ),
+    "causation_id": (strawberry.ID | None, "The id of what caused the command; null if a client sent it."),
     "actor": (str | None, "The user or service on whose behalf the command ran."),
     "source": (str | None, "The interface that the command came through, such as `graphql`."),
 }
@@ -92,9 +95,9 @@ def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Fi
     subscription = output_field(
         "events",
         messages.union("EventMessage", event),
-        "Each event once, in the order of the log: those behind `after`, or new ones.",
+        "Each event once, in the order of the log: those after `after`, or only new ones without it.",
         resolver=_EventSubscription(),
-        arguments=[filter_argument, argument("after", Position | None, "Resume behind this position.")],
+        arguments=[filter_argument, argument("after", Position | None, "Resume after this position.")],
         subscription=True,
     )
     return query, subscription

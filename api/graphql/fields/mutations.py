@@ -113,7 +113,9 @@ def _declare_receipt() -> Any:
             "The position of the events in the log, which queries can wait for with `atLeast`.",
         ),
         output_field(
-            "correlation_id", strawberry.ID, "The id that all commands and events of one request share."
+            "correlation_id",
+            strawberry.ID,
+            "The id of the request's trace, or else of the command itself.",
         ),
         output_field("replayed", bool, "Whether this is the receipt of an earlier command with the same id."),
         output_field(

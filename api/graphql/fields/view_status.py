@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from inspect import getdoc
 from typing import Any
 
 import strawberry
@@ -126,7 +127,7 @@ def _declare_status() -> Any:
 
 
 def _enum(name: str, source: type[Enum]) -> Any:
-    return enumeration(name, {member.name: member.value for member in source}, source.__doc__)
+    return enumeration(name, {member.name: member.value for member in source}, getdoc(source))
 
 
 def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:

@@ -25,7 +25,7 @@ from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusM
 _AFTER = argument(
     "after",
     Position | None,
-    "Resume behind this position: each row that changed since is delivered once, instead of a snapshot.",
+    "Resume after this position: each row that changed since is delivered once, instead of a snapshot.",
 )
 _LATEST_ONLY = argument(
     "latest_only",

@@ -15,16 +15,16 @@ KEY_IS_DESTROYED: Condition[EraseSubject] = Condition("the key of the subject is
 
 
 class EraseSubject(PutCommand):
-    """Erases a person: destroys the key of all personal data about it, so that nobody can read it ever again.
+    """Erases the personal data of a subject by destroying its key, so that nobody can read the data any more.
 
-    This is final. What is not personal stays, and to erase again changes nothing. NOT_FOUND says that no
-    personal data of it was ever stored. With `await: PROJECTED` it ends when no view shows any of the data.
+    This is final. Other data stays, and erasing again changes nothing. NOT_FOUND means that no personal data
+    of the subject was ever stored. With `await: PROJECTED` the response is sent when no view shows the data.
     """
 
     precondition: ClassVar = SUBJECT_HAS_KEY
     postcondition: ClassVar = KEY_IS_DESTROYED
 
-    subject: Identifier = Field(description="Whose data: the id of the entity that it is about.")
+    subject: Identifier = Field(description="The id of the person whose data is erased.")
     reason: Text | None = Field(None, description="Why, for the record; it is kept.")
 
     @property
