@@ -6,9 +6,10 @@ import logging
 from typing import Any
 from uuid import uuid4
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSchema
 
 from api.graphql.core_messages import client_message
+from api.graphql.message_hints import hints
 from domain.dispatch.middleware import current_trace_id
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import (
@@ -61,9 +62,10 @@ def refused_result(error: Exception) -> dict[str, Any]:
     return {"errors": [error_body(GraphQLError(str(error), original_error=error))]}
 
 
-def request_error_body(error: GraphQLError, path: list[str | int]) -> dict[str, Any]:
+def request_error_body(error: GraphQLError, path: list[str | int], schema: GraphQLSchema) -> dict[str, Any]:
     """Return an error of an operation that cannot run, with the path of the part to correct."""
-    return _located(_body(client_message(error.message), ValidationFailed.code, path=path), error)
+    message = " ".join([client_message(error.message), *hints(error.message, schema)])
+    return _located(_body(message, ValidationFailed.code, path=path), error)
 
 
 def _client_part(part: str | int) -> str | int:

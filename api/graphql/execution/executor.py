@@ -171,7 +171,7 @@ class Executor:
             node = parse(text)
             errors = validate(self.schema, node)
         except GraphQLError as error:
-            raise OperationRefused([request_error_body(error, ["query"])]) from None
+            raise OperationRefused([request_error_body(error, ["query"], self.schema)]) from None
         if errors:
             raise self._refused(errors, node, {})
         tree = SelectionTree(self.schema, node)
@@ -201,7 +201,7 @@ class Executor:
     ) -> OperationRefused:
         paths = error_paths(errors, self.schema, document, variables)
         return OperationRefused(
-            [request_error_body(error, path) for error, path in zip(errors, paths, strict=True)]
+            [request_error_body(error, path, self.schema) for error, path in zip(errors, paths, strict=True)]
         )
 
 
