@@ -19,6 +19,7 @@ from domain.kernel.errors import ConfigurationError, DeclarationError, NerveErro
 from domain.kernel.user_exceptions import FAULTS
 from domain.process import Policy
 from domain.process.context import ProcessContext
+from projections.builtin.processes import process_view
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
 
@@ -43,7 +44,12 @@ class Declarations:
     @property
     def processes(self) -> Sequence[ProcessContext]:
         """The contexts that are processes."""
-        return [context for context in self.catalog.contexts if isinstance(context, ProcessContext)]
+        return processes_in(self.catalog)
+
+
+def processes_in(catalog: Catalog) -> Sequence[ProcessContext]:
+    """Return the contexts of a catalog that are processes."""
+    return [context for context in catalog.contexts if isinstance(context, ProcessContext)]
 
 
 class _Registration(NamedTuple):
@@ -65,7 +71,8 @@ def load_contexts(settings: Settings) -> Declarations:
     contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
     catalog = Catalog([*contexts, deadletters.context])
     check_references(catalog.contexts)
-    return Declarations(catalog, _views(registrations), _policies(registrations))
+    views = _with_builtin_views(catalog, _views(registrations))
+    return Declarations(catalog, views, _policies(registrations))
 
 
 def _register(name: str) -> _Registration:
@@ -142,6 +149,20 @@ def _views(registrations: Sequence[_Registration]) -> Sequence[View[Any]]:
                     "another name"
                 )
     return [view for _, view in views.values()]
+
+
+def _with_builtin_views(catalog: Catalog, views: Sequence[View[Any]]) -> Sequence[View[Any]]:
+    """Return the views and those that nerve adds; raise ConfigurationError if one has the name of another."""
+    processes = processes_in(catalog)
+    if not processes:
+        return views
+    builtin = process_view(processes)
+    if any(view.name == builtin.name for view in views):
+        raise ConfigurationError(
+            f"contexts: a module declares a view {builtin.name!r}, which nerve adds for the process "
+            f"{processes[0].name!r}; give the view another name"
+        )
+    return [*views, builtin]
 
 
 def _import(name: str) -> ModuleType:

@@ -9,9 +9,11 @@ from functools import cached_property
 from time import perf_counter
 from typing import Any, ClassVar
 
+from api.contexts import processes_in
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
 from api.position_seal import PositionSeal
+from api.process_operator import ProcessOperator
 from api.settings import Settings
 from domain.builtin.deadletters.commands import EVENT_IS_PARKED
 from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
@@ -25,6 +27,7 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.sealed_state import StateSeal
+from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 from projections.live.command_status import CommandStatus
 from projections.live.live_view import LiveView
@@ -175,6 +178,18 @@ class Runtime:
     @cached_property
     def projection_waits(self) -> ProjectionWaits:
         return ProjectionWaits(self.readers, self.dead_letters)
+
+    # Processes
+
+    @cached_property
+    def processes(self) -> frozenset[str]:
+        """The categories of the registered processes."""
+        return frozenset(context.category for context in processes_in(self.catalog))
+
+    @cached_property
+    def process_operator(self) -> ProcessOperator | None:
+        """Operates instances of processes; None where no process is registered."""
+        return ProcessOperator(self.bus, self.readers[PROCESSES]) if self.processes else None
 
     # Live subscriptions
 

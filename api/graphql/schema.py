@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import strawberry
 from graphql import GraphQLSchema, get_nullable_type, print_schema
 
+from api.contexts import processes_in
 from api.graphql.declare import declare, output_field
 from api.graphql.fields.command_subscription import command_field
 from api.graphql.fields.dead_letter_queries import dead_letter_fields
@@ -15,10 +16,12 @@ from api.graphql.fields.entity_history import history_fields
 from api.graphql.fields.event_log import event_fields, event_type
 from api.graphql.fields.filter_inputs import filter_input, order_input
 from api.graphql.fields.link_fields import ViewTypes, add_links
-from api.graphql.fields.mutations import ContextViews, mutations
+from api.graphql.fields.mutations import ContextViews, mutation
 from api.graphql.fields.node_query import node
+from api.graphql.fields.process_mutations import bulk_mutations
 from api.graphql.fields.row_history import past_fields
 from api.graphql.fields.row_metadata import meta_field
+from api.graphql.fields.trace import trace_fields
 from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
@@ -28,7 +31,9 @@ from api.graphql.root_fields import RootFields
 from api.graphql.scalars import SCALARS
 from api.graphql.strawberry_internals import Field, build_core_schema
 from api.graphql.type_map import TypeMap
-from domain.kernel import Catalog
+from domain.kernel import Catalog, Command
+from domain.process.commands import INSTANCE_COMMANDS
+from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 
 NODE_ID = "An id that is unique among all nodes."
@@ -54,6 +59,7 @@ class SchemaBuilder:
             is_interface=True,
         )
         self._messages = MessageTypes(self._types)
+        self._processes = frozenset(context.category for context in processes_in(catalog))
 
     def build(self) -> GraphQLSchema:
         """Return the schema that graphql-core runs; raises DeclarationError where names clash."""
@@ -64,14 +70,13 @@ class SchemaBuilder:
         for shape in shapes.values():
             self._add_view(shape)
         for context in self._catalog.contexts:
-            entity = self._entities.get(context.category)
-            row = None if entity is None else rows[entity.name]
-            projections = ContextViews(context.category, entity, self._views)
-            for command, field in zip(
-                context.commands, mutations(context, projections, row, self._types), strict=True
-            ):
-                self._roots["Mutation"].add(field, command)
+            own = [command for command in context.commands if command not in context.shared_commands]
+            self._add_mutations(own, context.category, self._entities.get(context.category), rows)
+        if self._processes:
+            self._add_processes(shapes[PROCESSES], rows)
         query, subscription = event_fields(self._types, self._event(), self._messages)
+        self._add("Query", query)
+        query, trace = trace_fields(self._types, self._messages)
         self._add("Query", query)
         for field in dead_letter_fields(self._types, self._interface):
             self._add("Query", field)
@@ -80,6 +85,7 @@ class SchemaBuilder:
         for root, field in rebuild_fields():
             self._add(root, field)
         self._add("Subscription", subscription)
+        self._add("Subscription", trace)
         self._add("Subscription", command_field(self._types, self._messages))
         return self._schema(list(rows.values()))
 
@@ -108,6 +114,24 @@ class SchemaBuilder:
             self._roots["Query"].add(field, view)
         for field in subscriptions(view, row, filters, self._messages):
             self._roots["Subscription"].add(field, view)
+
+    def _add_mutations(
+        self,
+        commands: Sequence[type[Command]],
+        category: str,
+        entity: View[Any] | None,
+        rows: Mapping[str, Any],
+    ) -> None:
+        projections = ContextViews(category, entity, self._views)
+        row = None if entity is None else rows[entity.name]
+        for command in commands:
+            self._roots["Mutation"].add(mutation(command, projections, row, self._types), command)
+
+    def _add_processes(self, shape: ViewTypes, rows: Mapping[str, Any]) -> None:
+        """Add the mutations that operate instances of any process."""
+        self._add_mutations(INSTANCE_COMMANDS, "", shape.view, rows)
+        for field in bulk_mutations(shape.view, shape.filters):
+            self._add("Mutation", field)
 
     def _add(self, root: str, field: Field) -> None:
         self._roots[root].add(field)

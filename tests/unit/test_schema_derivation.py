@@ -160,9 +160,11 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     assert schema.type_map["Lamp"].description == "A lamp."
     assert schema.type_map["Colour"].description == "What a lamp shines in."
     queries = {"lamp", "lamps", "lampHistory", "lampWhy", "events", "node", "versions", "stateAt", "diff"}
-    queries |= {"deadLetter", "deadLetters", "viewStatus"}
+    queries |= {"deadLetter", "deadLetters", "viewStatus", "trace"}
     assert queries == set(fields(schema, "Query"))
-    assert {"lamp", "lamps", "events", "viewStatus", "command"} == set(fields(schema, "Subscription"))
+    assert {"lamp", "lamps", "events", "viewStatus", "command", "trace"} == set(
+        fields(schema, "Subscription")
+    )
     assert printed(schema, "LampFilter").splitlines()[1:-1] == [
         "  id: IDFilter",
         "  colour: ColourFilter",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from inspect import cleandoc
@@ -15,12 +15,12 @@ from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.command_inputs import read_command
 from api.graphql.fields.view_queries import reach_links
-from api.graphql.identity import reject_past_id, reject_past_ids
+from api.graphql.identity import present_key, reject_past_id, reject_past_ids
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from api.graphql.view_names import with_stored_view
-from domain.kernel import Command, Context, Envelope, Receipt
+from domain.kernel import Command, Envelope, Receipt
 from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
 from eventstore.place import Place
 from projections.folding.parking import EventName
@@ -41,20 +41,18 @@ class Await(Enum):
 
 
 class ContextViews(NamedTuple):
-    """All `views`, and the view of a context's entity, None where it has none."""
+    """All `views`, and the view of a context's entity, None where it has none.
+
+    The entity of the commands that processes share is the row of the view `processes`.
+    """
 
     category: str
     entity: View[Any] | None
     views: Sequence[View[Any]]
 
 
-def mutations(context: Context, projections: ContextViews, row: Any, types: TypeMap) -> Iterable[Field]:
-    """Yield the mutation of each command of `context`; `row` is the GraphQL type of its entity's view."""
-    for command in context.commands:
-        yield _mutation(command, projections, row, types)
-
-
-def _mutation(command: type[Command], projections: ContextViews, row: Any, types: TypeMap) -> Field:
+def mutation(command: type[Command], projections: ContextViews, row: Any, types: TypeMap) -> Field:
+    """Return the mutation of a command; `row` is the GraphQL type of the view of its context's entity."""
     wait = types.of(Await, "await", "Await")
     name = command.__name__
     return output_field(
@@ -137,7 +135,7 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
     ) -> dict[str, Any]:
         context = info.context
         envelope = Envelope(
-            _read(command, input, info),
+            _read(command, _with_key(projections.entity, input, context), info),
             context.scope,
             command_id,
             expected_version,
@@ -150,6 +148,15 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
         return payload
 
     return resolve
+
+
+def _with_key(
+    entity: View[Any] | None, input: Mapping[str, Any], context: RequestContext
+) -> Mapping[str, Any]:
+    """Return the input with the row's key in place of its id, where these differ."""
+    if entity is None or entity.is_entity:
+        return input
+    return {**input, "id": present_key(entity, input["id"], context, "input", "id")}
 
 
 def _read(command: type[Command], input: Mapping[str, Any], info: Info) -> Command:
