@@ -1,0 +1,118 @@
+"""Orders are fulfilled, or everything is undone, whatever fails, in either style."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.orders.events import OrderStatus
+from domain.payments.events import PaymentStatus
+from domain.process.events import ProcessStatus
+from domain.reservations.events import ReservationStatus
+from domain.shipments.events import ShipmentStatus
+from tests.helpers.fulfilment_runs import CHOREOGRAPHY, FinalState, OrderRun, Style, final_state, simulate
+from tests.helpers.order_services import OrderServices, Verdict
+from tests.helpers.process_simulation import Simulation
+
+STYLES = [CHOREOGRAPHY]
+FAILING = ("Authorise", "Capture", "Book", "Notify")
+
+RUNS = st.builds(
+    OrderRun,
+    items=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9)), min_size=1, max_size=3),
+    verdicts=st.dictionaries(st.sampled_from(FAILING), st.sampled_from(Verdict), max_size=2),
+    is_withdrawn=st.booleans(),
+)
+
+
+def outcome(style: Style, runs: list[OrderRun], seed: int) -> list[FinalState]:
+    """Run the orders, check that nothing is left over, and return what each has come to."""
+    simulation, services = simulate(style, runs, seed)
+    check_ended(simulation, services)
+    states = [final_state(simulation, services, key, run) for key, run in enumerate(runs)]
+    for run, state in zip(runs, states, strict=True):
+        check_balance(run, state)
+    return states
+
+
+def check_ended(simulation: Simulation, services: OrderServices) -> None:
+    """Nothing was refused, no process waits or is stuck, and nothing was carried out twice."""
+    assert simulation.refusals == []
+    over = (ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.COMPENSATED)
+    assert [each for each in simulation.instances() if each[1] not in over] == []
+    assert services.repeated() == []
+
+
+def check_balance(run: OrderRun, state: FinalState) -> None:
+    """Stock, money and shipment are those of an order that is confirmed, or of one that never was."""
+    total = 100 * sum(quantity for quantity, _ in run.items)
+    if state.order == OrderStatus.CONFIRMED:
+        assert (state.held, state.collected, state.is_booked) == (0, total, True)
+        assert state.stock == tuple((on_hand - quantity, 0) for quantity, on_hand in run.items)
+    else:
+        assert state.order == OrderStatus.CANCELLED
+        assert (state.held, state.collected, state.is_booked) == (0, 0, False)
+        assert state.stock == tuple((on_hand, 0) for _, on_hand in run.items)
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_an_order_without_failures_is_confirmed(style: Style) -> None:
+    """It is paid, its items leave the stock, and the carrier takes them."""
+    (state,) = outcome(style, [OrderRun([(2, 5), (1, 1)])], seed=1)
+    assert state == FinalState(
+        order=OrderStatus.CONFIRMED,
+        code=None,
+        reservation=ReservationStatus.COMMITTED,
+        payment=PaymentStatus.CAPTURED,
+        shipment=ShipmentStatus.BOOKED,
+        held=0,
+        collected=300,
+        is_booked=True,
+        stock=((3, 0), (0, 0)),
+    )
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+@pytest.mark.parametrize(
+    ("verdicts", "code", "payment", "shipment"),
+    [
+        ({"Authorise": Verdict.REFUSED}, "refused", PaymentStatus.DECLINED, None),
+        ({"Authorise": Verdict.DONE_IN_SILENCE}, "TIMED_OUT", PaymentStatus.VOIDED, None),
+        ({"Capture": Verdict.REFUSED}, "refused", PaymentStatus.VOIDED, None),
+        ({"Capture": Verdict.UNREACHED}, "TIMED_OUT", PaymentStatus.VOIDED, None),
+        ({"Book": Verdict.REFUSED}, "refused", PaymentStatus.REFUNDED, ShipmentStatus.FAILED),
+        ({"Book": Verdict.DONE_IN_SILENCE}, "TIMED_OUT", PaymentStatus.REFUNDED, ShipmentStatus.CANCELLED),
+    ],
+)
+def test_a_failed_step_undoes_those_before_it(
+    style: Style,
+    verdicts: dict[str, Verdict],
+    code: str,
+    payment: PaymentStatus,
+    shipment: ShipmentStatus | None,
+) -> None:
+    """The order is cancelled with the code of what failed."""
+    (state,) = outcome(style, [OrderRun([(2, 5)], verdicts)], seed=2)
+    assert (state.order, state.code) == (OrderStatus.CANCELLED, code)
+    assert (state.reservation, state.payment, state.shipment) == (
+        ReservationStatus.RELEASED,
+        payment,
+        shipment,
+    )
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_an_item_that_is_not_available_ends_the_order_before_anything_is_paid(style: Style) -> None:
+    """The other items are released."""
+    (state,) = outcome(style, [OrderRun([(1, 5), (2, 1)])], seed=3)
+    assert (state.order, state.code) == (OrderStatus.CANCELLED, "OUT_OF_STOCK")
+    assert (state.reservation, state.payment, state.shipment) == (ReservationStatus.REFUSED, None, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(RUNS, min_size=1, max_size=3), st.integers(0, 2**32))
+def test_every_run_of_failures_ends_with_nothing_left_over(runs: list[OrderRun], seed: int) -> None:
+    """In any run of refusals, time-outs, lost replies, doubled deliveries and withdrawals."""
+    for style in STYLES:
+        outcome(style, runs, seed)
