@@ -11,6 +11,7 @@ from functools import partial
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
 from api.ids import now
+from api.process_runtime import running_processes
 from api.rights.checks import check_rights
 from api.runtime import Runtime
 from api.settings import Settings, check_exposure
@@ -47,9 +48,9 @@ async def open_runtime(
 ) -> AsyncIterator[Runtime]:
     """Open a runtime, and close it in order at the end: commands that have begun are completed first.
 
-    With `worker` the process also keeps the views up to date. With `allow_shortfall` the log may end before
-    the checkpoints of its consumers. With `allow_unreadable` the log may contain events that the code cannot
-    read; such a process must append no event of a registered context.
+    With `worker` it also keeps the views up to date and runs processes. With `allow_shortfall` the log may
+    end before the checkpoints of its consumers. With `allow_unreadable` the log may contain events that the
+    code cannot read; the caller must then append no event of a registered context.
 
     Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, the
     log ends too early, or the code cannot read it; Unavailable where MongoDB does not answer.
@@ -141,7 +142,28 @@ async def _check_compatibility(runtime: Runtime) -> None:
 async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
     settings = runtime.settings
     gc.set_threshold(GARBAGE_THRESHOLD)
-    views = ViewWorker(
+    views = _view_worker(runtime)
+    runtime.metrics.count_partitions(lambda: views.partition_count)
+    sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)
+    for part in (views, sealing):
+        await part.start()
+        stack.push_async_callback(part.stop)
+    await stack.enter_async_context(running_processes(runtime))
+    if settings.archive_after is not None:
+        archiver = await stack.enter_async_context(open_archiver(settings))
+        retention = Retention(runtime.log, archiver, runtime.database, now, settings.archive_after)
+        await retention.start()
+        stack.push_async_callback(retention.stop)
+    if settings.metrics_port is not None:
+        check_exposure(settings)
+        stop = runtime.metrics.serve(settings.host, settings.metrics_port, settings.origin_policy)
+        stack.callback(stop)
+    return views
+
+
+def _view_worker(runtime: Runtime) -> ViewWorker:
+    settings = runtime.settings
+    return ViewWorker(
         runtime.views,
         runtime.database,
         runtime.feed,
@@ -155,18 +177,3 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
         lead=runtime.rebuilds.leader.lead,
         observe=runtime.rebuilds.leader.observe,
     )
-    runtime.metrics.count_partitions(lambda: views.partition_count)
-    sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)
-    for part in (views, sealing):
-        await part.start()
-        stack.push_async_callback(part.stop)
-    if settings.archive_after is not None:
-        archiver = await stack.enter_async_context(open_archiver(settings))
-        retention = Retention(runtime.log, archiver, runtime.database, now, settings.archive_after)
-        await retention.start()
-        stack.push_async_callback(retention.stop)
-    if settings.metrics_port is not None:
-        check_exposure(settings)
-        stop = runtime.metrics.serve(settings.host, settings.metrics_port, settings.origin_policy)
-        stack.callback(stop)
-    return views

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from api.access.origins import OriginPolicy
 from api.encoding import encode
+from api.process_metrics import ProcessMetrics
 from domain.dispatch.ports import CommandLog, NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError, Forbidden
@@ -93,6 +94,7 @@ class Metrics:
         closes = Counter("nerve_socket_closes", "Closed sockets, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
         registry.register(LiveStatsCollector(live_stats))
+        self.processes = ProcessMetrics(registry)
         self._partitions = Gauge(
             "nerve_partitions_held",
             "Number of partitions of views that this process projects.",

@@ -83,7 +83,7 @@ class Runtime:
         return CommandBus(
             self.catalog,
             MeteredLog(self.log, self.metrics),
-            AggregateRepository(self.log, self.rebuilder),
+            self.aggregates,
             now,
             new_id,
             self.middleware,
@@ -111,6 +111,10 @@ class Runtime:
             .add(KEY_IS_DESTROYED, erasure.destroy_key)
             .add(EVENT_IS_PARKED, self.dead_letters.require_parked)
         )
+
+    @cached_property
+    def aggregates(self) -> AggregateRepository:
+        return AggregateRepository(self.log, self.rebuilder)
 
     @cached_property
     def rebuilder(self) -> AggregateRebuilder:

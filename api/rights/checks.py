@@ -13,13 +13,15 @@ from projections.folding.dead_letters import DEAD_LETTERS
 from projections.kernel.view import View
 from projections.storage.rows import slots
 from subscriptions.consumers.state import CONSUMERS
+from subscriptions.processes.open_work import PROCESS_WORK
 
 logger = logging.getLogger(__name__)
 
 
 def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
     """Return the rights that each role needs on each collection."""
-    return collection_rights([CONSUMERS, DEAD_LETTERS, *(slot for view in views for slot in slots(view))])
+    rows = (slot for view in views for slot in slots(view))
+    return collection_rights([CONSUMERS, DEAD_LETTERS, PROCESS_WORK, *rows])
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:

@@ -80,10 +80,8 @@ class CallEffects:
 
     def _again(self, work: Work, event: CallRequested, error: PortUnavailable) -> Work:
         self._meter.retry(work.instance.category, "call")
-        pause = Backoff(cap=LONGEST_PAUSE, failures=work.attempts).pause()
-        attempts = work.attempts + 1
-        if isinstance(error, CircuitOpen):
-            pause, attempts = pause + error.pause, work.attempts
+        pause = Backoff(cap=LONGEST_PAUSE, failures=work.attempts).pause() + (error.retry_after or 0.0)
+        attempts = work.attempts + (not isinstance(error, CircuitOpen))
         due = self._now() + timedelta(seconds=pause)
         return replace(work, due=min(due, event.due or due), attempts=attempts)
 

@@ -20,13 +20,13 @@ RECOVERY = 10.0
 
 
 class CircuitOpen(PortUnavailable):
-    """A call was not tried, because its port has failed several times in a row; `pause` is in seconds."""
+    """A call was not tried, because its port has failed several times in a row."""
 
     def __init__(self, port: str, pause: float) -> None:
         super().__init__(
-            f"the port {port} failed {MAX_FAILURES} times in a row; it is tried again in {pause:.0f} s"
+            f"the port {port} failed {MAX_FAILURES} times in a row; it is tried again in {pause:.0f} s",
+            retry_after=pause,
         )
-        self.pause = pause
 
 
 class PortCircuit:

@@ -22,7 +22,7 @@ from eventstore.mongo.driver import Database, Document, aggregate, unavailable_i
 from subscriptions.consumers.state import Partition
 from subscriptions.processes.instances import InstanceKey
 
-COLLECTION = "process_work"
+PROCESS_WORK = "process_work"
 """The name of the collection."""
 
 
@@ -55,7 +55,7 @@ class OpenWork:
 
     def __init__(self, database: Database, process: str, partition: Partition) -> None:
         self._database = database
-        self._documents = database[COLLECTION]
+        self._documents = database[PROCESS_WORK]
         self._process = process
         self._partition = partition
         self._share = {"process": process, "share": {"$mod": [partition.of, partition.number]}}

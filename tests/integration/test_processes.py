@@ -6,8 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.process.events import ProcessStatus
-from tests.helpers.chores import StepDone, Taken
+from domain.process.events import (
+    ChildEnded,
+    CommandRequested,
+    CommandWasRefused,
+    DeadlinePassed,
+    ProcessStatus,
+)
+from subscriptions.processes.instances import InstanceKey
+from tests.helpers.chores import PAUSE, BeginChore, StepDone, Taken
 from tests.helpers.process_rig import ProcessRig, open_process_rig
 
 
@@ -25,3 +32,60 @@ async def test_a_command_leads_to_a_reaction_and_that_to_the_next_command(rig: P
     assert own == [Taken(steps=("stamp", "stamp")), StepDone(step="stamp"), StepDone(step="stamp")]
     page = await rig.events(f"page-{chore.stream.partition('-')[2]}")
     assert [event.type for event in page] == ["page.stamped", "page.stamped"]
+
+
+async def test_a_refused_command_is_an_outcome_and_what_was_done_is_undone(rig: ProcessRig) -> None:
+    """The stamp of the first step is erased; the refusal of the second is kept with its code."""
+    chore = await rig.begin("stamp", "tear")
+    await rig.until(chore, ProcessStatus.COMPENSATED)
+    page = await rig.events(f"page-{chore.stream.partition('-')[2]}")
+    assert [event.type for event in page] == ["page.stamped", "page.erased"]
+    refusals = [each for each in await rig.payloads(chore) if isinstance(each, CommandWasRefused)]
+    assert [(refusal.code, refusal.message) for refusal in refusals] == [
+        ("INVARIANT_VIOLATED", "pages are not torn")
+    ]
+
+
+async def test_a_deadline_comes_by_the_clock_and_once(rig: ProcessRig) -> None:
+    """Not before its time, by the times that the log has recorded."""
+    chore = await rig.begin("wait")
+    await rig.until(chore, ProcessStatus.COMPLETED)
+    events = await rig.events(chore.stream)
+    passed = [event for event in events if isinstance(event.payload, DeadlinePassed)]
+    assert len(passed) == 1
+    assert passed[0].commit.at - events[0].commit.at >= PAUSE
+
+
+async def test_the_end_of_a_process_is_an_outcome_of_the_one_that_started_it(rig: ProcessRig) -> None:
+    """The child gets its input, and its result comes back."""
+    chore = await rig.begin("send")
+    await rig.until(chore, ProcessStatus.COMPLETED)
+    child = await rig.state(InstanceKey("default", f"{chore.stream}.sent"))
+    assert (child.status, child.parent) == (ProcessStatus.COMPLETED, chore.stream)
+    ends = [each for each in await rig.payloads(chore) if isinstance(each, ChildEnded)]
+    assert [(end.status, end.result) for end in ends] == [("COMPLETED", {"steps": "done"})]
+
+
+async def test_commits_of_a_reaction_name_their_cause_and_share_its_correlation(rig: ProcessRig) -> None:
+    """The reaction is caused by the event, the command by the reaction's request."""
+    chore = await rig.begin("stamp")
+    await rig.until(chore, ProcessStatus.COMPLETED)
+    key = chore.stream.partition("-")[2]
+    (begun,) = await rig.events(f"chorelist-{key}")
+    own = await rig.events(chore.stream)
+    (request,) = [event for event in own if isinstance(event.payload, CommandRequested)]
+    (stamped,) = await rig.events(f"page-{key}")
+    assert own[0].commit.causation == begun.id
+    assert stamped.commit.causation == request.id
+    assert stamped.commit.command_id == f"{chore.stream}:{request.version}"
+    assert {event.commit.correlation for event in (*own, stamped)} == {begun.commit.correlation}
+
+
+async def test_instances_of_tenants_are_apart(rig: ProcessRig) -> None:
+    """The same key in two tenants is two instances."""
+    key = "same"
+    for tenant in ("red", "blue"):
+        await rig.send(BeginChore(id=f"chorelist-{key}", steps=("stamp",)), tenant)
+    for tenant in ("red", "blue"):
+        await rig.until(InstanceKey(tenant, f"chore-{key}"), ProcessStatus.COMPLETED)
+        assert [event.version for event in await rig.events(f"page-{key}", tenant)] == [1]

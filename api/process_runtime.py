@@ -1,0 +1,66 @@
+"""Running the registered processes in a worker, with the adapters of their outside ports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from api.ids import new_id, now
+from api.port_settings import HttpPortSettings, PortSettings
+from api.ports.http_port import open_http_port
+from api.ports.simulated_port import SimulatedPort
+from api.runtime import Runtime
+from domain.process.context import ProcessContext
+from subscriptions.processes.circuits import PortCircuit
+from subscriptions.processes.instances import Instances
+from subscriptions.processes.ports import PortAdapter
+from subscriptions.processes.session import ProcessParts
+from subscriptions.processes.worker import ProcessWorker
+
+
+@asynccontextmanager
+async def running_processes(runtime: Runtime) -> AsyncIterator[None]:
+    """Run this worker's share of the registered processes inside the context."""
+    contexts = [context for context in runtime.catalog.contexts if isinstance(context, ProcessContext)]
+    if not contexts:
+        yield
+        return
+    settings = runtime.settings
+    processes = {context.category: context for context in contexts}
+    async with AsyncExitStack() as stack:
+        adapters = {name: await _open_adapter(name, port, stack) for name, port in settings.ports.items()}
+        worker = ProcessWorker(
+            _parts(runtime, processes, adapters),
+            runtime.feed,
+            runtime.checkpoints,
+            runtime.wakeups,
+            tick=settings.poll_interval,
+            lease_time=settings.lease_time,
+            partitions=settings.view_partitions,
+        )
+        await worker.start()
+        stack.push_async_callback(worker.stop)
+        yield
+
+
+def _parts(
+    runtime: Runtime, processes: Mapping[str, ProcessContext], adapters: Mapping[str, PortAdapter]
+) -> ProcessParts:
+    meter = runtime.metrics.processes
+    return ProcessParts(
+        processes=processes,
+        database=runtime.database,
+        catalog=runtime.catalog,
+        log=runtime.log,
+        bus=runtime.bus,
+        instances=Instances(processes, runtime.log, runtime.aggregates, now, new_id),
+        circuits={port: PortCircuit(port, adapter, meter.circuit) for port, adapter in adapters.items()},
+        clock=now,
+        meter=meter,
+    )
+
+
+async def _open_adapter(name: str, settings: PortSettings, stack: AsyncExitStack) -> PortAdapter:
+    if isinstance(settings, HttpPortSettings):
+        return await stack.enter_async_context(open_http_port(name, settings, now))
+    return SimulatedPort(name, settings)
