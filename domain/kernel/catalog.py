@@ -71,7 +71,9 @@ class Catalog:
             return context
         contexts = self._shared.get(kind)
         if contexts is None:
-            raise NotFound(f"no registered context handles {kind.__name__}")
+            raise NotFound(
+                f"no registered context handles {kind.__name__}; add the module of its context to `contexts`"
+            )
         category = (command.target or "").partition("-")[0]
         if category not in contexts:
             raise ValidationFailed(
