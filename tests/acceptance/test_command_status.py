@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.served_api import Client, Served, serve
+from tests.helpers.command_messages import command_messages
+from tests.helpers.served_api import Served, serve
 
 COMMAND = """subscription ($id: ID!) { command(id: $id) { __typename
   ... on Message { position }
@@ -20,15 +21,6 @@ COMPLETE = """mutation ($id: ID, $task: ID!) { completeTask(input: { id: $task }
   receipt { version } } }"""
 
 
-async def whole(client: Client) -> list[Any]:
-    """All that the operation is told, to its end."""
-    told: list[Any] = []
-    while (message := await client.receive())["type"] == "next":
-        told.append(message["payload"]["data"]["command"])
-    assert message == {"type": "complete", "id": "1"}
-    return told
-
-
 async def test_a_command_is_followed_into_each_view_it_is_for_on_another_server(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
@@ -37,9 +29,9 @@ async def test_a_command_is_followed_into_each_view_it_is_for_on_another_server(
         async with other.client() as before, other.client() as after:
             await before.subscribe("1", COMMAND, id="c-1")
             receipt = served.ask(CREATE, id="c-1", title="x")["createTask"]["receipt"]
-            told = await whole(before)
+            told = await command_messages(before)
             await after.subscribe("1", COMMAND, id="c-1")
-            again = await whole(after)
+            again = await command_messages(after)
     if told[0]["__typename"] == "CommandAccepted":
         assert told.pop(0) == {"__typename": "CommandAccepted", "commandId": "c-1"}
     stored, *projected = told
@@ -57,7 +49,7 @@ async def test_a_refused_command_is_told_with_its_code_and_the_stream_ends(serve
         await client.subscribe("1", COMMAND, id="c-1")
         error = served.refused(COMPLETE, id="c-1", task=task)
         assert error["extensions"]["code"] == "INVARIANT_VIOLATED"
-        *_, refused = await whole(client)
+        *_, refused = await command_messages(client)
     assert refused == {
         "__typename": "CommandRefused",
         "commandId": "c-1",

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from api.cli.terminal import output
 from domain.kernel.errors import NotFound
-from tests.acceptance.test_command_status import whole
 from tests.helpers.command_line import CLI
+from tests.helpers.command_messages import command_messages
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
@@ -80,7 +80,7 @@ async def test_b7_the_command_subscription_names_every_view_that_forgets(parts: 
         served.ask(ERASE, subject="person-a", command="c-1")
         async with served.client() as client:
             await client.subscribe("1", FOLLOW, id="c-1")
-            views = [one["view"] for one in await whole(client) if "view" in one]
+            views = [one["view"] for one in await command_messages(client) if "view" in one]
     assert sorted(views) == ["mentions", "people", "subjects"]
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.acceptance.test_command_status import whole
+from tests.helpers.command_messages import command_messages
 from tests.helpers.fragile_context import BAD, Bug
 from tests.helpers.served_api import Client, Served, serve
 
@@ -149,7 +149,7 @@ def test_b3_an_event_whose_rows_are_not_known_is_reported_by_the_command_subscri
     async def follow() -> list[Any]:
         async with served.client() as client:
             await client.subscribe("1", COMMAND, id=command)
-            return await whole(client)
+            return await command_messages(client)
 
     of, command = item(served), uuid4().hex
     served.run(RENAME, id=of, name=BAD, command=command)

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from domain.kernel.errors import Unavailable
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from subscriptions.feed.channels import SingleChannel
-from tests.faults.test_feed_redis import follow as positions
+from tests.helpers.followed_positions import followed_positions as positions
 from tests.helpers.notes import Rig, Scored, open_rig
 from tests.helpers.servers import Servers
 

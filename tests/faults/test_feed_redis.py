@@ -11,21 +11,11 @@ from contextlib import aclosing
 from redis.asyncio import Redis
 
 from projections.querying.pages import ListQuery
+from tests.helpers.followed_positions import followed_positions
 from tests.helpers.notes import Rig, Scored, Written, open_rig
 from tests.helpers.servers import Servers
 
 DEADLINE = 30
-
-
-async def follow(rig: Rig, upto: int) -> list[int]:
-    """Every position that a live follower from the beginning is handed."""
-    found: list[int] = []
-    async with asyncio.timeout(DEADLINE), aclosing(rig.feed.follow(0)) as batches:
-        async for batch in batches:
-            found += [commit.position for commit in batch.items]
-            if batch.position >= upto:
-                break
-    return found
 
 
 async def until(reached: Callable[[], Awaitable[bool]]) -> None:
@@ -52,7 +42,7 @@ async def test_i6_redis_killed_and_started_again_changes_nothing_but_latency(
         open_rig(mongo_url, redis.url, database, poll_interval=0.2, work=True) as reader,
     ):
         await until(lambda: hears(reader))
-        following = asyncio.create_task(follow(reader, 90))
+        following = asyncio.create_task(followed_positions(reader, 90))
         await writer.write(map(str, range(30)))
         redis.kill()
         await writer.write(map(str, range(30, 60)))
@@ -74,7 +64,7 @@ async def test_i6_wake_ups_work_again_after_redis_was_away(
         open_rig(mongo_url, redis.url, database, poll_interval=600) as reader,
     ):
         await until(lambda: hears(reader))
-        following = asyncio.create_task(follow(reader, 4))
+        following = asyncio.create_task(followed_positions(reader, 4))
         await writer.write("a")
         await until(lambda: _reached(reader, 1))
         redis.kill()
@@ -99,7 +89,7 @@ async def test_i6_messages_lost_doubled_shuffled_and_invented_change_nothing(
         open_rig(mongo_url, redis_url, database, poll_interval=0.2, work=True) as reader,
         Redis.from_url(redis_url) as noise,
     ):
-        following = asyncio.create_task(follow(reader, 100))
+        following = asyncio.create_task(followed_positions(reader, 100))
         for name in range(50):
             await writer.append(f"note-{name}", Written(text="a"))
             await writer.append(f"note-{name}", Scored(by=1))

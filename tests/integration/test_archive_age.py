@@ -16,8 +16,8 @@ from projections.projecting.worker import drop_view
 from subscriptions.consumers.archive_retention import Retention
 from tests.helpers.archives import folder
 from tests.helpers.commits import Store, commit, open_store
+from tests.helpers.note_histories import append_all, some_history
 from tests.helpers.notes import START, folded, now, open_rig, view
-from tests.integration.test_projector import append_all, some_history
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
 from tests.helpers import people
 from tests.helpers.consumer_states import hold, opened, switch
+from tests.helpers.erasures import MASTERS, erase, happened, plain
 from tests.helpers.notes import Rig, open_rig
-from tests.integration.test_erasure_views import MASTERS, erase, happened, plain
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -13,11 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.builtin.subjects.events import SubjectErased
-from domain.kernel import Commit, Event
+from domain.kernel import Commit
 from domain.kernel.errors import PersonalDataRefused
-from eventstore.personal.keys import owner_of
-from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
 from projections.live.messages import RowChange, Snapshot
 from projections.projecting.projector import Projector
@@ -26,36 +23,12 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.live.messages import CaughtUp
 from tests.helpers import mentions_view as mentions
 from tests.helpers import people
+from tests.helpers.erasures import MASTERS, erase, happened, plain
 from tests.helpers.notes import Rig, open_rig
-from tests.helpers.people import PersonRegistered, PersonRenamed, Remarked
+from tests.helpers.people import PersonRenamed, Remarked
 
-MASTERS = MasterKeys(b"m" * 32)
 NAMES = ("person-1", "person-2", "person-3")
 DEADLINE = 30
-
-
-def plain(subject: str) -> str:
-    return f"<plain text of {subject}>"
-
-
-async def erase(rig: Rig, subject: str, *, destroy: bool = True) -> int:
-    """The erasure's position; without `destroy` as if its author had died before it came to the key."""
-    receipt = await rig.append(f"subject-{subject}", SubjectErased(subject=subject))
-    if destroy:
-        await rig.log.keys.destroy([owner_of(rig.tenant, subject)])
-    return receipt.position
-
-
-def happened(kind: str, person: str, about: str) -> Event:
-    match kind:
-        case "registered":
-            return PersonRegistered(city="Graz", name=plain(person))
-        case "renamed":
-            return PersonRenamed(name=plain(person))
-        case "remarked":
-            return Remarked(likes=1, own=plain(person), about_id=about, text=plain(about))
-        case _:
-            return Remarked(likes=1, about_id=about)
 
 
 @dataclass

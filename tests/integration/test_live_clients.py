@@ -15,29 +15,16 @@ from projections.projecting.worker import drop_view
 from projections.querying.pages import ListQuery
 from projections.storage.rows import changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
+from tests.helpers.note_churn import churn
+from tests.helpers.notes import Rig, Written, open_rig, view
 
 DEADLINE = 30
-NOTES = [f"note-{i}" for i in range(6)]
 END = "note-end"
 FILTERS: list[dict[str, Any]] = [
     {},
     {"or": [{"score": {"gt": 0}}, {"id": {"eq": END}}]},
     {"or": [{"text": {"in": ["x", "y"]}, "links": {"lt": 4}}, {"id": {"eq": END}}]},
 ]
-
-
-async def churn(rig: Rig, commits: int, seed: int) -> None:
-    """Notes are written, scored, linked (two rows at one position) and erased, in no order."""
-    dice = random.Random(seed)
-    for _ in range(commits):
-        change = [
-            Written(text=dice.choice("xyz")),
-            Scored(by=dice.randint(-2, 2)),
-            Linked(to=dice.choice(NOTES)),
-            Erased() if dice.random() < 0.3 else Written(text="z"),
-        ]
-        await rig.append(dice.choice(NOTES), *dice.sample(change, dice.randint(1, 2)))
 
 
 class Client:

@@ -18,10 +18,10 @@ from projections.storage.rows import fields
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.subscriber import Subscriber
+from tests.helpers.note_churn import churn
 from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.rebuilds import louder
 from tests.helpers.row_clients import ClientTopic, CountingRenderer, RowClient, until
-from tests.integration.test_live_clients import churn
-from tests.integration.test_rebuild import louder
 
 FILTERS: list[dict[str, Any]] = [{}, {"score": {"gt": 0}}, {"text": {"in": ["x", "y"]}}]
 

@@ -13,8 +13,8 @@ from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
 from tests.helpers.consumer_states import opened
+from tests.helpers.note_histories import append_all, histories, some_history
 from tests.helpers.notes import folded, open_rig, view
-from tests.integration.test_projector import append_all, histories, some_history
 
 pytestmark = pytest.mark.usefixtures("driver")
 

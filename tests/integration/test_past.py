@@ -24,10 +24,10 @@ from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import ListQuery, Page
 from projections.storage.rows import fields
+from tests.helpers.example_commands import SETUP, commands
 from tests.helpers.memory_world import fold, through_mongo
 from tests.helpers.note_rows import sides
 from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
-from tests.unit.test_views_properties import SETUP, commands
 
 TENANT = "default"
 DEADLINE = 30

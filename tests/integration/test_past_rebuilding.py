@@ -12,10 +12,9 @@ from projections.kernel.view import View
 from projections.past.reader import PastReader
 from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
+from tests.helpers.hot_notes import HotRow, apply_hot, hot, hot_by_default, reading
 from tests.helpers.notes import NoteRow, Rig, Scored, open_rig, view
-from tests.integration.test_rebuild import in_use, louder, some_notes
-from tests.integration.test_rebuild_held import held
-from tests.integration.test_view_rebuilding import HotRow, apply_hot, hot, hot_by_default, reading
+from tests.helpers.rebuilds import held, in_use, louder, some_notes
 
 NAMES = ("note-0", "note-1", "note-2", "note-3")
 TENANT = "default"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -21,49 +20,16 @@ from projections.projecting.worker import drop_view
 from projections.storage.rows import key_filter
 from subscriptions.consumers.checkpoints import Checkpoint
 from tests.helpers.consumer_states import opened
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, folded, open_rig, view
+from tests.helpers.note_histories import append_all, histories, some_history
+from tests.helpers.notes import Erased, Rig, Scored, Written, folded, open_rig, view
 
 pytestmark = pytest.mark.usefixtures("driver")
-
-NAMES = ["note-a", "note-b", "note-c"]
-events: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Written, text=st.sampled_from("xy")),
-    st.builds(Scored, by=st.integers(-2, 2)),
-    st.builds(Linked, to=st.sampled_from(NAMES)),
-    st.builds(Erased),
-)
-histories = st.lists(
-    st.tuples(st.sampled_from(NAMES), st.lists(events, min_size=1, max_size=3)), min_size=1, max_size=14
-)
 
 
 @pytest.fixture
 async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
     async with open_rig(mongo_url, redis_url, database) as rig:
         yield rig
-
-
-async def append_all(rig: Rig, history: Sequence[tuple[str, Sequence[Event]]]) -> list[Commit]:
-    for stream, happened in history:
-        await rig.append(stream, *happened)
-    return await rig.commits()
-
-
-def some_history(seed: int, length: int, notes: int) -> list[tuple[str, list[Event]]]:
-    dice = random.Random(seed)
-    names = [f"note-{i}" for i in range(notes)]
-
-    def event() -> Event:
-        return dice.choice(
-            [
-                Written(text=dice.choice("xyz")),
-                Scored(by=dice.randint(-3, 3)),
-                Linked(to=dice.choice(names)),
-                *([Erased()] if dice.random() < 0.2 else []),
-            ]
-        )
-
-    return [(dice.choice(names), [event() for _ in range(dice.randint(1, 3))]) for _ in range(length)]
 
 
 steps = st.lists(

@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from domain.kernel import RecordedEvent
 from domain.kernel.errors import InvariantViolated, NotFound
 from projections.rebuilding.rebuild import Rebuild
-from projections.rebuilding.status import GenerationStatus, ViewStatus
+from projections.rebuilding.status import GenerationStatus
 from subscriptions.consumers.state import GenerationState
-from tests.helpers.notes import Linked, NoteRow, Rig, Scored, Written, folded, open_rig, view
-
-PATIENCE = 30.0
-
-
-def apply_louder(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
-    """The view's fold after a change of its code."""
-    folded = view.apply(id, row, event)
-    return None if folded is None else {**folded, "text": folded["text"].upper()}
-
-
-louder = replace(view, apply=apply_louder)
-
-
-async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
-    """What the condition gives once it gives something."""
-    async with asyncio.timeout(PATIENCE):
-        while not (found := await condition()):
-            await asyncio.sleep(0.01)
-    return found
-
-
-async def status(rig: Rig) -> ViewStatus:
-    (found,) = await rig.rebuilds.status()
-    return found
-
-
-async def in_use(rig: Rig, number: int) -> GenerationStatus:
-    """Wait until this generation is the one that is read."""
-
-    async def active() -> GenerationStatus | None:
-        found = (await status(rig)).of_state(GenerationState.ACTIVE)
-        return found if found is not None and found.number == number else None
-
-    found: GenerationStatus = await until(active)
-    return found
-
-
-async def some_notes(rig: Rig, count: int) -> None:
-    dice = random.Random(count)
-    names = [f"note-{i}" for i in range(count)]
-    for name in names:
-        await rig.append(name, Written(text=dice.choice("xyz")), Scored(by=dice.randint(-3, 3)))
-    for name in names:
-        await rig.append(name, Linked(to=dice.choice(names)))
+from tests.helpers.notes import Rig, Written, folded, open_rig
+from tests.helpers.rebuilds import (
+    defer_switch,
+    in_use,
+    louder,
+    some_notes,
+    status,
+    until,
+)
 
 
 async def test_a_view_is_rebuilt_and_then_read(mongo_url: str, redis_url: str, database: str) -> None:
@@ -134,7 +92,7 @@ async def test_changed_code_begins_a_rebuild_by_itself_and_logs_it(
 async def test_a_cancelled_rebuild_is_resumed_from_where_it_was(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Rebuild, "_switch", _not_yet)
+    monkeypatch.setattr(Rebuild, "_switch", defer_switch)
     async with open_rig(mongo_url, redis_url, database, poll_interval=0.05, work=True) as rig:
         await some_notes(rig, 5)
         await rig.projected()
@@ -155,11 +113,6 @@ async def test_a_cancelled_rebuild_is_resumed_from_where_it_was(
         assert await rig.rebuilds.resume("notes") == 2
         await in_use(rig, 2)
         assert await rig.documents() == folded(await rig.commits())
-
-
-async def _not_yet(*_: object) -> bool:
-    await asyncio.sleep(0.02)
-    return False
 
 
 async def _building_at(rig: Rig, await_events: int) -> GenerationStatus | None:

@@ -17,16 +17,19 @@ from projections.rebuilding.status import GenerationStatus
 from projections.storage.fingerprint import view_fingerprint
 from subscriptions.consumers.state import GenerationState
 from tests.helpers.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
-from tests.integration.test_rebuild import _not_yet, in_use, louder, some_notes, status, until
+from tests.helpers.rebuilds import (
+    apply_with_a_bug,
+    broken,
+    defer_switch,
+    held,
+    in_use,
+    louder,
+    some_notes,
+    status,
+    until,
+)
 
 NOTES = 6
-
-
-def apply_with_a_bug(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
-    """A fold that fails where a note is scored."""
-    if isinstance(event.payload, Scored):
-        raise KeyError("by")
-    return view.apply(id, row, event)
 
 
 def apply_with_another_bug(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:
@@ -45,7 +48,6 @@ def apply_with_erased(id: str, row: NoteRow | None, event: RecordedEvent) -> Not
     return row if isinstance(event.payload, Erased) else view.apply(id, row, event)
 
 
-broken = replace(view, apply=apply_with_a_bug)
 still_broken = replace(view, apply=apply_with_another_bug)
 fewer = replace(view, apply=apply_without_rows)
 more = replace(view, apply=apply_with_erased)
@@ -69,17 +71,6 @@ async def deployed(mongo_url: str, redis_url: str, database: str) -> Deployed:
     async with found.runs(view) as rig:
         await some_notes(rig, NOTES)
         await rig.projected()
-    return found
-
-
-async def held(rig: Rig, number: int) -> GenerationStatus:
-    """Wait until this generation is held."""
-
-    async def look() -> GenerationStatus | None:
-        found = (await status(rig)).of_state(GenerationState.HELD)
-        return found if found is not None and found.number == number else None
-
-    found: GenerationStatus = await until(look)
     return found
 
 
@@ -202,7 +193,7 @@ async def test_rows_are_only_folded_by_the_code_of_their_generation(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other code makes of them what neither would, and parks what only its own rows can take."""
-    monkeypatch.setattr(Rebuild, "_switch", _not_yet)
+    monkeypatch.setattr(Rebuild, "_switch", defer_switch)
     async with deployed.runs(counting) as rig:
         before = await rig.documents(1)
         await rig.append("note-new", Written(text="later"), Scored(by=1))

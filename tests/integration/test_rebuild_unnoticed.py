@@ -16,7 +16,7 @@ from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp
 from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
-from tests.integration.test_rebuild import in_use, louder
+from tests.helpers.rebuilds import in_use, louder
 
 NOTES = 150
 PATIENCE = 30.0

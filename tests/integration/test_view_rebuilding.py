@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.kernel import RecordedEvent
 from domain.kernel.errors import DeclarationError, ViewRebuilding
-from projections.kernel.view import View
 from projections.live.messages import Snapshot
 from projections.querying.filters import parse_filter
 from projections.querying.gaps import stored_defaults
 from projections.querying.pages import ListQuery
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.rebuilding.rebuild import Rebuild
+from tests.helpers.hot_notes import HotRow, hot, hot_by_default, next_version, reading
 from tests.helpers.notes import NoteRow, Rig, open_rig, view
-from tests.integration.test_rebuild import _not_yet, in_use, some_notes
-from tests.integration.test_rebuild_held import broken, held
+from tests.helpers.rebuilds import broken, defer_switch, held, in_use, some_notes
 
 NOTES = 4
-
-
-class HotRow(NoteRow):
-    """The rows of the next version."""
-
-    hot: bool
-    owner: str | None
-
-
-def apply_hot(id: str, row: Any, event: RecordedEvent) -> Any:
-    after = view.apply(id, row, event)
-    return None if after is None else {**after, "hot": after["score"] > 0, "owner": "note-0"}
-
-
-def next_version(**options: Any) -> View[Any]:
-    """The view with two new fields, as filters and orders too."""
-    return replace(
-        view,
-        row=HotRow,
-        apply=apply_hot,
-        filters=(*view.filters, "hot", "owner"),
-        orders=(*view.orders, "hot"),
-        search=("text", "owner"),
-        **options,
-    )
-
-
-hot = next_version()
-hot_by_default = next_version(defaults={"hot": False})
-
-
-@asynccontextmanager
-async def reading(version: View[Any], places: tuple[str, str, str]) -> AsyncIterator[Rig]:
-    """A process that reads the rows of the version before, without a worker."""
-    async with open_rig(*places, poll_interval=0.05, view=version) as rig:
-        yield rig
 
 
 @pytest.fixture
@@ -160,7 +122,7 @@ async def test_b2_a_field_with_a_default_is_read_and_filtered_by_it(places: tupl
 async def test_b2_it_says_how_far_the_rebuild_is_and_is_read_once_that_is_done(
     places: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Rebuild, "_switch", _not_yet)
+    monkeypatch.setattr(Rebuild, "_switch", defer_switch)
     async with open_rig(*places, poll_interval=0.05, work=True, view=hot) as rig:
 
         async def refusal() -> ViewRebuilding:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from graphql import GraphQLInputObjectType, GraphQLNonNull, Undefined, execute, parse, validate
+from graphql import GraphQLInputObjectType, GraphQLNonNull, Undefined
 
 from projections.querying.filters import parse_filter
 from projections.querying.marks import mark
 from tests.helpers.notes import view
-from tests.helpers.own_contexts import own_schema
+from tests.helpers.resolver_arguments import SCHEMA, received_arguments
 
-SCHEMA = own_schema()
 NOTHING = mark(parse_filter(view, None), "notes")
 
 
@@ -42,26 +41,11 @@ def test_c6_equality_with_null_is_a_condition(name: str) -> None:
     assert mark(parse_filter(view, {"scored_at": {name: None}}), "notes") != NOTHING
 
 
-def received(root: str, field: str, document: str, **variables: Any) -> dict[str, Any]:
-    """The arguments with which the resolver of a root field is called."""
-    arguments: dict[str, Any] = {}
-    declared = SCHEMA.type_map[root].fields[field]  # type: ignore[attr-defined]
-    resolver = declared.resolve
-    declared.resolve = lambda _root, _info, **given: arguments.update(given)
-    try:
-        parsed = parse(document)
-        assert not validate(SCHEMA, parsed)
-        execute(SCHEMA, parsed, variable_values=variables)
-    finally:
-        declared.resolve = resolver
-    return arguments
-
-
 @pytest.mark.parametrize("given", ["direction: null", "direction: $none", "direction: ASC", ""])
 def test_c6_a_null_direction_is_the_default(given: str) -> None:
     document = f"query ($none: Direction) {{ tasks(orderBy: [{{field: TITLE {given}}}]) {{ totalCount }} }}"
     used = document if "$none" in given else document.replace("($none: Direction)", "")
-    order = received("Query", "tasks", used, none=None)["order_by"]
+    order = received_arguments("Query", "tasks", used, none=None)["order_by"]
     assert order == [{"field": "title", "direction": "asc"}]
 
 
@@ -69,9 +53,9 @@ def test_c6_a_null_direction_is_the_default(given: str) -> None:
 def test_c6_a_null_in_a_command_is_left_to_the_default(given: str) -> None:
     variables = "($level: Priority, $tags: [String!])" if "$" in given else ""
     call = 'createTask(input: {title: "x", %s}) { receipt { stream } }'
-    absent = received("Mutation", "createTask", "mutation { %s }" % (call % ""))["input"]
+    absent = received_arguments("Mutation", "createTask", "mutation { %s }" % (call % ""))["input"]
     document = f"mutation {variables} {{ {call % given} }}"
-    assert received("Mutation", "createTask", document, level=None, tags=None)["input"] == absent
+    assert received_arguments("Mutation", "createTask", document, level=None, tags=None)["input"] == absent
     assert (absent["priority"], absent["tags"]) == ("NORMAL", [])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 import pytest
@@ -18,17 +17,13 @@ from api.graphql.fields.command_inputs import read_command
 from api.runtime import Runtime
 from domain.kernel import CreateCommand
 from domain.kernel.errors import ValidationFailed
+from tests.helpers.foreign_words import FOREIGN
 from tests.helpers.own_contexts import own_schema
-from tests.unit.test_absent_and_null import received
+from tests.helpers.resolver_arguments import received_arguments
 
 SCHEMA = own_schema()
 CONTEXT = RequestContext(cast(Runtime, None), ANYONE, {})
 
-FOREIGN = re.compile(
-    r"\b(None|True|False|NoneType|Undefined)\b|\{'|"
-    r"(?i:\b(dict|dictionary|tuple|frozenset|pydantic|python|instance)\b)"
-)
-"""Words and literals of Python that no message to a client has."""
 
 FIELDS = {
     "CreateTaskInput!": "createTask(input: $v) { receipt { stream } }",
@@ -110,10 +105,10 @@ def test_c7_a_variable_that_is_not_given_leaves_its_key_out_of_json() -> None:
     document = """mutation ($x: JSON, $at: DateTime, $level: Priority, $n: Float) { patchDocument(input: {
       id: "document-1", patch: {n: $x, m: 1, list: [1, $x, {k: $x}], at: $at, level: $level, f: $n}
     }) { receipt { stream } } }"""
-    absent = received("Mutation", "patchDocument", document)["input"]["patch"]
+    absent = received_arguments("Mutation", "patchDocument", document)["input"]["patch"]
     assert absent == {"m": 1, "list": [1, None, {}]}
     variables = {"x": {"é.$": [None, True]}, "at": "2026-01-31T12:00:00Z", "level": "HIGH", "n": None}
-    given = received("Mutation", "patchDocument", document, **variables)["input"]["patch"]
+    given = received_arguments("Mutation", "patchDocument", document, **variables)["input"]["patch"]
     assert given == {
         "n": variables["x"],
         "m": 1,

@@ -32,7 +32,7 @@ from domain.kernel import (
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.input_messages import input_message
 from projections.kernel import View, by_stream
-from tests.unit.test_client_words import FOREIGN
+from tests.helpers.foreign_words import FOREIGN
 
 
 class Colour(Enum):

@@ -21,8 +21,8 @@ from domain.kernel.types.annotations import record_type
 from projections.kernel import View, by_stream
 from projections.kernel.links import ToOne
 from projections.kernel.view_checks import check_row_id
+from tests.helpers.made_aggregates import aggregate
 from tests.helpers.mistakes import Begin, Begun
-from tests.unit.test_declaring import aggregate
 
 SHEETS = Context("sheets", aggregate())
 

@@ -10,6 +10,7 @@ import pytest
 
 from domain.kernel import Aggregate, ChangeCommand, Command, Context, Event, PutCommand
 from domain.kernel.errors import DeclarationError
+from tests.helpers.made_aggregates import aggregate
 from tests.helpers.mistakes import Begin, Begun, Correct, Sheet
 
 
@@ -51,14 +52,6 @@ class Misruled(ChangeCommand):
     """Has a rule that is not given what happened."""
 
     on_conflict: ClassVar[Any] = _rule_of_one
-
-
-def aggregate(commands: Any = Begin, events: Any = Begun, /, **members: Any) -> Any:
-    """An aggregate like a sheet, but for these members."""
-    methods = {"decide": Sheet.decide, "evolve": Sheet.evolve, "category": "sheet", **members}
-    base: Any = Aggregate[commands, events]
-    made = type("Made", (Aggregate,), {**methods, "__orig_bases__": (base,)})
-    return dataclass(frozen=True)(made)
 
 
 class Unfrozen(Aggregate[Begin, Begun]):

@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.kernel import Cause, Commit, Event, RecordedEvent
+from domain.kernel import Cause, Commit, Event
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Document
 from eventstore.place import Place
-from projections.folding.dead_letters import Letter
-from projections.folding.folding import Fold, RowFold, touches
+from projections.folding.folding import RowFold
 from projections.folding.parking import EventName, parked_in, view_failure
-from projections.kernel.view import View
 from projections.storage.rows import fields
 from subscriptions.consumers.failures import Failure
 from tests.helpers import notes
-from tests.helpers.notes import Erased, Linked, Scored, Written
-from tests.helpers.poison_notes import NOWHERE, POISON, SECRET, Dose, commits_of, is_poison, poisoned, unread
-
-NAMES = ("note-a", "note-b", "note-c")
-events: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Written, text=st.sampled_from(["x", "y"])),
-    st.builds(Scored, by=st.sampled_from([1, 2, POISON])),
-    st.builds(Linked, to=st.sampled_from([*NAMES, NOWHERE])),
-    st.builds(Erased),
-)
-histories = st.lists(
-    st.tuples(st.sampled_from(NAMES), st.lists(events, min_size=1, max_size=3)), min_size=1, max_size=14
-).map(commits_of)
-
-
-def folded(
-    view: View[Any], batches: Sequence[Sequence[Commit]]
-) -> tuple[dict[str, Document], dict[str, Letter]]:
-    """The stored rows after these batches, and the letters that were recorded on the way."""
-    fold, rows, letters = Fold(view, 1), dict[str, Document](), dict[str, Letter]()
-    for batch in batches:
-        for key, touched in touches(view, batch).items():
-            row = fold(rows.get(key), touched)
-            if row is not None:
-                rows[key] = row.document
-                letters |= {f"{letter.key}/{letter.event.id}": letter for letter in row.letters}
-    return rows, letters
-
-
-def cut(commits: Sequence[Commit], places: Sequence[int]) -> list[Sequence[Commit]]:
-    ends = [0, *sorted(min(place, len(commits)) for place in places), len(commits)]
-    return [commits[start:end] for start, end in pairwise(ends)]
-
-
-def told_to(row: str, commits: Sequence[Commit]) -> tuple[list[RecordedEvent], list[EventName]]:
-    """What the broken view must tell a row, and what of it must wait, by the rules as one would say them."""
-    told: list[RecordedEvent] = []
-    waiting: list[EventName] = []
-    for event in (event for commit in commits for event in commit.events):
-        linked = event.payload.to if isinstance(event.payload, Linked) else None
-        if linked == NOWHERE or row not in (event.stream, linked):
-            continue
-        if event.stream in [name.stream for name in waiting]:
-            continue
-        if is_poison(row, event):
-            waiting.append(EventName(event.stream, event.version))
-        else:
-            told.append(event)
-    return told, waiting
+from tests.helpers.notes import Linked, Scored, Written
+from tests.helpers.parked_notes import NAMES, cut, expected_of_row, folded, histories
+from tests.helpers.poison_notes import NOWHERE, POISON, SECRET, Dose, commits_of, poisoned, unread
 
 
 @settings(max_examples=50)
@@ -80,7 +28,7 @@ def test_i8_a_row_is_told_all_but_poison_and_what_follows_it_in_its_stream(
     view = poisoned(Dose())
     rows, letters = folded(view, cut(commits, cuts))
     for name in NAMES:
-        told, waiting = told_to(name, commits)
+        told, waiting = expected_of_row(name, commits)
         row = None
         for event in told:
             row = view.apply(name, row, event)

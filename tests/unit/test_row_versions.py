@@ -15,8 +15,8 @@ from projections.folding.parking import EventName
 from projections.kernel.view import View
 from tests.helpers import notes
 from tests.helpers.notes import Erased, Linked, Scored, Written
+from tests.helpers.parked_notes import NAMES, cut, expected_of_row, folded, histories
 from tests.helpers.poison_notes import POISON, Dose, commits_of, poisoned
-from tests.unit.test_parking import NAMES, cut, folded, histories, told_to
 
 
 def versions_of(row: str, events: list[RecordedEvent]) -> int | None:
@@ -36,7 +36,7 @@ def test_c19_a_row_has_the_version_of_the_last_event_of_its_own_stream(
 ) -> None:
     rows, _ = folded(poisoned(Dose()), cut(commits, cuts))
     for name in NAMES:
-        events, _ = told_to(name, commits)
+        events, _ = expected_of_row(name, commits)
         row = rows.get(f"default/{name}", {"_gone": True})
         assert (None if row["_gone"] else row.get("_version")) == versions_of(name, events)
 

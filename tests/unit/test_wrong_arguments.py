@@ -12,9 +12,9 @@ from domain.kernel import Catalog, Context, Event, upcaster
 from domain.kernel.errors import DeclarationError
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults
+from tests.helpers.made_aggregates import aggregate
 from tests.helpers.mistakes import Begin, Begun, Sheet
 from tests.helpers.user_package import CONTEXT, VIEW, Package, refused
-from tests.unit.test_declaring import aggregate
 
 SHEETS = Context("sheets", Sheet)
 
