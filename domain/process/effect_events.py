@@ -32,6 +32,7 @@ from domain.process.events import (
 )
 from domain.process.inputs import to_json
 from domain.process.instance_state import InstanceState
+from domain.process.keys import instance_id
 from domain.process.ports import Request
 from domain.process.process import Process
 from domain.process.unwinding import next_compensation
@@ -42,13 +43,15 @@ def effect_events(
 ) -> Sequence[Event]:
     """Return the events for an effect that `react` returned in this state.
 
-    Raises ContextFault for a value that is no effect, UnfitValue for one that cannot be stored.
+    Raises ContextFault for a value that is no effect or that cannot be used, UnfitValue or Unstorable for one
+    that cannot be stored.
     """
+    called = f"{process.__name__}.react"
     match effect:
         case Dispatch(command, name, compensation):
             return (
                 CommandRequested(
-                    name=name or type(command).__name__,
+                    name=_free_name(called, name or type(command).__name__, state),
                     command=type(command).__name__,
                     input=to_json(command),
                     **_undo(compensation),
@@ -57,7 +60,7 @@ def effect_events(
         case Call(request, name, timeout, compensation):
             return (
                 CallRequested(
-                    name=name or type(request).__name__,
+                    name=_free_name(called, name or type(request).__name__, state),
                     port=request.port,
                     request=type(request).__name__,
                     input=to_json(request),
@@ -66,9 +69,10 @@ def effect_events(
                 ),
             )
         case StartProcess(category, key, given, name):
+            instance_id(category, key, f"{called} returned StartProcess with")
             return (
                 ChildRequested(
-                    name=name or category,
+                    name=_free_name(called, name or category, state),
                     process=category,
                     key=key,
                     input_type=given.type,
@@ -77,6 +81,11 @@ def effect_events(
                 ),
             )
         case SetDeadline(name, due):
+            if due.tzinfo is None:
+                raise ContextFault(
+                    f"{called} returned SetDeadline with a time without a time zone; write facts.now + "
+                    "timedelta(...)"
+                )
             return (DeadlineSet(name=name, due=to_moment(due)),)
         case CancelDeadline(name):
             return (DeadlineCancelled(name=name),) if name in state.deadlines else ()
@@ -87,9 +96,19 @@ def effect_events(
         case Compensate(reason):
             return _compensation(reason, state)
     raise ContextFault(
-        f"{process.__name__}.react returned a value of class {type(effect).__name__}; it must "
-        "return a list of its own events and of effects, such as [Dispatch(...)], [] where it does nothing"
+        f"{called} returned a value of class {type(effect).__name__} in its list; each must be an own event "
+        "or an effect, such as Dispatch(...)"
     )
+
+
+def _free_name(called: str, name: str, state: InstanceState) -> str:
+    """Return the name of an effect; raise ContextFault while another of the name has no outcome."""
+    if any(pending.name == name for pending in state.pending.values()):
+        raise ContextFault(
+            f"{called} returned a second effect {name!r} while one has no outcome yet; give each a `name` of "
+            "its own"
+        )
+    return name
 
 
 def _compensation(reason: str, state: InstanceState) -> Sequence[Event]:

@@ -15,7 +15,11 @@ from domain.kernel.fields import Int64, Json
 
 
 class ProcessStatus(StrEnum):
-    """The state of an instance. The last four are final."""
+    """The state of an instance. The last four are final.
+
+    While an instance is STUCK, the runtime keeps the events that concern it, and delivers them after a retry
+    or a resume. While it is COMPENSATING, and when it has ended, it ignores them.
+    """
 
     RUNNING = "RUNNING"
     COMPENSATING = "COMPENSATING"
@@ -45,13 +49,17 @@ class ProcessStarted(Event, type="process.started"):
 
 
 class ProcessReacted(Event, type="process.reacted"):
-    """The instance reacted to an event of another stream; `place` is the event's index in its commit."""
+    """The instance reacted to an event of another stream; `place` is the event's index in its commit.
+
+    With `is_late` the event was delivered after later ones.
+    """
 
     to: str
     from_stream: str
     from_version: int
     from_position: Int64
     place: int
+    is_late: bool = False
 
 
 class CommandRequested(Event, type="process.command_requested"):
@@ -71,7 +79,7 @@ class CommandRequested(Event, type="process.command_requested"):
 
 
 class CommandSucceeded(Event, type="process.command_succeeded"):
-    """A command of the instance was stored, or changed nothing."""
+    """A command of the instance was stored, or changed nothing; `version` is that of an event of it."""
 
     effect: str
     stream: str
@@ -188,8 +196,8 @@ class ProcessCompensated(Event, type="process.compensated"):
 class ProcessStuck(Event, type="process.stuck"):
     """The instance cannot go on by itself.
 
-    Either `effect` failed for good, or the reaction to the event `from_stream`, `from_version` raised an
-    error.
+    Either `effect` failed for good, or the reaction to its outcome raised an error, which follows in the same
+    commit, or the reaction to the event `from_stream`, `from_version` raised one.
     """
 
     reason: str

@@ -26,7 +26,9 @@ from domain.process.events import (
     ProcessStatus,
 )
 from domain.process.instance_state import InstanceState
+from domain.process.operating import react_to_resumption, react_to_retry
 from domain.process.process import Process, own_event_classes
+from domain.process.unwinding import next_compensation
 
 _INSTANCE_EVENTS: tuple[type[Event], ...] = get_args(InstanceEvent)
 
@@ -50,22 +52,23 @@ class Instance(Aggregate[InstanceCommand, Event]):
                     "process is retried or resumed"
                 )
             case RetryProcess():
-                return [ProcessRetried(reason=command.reason)]
+                return react_to_retry(self, ProcessRetried(reason=command.reason), facts.now)
             case ResumeProcess():
-                return [ProcessResumed(reason=command.reason)]
+                return react_to_resumption(self, ProcessResumed(reason=command.reason), facts.now)
             case CancelProcess():
-                return [ProcessCancelled(reason=command.reason, compensate=command.compensate)]
+                cancelled = ProcessCancelled(reason=command.reason, compensate=command.compensate)
+                return [cancelled, *next_compensation(self.kept.after(cancelled))]
         raise InvariantViolated(f"a process handles no {type(command).__name__}")
 
     def evolve(self, event: Event) -> Self:
         kept = self.kept
-        own: Any = self
+        after: Any = self
         if isinstance(event, _INSTANCE_EVENTS):
             kept = kept.after(event)  # type: ignore[arg-type]  # mypy does not narrow to the union of a tuple.
         else:
-            own = replace(own, own=call_evolve(own.own, event))
-        after: Self = replace(own, kept=replace(kept, version=kept.version + 1))
-        return after
+            after = replace(after, own=call_evolve(after.own, event))
+        evolved: Self = replace(after, kept=kept.counted())
+        return evolved
 
 
 @cache

@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from domain.kernel.event import Event
 from domain.kernel.fields import Json
+from domain.process.effect_ids import effect_id
 from domain.process.events import (
     CallRequested,
     CallSucceeded,
@@ -35,6 +37,7 @@ from domain.process.events import (
     ProcessStatus,
     ProcessStuck,
 )
+from domain.process.inputs import to_json
 
 V = TypeVar("V")
 
@@ -61,7 +64,8 @@ class Undo:
 class PendingEffect:
     """An effect without an outcome. `compensation` undoes it; `compensates` is the effect that it undoes.
 
-    `operation` is the name of the command, the request or the process, and `port` that of a call's port.
+    `operation` is the name of the command or the request, or the id of the child; `port` that of a call, and
+    `due` the end of its time. A call that a person had tried again has no end.
     """
 
     kind: EffectKind
@@ -70,6 +74,22 @@ class PendingEffect:
     port: str | None = None
     compensation: Undo | None = None
     compensates: str | None = None
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnhandledOutcome:
+    """An outcome that was recorded while the instance was stuck: the event's type and its data as JSON.
+
+    `effect`, `name`, `operation` and `port` are those of the effect or the deadline.
+    """
+
+    effect: str
+    name: str
+    type: str
+    data: Json
+    operation: str = ""
+    port: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +106,11 @@ class InstanceState:
 
     `pending` are the effects without an outcome, by id; `deadlines` those that are set, by name. `undos` undo
     the effects that were done, by their ids, oldest first. `position` and `place` are those of the last event
-    that the instance reacted to. While it is stuck, `resumes_as` is the status before, and `stuck_on` the
-    effect that failed, None for a failed reaction.
+    that the instance reacted to, and `late` those of events before it that were delivered after it.
+
+    While the instance is stuck, `resumes_as` is the status before. `stuck_on` is the effect that failed, or
+    whose outcome could not be reacted to; `stuck_at` are position and place of the event that could not be
+    reacted to; `outcomes` were recorded meanwhile and are reacted to when the instance goes on.
     """
 
     instance: str = ""
@@ -100,42 +123,67 @@ class InstanceState:
     undos: Mapping[str, Undo] = field(default_factory=dict)
     position: int = 0
     place: int = 0
+    late: tuple[tuple[int, int], ...] = ()
     resumes_as: ProcessStatus = ProcessStatus.RUNNING
     stuck_on: str | None = None
     stuck_at: tuple[int, int] | None = None
+    outcomes: tuple[UnhandledOutcome, ...] = ()
 
     def has_reacted_to(self, position: int, place: int) -> bool:
         """Return whether the instance has reacted to this event, or to a later one."""
         return (position, place) <= (self.position, self.place)
 
+    def counted(self) -> InstanceState:
+        """Return the state with one event more."""
+        return replace(self, version=self.version + 1)
+
     def after(self, event: InstanceEvent) -> InstanceState:
-        """Return the state after an event of nerve's own; `version` is counted by `counted`."""
+        """Return the state after an event of nerve's own, without counting it."""
         match event:
             case ProcessStarted():
                 return replace(
                     self, instance=event.instance, parent=event.parent, parent_effect=event.parent_effect
                 )
             case ProcessReacted():
-                return replace(self, position=event.from_position, place=event.place)
+                return self._reacted(event.from_position, event.place, is_late=event.is_late)
             case CommandRequested() | CallRequested() | ChildRequested():
                 return self._requested(event)
             case CommandSucceeded() | CallSucceeded() | CallWasTimedOut() | ChildEnded():
                 # A call that has timed out may have been carried out, so it is undone too.
-                return self._settled(event.effect, is_done=True)
+                return self._with_outcome(event, event.effect)._settled(event.effect, is_done=True)
             case CommandWasRefused() | CallWasRefused():
-                return self._settled(event.effect, is_done=False)
+                return self._with_outcome(event, event.effect)._settled(event.effect, is_done=False)
             case DeadlineSet():
                 deadline = Deadline(self.next_effect, event.due)
                 return replace(self, deadlines={**self.deadlines, event.name: deadline})
-            case DeadlineCancelled() | DeadlinePassed():
+            case DeadlineCancelled():
                 return replace(self, deadlines=_without(self.deadlines, event.name))
+            case DeadlinePassed():
+                after = self._with_outcome(event, event.effect, event.name)
+                return replace(after, deadlines=_without(self.deadlines, event.name))
             case _:
                 return self._with_status(event)
 
     @property
     def next_effect(self) -> str:
         """The id of an effect that the next event asks for."""
-        return f"{self.instance}:{self.version + 1}"
+        return effect_id(self.instance, self.version + 1)
+
+    def _reacted(self, position: int, place: int, *, is_late: bool) -> InstanceState:
+        if is_late or self.has_reacted_to(position, place):
+            return replace(self, late=(*self.late, (position, place)))
+        return replace(self, position=position, place=place)
+
+    def _with_outcome(self, event: Event, effect: str, name: str = "") -> InstanceState:
+        """Keep an outcome that comes while the instance is stuck, if its process may react to it later."""
+        pending = self.pending.get(effect)
+        is_undo = pending is not None and pending.compensates is not None
+        if self.status is not ProcessStatus.STUCK or self.resumes_as is not ProcessStatus.RUNNING or is_undo:
+            return self
+        kept = UnhandledOutcome(effect, name, event.type, to_json(event))
+        if pending is not None:
+            kept = replace(kept, name=pending.name, operation=pending.operation, port=pending.port)
+        return replace(self, outcomes=(*self.outcomes, kept))
 
     def _requested(self, event: CommandRequested | CallRequested | ChildRequested) -> InstanceState:
         return replace(self, pending={**self.pending, self.next_effect: _pending(event)})
@@ -158,7 +206,7 @@ class InstanceState:
             case ProcessStuck():
                 return self._stuck(event)
             case ProcessRetried():
-                return self._unstuck()
+                return self._retried()
             case ProcessResumed():
                 return self._resumed()
             case ProcessCancelled(compensate=True):
@@ -178,33 +226,40 @@ class InstanceState:
         return stuck if self.status is ProcessStatus.STUCK else replace(stuck, resumes_as=self.status)
 
     def _unstuck(self) -> InstanceState:
-        return replace(self, status=self.resumes_as, stuck_on=None, stuck_at=None)
+        return replace(self, status=self.resumes_as, stuck_on=None, stuck_at=None, outcomes=())
+
+    def _retried(self) -> InstanceState:
+        after, effect = self._unstuck(), self.stuck_on
+        pending = None if effect is None else self.pending.get(effect)
+        if effect is None or pending is None or pending.due is None:
+            return after
+        return replace(after, pending={**self.pending, effect: replace(pending, due=None)})
 
     def _resumed(self) -> InstanceState:
         after = self._unstuck()
         if self.stuck_at is not None:
-            position, place = self.stuck_at
-            return replace(after, position=position, place=place)
+            return after._reacted(*self.stuck_at, is_late=False)
         return after if self.stuck_on is None else after._settled(self.stuck_on, is_done=True)
 
     def _ended(self, status: ProcessStatus) -> InstanceState:
-        return replace(self, status=status, pending={}, deadlines={}, undos={}, stuck_on=None, stuck_at=None)
+        return replace(self._unstuck(), status=status, pending={}, deadlines={}, undos={})
 
 
 def _pending(event: CommandRequested | CallRequested | ChildRequested) -> PendingEffect:
+    port, due = None, None
     match event:
         case ChildRequested():
-            return PendingEffect(EffectKind.CHILD, event.name, event.process)
+            return PendingEffect(EffectKind.CHILD, event.name, f"{event.process}-{event.key}")
         case CommandRequested():
-            kind, operation, port = EffectKind.COMMAND, event.command, None
+            kind, operation = EffectKind.COMMAND, event.command
         case CallRequested():
-            kind, operation, port = EffectKind.CALL, event.request, event.port
+            kind, operation, port, due = EffectKind.CALL, event.request, event.port, event.due
     undo = None
     if event.compensation is not None:
         undo = Undo(
             f"undo {event.name}", event.compensation, event.compensation_input, event.compensation_port
         )
-    return PendingEffect(kind, event.name, operation, port, undo, event.compensates)
+    return PendingEffect(kind, event.name, operation, port, undo, event.compensates, due)
 
 
 def _without(mapping: Mapping[str, V], key: str) -> Mapping[str, V]:

@@ -80,6 +80,13 @@ class ProcessEnded:
     result: Json | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EffectSkipped:
+    """A person had the stuck process go on without this effect: it was done by hand, or is not needed."""
+
+    name: str
+
+
 Outcome = (
     CommandDone
     | CommandRefused
@@ -89,4 +96,5 @@ Outcome = (
     | DeadlineReached
     | ProcessRequested
     | ProcessEnded
+    | EffectSkipped
 )

@@ -6,34 +6,35 @@ the process's code raises becomes `ProcessStuck`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.kernel.context_calls import exception_fault
-from domain.kernel.errors import ContextFault, UnfitValue
+from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event, RecordedEvent
-from domain.kernel.user_exceptions import CALL_FAULTS
-from domain.process.effect_events import effect_events
 from domain.process.events import (
     CallWasRefused,
+    CommandSucceeded,
     CommandWasRefused,
     DeadlinePassed,
+    ProcessFailed,
     ProcessReacted,
     ProcessStarted,
     ProcessStatus,
     ProcessStuck,
 )
+from domain.process.instance_state import EffectKind
 from domain.process.outcomes import (
     CallFailed,
     CallTimedOut,
+    CommandDone,
     CommandRefused,
     DeadlineReached,
     Outcome,
     ProcessRequested,
 )
-from domain.process.process import Process, ProcessFacts, own_event_classes, trigger_classes
+from domain.process.process import ProcessFacts, trigger_classes
+from domain.process.reaction import process_of, reaction
 from domain.process.unwinding import next_compensation
 
 FAILURES = (CommandRefused, CallTimedOut, CallFailed)
@@ -43,147 +44,131 @@ Settlement = Event
 """The event that records an outcome, such as CommandSucceeded."""
 
 
-def react_to_event(instance: Any, event: RecordedEvent, stream: str, now: datetime) -> Sequence[Event]:
-    """Return the events of the instance in `stream` after an event of another stream."""
+def react_to_event(
+    instance: Any, event: RecordedEvent, stream: str, now: datetime, *, late: bool = False
+) -> Sequence[Event]:
+    """Return the events of the instance in `stream` after an event of another stream.
+
+    Events are delivered in the order of the log. With `late` the event was left out before, as a dead letter,
+    and is delivered after later ones.
+
+    While the instance is stuck there are no events: the caller keeps the trigger and delivers it after a
+    retry or a resume. While the instance compensates, and when it has ended, triggers are ignored.
+    """
     kept = instance.kept
-    if kept.status is not ProcessStatus.RUNNING or kept.has_reacted_to(event.position, event.place):
+    place = (event.position, event.place)
+    if kept.status is not ProcessStatus.RUNNING or place in kept.late:
         return ()
-    facts = ProcessFacts(now=now, instance=stream, version=kept.version, event=event)
+    if kept.has_reacted_to(*place) and not late:
+        return ()
+    source = {
+        "from_stream": event.stream,
+        "from_version": event.version,
+        "from_position": event.position,
+        "place": event.place,
+    }
     start = () if kept.version else (ProcessStarted(instance=stream),)
-    reacted = ProcessReacted(
-        to=event.type,
-        from_stream=event.stream,
-        from_version=event.version,
-        from_position=event.position,
-        place=event.place,
-    )
+    reacted = (ProcessReacted(to=event.type, is_late=late, **source), *_own_command(instance, event))
+    facts = ProcessFacts(now=now, instance=stream, version=kept.version, event=event)
     try:
-        reaction = _reaction(_evolved(instance, start), event.payload, facts, len(start) + 1)
+        events = reaction(_evolved(instance, (*start, *reacted)), event.payload, facts)
     except ContextFault as fault:
-        stuck = ProcessStuck(
-            reason=str(fault),
-            code=fault.code,
-            from_stream=event.stream,
-            from_version=event.version,
-            from_position=event.position,
-            place=event.place,
-        )
-        return (*start, stuck)
-    return (*start, reacted, *reaction) if reaction else ()
+        return (*start, ProcessStuck(reason=str(fault), code=fault.code, **source))
+    return (*start, *reacted, *events) if events or len(reacted) > 1 else ()
 
 
 def react_to_request(
     instance: Any, request: ProcessRequested, effect: str, stream: str, now: datetime
 ) -> Sequence[Event]:
-    """Return the events with which another process's effect starts the instance; none if it exists."""
+    """Return the events with which another process's effect starts the instance; none if it exists.
+
+    An instance that cannot react to the request has failed: nothing was done yet.
+    """
     if instance.kept.version:
         return ()
     started = ProcessStarted(instance=stream, parent=request.parent, parent_effect=effect)
-    return (started, *_after(instance, (started,), request, stream, now))
+    after = instance.evolve(started)
+    if not is_handled(instance, request):
+        return (started,)
+    try:
+        return (started, *reaction(after, request, ProcessFacts(now=now, instance=stream, version=0)))
+    except ContextFault as fault:
+        return (started, ProcessFailed(reason=str(fault)))
 
 
 def react_to_deadline(instance: Any, passed: DeadlinePassed, now: datetime) -> Sequence[Event]:
-    """Return the events after a deadline has come; none if it was cancelled, replaced or reached before."""
+    """Return the events after a deadline has come; none if it was cancelled, replaced or reached before.
+
+    None while the instance is stuck: the deadline comes when it has gone on.
+    """
     kept = instance.kept
     deadline = kept.deadlines.get(passed.name)
     if kept.status is not ProcessStatus.RUNNING or deadline is None or deadline.effect != passed.effect:
         return ()
-    outcome = DeadlineReached(passed.name)
-    return (passed, *_after(instance, (passed,), outcome, kept.instance, now))
+    return _settle(instance, passed, passed.effect, DeadlineReached(passed.name), now)
 
 
 def react_to_outcome(
     instance: Any, effect: str, settlement: Settlement, outcome: Outcome, now: datetime
 ) -> Sequence[Event]:
-    """Return the events after an effect's outcome; none if it is settled, or the instance is stuck or over.
+    """Return the events after an effect's outcome; none if it is settled, or the instance has ended.
 
-    While an instance is stuck its effects stay without an outcome, and are run again when it goes on.
+    While an instance is stuck, outcomes are recorded, and reacted to when it goes on. A failure that would
+    make it stuck is not: its effect is run again then.
     """
     kept = instance.kept
     pending = kept.pending.get(effect)
-    if pending is None or kept.status in (ProcessStatus.STUCK, *_FINAL):
+    if pending is None:
         return ()
     is_undo = pending.compensates is not None
-    is_handled = isinstance(outcome, trigger_classes(_process_of(instance)))
-    if isinstance(outcome, FAILURES) and (
-        is_undo or (not is_handled and kept.status is ProcessStatus.RUNNING)
-    ):
+    is_compensating = ProcessStatus.COMPENSATING in (kept.status, kept.resumes_as)
+    is_failure = isinstance(outcome, FAILURES)
+    if is_failure and (is_undo or not (is_compensating or is_handled(instance, outcome))):
+        if kept.status is ProcessStatus.STUCK:
+            return ()
         return (_stuck(effect, pending.name, settlement),)
-    if kept.status is ProcessStatus.COMPENSATING or not is_handled:
-        after = _evolved(instance, (settlement,))
-        return (settlement, *next_compensation(after.kept))
-    return (settlement, *_after(instance, (settlement,), outcome, kept.instance, now))
+    if kept.status is ProcessStatus.RUNNING:
+        return _settle(instance, settlement, effect, outcome, now)
+    return (settlement, *next_compensation(_evolved(instance, (settlement,)).kept))
 
 
-def react_to_operator(instance: Any) -> Sequence[Event]:
-    """Return the events that follow a command of a person, such as the first compensation after a cancel."""
-    return tuple(next_compensation(instance.kept))
+def is_handled(instance: Any, outcome: Outcome) -> bool:
+    """Return whether the process of the instance declares the outcome among its triggers."""
+    return isinstance(outcome, trigger_classes(process_of(instance)))
 
 
-def _after(
-    instance: Any, events: Sequence[Event], outcome: Outcome, stream: str, now: datetime
-) -> Sequence[Event]:
-    after = _evolved(instance, events)
-    if not isinstance(outcome, trigger_classes(_process_of(instance))):
-        return ()
-    facts = ProcessFacts(now=now, instance=stream, version=after.kept.version)
-    try:
-        return tuple(_reaction(after, outcome, facts, 0))
-    except ContextFault as fault:
-        return (ProcessStuck(reason=str(fault), code=fault.code),)
+def _own_command(instance: Any, event: RecordedEvent) -> Sequence[Event]:
+    """Return the outcome of an own command if the event is of it, so that it needs no commit of its own.
 
-
-def _reaction(instance: Any, trigger: Any, facts: ProcessFacts, before: int) -> Sequence[Event]:
-    """Return the events of the process's reaction; `before` events of the same commit precede them.
-
-    Raises ContextFault for whatever the process's code raises or wrongly returns.
+    Not if the process reacts to outcomes of commands too: each trigger has its own commit.
     """
-    own = instance.own
-    kind = type(own)
-    try:
-        parts = list(own.react(trigger, facts))
-    except CALL_FAULTS as error:
-        if isinstance(error, MemoryError | ContextFault):
-            raise
-        raise exception_fault(f"{kind.__name__}.react", error, f" for {type(trigger).__name__}") from error
-    state = replace(instance.kept, instance=facts.instance, version=facts.version + before)
-    try:
-        return tuple(_events(parts, kind, state, facts))
-    except UnfitValue as error:
-        raise ContextFault(
-            f"{kind.__name__}.react returned a value that cannot be stored ({error})"
-        ) from None
+    effect = event.commit.command_id
+    pending = instance.kept.pending.get(effect)
+    is_own = pending is not None and pending.kind is EffectKind.COMMAND
+    if not is_own or CommandDone in trigger_classes(process_of(instance)):
+        return ()
+    return (CommandSucceeded(effect=effect, stream=event.stream, version=event.version),)
 
 
-def _events(
-    parts: Sequence[Any], kind: type[Process[Any, Any]], state: Any, facts: ProcessFacts
-) -> Iterator[Event]:
-    for part in parts:
-        events: Sequence[Event]
-        if isinstance(part, Event):
-            if type(part) not in own_event_classes(kind):
-                raise ContextFault(
-                    f"{kind.__name__}.react returned a {type(part).__name__}, which {kind.__name__} does not "
-                    f"declare among its own events; add it in `class {kind.__name__}(Process[..., ...])`"
-                )
-            events = (part.as_stored(),)
-        else:
-            events = effect_events(part, kind, state, facts.now)
-        for event in events:
-            yield event
-            state = state.after(event) if not isinstance(event, own_event_classes(kind)) else state
-            state = replace(state, version=state.version + 1)
+def _settle(
+    instance: Any, settlement: Settlement, effect: str, outcome: Outcome, now: datetime
+) -> Sequence[Event]:
+    """Return the settlement and what the process does after it."""
+    if not is_handled(instance, outcome):
+        return (settlement,)
+    kept = instance.kept
+    facts = ProcessFacts(now=now, instance=kept.instance, version=kept.version)
+    try:
+        return (settlement, *reaction(instance.evolve(settlement), outcome, facts))
+    except ContextFault as fault:
+        # The settlement comes after: so the outcome is kept until the instance goes on.
+        return (ProcessStuck(reason=str(fault), code=fault.code, effect=effect), settlement)
 
 
 def _evolved(instance: Any, events: Sequence[Event]) -> Any:
     for event in events:
         instance = instance.evolve(event)
     return instance
-
-
-def _process_of(instance: Any) -> type[Process[Any, Any]]:
-    process: type[Process[Any, Any]] = type(instance.own)
-    return process
 
 
 def _stuck(effect: str, name: str, settlement: Settlement) -> ProcessStuck:
@@ -193,6 +178,3 @@ def _stuck(effect: str, name: str, settlement: Settlement) -> ProcessStuck:
             return ProcessStuck(reason=reason, code=settlement.code, effect=effect)
         case _:
             return ProcessStuck(reason=f"{name} has timed out", code="TIMED_OUT", effect=effect)
-
-
-_FINAL = tuple(status for status in ProcessStatus if status.is_final)

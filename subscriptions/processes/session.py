@@ -29,7 +29,7 @@ from domain.process.events import (
 )
 from domain.process.instance_state import InstanceState
 from domain.process.process import trigger_classes
-from domain.process.reacting import react_to_event, react_to_operator
+from domain.process.reacting import react_to_event
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from subscriptions.consumers.checkpoints import Checkpoint
@@ -246,7 +246,7 @@ class ProcessSession:
         last = commit.events[-1]
         state = await self._instances.state(instance, last.version)
         if any(isinstance(payload, _DECISIONS) for payload in payloads):
-            await self._go_on(instance, last)
+            await self._go_on(instance, state)
         else:
             self._add_open(instance, state, commit.events)
         if any(isinstance(payload, _ENDS) for payload in payloads) and state.status.is_final:
@@ -254,17 +254,12 @@ class ProcessSession:
             result = results[0] if results else None
             await self._children.report_end(instance, state, result, last.id, last.commit.correlation)
 
-    async def _go_on(self, instance: InstanceKey, decision: RecordedEvent) -> None:
+    async def _go_on(self, instance: InstanceKey, state: InstanceState) -> None:
         """Do what was left undone while an instance was stuck, and what a decision about it leads to."""
-        command_id = f"{instance.stream}:{decision.version}:decision"
-        cause = Cause(command_id, "GoOn", decision.commit.correlation, decision.id)
-        change = await self._instances.change(instance, react_to_operator, cause)
-        if change.events:
-            self._follow(change)
         version, log = 0, self._parts.log
         while events := await log.stream(instance.tenant, instance.stream, version, log.stream_page):
             version = events[-1].version
-            self._add_open(instance, change.after, events)
+            self._add_open(instance, state, events)
         if instance in self._parked:
             await self._unpark(instance)
 

@@ -16,7 +16,7 @@ from domain.process.events import CallSucceeded, CallWasRefused, CommandSucceede
 from domain.process.instance import instance_class
 from domain.process.instance_state import PendingEffect
 from domain.process.outcomes import CallFailed, CallReplied, CommandDone
-from domain.process.reacting import react_to_event, react_to_operator, react_to_outcome
+from domain.process.reacting import react_to_event, react_to_outcome
 from projections.projecting.worker import ViewWorker
 from tests.helpers.deliveries import Announced, Delivery
 from tests.helpers.parcels import BookParcel, LoadParcel, UnloadParcel
@@ -73,11 +73,6 @@ class DeliveryRun:
     async def fail(self, effect: str, settlement: Event, outcome: Any) -> None:
         """Record an outcome of the effect of this name that the process does not handle."""
         await self._settle(await self.effect_id(effect), settlement, outcome)
-
-    async def go_on(self) -> None:
-        """Do what follows the decision of a person."""
-        events = react_to_operator(await self._state())
-        await self._store(events, "GoOn", f"{self.instance}:decision", self.causation)
 
     async def _command(self, name: str, command: LoadParcel | UnloadParcel) -> None:
         effect = await self.effect_id(name)

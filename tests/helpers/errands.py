@@ -23,6 +23,7 @@ from domain.process import (
     DeadlineReached,
     Dispatch,
     Effect,
+    EffectSkipped,
     Fail,
     Process,
     ProcessEnded,
@@ -117,17 +118,6 @@ class ErrandNoted(Event, type="errand.noted"):
     text: str
 
 
-OUTCOMES = (
-    CommandDone,
-    CommandRefused,
-    CallReplied,
-    CallTimedOut,
-    CallFailed,
-    DeadlineReached,
-    ProcessEnded,
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Errand(
     Process[
@@ -139,7 +129,8 @@ class Errand(
         | CallTimedOut
         | CallFailed
         | DeadlineReached
-        | ProcessEnded,
+        | ProcessEnded
+        | EffectSkipped,
         ErrandPlanned | ErrandNoted,
     ]
 ):
@@ -228,12 +219,11 @@ def effects(script: Iterable[str], facts: ProcessFacts) -> list[Event | Effect]:
 def effect(text: str, facts: ProcessFacts) -> Any:
     """Return the effect that a text stands for; `raise` raises."""
     verb, _, name = text.partition(" ")
-    command, undo = DoChore(id=f"chore-{name or 1}"), UndoChore(id=f"chore-{name or 1}")
     match verb:
         case "do":
-            return Dispatch(command, name)
+            return Dispatch(DoChore(id=f"chore-{name}"), name)
         case "do+undo":
-            return Dispatch(command, name, compensation=undo)
+            return Dispatch(DoChore(id=f"chore-{name}"), name, UndoChore(id=f"chore-{name}"))
         case "ask":
             return Call(Ask(what=name), name, timedelta(minutes=1))
         case "ask+undo":

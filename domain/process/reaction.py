@@ -1,0 +1,117 @@
+"""One call of a process's `react`: its own events and its effects become events of the instance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from inspect import iscoroutine
+from itertools import islice
+from typing import Any
+
+from domain.kernel.code_locations import definition_location
+from domain.kernel.context_calls import MOST_EVENTS, exception_fault
+from domain.kernel.errors import ContextFault, UnfitValue
+from domain.kernel.event import Event
+from domain.kernel.fields import Unstorable
+from domain.kernel.state_checks import evolve_checked
+from domain.kernel.user_exceptions import CALL_FAULTS
+from domain.process.effect_events import effect_events
+from domain.process.effects import Compensate, Complete, Effect, Fail
+from domain.process.process import Process, ProcessFacts, own_event_classes
+
+FINAL_EFFECTS = (Complete, Fail, Compensate)
+"""Effects after which a process reacts to nothing any more."""
+
+
+def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Sequence[Event]:
+    """Return the events of a reaction in the state of `instance`.
+
+    Raises ContextFault for whatever the process's `react` and `evolve` raise or wrongly return.
+    """
+    called = f"{process_of(instance).__name__}.react"
+    try:
+        return tuple(_events(instance, _parts(called, instance.own, trigger, facts), facts))
+    except (UnfitValue, Unstorable) as error:
+        raise ContextFault(f"{called} returned a value that cannot be stored ({error})") from None
+
+
+def process_of(instance: Any) -> type[Process[Any, Any]]:
+    """Return the process of an instance."""
+    process: type[Process[Any, Any]] = type(instance.own)
+    return process
+
+
+def _parts(called: str, own: Process[Any, Any], trigger: Any, facts: ProcessFacts) -> Sequence[Any]:
+    """Return what `react` returns, as a sequence."""
+    cause = f" for {type(trigger).__name__}"
+    try:
+        returned: Any = own.react(trigger, facts)
+        if isinstance(returned, Iterable) and not isinstance(returned, Event | Effect | str | Mapping):
+            parts = tuple(islice(returned, MOST_EVENTS + 1))
+            if len(parts) <= MOST_EVENTS:
+                return parts
+    except CALL_FAULTS as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise exception_fault(called, error, cause) from error
+    if iscoroutine(returned):
+        returned.close()
+    raise ContextFault(
+        f"{called} returned a value of class {type(returned).__name__}{cause} "
+        f"({definition_location(own.react)}); it must return a list of its own events and of effects, "
+        "[] where there is nothing to do"
+    )
+
+
+def _events(instance: Any, parts: Sequence[Any], facts: ProcessFacts) -> Iterator[Event]:
+    process = process_of(instance)
+    asked_before = instance.kept.pending.keys()
+    final: Any = None
+    for part in parts:
+        if final is not None:
+            raise ContextFault(
+                f"{process.__name__}.react returned {_shown(part)} after {_shown(final)}, which is the last "
+                "of an instance; return it before, or not at all"
+            )
+        if isinstance(part, FINAL_EFFECTS):
+            final = part
+            _check_end(process, part, instance.kept.pending.keys() - asked_before, instance)
+        for event in _events_of(process, part, instance, facts):
+            instance = _evolved(instance, event)
+            yield event
+
+
+def _events_of(
+    process: type[Process[Any, Any]], part: Any, instance: Any, facts: ProcessFacts
+) -> Sequence[Event]:
+    if not isinstance(part, Event):
+        return effect_events(part, process, instance.kept, facts.now)
+    name, kind = process.__name__, type(part).__name__
+    if type(part) not in own_event_classes(process):
+        raise ContextFault(
+            f"{name}.react returned a {kind}, which {name} does not declare among its own events; add it in "
+            f"`class {name}(Process[..., ...])`"
+        )
+    return (part.as_stored(),)
+
+
+def _check_end(process: type[Process[Any, Any]], final: Any, asked: Iterable[str], instance: Any) -> None:
+    """Raise ContextFault if the instance would end without the effects that it asks for beside."""
+    names = [instance.kept.pending[effect].name for effect in asked]
+    if names and not isinstance(final, Compensate):
+        raise ContextFault(
+            f"{process.__name__}.react returned {_shown(final)} with the effect {names[0]!r}, which would "
+            f"not be run any more; return {_shown(final)} when the effect has an outcome"
+        )
+
+
+def _evolved(instance: Any, event: Event) -> Any:
+    """Return the instance after an event; a state of the process that cannot be stored is its fault."""
+    own: Process[Any, Any] = instance.own
+    if type(event) not in own_event_classes(process_of(instance)):
+        return instance.evolve(event)
+    return replace(instance, own=evolve_checked(own, (event,)), kept=instance.kept.counted())
+
+
+def _shown(part: Any) -> str:
+    return part.__name__ if isinstance(part, type) else type(part).__name__

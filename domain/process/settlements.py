@@ -1,0 +1,81 @@
+"""Settlements: the events that record outcomes, and the outcomes that they stand for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from domain.kernel.errors import UnfitValue
+from domain.kernel.event import Event
+from domain.process.events import (
+    CallSucceeded,
+    CallWasRefused,
+    CallWasTimedOut,
+    ChildEnded,
+    CommandSucceeded,
+    CommandWasRefused,
+    DeadlinePassed,
+)
+from domain.process.inputs import from_json
+from domain.process.instance_state import UnhandledOutcome
+from domain.process.outcomes import (
+    CallFailed,
+    CallReplied,
+    CallTimedOut,
+    CommandDone,
+    CommandRefused,
+    DeadlineReached,
+    Outcome,
+    ProcessEnded,
+)
+from domain.process.ports import Request, reply_class
+
+_SETTLEMENTS: dict[str, type[Event]] = {
+    settlement.type: settlement
+    for settlement in (
+        CommandSucceeded,
+        CommandWasRefused,
+        CallSucceeded,
+        CallWasTimedOut,
+        CallWasRefused,
+        ChildEnded,
+        DeadlinePassed,
+    )
+}
+
+
+def outcome_of(unhandled: UnhandledOutcome) -> Outcome:
+    """Return the outcome of a settlement that was kept.
+
+    Raises UnfitValue or pydantic's ValidationError if the class of a reply has changed since.
+    """
+    name = unhandled.name
+    match from_json(_SETTLEMENTS[unhandled.type], unhandled.data):
+        case CommandSucceeded(stream=stream, version=version):
+            return CommandDone(name, stream, version)
+        case CommandWasRefused(code=code, message=message):
+            return CommandRefused(name, code, message)
+        case CallSucceeded(reply=reply):
+            kind = reply_class(request_class(unhandled.port, unhandled.operation))
+            return CallReplied(name, from_json(kind, reply))
+        case CallWasTimedOut():
+            return CallTimedOut(name)
+        case CallWasRefused(code=code, message=message):
+            return CallFailed(name, code, message)
+        case ChildEnded(status=status, result=result):
+            return ProcessEnded(name, unhandled.operation, status, result)
+    return DeadlineReached(name)
+
+
+def request_class(port: str | None, name: str) -> type[Request[Any]]:
+    """Return the class of a port's request; raise UnfitValue if there is none of the name."""
+    for kind in _subclasses(Request):
+        if kind.__name__ == name and getattr(kind, "port", None) == port:
+            return kind
+    raise UnfitValue(f"there is no request {name} of the port {port}")
+
+
+def _subclasses(kind: type[Request[Any]]) -> Iterator[type[Request[Any]]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
