@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,7 +12,8 @@ from domain.kernel.errors import UnfitValue
 from domain.process.events import CallRequested, CallSucceeded, CallWasRefused, CallWasTimedOut
 from domain.process.inputs import from_json, to_json
 from domain.process.outcomes import CallFailed, CallReplied, CallTimedOut
-from domain.process.ports import Request, reply_class
+from domain.process.ports import reply_class
+from domain.process.settlements import request_class
 from subscriptions.feed.background import Backoff
 from subscriptions.processes.agenda import HeldWork
 from subscriptions.processes.circuits import CircuitOpen, PortCircuit
@@ -56,7 +56,7 @@ class CallEffects:
             self._recorder.measure(held, "call", "TIMED_OUT")
             return None
         try:
-            request = _read_request(event)
+            request = from_json(request_class(event.port, event.request), event.input)
             key = f"{work.instance.tenant}/{work.id}"
             reply = from_json(reply_class(type(request)), await self._circuit(event.port).call(key, request))
         except PortUnavailable as error:
@@ -89,16 +89,3 @@ class CallEffects:
         refused = CallWasRefused(effect=held.work.id, code=code, message=message, attempts=attempts)
         await self._recorder.record(held, refused, CallFailed(name, code, message))
         self._recorder.measure(held, "call", code)
-
-
-def _read_request(event: CallRequested) -> Request[Any]:
-    for kind in _subclasses(Request):
-        if kind.__name__ == event.request and getattr(kind, "port", None) == event.port:
-            return from_json(kind, event.input)
-    raise UnfitValue(f"there is no request {event.request} of the port {event.port}")
-
-
-def _subclasses(kind: type[Request[Any]]) -> Iterator[type[Request[Any]]]:
-    for subclass in kind.__subclasses__():
-        yield subclass
-        yield from _subclasses(subclass)

@@ -6,6 +6,7 @@ place once, and an outcome is recorded only while the effect is pending.
 
 from __future__ import annotations
 
+from domain.kernel import RecordedEvent
 from domain.process.events import CallRequested, ChildRequested, CommandRequested, DeadlineSet, ProcessStatus
 from domain.process.instance_state import InstanceState
 from eventstore.log import EventLog
@@ -59,14 +60,27 @@ class EffectRunner:
     async def _read_request(self, work: Work) -> Request | None:
         """Return the event that asks for the work; None if it is not to be done any more."""
         state = await self._instances.state(work.instance, work.version)
-        if not is_open(state, work.id):
+        if not _is_open(state, work.id):
             return None
         (event,) = await self._log.stream(work.instance.tenant, work.stream, work.version - 1, 1)
-        assert event.payload is not None, "the state could be built from the event"
-        return Request(event.id, event.payload)
+        return open_request(state, work.id, event)
 
 
-def is_open(state: InstanceState, effect: str) -> bool:
+def open_request(state: InstanceState, effect: str, event: RecordedEvent) -> Request | None:
+    """Return the event that asks for an effect or a deadline; None if that is not to be done now.
+
+    A call has the time limit that it has in this state: after a retry it has none.
+    """
+    if not _is_open(state, effect):
+        return None
+    payload = event.payload
+    assert payload is not None, "the state could be built from the event"
+    if isinstance(payload, CallRequested):
+        payload = payload.model_copy(update={"due": state.pending[effect].due})
+    return Request(event.id, payload)
+
+
+def _is_open(state: InstanceState, effect: str) -> bool:
     """Return whether an effect or a deadline is to be done.
 
     Not while its instance is stuck: it is done when the instance goes on.

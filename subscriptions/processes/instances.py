@@ -9,18 +9,15 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit
-from domain.kernel import Event, Receipt, RecordedEvent
-from domain.kernel.context_calls import exception_fault
+from domain.kernel import Event, Receipt
 from domain.kernel.errors import ConcurrencyConflict, ContextFault
 from domain.kernel.event import NewEvent
 from domain.kernel.state_checks import evolve_checked
-from domain.kernel.user_exceptions import CALL_FAULTS
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import bounded_id
 from domain.process.events import ProcessStarted, ProcessStuck
 from domain.process.instance import Instance, instance_class
 from domain.process.instance_state import InstanceState
-from domain.process.process import Process
 from eventstore.log import EventLog
 
 
@@ -178,24 +175,6 @@ class Instances:
             raise CommandStored(receipt)
         self._aggregates.remember(instance.tenant, instance.stream, after, receipt.version)
         return Change(instance, before, after.kept, cause.correlation, commit.events, receipt.position)
-
-
-def instance_of(process: type[Process[Any, Any]], event: RecordedEvent) -> str | None:
-    """Return the stream of the instance that an event concerns; raise ContextFault if `key` fails."""
-    try:
-        key: Any = process.key(event)
-    except CALL_FAULTS as error:
-        if isinstance(error, MemoryError):
-            raise
-        raise exception_fault(f"{process.__name__}.key", error, f" for {event.type!r}") from error
-    if key is None:
-        return None
-    if not isinstance(key, str) or not key:
-        raise ContextFault(
-            f"{process.__name__}.key returned {'an empty text' if key == '' else type(key).__name__} for "
-            f"{event.type!r}; it must return the key of an instance, or None"
-        )
-    return f"{process.category}-{key}"
 
 
 def _evolve(

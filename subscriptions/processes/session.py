@@ -28,6 +28,7 @@ from domain.process.events import (
     ProcessStuck,
 )
 from domain.process.instance_state import InstanceState
+from domain.process.keys import instance_of
 from domain.process.process import trigger_classes
 from domain.process.reacting import react_to_event
 from eventstore.log import EventLog
@@ -40,8 +41,8 @@ from subscriptions.processes.call_effects import CallEffects
 from subscriptions.processes.child_effects import ChildEffects
 from subscriptions.processes.circuits import PortCircuit
 from subscriptions.processes.command_effects import CommandEffects
-from subscriptions.processes.effect_runner import EffectRunner, is_open
-from subscriptions.processes.instances import Cause, Change, InstanceKey, Instances, instance_of
+from subscriptions.processes.effect_runner import EffectRunner, open_request
+from subscriptions.processes.instances import Cause, Change, InstanceKey, Instances
 from subscriptions.processes.open_work import TRIGGERS, OpenWork, Work, share_key
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.ports import ProcessMeter
@@ -270,8 +271,9 @@ class ProcessSession:
                 work = self._work(
                     instance, event.payload, event.version, event.position, event.commit.correlation
                 )
-                if is_open(state, work.id):
-                    self._agenda.add(work, Request(event.id, event.payload))
+                request = open_request(state, work.id, event)
+                if request is not None:
+                    self._agenda.add(work, request)
 
     def _follow(self, change: Change) -> None:
         """Begin what a change of an instance asks for, and end what it settles."""
