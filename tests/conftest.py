@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from eventstore.mongo.driver import Driver
-from tests.helpers.servers import DRIVER, Servers
+from tests.helpers.drivers import DRIVER
+from tests.helpers.servers import Servers
 
 GARBAGE_THRESHOLD = 50_000
 """New containers between two cycle collections, as in a worker of nerve; Python's default is 700."""

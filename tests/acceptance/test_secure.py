@@ -32,7 +32,7 @@ from eventstore.mongo import log_collections
 from eventstore.mongo.driver import UNAUTHORIZED
 from projections.querying.related import RelatedQuery
 from tests.helpers.command_line import CLI
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 Documents = dict[str, Any]
 Do = Callable[[Database[Documents]], Any]

@@ -21,7 +21,7 @@ from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from eventstore.integrity import blocks
 from tests.helpers.command_line import CLI
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 BLOCK = 10
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 from tests.bench.data import PATIENCE
 from tests.bench.harness import Benchmark, Contender, Contest, Figure, Turn
 from tests.bench.machine import Machine
-from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written
 from tests.helpers.poison_notes import POISON, Dose, poisoned
 
 STREAMS = 1_000

@@ -16,7 +16,7 @@ from subscriptions.consumers.consumer_update import SLOTS
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState, GenerationState
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")
 

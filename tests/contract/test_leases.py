@@ -13,7 +13,7 @@ from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import PartitionState
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")
 

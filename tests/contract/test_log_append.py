@@ -11,7 +11,8 @@ import pytest
 from domain.dispatch.ports import NewCommit
 from domain.kernel.errors import ConcurrencyConflict, ValidationFailed
 from eventstore.reading.event_query import EVERYTHING
-from tests.helpers.commits import BOTH_COUNTER_PATHS, Store, commit, scores
+from tests.helpers.commits import Store, commit, scores
+from tests.helpers.counter_paths import BOTH_COUNTER_PATHS
 from tests.helpers.notes import START, Scored, Written
 
 pytestmark = BOTH_COUNTER_PATHS

@@ -9,7 +9,8 @@ import pytest
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
 from eventstore.commit_documents import encode_commit, with_position
-from tests.helpers.commits import BOTH_COUNTER_PATHS, append_options, commit, scores
+from tests.helpers.commits import append_options, commit, scores
+from tests.helpers.counter_paths import BOTH_COUNTER_PATHS
 from tests.helpers.notes import Written
 
 pytestmark = BOTH_COUNTER_PATHS

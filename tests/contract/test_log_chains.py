@@ -14,7 +14,8 @@ from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict, Overloaded
 from eventstore.commit_documents import encode_commit, with_position
-from tests.helpers.commits import BOTH_COUNTER_PATHS, Store, append_options, commit, scores
+from tests.helpers.commits import Store, append_options, commit, scores
+from tests.helpers.counter_paths import BOTH_COUNTER_PATHS
 
 pytestmark = BOTH_COUNTER_PATHS
 

@@ -16,7 +16,7 @@ from eventstore.integrity.event_schemas import EventSchemas, write_schemas
 from eventstore.integrity.log_compatibility import LOOK_FOR, LogCompatibility, schemas_of_log
 from eventstore.mongo.driver import Database, open_client
 from eventstore.mongo.log_collections import LogCollections
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

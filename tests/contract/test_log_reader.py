@@ -12,7 +12,8 @@ from pymongo.errors import BulkWriteError
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.commit_documents import encode_commit, with_position
-from tests.helpers.commits import BOTH_COUNTER_PATHS, NEVER, commit
+from tests.helpers.commits import NEVER, commit
+from tests.helpers.counter_paths import BOTH_COUNTER_PATHS
 
 
 async def test_an_empty_log_has_nothing_to_read(store):

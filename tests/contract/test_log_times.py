@@ -15,16 +15,8 @@ from eventstore.commit_documents import encode_commit, with_position
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from eventstore.options import CounterOptions
-from tests.helpers.commits import (
-    BOTH_COUNTER_PATHS,
-    CATALOG,
-    HELD,
-    NEVER,
-    RESERVED,
-    Store,
-    append_options,
-    commit,
-)
+from tests.helpers.commits import CATALOG, HELD, NEVER, RESERVED, Store, append_options, commit
+from tests.helpers.counter_paths import BOTH_COUNTER_PATHS
 from tests.helpers.notes import START
 
 HOUR = timedelta(hours=1)

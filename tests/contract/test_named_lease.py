@@ -9,7 +9,7 @@ import pytest
 
 from eventstore.mongo.driver import Collection, open_client
 from eventstore.mongo.lease import NamedLease
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -25,7 +25,8 @@ from domain.kernel import Commit
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.log import EventLog
 from tests.helpers.commits import commit
-from tests.helpers.notes import Written, open_rig
+from tests.helpers.note_rig import open_rig
+from tests.helpers.notes import Written
 
 END = "note-end"
 """The stream whose commit is the last one of a run."""

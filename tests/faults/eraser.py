@@ -14,7 +14,7 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from eventstore.personal.erasure import Erasure
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 
 async def stall(tenant: str, command: EraseSubject) -> None:

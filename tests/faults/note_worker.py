@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.helpers.notes import open_rig
+from tests.helpers.note_rig import open_rig
 
 
 async def main() -> None:

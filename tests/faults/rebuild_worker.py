@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from projections.rebuilding.generation_switch import GenerationSwitch
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease
-from tests.helpers.notes import open_rig
+from tests.helpers.note_rig import open_rig
 
 
 def die() -> None:

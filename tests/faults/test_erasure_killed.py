@@ -9,7 +9,7 @@ from typing import Any
 
 from eventstore.personal.sealing import MasterKeys
 from tests.helpers import people
-from tests.helpers.notes import open_rig
+from tests.helpers.note_rig import open_rig
 from tests.helpers.people import PersonRegistered
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,8 @@ from domain.kernel.errors import Unavailable
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from subscriptions.feed.channels import SingleChannel
 from tests.helpers.followed_positions import followed_positions as positions
-from tests.helpers.notes import Rig, Scored, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored
 from tests.helpers.servers import Servers
 
 DEADLINE = 30

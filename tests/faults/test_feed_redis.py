@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from projections.querying.pages import ListQuery
 from tests.helpers.followed_positions import followed_positions
-from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written
 from tests.helpers.servers import Servers
 
 DEADLINE = 30

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Linked, Scored, Written, folded
 from tests.helpers.servers import Servers
 
 DEADLINE = 60

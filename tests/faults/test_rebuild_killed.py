@@ -13,7 +13,8 @@ import pytest
 
 from projections.querying.pages import ListQuery
 from subscriptions.consumers.state import GenerationState
-from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Linked, Scored, Written, folded
 
 DEADLINE = 60
 NOTES = 100

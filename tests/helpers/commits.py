@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Commit, Event
 from domain.kernel.event import NewEvent
@@ -19,8 +17,8 @@ from eventstore.mongo.driver import Collection, Database, Driver, open_client
 from eventstore.options import NEVER_SOLE, AppendOptions, CounterOptions, LogOptions
 from eventstore.personal.sealing import MasterKeys
 from tests.helpers import people
+from tests.helpers.drivers import chosen_driver
 from tests.helpers.notes import Scored, context, now
-from tests.helpers.servers import chosen_driver
 
 CATALOG = Catalog([context, people.context])
 
@@ -32,10 +30,6 @@ RESERVED = CounterOptions(sole_after=NEVER_SOLE)
 
 HELD = CounterOptions(sole_after=0.0, busy_rate=0)
 """A process holds the counter as soon as nobody else came between two of its reservations."""
-
-
-BOTH_COUNTER_PATHS = pytest.mark.parametrize("counter", [RESERVED, HELD], ids=["reserved", "held"])
-"""Runs tests of the log's contract with each way to take positions."""
 
 
 def append_options(**bounds: Any) -> LogOptions:

@@ -6,7 +6,7 @@ from projections.querying.locator import consumer_name
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
-from tests.helpers.notes import Rig
+from tests.helpers.note_rig import Rig
 
 TERM = 600.0
 

@@ -12,7 +12,7 @@ from projections.storage.rows import collection, fields
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import WHOLE, Partition
 from tests.helpers import notes
-from tests.helpers.notes import Rig
+from tests.helpers.note_rig import Rig
 from tests.helpers.poison_notes import Dose, poisoned
 
 

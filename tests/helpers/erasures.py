@@ -6,7 +6,7 @@ from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import Event
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
-from tests.helpers.notes import Rig
+from tests.helpers.note_rig import Rig
 from tests.helpers.people import PersonRegistered, PersonRenamed, Remarked
 
 MASTERS = MasterKeys(b"m" * 32)

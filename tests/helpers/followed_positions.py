@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from tests.helpers.notes import Rig
+from tests.helpers.note_rig import Rig
 
 DEADLINE = 30
 

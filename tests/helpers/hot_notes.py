@@ -9,7 +9,8 @@ from typing import Any
 
 from domain.kernel import RecordedEvent
 from projections.kernel.view import View
-from tests.helpers.notes import NoteRow, Rig, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import NoteRow, view
 
 
 class HotRow(NoteRow):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written
+from tests.helpers.note_rig import Rig
+from tests.helpers.notes import Erased, Linked, Scored, Written
 
 NOTES = [f"note-{i}" for i in range(6)]
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from domain.kernel import Commit, Event
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written
+from tests.helpers.note_rig import Rig
+from tests.helpers.notes import Erased, Linked, Scored, Written
 
 NAMES = ["note-a", "note-b", "note-c"]
 

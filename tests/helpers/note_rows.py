@@ -8,7 +8,7 @@ from typing import Any
 
 from projections.querying.pages import Page, Side
 from projections.storage.indexes import update_query_indexes
-from tests.helpers.notes import Rig
+from tests.helpers.note_rig import Rig
 
 TENANT = "default"
 

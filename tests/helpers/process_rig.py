@@ -26,7 +26,7 @@ from subscriptions.processes.ports import PortAdapter
 from subscriptions.processes.session import ProcessParts
 from subscriptions.processes.worker import ProcessWorker
 from tests.helpers.chores import CATALOG, BeginChore
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 PATIENCE = 20
 """Seconds after which what was awaited is given up."""

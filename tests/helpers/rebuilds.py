@@ -11,7 +11,8 @@ from typing import Any
 from domain.kernel import RecordedEvent
 from projections.rebuilding.status import GenerationStatus, ViewStatus
 from subscriptions.consumers.state import GenerationState
-from tests.helpers.notes import Linked, NoteRow, Rig, Scored, Written, view
+from tests.helpers.note_rig import Rig
+from tests.helpers.notes import Linked, NoteRow, Scored, Written, view
 
 PATIENCE = 30.0
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from api.devserver.embedded import EmbeddedServer, Mongod, RedisServer
-from eventstore.mongo.driver import Driver
 
 S = TypeVar("S", bound=EmbeddedServer)
-
-DRIVER = "NERVE_MONGO_DRIVER"
-"""The environment variable that says which driver opens MongoDB, in tests as in all of nerve."""
-
-
-def chosen_driver() -> Driver:
-    """The driver that this test, or a process that it has started, is to run on."""
-    return cast(Driver, os.environ.get(DRIVER, "motor"))
 
 
 class Servers:

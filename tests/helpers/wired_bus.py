@@ -15,8 +15,8 @@ from domain.kernel import Catalog, Command, Envelope, Receipt, RecordedEvent
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
+from tests.helpers.drivers import chosen_driver
 from tests.helpers.memory_world import CATALOG
-from tests.helpers.servers import chosen_driver
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from subscriptions.consumers.archive_retention import Retention
 from tests.helpers.archives import folder
 from tests.helpers.commits import Store, commit, open_store
 from tests.helpers.note_histories import append_all, some_history
-from tests.helpers.notes import START, folded, now, open_rig, view
+from tests.helpers.note_rig import open_rig
+from tests.helpers.notes import START, folded, now, view
 
 
 @pytest.fixture

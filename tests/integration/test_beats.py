@@ -14,7 +14,8 @@ from subscriptions.consumers.generations import Generations
 from subscriptions.feed.position_waiters import RECHECK
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.messages import CaughtUp
-from tests.helpers.notes import Rig, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import view
 
 DEADLINE = 30
 NOWHERE = "redis://127.0.0.1:1/"

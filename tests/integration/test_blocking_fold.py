@@ -16,7 +16,8 @@ from projections.rebuilding.status import to_status
 from subscriptions.consumers.blocking_call_recorder import BlockingCallRecorder
 from subscriptions.consumers.blocking_calls import BlockingCall
 from subscriptions.consumers.state import CONSUMERS, PROJECTION, ConsumerState
-from tests.helpers.notes import open_rig, view
+from tests.helpers.note_rig import open_rig
+from tests.helpers.notes import view
 
 DEADLINE = 20
 

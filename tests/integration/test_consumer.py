@@ -15,7 +15,7 @@ from subscriptions.consumers.failures import FailureHistory
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.group import ConsumerDefinition, ConsumerGroup
 from subscriptions.consumers.partition_leases import PartitionLeases
-from tests.helpers.notes import Rig, open_rig
+from tests.helpers.note_rig import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 

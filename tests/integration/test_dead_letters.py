@@ -16,7 +16,8 @@ from projections.storage.rows import collection, slots
 from subscriptions.consumers.state import Partition
 from tests.helpers import notes
 from tests.helpers.dead_letters import begun, decide, letters, rows_held, rows_told
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, Linked, Scored, Written
 from tests.helpers.poison_notes import NOWHERE, POISON, SECRET, Dose, poisoned
 
 NAMES = ("note-a", "note-b", "note-c")

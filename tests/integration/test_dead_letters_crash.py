@@ -12,7 +12,8 @@ from eventstore.mongo.driver import Collection, Database
 from projections.projecting.projector import Projector
 from subscriptions.consumers.checkpoints import Checkpoint
 from tests.helpers.dead_letters import decide, letters, rows_held, rows_told
-from tests.helpers.notes import Linked, Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Linked, Scored, Written
 from tests.helpers.poison_notes import NOWHERE, POISON, Dose, poisoned
 
 

@@ -29,8 +29,8 @@ from eventstore.personal.sealed_state import StateSeal
 from eventstore.reading.event_query import EventQuery
 from tests.helpers.commits import commit
 from tests.helpers.declared_types import DeclaredContext, declared_contexts
+from tests.helpers.drivers import chosen_driver
 from tests.helpers.exports import MASTERS
-from tests.helpers.servers import chosen_driver
 
 SHARE = 4
 """Examples of a profile for one journey of them, which takes some ten round trips."""

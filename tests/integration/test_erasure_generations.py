@@ -14,7 +14,7 @@ from subscriptions.consumers.generations import Generations
 from tests.helpers import people
 from tests.helpers.consumer_states import hold, opened, switch
 from tests.helpers.erasures import MASTERS, erase, happened, plain
-from tests.helpers.notes import Rig, open_rig
+from tests.helpers.note_rig import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 

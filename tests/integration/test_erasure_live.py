@@ -19,7 +19,7 @@ from subscriptions.feed.tail import Tail
 from subscriptions.live.event_hub import EventMessage
 from subscriptions.live.messages import CaughtUp
 from tests.helpers import people
-from tests.helpers.notes import Rig, open_rig
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.people import PersonRegistered, PersonRenamed
 
 DEADLINE = 30

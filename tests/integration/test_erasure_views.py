@@ -24,7 +24,7 @@ from subscriptions.live.messages import CaughtUp
 from tests.helpers import mentions_view as mentions
 from tests.helpers import people
 from tests.helpers.erasures import MASTERS, erase, happened, plain
-from tests.helpers.notes import Rig, open_rig
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.people import PersonRenamed, Remarked
 
 NAMES = ("person-1", "person-2", "person-3")

@@ -20,7 +20,8 @@ from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Chunk, Subscription
 from tests.helpers import people
-from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written
 from tests.helpers.people import PersonRegistered, PersonRenamed
 
 DEADLINE = 60

@@ -14,7 +14,8 @@ from eventstore.reading.event_query import EventQuery
 from subscriptions.live.event_hub import EventHub, EventMessage, EventStreamMessage
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
-from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written
 
 pytestmark = pytest.mark.usefixtures("driver")
 

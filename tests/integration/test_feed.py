@@ -16,7 +16,8 @@ from subscriptions.feed.feed import Feed
 from subscriptions.feed.pages import PAGE
 from subscriptions.feed.tail import Tail
 from subscriptions.feed.wakeups import Wakeups
-from tests.helpers.notes import Rig, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Written
 
 pytestmark = pytest.mark.usefixtures("driver")
 

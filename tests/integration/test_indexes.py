@@ -19,8 +19,9 @@ from projections.storage.indexes import (
     remove_query_indexes,
     update_query_indexes,
 )
-from tests.helpers.notes import context, open_rig, view
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
+from tests.helpers.note_rig import open_rig
+from tests.helpers.notes import context, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -19,7 +19,8 @@ from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
 from subscriptions.live.ring import RingLimits
 from tests.helpers.consumer_states import hold
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, Linked, Scored, Written, view
 from tests.helpers.servers import Servers
 
 pytestmark = pytest.mark.usefixtures("driver")

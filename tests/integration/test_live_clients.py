@@ -16,7 +16,8 @@ from projections.querying.pages import ListQuery
 from projections.storage.rows import changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged
 from tests.helpers.note_churn import churn
-from tests.helpers.notes import Rig, Written, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Written, view
 
 DEADLINE = 30
 END = "note-end"

@@ -19,7 +19,8 @@ from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.subscriber import Subscriber
 from tests.helpers.note_churn import churn
-from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written
 from tests.helpers.rebuilds import louder
 from tests.helpers.row_clients import ClientTopic, CountingRenderer, RowClient, until
 

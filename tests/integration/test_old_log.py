@@ -16,9 +16,9 @@ from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
 from tests.fixtures import CATALOG, VIEWS, old_commits
+from tests.helpers.drivers import chosen_driver
 from tests.helpers.letters import Letter, Speed
 from tests.helpers.notes import now
-from tests.helpers.servers import chosen_driver
 
 
 async def read_by_feed(feed: Feed, upto: int) -> list[RecordedEvent]:

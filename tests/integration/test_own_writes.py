@@ -15,7 +15,8 @@ from projections.live.messages import Snapshot
 from projections.projecting.projector import Projector
 from projections.querying.locator import rows_topic
 from subscriptions.consumers.checkpoints import Checkpoint
-from tests.helpers.notes import Erased, Linked, Rig, Written, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, Linked, Written, view
 from tests.helpers.poison_notes import NOWHERE, Dose, poisoned
 
 pytestmark = pytest.mark.usefixtures("driver")

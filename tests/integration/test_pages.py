@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from domain.kernel.errors import ValidationFailed
 from projections.querying.ordering import Direction, OrderBy
 from projections.querying.pages import ListQuery
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import TENANT, fill, moment, sides, stored
-from tests.helpers.notes import Rig, open_rig
 
 Change = Callable[[], Awaitable[Any]]
 

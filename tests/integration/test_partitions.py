@@ -14,7 +14,8 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
 from tests.helpers.consumer_states import opened
 from tests.helpers.note_histories import append_all, histories, some_history
-from tests.helpers.notes import folded, open_rig, view
+from tests.helpers.note_rig import open_rig
+from tests.helpers.notes import folded, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

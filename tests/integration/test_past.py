@@ -26,8 +26,9 @@ from projections.querying.pages import ListQuery, Page
 from projections.storage.rows import fields
 from tests.helpers.example_commands import SETUP, commands
 from tests.helpers.memory_world import fold, through_mongo
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import sides
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.helpers.notes import Erased, Linked, Scored, Written
 
 TENANT = "default"
 DEADLINE = 30

@@ -17,7 +17,8 @@ from domain.tasks.commands import AssignTask, CreateTask, StartTask
 from eventstore.reading.event_query import EventQuery
 from projections.past.changes import Change
 from projections.past.reader import PastReader
-from tests.helpers.notes import Erased, Linked, Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, Linked, Scored, Written
 
 TENANT = "default"
 DEADLINE = 30

@@ -18,7 +18,8 @@ from projections.storage import row_events
 from projections.storage.rows import fields
 from tests.helpers import mentions_view as mentions
 from tests.helpers import people
-from tests.helpers.notes import Erased, Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, Scored, Written
 from tests.helpers.people import PersonRegistered, Remarked
 
 TENANT = "default"

@@ -13,7 +13,8 @@ from projections.past.reader import PastReader
 from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from tests.helpers.hot_notes import HotRow, apply_hot, hot, hot_by_default, reading
-from tests.helpers.notes import NoteRow, Rig, Scored, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import NoteRow, Scored, view
 from tests.helpers.rebuilds import held, in_use, louder, some_notes
 
 NAMES = ("note-0", "note-1", "note-2", "note-3")

@@ -21,7 +21,8 @@ from projections.storage.rows import key_filter
 from subscriptions.consumers.checkpoints import Checkpoint
 from tests.helpers.consumer_states import opened
 from tests.helpers.note_histories import append_all, histories, some_history
-from tests.helpers.notes import Erased, Rig, Scored, Written, folded, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, Scored, Written, folded, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

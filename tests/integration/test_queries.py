@@ -13,8 +13,9 @@ from domain.kernel.errors import StaleRead, ValidationFailed
 from projections.querying.ordering import Direction, OrderBy
 from projections.querying.pages import ListQuery
 from tests.helpers.consumer_states import hold
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import TENANT, fill, sides
-from tests.helpers.notes import Erased, Rig, Scored, Written, open_rig
+from tests.helpers.notes import Erased, Scored, Written
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -10,7 +10,8 @@ from domain.kernel.errors import InvariantViolated, NotFound
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
 from subscriptions.consumers.state import GenerationState
-from tests.helpers.notes import Rig, Written, folded, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Written, folded
 from tests.helpers.rebuilds import (
     defer_switch,
     in_use,

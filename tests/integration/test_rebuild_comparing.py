@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eventstore.mongo.driver import Collection, open_client
 from projections.rebuilding.comparer import GenerationComparer, GenerationRows
 from projections.rebuilding.comparison import Comparison, DifferingRow, RowVerdict
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 KEYS = [f"note-{i}" for i in range(8)]
 rows_of = st.dictionaries(st.sampled_from(KEYS), st.tuples(st.integers(0, 2), st.booleans()))

@@ -16,7 +16,8 @@ from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
 from projections.storage.fingerprint import view_fingerprint
 from subscriptions.consumers.state import GenerationState
-from tests.helpers.notes import Erased, NoteRow, Rig, Scored, Written, folded, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Erased, NoteRow, Scored, Written, folded, view
 from tests.helpers.rebuilds import (
     apply_with_a_bug,
     broken,

@@ -13,7 +13,8 @@ from projections.rebuilding.rebuild_context import RebuildContext
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
-from tests.helpers.notes import Rig, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Written
 
 LOG = 5
 

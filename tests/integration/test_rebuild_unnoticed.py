@@ -15,7 +15,8 @@ from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp
-from tests.helpers.notes import Linked, Rig, Scored, Written, folded, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Linked, Scored, Written, folded
 from tests.helpers.rebuilds import in_use, louder
 
 NOTES = 150

@@ -14,7 +14,8 @@ import pytest
 
 from domain.kernel.errors import Unavailable
 from subscriptions.feed.channels import ShardedChannel
-from tests.helpers.notes import Rig, Scored, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored
 from tests.helpers.redis_cluster import RedisCluster
 
 DEADLINE = 30

@@ -16,7 +16,8 @@ from projections.querying.pages import ListQuery
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import Row
-from tests.helpers.notes import Rig, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

@@ -11,8 +11,9 @@ import pytest
 from domain.kernel.errors import Unavailable, ValidationFailed
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import ListQuery
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import TENANT, fill
-from tests.helpers.notes import Rig, open_rig, view
+from tests.helpers.notes import view
 
 TEXTS = [
     "Pay the invoice of March",

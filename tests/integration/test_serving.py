@@ -17,8 +17,9 @@ from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
 from projections.querying.serving import missing_index, shape_of
+from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import TENANT, fill
-from tests.helpers.notes import Rig, context, open_rig
+from tests.helpers.notes import context
 
 ROWS = 1_500
 PAGE = 10

@@ -22,7 +22,8 @@ from eventstore.mongo.driver import Driver
 from eventstore.place import Place
 from projections.live.messages import RowChange, Snapshot
 from projections.querying.pages import ListQuery
-from tests.helpers.notes import Rig, Scored, Written, open_rig
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written
 
 DEADLINE = 30
 ONLY_WOKEN = 600.0

@@ -12,7 +12,7 @@ from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
 from domain.kernel import Envelope
-from tests.helpers.servers import chosen_driver
+from tests.helpers.drivers import chosen_driver
 
 
 async def test_a_stream_that_commands_make_longer_has_snapshots(

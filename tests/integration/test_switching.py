@@ -16,7 +16,8 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from tests.helpers.consumer_states import TERM, hold, opened, switch
-from tests.helpers.notes import Rig, Scored, Written, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import Scored, Written, view
 
 pytestmark = pytest.mark.usefixtures("driver")
 

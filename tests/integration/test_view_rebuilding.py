@@ -18,7 +18,8 @@ from projections.querying.pages import ListQuery
 from projections.querying.related import RelatedQuery, RelatedRows
 from projections.rebuilding.rebuild import Rebuild
 from tests.helpers.hot_notes import HotRow, hot, hot_by_default, next_version, reading
-from tests.helpers.notes import NoteRow, Rig, open_rig, view
+from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.notes import NoteRow, view
 from tests.helpers.rebuilds import broken, defer_switch, held, in_use, some_notes
 
 NOTES = 4
