@@ -20,7 +20,7 @@ from domain.orders.events import (
     OrderReserved,
     OrderStatus,
 )
-from domain.payments.commands import CapturePayment, RefundPayment, VoidPayment
+from domain.payments.commands import CancelPayment, CapturePayment
 from domain.payments.events import CaptureFailed, PaymentAuthorised, PaymentCaptured, PaymentDeclined
 from domain.process import Policy
 from domain.reservations.commands import CommitReservation, ReleaseReservation
@@ -62,10 +62,12 @@ def _give_up(event: RecordedEvent) -> Iterable[Command]:
     match event.payload:
         case ReservationRefused(order_id=order):
             return [CancelOrder(id=order, code=OUT_OF_STOCK)]
-        case PaymentDeclined(order_id=order, code=code) | ShipmentFailed(order_id=order, code=code):
+        case (
+            PaymentDeclined(order_id=order, code=code)
+            | CaptureFailed(order_id=order, code=code)
+            | ShipmentFailed(order_id=order, code=code)
+        ):
             return [CancelOrder(id=order, code=code)]
-        case CaptureFailed(order_id=order, code=code):
-            return [VoidPayment(id=event.stream), CancelOrder(id=order, code=code)]
     return []
 
 
@@ -74,12 +76,11 @@ def _undo(event: RecordedEvent) -> Iterable[Command]:
     payload, order = event.payload, event.stream
     if not isinstance(payload, OrderCancelled) or payload.status is OrderStatus.PLACED:
         return []
-    commands: list[Command] = []
-    if payload.is_booked:
-        commands.append(CancelShipment(id=shipment_id(order)))
-    if payload.status is OrderStatus.PAID:
-        commands.append(RefundPayment(id=payment_id(order)))
-    return [*commands, ReleaseReservation(id=reservation_id(order))]
+    commands: list[Command] = [
+        CancelPayment(id=payment_id(order)),
+        ReleaseReservation(id=reservation_id(order)),
+    ]
+    return [CancelShipment(id=shipment_id(order)), *commands] if payload.is_booked else commands
 
 
 policies = (

@@ -16,6 +16,7 @@ from typing import ClassVar, assert_never
 from domain.kernel import Aggregate, Facts, InvariantViolated
 from domain.payments.commands import (
     AuthorisePayment,
+    CancelPayment,
     CapturePayment,
     RecordAuthorisation,
     RecordCapture,
@@ -33,6 +34,7 @@ from domain.payments.events import (
     CaptureFailed,
     CaptureRequested,
     PaymentAuthorised,
+    PaymentCancelled,
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,
@@ -42,18 +44,17 @@ from domain.payments.events import (
     VoidRequested,
 )
 
-PaymentCommand = (
-    AuthorisePayment
-    | CapturePayment
-    | VoidPayment
-    | RefundPayment
-    | RecordAuthorisation
+ProviderAnswer = (
+    RecordAuthorisation
     | RecordDecline
     | RecordCapture
     | RecordCaptureFailure
     | RecordNoAnswer
     | RecordVoid
     | RecordRefund
+)
+PaymentCommand = (
+    AuthorisePayment | CapturePayment | VoidPayment | RefundPayment | CancelPayment | ProviderAnswer
 )
 PaymentEvent = (
     AuthorisationRequested
@@ -64,9 +65,12 @@ PaymentEvent = (
     | CaptureFailed
     | VoidRequested
     | PaymentVoided
+    | PaymentCancelled
     | RefundRequested
     | PaymentRefunded
 )
+
+_FINAL = frozenset({PaymentStatus.DECLINED, PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Payment(Aggregate[PaymentCommand, PaymentEvent]):
     captured: int = 0
     refunded: int = 0
     refunding: int = 0
+    is_cancelled: bool = False
 
     def decide(self, command: PaymentCommand, facts: Facts) -> Sequence[PaymentEvent]:
         match command:
@@ -92,6 +97,8 @@ class Payment(Aggregate[PaymentCommand, PaymentEvent]):
                 return self._void()
             case RefundPayment(amount=amount):
                 return self._refund(amount)
+            case CancelPayment():
+                return self._cancel()
             case _:
                 return self._record(command)
 
@@ -111,6 +118,8 @@ class Payment(Aggregate[PaymentCommand, PaymentEvent]):
                 return replace(self, status=PaymentStatus.VOIDING)
             case PaymentVoided():
                 return replace(self, status=PaymentStatus.VOIDED)
+            case PaymentCancelled():
+                return replace(self, is_cancelled=True)
             case RefundRequested(amount=amount):
                 return replace(self, status=PaymentStatus.REFUNDING, refunding=amount)
             case PaymentRefunded(refunded=refunded):
@@ -141,19 +150,29 @@ class Payment(Aggregate[PaymentCommand, PaymentEvent]):
             raise InvariantViolated(f"only {left} of the {self.captured} that were captured can be refunded")
         return [RefundRequested(order_id=self.order_id, amount=left if amount is None else amount)]
 
-    def _record(
-        self,
-        command: RecordAuthorisation
-        | RecordDecline
-        | RecordCapture
-        | RecordCaptureFailure
-        | RecordNoAnswer
-        | RecordVoid
-        | RecordRefund,
-    ) -> Sequence[PaymentEvent]:
-        """Return the event of an answer of the provider; none if the payment does not wait for it."""
+    def _cancel(self) -> Sequence[PaymentEvent]:
+        if self.is_cancelled or self.status in _FINAL:
+            return []
+        return [PaymentCancelled(order_id=self.order_id), *self._given_back()]
+
+    def _given_back(self) -> Sequence[PaymentEvent]:
+        """Return the request to give back what is held or collected; none while a request is under way."""
+        match self.status:
+            case PaymentStatus.AUTHORISED:
+                return [VoidRequested(order_id=self.order_id)]
+            case PaymentStatus.CAPTURED:
+                return [RefundRequested(order_id=self.order_id, amount=self.captured - self.refunded)]
+        return []
+
+    def _record(self, answer: ProviderAnswer) -> Sequence[PaymentEvent]:
+        """Return the events of an answer of the provider; none if the payment does not wait for it."""
+        events = self._answered(answer)
+        after = self.evolve_all(events)
+        return [*events, *after._given_back()] if events and self.is_cancelled else events
+
+    def _answered(self, answer: ProviderAnswer) -> Sequence[PaymentEvent]:
         order = self.order_id
-        match (command, self.status):
+        match (answer, self.status):
             case (RecordAuthorisation(authorisation=reference), PaymentStatus.AUTHORISING):
                 return [PaymentAuthorised(order_id=order, amount=self.amount, authorisation=reference)]
             case (RecordDecline(code=code), PaymentStatus.AUTHORISING):

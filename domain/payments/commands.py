@@ -37,6 +37,13 @@ class RefundPayment(ChangeCommand):
     amount: PositiveAmount | None = Field(None, description="How much; all that is left if it is left out.")
 
 
+class CancelPayment(ChangeCommand):
+    """Gives back whatever is held or was collected.
+
+    While the payment waits for the provider, it is given back after the answer.
+    """
+
+
 class RecordAuthorisation(ChangeCommand):
     """Records that the provider holds the amount."""
 

@@ -85,6 +85,12 @@ class PaymentVoided(Event, type="payment.voided"):
     order_id: str
 
 
+class PaymentCancelled(Event, type="payment.cancelled"):
+    """Whatever the provider still does for the payment is to be given back."""
+
+    order_id: str
+
+
 class RefundRequested(Event, type="payment.refund_requested"):
     """A part of what was collected, or all of it, is to be given back."""
 

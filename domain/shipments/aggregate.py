@@ -33,6 +33,7 @@ from domain.shipments.events import (
     ShipmentFailed,
     ShipmentMoved,
     ShipmentStatus,
+    ShipmentWithdrawn,
 )
 
 ShipmentCommand = (
@@ -51,6 +52,7 @@ ShipmentEvent = (
     | ShipmentFailed
     | ShipmentMoved
     | ShipmentDelivered
+    | ShipmentWithdrawn
     | CancellationRequested
     | ShipmentCancelled
 )
@@ -66,6 +68,7 @@ class Shipment(Aggregate[ShipmentCommand, ShipmentEvent]):
 
     status: ShipmentStatus = ShipmentStatus.BOOKING
     order_id: str = ""
+    is_withdrawn: bool = False
 
     def decide(self, command: ShipmentCommand, facts: Facts) -> Sequence[ShipmentEvent]:
         match command:
@@ -99,6 +102,8 @@ class Shipment(Aggregate[ShipmentCommand, ShipmentEvent]):
                 return replace(self, status=ShipmentStatus.IN_TRANSIT)
             case ShipmentDelivered():
                 return replace(self, status=ShipmentStatus.DELIVERED)
+            case ShipmentWithdrawn():
+                return replace(self, is_withdrawn=True)
             case CancellationRequested():
                 return replace(self, status=ShipmentStatus.CANCELLING)
             case ShipmentCancelled():
@@ -107,8 +112,10 @@ class Shipment(Aggregate[ShipmentCommand, ShipmentEvent]):
                 assert_never(event)
 
     def _cancel(self) -> Sequence[ShipmentEvent]:
-        if self.status in _UNBOOKED:
+        if self.status in _UNBOOKED or self.is_withdrawn:
             return []
+        if self.status is ShipmentStatus.BOOKING:
+            return [ShipmentWithdrawn(order_id=self.order_id)]
         if self.status is not ShipmentStatus.BOOKED:
             raise InvariantViolated(f"the shipment is {self.status}; only a BOOKED one can be cancelled")
         return [CancellationRequested(order_id=self.order_id)]
@@ -120,7 +127,8 @@ class Shipment(Aggregate[ShipmentCommand, ShipmentEvent]):
         order = self.order_id
         match (command, self.status):
             case (RecordBooking(tracking_number=number), ShipmentStatus.BOOKING):
-                return [ShipmentBooked(order_id=order, tracking_number=number)]
+                booked = ShipmentBooked(order_id=order, tracking_number=number)
+                return [booked, CancellationRequested(order_id=order)] if self.is_withdrawn else [booked]
             case (RecordBookingFailure(code=code), ShipmentStatus.BOOKING):
                 return [ShipmentFailed(order_id=order, code=code)]
             case (RecordNoBookingAnswer(), ShipmentStatus.BOOKING):

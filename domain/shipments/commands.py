@@ -18,7 +18,10 @@ class CreateShipment(CreateCommand):
 
 
 class CancelShipment(ChangeCommand):
-    """Gives the booking up. It is refused once the shipment is on its way."""
+    """Gives the booking up; while the shipment waits for the carrier, after the answer.
+
+    It is refused once the shipment is on its way.
+    """
 
 
 class RecordBooking(ChangeCommand):

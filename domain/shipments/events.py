@@ -69,6 +69,12 @@ class ShipmentDelivered(Event, type="shipment.delivered"):
     order_id: str
 
 
+class ShipmentWithdrawn(Event, type="shipment.withdrawn"):
+    """The shipment is not wanted any more. If the carrier takes it, its booking is cancelled."""
+
+    order_id: str
+
+
 class CancellationRequested(Event, type="shipment.cancellation_requested"):
     """The carrier is to give the booking up, if there is one."""
 

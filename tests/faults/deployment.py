@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from base64 import b64encode
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from api.devserver.child import ChildProcess
-from api.devserver.embedded import LOOPBACK, free_port
+from api.devserver.embedded import LOOPBACK, Mongod, free_port
 from api.settings import Settings
 from tests.helpers.servers import Servers, eventually
 
@@ -23,17 +24,19 @@ PATIENCE = 60.0
 
 
 class Deployment:
-    """One mongod and one redis-server, and any number of nerve's own processes, with outputs in `folder`."""
+    """MongoDB and one redis-server, and any number of nerve's own processes, with outputs in `folder`.
 
-    def __init__(self, folder: Path, *, partitions: int = 1) -> None:
+    Without a `mongo_url` it has a mongod of its own.
+    """
+
+    def __init__(self, folder: Path, *, partitions: int = 1, mongo_url: str | None = None) -> None:
         self.folder = folder
         self._servers = Servers(folder)
-        self.mongod = self._servers.mongod()
         self.redis = self._servers.redis()
         self.database = "deployed"
         self.children: list[ChildProcess] = []
         self.environment = {
-            "NERVE_MONGO_URL": self.mongod.url,
+            "NERVE_MONGO_URL": mongo_url or self.mongod.url,
             "NERVE_REDIS_URL": self.redis.url,
             "NERVE_DATABASE": self.database,
             "NERVE_MASTER_KEY": b64encode(b"k" * 32).decode(),
@@ -45,6 +48,11 @@ class Deployment:
             "NERVE_WAIT_TIMEOUT": str(PATIENCE),
             "NERVE_LOG_LEVEL": "warning",
         }
+
+    @cached_property
+    def mongod(self) -> Mongod:
+        """The deployment's own mongod."""
+        return self._servers.mongod()
 
     def settings(self) -> Settings:
         """The same settings, for a nerve in this process."""

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from domain import inventory, orders, payments, reservations, shipments
-from domain.fulfilment import choreography
+from domain.fulfilment import choreography, saga
 from domain.inventory.commands import ReceiveStock
 from domain.kernel import Context
 from domain.orders import notices
@@ -16,6 +16,7 @@ from domain.orders.commands import PlaceOrder, WithdrawOrder
 from domain.orders.events import OrderCancelled, OrderLine
 from domain.payments import charges, repayments
 from domain.process import Policy
+from domain.process.context import ProcessContext
 from domain.reservations import policies as stock_policies
 from domain.shipments import bookings, recalls
 from tests.helpers.order_services import OrderServices, Verdict
@@ -38,14 +39,53 @@ CONTEXTS: tuple[Context, ...] = (
 
 @dataclass(frozen=True)
 class Style:
-    """A style of fulfilment: the contexts and the policies that are registered for it."""
+    """A style of fulfilment: the contexts and the policies of the modules that are registered for it."""
 
     name: str
     contexts: tuple[Context, ...]
     policies: tuple[Policy, ...]
+    modules: tuple[str, ...]
+
+    @property
+    def consumers(self) -> Sequence[str]:
+        """The names of the consumers of its processes and policies."""
+        processes = [each.category for each in self.contexts if isinstance(each, ProcessContext)]
+        return [
+            *(f"process.{category}" for category in processes),
+            *(f"policy.{policy.name}" for policy in self.policies),
+        ]
 
 
-CHOREOGRAPHY = Style("choreography", CONTEXTS, (*stock_policies.policies, *choreography.policies))
+MODULES = (
+    "projections.views.orders",
+    "projections.views.stock_items",
+    "projections.views.payments",
+    "projections.views.shipments",
+    "domain.reservations",
+    "domain.reservations.policies",
+    "domain.payments.charges",
+    "domain.payments.repayments",
+    "domain.shipments.bookings",
+    "domain.shipments.recalls",
+    "domain.orders.notices",
+)
+"""What both styles register."""
+
+CHOREOGRAPHY = Style(
+    "choreography",
+    CONTEXTS,
+    (*stock_policies.policies, *choreography.policies),
+    (*MODULES, "domain.fulfilment.choreography"),
+)
+
+
+SAGA = Style(
+    "saga",
+    (*CONTEXTS, saga.context),
+    stock_policies.policies,
+    (*MODULES, "domain.fulfilment.saga"),
+)
+STYLES = (SAGA, CHOREOGRAPHY)
 
 
 @dataclass(frozen=True)
@@ -73,12 +113,11 @@ class FinalState(NamedTuple):
 
 def simulate(style: Style, runs: Sequence[OrderRun], seed: int) -> tuple[Simulation, OrderServices]:
     """Place the orders, named 0, 1, and so on, and go on until nothing is left to do."""
-    verdicts = {
-        (operation, str(key)): verdict
-        for key, run in enumerate(runs)
-        for operation, verdict in run.verdicts.items()
-    }
-    services = OrderServices(verdicts, Random(seed))
+
+    def decide(operation: str, key: str) -> Verdict:
+        return runs[int(key)].verdicts.get(operation, Verdict.DONE)
+
+    services = OrderServices(decide, Random(seed))
     simulation = Simulation(style.contexts, style.policies, services.call, Random(seed))
     for key, run in enumerate(runs):
         for item, (_, on_hand) in enumerate(run.items):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -36,18 +36,18 @@ MOST_LOST = 2
 class OrderServices:
     """The services behind all ports of orders.
 
-    `verdicts` are those for an operation and the key of an order; others are DONE. `chance` decides which
-    replies are lost on the way. `ledger` has the requests that were carried out, each key once, in order.
+    `decide` returns the verdict for an operation and the key of an order. `chance` decides which replies are
+    lost on the way. `ledger` has the requests that were carried out, each key once, in order.
     """
 
-    verdicts: Mapping[tuple[str, str], Verdict]
+    decide: Callable[[str, str], Verdict]
     chance: Random
     ledger: dict[str, Request[Any]] = field(default_factory=dict)
     lost: dict[str, int] = field(default_factory=dict)
 
     def verdict(self, request: Request[Any]) -> Verdict:
         """Return the verdict for a request."""
-        return self.verdicts.get((type(request).__name__, order_key(request)), Verdict.DONE)
+        return self.decide(type(request).__name__, order_key(request))
 
     def call(self, key: str, request: Request[Any]) -> Reply:
         """Answer a request; raise PortUnavailable or PortRefused if there is no reply."""

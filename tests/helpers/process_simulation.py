@@ -40,7 +40,6 @@ from domain.process.events import (
     CommandSucceeded,
     CommandWasRefused,
     DeadlinePassed,
-    ProcessStatus,
 )
 from domain.process.inputs import from_json, to_json
 from domain.process.instance_state import InstanceState
@@ -58,7 +57,7 @@ AGAIN = 0.1
 
 
 class Simulation:
-    """A log, and what follows it. `call` answers the requests of all ports."""
+    """A log with the states of its streams, and what follows it. `call` answers the requests of all ports."""
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Simulation:
         self._policies = policies
         self._call = call
         self._chance = chance
-        self._states: dict[str, Any] = {}
+        self.states: dict[str, Any] = {}
         self._versions: Counter[str] = Counter()
         self._outcomes: dict[str, tuple[str, int] | NerveError] = {}
         self._requests: dict[str, Event] = {}
@@ -85,15 +84,11 @@ class Simulation:
     def state(self, stream: str) -> Any:
         """Return the state of a stream."""
         category = stream.partition("-")[0]
-        return self._states.get(stream) or self.catalog.aggregate(category)()
+        return self.states.get(stream) or self.catalog.aggregate(category)()
 
     def streams(self, category: str) -> list[str]:
         """Return the ids of the streams of a category."""
-        return sorted(stream for stream in self._states if stream.startswith(f"{category}-"))
-
-    def instances(self) -> Iterator[tuple[str, ProcessStatus]]:
-        """Yield each instance of a process with its status."""
-        return ((stream, kept.status) for stream, kept in self._kept())
+        return sorted(stream for stream in self.states if stream.startswith(f"{category}-"))
 
     def dispatch(self, command: Command, command_id: str) -> tuple[str, int]:
         """Dispatch a command as the bus does, at most once under an id; return its stream and version.
@@ -262,7 +257,7 @@ class Simulation:
                     payload=stored(event),
                 )
             )
-        self._states[stream] = state
+        self.states[stream] = state
 
     def _now(self) -> datetime:
         return NOON

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.payments.aggregate import Payment
 from domain.payments.commands import (
     AuthorisePayment,
+    CancelPayment,
     CapturePayment,
     RecordAuthorisation,
     RecordCapture,
@@ -27,6 +28,7 @@ from domain.payments.events import (
     CaptureFailed,
     CaptureRequested,
     PaymentAuthorised,
+    PaymentCancelled,
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,
@@ -100,11 +102,29 @@ def test_a_captured_payment_is_refunded_in_parts() -> None:
     payment(*captured, *first).when(RefundPayment(id=ID)).then(RefundRequested(order_id=ORDER, amount=300))
 
 
+def test_a_payment_is_cancelled_at_any_time() -> None:
+    """What is held is voided, what was collected refunded, and what is under way after its answer."""
+    cancel, cancelled = CancelPayment(id=ID), PaymentCancelled(order_id=ORDER)
+    payment(REQUESTED, AUTHORISED).when(cancel).then(cancelled, VOIDING)
+    captured = payment(REQUESTED, AUTHORISED, CAPTURING, CAPTURED)
+    captured.when(cancel).then(cancelled, RefundRequested(order_id=ORDER, amount=500))
+    payment(REQUESTED).when(cancel).then(cancelled)
+    payment(REQUESTED, cancelled).when(cancel).then_nothing()
+    payment(REQUESTED, cancelled).when(RecordAuthorisation(id=ID, authorisation="a-1")).then(
+        AUTHORISED, VOIDING
+    )
+    payment(REQUESTED, AUTHORISED, CAPTURING, cancelled).when(RecordCapture(id=ID)).then(
+        CAPTURED, RefundRequested(order_id=ORDER, amount=500)
+    )
+    payment(REQUESTED, PaymentDeclined(order_id=ORDER, code="no")).when(cancel).then_nothing()
+
+
 COMMANDS = st.one_of(
     st.sampled_from(
         [
             CapturePayment(id=ID),
             VoidPayment(id=ID),
+            CancelPayment(id=ID),
             RefundPayment(id=ID),
             RecordAuthorisation(id=ID, authorisation="a-1"),
             RecordDecline(id=ID, code="no"),

@@ -25,6 +25,7 @@ from domain.shipments.events import (
     ShipmentItem,
     ShipmentMoved,
     ShipmentStatus,
+    ShipmentWithdrawn,
 )
 from domain.testing import NOON, given
 from projections.testing import History
@@ -79,6 +80,14 @@ def test_a_booked_shipment_is_cancelled_until_it_is_on_its_way() -> None:
     shipment(CREATED, BOOKED, CANCELLING).when(CancelShipment(id=ID)).then_nothing()
     shipment(CREATED, BOOKED, CANCELLING).when(RecordCancellation(id=ID)).then(CANCELLED)
     shipment(CREATED, BOOKED, MOVED).when(CancelShipment(id=ID)).then_refused(containing="IN_TRANSIT")
+
+
+def test_a_shipment_that_waits_for_the_carrier_is_cancelled_after_the_answer() -> None:
+    """The carrier may take it at the same moment."""
+    withdrawn = ShipmentWithdrawn(order_id=ORDER)
+    shipment(CREATED).when(CancelShipment(id=ID)).then(withdrawn)
+    shipment(CREATED, withdrawn).when(CancelShipment(id=ID)).then_nothing()
+    shipment(CREATED, withdrawn).when(RecordBooking(id=ID, tracking_number="T-1")).then(BOOKED, CANCELLING)
 
 
 def test_the_view_shows_where_a_shipment_is() -> None:
