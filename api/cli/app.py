@@ -23,6 +23,7 @@ PANELS: dict[str, dict[str, str]] = {
         "events": "replay:app",
         "views": "views:app",
         "why": "why:why",
+        "trace": "trace:trace",
         "schema": "schema:app",
     },
     "Move data": {
@@ -31,6 +32,7 @@ PANELS: dict[str, dict[str, str]] = {
         "archive": "archive:archive",
     },
     "Operate": {
+        "processes": "processes:app",
         "dead-letters": "dead_letters:app",
         "verify": "verify:verify",
         "adopt": "adopt:adopt",

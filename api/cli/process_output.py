@@ -1,0 +1,92 @@
+"""Prints instances of processes, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from api.cli.terminal import output, say
+from api.encoding import encode
+from domain.kernel.names import client_name
+from domain.kernel.types.annotations import record_type
+from domain.kernel.types.json_values import json_writer
+from projections.builtin.process_rows import ProcessRow
+from projections.storage.rows import Row
+
+UNLIMITED = output.options.update(max_width=10_000)
+"""Options that measure a table regardless of the width of the terminal."""
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on one line."""
+    typer.echo(encode(value).decode())
+
+
+def row_json(row: Row) -> Mapping[str, Any]:
+    """Return the fields of an instance with the names of the API."""
+    row_type: Any = ProcessRow
+    write = json_writer(record_type(row_type), client_name)
+    assert write is not None
+    json: Mapping[str, Any] = write({name: row[name] for name in ProcessRow.__annotations__})
+    return json
+
+
+def print_processes(rows: Sequence[Row]) -> None:
+    """Print a line for each instance; the table may be wider than the terminal, so that ids stay whole."""
+    table = Table("id", "status", "waiting for", "next deadline", "error", "updated")
+    for row in rows:
+        waiting = ", ".join(row["waiting_for"]) or "-"
+        code = row["error_code"] or row["error"] or "-"
+        table.add_row(
+            row["id"], row["status"], waiting, _time(row["next_deadline"]), code, _time(row["updated_at"])
+        )
+    _print_whole(table)
+
+
+def print_process(row: Row) -> None:
+    """Print an instance with its effects."""
+    say(f"{row['id']} is {row['status']}")
+    for label, value in _facts(row):
+        if value:
+            say(f"  {label:<15} {value}")
+    table = Table("effect", "name", "what", "state", "attempts", "error")
+    for effect in row["effects"]:
+        what = effect["operation"] if effect["port"] is None else f"{effect['operation']} ({effect['port']})"
+        error = ": ".join(filter(None, (effect["code"], effect["message"]))) or "-"
+        attempts = str(effect["attempts"] or "-")
+        table.add_row(effect["effect_id"], effect["name"], what, effect["state"], attempts, error)
+    if row["omitted_effects"]:
+        say(f"  {row['omitted_effects']} earlier effects are left out")
+    if row["effects"]:
+        _print_whole(table)
+
+
+def _facts(row: Row) -> Sequence[tuple[str, str | None]]:
+    deadlines = [f"{deadline['name']} at {_time(deadline['due'])}" for deadline in row["deadlines"]]
+    error = ": ".join(filter(None, (row["error_code"], row["error"])))
+    return (
+        ("waiting for", ", ".join(row["waiting_for"])),
+        ("deadlines", ", ".join(deadlines)),
+        ("stuck on", row["stuck_on"]),
+        ("last error", error),
+        ("compensates", row["compensation_reason"]),
+        ("ended because", row["end_reason"]),
+        ("started by", row["parent_id"]),
+        ("correlation", row["correlation_id"]),
+        ("started", _time(row["started_at"])),
+        ("updated", _time(row["updated_at"])),
+        ("ended", _time(row["ended_at"], "")),
+    )
+
+
+def _time(moment: datetime | None, without: str = "-") -> str:
+    return without if moment is None else moment.isoformat(sep=" ", timespec="seconds")
+
+
+def _print_whole(table: Table) -> None:
+    table.width = output.measure(table, options=UNLIMITED).maximum
+    output.print(table, soft_wrap=True)
