@@ -86,6 +86,11 @@ class SimulatedPortSettings(_PortSettings):
     """A port that is simulated, for development and tests. Rates are shares of the attempts."""
 
     adapter: Literal["simulator"]
+    server: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="URL of `nerve simulate-ports`; default: none, each worker simulates.",
+    )
     seed: int = Field(0, description="What all random choices derive from.")
     delay: float = Field(0.0, ge=0, description="Maximum seconds until an attempt arrives.")
     failures: Rate = Field(0.0, description="Attempts that fail before they arrive.")

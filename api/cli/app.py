@@ -18,6 +18,7 @@ PANELS: dict[str, dict[str, str]] = {
         "serve": "serve:serve",
         "worker": "worker:worker",
         "demo": "demo:demo",
+        "simulate-ports": "simulate_ports:simulate_ports",
     },
     "Inspect": {
         "events": "replay:app",

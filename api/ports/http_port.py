@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -25,16 +24,14 @@ class HttpPort:
     """Posts the requests of a port to its URL as `{"operation": …, "input": …}`.
 
     The key is the value of the headers ``idempotency-key`` and ``webhook-id``; the server must carry out a
-    request once for each. `open_http_port` makes the session.
+    request once for each. Connections are opened with the first request.
     """
 
-    def __init__(
-        self, name: str, settings: HttpPortSettings, session: ClientSession, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, name: str, settings: HttpPortSettings, clock: Callable[[], datetime]) -> None:
         self._name = name
         self._settings = settings
-        self._session = session
         self._clock = clock
+        self._session: ClientSession | None = None
         secret = settings.secret
         self._webhook = None if secret is None else Webhook(secret.get_secret_value())
 
@@ -50,7 +47,14 @@ class HttpPort:
             raise self._failure(error) from None
         return fit_reply(request, reply)
 
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
     async def _post(self, key: str, body: bytes) -> Json:
+        if self._session is None:
+            self._session = _open_session(self._settings)
         async with self._session.post(
             self._settings.url.get_secret_value(),
             data=body,
@@ -107,16 +111,10 @@ class HttpPort:
         return PortUnavailable(f"the port {self._name} is not available: {reason}")
 
 
-@asynccontextmanager
-async def open_http_port(
-    name: str, settings: HttpPortSettings, clock: Callable[[], datetime]
-) -> AsyncIterator[HttpPort]:
-    """Open the adapter of a port; its connections are closed at the end."""
-    connector = TCPConnector(socket_factory=None if settings.allow_private else open_public_socket)
-    async with ClientSession(
-        connector=connector,
+def _open_session(settings: HttpPortSettings) -> ClientSession:
+    return ClientSession(
+        connector=TCPConnector(socket_factory=None if settings.allow_private else open_public_socket),
         cookie_jar=DummyCookieJar(),
         timeout=ClientTimeout(total=settings.timeout),
         auto_decompress=False,
-    ) as session:
-        yield HttpPort(name, settings, session, clock)
+    )

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from api.ids import now
 from api.port_settings import HttpPortSettings, RefusalRule, SimulatedPortSettings
-from api.ports.http_port import open_http_port
+from api.ports.http_port import HttpPort
 from api.ports.simulated_port import SimulatedPort
 from api.ports.simulator_app import simulator_app
 from subscriptions.processes.ports import PortAdapter, PortRefused, PortUnavailable
@@ -48,7 +48,8 @@ async def open_port(request: pytest.FixtureRequest) -> AsyncIterator[OpenPort]:
             app = simulator_app({"cards": simulator}, CARD_REQUESTS)
             url = SecretStr(f"{await stack.enter_async_context(serve_asgi(app))}/cards")
             over_http = HttpPortSettings(adapter="http", url=url, allow_private=True)
-            adapter = await stack.enter_async_context(open_http_port("cards", over_http, now))
+            adapter = HttpPort("cards", over_http, now)
+            stack.push_async_callback(adapter.close)
             return Port(adapter, simulator)
 
         yield opened

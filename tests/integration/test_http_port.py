@@ -9,7 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from standardwebhooks import Webhook
 
 from api.ids import now
 from api.port_settings import HttpPortSettings
-from api.ports.http_port import HttpPort, open_http_port
+from api.ports.http_port import HttpPort
 from subscriptions.processes.ports import PortRefused, PortUnavailable
 from tests.helpers.card_port import Authorise
 
@@ -56,10 +56,13 @@ async def served() -> AsyncIterator[Respond]:
         yield opened
 
 
-def _port(url: str, **settings: Any) -> Any:
-    defaults: dict[str, Any] = {"allow_private": True, "timeout": 10.0}
-    values = HttpPortSettings(adapter="http", url=SecretStr(url), **{**defaults, **settings})
-    return open_http_port("cards", values, now)
+@asynccontextmanager
+async def _port(url: str, **settings: Any) -> AsyncIterator[HttpPort]:
+    values = {"allow_private": True, "timeout": 10.0, **settings}
+    port = HttpPort("cards", HttpPortSettings(adapter="http", url=SecretStr(url), **values), now)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(port.close)
+        yield port
 
 
 def responding(status: int = 200, body: Any = REPLY, **headers: str) -> Handler:
