@@ -11,6 +11,7 @@ from functools import partial
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
 from api.ids import now
+from api.ports.adapters import check_ports
 from api.process_runtime import running_processes
 from api.rights.checks import check_rights
 from api.runtime import Runtime
@@ -52,10 +53,13 @@ async def open_runtime(
     end before the checkpoints of its consumers. With `allow_unreadable` the log may contain events that the
     code cannot read; the caller must then append no event of a registered context.
 
-    Raises ConfigurationError where a server's URL is missing or wrong, the master key is not the log's, the
-    log ends too early, or the code cannot read it; Unavailable where MongoDB does not answer.
+    Raises ConfigurationError where a port has no adapter, a server's URL is missing or wrong, the master key
+    is not the log's, the log ends too early, or the code cannot read it; Unavailable where MongoDB does not
+    answer.
     """
     declarations = load_contexts(settings)
+    if not allow_unreadable:
+        check_ports(declarations.processes, settings.ports)
     if settings.mongo_url is None or settings.redis_url is None:
         raise ConfigurationError("mongo_url and redis_url are not set; `nerve dev` starts both servers")
     async with AsyncExitStack() as stack:

@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from api.ids import new_id, now
-from api.port_settings import HttpPortSettings, PortSettings
-from api.ports.http_port import open_http_port
-from api.ports.simulated_port import SimulatedPort
+from api.ports.adapters import make_port
 from api.runtime import Runtime
 from domain.process.context import ProcessContext
 from subscriptions.processes.circuits import PortCircuit
@@ -28,7 +26,9 @@ async def running_processes(runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.settings
     processes = {context.category: context for context in contexts}
     async with AsyncExitStack() as stack:
-        adapters = {name: await _open_adapter(name, port, stack) for name, port in settings.ports.items()}
+        adapters = {name: make_port(name, port, now) for name, port in settings.ports.items()}
+        for adapter in adapters.values():
+            stack.push_async_callback(adapter.close)
         worker = ProcessWorker(
             _parts(runtime, processes, adapters),
             runtime.feed,
@@ -58,9 +58,3 @@ def _parts(
         clock=now,
         meter=meter,
     )
-
-
-async def _open_adapter(name: str, settings: PortSettings, stack: AsyncExitStack) -> PortAdapter:
-    if isinstance(settings, HttpPortSettings):
-        return await stack.enter_async_context(open_http_port(name, settings, now))
-    return SimulatedPort(name, settings)

@@ -9,6 +9,7 @@ from api.contexts import load_contexts
 from api.devserver.folder import RunningInstance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
 from api.lifecycle import open_runtime
+from api.ports.adapters import check_ports
 from api.settings import Settings, check_exposure, load_settings
 
 
@@ -20,7 +21,7 @@ def dev() -> None:
     settings = load_settings()
     check_exposure(settings)
     # Before any server is started.
-    load_contexts(settings)
+    check_ports(load_contexts(settings).processes, settings.ports)
 
     def ready(instance: RunningInstance) -> None:
         errors.print(

@@ -16,10 +16,9 @@ from api.ports.simulated_port import SimulatedPort
 from domain.kernel.errors import ConfigurationError
 from domain.process.context import ProcessContext
 from domain.process.ports import Request
-from subscriptions.processes.ports import PortAdapter
 
 
-def make_port(name: str, settings: PortSettings, clock: Callable[[], datetime]) -> PortAdapter:
+def make_port(name: str, settings: PortSettings, clock: Callable[[], datetime]) -> HttpPort | SimulatedPort:
     """Return the adapter that the settings of a port describe."""
     if isinstance(settings, HttpPortSettings):
         return HttpPort(name, settings, clock)

@@ -54,6 +54,9 @@ class SimulatedPort:
         """The requests that have arrived, in their order."""
         return tuple(self._calls.values())
 
+    async def close(self) -> None:
+        """Do nothing; a simulator has no connections."""
+
     async def call(self, key: str, request: Request[Any]) -> Json:
         operation, given = type(request).__name__, to_json(request)
         content = f"{operation} {orjson.dumps(given, option=orjson.OPT_SORT_KEYS).decode()}"

@@ -7,7 +7,6 @@ import pytest
 from api.ids import now
 from api.port_settings import SimulatedPortSettings
 from api.ports.adapters import check_ports, make_port
-from api.ports.http_port import HttpPort
 from api.ports.simulated_port import SimulatedPort
 from api.ports.simulator_app import simulator_app
 from domain.kernel.errors import ConfigurationError
@@ -37,7 +36,6 @@ async def test_workers_share_a_simulator_by_its_server() -> None:
         replies = []
         for _ in range(2):
             port = make_port("cards", shared, now)
-            assert isinstance(port, HttpPort)
             replies.append(await port.call("pay-1:2", Authorise(order_id="order-1", amount=5)))
             await port.close()
     assert replies[0] == replies[1]
