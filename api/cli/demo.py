@@ -20,7 +20,10 @@ def demo(
     duration: Annotated[float | None, typer.Option(help="Seconds to run; default: until Ctrl-C.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers; each gives another sequence.")] = 1,
 ) -> None:
-    """Simulate agents that work on tasks, so that live pages show changes."""
+    """Simulate agents that work on tasks, so that live pages show changes.
+
+    It needs the example contexts of agents, tasks and workflows.
+    """
     with suppress(KeyboardInterrupt):
         sent = asyncio.run(_demo(agents, rate, duration, seed))
         say(f"the simulation ended after {sum(sent.values())} commands")

@@ -23,7 +23,7 @@ VIEW_TIMEOUT = 60.0
 
 def erase(
     subject: Annotated[
-        str, typer.Argument(help="The id of the entity that the data describes, such as agent-7.")
+        str, typer.Argument(help="The id of the person that the data is about, such as person-42.")
     ],
     reason: Annotated[
         str | None, typer.Option(help="The reason, stored in the log; it must not contain personal data.")
