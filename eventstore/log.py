@@ -82,9 +82,9 @@ class EventLog:
         self._points = PointResolver(self._collections, self._times, self._high_water_mark, clock, options)
 
     @property
-    def stream_page(self) -> int:
-        """How many versions of a stream one query reads."""
-        return self._options.stream_page
+    def options(self) -> LogOptions:
+        """The sizes and times that the log works with."""
+        return self._options
 
     async def open(self) -> None:
         """Create missing collections and indexes; several processes may do so at once, and again.

@@ -62,6 +62,10 @@ class LogOptions:
     appends: AppendOptions = AppendOptions()
     stream_page: int = 1_000
     """Versions of a stream that one query reads, so that neither side sorts or keeps more."""
+    search_page: int = 1_000
+    """Events that one query reads for folds of several streams."""
+    search_streams: int = 100
+    """Streams whose events one query reads for folds."""
     replay_page: int = 200
     """Commits that one query of a replay reads, which is what a replay keeps in memory."""
     note_every: int = 10_000

@@ -81,6 +81,7 @@ class RebuildFollower:
         self._numbers = numbers
         self._ends: dict[str, bool] = {}
         self._waits: dict[str, str | None] = {}
+        self._seen: dict[str, GenerationStatus] = {}
 
     async def run(self, max_wait: float | None = None) -> bool:
         """Wait for the end, at most `max_wait` seconds. Return whether all generations are active now."""
@@ -88,6 +89,8 @@ class RebuildFollower:
             async with asyncio.timeout(max_wait):
                 await self._follow()
         except TimeoutError:
+            for name, generation in self._seen.items():
+                self._explain(name, generation)
             names = ", ".join(name for name in self._numbers if name not in self._ends)
             warn(f"not completed after {max_wait:g} s: {names}; `nerve views` shows the progress")
             return False
@@ -105,7 +108,10 @@ class RebuildFollower:
                     number = self._numbers[view.name]
                     generation = next((each for each in view.generations if each.number == number), None)
                     self._show(view.name, generation, progress, bars[view.name])
-                    if generation is not None and time.monotonic() > started + EXPLAIN_AFTER:
+                    if generation is None:
+                        continue
+                    self._seen[view.name] = generation
+                    if time.monotonic() > started + EXPLAIN_AFTER:
                         self._explain(view.name, generation)
                 await asyncio.sleep(POLL_INTERVAL)
 

@@ -80,24 +80,25 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
                 Archive(collections.segments, open_archive(settings)),
                 schema_check=schemas.violation,
                 clock=now,
-                on_finding=_FindingPrinter(),
+                on_finding=FindingPrinter(),
                 on_progress=show,
             )
             return await verifier.run(start, consumers, expected)
 
 
-class _FindingPrinter:
-    """Prints findings as they are found, up to a maximum number."""
+class FindingPrinter:
+    """Prints findings as they are found, at most `limit` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_FINDINGS) -> None:
+        self._limit = limit
         self._count = 0
 
     def __call__(self, finding: Finding) -> None:
         self._count += 1
-        if self._count <= MAX_FINDINGS:
+        if self._count <= self._limit:
             line = Text.assemble((finding.where, "bold red"), f": {finding.what}")
             output.print(line, highlight=False, soft_wrap=True)
-        elif self._count == MAX_FINDINGS + 1:
+        elif self._count == self._limit + 1:
             say("more findings are counted in the table below")
 
 
@@ -105,7 +106,7 @@ class _FindingPrinter:
 def _progress() -> Iterator[ShowProgress]:
     """Show the progress: as a bar on a terminal, else as a line from time to time."""
     if not errors.is_terminal:
-        yield _ProgressLines()
+        yield ProgressLines()
         return
     columns = (
         TextColumn("verifying"),
@@ -124,15 +125,16 @@ def _progress() -> Iterator[ShowProgress]:
         yield show
 
 
-class _ProgressLines:
-    """Prints the progress as lines, for a log file."""
+class ProgressLines:
+    """Prints the progress as a line every `interval` seconds, for a log file."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float = PROGRESS_INTERVAL) -> None:
+        self._interval = interval
         self._started = self._printed = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self._printed >= PROGRESS_INTERVAL:
+        if now - self._printed >= self._interval:
             self._printed = now
             rate = done / (now - self._started)
             left = (total - done) / max(rate, 1e-3)

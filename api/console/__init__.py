@@ -42,8 +42,9 @@ NOT_BUILT = """
 """
 
 
-def routes(graphql_path: str) -> list[BaseRoute]:
+def routes(graphql_path: str, static: Path = STATIC) -> list[BaseRoute]:
     """Return the routes of GraphiQL at ``/graphiql``, for the GraphQL API at `graphql_path` of this server.
+    `static` is the folder of the built page.
 
     All addresses in the page are relative, so that it works behind any path prefix of a proxy. If GraphiQL is
     not built, the page of Strawberry is served, with a note on how to build it.
@@ -53,7 +54,7 @@ def routes(graphql_path: str) -> list[BaseRoute]:
         # With a slash at its end, the address of the page is a folder, one level deeper.
         here, parent = ("./", "..") if request.url.path.endswith("/") else ("./graphiql/", ".")
         endpoint = parent + graphql_path
-        index = STATIC / "index.html"
+        index = static / "index.html"
         if not index.is_file():
             return HTMLResponse(_strawberry_page(endpoint))
         page = index.read_text("utf-8").replace("__GRAPHQL_PATH__", escape(endpoint))
@@ -63,7 +64,7 @@ def routes(graphql_path: str) -> list[BaseRoute]:
     return [
         Route("/graphiql", graphiql),
         Route("/graphiql/", graphiql),
-        Mount("/graphiql/assets", _Assets(directory=STATIC / "assets", check_dir=False)),
+        Mount("/graphiql/assets", _Assets(directory=static / "assets", check_dir=False)),
     ]
 
 

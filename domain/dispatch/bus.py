@@ -13,6 +13,7 @@ from typing import Protocol
 from domain.dispatch.conditions import ConditionHandlers
 from domain.dispatch.deciding import REFUSALS, Decider
 from domain.dispatch.dispatching import Dispatch
+from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.dispatch.ports import AggregateStore, Clock, CommandLog, IdSource, StoredCommand
 from domain.dispatch.queues import StreamQueues
 from domain.kernel.catalog import Catalog
@@ -41,6 +42,7 @@ class CommandBus:
         *,
         conditions: ConditionHandlers | None = None,
         digest_key: bytes = b"",
+        limits: DispatchLimits = DEFAULT_LIMITS,
     ) -> None:
         """Check that `conditions` has a handler for each condition that a command of the catalog declares.
 
@@ -49,8 +51,8 @@ class CommandBus:
         """
         self._log = log
         self._aggregates = aggregates
-        self._decider = Decider(catalog, aggregates, clock, ids, digest_key)
-        self._queues = StreamQueues()
+        self._decider = Decider(catalog, aggregates, clock, ids, digest_key, limits)
+        self._queues = StreamQueues(limits.waiting)
         self._conditions = conditions or ConditionHandlers()
         self._conditions.check_complete(catalog)
         self._pipeline: Handler = self._handle

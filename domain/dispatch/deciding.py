@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from domain.dispatch.digest import command_digest
+from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit, StoredCommand
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
 from domain.kernel.catalog import Catalog
 from domain.kernel.command import Command, Envelope
-from domain.kernel.conflicts import MOST_SINCE, refuse
+from domain.kernel.conflicts import refuse
 from domain.kernel.context_calls import call_conflict_rule, call_decide, target_of, unstorable_event
 from domain.kernel.errors import (
     AlreadyExists,
@@ -71,7 +72,9 @@ class Decider:
         clock: Clock,
         ids: IdSource,
         digest_key: bytes = b"",
+        limits: DispatchLimits = DEFAULT_LIMITS,
     ) -> None:
+        self.limits = limits
         self._catalog = catalog
         self._aggregates = aggregates
         self._clock = clock
@@ -157,7 +160,7 @@ class Decider:
         if expected is None or expected == basis.version:
             return command
         rule = type(command).on_conflict
-        if rule is not refuse and 0 < expected < basis.version <= expected + MOST_SINCE:
+        if rule is not refuse and 0 < expected < basis.version <= expected + self.limits.events_since:
             since = await self._events_since(basis, target, expected, pending_events)
             adapted: Command | None = call_conflict_rule(command, rule, since) if since is not None else None
             if adapted is not None:

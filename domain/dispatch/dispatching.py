@@ -10,13 +10,6 @@ from domain.dispatch.queues import SpeculativeState, StreamQueue
 from domain.kernel.command import Envelope, Receipt
 from domain.kernel.errors import ConcurrencyConflict
 
-MAX_DECISIONS = 32
-"""Decisions of one command at most, while other processes keep appending to its stream.
-
-Each failed attempt is another process's success, and a process that must read first fails several times in a
-row against one that need not.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
@@ -65,7 +58,7 @@ class Dispatch:
                 except ConcurrencyConflict:
                     # A failure of an earlier command of this process does not count.
                     conflicts += self._queue.is_contested
-                    if conflicts == MAX_DECISIONS:
+                    if conflicts == self._decider.limits.decisions:
                         raise
             elif await self._is_stored(turn.basis) and (receipt := await self._answer(turn.decision)):
                 return receipt

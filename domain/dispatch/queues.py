@@ -13,9 +13,6 @@ from domain.dispatch.ports import LoadedState
 from domain.kernel.errors import Overloaded
 from domain.kernel.event import Event
 
-MAX_WAITING = 10_000
-"""Commands that may wait for their turn at one stream; further ones are refused with Overloaded."""
-
 
 class SpeculativeState:
     """The state that a pending append leads to if it succeeds; `events` are those of the append."""
@@ -45,11 +42,12 @@ class StreamQueue:
 
     When an append fails, no append that was decided on its state can succeed. Then nothing is decided until
     all pending appends have an outcome, so that the commands that failed are decided again in their order,
-    before later ones.
+    before later ones. At most `max_waiting` commands wait for their turn.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_waiting: int) -> None:
         self.commands = 0
+        self._max_waiting = max_waiting
         self.is_contested = False
         """Whether the last append that failed lost to another process."""
         self._tickets = count()
@@ -84,8 +82,10 @@ class StreamQueue:
         if self._is_free and not self._waiting:
             self._is_deciding = True
             return
-        if len(self._waiting) >= MAX_WAITING:
-            raise Overloaded(f"{MAX_WAITING} commands wait for this stream; try again with a growing pause")
+        if len(self._waiting) >= self._max_waiting:
+            raise Overloaded(
+                f"{self._max_waiting} commands wait for this stream; try again with a growing pause"
+            )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heappush(self._waiting, (ticket, turn))
         try:
@@ -149,9 +149,10 @@ class StreamQueue:
 
 
 class StreamQueues:
-    """The queues of all streams that have commands."""
+    """The queues of all streams that have commands, of which `max_waiting` may wait at each."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_waiting: int) -> None:
+        self._max_waiting = max_waiting
         self._queues: dict[tuple[str, str], StreamQueue] = {}
 
     @contextmanager
@@ -159,7 +160,7 @@ class StreamQueues:
         """Enter the queue of a stream, which is removed when its last command leaves."""
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = StreamQueue()
+            queue = self._queues[key] = StreamQueue(self._max_waiting)
         queue.commands += 1
         try:
             yield queue

@@ -13,9 +13,6 @@ from domain.kernel.event import Event
 
 C = TypeVar("C")
 
-MOST_SINCE = 1_000
-"""Events that a rule may inspect; a client that is further behind gets a conflict."""
-
 
 class ConflictRule(Protocol):
     """A function from a command and the events `since` its expected version to the command to decide.

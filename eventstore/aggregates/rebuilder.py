@@ -76,7 +76,9 @@ class AggregateRebuilder:
             await self._snapshots.drop_foreign(tenant, stream, begin)
             return None
         end = _fold(begin, events)
-        return begin, end if len(events) < self._log.stream_page else await self.advance(tenant, stream, end)
+        if len(events) == self._log.options.stream_page:
+            end = await self.advance(tenant, stream, end)
+        return begin, end
 
     async def _from_zero(
         self, tenant: str, stream: str, kind: type[A]
@@ -86,7 +88,7 @@ class AggregateRebuilder:
 
     async def advance(self, tenant: str, stream: str, begin: AggregateSnapshot[A]) -> AggregateSnapshot[A]:
         """Return the state after all later events, read in pages so that memory stays bounded."""
-        end, page = begin, self._log.stream_page
+        end, page = begin, self._log.options.stream_page
         while True:
             events = await self._log.stream(tenant, stream, end.version, page)
             end = _fold(end, events)

@@ -57,7 +57,7 @@ class StreamHistory:
         state, reached = kind(), 0
         while reached < version:
             page = await self._log.stream(
-                tenant, stream, reached, min(self._log.stream_page, version - reached)
+                tenant, stream, reached, min(self._log.options.stream_page, version - reached)
             )
             state, reached = state.evolve_all(payloads(page)), page[-1].version
         return LoadedState(state, version, fresh=False)
@@ -68,7 +68,9 @@ class StreamHistory:
         """Return the versions after version `after`, at most `limit`: one for each commit, in order."""
         await self._require(tenant, stream, 0)
         versions: list[StreamVersion] = []
-        async with aclosing(self._events(tenant, stream, after, limit or self._log.stream_page)) as events:
+        async with aclosing(
+            self._events(tenant, stream, after, limit or self._log.options.stream_page)
+        ) as events:
             async for event in events:
                 if versions and versions[-1].commit.position == event.position:
                     types = (*versions[-1].types, event.type)

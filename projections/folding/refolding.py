@@ -18,7 +18,7 @@ from projections.folding.dead_letters import DeadLetters, Letter
 from projections.folding.folding import RowFold
 from projections.folding.parking import EventName, row_ids
 from projections.kernel.view import View
-from projections.storage.row_events import EVENTS_AT_ONCE, RowEvents
+from projections.storage.row_events import RowEvents
 from projections.storage.rows import key_filter, row_key, write
 from subscriptions.consumers.failures import Failure
 from subscriptions.consumers.state import Partition
@@ -37,7 +37,7 @@ async def dropped_events(
     """
     dropped: dict[str | None, set[EventName]] = defaultdict(set)
     query, position = EventQuery(types=[DeadLetterDropped.type]), 0
-    while events := await log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
+    while events := await log.search(tenant, query, position, log.options.search_page, before=upto + 1):
         for event in events:
             if event.data["view"] == view:
                 dropped[event.data.get("row")].add(EventName(event.data["stream"], event.data["version"]))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from domain.kernel import RecordedEvent
 from eventstore.log import EventLog
 from eventstore.reading.event_query import EventQuery
-from projections.storage.row_events import EVENTS_AT_ONCE, Budget
+from projections.storage.row_events import Budget
 
 
 class Reason(NamedTuple):
@@ -45,7 +45,7 @@ async def _correlated(
     """Return the earlier events with the event's correlation id, by the ids of events and of commands."""
     by_id: dict[str, RecordedEvent] = {}
     query, position = EventQuery(correlation=event.commit.correlation), 0
-    while events := await log.search(tenant, query, position, EVENTS_AT_ONCE, before=event.position):
+    while events := await log.search(tenant, query, position, log.options.search_page, before=event.position):
         budget.spend(len(events))
         for earlier in events:
             by_id[earlier.id] = earlier

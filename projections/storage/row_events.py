@@ -11,9 +11,6 @@ from eventstore.log import EventLog
 from eventstore.reading.event_query import EventQuery
 from projections.kernel import View, by_stream
 
-EVENTS_AT_ONCE = 1_000
-STREAMS_AT_ONCE = 100
-
 
 class Budget:
     """The number of events that one request may read."""
@@ -69,11 +66,12 @@ class RowEvents:
     async def _streams(
         self, tenant: str, ids: Sequence[str], upto: int
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
-        for start in range(0, len(ids), STREAMS_AT_ONCE):
-            streams = ids[start : start + STREAMS_AT_ONCE]
+        size, count = self._log.options.search_page, self._log.options.search_streams
+        for start in range(0, len(ids), count):
+            streams = ids[start : start + count]
             query = EventQuery(streams=streams, categories=self._categories)
-            page = await self._log.search(tenant, query, 0, EVENTS_AT_ONCE, before=upto + 1)
-            if len(page) < EVENTS_AT_ONCE:
+            page = await self._log.search(tenant, query, 0, size, before=upto + 1)
+            if len(page) < size:
                 yield page
                 continue
             # No index has several streams in log order: MongoDB would sort all their events for each page.
@@ -84,8 +82,8 @@ class RowEvents:
     async def _stream(
         self, tenant: str, stream: str, upto: int
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
-        version, beyond = 0, False
-        while not beyond and (events := await self._log.stream(tenant, stream, version, EVENTS_AT_ONCE)):
+        version, beyond, size = 0, False, self._log.options.search_page
+        while not beyond and (events := await self._log.stream(tenant, stream, version, size)):
             version, beyond = events[-1].version, events[-1].position > upto
             yield [event for event in events if event.position <= upto and self._is_seen(event)]
 
@@ -93,9 +91,10 @@ class RowEvents:
         self, tenant: str, upto: int, budget: Budget | None
     ) -> AsyncGenerator[Sequence[RecordedEvent], None]:
         query, position = EventQuery(categories=self._categories), 0
+        size = self._log.options.search_page
         if budget is not None:
             budget.require(await self._log.count(tenant, query, upto, budget.limit + 1))
-        while events := await self._log.search(tenant, query, position, EVENTS_AT_ONCE, before=upto + 1):
+        while events := await self._log.search(tenant, query, position, size, before=upto + 1):
             yield events
             position = events[-1].position
 

@@ -114,7 +114,9 @@ class ChildEffects:
     async def _result(self, child: InstanceKey) -> Json:
         """Return the result of a child that has ended, None if it has none."""
         version, result = 0, None
-        while events := await self._log.stream(child.tenant, child.stream, version, self._log.stream_page):
+        while events := await self._log.stream(
+            child.tenant, child.stream, version, self._log.options.stream_page
+        ):
             version = events[-1].version
             for event in events:
                 if isinstance(event.payload, ProcessCompleted):

@@ -258,7 +258,7 @@ class ProcessSession:
     async def _go_on(self, instance: InstanceKey, state: InstanceState) -> None:
         """Do what was left undone while an instance was stuck, and what a decision about it leads to."""
         version, log = 0, self._parts.log
-        while events := await log.stream(instance.tenant, instance.stream, version, log.stream_page):
+        while events := await log.stream(instance.tenant, instance.stream, version, log.options.stream_page):
             version = events[-1].version
             self._add_open(instance, state, events)
         if instance in self._parked:

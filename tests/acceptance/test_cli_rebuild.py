@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from typer.testing import CliRunner
 
-from api.cli import rebuilding
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
@@ -28,7 +27,6 @@ def nerve(mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.Mon
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rebuilding, "EXPLAIN_AFTER", 0.0)
     return CliRunner()
 
 

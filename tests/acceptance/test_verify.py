@@ -14,12 +14,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from api.cli import verify
+from api.cli.verify import FindingPrinter, ProgressLines
 from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from eventstore.integrity import blocks
+from eventstore.integrity.report import Check, Finding
 from tests.helpers.command_line import CLI
 from tests.helpers.drivers import chosen_driver
 
@@ -90,26 +91,36 @@ def test_a_sound_log_ends_with_0_and_a_seal_that_a_later_run_can_be_held_to(
 
 
 def test_faults_are_printed_and_the_exit_code_is_1(
-    nerve: CliRunner, stored: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    nerve: CliRunner, stored: Database[dict[str, Any]]
 ) -> None:
-    """A line each, up to a bound; a walk that begins behind it does not meet it."""
+    """A line each; a walk that begins behind a fault does not meet it."""
     stored.log.delete_one({"_id": 5})
     stored.log.update_many({"_id": {"$gte": 11}}, {"$set": {"events.0.data.name": 5}})
-    monkeypatch.setattr(verify, "MAX_FINDINGS", 4)
-    monkeypatch.setattr(verify, "PROGRESS_INTERVAL", 0.0)
     result = nerve.invoke(CLI, ["verify"])
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert "position 5: there is no document: neither a commit nor a tombstone" in lines
-    assert sum("agent.registered" in line for line in lines) == 2
-    assert "more findings are counted in the table below" in lines
-    assert any(line.startswith("verified 25 of 25 positions, ") for line in lines)
+    assert sum("agent.registered" in line for line in lines) == 15
     assert "positions 1 to 25: 18 wrong" in lines
     assert _checked(result.output)["events"] == (24, 15)
 
     later = nerve.invoke(CLI, ["verify", "--from", "15"])
     assert "positions 11 to 25: 16 wrong" in later.output
     assert _checked(later.output)["positions"] == (15, 0)
+
+
+def test_findings_are_printed_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    show = FindingPrinter(limit=2)
+    for position in range(4):
+        show(Finding(Check.SCHEMAS, f"position {position}", "it is wrong"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == ["more findings are counted in the table below"]
+    assert lines[0] == "position 0: it is wrong"
+
+
+def test_progress_is_printed_as_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    ProgressLines(interval=0)(25, 50)
+    assert capsys.readouterr().err.startswith("verified 25 of 50 positions, ")
 
 
 def test_an_empty_log_is_sound(nerve: CliRunner) -> None:

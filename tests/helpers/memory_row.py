@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from api.ids import new_id, now
 from domain.dispatch import CommandBus
+from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.kernel import Command, Envelope, Receipt
 from tests.helpers.tallies import CATALOG, Add, MemoryAggregates, MemoryLog, fold, totals
 
@@ -16,10 +19,10 @@ TALLY, OTHER = "tally-1", "tally-2"
 class Row:
     """A bus over a log in memory, and the commands sent to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: DispatchLimits = DEFAULT_LIMITS) -> None:
         self.log = MemoryLog()
         self.aggregates = MemoryAggregates(self.log)
-        self.bus = CommandBus(CATALOG, self.log, self.aggregates, now, new_id)
+        self.bus = CommandBus(CATALOG, self.log, self.aggregates, now, new_id, limits=limits)
         self._sent: list[asyncio.Task[Receipt]] = []
 
     async def send(self, *commands: Command, **envelope: Any) -> list[asyncio.Task[Receipt]]:
@@ -57,6 +60,15 @@ class Row:
         """The totals that the tally came to, each of them decided in the state before it."""
         fold(self.log.stored, TALLY)
         return totals(self.log.stored, TALLY)
+
+
+@asynccontextmanager
+async def open_row(limits: DispatchLimits = DEFAULT_LIMITS) -> AsyncIterator[Row]:
+    """Open a bus over a log that has a tally, and cancel at the end what is still under way."""
+    row = Row(limits)
+    row.log.intrude(TALLY, 0)
+    yield row
+    await row.end()
 
 
 async def quiet() -> None:

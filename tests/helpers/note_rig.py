@@ -22,6 +22,7 @@ from domain.kernel.event import NewEvent
 from eventstore.archiving.blobs import BlobStore
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Database, Driver, open_client
+from eventstore.options import DEFAULT_OPTIONS, LogOptions
 from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
 from projections.live.live_view import LiveView
@@ -56,6 +57,7 @@ class Rig:
     lease_time: float = 3.0
     partitions: int = 1
     cluster: bool = False
+    options: LogOptions = DEFAULT_OPTIONS
 
     def __post_init__(self) -> None:
         self.wakeups = Wakeups(self.redis_url, self.database.name, cluster=self.cluster)
@@ -67,6 +69,7 @@ class Rig:
             fence_after=0.3,
             archive=self.archive,
             masters=self.masters,
+            options=self.options,
         )
         self.checkpoints = Checkpoints(self.database)
         self.feed = Feed(self.log, self.wakeups, self.poll_interval)

@@ -9,12 +9,12 @@ import pytest
 
 from domain.builtin.subjects.events import SubjectErased
 from domain.kernel.errors import StaleRead, TooComplex
+from eventstore.options import DEFAULT_OPTIONS, LogOptions
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
 from projections.past.reader import PastReader
 from projections.querying.pages import ListQuery
-from projections.storage import row_events
 from projections.storage.rows import fields
 from tests.helpers import mentions_view as mentions
 from tests.helpers import people
@@ -27,8 +27,11 @@ DEADLINE = 30
 
 
 @pytest.fixture
-async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
-    async with open_rig(mongo_url, redis_url, database, work=True) as rig:
+async def rig(
+    mongo_url: str, redis_url: str, database: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Rig]:
+    options = getattr(request, "param", DEFAULT_OPTIONS)
+    async with open_rig(mongo_url, redis_url, database, work=True, options=options) as rig:
         yield rig
 
 
@@ -52,11 +55,9 @@ async def test_pages_of_one_past_stay_the_same_while_its_rows_go_on_changing(rig
     assert await past.at(head).count(TENANT) == 6
 
 
-async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("rig", [LogOptions(search_page=4)], indirect=True)
+async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(rig: Rig) -> None:
     """Notes are made of several streams: one that has changed since takes a scan, others do not."""
-    monkeypatch.setattr(row_events, "EVENTS_AT_ONCE", 4)
     head = await rig.write("abcde")
     await rig.append("note-a", Scored(by=1))
     await rig.projected()
@@ -121,12 +122,11 @@ async def test_the_erased_are_null_in_the_past_as_soon_as_their_erasure_is_store
 
 
 async def test_many_rows_are_folded_by_few_reads_and_long_streams_one_by_one(
-    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+    mongo_url: str, redis_url: str, database: str
 ) -> None:
-    monkeypatch.setattr(row_events, "STREAMS_AT_ONCE", 2)
-    monkeypatch.setattr(row_events, "EVENTS_AT_ONCE", 3)
+    small = LogOptions(search_page=3, search_streams=2)
     lengths = {"person-1": 4, "person-2": 1, "person-3": 0, "person-4": 0, "person-5": 9}
-    async with open_rig(mongo_url, redis_url, database, work=True, view=people.view) as rig:
+    async with open_rig(mongo_url, redis_url, database, work=True, view=people.view, options=small) as rig:
         for person, length in lengths.items():
             await rig.append(person, PersonRegistered(city="Graz"))
             for _ in range(length):

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.memory_row import TALLY, Row
+from tests.helpers.memory_row import Row, open_row
 from tests.helpers.user_package import Package
 
 
 @pytest.fixture
 async def row() -> AsyncIterator[Row]:
     """A bus over a log in memory, which holds a tally."""
-    row = Row()
-    row.log.intrude(TALLY, 0)
-    yield row
-    await row.end()
+    async with open_row() as row:
+        yield row
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from domain.dispatch import queues
+from domain.dispatch.limits import DispatchLimits
 from domain.kernel import AlreadyExists, InvariantViolated, NotFound
 from domain.kernel.errors import Overloaded, Unavailable
-from tests.helpers.memory_row import OTHER, TALLY, receipt, refusal
+from tests.helpers.memory_row import OTHER, TALLY, open_row, receipt, refusal
 from tests.helpers.tallies import LIMIT, Add, Match, Open, Reset
 
 
@@ -93,15 +93,15 @@ async def test_another_stream_is_seen_as_it_is_stored(row):
     assert row.stored == [5]
 
 
-async def test_too_many_that_wait_for_their_turn_are_refused(row, monkeypatch):
-    monkeypatch.setattr(queues, "MAX_WAITING", 3)
-    row.log.intrude(OTHER, 1)
-    commands = [Match(id=TALLY, other=OTHER) for _ in range(6)]
-    tasks = await row.send(*commands)
-    await row.land()
-    await row.land()
-    assert [refusal(task) for task in tasks[4:]] == [Overloaded, Overloaded]
-    assert row.stored == [1, 2, 3, 4]
+async def test_too_many_that_wait_for_their_turn_are_refused():
+    async with open_row(DispatchLimits(waiting=3)) as row:
+        row.log.intrude(OTHER, 1)
+        commands = [Match(id=TALLY, other=OTHER) for _ in range(6)]
+        tasks = await row.send(*commands)
+        await row.land()
+        await row.land()
+        assert [refusal(task) for task in tasks[4:]] == [Overloaded, Overloaded]
+        assert row.stored == [1, 2, 3, 4]
 
 
 async def test_nothing_is_kept_of_a_stream_that_is_at_rest(row):

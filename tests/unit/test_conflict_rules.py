@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.dispatch.limits import DispatchLimits
 from domain.documents.commands import PatchDocument, RenameDocument, ReplaceDocument
 from domain.documents.conflicts import merge
 from domain.documents.events import (
@@ -22,7 +23,7 @@ from domain.documents.merging import merged
 from domain.kernel import Envelope, Event, last_write_wins
 from domain.kernel.conflicts import refuse
 from domain.kernel.errors import ConcurrencyConflict
-from tests.helpers.memory_row import OTHER, TALLY, receipt, refusal
+from tests.helpers.memory_row import OTHER, TALLY, open_row, receipt, refusal
 from tests.helpers.tallies import Add, Bid, Open, Reset
 
 patches = st.recursive(
@@ -112,12 +113,12 @@ async def test_a_rule_is_asked_again_when_another_writer_came_between(row):
     assert refusal(late) is ConcurrencyConflict
 
 
-async def test_who_is_further_behind_than_a_rule_looks_has_a_conflict(row, monkeypatch):
-    await row.add(*[0] * 3)
-    await row.land()
-    monkeypatch.setattr("domain.dispatch.deciding.MOST_SINCE", 2)
-    (bid,) = await row.send(Bid(id=TALLY), expected_version=1)
-    assert refusal(bid) is ConcurrencyConflict
+async def test_a_client_that_is_further_behind_than_a_rule_looks_gets_a_conflict():
+    async with open_row(DispatchLimits(events_since=2)) as row:
+        await row.add(*[0] * 3)
+        await row.land()
+        (bid,) = await row.send(Bid(id=TALLY), expected_version=1)
+        assert refusal(bid) is ConcurrencyConflict
 
 
 async def test_a_version_that_is_to_come_is_a_conflict(row):

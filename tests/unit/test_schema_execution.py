@@ -121,9 +121,8 @@ def test_a_text_is_parsed_and_validated_once(parsed: list[str]) -> None:
     assert parsed == [text]
 
 
-def test_the_texts_used_last_are_kept(monkeypatch: pytest.MonkeyPatch, parsed: list[str]) -> None:
-    monkeypatch.setattr(executor_module, "CACHED_DOCUMENTS", 2)
-    executor = Executor(SCHEMA)
+def test_the_texts_used_last_are_kept(parsed: list[str]) -> None:
+    executor = Executor(SCHEMA, cached_documents=2)
     texts = [f"{{ a{n}: __typename }}" for n in range(3)]
     for n in (0, 1, 0, 2, 0, 1):
         executor.prepare(operation(texts[n]))

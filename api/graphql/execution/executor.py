@@ -109,18 +109,23 @@ class SubscriptionExecution:
 class Executor:
     """Prepares and runs operations.
 
-    A text is parsed and validated once; the valid documents used last stay cached. With `explain`, unexpected
-    errors are not masked: see `error_body`.
+    A text is parsed and validated once; the `cached_documents` valid documents used last stay cached. With
+    `explain`, unexpected errors are not masked: see `error_body`.
     """
 
     def __init__(
-        self, schema: GraphQLSchema, persisted: PersistedDocuments | None = None, *, explain: bool = False
+        self,
+        schema: GraphQLSchema,
+        persisted: PersistedDocuments | None = None,
+        *,
+        explain: bool = False,
+        cached_documents: int = CACHED_DOCUMENTS,
     ) -> None:
         self.schema = schema
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
-        self._documents: LruCache[str, ParsedDocument] = LruCache(CACHED_DOCUMENTS)
+        self._documents: LruCache[str, ParsedDocument] = LruCache(cached_documents)
 
     def prepare(self, request: OperationRequest) -> PreparedOperation:
         """Parse and validate the operation; raises OperationRefused."""
