@@ -30,6 +30,8 @@ from domain.process.outcomes import (
 from domain.process.policy import Policy
 from domain.process.ports import Reply, Request
 from domain.process.process import Process, ProcessFacts, Reaction, StartAt
+from domain.process.saga import Saga
+from domain.process.step import Step
 
 __all__ = [
     "Call",
@@ -56,7 +58,9 @@ __all__ = [
     "Reaction",
     "Reply",
     "Request",
+    "Saga",
     "SetDeadline",
     "StartAt",
     "StartProcess",
+    "Step",
 ]

@@ -93,8 +93,8 @@ def effect_events(
             return (ProcessCompleted(result=result),)
         case Fail(reason):
             return (ProcessFailed(reason=reason),)
-        case Compensate(reason):
-            return _compensation(reason, state)
+        case Compensate(reason, without):
+            return _compensation(reason, state.effects_of(without), state)
     raise ContextFault(
         f"{called} returned a value of class {type(effect).__name__} in its list; each must be an own event "
         "or an effect, such as Dispatch(...)"
@@ -111,8 +111,8 @@ def _free_name(called: str, name: str, state: InstanceState) -> str:
     return name
 
 
-def _compensation(reason: str, state: InstanceState) -> Sequence[Event]:
-    started = CompensationStarted(reason=reason)
+def _compensation(reason: str, without: tuple[str, ...], state: InstanceState) -> Sequence[Event]:
+    started = CompensationStarted(reason=reason, without=without)
     return (started, *next_compensation(state.after(started)))
 
 

@@ -21,13 +21,13 @@ from domain.process.ports import Request
 class Dispatch:
     """Dispatch a command. Its outcome is `CommandDone` or `CommandRefused`.
 
-    `compensation` is the command that undoes it: `Compensate` dispatches the compensations of all commands
-    that were done, in reverse order.
+    `compensation` is the command or the request that undoes it: `Compensate` runs the compensations of all
+    effects that were done, in reverse order.
     """
 
     command: Command
     name: str = ""
-    compensation: Command | None = None
+    compensation: Command | Request[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Call:
     """Send a request to an outside port. Its outcome is `CallReplied`, `CallTimedOut` or `CallFailed`.
 
     A request that fails is sent again after a growing pause, under the same id, until `timeout` has passed
-    since the effect was stored; the port's adapter has the timeout of one attempt. `compensation` is the
-    request that undoes it.
+    since the effect was stored; the port's adapter has the timeout of one attempt. `compensation` undoes
+    it.
     """
 
     request: Request[Any]
@@ -90,9 +90,14 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Compensate:
-    """Undo what was done, in reverse order, and end the instance as compensated."""
+    """Undo what was done, in reverse order, and end the instance as compensated.
+
+    Effects without an outcome are awaited first. Those whose names are in `without` are not undone, such as a
+    command that was stored, but led to an event of failure.
+    """
 
     reason: str
+    without: tuple[str, ...] = ()
 
 
 Effect = Dispatch | Call | SetDeadline | CancelDeadline | StartProcess | Complete | Fail | Compensate

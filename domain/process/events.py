@@ -172,9 +172,10 @@ class ChildEnded(Event, type="process.child_ended"):
 
 
 class CompensationStarted(Event, type="process.compensation_started"):
-    """The instance undoes what was done, in reverse order."""
+    """The instance undoes what was done, in reverse order, but for the effects `without`."""
 
     reason: str
+    without: tuple[str, ...] = ()
 
 
 class ProcessCompleted(Event, type="process.completed"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -52,12 +52,17 @@ class EffectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The command that undoes an effect, or the request where `port` is set."""
+    """The command that undoes the effect of the name `effect`, or the request where `port` is set."""
 
-    name: str
+    effect: str
     operation: str
     input: Json
     port: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the compensation."""
+        return f"undo {self.effect}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,11 @@ class InstanceState:
         """Return whether the instance has reacted to this event, or to a later one."""
         return (position, place) <= (self.position, self.place)
 
+    def effects_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids of the effects of these names that would be undone."""
+        undone = [effect for effect, undo in self.undos.items() if undo.effect in names]
+        return (*undone, *(effect for effect, pending in self.pending.items() if pending.name in names))
+
     def counted(self) -> InstanceState:
         """Return the state with one event more."""
         return replace(self, version=self.version + 1)
@@ -201,8 +211,17 @@ class InstanceState:
 
     def _with_status(self, event: InstanceEvent) -> InstanceState:
         match event:
-            case CompensationStarted():
-                return replace(self, status=ProcessStatus.COMPENSATING, deadlines={})
+            case CompensationStarted(without=without):
+                return replace(
+                    self,
+                    status=ProcessStatus.COMPENSATING,
+                    deadlines={},
+                    pending={
+                        effect: replace(pending, compensation=None) if effect in without else pending
+                        for effect, pending in self.pending.items()
+                    },
+                    undos={effect: undo for effect, undo in self.undos.items() if effect not in without},
+                )
             case ProcessStuck():
                 return self._stuck(event)
             case ProcessRetried():
@@ -256,9 +275,7 @@ def _pending(event: CommandRequested | CallRequested | ChildRequested) -> Pendin
             kind, operation, port, due = EffectKind.CALL, event.request, event.port, event.due
     undo = None
     if event.compensation is not None:
-        undo = Undo(
-            f"undo {event.name}", event.compensation, event.compensation_input, event.compensation_port
-        )
+        undo = Undo(event.name, event.compensation, event.compensation_input, event.compensation_port)
     return PendingEffect(kind, event.name, operation, port, undo, event.compensates, due)
 
 

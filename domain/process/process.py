@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -78,22 +78,39 @@ class Process(ABC, Generic[T, E]):
     def evolve(self, event: E) -> Self:
         """Return the state after an own event."""
 
+    @classmethod
+    def declared_triggers(cls) -> tuple[type[Any], ...]:
+        """Return the classes that the process reacts to; raise DeclarationError if it declares none."""
+        return type_arguments(cls, Process, "Process[what it reacts to, its own events]")[0]
+
+    @classmethod
+    def declared_events(cls) -> tuple[type[Event], ...]:
+        """Return the own events of the process; raise DeclarationError if it declares none."""
+        return type_arguments(cls, Process, "Process[what it reacts to, its own events]")[1]
+
 
 @cache
 def trigger_classes(process: type[Process[Any, Any]]) -> tuple[type[Any], ...]:
     """Return the classes that a process reacts to; raise DeclarationError if it declares none."""
-    return _members(process, 0)
+    return process.declared_triggers()
 
 
 @cache
 def own_event_classes(process: type[Process[Any, Any]]) -> tuple[type[Event], ...]:
     """Return the own events of a process; raise DeclarationError if it declares none."""
-    return _members(process, 1)
+    return process.declared_events()
 
 
-def _members(process: type[Process[Any, Any]], place: int) -> tuple[Any, ...]:
-    for base in getattr(process, "__orig_bases__", ()):
-        if get_origin(base) is Process:
-            argument = get_args(base)[place]
-            return get_args(argument) if get_origin(argument) in (Union, UnionType) else (argument,)
-    raise DeclarationError(f"{process.__name__} must derive from Process[what it reacts to, its own events]")
+def type_arguments(declared: type[Any], base: type[Any], form: str) -> Sequence[tuple[type[Any], ...]]:
+    """Return the members of each type argument with which a class derives from a generic base.
+
+    Raises DeclarationError, which shows the `form` to write, if it derives from the base without them.
+    """
+    for generic in getattr(declared, "__orig_bases__", ()):
+        if get_origin(generic) is base:
+            return [_members(argument) for argument in get_args(generic)]
+    raise DeclarationError(f"{declared.__name__} must derive from {form}")
+
+
+def _members(argument: Any) -> tuple[Any, ...]:
+    return get_args(argument) if get_origin(argument) in (Union, UnionType) else (argument,)

@@ -23,7 +23,7 @@ from domain.process.events import (
     ProcessStatus,
     ProcessStuck,
 )
-from domain.process.instance_state import EffectKind
+from domain.process.instance_state import EffectKind, InstanceState
 from domain.process.outcomes import (
     CallFailed,
     CallTimedOut,
@@ -68,10 +68,12 @@ def react_to_event(
         "place": event.place,
     }
     start = () if kept.version else (ProcessStarted(instance=stream),)
-    reacted = (ProcessReacted(to=event.type, is_late=late, **source), *_own_command(instance, event))
+    reacted = (ProcessReacted(to=event.type, is_late=late, **source), *_own_command(kept, event))
     facts = ProcessFacts(now=now, instance=stream, version=kept.version, event=event)
     try:
-        events = reaction(_evolved(instance, (*start, *reacted)), event.payload, facts)
+        after = _evolved(instance, (*start, *reacted))
+        events = reaction(after, event.payload, facts)
+        events = (*events, *_after_own_command(kept, event, _evolved(after, events), now))
     except ContextFault as fault:
         return (*start, ProcessStuck(reason=str(fault), code=fault.code, **source))
     return (*start, *reacted, *events) if events or len(reacted) > 1 else ()
@@ -126,7 +128,8 @@ def react_to_outcome(
     if is_failure and (is_undo or not (is_compensating or is_handled(instance, outcome))):
         if kept.status is ProcessStatus.STUCK:
             return ()
-        return (_stuck(effect, pending.name, settlement),)
+        undone = [undo.effect for undo in reversed(kept.undos.values())] if is_undo else []
+        return (_stuck(effect, pending.name, settlement, undone),)
     if kept.status is ProcessStatus.RUNNING:
         return _settle(instance, settlement, effect, outcome, now)
     return (settlement, *next_compensation(_evolved(instance, (settlement,)).kept))
@@ -137,17 +140,27 @@ def is_handled(instance: Any, outcome: Outcome) -> bool:
     return isinstance(outcome, trigger_classes(process_of(instance)))
 
 
-def _own_command(instance: Any, event: RecordedEvent) -> Sequence[Event]:
-    """Return the outcome of an own command if the event is of it, so that it needs no commit of its own.
-
-    Not if the process reacts to outcomes of commands too: each trigger has its own commit.
-    """
+def _own_command(kept: InstanceState, event: RecordedEvent) -> Sequence[Event]:
+    """Return the outcome of an own command if the event is of it, so that it needs no commit of its own."""
     effect = event.commit.command_id
-    pending = instance.kept.pending.get(effect)
-    is_own = pending is not None and pending.kind is EffectKind.COMMAND
-    if not is_own or CommandDone in trigger_classes(process_of(instance)):
+    pending = kept.pending.get(effect)
+    if pending is None or pending.kind is not EffectKind.COMMAND:
         return ()
     return (CommandSucceeded(effect=effect, stream=event.stream, version=event.version),)
+
+
+def _after_own_command(
+    kept: InstanceState, event: RecordedEvent, after: Any, now: datetime
+) -> Sequence[Event]:
+    """Return the reaction to the outcome of an own command, after the reaction to its event."""
+    status: ProcessStatus = after.kept.status
+    pending = kept.pending.get(event.commit.command_id)
+    if pending is None or pending.kind is not EffectKind.COMMAND:
+        return ()
+    done = CommandDone(pending.name, event.stream, event.version)
+    if status is not ProcessStatus.RUNNING or not is_handled(after, done):
+        return ()
+    return reaction(after, done, ProcessFacts(now=now, instance=kept.instance, version=after.kept.version))
 
 
 def _settle(
@@ -171,10 +184,13 @@ def _evolved(instance: Any, events: Sequence[Event]) -> Any:
     return instance
 
 
-def _stuck(effect: str, name: str, settlement: Settlement) -> ProcessStuck:
+def _stuck(effect: str, name: str, settlement: Settlement, undone: Sequence[str]) -> ProcessStuck:
+    """Return the event of an instance that cannot go on; `undone` are the effects still to be undone."""
     match settlement:
-        case CommandWasRefused() | CallWasRefused():
-            reason = f"{name} was refused: {settlement.message}"
-            return ProcessStuck(reason=reason, code=settlement.code, effect=effect)
+        case CommandWasRefused(code=code, message=message) | CallWasRefused(code=code, message=message):
+            reason = f"{name} was refused: {message}"
         case _:
-            return ProcessStuck(reason=f"{name} has timed out", code="TIMED_OUT", effect=effect)
+            code, reason = "TIMED_OUT", f"{name} has timed out"
+    if undone:
+        reason += f"; not undone yet: {', '.join(undone)}"
+    return ProcessStuck(reason=reason, code=code, effect=effect)

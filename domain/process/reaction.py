@@ -51,7 +51,7 @@ def _parts(called: str, own: Process[Any, Any], trigger: Any, facts: ProcessFact
             if len(parts) <= MOST_EVENTS:
                 return parts
     except CALL_FAULTS as error:
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError | ContextFault):
             raise
         raise exception_fault(called, error, cause) from error
     if iscoroutine(returned):

@@ -212,7 +212,7 @@ def test_a_failed_compensation_makes_the_instance_stuck_with_what_is_left_to_und
     (effect,) = log.kept.pending
     (stuck,) = log.settle(*refused(effect, "undo ship"))
     assert isinstance(stuck, ProcessStuck)
-    assert stuck.reason == "undo ship was refused: no money"
+    assert stuck.reason == "undo ship was refused: no money; not undone yet: ship, pay"
     assert list(log.kept.undos) == ["careless-1:3", "careless-1:4"]
     resumed, following = log.operate(RESUME)
     assert (resumed, following.name) == (RESUMED, "undo pay")  # type: ignore[attr-defined]

@@ -87,13 +87,22 @@ def test_an_outcome_is_recorded_once_and_comes_back_to_react() -> None:
     assert log.kept.status is ProcessStatus.COMPLETED
 
 
-def test_an_event_of_an_own_command_settles_that_command() -> None:
-    log = InstanceLog(Visit)
-    log.request(ProcessRequested("errand-1", given("do pay")), "errand-1:4")
-    (effect,) = log.kept.pending
-    # A visit reacts to CommandDone, so its commands are settled by that alone.
-    event = recorded(ChoreDone(), "chore-pay", 1, 90, command_id=effect)
-    assert log.react(event) == ()
+def test_an_event_of_an_own_command_settles_that_command_in_the_same_commit() -> None:
+    log = started("do pay", CommandDone=["note paid"])
+    extended = ErrandExtended(key="1", script=["note extended"])
+    events = log.react(recorded(extended, "chore-pay", 3, 90, command_id="errand-1:4"))
+    assert events[1:] == (
+        CommandSucceeded(effect="errand-1:4", stream="chore-pay", version=3),
+        ErrandNoted(text="extended"),
+        ErrandNoted(text="paid"),
+    )
+    assert log.kept.pending == {}
+
+
+def test_an_event_of_an_own_command_settles_it_even_if_nothing_else_follows() -> None:
+    log = started("do pay")
+    events = log.react(recorded(given(), "chore-pay", 3, 90, command_id="errand-1:3"))
+    assert [type(event) for event in events] == [ProcessReacted, CommandSucceeded]
 
 
 def test_a_refusal_that_is_declared_comes_back_to_react() -> None:
