@@ -31,6 +31,9 @@ from eventstore.sources import file_of, published_distribution
 OWN_PACKAGES = frozenset({"domain", "projections"})
 """nerve's packages with contexts and views, whose code counts also if nerve is installed from an index."""
 
+BUILTIN_VIEWS = "projections.builtin"
+"""nerve's package of views that are part of its machinery, whose folds count all the same."""
+
 SEPARATOR = "."
 
 
@@ -96,7 +99,8 @@ def _counts(module: str) -> bool:
     """Whether the module may decide values: it is no machinery, or one of the kernel that does."""
     if is_kernel(module):
         return module not in WITHOUT_VALUES
-    return module not in OWN_PACKAGES and not is_machinery(module)
+    is_fold = not is_machinery(module) or module.startswith(f"{BUILTIN_VIEWS}.")
+    return module not in OWN_PACKAGES and is_fold
 
 
 def _is_followed(imported: str, by: str, own: frozenset[str]) -> bool:

@@ -40,7 +40,7 @@ def requested(event: Requested, effect_id: str, at: datetime) -> ProcessEffect:
         case CallRequested():
             kind, operation, port = EffectKind.CALL, event.request, event.port
         case ChildRequested():
-            kind, operation = EffectKind.CHILD, event.process
+            kind, operation = EffectKind.CHILD, f"{event.process}-{event.key}"
     if not isinstance(event, ChildRequested):
         compensation, compensates = event.compensation, event.compensates
     return ProcessEffect(

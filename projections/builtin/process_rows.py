@@ -34,9 +34,9 @@ class ProcessEffect(TypedDict):
     """An effect: a command, a call of an outside port, or a process that the instance has started.
 
     `effect_id` is the id under which it is run: the id of the command, and the idempotency key of the call.
-    `operation` is the name of the command, the request or the process, `port` that of the call's port.
-    `compensates` is the id of the effect that this one undoes. `attempts` is None until a call has its
-    outcome. `code` and `message` are those of the last refusal or failure.
+    `operation` is the name of the command or the request, or the id of the process that was started; `port`
+    is that of the call. `compensates` is the id of the effect that this one undoes. `attempts` is None until
+    a call has its outcome. `code` and `message` are those of the last refusal or failure.
     """
 
     effect_id: str

@@ -164,7 +164,8 @@ def _after(row: ProcessRow, event: RecordedEvent) -> ProcessRow:
 
 def _with_outcome(row: ProcessRow, outcome: Settled, at: datetime) -> ProcessRow:
     after: ProcessRow = {**row, "effects": settled(row["effects"], outcome, at)}
-    if isinstance(outcome, CommandWasRefused | CallWasRefused):
+    is_stuck = row["status"] is ProcessStatus.STUCK
+    if isinstance(outcome, CommandWasRefused | CallWasRefused) and not is_stuck:
         return {**after, "error": outcome.message, "error_code": outcome.code}
     return after
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +44,7 @@ from domain.testing import NOON
 from projections.builtin.process_effects import MAX_EFFECTS, OPEN, may_be_undone
 from projections.builtin.process_rows import EffectState, ProcessRow
 from projections.builtin.processes import process_view
+from projections.storage.fingerprint import view_fingerprint
 from projections.testing import History
 from tests.helpers import deliveries
 from tests.helpers.deliveries import DeliveryPlanned
@@ -181,6 +185,7 @@ def runs(draw: st.DrawFn) -> Sequence[Event]:
             ]
         elif state.status is ProcessStatus.STUCK:
             choices = [ProcessRetried(reason="again"), ProcessResumed(reason="done"), CANCELLED]
+            choices += [event for event in _outcomes(state) if not isinstance(event, ProcessStuck)]
         else:
             choices = [*_outcomes(state), CANCELLED, CompensationStarted(reason="no")]
             choices = draw(st.sampled_from([choices, [_requests(draw, state)]]))
@@ -205,3 +210,25 @@ def test_the_row_agrees_with_the_state_of_the_instance(events: Sequence[Event]) 
         assert [each["effect_id"] for each in row["effects"] if may_be_undone(each)] == sorted(
             state.undos, key=lambda effect: int(effect.rpartition(":")[2])
         )
+
+
+@pytest.mark.parametrize("module", ["processes", "process_effects", "process_rows"])
+def test_a_changed_fold_rebuilds_the_view(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The view is part of nerve's machinery, but its fold counts in the fingerprint."""
+    before = view_fingerprint(VIEW)
+    loaded = sys.modules[f"projections.builtin.{module}"]
+    changed = tmp_path / f"{module}.py"
+    changed.write_bytes(Path(loaded.__file__ or "").read_bytes() + b"\nCHANGED = True")
+    monkeypatch.setattr(loaded, "__file__", str(changed))
+    assert view_fingerprint(VIEW) != before
+
+
+def test_a_changed_process_rebuilds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view depends on nerve's events of instances alone."""
+    before = view_fingerprint(VIEW)
+    changed = tmp_path / "deliveries.py"
+    changed.write_bytes(Path(deliveries.__file__).read_bytes() + b"\nCHANGED = True")
+    monkeypatch.setattr(deliveries, "__file__", str(changed))
+    assert view_fingerprint(VIEW) == before
