@@ -5,6 +5,7 @@ It does not handle WebSockets; uvicorn serves their protocol directly, see `api.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,7 @@ from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.schema import build_schema
-from api.health import check_readiness, view_health
+from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
@@ -162,5 +163,7 @@ async def _metrics(request: Request) -> Response:
         "log": runtime.feed.cursors,
         **{name: tail.cursors for name, tail in runtime.view_tails.items()},
     }
-    text = runtime.metrics.scrape(await view_health(runtime), cursors)
+    health, instances = await asyncio.gather(view_health(runtime), unfinished_instances(runtime))
+    runtime.metrics.processes.show_instances(instances)
+    text = runtime.metrics.scrape(health, cursors)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
+from domain.process.events import ProcessStatus
+from projections.builtin.processes import NAME as PROCESSES
 from projections.querying.locator import consumer_name
+from projections.querying.row_counts import count_rows
 from subscriptions.consumers.state import ConsumerState, GenerationState
 
 SERVER_TIMEOUT = 0.8
@@ -85,3 +88,19 @@ async def view_health(runtime: Runtime) -> dict[str, ViewHealth]:
         held = int(state.of_state(GenerationState.HELD) is not None)
         health[view.name] = ViewHealth(max(0, head - state.position), tries, parked[view.name], held)
     return health
+
+
+async def unfinished_instances(runtime: Runtime) -> Mapping[tuple[str, ...], int]:
+    """Return the number of instances by process and state, of those that have not ended.
+
+    Empty without processes, and while MongoDB does not answer.
+    """
+    if not runtime.processes:
+        return {}
+    states = [status.value for status in ProcessStatus if not status.is_final]
+    values = {"kind": sorted(runtime.processes), "status": states}
+    try:
+        async with asyncio.timeout(SERVER_TIMEOUT):
+            return await count_rows(runtime.database, runtime.locators[PROCESSES], values)
+    except (Unavailable, TimeoutError):
+        return {}

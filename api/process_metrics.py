@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
@@ -33,6 +35,18 @@ class ProcessMetrics:
             ["port"],
             registry=registry,
         )
+
+        self._instances = Gauge(
+            "nerve_process_instances",
+            "Number of instances of a process that have not ended, by state.",
+            ["process", "status"],
+            registry=registry,
+        )
+
+    def show_instances(self, counts: Mapping[tuple[str, ...], int]) -> None:
+        """Report these numbers of instances, by process and state."""
+        for labels, count in counts.items():
+            self._instances.labels(*labels).set(count)
 
     def step(self, process: str) -> None:
         """Count a stored reaction."""

@@ -150,6 +150,18 @@ async def test_instances_are_operated_by_a_filter(runtime: Runtime, api: Served)
     assert other["status"] == "STUCK"
 
 
+async def test_the_instances_that_have_not_ended_are_a_metric(runtime: Runtime, api: Served) -> None:
+    """All tenants count; a state without instances is 0."""
+    await stuck_delivery(runtime, "parcel-1")
+    await stuck_delivery(runtime, "parcel-2", "other")
+    await DeliveryRun(runtime, "parcel-3").book()
+    await DeliveryRun(runtime, "parcel-3").react()
+    await runtime.readers["processes"].wait_for(await runtime.log.head(), 10)
+    text = (await asyncio.to_thread(api.get, "/metrics")).text
+    for status, count in (("STUCK", 2), ("RUNNING", 1), ("COMPENSATING", 0)):
+        assert f'nerve_process_instances{{process="delivery",status="{status}"}} {count}.0' in text
+
+
 async def test_a_limit_out_of_range_is_refused(api: Served) -> None:
     """The error names the argument."""
     error = await errors_of(api, RETRY_ALL, filter={}, limit=0)
