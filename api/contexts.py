@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from api.context_checks import check_cases, check_commands, check_event_types, check_references
+from api.link_checks import check_links
 from api.settings import Settings
 from domain.builtin import deadletters
 from domain.kernel import Catalog, Context
@@ -72,6 +73,8 @@ def load_contexts(settings: Settings) -> Declarations:
     catalog = Catalog([*contexts, deadletters.context])
     check_references(catalog.contexts)
     views = _with_builtin_views(catalog, _views(registrations))
+    registered = {each.module: each.view for each in registrations if each.view is not None}
+    check_links(registered, [view.name for view in views])
     return Declarations(catalog, views, _policies(registrations))
 
 

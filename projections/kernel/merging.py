@@ -33,7 +33,7 @@ class CounterShare(TypedDict):
     decrements: float
 
 
-def last_write_wins(one: WrittenNumber, other: WrittenNumber) -> WrittenNumber:
+def latest_write(one: WrittenNumber, other: WrittenNumber) -> WrittenNumber:
     """Return the value that was written later; at equal times that of the greater process and value."""
     return max(one, other, key=lambda written: (written["at"], written["by"], written["value"]))
 

@@ -13,14 +13,14 @@ from projections.kernel.merging import (
     Rule,
     WrittenNumber,
     counted,
-    last_write_wins,
+    latest_write,
     merged,
     pn_counter,
     united,
 )
 from projections.kernel.view import View
 
-RULES: Mapping[str, Rule] = {"shares": pn_counter, "reading": last_write_wins, "labels": united}
+RULES: Mapping[str, Rule] = {"shares": pn_counter, "reading": latest_write, "labels": united}
 """What becomes of a field that several processes write to."""
 
 

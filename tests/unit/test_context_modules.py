@@ -35,6 +35,35 @@ def test_a_context_without_a_view_has_its_mutations(package: Package) -> None:
     assert "type Shop " not in schema
 
 
+LINKED = VIEW.replace("apply=apply)", "apply=apply, links=({links}))").replace(
+    "import View, by_stream", "import View, by_stream\nfrom projections.kernel.links import ToOne"
+)
+
+
+def test_links_to_views_that_are_not_registered_are_refused_together_with_their_modules(
+    package: Package,
+) -> None:
+    """A module beside the view is only named if it declares a view; it is not imported."""
+    package.write("shop", CONTEXT)
+    package.write("owners", "view: object = print('imported')")
+    package.write("towns", "towns = 1")
+    links = "ToOne('owner', 'owners', by='id'), ToOne('town', 'towns', by='id')"
+    linked = package.write("linked", LINKED.replace("{links}", links))
+    assert refused(linked) == (
+        "contexts: the view 'shops' links to 'owners' and the view 'shops' links to 'towns', which no "
+        f"registered module declares: add {package.name}.owners to `contexts`, or correct the links; the "
+        "registered views are shops"
+    )
+    assert f"{package.name}.owners" not in sys.modules
+
+
+def test_the_views_of_the_examples_name_what_must_be_registered_with_them() -> None:
+    """All at once, so that a reader of the message is done after one change."""
+    contexts = ("domain.agents", "domain.workflows", "projections.views.tasks")
+    message = refused(*contexts)
+    assert "add projections.views.agents and projections.views.workflows to `contexts`" in message
+
+
 def test_a_submodule_named_as_a_declaration_is_not_one(package: Package) -> None:
     package.write("context", CONTEXT)
     name = package.write("__init__", "import {package}.context\n")

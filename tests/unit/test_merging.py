@@ -16,7 +16,7 @@ from projections.kernel.merging import (
     Rule,
     WrittenNumber,
     counted,
-    last_write_wins,
+    latest_write,
     merged,
     pn_counter,
     united,
@@ -35,7 +35,7 @@ counters = shares.map(lambda found: pn_counter([], found))
 labels = st.lists(st.sampled_from("xyz"), max_size=3).map(lambda found: united([], found))
 
 RULES: dict[Rule, st.SearchStrategy[Any]] = {
-    last_write_wins: written,
+    latest_write: written,
     pn_counter: counters,
     united: labels,
 }
@@ -73,7 +73,7 @@ def test_a_counter_is_the_sum_of_what_each_process_counted(steps: list[tuple[str
 
 def test_only_what_is_written_changes() -> None:
     row = {"labels": ["a"], "reading": None, "name": "tokens"}
-    rules: dict[str, Rule] = {"labels": united, "reading": last_write_wins}
+    rules: dict[str, Rule] = {"labels": united, "reading": latest_write}
     reading = WrittenNumber(value=1.0, at=NOON, by="a")
     assert merged(row, rules, reading=reading) == {**row, "reading": reading}
     assert merged(row, rules, labels=["b"]) == {**row, "labels": ["a", "b"]}

@@ -232,11 +232,6 @@ def test_links_are_fields_of_the_types_that_they_lead_from() -> None:
 @pytest.mark.parametrize(
     ("view", "link", "what"),
     [
-        (
-            HOOKS,
-            ToOne("lamp", "torches", by="lamp_id"),
-            "no view 'torches'; .* or link to one of hooks, lamps",
-        ),
         (HOOKS, ToOne("lamp", "lamps", by="torch_id"), "no field 'torch_id' .*its fields are id, "),
         (HOOKS, ToOne("lamp", "lamps", by="depth"), "no field 'depth' of the type str"),
         (HOOKS, ToOne("depth", "lamps", by="lamp_id"), "a field of that name already; choose another"),

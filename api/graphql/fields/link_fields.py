@@ -30,18 +30,13 @@ class ViewTypes(NamedTuple):
 
 
 def add_links(shapes: Mapping[str, ViewTypes], types: TypeMap) -> None:
-    """Add the links of views as fields to the types of their rows.
+    """Add the links of views as fields to the types of their rows. All lead to one of these views.
 
-    Raises DeclarationError for a link to an unknown view, by a field that is no id, to many rows without an
-    index, or with a name that is taken.
+    Raises DeclarationError for a link by a field that is no id, to many rows without an index, or with a name
+    that is taken.
     """
     for shape in shapes.values():
         for link in shape.view.links:
-            if link.to not in shapes:
-                raise DeclarationError(
-                    f"{_label(shape, link)}: there is no view {link.to!r}; add its module to `contexts`, or "
-                    f"link to one of {', '.join(sorted(shapes))}"
-                )
             if isinstance(link, ToOne):
                 _add_one(shape, link, shapes[link.to], types)
             else:
