@@ -73,6 +73,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[URLS] = {"mongo": servers.mongod().url, "redis": servers.redis().url}
 
 
+SLOWEST_FIRST = ("faults", "acceptance", "integration", "contract", "unit")
+"""The folders of tests by the time of their files."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest files, so that no worker is busy with one when the others have ended."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: SLOWEST_FIRST.index(item.path.relative_to(here).parts[0]))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave modules and collected tests out of all cycle collections, because they live to the end.
