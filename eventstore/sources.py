@@ -46,6 +46,7 @@ def _spec(module: str) -> ModuleSpec | None:
         return None
 
 
+@cache
 def published_distribution(package: str) -> str | None:
     """Return name and version of the published distribution that a top-level package was installed from.
 
@@ -55,15 +56,23 @@ def published_distribution(package: str) -> str | None:
     file = file_of(package)
     if file is not None and not any(map(file.is_relative_to, _site_packages())):
         return None
-    distributions = [metadata.distribution(name) for name in sorted(set(_distributions().get(package, ())))]
+    providers = (found for found in metadata.distributions() if _provides(found, package))
+    distributions = [metadata.distribution(name) for name in sorted({found.name for found in providers})]
     if not distributions or any(distribution.read_text(LOCAL) for distribution in distributions):
         return None
     return ", ".join(f"{distribution.name} {distribution.version}" for distribution in distributions)
 
 
-@cache
-def _distributions() -> dict[str, list[str]]:
-    return dict(metadata.packages_distributions())
+def _provides(distribution: metadata.Distribution, package: str) -> bool:
+    """Return whether the package, or a module of its name, is one of those at the top of the distribution.
+
+    `metadata.packages_distributions` looks for all packages, which takes each process 0.15 s.
+    """
+    declared = distribution.read_text("top_level.txt")
+    if declared is not None:
+        return package in declared.split()
+    files = (distribution.read_text("RECORD") or "").splitlines()
+    return any(file.startswith((f"{package}/", f"{package}.")) for file in files)
 
 
 @cache

@@ -65,9 +65,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sources, "_site_packages", lambda: (folder,))
     for place in (folder, tmp_path):
         monkeypatch.syspath_prepend(place)
-    sources._distributions.cache_clear()
+    sources.published_distribution.cache_clear()
     yield folder
-    sources._distributions.cache_clear()
+    sources.published_distribution.cache_clear()
 
 
 @pytest.fixture
@@ -91,18 +91,23 @@ def write(path: Path, source: str) -> None:
 def fingerprints() -> tuple[str, str]:
     """Those of the view and of the aggregate, of the sources as they are now."""
     counted_code.cache_clear()
-    sources._distributions.cache_clear()
+    sources.published_distribution.cache_clear()
     view = import_module("shop_bills").view
     return view_fingerprint(view), state_fingerprint(view.context.aggregate, [view.context])
 
 
-def install(site: Path, name: str, version: str, *, local: bool = False) -> None:
-    """The metadata of an installed distribution with one module or package of this name."""
+def install(
+    site: Path, name: str, version: str, *, local: bool = False, manifest: str = "top_level.txt"
+) -> None:
+    """The metadata of an installed distribution with one module or package of this name.
+
+    The `manifest` is the file that says so.
+    """
     for old in site.glob(f"{name}-*.dist-info/*"):
         old.unlink()
     metadata = site / f"{name}-{version}.dist-info"
     write(metadata / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    write(metadata / "top_level.txt", name)
+    write(metadata / manifest, name if manifest == "top_level.txt" else f"{name}.py,sha256=x,8\n")
     if local:
         write(metadata / "direct_url.json", '{"url": "file:///src", "dir_info": {}}')
 
@@ -136,13 +141,14 @@ def test_b6_it_changes_with_a_compiled_module_of_the_user(shop: Path) -> None:
     assert fingerprints()[0] != before[0]
 
 
-def test_a_published_package_counts_by_its_version_alone(shop: Path, site: Path) -> None:
+@pytest.mark.parametrize("manifest", ["top_level.txt", "RECORD"])
+def test_a_published_package_counts_by_its_version_alone(shop: Path, site: Path, manifest: str) -> None:
     (shop / "shop_tax.py").rename(site / "shop_tax.py")
-    install(site, "shop_tax", "1.0")
+    install(site, "shop_tax", "1.0", manifest=manifest)
     before = fingerprints()
     write(site / "shop_tax.py", "RATE = 1.0  # as another platform has it")
     assert fingerprints() == before
-    install(site, "shop_tax", "1.1")
+    install(site, "shop_tax", "1.1", manifest=manifest)
     assert fingerprints()[0] != before[0]
 
 
