@@ -93,21 +93,29 @@ def test_c14_http_and_sockets_work_behind_a_prefix(behind: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("page", ["/graphiql", "/graphiql/"])
-def test_c14_graphiql_works_behind_a_prefix_in_a_browser(behind: str, page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("behind", "pages"),
+    [("handle", ["/graphiql", "/graphiql/"]), ("handle_path", ["/graphiql/", "/graphiql"])],
+    indirect=["behind"],
+    ids=["passed on", "cut off"],
+)
+def test_c14_graphiql_works_behind_a_prefix_in_a_browser(
+    behind: str, pages: list[str], tmp_path: Path
+) -> None:
+    """One window subscribes at the page with or without a slash at its end, a second writes at the other."""
     require("npm")
     subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
-    seen = _browse(f"http://{behind}", page, tmp_path)
+    seen = _browse(f"http://{behind}", pages, tmp_path)
     assert seen["sockets"] == [f"ws://{behind}/graphql"]
     assert all(url.startswith((f"http://{behind}/", "data:")) for url in seen["requests"][:-1])
     assert seen["problems"] == []
     assert "Read the incident report" in seen["live"]
 
 
-def _browse(base: str, page: str, folder: Path) -> dict[str, Any]:
+def _browse(base: str, pages: list[str], folder: Path) -> dict[str, Any]:
     chromium = require("chromium", "chromium-browser", "google-chrome")
     elsewhere = "http://127.0.0.1:9/"
-    command = [node_with_clients(), "browser.mjs", chromium, base, elsewhere, str(folder), page]
+    command = [node_with_clients(), "browser.mjs", chromium, base, elsewhere, str(folder), *pages]
     done = subprocess.run(
         command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
     )

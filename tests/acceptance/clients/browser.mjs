@@ -1,9 +1,9 @@
 // Opens GraphiQL in two windows with the network to elsewhere closed, and runs the operations that stand ready in
 // its tabs: one window subscribes to tasks, the other creates one. Prints what it saw as JSON.
-// Usage: node browser.mjs CHROMIUM BASE_URL ELSEWHERE_URL FOLDER_OF_SCREENSHOTS [PATH_OF_PAGE]
+// Usage: node browser.mjs CHROMIUM BASE_URL ELSEWHERE_URL FOLDER_OF_SCREENSHOTS [LIVE_PAGE CREATE_PAGE]
 import { chromium } from "playwright-core";
 
-const [executablePath, base, elsewhere, folder, path = "/graphiql"] = process.argv.slice(2);
+const [executablePath, base, elsewhere, folder, livePage = "/graphiql", createPage = livePage] = process.argv.slice(2);
 const HEADERS = { "x-window": "the live one" };
 const TITLE = "Read the incident report";
 
@@ -29,13 +29,13 @@ context.on("request", (request) => seen.requests.push(request.url()));
 context.on("page", watch);
 
 try {
-  const live = await open("LiveTasks");
+  const live = await open(livePage, "LiveTasks");
   const opened = live.waitForEvent("websocket");
   await setHeaders(live, HEADERS);
   await run(live, "CaughtUp");
   const socket = await opened;
 
-  const create = await open("CreateTask");
+  const create = await open(createPage, "CreateTask");
   await run(create, TITLE);
   await response(live).filter({ hasText: TITLE }).waitFor();
 
@@ -70,7 +70,7 @@ function watch(page) {
   });
 }
 
-async function open(tab) {
+async function open(path, tab) {
   const page = await context.newPage();
   await page.goto(base + path);
   const editor = page.locator(".graphiql-query-editor .view-lines");
