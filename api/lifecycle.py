@@ -104,6 +104,7 @@ async def _connect(
         settings=settings,
         catalog=declarations.catalog,
         views=declarations.views,
+        policies=declarations.policies,
         database=database,
         wakeups=wakeups,
         log=log,

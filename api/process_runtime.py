@@ -1,4 +1,4 @@
-"""Running the registered processes in a worker, with the adapters of their outside ports."""
+"""Running the registered processes and policies in a worker, with the adapters of their outside ports."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from subscriptions.processes.worker import ProcessWorker
 
 @asynccontextmanager
 async def running_processes(runtime: Runtime) -> AsyncIterator[None]:
-    """Run this worker's share of the registered processes inside the context."""
+    """Run this worker's share of the registered processes and policies inside the context."""
     contexts = [context for context in runtime.catalog.contexts if isinstance(context, ProcessContext)]
-    if not contexts:
+    if not contexts and not runtime.policies:
         yield
         return
     settings = runtime.settings
@@ -37,6 +37,7 @@ async def running_processes(runtime: Runtime) -> AsyncIterator[None]:
             tick=settings.poll_interval,
             lease_time=settings.lease_time,
             partitions=settings.view_partitions,
+            policies=runtime.policies,
         )
         await worker.start()
         stack.push_async_callback(worker.stop)

@@ -20,6 +20,7 @@ from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import check_envelope, correlate, log_commands, measure_commands
 from domain.kernel import Catalog
+from domain.process import Policy
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
@@ -64,6 +65,7 @@ class Runtime:
     settings: Settings
     catalog: Catalog
     views: Sequence[View[Any]]
+    policies: Sequence[Policy]
     database: Database
     wakeups: Wakeups
     log: EventLog

@@ -1,11 +1,10 @@
-"""Fulfilment as a saga: one process sends each command, waits for its outcome, and undoes all if one fails.
+"""Fulfilment as a saga: one process goes through the steps, and undoes them if one fails. Pure.
 
 Only this process knows the order of the steps; an order stays PLACED until it is confirmed or cancelled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -13,43 +12,24 @@ from domain.fulfilment.parts import authorise, payment_id, reservation_id, reser
 from domain.kernel import Command, Event, RecordedEvent
 from domain.kernel.fields import Int64
 from domain.orders.commands import CancelOrder, ConfirmOrder
-from domain.orders.events import OUT_OF_STOCK, OrderCancelled, OrderConfirmed, OrderLine, OrderPlaced
+from domain.orders.events import (
+    OUT_OF_STOCK,
+    TIMED_OUT,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderLine,
+    OrderPlaced,
+)
 from domain.payments.commands import CancelPayment, CapturePayment
 from domain.payments.events import CaptureFailed, PaymentAuthorised, PaymentCaptured, PaymentDeclined
-from domain.process import (
-    Compensate,
-    Complete,
-    DeadlineReached,
-    Dispatch,
-    Process,
-    ProcessFacts,
-    Reaction,
-    SetDeadline,
-    process_context,
-)
+from domain.process import CommandRefused, Outcome, ProcessFacts, Saga, Step, process_context
 from domain.reservations.commands import CommitReservation, ReleaseReservation
 from domain.reservations.events import ReservationCommitted, ReservationMade, ReservationRefused
 from domain.shipments.commands import CancelShipment
 from domain.shipments.events import ShipmentBooked, ShipmentFailed
 
-STEP_LIMIT = timedelta(hours=1)
-"""How long a step may take. The services behind it give up much earlier."""
-
-TIMED_OUT = "TIMED_OUT"
-
-StepFailed = ReservationRefused | PaymentDeclined | CaptureFailed | ShipmentFailed
-FulfilmentTrigger = (
-    OrderPlaced
-    | ReservationMade
-    | PaymentAuthorised
-    | PaymentCaptured
-    | ShipmentBooked
-    | OrderConfirmed
-    | ReservationCommitted
-    | StepFailed
-    | OrderCancelled
-    | DeadlineReached
-)
+LIMIT = timedelta(hours=1)
+"""How long a step may take. The processes behind the outside ports give up much earlier."""
 
 
 class FulfilmentBegun(Event, type="fulfilment.begun"):
@@ -62,76 +42,83 @@ class FulfilmentBegun(Event, type="fulfilment.begun"):
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fulfilment(Process[FulfilmentTrigger, FulfilmentBegun]):
+class Fulfilment(Saga[OrderPlaced, FulfilmentBegun]):
     """Reserves the items of an order, has it paid and shipped, and confirms it."""
 
     category: ClassVar[str] = "fulfilment"
-
-    begun: FulfilmentBegun | None = None
+    steps: ClassVar = (
+        Step(
+            "reserve",
+            do=lambda saga: reserve(saga.data.order_id, saga.data.lines),
+            done=ReservationMade,
+            failed=ReservationRefused,
+            undo=lambda saga: ReleaseReservation(id=reservation_id(saga.data.order_id)),
+            within=LIMIT,
+        ),
+        Step(
+            "authorise",
+            do=lambda saga: authorise(saga.data.order_id, saga.data.total, saga.data.currency),
+            done=PaymentAuthorised,
+            failed=PaymentDeclined,
+            undo=lambda saga: CancelPayment(id=payment_id(saga.data.order_id)),
+            within=LIMIT,
+        ),
+        Step(
+            "capture",
+            do=lambda saga: CapturePayment(id=payment_id(saga.data.order_id)),
+            done=PaymentCaptured,
+            failed=CaptureFailed,
+            undo=None,  # That of "authorise" gives back what was collected, too.
+            within=LIMIT,
+        ),
+        Step(
+            "ship",
+            do=lambda saga: ship(saga.data.order_id, saga.data.address, saga.data.lines),
+            done=ShipmentBooked,
+            failed=ShipmentFailed,
+            undo=lambda saga: CancelShipment(id=shipment_id(saga.data.order_id)),
+            within=LIMIT,
+        ),
+        Step(
+            "confirm",
+            do=lambda saga: ConfirmOrder(id=saga.data.order_id),
+            done=OrderConfirmed,
+            failed=OrderCancelled,
+            undo=None,  # Nothing that follows can fail.
+        ),
+        Step(
+            "commit",
+            do=lambda saga: CommitReservation(id=reservation_id(saga.data.order_id)),
+            done=ReservationCommitted,
+        ),
+    )
 
     @classmethod
     def key(cls, event: RecordedEvent) -> str | None:
         return getattr(event.payload, "order_id", event.stream)
 
-    def react(self, trigger: FulfilmentTrigger, facts: ProcessFacts) -> Reaction:
-        match trigger:
-            case OrderPlaced() if facts.event:
-                begun = _begun(facts.event.stream, trigger)
-                return [begun, *_step(reserve(begun.order_id, begun.lines), facts, _release(begun))]
-        return [] if self.begun is None else self._go_on(self.begun, trigger, facts)
+    @classmethod
+    def start(cls, event: OrderPlaced, facts: ProcessFacts) -> FulfilmentBegun | None:
+        return FulfilmentBegun(
+            order_id=facts.key,
+            address=event.address,
+            lines=event.lines,
+            total=event.total,
+            currency=event.currency,
+        )
 
-    def evolve(self, event: FulfilmentBegun) -> Fulfilment:
-        return replace(self, begun=event)
-
-    def _go_on(self, order: FulfilmentBegun, trigger: FulfilmentTrigger, facts: ProcessFacts) -> Reaction:
-        payment = payment_id(order.order_id)
+    def on_failure(self, step: str, trigger: Event | Outcome) -> Command | None:
+        """Cancel the order, with the code of what failed."""
         match trigger:
-            case ReservationMade():
-                hold = authorise(order.order_id, order.total, order.currency)
-                return _step(hold, facts, CancelPayment(id=payment))
-            case PaymentAuthorised():
-                return _step(CapturePayment(id=payment), facts)
-            case PaymentCaptured():
-                shipping = ship(order.order_id, order.address, order.lines)
-                return _step(shipping, facts, CancelShipment(id=shipment_id(order.order_id)))
-            case ShipmentBooked():
-                return _step(ConfirmOrder(id=order.order_id), facts)
-            case OrderConfirmed():
-                return _step(CommitReservation(id=reservation_id(order.order_id)), facts)
-            case ReservationCommitted():
-                return [Complete()]
-            case OrderCancelled(code=code):
-                return [Compensate(code)]
+            case OrderCancelled():
+                return None
             case ReservationRefused():
-                return _give_up(order, OUT_OF_STOCK)
-            case PaymentDeclined(code=code) | CaptureFailed(code=code) | ShipmentFailed(code=code):
-                return _give_up(order, code)
-        return _give_up(order, TIMED_OUT)
-
-
-def _begun(order: str, placed: OrderPlaced) -> FulfilmentBegun:
-    return FulfilmentBegun(
-        order_id=order,
-        address=placed.address,
-        lines=placed.lines,
-        total=placed.total,
-        currency=placed.currency,
-    )
-
-
-def _step(command: Command, facts: ProcessFacts, compensation: Command | None = None) -> Reaction:
-    """Send a command, and wait for its outcome until the limit of a step."""
-    return [Dispatch(command, compensation=compensation), SetDeadline("step", facts.now + STEP_LIMIT)]
-
-
-def _release(order: FulfilmentBegun) -> Command:
-    return ReleaseReservation(id=reservation_id(order.order_id))
-
-
-def _give_up(order: FulfilmentBegun, code: str) -> Reaction:
-    """Cancel the order, then undo what was done for it, the last step first."""
-    return [Dispatch(CancelOrder(id=order.order_id, code=code)), Compensate(code)]
+                code = OUT_OF_STOCK
+            case PaymentDeclined() | CaptureFailed() | ShipmentFailed() | CommandRefused():
+                code = trigger.code
+            case _:
+                code = TIMED_OUT
+        return CancelOrder(id=self.data.order_id, code=code)
 
 
 context = process_context("fulfilments", Fulfilment)

@@ -25,7 +25,7 @@ from domain.process import (
     process_context,
 )
 
-TIMEOUT = timedelta(hours=1)
+TIMEOUT = timedelta(minutes=1)
 
 NoticeTrigger = OrderConfirmed | OrderCancelled | CallReplied | CallFailed | CallTimedOut
 

@@ -1,20 +1,23 @@
-"""The worker that runs processes."""
+"""The worker that runs processes and policies."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from domain.process.context import ProcessContext
+from domain.process.policy import Policy
 from domain.process.process import StartAt
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, ConsumerGroup
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
+from subscriptions.processes.policies import policy_consumer
 from subscriptions.processes.session import ProcessParts, ProcessSession
 
 
 class ProcessWorker:
-    """Runs this worker's share of the instances of all processes, beside other workers.
+    """Runs this worker's share of all processes and policies, beside other workers.
 
     See `ConsumerGroup` for `tick`, `lease_time` and `partitions`.
     """
@@ -29,12 +32,14 @@ class ProcessWorker:
         tick: float,
         lease_time: float = LEASE_TIME,
         partitions: int = 1,
+        policies: Sequence[Policy] = (),
     ) -> None:
         self._group = ConsumerGroup(
             {
                 consumer_name(category): _definition(context, parts)
                 for category, context in parts.processes.items()
-            },
+            }
+            | dict(policy_consumer(policy, parts.bus) for policy in policies),
             parts.database,
             feed,
             checkpoints,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from base64 import b64encode
 from contextlib import suppress
@@ -60,6 +61,8 @@ class Deployment:
         known: dict[str, Any] = {
             name: value for name, value in names.items() if name in Settings.model_fields
         }
+        if "ports" in known:
+            known["ports"] = json.loads(known["ports"])
         return Settings(**known)
 
     def start(self, *arguments: str, **environment: str) -> ChildProcess:

@@ -11,9 +11,11 @@ from rich.table import Table
 
 from tests.faults.deployments.trial import DeploymentTrial
 from tests.faults.live import hostile, idle, resumes
+from tests.faults.order_kills import OrderKills, Size
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
+from tests.helpers.fulfilment_runs import CHOREOGRAPHY, SAGA, Style
 
 
 class Found(NamedTuple):
@@ -100,11 +102,36 @@ def _deployments(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _processes(folder: Path, times: int, step: Callable[[], None], style: Style) -> Found:
+    size = Size(
+        orders=40 * times,
+        strikes=times,
+        workers=3,
+        apis=2,
+        members=3,
+        silent=("Authorise", "Capture", "Book", "Notify"),
+    )
+    outcome = OrderKills(folder, style, size).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
+def _saga(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """orders as a saga with failing services, under kills of workers, API processes and all servers"""
+    return _processes(folder, times, step, SAGA)
+
+
+def _choreography(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """the same orders choreographed by policies"""
+    return _processes(folder, times, step, CHOREOGRAPHY)
+
+
 TRIALS = (
     Trial("deployments", 10, _deployments),
     Trial("live.resumed", 100, _resumed),
     Trial("live.hostile", 3, _hostile),
     Trial("live.idle", 5, _idle),
+    Trial("processes.saga", 50, _saga),
+    Trial("processes.choreography", 50, _choreography),
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),
     Trial("views.rebuilt", 20, _rebuild),

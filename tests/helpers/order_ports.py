@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,27 +35,20 @@ SLOWEST = 0.05
 
 
 @contextmanager
-def served_order_services(services: OrderServices) -> Iterator[dict[str, str]]:
-    """Serve all ports; yield the environment variables that configure nerve's adapters of them."""
+def served_order_services(services: OrderServices) -> Iterator[str]:
+    """Serve all ports; yield the value of NERVE_PORTS that configures nerve's adapters of them."""
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(_app(services), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     eventually(lambda: server.started)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    adapter = {"adapter": "http", "url": url, "allow_private": True, "timeout": 5}
     try:
-        yield {name: value for port in PORTS for name, value in _environment(port, url)}
+        yield json.dumps(dict.fromkeys(PORTS, adapter))
     finally:
         server.should_exit = True
         thread.join()
-
-
-def _environment(port: str, url: str) -> Iterator[tuple[str, str]]:
-    prefix = f"NERVE_PORTS__{port.upper()}__"
-    yield f"{prefix}ADAPTER", "http"
-    yield f"{prefix}URL", url
-    yield f"{prefix}ALLOW_PRIVATE", "true"
-    yield f"{prefix}TIMEOUT", "5"
 
 
 def _app(services: OrderServices) -> Starlette:

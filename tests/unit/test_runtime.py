@@ -29,8 +29,9 @@ async def make(runtime_class: type[Runtime]) -> Runtime:
     log = EventLog(database, catalog, clock=now, announce=lambda position: None, fence_after=1.0)
     wakeups = Wakeups("redis://127.0.0.1:1", "nerve")
     return runtime_class(
-        settings=settings, catalog=catalog, views=declarations.views, database=database, wakeups=wakeups,
-        log=log, digest_key=b"d" * 32, position_key=b"p" * 32,
+        settings=settings, catalog=catalog, views=declarations.views, policies=declarations.policies,
+        database=database, wakeups=wakeups, log=log, digest_key=b"d" * 32,
+        position_key=b"p" * 32,
     )  # fmt: skip
 
 
