@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from pymongo import WriteConcern
+from pymongo import IndexModel, WriteConcern
 from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import ConfigurationError
@@ -38,6 +38,11 @@ class Index(NamedTuple):
     def options(self) -> dict[str, Any]:
         partial = {"partialFilterExpression": {self.requires: {"$exists": True}}} if self.requires else {}
         return {**({"unique": True} if self.unique else {}), **partial}
+
+    @property
+    def model(self) -> IndexModel:
+        """The definition that MongoDB creates the index by."""
+        return IndexModel(self.order, name=self.name, **self.options)
 
 
 GUARDS = (
@@ -88,8 +93,7 @@ class LogCollections:
     async def prepare(self, now: datetime) -> None:
         """Create missing indexes and notes; several processes may do so at once, and again."""
         try:
-            for index in INDEXES:
-                await self.log.create_index(index.order, name=index.name, **index.options)
+            await self.log.create_indexes([index.model for index in INDEXES])
         except OperationFailure as error:
             if error.code != UNAUTHORIZED:
                 raise
