@@ -126,22 +126,27 @@ def redis_url(pytestconfig: pytest.Config) -> str:
     return pytestconfig.stash[URLS]["redis"]
 
 
+@pytest.fixture(scope="session")
+def mongo_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A client of the run's mongod, for what tests do behind the back of nerve."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        yield client
+
+
 @pytest.fixture
-def database(mongo_url: str) -> Iterator[str]:
+def database(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     """The name of a database of the test's own, dropped afterwards."""
     name = f"test_{uuid4().hex}"
     yield name
-    with MongoClient[dict[str, Any]](mongo_url) as client:
-        client.drop_database(name)
+    mongo_client.drop_database(name)
 
 
 @pytest.fixture
-def target_database(mongo_url: str) -> Iterator[str]:
+def target_database(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     """The name of a second database of the test's own, dropped afterwards."""
     name = f"test_{uuid4().hex}"
     yield name
-    with MongoClient[dict[str, Any]](mongo_url) as client:
-        client.drop_database(name)
+    mongo_client.drop_database(name)
 
 
 @pytest.fixture
