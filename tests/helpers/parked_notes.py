@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -67,3 +67,11 @@ def expected_of_row(row: str, commits: Sequence[Commit]) -> tuple[list[RecordedE
         else:
             folded_events.append(event)
     return folded_events, waiting
+
+
+def rows_and_letters(
+    view: View[Any], commits: Sequence[Commit], places: Iterable[int] = ()
+) -> tuple[dict[str, Document], list[Letter]]:
+    """Return the rows after these commits, in batches that end at these places, and the letters in order."""
+    rows, letters = folded(view, cut(commits, list(places)))
+    return rows, sorted(letters.values(), key=lambda letter: letter.event.position)

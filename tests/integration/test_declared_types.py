@@ -28,7 +28,7 @@ from eventstore.mongo.driver import Client, open_client
 from eventstore.personal.sealed_state import StateSeal
 from eventstore.reading.event_query import EventQuery
 from tests.helpers.commits import commit
-from tests.helpers.declared_types import DeclaredContext, declared_contexts
+from tests.helpers.declared_contexts import DeclaredContext, declared_contexts
 from tests.helpers.drivers import chosen_driver
 from tests.helpers.exports import MASTERS
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +14,6 @@ from uuid import UUID
 import bson
 import pytest
 from bson.codec_options import CodecOptions
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import BaseModel, Field, create_model
 
 from domain.kernel import Aggregate, Catalog, Context, Event, Json, Upcaster
@@ -25,41 +22,12 @@ from domain.testing import NOON
 from eventstore.integrity import event_schemas
 from eventstore.integrity.event_schemas import (
     EventSchemas,
-    SchemaKey,
-    kept_schemas,
     schema_problems,
     write_schemas,
 )
 from tests.helpers import letters
-from tests.helpers.event_data import stored_data
-from tests.helpers.own_contexts import OWN
 
-PRODUCT = OWN[0]
-CATALOG = Catalog([*PRODUCT.contexts, letters.context])
-KEPT = kept_schemas(CATALOG)
-CHECKED = EventSchemas(CATALOG)
 IN_UTC: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
-
-
-def test_the_schemas_that_are_kept_say_what_the_events_are():
-    assert schema_problems(CATALOG) == []
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.data())
-@pytest.mark.parametrize("shape", KEPT, ids=str)
-def test_all_that_a_schema_of_any_revision_allows_is_read_at_the_newest(
-    shape: SchemaKey, data: st.DataObject
-):
-    stored = bson.decode(bson.encode(data.draw(stored_data(KEPT[shape]))), IN_UTC)
-    before = copy.deepcopy(stored)
-    assert CHECKED.violation(shape.type, shape.revision, stored) is None
-    revision, newest, payload, unreadable = CATALOG.read(shape.type, shape.revision, stored)
-    assert unreadable is None
-    assert payload is not None
-    assert (revision, stored) == (type(payload).revision, before)
-    assert CHECKED.violation(shape.type, revision, newest) is None
-    assert CATALOG.read(shape.type, shape.revision, stored)[:3] == (revision, newest, payload)
 
 
 class Part(BaseModel):

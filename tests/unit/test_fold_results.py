@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
-from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.kernel import Commit, Event, RecordedEvent
+from domain.kernel import Event, RecordedEvent
 from domain.kernel.errors import DeclarationError
-from projections.folding.dead_letters import Letter
 from projections.folding.folding import Fold, touches
-from projections.folding.parking import MAX_ID_LENGTH, parked_in
+from projections.folding.parking import parked_in
 from projections.kernel.view import View
 from projections.storage.rows import fields
 from tests.helpers import notes
 from tests.helpers.notes import NoteRow, Scored, Written
+from tests.helpers.parked_notes import rows_and_letters
 from tests.helpers.poison_notes import SECRET, commits_of
 
 PLACE = r"tests/unit/test_fold_results\.py:\d+"
@@ -47,21 +44,6 @@ def mistaken(make: Any) -> View[Any]:
         return notes.view.apply(id, row, event)
 
     return replace(notes.view, apply=apply)
-
-
-def folded(
-    view: View[Any], commits: list[Commit], cuts: Iterable[int] = ()
-) -> tuple[dict[str, Any], list[Letter]]:
-    """The stored rows after these commits, taken in batches, and the letters of what was parked."""
-    fold, rows, letters = Fold(view, 1), dict[str, Any](), dict[str, Letter]()
-    ends = [0, *sorted(min(cut, len(commits)) for cut in cuts), len(commits)]
-    for start, end in pairwise(ends):
-        for key, touched in touches(view, commits[start:end]).items():
-            row = fold(rows.get(key), touched)
-            if row is not None:
-                rows[key] = row.document
-                letters |= {f"{letter.key} {letter.event.id}": letter for letter in row.letters}
-    return rows, sorted(letters.values(), key=lambda letter: letter.event.position)
 
 
 async def _coroutine(row: Any) -> Any:
@@ -117,7 +99,7 @@ WRONG_ROWS: list[tuple[Any, str]] = [
 def test_a6_a_wrong_row_is_parked_as_its_events_dead_letter_and_other_rows_go_on(
     make: Any, said: str
 ) -> None:
-    rows, letters = folded(mistaken(make), commits_of(HISTORY))
+    rows, letters = rows_and_letters(mistaken(make), commits_of(HISTORY))
     (letter,) = letters
     assert (letter.row, letter.event.version, letter.failure.error) == ("note-a", 3, "wrong row")
     assert re.match(f"the fold of notes returned .*{said}", letter.failure.detail), letter.failure.detail
@@ -135,7 +117,7 @@ def _not_fitting(row: Any) -> Any:
 @pytest.mark.parametrize(("key", "end"), [("score", ": there is no key 'score'"), (SECRET, "")])
 def test_a_missing_key_is_named_only_if_it_is_a_field_of_the_row(key: str, end: str) -> None:
     nothing: dict[str, int] = {}
-    _, (letter,) = folded(mistaken(lambda row: nothing[key]), commits_of(HISTORY))
+    _, (letter,) = rows_and_letters(mistaken(lambda row: nothing[key]), commits_of(HISTORY))
     assert letter.failure.error == "KeyError"
     assert re.fullmatch(rf"raised at {PLACE}{end}", letter.failure.detail)
 
@@ -155,8 +137,8 @@ def test_i8_wrong_rows_are_parked_alike_wherever_batches_are_cut(history: Any, c
     """Also where the next event would have made the row right again."""
     view = mistaken(_not_fitting)
     commits = commits_of([(stream, [event]) for stream, event in history])
-    one_by_one, letters = folded(view, commits, range(len(commits)))
-    assert folded(view, commits, cuts) == (one_by_one, letters)
+    one_by_one, letters = rows_and_letters(view, commits, range(len(commits)))
+    assert rows_and_letters(view, commits, cuts) == (one_by_one, letters)
 
 
 def test_a_row_that_is_changed_in_place_is_a_changed_row() -> None:
@@ -168,7 +150,7 @@ def test_a_row_that_is_changed_in_place_is_a_changed_row() -> None:
     def apply(id: str, row: Any, event: RecordedEvent) -> Any:
         return change(row) if event.payload == Scored(by=WRONG) else notes.view.apply(id, row, event)
 
-    rows, letters = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
+    rows, letters = rows_and_letters(replace(notes.view, apply=apply), commits_of(HISTORY))
     assert (letters, rows["default/note-a"]["text"], rows["default/note-a"]["score"]) == ([], "in place", 12)
 
 
@@ -179,7 +161,7 @@ def test_an_event_that_fails_half_way_leaves_its_row_as_it_was() -> None:
             return row["no such field"]
         return notes.view.apply(id, row, event)
 
-    rows, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
+    rows, (letter,) = rows_and_letters(replace(notes.view, apply=apply), commits_of(HISTORY))
     assert fields(rows["default/note-a"])["text"] == "x"
     assert letter.failure.error == "KeyError"
     assert re.fullmatch(f"raised at {PLACE}", letter.failure.detail)
@@ -192,7 +174,7 @@ def test_what_a_row_holds_cannot_be_changed_in_place(cuts: list[int]) -> None:
             row["folded"].append(0)
         return notes.view.apply(id, row, event)
 
-    rows, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY), cuts)
+    rows, (letter,) = rows_and_letters(replace(notes.view, apply=apply), commits_of(HISTORY), cuts)
     assert rows["default/note-a"]["folded"] == [1, 1]
     assert letter.failure.error == "read-only value"
     said = rf"changed a read-only value at {PLACE}: rows are read-only inside; return .* \{{\*\*row, .*"
@@ -222,7 +204,7 @@ def test_what_a_fold_or_a_key_did_is_said_in_plain_words(mistake: Any, failure: 
         return mistake(event) if event.payload == Scored(by=WRONG) else notes.view.apply(id, row, event)
 
     view = replace(notes.view, key=key) if part == "key" else replace(notes.view, apply=apply)
-    _, (letter,) = folded(view, commits_of(HISTORY))
+    _, (letter,) = rows_and_letters(view, commits_of(HISTORY))
     assert letter.failure.error == failure[0]
     assert re.match(failure[1], letter.failure.detail), letter.failure.detail
     assert re.search(PLACE, letter.failure.detail)
@@ -242,7 +224,7 @@ def test_a_failure_inside_a_library_names_the_users_line_and_class() -> None:
             return Written.model_validate({"text": [SECRET]})
         return notes.view.apply(id, row, event)
 
-    _, (letter,) = folded(replace(notes.view, apply=apply), commits_of(HISTORY))
+    _, (letter,) = rows_and_letters(replace(notes.view, apply=apply), commits_of(HISTORY))
     assert letter.failure.error == "wrong value"
     said = f"made a Written that does not fit at {PLACE}: text: must be a text"
     assert re.fullmatch(said, letter.failure.detail), letter.failure.detail
@@ -262,73 +244,6 @@ def test_rows_of_older_code_are_folded_on_as_they_are() -> None:
         [], 2, "red", 7,
     )  # fmt: skip
     assert "links" not in after.document
-
-
-class Named(StrEnum):
-    """An id that is an Enum's."""
-
-    A = "note-a"
-
-
-async def _no_ids() -> Any:
-    return ()
-
-
-def keyed(ids: Any) -> tuple[dict[str, Any], list[Letter]]:
-    """The rows of a view whose key gives these ids for every score."""
-
-    def key(event: RecordedEvent) -> Any:
-        if not isinstance(event.payload, Scored):
-            return (event.stream,)
-        return ids() if callable(ids) else ids
-
-    return folded(replace(notes.view, key=key), commits_of([("note-a", [Written(text="x"), Scored(by=3)])]))
-
-
-@pytest.mark.parametrize(
-    ("ids", "said"),
-    [
-        ("note-a", r"a text, whose characters would be the ids: .* as in \(event.stream,\)"),
-        (Named.A, "a text, whose characters would be the ids"),
-        ("", "a text"),
-        (None, r"None: return a tuple of ids, \(\) where the event touches no row"),
-        (7, "a value of class int"),
-        (b"note-a", "a value of class bytes"),
-        ([7], "an id of class int: an id is a text"),
-        ([None], "an id of class NoneType"),
-        ([b"note-a"], "an id of class bytes"),
-        ([""], "an empty id"),
-        (["note-a", ""], "an empty id"),
-        (["a\0"], "an id with a NUL"),
-        (["a\ud800"], "an id with a NUL or half of a surrogate pair"),
-        (["x" * (MAX_ID_LENGTH + 1)], "an id of more than 1000 characters"),
-        ([["note-a"]], "an id of class list"),
-        (map(str, range(20_000)), "more than 10000 ids"),
-        (_no_ids, "a coroutine"),
-    ],
-    ids=lambda value: value[:20] if isinstance(value, str) else "",
-)
-def test_a6_wrong_ids_are_parked_alone(ids: Any, said: str) -> None:
-    rows, (letter,) = keyed(ids)
-    assert rows.keys() == {"default/note-a", "/default/note-a@2"}
-    assert (letter.row, letter.failure.error) == (None, "wrong key")
-    assert re.match(f"the key of notes returned {said}", letter.failure.detail), letter.failure.detail
-    assert re.search(PLACE, letter.failure.detail)
-    assert rows["default/note-a"]["score"] == 0
-
-
-@pytest.mark.parametrize(
-    "ids",
-    [("note-a",), ["note-a"], {"note-a"}, {"note-a": 1}, iter(["note-a"]), [Named.A], ["note-a", "note-a"]],
-)
-def test_any_iterable_of_texts_is_ids(ids: Any) -> None:
-    rows, letters = keyed(ids)
-    assert (letters, list(rows), rows["default/note-a"]["score"]) == ([], ["default/note-a"], 3)
-
-
-def test_letters_that_are_no_ascii_are_ids() -> None:
-    rows, letters = keyed(["Prüfung ✓"])
-    assert (letters, list(rows)) == ([], ["default/note-a"])
 
 
 @pytest.mark.parametrize("name", ["key", "apply"])

@@ -7,23 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, ClassVar, TypedDict, cast
 
 import pytest
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, print_type
 from pydantic import BaseModel, Field
 
-from api.contexts import load_contexts
-from api.graphql.schema import build_schema, print_api
-from api.settings import Settings
+from api.graphql.schema import build_schema
 from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Json, Name, RecordedEvent
-from domain.kernel.errors import ConfigurationError, DeclarationError
+from domain.kernel.errors import DeclarationError
 from projections.kernel import View, by_stream
 from projections.kernel.links import Link, ToMany, ToOne
-from tests.helpers.own_contexts import OWN
-
-API = Path(__file__).parents[2] / "api"
 
 
 class Colour(StrEnum):
@@ -297,24 +291,3 @@ def test_a_field_without_a_counterpart_in_graphql_is_named(annotation: Any) -> N
 def test_a_field_that_cannot_be_compared_is_no_filter() -> None:
     with pytest.raises(DeclarationError, match=r"LampRow\.spots"):
         derive(replace(VIEW, filters=("spots",)))
-
-
-def test_nothing_in_the_api_is_written_for_one_context() -> None:
-    contexts = ("agents", "tasks", "workflows")
-    names = [f"{folder}.{context}" for folder in ("domain", "projections") for context in contexts]
-    for source in [*API.glob("*.py"), *API.glob("graphql/*.py"), *API.glob("transports/*.py")]:
-        imported = {line for line in source.read_text().splitlines() if line.startswith(("from ", "import "))}
-        if source.name != "demo.py":
-            assert not [line for line in imported for name in names if name in line], source
-
-
-def test_the_printed_schema_is_the_one_in_the_repository() -> None:
-    assert (API / "schema.graphql").read_text() == print_api(*OWN), (
-        "the schema has changed: look at the difference, then run `nerve schema print > api/schema.graphql`"
-    )
-
-
-@pytest.mark.parametrize("module", ["projections.nowhere", "projections.kernel.view"])
-def test_a_module_that_holds_no_view_is_named(module: str) -> None:
-    with pytest.raises(ConfigurationError, match=module):
-        load_contexts(Settings(contexts=(module,)))
