@@ -13,8 +13,8 @@ from typing import NamedTuple
 Argument = tuple[str, str]
 """The last name of a called function, and the keyword of one of its arguments."""
 
-KERNEL = ("domain.kernel", "projections.kernel")
-"""nerve's packages that contexts and views are declared with."""
+KERNEL = ("domain.kernel", "domain.process", "projections.kernel")
+"""nerve's packages that contexts, processes and views are declared with."""
 
 _WITHOUT_VALUES = {
     "domain.kernel": (
@@ -26,6 +26,12 @@ _WITHOUT_VALUES = {
         # Words: errors, what they say, and the names in it.
         "code_locations", "errors", "faults", "input_messages", "names", "obstacles", "types.refusals",
         "unreadable", "user_exceptions",
+    ),
+    "domain.process": (
+        # What is declared, and what it leads to: all of it is in the events.
+        "commands", "context", "effect_events", "effects", "keys", "operating", "outcomes", "policy", "ports",
+        "process", "reacting", "reaction", "saga_checks", "settlements", "step", "step_outcomes",
+        "unwinding",
     ),
     "projections.kernel": ("field_kinds", "links", "row_fields", "view", "view_checks"),
 }  # fmt: skip

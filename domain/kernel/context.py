@@ -40,6 +40,11 @@ class Context:
         return event_classes(self.aggregate)
 
     @property
+    def shared_events(self) -> tuple[type[Event], ...]:
+        """The events that other contexts may have too; their schemas are kept beside their own module."""
+        return ()
+
+    @property
     def shared_commands(self) -> tuple[type[Command], ...]:
         """The commands that other contexts may have too; the id in a command leads to one of these."""
         return ()

@@ -7,10 +7,12 @@ from typing import Any
 
 from domain.kernel.command import Command
 from domain.kernel.context import Context
+from domain.kernel.event import Event
 from domain.kernel.upcasting import Upcaster
 from domain.process.commands import INSTANCE_COMMANDS
-from domain.process.instance import instance_class
+from domain.process.instance import INSTANCE_EVENTS, instance_class
 from domain.process.process import Process
+from domain.process.saga import StepDone
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,11 @@ class ProcessContext(Context):
     """
 
     process: type[Process[Any, Any]] = field(kw_only=True)
+
+    @property
+    def shared_events(self) -> tuple[type[Event], ...]:
+        """nerve's own events of instances and of sagas."""
+        return tuple(event for event in self.events if event in (*INSTANCE_EVENTS, StepDone))
 
     @property
     def shared_commands(self) -> tuple[type[Command], ...]:

@@ -20,4 +20,5 @@ def bounded_id(text: str) -> str:
     if len(text) <= MAX_ID:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
-    return f"{text[: MAX_ID - _DIGEST - 1]}~{digest}"
+    beginning = text[: MAX_ID - _DIGEST - 1]
+    return f"{beginning}~{digest}"

@@ -30,7 +30,8 @@ from domain.process.operating import react_to_resumption, react_to_retry
 from domain.process.process import Process, own_event_classes
 from domain.process.unwinding import next_compensation
 
-_INSTANCE_EVENTS: tuple[type[Event], ...] = get_args(InstanceEvent)
+INSTANCE_EVENTS: tuple[type[Event], ...] = get_args(InstanceEvent)
+"""The events that every process has beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Instance(Aggregate[InstanceCommand, Event]):
     def evolve(self, event: Event) -> Self:
         kept = self.kept
         after: Any = self
-        if isinstance(event, _INSTANCE_EVENTS):
+        if isinstance(event, INSTANCE_EVENTS):
             kept = kept.after(event)  # type: ignore[arg-type]  # mypy does not narrow to the union of a tuple.
         else:
             after = replace(after, own=call_evolve(after.own, event))
@@ -77,7 +78,7 @@ def instance_class(process: type[Process[Any, Any]]) -> type[Instance]:
     # Of Any, because the unions are made at run time, and only read by `command_classes` and `event_classes`.
     union: Any = Union
     aggregate: Any = Aggregate
-    events = (*_INSTANCE_EVENTS, *own_event_classes(process))
+    events = (*INSTANCE_EVENTS, *own_event_classes(process))
     made: type[Instance] = make_dataclass(
         f"{process.__name__}Instance",
         [("own", process, field(default_factory=process))],

@@ -81,12 +81,12 @@ class Process(ABC, Generic[T, E]):
     @classmethod
     def declared_triggers(cls) -> tuple[type[Any], ...]:
         """Return the classes that the process reacts to; raise DeclarationError if it declares none."""
-        return type_arguments(cls, Process, "Process[what it reacts to, its own events]")[0]
+        return type_arguments(cls, Process, "what it reacts to", "its own events")[0]
 
     @classmethod
     def declared_events(cls) -> tuple[type[Event], ...]:
         """Return the own events of the process; raise DeclarationError if it declares none."""
-        return type_arguments(cls, Process, "Process[what it reacts to, its own events]")[1]
+        return type_arguments(cls, Process, "what it reacts to", "its own events")[1]
 
 
 @cache
@@ -101,15 +101,15 @@ def own_event_classes(process: type[Process[Any, Any]]) -> tuple[type[Event], ..
     return process.declared_events()
 
 
-def type_arguments(declared: type[Any], base: type[Any], form: str) -> Sequence[tuple[type[Any], ...]]:
+def type_arguments(declared: type[Any], base: type[Any], *arguments: str) -> Sequence[tuple[type[Any], ...]]:
     """Return the members of each type argument with which a class derives from a generic base.
 
-    Raises DeclarationError, which shows the `form` to write, if it derives from the base without them.
+    Raises DeclarationError, which says what the `arguments` are, if it derives from the base without them.
     """
     for generic in getattr(declared, "__orig_bases__", ()):
         if get_origin(generic) is base:
             return [_members(argument) for argument in get_args(generic)]
-    raise DeclarationError(f"{declared.__name__} must derive from {form}")
+    raise DeclarationError(f"{declared.__name__} must derive from {base.__name__}[{', '.join(arguments)}]")
 
 
 def _members(argument: Any) -> tuple[Any, ...]:

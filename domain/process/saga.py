@@ -50,6 +50,7 @@ from domain.process.ports import Reply, Request
 from domain.process.process import Process, ProcessFacts, Reaction, type_arguments
 from domain.process.saga_checks import check_saga, groups
 from domain.process.step import Step
+from domain.process.step_outcomes import checked, failure, is_done
 
 T = TypeVar("T", contravariant=True)
 S = TypeVar("S", bound=Event)
@@ -58,7 +59,7 @@ R = TypeVar("R", bound=Reply)
 TIMEOUT = timedelta(minutes=5)
 """The time limit of a call without `within`."""
 
-_FORM = "Saga[the event that starts it, its own first event]"
+_ARGUMENTS = ("what starts it", "its first event")
 
 
 class StepDone(Event, type="saga.step_done"):
@@ -116,7 +117,7 @@ class Saga(Process[T, S], Generic[T, S]):
     @classmethod
     def first_event(cls) -> type[Event]:
         """Return the class of the first event."""
-        return type_arguments(cls, Saga, _FORM)[1][0]
+        return type_arguments(cls, Saga, *_ARGUMENTS)[1][0]
 
     @classmethod
     def declared_triggers(cls) -> tuple[type[Any], ...]:
@@ -138,9 +139,9 @@ class Saga(Process[T, S], Generic[T, S]):
             started = self.start(trigger, facts) if isinstance(trigger, _starts(type(self))) else None
             return [] if started is None else [started, *self.evolve(started)._begin(0, facts)]
         for step in self._running():
-            if _is_done(step, trigger):
+            if is_done(step, trigger):
                 return self._finish(step, trigger, facts)
-            if reason := _failure(step, trigger):
+            if reason := failure(step, trigger):
                 return self._fail(step, trigger, reason)
         return []
 
@@ -162,10 +163,10 @@ class Saga(Process[T, S], Generic[T, S]):
         for step in groups(self.steps)[index]:
             undo = step.undo(self) if callable(step.undo) else None
             if step.call is not None:
-                request = _checked(f"call of the step {step.name!r}", step.call(self), Request)
+                request = checked("call", step, step.call(self), Request)
                 yield Call(request, step.name, step.within or TIMEOUT, undo)
             elif step.do is not None:
-                command = _checked(f"do of the step {step.name!r}", step.do(self), Command)
+                command = checked("do", step, step.do(self), Command)
                 yield Dispatch(command, step.name, undo)
             if step.within is not None and step.has_deadline:
                 yield SetDeadline(step.name, facts.now + step.within)
@@ -185,7 +186,7 @@ class Saga(Process[T, S], Generic[T, S]):
     def _fail(self, step: Step, trigger: Any, reason: str) -> Reaction:
         command = self.on_failure(step.name, trigger)
         if command is not None:
-            yield Dispatch(_checked("on_failure", command, Command), f"failure of {step.name}")
+            yield Dispatch(checked("on_failure", step, command, Command), f"failure of {step.name}")
         # What an event of failure says was not done; after a time-out it may have been.
         yield Compensate(reason, (step.name,) if isinstance(trigger, Event) else ())
 
@@ -193,31 +194,4 @@ class Saga(Process[T, S], Generic[T, S]):
 @cache
 def _starts(saga: type[Saga[Any, Any]]) -> tuple[type[Any], ...]:
     """Return the classes that start a saga."""
-    return type_arguments(saga, Saga, _FORM)[0]
-
-
-def _is_done(step: Step, trigger: Any) -> bool:
-    match trigger:
-        case EffectSkipped(name=step.name):
-            return True
-        case CommandDone(name=step.name) | CallReplied(name=step.name):
-            return not step.done_events
-    return isinstance(trigger, step.done_events)
-
-
-def _failure(step: Step, trigger: Any) -> str | None:
-    """Return why a step has failed; None if it has not."""
-    match trigger:
-        case CommandRefused(name=step.name) | CallFailed(name=step.name):
-            return f"{step.name} was refused: {trigger.message}"
-        case CallTimedOut(name=step.name) | DeadlineReached(name=step.name):
-            return f"{step.name} has timed out"
-    return f"{step.name} has failed: {trigger.type}" if isinstance(trigger, step.failed_events) else None
-
-
-def _checked(called: str, value: Any, kind: type[Any]) -> Any:
-    if not isinstance(value, kind):
-        raise ContextFault(
-            f"{called} returned a value of class {type(value).__name__}; it must return a {kind.__name__}"
-        )
-    return value
+    return type_arguments(saga, Saga, *_ARGUMENTS)[0]

@@ -43,13 +43,20 @@ NO_SCHEMAS: SchemasOfLog = MappingProxyType({})
 
 def folder(context: Context) -> Path:
     """Return the folder of the context's schemas, which has files such as ``task.created.1.json``."""
-    return Path(inspect.getfile(context.aggregate)).parent / FOLDER
+    return _beside(context.aggregate)
+
+
+def _beside(declared: type[Any]) -> Path:
+    return Path(inspect.getfile(declared)).parent / FOLDER
 
 
 def kept_schemas(catalog: Catalog) -> dict[SchemaKey, Schema]:
     """Read the schema files of the contexts. Raises ConfigurationError for a file without a valid schema."""
     folders = dict.fromkeys(map(folder, catalog.contexts))
-    return dict(_read(path) for folder in folders for path in sorted(folder.glob("*.json")))
+    paths = [path for folder in folders for path in sorted(folder.glob("*.json"))]
+    for event in dict.fromkeys(event for context in catalog.contexts for event in context.shared_events):
+        paths += sorted(_beside(event).glob(f"{event.type}.*.json"))
+    return dict(map(_read, paths))
 
 
 def _read(path: Path) -> tuple[SchemaKey, Schema]:
@@ -83,7 +90,8 @@ def write_schemas(catalog: Catalog) -> list[Path]:
     written = []
     for context in catalog.contexts:
         for event in context.events:
-            path = folder(context) / f"{event.type}.{event.revision}.json"
+            schemas = _beside(event) if event in context.shared_events else folder(context)
+            path = schemas / f"{event.type}.{event.revision}.json"
             schema = event_schema(event)
             if kept.get(SchemaKey(event.type, event.revision)) != schema:
                 path.parent.mkdir(exist_ok=True)

@@ -300,7 +300,7 @@ def test_a_last_step_needs_no_compensation() -> None:
 
 def test_a_saga_without_type_arguments_is_refused() -> None:
     with pytest.raises(
-        DeclarationError, match=r"Bare must derive from Saga\[the event that starts it, its own"
+        DeclarationError, match=r"Bare must derive from Saga\[what starts it, its first event"
     ):
         type("Bare", (Saga,), {"steps": (step(),)})
 
