@@ -19,12 +19,10 @@ from subscriptions.processes.worker import ProcessWorker
 @asynccontextmanager
 async def running_processes(runtime: Runtime) -> AsyncIterator[None]:
     """Run this worker's share of the registered processes and policies inside the context."""
-    contexts = [context for context in runtime.catalog.contexts if isinstance(context, ProcessContext)]
-    if not contexts and not runtime.policies:
+    settings, processes = runtime.settings, runtime.processes
+    if not processes and not runtime.policies:
         yield
         return
-    settings = runtime.settings
-    processes = {context.category: context for context in contexts}
     async with AsyncExitStack() as stack:
         adapters = {name: make_port(name, port, now) for name, port in settings.ports.items()}
         for adapter in adapters.values():

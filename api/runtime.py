@@ -21,6 +21,7 @@ from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import check_envelope, correlate, log_commands, measure_commands
 from domain.kernel import Catalog
 from domain.process import Policy
+from domain.process.context import ProcessContext
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
@@ -32,6 +33,7 @@ from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 from projections.live.command_status import CommandStatus
 from projections.live.live_view import LiveView
+from projections.live.started_processes import StartedProcesses
 from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
 from projections.querying.dead_letters import DeadLetterReader
@@ -188,9 +190,9 @@ class Runtime:
     # Processes
 
     @cached_property
-    def processes(self) -> frozenset[str]:
-        """The categories of the registered processes."""
-        return frozenset(context.category for context in processes_in(self.catalog))
+    def processes(self) -> Mapping[str, ProcessContext]:
+        """The registered processes by category."""
+        return {context.category: context for context in processes_in(self.catalog)}
 
     @cached_property
     def process_operator(self) -> ProcessOperator | None:
@@ -223,7 +225,10 @@ class Runtime:
     @cached_property
     def command_status(self) -> CommandStatus:
         watch = CommandWatch(self.log, self.event_hub.dispatcher, self.command_hints)
-        return CommandStatus(watch, self.readers, self.dead_letters)
+        started = StartedProcesses(
+            self.processes, self.log, self.event_hub, self.checkpoints, self.settings.poll_interval
+        )
+        return CommandStatus(watch, self.readers, self.dead_letters, started)
 
     @cached_property
     def position_seal(self) -> PositionSeal:

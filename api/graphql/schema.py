@@ -86,7 +86,8 @@ class SchemaBuilder:
             self._add(root, field)
         self._add("Subscription", subscription)
         self._add("Subscription", trace)
-        self._add("Subscription", command_field(self._types, self._messages))
+        command = command_field(self._types, self._messages, with_processes=bool(self._processes))
+        self._add("Subscription", command)
         return self._schema(list(rows.values()))
 
     def _row(self, view: View[Any]) -> Any:

@@ -1,9 +1,9 @@
-"""The status of a command: whether it is stored, and which views contain its events."""
+"""The status of a command: whether it is stored, which views contain its events, and what it has started."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from projections.folding.folding import touches
 from projections.folding.parking import EventName
 from projections.folding.retrying import decisions_in
 from projections.kernel.view import View
+from projections.live.started_processes import InstanceEnd, StartedProcesses
 from projections.querying.dead_letters import DeadLetterReader, id_of
 from projections.querying.queries import ViewReader
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
@@ -34,21 +35,29 @@ class CommandProjected(NamedTuple):
     parked: Sequence[str] = ()
 
 
-CommandMessage = CommandOutcome | CommandProjected
+CommandMessage = CommandOutcome | CommandProjected | InstanceEnd
 
 
 class CommandStatus:
     """Follows commands for their watchers. `readers` are those of all views."""
 
     def __init__(
-        self, watch: CommandWatch, readers: Mapping[str, ViewReader], letters: DeadLetterReader
+        self,
+        watch: CommandWatch,
+        readers: Mapping[str, ViewReader],
+        letters: DeadLetterReader,
+        started: StartedProcesses,
     ) -> None:
         self._watch = watch
         self._readers = readers
         self._letters = letters
+        self._started = started
 
     async def follow(self, tenant: str, id: str) -> AsyncGenerator[CommandMessage, None]:
-        """Yield what `CommandWatch.watch` yields, then one `CommandProjected` for each view."""
+        """Yield what `CommandWatch.watch` yields, then one message for each view and each started instance.
+
+        That of an instance comes when it has ended.
+        """
         commit = None
         async with aclosing(self._watch.watch(tenant, id)) as outcomes:
             async for outcome in outcomes:
@@ -56,16 +65,21 @@ class CommandStatus:
                 if isinstance(outcome, CommandStored):
                     commit = outcome.commit
         if commit is not None:
-            async with aclosing(self._projections(commit)) as projections:
-                async for projected in projections:
-                    yield projected
+            async with aclosing(self._consequences(commit)) as consequences:
+                async for consequence in consequences:
+                    yield consequence
 
-    async def _projections(self, commit: Commit) -> AsyncGenerator[CommandProjected, None]:
+    async def _consequences(self, commit: Commit) -> AsyncGenerator[CommandProjected | InstanceEnd, None]:
         concerned = [reader for reader in self._readers.values() if _is_concerned(reader.view, commit)]
-        tasks = [asyncio.create_task(self._projected(reader, commit)) for reader in concerned]
+        waits: list[Coroutine[Any, Any, CommandProjected | InstanceEnd | None]] = [
+            *(self._projected(reader, commit) for reader in concerned),
+            *(self._started.end(commit, instance) for instance in self._started.candidates(commit)),
+        ]
+        tasks = [asyncio.create_task(wait) for wait in waits]
         try:
-            for projected in asyncio.as_completed(tasks):
-                yield await projected
+            for task in asyncio.as_completed(tasks):
+                if (consequence := await task) is not None:
+                    yield consequence
         finally:
             for task in tasks:
                 task.cancel()

@@ -18,9 +18,7 @@ from domain.kernel.errors import NerveError, NotFound, ValidationFailed
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
 from tests.helpers.command_line import CLI
-from tests.helpers.delivery_runs import DeliveryRun, projecting
-
-CONTEXTS = ("tests.helpers.parcels", "tests.helpers.deliveries")
+from tests.helpers.delivery_runs import CONTEXTS, PORTS, DeliveryRun, projecting
 
 
 class Nerve:
@@ -51,13 +49,15 @@ def nerve(
     mongo_url: str, redis_url: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Nerve:
     monkeypatch.chdir(tmp_path)
-    return Nerve(mongo_url=mongo_url, redis_url=redis_url, database=database, contexts=",".join(CONTEXTS))
+    parts = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    return Nerve(contexts=",".join(CONTEXTS), ports=json.dumps(PORTS), **parts)
 
 
 @pytest.fixture
 async def runtime(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Runtime]:
     """A process of nerve that keeps the views, without the runtime of processes."""
-    settings = Settings(mongo_url=mongo_url, redis_url=redis_url, database=database, contexts=CONTEXTS)
+    parts: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    settings = Settings(contexts=CONTEXTS, ports=PORTS, **parts)
     async with open_runtime(settings) as opened, projecting(opened):
         yield opened
 

@@ -18,10 +18,8 @@ from api.runtime import Runtime
 from api.settings import Settings
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
-from tests.helpers.delivery_runs import DeliveryRun, projecting
-from tests.helpers.served_api import Served, serve
-
-CONTEXTS = ("tests.helpers.parcels", "tests.helpers.deliveries")
+from tests.helpers.delivery_runs import CONTEXTS, PORTS, DeliveryRun, projecting
+from tests.helpers.served_api import Client, Served, serve
 
 PROCESS = """query ($id: ID!, $at: Position) { process(id: $id, atLeast: $at) {
   id _meta { key } kind key status waitingFor stuckOn error errorCode retries correlationId compensationReason
@@ -29,6 +27,13 @@ PROCESS = """query ($id: ID!, $at: Position) { process(id: $id, atLeast: $at) {
 TRACE = """query ($id: ID!, $first: Int, $after: Position) {
   trace(correlationId: $id, first: $first, after: $after) { truncated position startedAt endedAt
     nodes { nodeId parentId kind name detail stream secondsAfterParent } } }"""
+COMMAND = """subscription ($id: ID!) { command(id: $id) { __typename
+  ... on CommandProjected { view }
+  ... on ProcessFinished { processId status }
+  ... on ProcessCompensated { processId reason } } }"""
+SEND = """mutation ($id: ID!, $command: ID) {
+  %s(input: { id: $id%s }, commandId: $command) { receipt { version } } }"""
+BOOK, BOOK_NOTHING = SEND % ("bookParcel", ", weight: 3"), SEND % ("bookParcel", ", weight: 0")
 LIVE_TRACE = """subscription ($id: ID!, $after: Position) { trace(correlationId: $id, after: $after) {
   __typename ... on TraceNodes { nodes { nodeId parentId kind name } } } }"""
 OPERATE = """mutation ($id: ID!) {
@@ -42,9 +47,8 @@ RETRY_ALL = """mutation ($filter: ProcessFilter!, $limit: Int) {
 @pytest.fixture
 async def runtime(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Runtime]:
     """A process of nerve that keeps the views, without the runtime of processes."""
-    settings = Settings(
-        mongo_url=mongo_url, redis_url=redis_url, database=database, contexts=CONTEXTS, poll_interval=0.2
-    )
+    parts: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    settings = Settings(contexts=CONTEXTS, ports=PORTS, poll_interval=0.2, **parts)
     async with open_runtime(settings) as opened, projecting(opened):
         yield opened
 
@@ -53,7 +57,7 @@ async def runtime(mongo_url: str, redis_url: str, database: str) -> AsyncIterato
 def api(runtime: Runtime, mongo_url: str, redis_url: str, database: str) -> Iterator[Served]:
     """The API over the same database."""
     parts = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    with serve(worker=False, contexts=CONTEXTS, **parts) as served:
+    with serve(worker=False, contexts=CONTEXTS, ports=PORTS, **parts) as served:
         yield served
 
 
@@ -230,12 +234,51 @@ async def test_a_trace_shows_nothing_of_another_tenant(runtime: Runtime, api: Se
     assert (trace["nodes"], trace["startedAt"], trace["truncated"]) == ([], None, False)
 
 
+async def test_a_command_is_followed_to_the_end_of_the_process_that_it_has_started(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """A worker runs the deliveries: one is completed, one is compensated, one parcel starts no delivery."""
+    refusal = {"operation": "Announce", "where": {"parcel": "parcel-2"}, "code": "GONE"}
+    ports = {"mail": {**PORTS["mail"], "refusals": [refusal]}}
+    parts: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(contexts=CONTEXTS, ports=ports, **parts) as running:
+        ends = {}
+        for number in (1, 2):
+            async with running.client() as client:
+                await client.subscribe("1", COMMAND, id=f"c-{number}")
+                await ask(running, BOOK, id=f"parcel-{number}", command=f"c-{number}")
+                ends[number] = [message async for message in messages_of(client)][-1]
+            async with running.client() as late:
+                await late.subscribe("1", COMMAND, id=f"c-{number}")
+                assert [message async for message in messages_of(late)][-1] == ends[number]
+        async with running.client() as client:
+            await ask(running, BOOK_NOTHING, id="parcel-3", command="c-3")
+            await client.subscribe("1", COMMAND, id="c-3")
+            kinds = {message["__typename"] async for message in messages_of(client)}
+            assert not kinds & {"ProcessFinished", "ProcessCompensated"}
+    assert ends[1] == {
+        "__typename": "ProcessFinished", "processId": "delivery-parcel-1", "status": "COMPLETED",
+    }  # fmt: skip
+    assert ends[2] == {
+        "__typename": "ProcessCompensated",
+        "processId": "delivery-parcel-2",
+        "reason": "the receiver does not answer",
+    }
+
+
 async def test_without_a_process_the_api_has_nothing_of_processes() -> None:
     """Neither the view nor the mutations exist."""
     declarations = load_contexts(Settings(contexts=("tests.helpers.parcels",)))
     schema = print_api(declarations.catalog, declarations.views)
     assert "processes(" not in schema
     assert "Process(" not in schema
+
+
+async def messages_of(client: Client) -> AsyncIterator[Any]:
+    """The messages of a subscription to its end."""
+    while (message := await client.receive())["type"] == "next":
+        assert "errors" not in message["payload"], message
+        yield message["payload"]["data"]["command"]
 
 
 def tree(nodes: Sequence[dict[str, Any]]) -> list[str]:

@@ -67,6 +67,8 @@ class Delivery(Process[DeliveryTrigger, DeliveryPlanned]):
 
     def _reaction(self, trigger: DeliveryTrigger, facts: ProcessFacts) -> Iterator[Event | Effect]:
         match trigger:
+            case ParcelBooked(weight=0):
+                return
             case ParcelBooked():
                 parcel = facts.event.stream if facts.event else ""
                 yield DeliveryPlanned(parcel=parcel)

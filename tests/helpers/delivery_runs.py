@@ -21,6 +21,12 @@ from projections.projecting.worker import ViewWorker
 from tests.helpers.deliveries import Announced, Delivery
 from tests.helpers.parcels import BookParcel, LoadParcel, UnloadParcel
 
+CONTEXTS = ("tests.helpers.parcels", "tests.helpers.deliveries")
+"""The modules to register."""
+
+PORTS = {"mail": {"adapter": "simulator"}}
+"""The outside port of the process."""
+
 
 @dataclass
 class DeliveryRun:

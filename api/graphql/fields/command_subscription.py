@@ -12,26 +12,34 @@ from api.graphql.declare import argument, declare, list_of, output_field, union
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.mutations import receipt_row, receipt_type
 from api.graphql.fields.view_subscriptions import MessageTypes
+from api.graphql.scalars import JSON
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
+from domain.process.events import ProcessStatus
 from projections.live.command_status import CommandMessage, CommandProjected
+from projections.live.started_processes import InstanceEnd
 from subscriptions.live.command_hints import CommandAccepted, CommandRefused
 from subscriptions.live.command_watch import CommandStored
 
 
-def command_field(types: TypeMap, messages: MessageTypes) -> Field:
-    """Return ``command(id)``."""
+def command_field(types: TypeMap, messages: MessageTypes, *, with_processes: bool) -> Field:
+    """Return ``command(id)``; `with_processes` if a process is registered."""
+    members = _messages(types, messages)
+    text = (
+        "What becomes of the command with this id, whichever server runs it, and whether it was sent before "
+        "or is sent later. The subscription ends when the command is refused, or when each view that its "
+        "events concern has reported the result"
+    )
+    if with_processes:
+        members += _process_messages(types, messages)
+        text += ", and each instance of a process that its events have started has ended"
     return output_field(
         "command",
-        union("CommandMessage", _messages(types, messages)),
-        (
-            "What becomes of the command with this id, whichever server runs it, and whether it was "
-            "sent before or is sent later. The subscription ends when the command is refused, or when "
-            "each view that its events concern has reported the result."
-        ),
+        union("CommandMessage", members),
+        f"{text}.",
         resolver=_follow,
         arguments=[argument("id", strawberry.ID, "The `commandId` of the mutation.")],
         subscription=True,
@@ -89,6 +97,30 @@ def _view_messages(messages: MessageTypes) -> list[Any]:
     ]
 
 
+def _process_messages(types: TypeMap, messages: MessageTypes) -> list[Any]:
+    instance = output_field("process_id", strawberry.ID, "The instance: its id in mutations of processes.")
+    status = types.of(ProcessStatus, "status", "ProcessFinished")
+    return [
+        declare(
+            "ProcessFinished",
+            [
+                instance,
+                output_field("status", status, "The final state of the instance."),
+                output_field("reason", str | None, "Why it failed or was cancelled."),
+                output_field("result", JSON | None, "What the process has returned."),
+            ],
+            "An instance that the command has started is completed, has failed or was cancelled.",
+            interfaces=(messages.interface,),
+        ),
+        declare(
+            "ProcessCompensated",
+            [instance, output_field("reason", str | None, "Why what was done was undone.")],
+            "An instance that the command has started has undone what it had done.",
+            interfaces=(messages.interface,),
+        ),
+    ]
+
+
 async def _follow(_root: object, info: Info, *, id: str) -> AsyncIterator[dict[str, Any]]:
     context = info.context
     if not 0 < len(id) <= MAX_COMMAND_ID:
@@ -111,5 +143,19 @@ async def _sources(
                     kind = "CommandParked" if parked else "CommandProjected"
                     fields = {"view": client_name(view), "position": context.seal(place)}
                     yield {"__typename": kind, **fields, "dead_letters": parked}
+                case InstanceEnd():
+                    yield _instance_end(message, context)
                 case CommandRefused(code, text):
                     yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}
+
+
+def _instance_end(end: InstanceEnd, context: RequestContext) -> dict[str, Any]:
+    is_compensated = end.status is ProcessStatus.COMPENSATED
+    return {
+        "__typename": "ProcessCompensated" if is_compensated else "ProcessFinished",
+        "process_id": end.instance,
+        "status": end.status.value,
+        "reason": end.reason,
+        "result": end.result,
+        "position": context.seal(end.place),
+    }
