@@ -16,7 +16,15 @@ from typing import ClassVar, assert_never
 from domain.agents.aggregate import Agent
 from domain.kernel import Aggregate, Facts, InvariantViolated
 from domain.kernel.fields import elapsed
-from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
+from domain.tasks.commands import (
+    AssignTask,
+    CancelTask,
+    CompleteTask,
+    CreateTask,
+    FailTask,
+    StartTask,
+    WithdrawTask,
+)
 from domain.tasks.events import (
     TaskAssigned,
     TaskCancelled,
@@ -27,7 +35,7 @@ from domain.tasks.events import (
     TaskStatus,
 )
 
-TaskCommand = CreateTask | AssignTask | StartTask | CompleteTask | FailTask | CancelTask
+TaskCommand = CreateTask | AssignTask | StartTask | CompleteTask | FailTask | CancelTask | WithdrawTask
 TaskEvent = TaskCreated | TaskAssigned | TaskStarted | TaskCompleted | TaskFailed | TaskCancelled
 
 _OVER = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
@@ -58,6 +66,8 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
                 return self._fail(command, facts)
             case CancelTask():
                 return self._cancel(command, facts)
+            case WithdrawTask():
+                return [] if self.status in _OVER else self._cancel(command, facts)
             case _:
                 assert_never(command)
 
@@ -113,7 +123,7 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
         )
         return [failed]
 
-    def _cancel(self, command: CancelTask, facts: Facts) -> Sequence[TaskEvent]:
+    def _cancel(self, command: CancelTask | WithdrawTask, facts: Facts) -> Sequence[TaskEvent]:
         self._require_open()
         cancelled = TaskCancelled(
             agent_id=self.agent_id,

@@ -54,6 +54,12 @@ class FailTask(ChangeCommand):
     error: Text = Field(min_length=1, description="What went wrong.")
 
 
+class WithdrawTask(ChangeCommand):
+    """Cancels the task if it has not ended; without effect if it has. Processes undo `CreateTask` with it."""
+
+    reason: Text | None = Field(None, description="Why it is withdrawn.")
+
+
 class CancelTask(ChangeCommand):
     """Cancels the task, at any time before it is completed or has failed."""
 

@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from domain.dispatch.deciding import check_fits_stream
+from domain.dispatch.deciding import check_exists, check_fits_stream
 from domain.kernel import Catalog, Command, CommitInfo, Context, Event, Facts, RecordedEvent
 from domain.kernel.aggregate import event_classes
 from domain.kernel.context_calls import call_decide
@@ -102,10 +102,14 @@ class Simulation:
             raise outcome
         return outcome
 
-    def run(self) -> None:
-        """Go on until nothing is left to do."""
+    def events_of(self, stream: str) -> list[RecordedEvent]:
+        """Return the events of a stream."""
+        return [event for event in self.events if event.stream == stream]
+
+    def run(self, *, deadlines: bool = True) -> None:
+        """Go on until nothing is left to do; deadlines come last, or not at all."""
         for _ in range(MOST_STEPS):
-            step = self._next_step()
+            step = self._next_step(deadlines)
             if step is None:
                 return
             step()
@@ -118,18 +122,22 @@ class Simulation:
             for stream in self.streams(context.category):
                 yield stream, self.state(stream).kept
 
-    def _next_step(self) -> Callable[[], None] | None:
-        steps = [*self._deliveries(), *self._effects()] or list(self._deadlines())[:1]
+    def _next_step(self, deadlines: bool) -> Callable[[], None] | None:
+        steps = [*self._deliveries(), *self._effects()]
+        if not steps and deadlines:
+            steps = list(self._deadlines())[:1]
         return self._chance.choice(steps) if steps else None
 
     def _repeat(self, step: Callable[[], None]) -> None:
-        """Deliver an event of the past to everything, or do the last step once more."""
+        """Deliver an event again to all that have had it, or do the last step once more."""
         if self.events and self._chance.random() < 0.5:
-            event = self._chance.choice(self.events)
+            index = self._chance.randrange(len(self.events))
             for context in self._processes:
-                self._react(context, event)
+                if index < self._cursors[context.name]:
+                    self._react(context, self.events[index])
             for policy in self._policies:
-                self._obey(policy, event)
+                if index < self._cursors[policy.name]:
+                    self._obey(policy, self.events[index])
         else:
             step()
 
@@ -225,7 +233,11 @@ class Simulation:
         version = self._versions[stream]
         try:
             check_fits_stream(command, context.category, stream, version)
-            facts = Facts(now=self._now(), stream_id=stream, version=version)
+            references = {}
+            for _, category, referred in command.references():
+                check_exists(category, referred, self._versions[referred])
+                references[referred] = self.state(referred)
+            facts = Facts(now=self._now(), stream_id=stream, version=version, references=references)
             state = self.state(stream)
             events = call_decide(state, event_classes(context.aggregate), command, facts)
         except NerveError as error:
@@ -261,6 +273,11 @@ class Simulation:
 
     def _now(self) -> datetime:
         return NOON
+
+
+def no_calls(key: str, request: Request[Any]) -> Reply:
+    """Answer no request, for processes that call no port."""
+    raise AssertionError(f"{type(request).__name__} was sent")
 
 
 def _request(requested: CallRequested) -> Request[Any]:

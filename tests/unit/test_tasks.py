@@ -12,7 +12,15 @@ from domain.agents.aggregate import Agent
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState
 from domain.kernel import NotFound
 from domain.tasks.aggregate import Task
-from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
+from domain.tasks.commands import (
+    AssignTask,
+    CancelTask,
+    CompleteTask,
+    CreateTask,
+    FailTask,
+    StartTask,
+    WithdrawTask,
+)
 from domain.tasks.events import (
     Priority,
     TaskAssigned,
@@ -192,3 +200,11 @@ def test_a_result_is_nested_fifty_deep_at_most() -> None:
 def test_a_malformed_task_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         CreateTask.model_validate(data)
+
+
+def test_a_task_that_has_ended_is_not_withdrawn() -> None:
+    """Withdrawing is what undoes the creation of a task, so it is not refused."""
+    withdraw = WithdrawTask(id=ID, reason="no longer needed")
+    task(CREATED).when(withdraw).then(TaskCancelled(workflow_id=CASE, reason="no longer needed"))
+    for history in OVER:
+        task(*history).when(withdraw).then_nothing()
