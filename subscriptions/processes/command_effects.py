@@ -91,7 +91,8 @@ class CommandEffects:
         await self._recorder.record(held, done, outcome)
 
     async def _dispatch(self, held: HeldWork, request_id: str, event: CommandRequested) -> Receipt:
-        work, backoff = held.work, Backoff()
+        work = held.work
+        backoff: Backoff | None = None
         envelope = Envelope(
             self._command(event),
             Scope(work.instance.tenant),
@@ -104,6 +105,7 @@ class CommandEffects:
                 return await self._bus.dispatch(envelope)
             except TRANSIENT as error:
                 self._meter.retry(self._category, "command")
+                backoff = backoff or Backoff()
                 await asyncio.sleep(backoff.pause(error))
 
     def _command(self, event: CommandRequested) -> Command:

@@ -119,6 +119,11 @@ class ProcessSession:
         limits |= {_call_channel(port): MOST_CALLS for port in parts.circuits}
         self._agenda = Agenda(self._open_work, limits, runner.perform, parts.clock)
 
+    @property
+    def held(self) -> int:
+        """The number of effects and deadlines in memory."""
+        return self._agenda.size
+
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Take up the work that was left open."""
         self._set_up(checkpoint.partition)

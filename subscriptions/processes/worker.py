@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from weakref import WeakSet
 
 from domain.process.context import ProcessContext
 from domain.process.policy import Policy
@@ -34,9 +35,16 @@ class ProcessWorker:
         partitions: int = 1,
         policies: Sequence[Policy] = (),
     ) -> None:
+        self._sessions: WeakSet[ProcessSession] = WeakSet()
+
+        def make_session(context: ProcessContext) -> ProcessSession:
+            session = ProcessSession(context, parts)
+            self._sessions.add(session)
+            return session
+
         self._group = ConsumerGroup(
             {
-                consumer_name(category): _definition(context, parts)
+                consumer_name(category): _definition(context, partial(make_session, context))
                 for category, context in parts.processes.items()
             }
             | dict(policy_consumer(policy, parts.bus) for policy in policies),
@@ -48,6 +56,11 @@ class ProcessWorker:
             lease_time=lease_time,
             partitions=partitions,
         )
+
+    @property
+    def held(self) -> int:
+        """The number of effects and deadlines that this worker has in memory."""
+        return sum(session.held for session in self._sessions)
 
     async def start(self) -> None:
         """Begin in the background."""
@@ -63,10 +76,10 @@ def consumer_name(category: str) -> str:
     return f"process.{category}"
 
 
-def _definition(context: ProcessContext, parts: ProcessParts) -> ConsumerDefinition:
+def _definition(context: ProcessContext, make_session: Callable[[], ProcessSession]) -> ConsumerDefinition:
     # The code has no part in it: changed code goes on with the same instances.
     return ConsumerDefinition(
         code="",
-        make_handler=partial(ProcessSession, context, parts),
+        make_handler=make_session,
         starts_at_head=context.process.starts_at is StartAt.NOW,
     )

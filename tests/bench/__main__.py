@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench import aggregates, append, commands, poison, queries, readyourwrite, views
+from tests.bench import aggregates, append, commands, poison, processes, queries, readyourwrite, views
 from tests.bench.fanout import contests
 from tests.bench.harness import ROUNDS, Benchmark, run
 from tests.bench.machine import Machine
@@ -24,6 +24,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *readyourwrite.BENCHMARKS,
     *poison.BENCHMARKS,
     *views.BENCHMARKS,
+    *processes.BENCHMARKS,
     *contests.BENCHMARKS,
 )
 

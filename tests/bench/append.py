@@ -114,7 +114,7 @@ async def _bare(client: Client, name: str) -> Bare:
 
 
 @asynccontextmanager
-async def _log(machine: Machine, name: str) -> AsyncIterator[tuple[EventLog, Client]]:
+async def open_log(machine: Machine, name: str) -> AsyncIterator[tuple[EventLog, Client]]:
     """A log of its own in this process, and a client for those it is compared with."""
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
@@ -127,7 +127,7 @@ async def _log(machine: Machine, name: str) -> AsyncIterator[tuple[EventLog, Cli
 
 @asynccontextmanager
 async def _grouped(machine: Machine) -> AsyncIterator[Contest]:
-    async with _log(machine, "grouped_nerve") as (log, client):
+    async with open_log(machine, "grouped_nerve") as (log, client):
         source = Source()
 
         async def turn() -> Figure:
@@ -146,7 +146,7 @@ async def _grouped(machine: Machine) -> AsyncIterator[Contest]:
 
 @asynccontextmanager
 async def _latency(machine: Machine) -> AsyncIterator[Contest]:
-    async with _log(machine, "latency_nerve") as (log, client):
+    async with open_log(machine, "latency_nerve") as (log, client):
         source = Source()
 
         async def turn() -> Figure:

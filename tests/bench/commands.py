@@ -76,7 +76,7 @@ class Dispatched:
 
 
 @asynccontextmanager
-async def _dispatched(machine: Machine, streams: int) -> AsyncIterator[Dispatched]:
+async def open_bus(machine: Machine, streams: int) -> AsyncIterator[Dispatched]:
     name = f"bus_{uuid4().hex}"
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
@@ -91,7 +91,7 @@ async def _dispatched(machine: Machine, streams: int) -> AsyncIterator[Dispatche
 
 @asynccontextmanager
 async def _bus(machine: Machine) -> AsyncIterator[Contest]:
-    async with _dispatched(machine, STREAMS) as dispatched:
+    async with open_bus(machine, STREAMS) as dispatched:
         yield Contest(
             Contender(
                 f"CommandBus, {CALLERS} callers", partial(dispatched.through_the_bus, CALLERS, CHANGES)
@@ -102,7 +102,7 @@ async def _bus(machine: Machine) -> AsyncIterator[Contest]:
 
 @asynccontextmanager
 async def _hot_stream(machine: Machine) -> AsyncIterator[Contest]:
-    async with _dispatched(machine, 1) as dispatched:
+    async with open_bus(machine, 1) as dispatched:
         yield Contest(
             Contender(f"CommandBus, {CALLERS} callers", partial(dispatched.through_the_bus, CALLERS, HOT)),
             Contender(f"motor insert_many of the same, {CALLERS} each", dispatched.bare_inserts),

@@ -1,7 +1,8 @@
 """Contexts and a process of the tests' own: a chore does the steps that it was given, one after the other.
 
 The steps: ``stamp`` dispatches a command, ``tear`` one that is refused, ``ask`` calls a port, ``wait`` sets a
-deadline, ``send`` starts another chore, ``stumble`` raises an error until `STUMBLING` is empty.
+deadline in 150 ms or in so many as follow, ``send`` starts another chore, ``stumble`` raises an error until
+`STUMBLING` is empty.
 """
 
 from __future__ import annotations
@@ -202,13 +203,17 @@ def _next(steps: Sequence[str], facts: ProcessFacts) -> Iterator[Effect]:
     page = f"page-{facts.key}"
     match steps[0]:
         case "stamp":
-            yield Dispatch(StampPage(id=page, chore=facts.key), compensation=ErasePage(id=page))
+            # Several may be pending, after stamps that the chore has not asked for.
+            stamp, name = StampPage(id=page, chore=facts.key), f"stamp {facts.version}"
+            yield Dispatch(stamp, name, compensation=ErasePage(id=page))
         case "tear":
             yield Dispatch(TearPage(id=page))
         case "ask":
             yield Call(Ask(question=facts.key))
         case "wait":
             yield SetDeadline("pause", facts.now + PAUSE)
+        case step if step.startswith("wait "):
+            yield SetDeadline("pause", facts.now + timedelta(milliseconds=int(step.removeprefix("wait "))))
         case "send":
             yield StartProcess("chore", f"{facts.key}.sent", ChoreBegun(steps=("stamp",)))
         case "stumble" if STUMBLING:

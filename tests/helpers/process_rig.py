@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -120,7 +120,9 @@ class ProcessRig:
                 while (state := await self.state(instance)).status is not status:
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise AssertionError(f"{instance.stream} is not {status}: {state}") from None
+            raise AssertionError(
+                f"{instance.stream} is not {status}: {await self.payloads(instance)}"
+            ) from None
         return state
 
     async def state(self, instance: InstanceKey) -> InstanceState:
@@ -161,3 +163,10 @@ async def open_process_rig(
             await rig.worker.stop()
             await rig.wakeups.stop()
             await rig.log.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            await asyncio.sleep(0.02)

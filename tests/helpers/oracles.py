@@ -1,0 +1,42 @@
+"""An outside port of the tests' own, which does what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from domain.kernel.fields import Json
+from domain.process import Request
+from subscriptions.processes.ports import PortUnavailable
+
+
+class Oracle:
+    """Answers each question with its key, while it is `open`; `calls` counts the attempts by key.
+
+    The next `failures` attempts fail first; an answer takes `pause` seconds. `most` is the highest number of
+    calls at a time.
+    """
+
+    def __init__(self, failures: int = 0, pause: float = 0.0) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.failures = failures
+        self._pause = pause
+        self.calls: Counter[str] = Counter()
+        self.most = 0
+        self._running = 0
+
+    async def call(self, key: str, request: Request[Any]) -> Json:
+        self.calls[key] += 1
+        if self.failures:
+            self.failures -= 1
+            raise PortUnavailable("the oracle sleeps")
+        self._running += 1
+        self.most = max(self.most, self._running)
+        try:
+            await self.open.wait()
+            await asyncio.sleep(self._pause)
+        finally:
+            self._running -= 1
+        return {"text": key}

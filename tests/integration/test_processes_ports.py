@@ -1,0 +1,46 @@
+"""Calls of outside ports: they are repeated until there is an answer, and stay within bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.process.events import CallSucceeded, ProcessStatus
+from tests.helpers.oracles import Oracle
+from tests.helpers.process_rig import open_process_rig, until
+
+
+async def test_a_call_is_repeated_under_its_key_until_it_succeeds(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """The circuit opens after five failures in a row, and closes with the first success."""
+    oracle = Oracle(failures=6)
+    async with open_process_rig(mongo_url, redis_url, database, adapters={"oracle": oracle}) as rig:
+        chore = await rig.begin("ask")
+        await rig.until(chore, ProcessStatus.COMPLETED)
+        (reply,) = [each for each in await rig.payloads(chore) if isinstance(each, CallSucceeded)]
+        (key,) = oracle.calls
+        assert key.startswith(f"default/{chore.stream}:")
+        assert (reply.reply, reply.attempts, oracle.calls[key]) == ({"text": key}, 7, 7)
+        assert rig.meter.circuits == [("oracle", True), ("oracle", False)]
+
+
+@pytest.mark.parametrize("chores", [1_200])
+async def test_a_burst_of_calls_does_not_grow_memory(
+    mongo_url: str, redis_url: str, database: str, chores: int
+) -> None:
+    """While the port does not answer, most calls wait in MongoDB; afterwards all are made, each once."""
+    oracle = Oracle()
+    oracle.open.clear()
+    async with open_process_rig(mongo_url, redis_url, database, adapters={"oracle": oracle}) as rig:
+        begun = [await rig.begin("ask") for _ in range(chores)]
+
+        async def are_written() -> bool:
+            return await rig.database["process_work"].count_documents({}) == chores
+
+        await until(are_written)
+        assert oracle.most == rig.worker.held == 100
+        oracle.open.set()
+        for chore in begun:
+            await rig.until(chore, ProcessStatus.COMPLETED)
+        assert set(oracle.calls.values()) == {1}
+        assert len(oracle.calls) == chores
