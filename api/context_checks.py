@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import dedent
 from typing import Any, TypeVar
 
-from domain.kernel import Aggregate, Command, Context, Event
+from domain.kernel import Aggregate, Catalog, Command, Context, Event
 from domain.kernel.aggregate import command_classes
 from domain.kernel.code_locations import definition_location
 from domain.kernel.command import referred_categories
 from domain.kernel.errors import DeclarationError
+from domain.process import Policy
+from domain.process.context import ProcessContext
+from domain.process.process import own_event_classes, trigger_classes
 
 T = TypeVar("T")
 
@@ -35,17 +38,21 @@ def check_event_types(context: Context) -> None:
 
 
 def check_cases(context: Context) -> None:
-    """Raise DeclarationError if `decide` or `evolve` is a match statement that lacks a case.
+    """Raise DeclarationError if `decide`, `react` or `evolve` is a match statement that lacks a case.
 
     A function that decides in another way is not checked: what it returns is, when it is called.
     """
-    aggregate = context.aggregate
-    for function, classes in ((aggregate.decide, context.commands), (aggregate.evolve, context.events)):
+    owner: type[Any] = context.aggregate
+    functions = ((owner.decide, context.commands), (owner.evolve, context.events))
+    if isinstance(context, ProcessContext):
+        owner = context.process
+        functions = ((owner.react, trigger_classes(owner)), (owner.evolve, own_event_classes(owner)))
+    for function, classes in functions:
         missing = _missing_cases(function, classes)
         if missing:
             names = " and ".join(each.__name__ for each in missing)
             raise DeclarationError(
-                f"{aggregate.__name__}.{function.__name__} has no case for {names} "
+                f"{owner.__name__}.{function.__name__} has no case for {names} "
                 f"({definition_location(function)}); add "
                 f"`case {missing[0].__name__}():` to its match statement"
             )
@@ -77,6 +84,23 @@ def check_references(contexts: Sequence[Context]) -> None:
                         f"registered context has: add its module to `contexts`, or refer to one of "
                         f"{', '.join(categories)}"
                     )
+
+
+def check_triggers(catalog: Catalog, policies: Sequence[Policy]) -> None:
+    """Raise DeclarationError if a process or a policy reacts to an event that no registered context has."""
+    reacting: list[tuple[str, Iterable[type[Any]]]] = [
+        (_full_name(context.process), trigger_classes(context.process))
+        for context in catalog.contexts
+        if isinstance(context, ProcessContext)
+    ]
+    reacting += [(f"the policy {policy.name!r}", policy.events) for policy in policies]
+    for name, triggers in reacting:
+        for trigger in triggers:
+            if issubclass(trigger, Event) and catalog.events.get(trigger.type) is not trigger:
+                raise DeclarationError(
+                    f"{name} reacts to {_full_name(trigger)}, an event that no registered context has: add "
+                    "the module of its context to `contexts`, or do not react to it"
+                )
 
 
 def _commands_of(aggregate: type[Aggregate[Any, Any]]) -> Sequence[type[Command]]:

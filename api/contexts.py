@@ -10,7 +10,13 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from api.context_checks import check_cases, check_commands, check_event_types, check_references
+from api.context_checks import (
+    check_cases,
+    check_commands,
+    check_event_types,
+    check_references,
+    check_triggers,
+)
 from api.link_checks import check_links
 from api.settings import Settings
 from domain.builtin import deadletters
@@ -75,7 +81,9 @@ def load_contexts(settings: Settings) -> Declarations:
     views = _with_builtin_views(catalog, _views(registrations))
     registered = {each.module: each.view for each in registrations if each.view is not None}
     check_links(registered, [view.name for view in views])
-    return Declarations(catalog, views, _policies(registrations))
+    policies = _policies(registrations)
+    check_triggers(catalog, policies)
+    return Declarations(catalog, views, policies)
 
 
 def _register(name: str) -> _Registration:

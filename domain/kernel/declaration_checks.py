@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import is_dataclass
 from inspect import isabstract, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
 from types import MemberDescriptorType
 from typing import Any
@@ -58,18 +57,8 @@ def shown(value: Any) -> str:
 def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
     """Raise DeclarationError if the aggregate, its commands or its events cannot be used."""
     name = aggregate.__name__
-    category = getattr(aggregate, "category", None)
-    if isinstance(category, MemberDescriptorType):
-        raise DeclarationError(
-            f"{name}.category is declared as a field of each state; leave its type out: write "
-            '`category = "note"`'
-        )
-    if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
-        raise DeclarationError(
-            f"{name}: its category begins the ids of its streams, so it must be lower-case letters, as in "
-            f'`category = "note"`, not {category!r}'
-        )
-    _check_state(aggregate)
+    check_category(name, getattr(aggregate, "category", None))
+    check_state(aggregate)
     for method in ("decide", "evolve"):
         check_pure(f"{name}.{method}", getattr(aggregate, method))
     check_arguments(f"{name}.decide", aggregate().decide, "command", "facts")
@@ -80,6 +69,20 @@ def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
     _check_classes(name, "event", event_classes(aggregate), Event)
     for command in command_classes(aggregate):
         _check_command(command)
+
+
+def check_category(name: str, category: Any) -> None:
+    """Raise DeclarationError if this cannot be the category of the class `name`."""
+    if isinstance(category, MemberDescriptorType):
+        raise DeclarationError(
+            f"{name}.category is declared as a field of each state; leave its type out: write "
+            '`category = "note"`'
+        )
+    if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
+        raise DeclarationError(
+            f"{name}: its category begins the ids of its streams, so it must be lower-case letters, as in "
+            f'`category = "note"`, not {category!r}'
+        )
 
 
 def check_pure(name: str, function: Any) -> None:
@@ -109,18 +112,20 @@ def check_arguments(name: str, function: Any, *arguments: str, own: str = "self,
         ) from None
 
 
-def _check_state(aggregate: type[Aggregate[Any, Any]]) -> None:
-    name = aggregate.__name__
-    if isabstract(aggregate):
-        missing = " and ".join(sorted(aggregate.__abstractmethods__))
+def check_state(state: type[Any]) -> None:
+    """Raise DeclarationError if a class is no frozen dataclass whose defaults are the state at first."""
+    name = state.__name__
+    if isabstract(state):
+        missing = " and ".join(sorted(state.__abstractmethods__))
         raise DeclarationError(f"{name} must define {missing}")
-    if not is_dataclass(aggregate) or not aggregate.__dataclass_params__.frozen:
+    parameters: Any = getattr(state, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
         raise DeclarationError(
             f"{name} must be a frozen dataclass, for states are shared: write @dataclass(frozen=True, "
             "slots=True) above it"
         )
     try:
-        aggregate()
+        state()
     except Exception as error:
         raise DeclarationError(
             f"{name} must have a default for each field, the state before its first event: {error}"

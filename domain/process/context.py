@@ -10,6 +10,7 @@ from domain.kernel.context import Context
 from domain.kernel.event import Event
 from domain.kernel.upcasting import Upcaster
 from domain.process.commands import INSTANCE_COMMANDS
+from domain.process.declaration_checks import check_process
 from domain.process.instance import INSTANCE_EVENTS, instance_class
 from domain.process.process import Process
 from domain.process.saga import StepDone
@@ -39,4 +40,5 @@ def process_context(
     name: str, process: type[Process[Any, Any]], upcasters: tuple[Upcaster, ...] = ()
 ) -> ProcessContext:
     """Return the context of a process. Raises DeclarationError where the process cannot be used."""
+    check_process(name, process)
     return ProcessContext(name, instance_class(process), upcasters, process=process)

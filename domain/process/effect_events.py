@@ -10,6 +10,7 @@ from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event
 from domain.kernel.fields import Json, to_moment
+from domain.process.effect_checks import check_effect
 from domain.process.effects import (
     Call,
     CancelDeadline,
@@ -47,6 +48,7 @@ def effect_events(
     that cannot be stored.
     """
     called = f"{process.__name__}.react"
+    check_effect(called, effect, now)
     match effect:
         case Dispatch(command, name, compensation):
             return (
@@ -81,11 +83,6 @@ def effect_events(
                 ),
             )
         case SetDeadline(name, due):
-            if due.tzinfo is None:
-                raise ContextFault(
-                    f"{called} returned SetDeadline with a time without a time zone; write facts.now + "
-                    "timedelta(...)"
-                )
             return (DeadlineSet(name=name, due=to_moment(due)),)
         case CancelDeadline(name):
             return (DeadlineCancelled(name=name),) if name in state.deadlines else ()

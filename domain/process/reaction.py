@@ -8,10 +8,13 @@ from inspect import iscoroutine
 from itertools import islice
 from typing import Any
 
+from pydantic import ValidationError
+
 from domain.kernel.code_locations import definition_location
 from domain.kernel.context_calls import MOST_EVENTS, exception_fault
-from domain.kernel.errors import ContextFault, UnfitValue
+from domain.kernel.errors import ContextFault, DeclarationError, UnfitValue
 from domain.kernel.event import Event
+from domain.kernel.faults import describe_misfit
 from domain.kernel.fields import Unstorable
 from domain.kernel.state_checks import evolve_checked
 from domain.kernel.user_exceptions import CALL_FAULTS
@@ -31,8 +34,12 @@ def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Sequence[Event
     called = f"{process_of(instance).__name__}.react"
     try:
         return tuple(_events(instance, _parts(called, instance.own, trigger, facts), facts))
-    except (UnfitValue, Unstorable) as error:
+    except (UnfitValue, Unstorable, DeclarationError) as error:
         raise ContextFault(f"{called} returned a value that cannot be stored ({error})") from None
+    except ValidationError as error:
+        raise ContextFault(
+            f"{called} returned a value that cannot be stored ({describe_misfit(error)})"
+        ) from None
 
 
 def process_of(instance: Any) -> type[Process[Any, Any]]:

@@ -21,6 +21,8 @@ def check_saga(saga: str, steps: Any) -> None:
         raise DeclarationError(f"{saga} has no steps; write `steps = (Step(...), ...)` in it")
     names: set[str] = set()
     for group in groups(steps):
+        if not group:
+            raise DeclarationError(f"{saga} has an empty group among its steps; remove it")
         for step in group:
             if not isinstance(step, Step):
                 raise DeclarationError(f"{saga} has {shown(step)} among its steps; each must be a Step")

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit
 from domain.kernel import Event, Receipt
-from domain.kernel.errors import ConcurrencyConflict, ContextFault
+from domain.kernel.errors import ConcurrencyConflict, ContextFault, UnfitValue, ValidationFailed
 from domain.kernel.event import NewEvent
 from domain.kernel.state_checks import evolve_checked
 from domain.process.context import ProcessContext
@@ -120,7 +120,8 @@ class Instances:
     ) -> Change:
         """Append the events that `react` returns in the latest state of the instance, as one commit.
 
-        If the process's `evolve` fails for them, the event that `stuck` returns is appended instead.
+        If the process's `evolve` fails for them, or they cannot be stored, the event that `stuck` returns is
+        appended instead.
         With `trust_cache` no events in a cached state means that there is nothing to do. Raises CommandStored
         if the cause's command id is that of another stream's commit, Unavailable or Overloaded.
         """
@@ -133,7 +134,7 @@ class Instances:
                 events = react(loaded.state)
                 if events:
                     try:
-                        return await self._append(instance, *_evolve(loaded.state, events, stuck), cause)
+                        return await self._append_storable(instance, loaded.state, events, cause, stuck)
                     except ConcurrencyConflict:
                         pass
                 elif loaded.fresh or trust_cache:
@@ -144,6 +145,20 @@ class Instances:
     async def _load(self, instance: InstanceKey, *, fresh: bool = False) -> LoadedState[Instance]:
         kind = instance_class(self._processes[instance.category].process)
         return await self._aggregates.load(instance.tenant, instance.stream, kind, fresh=fresh)
+
+    async def _append_storable(
+        self,
+        instance: InstanceKey,
+        state: Instance,
+        events: Sequence[Event],
+        cause: Cause,
+        stuck: Callable[[ContextFault], ProcessStuck],
+    ) -> Change:
+        try:
+            return await self._append(instance, *_evolve(state, events, stuck), cause)
+        except (ValidationFailed, UnfitValue) as error:
+            fault = ContextFault(f"{instance.stream} leads to events that cannot be stored: {error}")
+            return await self._append(instance, *_failed(state, events, stuck(fault)), cause)
 
     async def _append(
         self,
@@ -184,9 +199,16 @@ def _evolve(
     try:
         return state.kept, evolve_checked(state, events), events
     except ContextFault as fault:
-        start = [event for event in events if isinstance(event, ProcessStarted)]
-        failed = [*start, stuck(fault)]
-        return state.kept, evolve_checked(state, failed), failed
+        return _failed(state, events, stuck(fault))
+
+
+def _failed(
+    state: Instance, events: Sequence[Event], stuck: ProcessStuck
+) -> tuple[InstanceState, Instance, Sequence[Event]]:
+    """Return the same as `_evolve` for an instance that is stuck instead of having these events."""
+    start = [event for event in events if isinstance(event, ProcessStarted)]
+    failed = [*start, stuck]
+    return state.kept, evolve_checked(state, failed), failed
 
 
 def _command_id(cause: Cause, events: Sequence[Event], version: int) -> str:

@@ -46,6 +46,7 @@ from subscriptions.processes.instances import Cause, Change, InstanceKey, Instan
 from subscriptions.processes.open_work import TRIGGERS, OpenWork, Work, share_key
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.ports import ProcessMeter
+from subscriptions.processes.triggers import Triggers
 
 COMMANDS = "commands"
 CHILDREN = "children"
@@ -90,7 +91,7 @@ class ProcessSession:
     def __init__(self, context: ProcessContext, parts: ProcessParts) -> None:
         self._process = context.process
         self._category = context.category
-        self._triggers = frozenset(trigger_classes(context.process))
+        self._triggers = Triggers(f"the process {self._category!r}", trigger_classes(context.process))
         self._parts = parts
         self._instances = parts.instances
         self._set_up(Partition())
@@ -167,7 +168,7 @@ class ProcessSession:
             if info.category == self._category and self._is_news(commit):
                 self._group(groups, InstanceKey(info.tenant, info.stream), commit)
             for event in commit.events:
-                if type(event.payload) in self._triggers:
+                if self._triggers.match(event):
                     stream = instance_of(self._process, event)
                     if stream is not None:
                         self._group(groups, InstanceKey(info.tenant, stream), event)
@@ -241,7 +242,7 @@ class ProcessSession:
         while works := await self._open_work.parked(instance, PAGE):
             for work in works:
                 (event,) = await log.stream(tenant, work.stream, work.version - 1, 1)
-                if not await self._react(instance, event):
+                if self._triggers.match(event) and not await self._react(instance, event):
                     return
                 await self._open_work.save((), [(instance, work.id)])
         self._parked.discard(instance)

@@ -11,9 +11,11 @@ from domain.process.events import (
     CommandRequested,
     CommandWasRefused,
     DeadlinePassed,
+    ProcessStarted,
     ProcessStatus,
+    ProcessStuck,
 )
-from subscriptions.processes.instances import InstanceKey
+from subscriptions.processes.instances import Cause, InstanceKey
 from tests.helpers.chores import PAUSE, BeginChore, StepDone, Taken
 from tests.helpers.process_rig import ProcessRig, open_process_rig
 
@@ -89,3 +91,15 @@ async def test_instances_of_tenants_are_apart(rig: ProcessRig) -> None:
     for tenant in ("red", "blue"):
         await rig.until(InstanceKey(tenant, f"chore-{key}"), ProcessStatus.COMPLETED)
         assert [event.version for event in await rig.events(f"page-{key}", tenant)] == [1]
+
+
+async def test_a_reaction_that_cannot_be_stored_makes_the_instance_stuck(rig: ProcessRig) -> None:
+    """A commit that is too large for MongoDB must not stop the process for all other instances."""
+    chore = InstanceKey("default", "chore-large")
+    events = (ProcessStarted(instance=chore.stream), Taken(steps=("x" * 16_000_000,)))
+    change = await rig.instances.change(chore, lambda state: events, Cause("c", "C", "c", None))
+    assert change.after.status is ProcessStatus.STUCK
+    started, stuck = await rig.payloads(chore)
+    assert started == events[0]
+    assert isinstance(stuck, ProcessStuck)
+    assert "chore-large leads to events that cannot be stored: the events of C take 16000" in stuck.reason
