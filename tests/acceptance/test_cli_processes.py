@@ -18,7 +18,7 @@ from domain.kernel.errors import NerveError, NotFound, ValidationFailed
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
 from tests.helpers.command_line import CLI
-from tests.helpers.delivery_runs import CONTEXTS, PORTS, DeliveryRun, projecting
+from tests.helpers.parcel_delivery.runs import CONTEXTS, PORTS, DeliveryRun, projecting
 
 
 class Nerve:
@@ -148,7 +148,10 @@ async def test_without_a_process_there_is_nothing_to_list(
 ) -> None:
     """The error says what to register."""
     alone = Nerve(
-        mongo_url=mongo_url, redis_url=redis_url, database=database, contexts="tests.helpers.parcels"
+        mongo_url=mongo_url,
+        redis_url=redis_url,
+        database=database,
+        contexts="tests.helpers.parcel_delivery.parcels",
     )
     error = await alone.refused("processes", "list")
     assert str(error).startswith("no process is registered")

@@ -18,7 +18,7 @@ from api.runtime import Runtime
 from api.settings import Settings
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
-from tests.helpers.delivery_runs import CONTEXTS, PORTS, DeliveryRun, projecting
+from tests.helpers.parcel_delivery.runs import CONTEXTS, PORTS, DeliveryRun, projecting
 from tests.helpers.served_api import Client, Served, serve
 
 PROCESS = """query ($id: ID!, $at: Position) { process(id: $id, atLeast: $at) {
@@ -268,7 +268,7 @@ async def test_a_command_is_followed_to_the_end_of_the_process_that_it_has_start
 
 async def test_without_a_process_the_api_has_nothing_of_processes() -> None:
     """Neither the view nor the mutations exist."""
-    declarations = load_contexts(Settings(contexts=("tests.helpers.parcels",)))
+    declarations = load_contexts(Settings(contexts=("tests.helpers.parcel_delivery.parcels",)))
     schema = print_api(declarations.catalog, declarations.views)
     assert "processes(" not in schema
     assert "Process(" not in schema

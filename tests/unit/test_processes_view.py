@@ -46,8 +46,8 @@ from projections.builtin.process_rows import EffectState, ProcessRow
 from projections.builtin.processes import process_view
 from projections.storage.fingerprint import view_fingerprint
 from projections.testing import History
-from tests.helpers import deliveries
-from tests.helpers.deliveries import DeliveryPlanned
+from tests.helpers.parcel_delivery import deliveries
+from tests.helpers.parcel_delivery.deliveries import DeliveryPlanned
 
 VIEW = process_view([deliveries.context])
 ID = "delivery-parcel-1"

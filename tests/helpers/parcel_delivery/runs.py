@@ -18,10 +18,10 @@ from domain.process.instance_state import PendingEffect
 from domain.process.outcomes import CallFailed, CallReplied, CommandDone
 from domain.process.reacting import react_to_event, react_to_outcome
 from projections.projecting.worker import ViewWorker
-from tests.helpers.deliveries import Announced, Delivery
-from tests.helpers.parcels import BookParcel, LoadParcel, UnloadParcel
+from tests.helpers.parcel_delivery.deliveries import Announced, Delivery
+from tests.helpers.parcel_delivery.parcels import BookParcel, LoadParcel, UnloadParcel
 
-CONTEXTS = ("tests.helpers.parcels", "tests.helpers.deliveries")
+CONTEXTS = ("tests.helpers.parcel_delivery.parcels", "tests.helpers.parcel_delivery.deliveries")
 """The modules to register."""
 
 PORTS = {"mail": {"adapter": "simulator"}}

@@ -26,7 +26,7 @@ from domain.process import (
     SetDeadline,
     process_context,
 )
-from tests.helpers.parcels import LoadParcel, ParcelBooked, UnloadParcel
+from tests.helpers.parcel_delivery.parcels import LoadParcel, ParcelBooked, UnloadParcel
 
 
 class Announced(Reply):

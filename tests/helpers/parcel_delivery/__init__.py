@@ -1,0 +1,1 @@
+"""A process that delivers parcels. A package, because a process may send all requests of its package."""
