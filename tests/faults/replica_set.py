@@ -19,6 +19,9 @@ from tests.helpers.servers import eventually
 SETTINGS = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300, "heartbeatTimeoutSecs": 1}
 """A set that notices a lost primary within a second or two, where the default takes ten and more."""
 
+LOOK_EVERY = 0.2
+"""Seconds between two looks at all members: each look opens connections, which costs as much as the load."""
+
 ANSWER = 1_000
 """Milliseconds that a member may take to say how it is; one that is stopped says nothing."""
 
@@ -104,7 +107,7 @@ class ReplicaSet:
             found[:] = [one for one in [self.primary()] if one is not None and one is not other_than]
             return bool(found)
 
-        eventually(elected)
+        eventually(elected, every=LOOK_EVERY)
         return found[0]
 
     def await_write(self, primary: Member, confirmed_by: int | str) -> None:
@@ -119,7 +122,7 @@ class ReplicaSet:
             except PyMongoError:
                 return False
 
-        eventually(confirmed, 120)
+        eventually(confirmed, 120, LOOK_EVERY)
 
     def await_whole(self) -> Member:
         """Wait until one member is the primary and all others have what it writes; the primary.
@@ -127,7 +130,7 @@ class ReplicaSet:
         A member that comes back may say that it follows and only then roll back what it had alone, for half
         a minute in which it does not vote: without it and the primary there is no majority.
         """
-        eventually(self._is_whole, 60)
+        eventually(self._is_whole, 60, LOOK_EVERY)
         primary = self.await_primary()
         self.await_write(primary, len(self.members))
         return primary

@@ -36,9 +36,12 @@ class Servers:
             server.kill()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until the condition holds, for a test that is no coroutine; fails after `seconds`."""
+def eventually(condition: Callable[[], bool], seconds: float = 30.0, every: float = 0.05) -> None:
+    """Wait until the condition holds, for a test that is no coroutine; fails after `seconds`.
+
+    It is checked `every` so many seconds.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} seconds: {condition}"
-        time.sleep(0.05)
+        time.sleep(every)
