@@ -11,8 +11,7 @@ from functools import partial
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
 from api.ids import now
-from api.ports.adapters import check_ports
-from api.process_runtime import running_processes
+from api.ports.required_ports import check_ports
 from api.rights.checks import check_rights
 from api.runtime import Runtime
 from api.settings import Settings, check_exposure
@@ -153,6 +152,9 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
     for part in (views, sealing):
         await part.start()
         stack.push_async_callback(part.stop)
+    # Only workers need the client of ports over HTTP, which takes long to import.
+    from api.process_runtime import running_processes
+
     await stack.enter_async_context(running_processes(runtime))
     if settings.archive_after is not None:
         archiver = await stack.enter_async_context(open_archiver(settings))

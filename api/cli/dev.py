@@ -9,7 +9,7 @@ from api.contexts import load_contexts
 from api.devserver.folder import RunningInstance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
 from api.lifecycle import open_runtime
-from api.ports.adapters import check_ports
+from api.ports.required_ports import check_ports
 from api.settings import Settings, check_exposure, load_settings
 
 

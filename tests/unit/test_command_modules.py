@@ -24,6 +24,10 @@ def test_a_command_that_serves_no_graphql_loads_no_graphql(command: str) -> None
     assert not {"graphql", "strawberry", "uvicorn", "api.graphql"} & modules
 
 
+def test_a_command_that_runs_no_processes_loads_no_client_of_their_ports() -> None:
+    assert "aiohttp" not in loaded_by("serve") | loaded_by("dev")
+
+
 def test_every_command_has_its_module() -> None:
     app = build_app()
     names = [one.name for one in app.registered_commands] + [one.name for one in app.registered_groups]

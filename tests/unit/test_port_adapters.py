@@ -6,7 +6,8 @@ import pytest
 
 from api.ids import now
 from api.port_settings import SimulatedPortSettings
-from api.ports.adapters import check_ports, make_port
+from api.ports.adapters import make_port
+from api.ports.required_ports import check_ports
 from api.ports.simulated_port import SimulatedPort
 from api.ports.simulator_app import simulator_app
 from domain.kernel.errors import ConfigurationError
