@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
 from domain import inventory, orders, payments, reservations, shipments
 from domain.fulfilment import choreography, saga
+from domain.inventory.aggregate import Stock
 from domain.inventory.commands import ReceiveStock
-from domain.kernel import Context
+from domain.kernel import Catalog, Command, Context, RecordedEvent
 from domain.orders import notices
 from domain.orders.commands import PlaceOrder, WithdrawOrder
 from domain.orders.events import OrderCancelled, OrderLine
@@ -19,6 +20,7 @@ from domain.process import Policy
 from domain.process.context import ProcessContext
 from domain.reservations import policies as stock_policies
 from domain.shipments import bookings, recalls
+from tests.helpers.order_balance import imbalances
 from tests.helpers.order_services import OrderServices, Verdict
 from tests.helpers.process_simulation import Simulation
 
@@ -111,25 +113,34 @@ class FinalState(NamedTuple):
     stock: tuple[tuple[int, int], ...]
 
 
-def simulate(style: Style, runs: Sequence[OrderRun], seed: int) -> tuple[Simulation, OrderServices]:
-    """Place the orders, named 0, 1, and so on, and go on until nothing is left to do."""
+def services_of(runs: Sequence[OrderRun], seed: int) -> OrderServices:
+    """Return the outside services, which do with the orders what the runs say."""
 
     def decide(operation: str, key: str) -> Verdict:
         return runs[int(key)].verdicts.get(operation, Verdict.DONE)
 
-    services = OrderServices(decide, Random(seed))
-    simulation = Simulation(style.contexts, style.policies, services.call, Random(seed))
+    return OrderServices(decide, Random(seed))
+
+
+def commands(runs: Sequence[OrderRun]) -> Iterator[Command]:
+    """Yield the commands that receive the stock and place the orders, named 0, 1, and so on."""
+    for item, quantity in received(runs).items():
+        yield ReceiveStock(id=item, quantity=quantity)
     for key, run in enumerate(runs):
-        for item, (_, on_hand) in enumerate(run.items):
-            if on_hand:
-                simulation.dispatch(
-                    ReceiveStock(id=item_id(key, item), quantity=on_hand), f"stock-{key}-{item}"
-                )
-        simulation.dispatch(place(key, run), f"place-{key}")
+        yield place(key, run)
         if run.is_withdrawn:
-            simulation.dispatch(WithdrawOrder(id=f"order-{key}"), f"withdraw-{key}")
+            yield WithdrawOrder(id=f"order-{key}")
+
+
+def simulate(style: Style, runs: Sequence[OrderRun], seed: int) -> list[FinalState]:
+    """Place the orders, go on in memory until nothing is left to do, and return what each has come to."""
+    services = services_of(runs, seed)
+    simulation = Simulation(style.contexts, style.policies, services.call, Random(seed))
+    for number, command in enumerate(commands(runs)):
+        simulation.dispatch(command, f"command-{number}")
     simulation.run()
-    return simulation, services
+    assert simulation.refusals == []
+    return final_states(simulation.catalog, simulation.events, services, runs)
 
 
 def item_id(order: int, item: int) -> str:
@@ -153,28 +164,55 @@ def place(key: int, run: OrderRun) -> PlaceOrder:
     )
 
 
-def final_state(simulation: Simulation, services: OrderServices, key: int, run: OrderRun) -> FinalState:
-    """Return what an order has come to."""
-    cancelled = [
-        event.payload.code
-        for event in simulation.events
-        if event.stream == f"order-{key}" and isinstance(event.payload, OrderCancelled)
-    ]
+def received(runs: Sequence[OrderRun]) -> dict[str, int]:
+    """Return how many of each item have arrived before the orders were placed."""
+    return {
+        item_id(key, item): on_hand
+        for key, run in enumerate(runs)
+        for item, (_, on_hand) in enumerate(run.items)
+        if on_hand
+    }
+
+
+def fold(catalog: Catalog, events: Iterable[RecordedEvent]) -> dict[str, Any]:
+    """Return the states of all streams after these events."""
+    states: dict[str, Any] = {}
+    for event in events:
+        state = states.get(event.stream)
+        if state is None:
+            state = catalog.aggregate(event.commit.category)()
+        states[event.stream] = state.evolve(event.payload)
+    return states
+
+
+def final_states(
+    catalog: Catalog, events: Sequence[RecordedEvent], services: OrderServices, runs: Sequence[OrderRun]
+) -> list[FinalState]:
+    """Return what each order has come to; fail if anything does not balance."""
+    states = fold(catalog, events)
+    assert imbalances(states, services, received(runs)) == []
+    codes = {
+        event.stream: event.payload.code for event in events if isinstance(event.payload, OrderCancelled)
+    }
+    return [_final_state(states, codes, services, key, run) for key, run in enumerate(runs)]
+
+
+def _final_state(
+    states: Mapping[str, Any], codes: Mapping[str, str], services: OrderServices, key: int, run: OrderRun
+) -> FinalState:
+    def status(category: str) -> Any:
+        return getattr(states.get(f"{category}-{key}"), "status", None)
+
     held, collected = services.money(str(key))
-    stocks = [simulation.state(item_id(key, item)) for item in range(len(run.items))]
+    stocks = [states.get(item_id(key, item), Stock()) for item in range(len(run.items))]
     return FinalState(
-        order=simulation.state(f"order-{key}").status,
-        code=cancelled[0] if cancelled else None,
-        reservation=simulation.state(f"reservation-{key}").status,
-        payment=_status(simulation, f"payment-{key}"),
-        shipment=_status(simulation, f"shipment-{key}"),
+        order=status("order"),
+        code=codes.get(f"order-{key}"),
+        reservation=status("reservation"),
+        payment=status("payment"),
+        shipment=status("shipment"),
         held=held,
         collected=collected,
         is_booked=services.is_booked(str(key)),
         stock=tuple((stock.on_hand, stock.reserved) for stock in stocks),
     )
-
-
-def _status(simulation: Simulation, stream: str) -> Any:
-    category = stream.partition("-")[0]
-    return simulation.state(stream).status if stream in simulation.streams(category) else None

