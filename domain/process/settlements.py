@@ -16,7 +16,7 @@ from domain.process.events import (
     CommandWasRefused,
     DeadlinePassed,
 )
-from domain.process.inputs import from_json
+from domain.process.inputs import from_json, to_json
 from domain.process.instance_state import UnhandledOutcome
 from domain.process.outcomes import (
     CallFailed,
@@ -30,18 +30,38 @@ from domain.process.outcomes import (
 )
 from domain.process.ports import Request, reply_class
 
-_SETTLEMENTS: dict[str, type[Event]] = {
-    settlement.type: settlement
-    for settlement in (
-        CommandSucceeded,
-        CommandWasRefused,
-        CallSucceeded,
-        CallWasTimedOut,
-        CallWasRefused,
-        ChildEnded,
-        DeadlinePassed,
-    )
-}
+SETTLEMENTS = (
+    CommandSucceeded,
+    CommandWasRefused,
+    CallSucceeded,
+    CallWasTimedOut,
+    CallWasRefused,
+    ChildEnded,
+    DeadlinePassed,
+)
+"""The events that record outcomes."""
+
+_BY_TYPE: dict[str, type[Event]] = {settlement.type: settlement for settlement in SETTLEMENTS}
+
+
+def settlement_of(effect: str, outcome: Outcome) -> Event:
+    """Return the event that records an outcome of an effect."""
+    match outcome:
+        case CommandDone(stream=stream, version=version):
+            return CommandSucceeded(effect=effect, stream=stream, version=version)
+        case CommandRefused(code=code, message=message):
+            return CommandWasRefused(effect=effect, code=code, message=message)
+        case CallReplied(reply=reply):
+            return CallSucceeded(effect=effect, reply=to_json(reply))
+        case CallTimedOut():
+            return CallWasTimedOut(effect=effect)
+        case CallFailed(code=code, message=message):
+            return CallWasRefused(effect=effect, code=code, message=message)
+        case ProcessEnded(status=status, result=result):
+            return ChildEnded(effect=effect, status=status, result=result)
+        case DeadlineReached(name=name):
+            return DeadlinePassed(effect=effect, name=name)
+    raise ValueError(f"no event records a {type(outcome).__name__}")
 
 
 def outcome_of(unhandled: UnhandledOutcome) -> Outcome:
@@ -50,7 +70,7 @@ def outcome_of(unhandled: UnhandledOutcome) -> Outcome:
     Raises UnfitValue or pydantic's ValidationError if the class of a reply has changed since.
     """
     name = unhandled.name
-    match from_json(_SETTLEMENTS[unhandled.type], unhandled.data):
+    match from_json(_BY_TYPE[unhandled.type], unhandled.data):
         case CommandSucceeded(stream=stream, version=version):
             return CommandDone(name, stream, version)
         case CommandWasRefused(code=code, message=message):

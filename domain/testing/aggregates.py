@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
-
-import bson
-from bson.codec_options import CodecOptions
 
 from domain.dispatch.deciding import check_exists, check_fits_stream, check_prefix
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
@@ -23,15 +20,11 @@ from domain.kernel.context_calls import call_decide, target_of
 from domain.kernel.errors import InvariantViolated, NerveError
 from domain.kernel.event import Event
 from domain.kernel.state_checks import evolve_checked
+from domain.testing.events import NOON, listed, stored
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
 OtherEvent = TypeVar("OtherEvent", bound=Event)
-
-_UTC: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
-
-NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
-"""The time of a decision, unless a test names another."""
 
 
 def given(aggregate: type[Aggregate[C, E]], *events: E) -> Scenario[C, E]:
@@ -103,7 +96,7 @@ class Outcome(Generic[E]):
         if self.error is not None:
             raise self.error
         if list(self.events) != list(expected):
-            raise AssertionError(f"decided on {_listed(self.events)}\nand not on {_listed(expected)}")
+            raise AssertionError(f"decided on {listed(self.events)}\nand not on {listed(expected)}")
 
     def then_nothing(self) -> None:
         """Expect that the command is accepted and changes nothing."""
@@ -112,17 +105,8 @@ class Outcome(Generic[E]):
     def then_refused(self, error: type[NerveError] = InvariantViolated, containing: str = "") -> None:
         """Expect that the command is refused with an error of this class, whose text holds `containing`."""
         if self.error is None:
-            raise AssertionError(f"decided on {_listed(self.events)} and did not refuse the command")
+            raise AssertionError(f"decided on {listed(self.events)} and did not refuse the command")
         if not isinstance(self.error, error):
             raise self.error
         if containing not in str(self.error):
             raise AssertionError(f"refused the command with {str(self.error)!r}, without {containing!r}")
-
-
-def stored(event: E) -> E:
-    """Return the event as it comes back from the log: in its stored form, and not validated again."""
-    return type(event).from_data(bson.decode(bson.encode(event.to_data()), _UTC))
-
-
-def _listed(events: Sequence[Event]) -> str:
-    return "[" + ", ".join(map(repr, events)) + "]"
