@@ -33,7 +33,7 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for package in PACKAGES:
-            copytree(ROOT / package, folder / package, ignore=ignore_patterns("node_modules", "__pycache__"))
+            copytree(ROOT / package, folder / package, ignore=ignore_patterns("node_modules"))
         (process_log,) = code_blocks(DOCS / "importing.md", "csv")
         (command,) = code_blocks(DOCS / "importing.md", "json")
         (folder / "process-log.csv").write_text(process_log)
