@@ -17,7 +17,7 @@ run: .venv/embedded
 	@exec $(BIN)/nerve dev
 
 test: .venv/dev
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
 
 lint: .venv/dev
 	$(BIN)/ruff format --check
