@@ -12,7 +12,7 @@ from domain.process.context import ProcessContext
 from subscriptions.processes.circuits import PortCircuit
 from subscriptions.processes.instances import Instances
 from subscriptions.processes.ports import PortAdapter
-from subscriptions.processes.session import ProcessParts
+from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.worker import ProcessWorker
 
 

@@ -10,16 +10,16 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf
 
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import Unavailable
-from domain.kernel.event import Event
 from subscriptions.feed.background import BackgroundLoop, Backoff
+from subscriptions.processes.held_work import HeldWork, Perform, Request, WorkKey
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import OpenWork, Work
 
@@ -36,37 +36,6 @@ MOST_UNWRITTEN = 1_000
 
 LONGEST_PAUSE = 60.0
 """Seconds after which the clocks are compared again."""
-
-WorkKey = tuple[InstanceKey, str]
-"""An instance and the id of its effect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The event that asks for an effect, and its id."""
-
-    id: str
-    event: Event
-
-
-@dataclass(eq=False, slots=True)
-class HeldWork:
-    """Work that is being done, or is due soon. `since` is a monotonic time; see `Agenda` for the rest."""
-
-    work: Work
-    request: Request | None
-    since: float = field(default_factory=time.monotonic)
-    is_written: bool = False
-    timer: asyncio.TimerHandle | None = None
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def key(self) -> WorkKey:
-        return self.work.instance, self.work.id
-
-
-Perform = Callable[[HeldWork], Awaitable[Work | None]]
-"""Does a piece of work. Returns it with a later `due` to be done again then; None if it is done."""
 
 
 class Agenda:

@@ -15,8 +15,8 @@ from domain.process.outcomes import CallFailed, CallReplied, CallTimedOut
 from domain.process.ports import reply_class
 from domain.process.settlements import request_class
 from subscriptions.feed.background import Backoff
-from subscriptions.processes.agenda import HeldWork
 from subscriptions.processes.circuits import CircuitOpen, PortCircuit
+from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.open_work import Work
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.ports import PortRefused, PortUnavailable, ProcessMeter

@@ -23,7 +23,7 @@ from domain.process.instance_state import InstanceState
 from domain.process.outcomes import CommandRefused, ProcessEnded, ProcessRequested
 from domain.process.reacting import react_to_outcome, react_to_request
 from eventstore.log import EventLog
-from subscriptions.processes.agenda import HeldWork
+from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.instances import Cause, InstanceKey, Instances
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 

@@ -24,7 +24,7 @@ from domain.process.outcomes import CommandDone, CommandRefused
 from domain.process.process import Process, trigger_classes
 from subscriptions.feed.background import Backoff
 from subscriptions.feed.position_waiters import PositionWaiters
-from subscriptions.processes.agenda import HeldWork
+from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.instances import CommandStored, Instances
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.ports import ProcessMeter

@@ -10,10 +10,10 @@ from domain.kernel import RecordedEvent
 from domain.process.events import CallRequested, ChildRequested, CommandRequested, DeadlineSet, ProcessStatus
 from domain.process.instance_state import InstanceState
 from eventstore.log import EventLog
-from subscriptions.processes.agenda import HeldWork, Request
 from subscriptions.processes.call_effects import CallEffects
 from subscriptions.processes.child_effects import ChildEffects
 from subscriptions.processes.command_effects import CommandEffects
+from subscriptions.processes.held_work import HeldWork, Request
 from subscriptions.processes.instances import Instances
 from subscriptions.processes.open_work import Work
 from subscriptions.processes.outcome_recorder import OutcomeRecorder

@@ -11,7 +11,7 @@ from domain.kernel import Event
 from domain.process.events import DeadlinePassed
 from domain.process.outcomes import Outcome
 from domain.process.reacting import react_to_deadline, react_to_outcome
-from subscriptions.processes.agenda import HeldWork
+from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.instances import Cause, Change, Instances
 from subscriptions.processes.ports import ProcessMeter
 

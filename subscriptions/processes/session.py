@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from domain.dispatch import CommandBus
-from domain.dispatch.ports import Clock
-from domain.kernel import Catalog, Commit, Event, RecordedEvent
+from domain.kernel import Commit, Event, RecordedEvent
 from domain.kernel.errors import ContextFault
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import effect_id
 from domain.process.events import (
-    CallRequested,
-    ChildRequested,
-    CommandRequested,
-    DeadlineSet,
     ProcessCancelled,
     ProcessCompensated,
     ProcessCompleted,
@@ -31,54 +24,27 @@ from domain.process.instance_state import InstanceState
 from domain.process.keys import instance_of
 from domain.process.process import trigger_classes
 from domain.process.reacting import react_to_event
-from eventstore.log import EventLog
-from eventstore.mongo.driver import Database
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
 from subscriptions.feed.position_waiters import PositionWaiters
-from subscriptions.processes.agenda import Agenda, Request
+from subscriptions.processes.agenda import Agenda
 from subscriptions.processes.call_effects import CallEffects
+from subscriptions.processes.channels import REQUESTS, Channels, parked_trigger
 from subscriptions.processes.child_effects import ChildEffects
-from subscriptions.processes.circuits import PortCircuit
 from subscriptions.processes.command_effects import CommandEffects
 from subscriptions.processes.effect_runner import EffectRunner, open_request
-from subscriptions.processes.instances import Cause, Change, InstanceKey, Instances
-from subscriptions.processes.open_work import TRIGGERS, OpenWork, Work, share_key
+from subscriptions.processes.held_work import Request
+from subscriptions.processes.instances import Cause, Change, InstanceKey
+from subscriptions.processes.open_work import OpenWork, share_key
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
-from subscriptions.processes.ports import ProcessMeter
+from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.triggers import Triggers
-
-COMMANDS = "commands"
-CHILDREN = "children"
-DEADLINES = "deadlines"
-
-MOST_COMMANDS = 1_000
-"""Commands of a partition that are under way at a time; as many starts of other processes, and deadlines."""
-
-MOST_CALLS = 100
-"""Calls of one outside port by a partition at a time."""
 
 PAGE = 100
 """Parked triggers that are read at once."""
 
-_REQUESTS = (CommandRequested, CallRequested, ChildRequested, DeadlineSet)
 _DECISIONS = (ProcessRetried, ProcessResumed, ProcessCancelled)
 _ENDS = (ProcessCompleted, ProcessFailed, ProcessCompensated, ProcessCancelled)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessParts:
-    """What all processes of a worker share. `processes` are by category, `circuits` by the name of a port."""
-
-    processes: Mapping[str, ProcessContext]
-    database: Database
-    catalog: Catalog
-    log: EventLog
-    bus: CommandBus
-    instances: Instances
-    circuits: Mapping[str, PortCircuit]
-    clock: Clock
-    meter: ProcessMeter
 
 
 class ProcessSession:
@@ -94,6 +60,7 @@ class ProcessSession:
         self._triggers = Triggers(f"the process {self._category!r}", trigger_classes(context.process))
         self._parts = parts
         self._instances = parts.instances
+        self._channels = Channels(parts.circuits)
         self._set_up(Partition())
 
     def _set_up(self, partition: Partition) -> None:
@@ -116,9 +83,7 @@ class ProcessSession:
             CallEffects(parts.circuits, recorder, parts.meter, lambda: self._agenda.now),
             self._children,
         )
-        limits = dict.fromkeys((COMMANDS, CHILDREN, DEADLINES), MOST_COMMANDS)
-        limits |= {_call_channel(port): MOST_CALLS for port in parts.circuits}
-        self._agenda = Agenda(self._open_work, limits, runner.perform, parts.clock)
+        self._agenda = Agenda(self._open_work, self._channels.limits, runner.perform, parts.clock)
 
     @property
     def held(self) -> int:
@@ -187,7 +152,7 @@ class ProcessSession:
         """Return whether an own commit may ask for anything that the agenda does not have."""
         for event in commit.events:
             payload = event.payload
-            if isinstance(payload, _REQUESTS):
+            if isinstance(payload, REQUESTS):
                 instance = InstanceKey(event.commit.tenant, event.stream)
                 if not self._agenda.has(instance, effect_id(event.stream, event.version)):
                     return True
@@ -208,7 +173,7 @@ class ProcessSession:
             await self._unpark(instance)
         if instance in self._parked or not await self._react(instance, event):
             self._parked.add(instance)
-            await self._open_work.save([_parked_work(instance, event)], ())
+            await self._open_work.save([parked_trigger(instance, event)], ())
 
     async def _react(self, instance: InstanceKey, event: RecordedEvent) -> bool:
         """React to an event. Return False if the instance is stuck, or has become so by this event."""
@@ -273,8 +238,8 @@ class ProcessSession:
     def _add_open(self, instance: InstanceKey, state: InstanceState, events: Sequence[RecordedEvent]) -> None:
         """Do what these events of an instance ask for, as far as it is open."""
         for event in events:
-            if isinstance(event.payload, _REQUESTS):
-                work = self._work(
+            if isinstance(event.payload, REQUESTS):
+                work = self._channels.requested_work(
                     instance, event.payload, event.version, event.position, event.commit.correlation
                 )
                 request = open_request(state, work.id, event)
@@ -290,39 +255,13 @@ class ProcessSession:
         if not opened or change.after.status is ProcessStatus.STUCK:
             return
         for version, new in change.versions():
-            if isinstance(new.event, _REQUESTS):
-                work = self._work(change.instance, new.event, version, change.position, change.correlation)
+            if isinstance(new.event, REQUESTS):
+                work = self._channels.requested_work(
+                    change.instance, new.event, version, change.position, change.correlation
+                )
                 if work.id in opened:
                     self._agenda.add(work, Request(new.id, new.event))
-
-    def _work(
-        self, instance: InstanceKey, event: Event, version: int, position: int, correlation: str
-    ) -> Work:
-        effect = effect_id(instance.stream, version)
-        due = event.due if isinstance(event, DeadlineSet) else None
-        return Work(instance, effect, _channel(event), instance.stream, version, position, correlation, due)
-
-
-def _channel(event: Event) -> str:
-    match event:
-        case CallRequested(port=port):
-            return _call_channel(port)
-        case ChildRequested():
-            return CHILDREN
-        case DeadlineSet():
-            return DEADLINES
-    return COMMANDS
 
 
 def _open_effects(state: InstanceState) -> set[str]:
     return {*state.pending, *(deadline.effect for deadline in state.deadlines.values())}
-
-
-def _call_channel(port: str) -> str:
-    return f"calls of {port}"
-
-
-def _parked_work(instance: InstanceKey, event: RecordedEvent) -> Work:
-    trigger = f"{instance.stream}<{event.stream}:{event.version}"
-    place = (event.stream, event.version, event.position)
-    return Work(instance, trigger, TRIGGERS, *place, event.commit.correlation)

@@ -14,7 +14,8 @@ from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, Consum
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.processes.policies import policy_consumer
-from subscriptions.processes.session import ProcessParts, ProcessSession
+from subscriptions.processes.process_parts import ProcessParts
+from subscriptions.processes.session import ProcessSession
 
 
 class ProcessWorker:

@@ -24,7 +24,7 @@ from subscriptions.feed.wakeups import Wakeups
 from subscriptions.processes.circuits import PortCircuit
 from subscriptions.processes.instances import InstanceKey, Instances
 from subscriptions.processes.ports import PortAdapter
-from subscriptions.processes.session import ProcessParts
+from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.worker import ProcessWorker
 from tests.helpers.chores import CATALOG, BeginChore
 from tests.helpers.drivers import chosen_driver

@@ -8,9 +8,9 @@ from typing import Any
 from domain.kernel.fields import Json
 from domain.process.events import CallRequested
 from domain.process.ports import Request
-from subscriptions.processes.agenda import HeldWork
 from subscriptions.processes.call_effects import CallEffects
 from subscriptions.processes.circuits import PortCircuit
+from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import Work
 from subscriptions.processes.ports import PortUnavailable

@@ -1,0 +1,43 @@
+"""Work in the memory of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from domain.kernel.event import Event
+from subscriptions.processes.instances import InstanceKey
+from subscriptions.processes.open_work import Work
+
+WorkKey = tuple[InstanceKey, str]
+"""An instance and the id of its effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The event that asks for an effect, and its id."""
+
+    id: str
+    event: Event
+
+
+@dataclass(eq=False, slots=True)
+class HeldWork:
+    """Work that is being done, or is due soon. `since` is a monotonic time; see `Agenda` for the rest."""
+
+    work: Work
+    request: Request | None
+    since: float = field(default_factory=time.monotonic)
+    is_written: bool = False
+    timer: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> WorkKey:
+        return self.work.instance, self.work.id
+
+
+Perform = Callable[[HeldWork], Awaitable[Work | None]]
+"""Does a piece of work. Returns it with a later `due` to be done again then; None if it is done."""
