@@ -48,14 +48,22 @@ def check_cases(context: Context) -> None:
         owner = context.process
         functions = ((owner.react, trigger_classes(owner)), (owner.evolve, own_event_classes(owner)))
     for function, classes in functions:
-        missing = _missing_cases(function, classes)
-        if missing:
-            names = " and ".join(each.__name__ for each in missing)
-            raise DeclarationError(
-                f"{owner.__name__}.{function.__name__} has no case for {names} "
-                f"({definition_location(function)}); add "
-                f"`case {missing[0].__name__}():` to its match statement"
-            )
+        _check_cases(f"{owner.__name__}.{function.__name__}", function, classes)
+
+
+def check_policy_cases(policy: Policy) -> None:
+    """Raise DeclarationError if `react` of a policy is a match statement that lacks a case."""
+    _check_cases(f"react of the policy {policy.name!r}", policy.react, policy.events)
+
+
+def _check_cases(called: str, function: Callable[..., Any], classes: Sequence[type[Any]]) -> None:
+    missing = _missing_cases(function, classes)
+    if missing:
+        names = " and ".join(each.__name__ for each in missing)
+        raise DeclarationError(
+            f"{called} has no case for {names} ({definition_location(function)}); add "
+            f"`case {missing[0].__name__}():` to its match statement"
+        )
 
 
 def check_commands(context: Context) -> None:

@@ -14,6 +14,7 @@ from api.context_checks import (
     check_cases,
     check_commands,
     check_event_types,
+    check_policy_cases,
     check_references,
     check_triggers,
 )
@@ -107,6 +108,8 @@ def _register(name: str) -> _Registration:
             check_event_types(each)
             check_cases(each)
             check_commands(each)
+        for policy in policies:
+            check_policy_cases(policy)
     except DeclarationError as error:
         raise DeclarationError(f"contexts: {name}: {error}") from None
     return _Registration(name, contexts, view, policies)

@@ -46,9 +46,9 @@ class Catalog:
 
     def _claim_command(self, command: type[Command], context: Context) -> None:
         if command in context.shared_commands:
-            self._shared.setdefault(command, {})[context.category] = context
-            return
-        first = self._by_command.setdefault(command, context)
+            first = self._shared.setdefault(command, {}).setdefault(context.category, context)
+        else:
+            first = self._by_command.setdefault(command, context)
         if first is not context:
             raise DeclarationError(
                 f"{_full_name(command)} is a command of the contexts {first.name!r} and {context.name!r}; "

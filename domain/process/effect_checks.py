@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from domain.kernel.command import Command
 from domain.kernel.declaration_checks import shown
-from domain.kernel.errors import ContextFault, DeclarationError
+from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event
 from domain.process.effects import (
     Call,
@@ -20,7 +20,7 @@ from domain.process.effects import (
     SetDeadline,
     StartProcess,
 )
-from domain.process.ports import Request, reply_class
+from domain.process.ports import Request
 
 MAX_NAME = 200
 """Most characters of the name of an effect or a deadline."""
@@ -42,10 +42,7 @@ def _is_time_limit(limit: timedelta) -> bool:
 
 
 def _has_port(request: Request[Any]) -> bool:
-    try:
-        reply_class(type(request))
-    except DeclarationError:
-        return False
+    """Return whether the class of a request names its port; it was checked then that it names its reply."""
     return hasattr(request, "port")
 
 

@@ -86,6 +86,8 @@ def instance_class(process: type[Process[Any, Any]]) -> type[Instance]:
         namespace={
             "__orig_bases__": (aggregate[union[INSTANCE_COMMANDS], union[events]],),
             "__module__": process.__module__,
+            # Errors name the class that the author has written.
+            "__qualname__": process.__qualname__,
             "__doc__": process.__doc__,
             "category": process.category,
         },

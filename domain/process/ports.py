@@ -49,6 +49,7 @@ class Request(BaseModel, Generic[R]):
                     f"{cls.__name__}: the name of a port must be in lower case, as in "
                     f"port='payments', not {port!r}"
                 )
+            reply_class(cls)
             cls.port = port
 
 

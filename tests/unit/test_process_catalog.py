@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from domain.kernel import Catalog, Command, NotFound
-from domain.kernel.errors import ValidationFailed
+from domain.kernel.errors import DeclarationError, ValidationFailed
+from domain.process import process_context
 from domain.process.commands import CancelProcess, ResumeProcess, RetryProcess
-from tests.helpers.errands import CONTEXTS, DoChore, careless, chores, errands
+from tests.helpers.errands import CONTEXTS, DoChore, Errand, careless, chores, errands
 
 
 @pytest.mark.parametrize("kind", [RetryProcess, ResumeProcess, CancelProcess])
@@ -35,3 +36,21 @@ def test_a_command_that_no_context_handles_is_not_found(command: Command) -> Non
     context = errands if isinstance(command, DoChore) else chores
     with pytest.raises(NotFound, match="no registered context handles"):
         Catalog([context]).context_of(command)
+
+
+def test_two_processes_of_one_category_are_refused_by_their_names() -> None:
+    class Other(Errand):
+        """Another process of the same category."""
+
+    other = process_context("others", Other)
+    with pytest.raises(DeclarationError) as error:
+        Catalog([errands, other])
+    assert str(error.value) == (
+        f"tests.helpers.errands.Errand and {__name__}.{Other.__qualname__} both have the category 'errand'; "
+        "give one of them another"
+    )
+
+
+def test_one_process_in_two_contexts_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="is a command of the contexts 'errands' and 'again'"):
+        Catalog([errands, process_context("again", Errand)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import types
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
 
-from api.context_checks import check_cases, check_triggers
-from domain.kernel import Catalog, Event, RecordedEvent
+from api.context_checks import check_cases, check_policy_cases, check_triggers
+from domain.kernel import Catalog, Command, Event, RecordedEvent
 from domain.kernel.errors import DeclarationError
 from domain.process import (
     CommandDone,
@@ -16,6 +17,8 @@ from domain.process import (
     Process,
     ProcessFacts,
     Reaction,
+    Reply,
+    Request,
     StartAt,
     process_context,
 )
@@ -66,6 +69,31 @@ def _forgetful_react(self: Any, trigger: Any, facts: ProcessFacts) -> Reaction: 
             return []
 
 
+class Unfrozen(Process[ChoreDone, WatchBegun]):
+    """A plain class."""
+
+    category = "watch"
+    key, react, evolve = Watch.key, Watch.react, Watch.evolve  # type: ignore[assignment]  # Of another class.
+
+
+@dataclass(frozen=True)
+class Undefaulted(Unfrozen):
+    """A field has no value before the first event."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Unfinished(Process[ChoreDone, WatchBegun]):
+    """Two methods are missing."""
+
+    category = "watch"
+
+    @classmethod
+    def key(cls, event: RecordedEvent) -> str | None:
+        return None
+
+
 def changed(triggers: Any = ChoreDone, own: Any = WatchBegun, **attributes: Any) -> Any:
     """The process with these declarations in the place of its own."""
     methods = {name: vars(Watch)[name] for name in ("key", "react", "evolve")}
@@ -86,6 +114,9 @@ def changed(triggers: Any = ChoreDone, own: Any = WatchBegun, **attributes: Any)
     [
         (ChoreDone, "the context 'watches' needs the class of its process, as in process_context('watches', "
                     "Fulfilment), not the class ChoreDone"),
+        (Unfrozen, "Unfrozen must be a frozen dataclass, for states are shared: write @dataclass"),
+        (Undefaulted, "Undefaulted must have a default for each field, the state before its first event"),
+        (Unfinished, "Unfinished must define evolve and react"),
         (changed(category="my-watch"), "Changed: its category begins the ids of its streams"),
         (changed(category="w" * 41), "Changed: its category has 41 letters; 40 are the most"),
         (changed(triggers=str), "Changed reacts to the class str, which is neither the class of an event"),
@@ -118,6 +149,35 @@ def test_a_missing_case_of_react_is_found() -> None:
     context = process_context("watches", changed(ChoreDone | ChoreUndone, react=_forgetful_react))
     with pytest.raises(DeclarationError, match="has no case for ChoreUndone"):
         check_cases(context)
+
+
+def _forgetful_policy(event: RecordedEvent) -> list[Command]:  # type: ignore[return]  # The mistake.
+    match event.payload:
+        case ChoreDone():
+            return [DoChore(id=event.stream)]
+
+
+def test_a_missing_case_of_a_policy_is_found() -> None:
+    """An event that the policy declares and does not handle."""
+    check_policy_cases(Policy("repeat", (ChoreDone,), _forgetful_policy))
+    with pytest.raises(DeclarationError) as error:
+        check_policy_cases(Policy("repeat", (ChoreDone, ChoreUndone), _forgetful_policy))
+    assert "react of the policy 'repeat' has no case for ChoreUndone (" in str(error.value)
+    assert "; add `case ChoreUndone():` to its match statement" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "port", "message"),
+    [
+        (Request, "shop", "Ask must derive from Request[its reply], as in"),
+        (Request[Reply], "The shop", "Ask: the name of a port must be in lower case, as in port='payments'"),
+    ],
+)
+def test_a_request_with_a_mistake_is_refused(base: Any, port: str, message: str) -> None:
+    """It is found where the class is declared."""
+    with pytest.raises(DeclarationError) as error:
+        types.new_class("Ask", (base,), {"port": port})
+    assert message in str(error.value)
 
 
 def test_a_trigger_that_no_context_declares_is_found() -> None:

@@ -40,10 +40,6 @@ class Portless(Request[Answer]):
     what: str
 
 
-class Replyless(Request, port="shop"):  # type: ignore[type-arg]  # The mistake.
-    what: str
-
-
 @pytest.mark.parametrize(
     ("effect", "message"),
     [
@@ -55,7 +51,6 @@ class Replyless(Request, port="shop"):  # type: ignore[type-arg]  # The mistake.
         (dispatch(CHORE, compensation=DoChore), "`compensation` is the class DoChore"),
         (call(CHORE), "`request` is a value of class DoChore; it must be a request with a reply and a port"),
         (call(Portless(what="a")), "`request` is a value of class Portless; it must be a request with"),
-        (call(Replyless(what="a")), "`request` is a value of class Replyless; it must be a request with"),
         (call(QUESTION, timeout=5), "`timeout` is a value of class int; it must be a timedelta above 0"),
         (call(QUESTION, timeout=timedelta(0)), "it must be a timedelta above 0"),
         (call(QUESTION, timeout=timedelta.max), "of at most 36500 days"),
