@@ -41,7 +41,7 @@ def simulating(folder: Path) -> Iterator[subprocess.Popen[str]]:
 def test_the_simulated_ports_are_served_until_the_command_is_stopped(tmp_path: Path) -> None:
     """With the requests of the registered processes, and a record of what has arrived."""
     (tmp_path / "nerve.yaml").write_text(SETTINGS)
-    (tmp_path / "oracle.py").write_text("from tests.helpers.chores import chores as context\n")
+    (tmp_path / "oracle.py").write_text("from tests.helpers.chore_process.chores import chores as context\n")
     with simulating(tmp_path) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

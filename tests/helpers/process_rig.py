@@ -26,7 +26,7 @@ from subscriptions.processes.instances import InstanceKey, Instances
 from subscriptions.processes.ports import PortAdapter
 from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.worker import ProcessWorker
-from tests.helpers.chores import CATALOG, BeginChore
+from tests.helpers.chore_process.chores import CATALOG, BeginChore
 from tests.helpers.drivers import chosen_driver
 
 PATIENCE = 20

@@ -17,7 +17,7 @@ from domain.process.events import (
     ProcessStuck,
 )
 from subscriptions.processes.instances import Cause, InstanceKey
-from tests.helpers.chores import BeginChore, StepDone, Taken
+from tests.helpers.chore_process.chores import BeginChore, StepDone, Taken
 from tests.helpers.process_rig import ProcessRig, open_process_rig
 
 

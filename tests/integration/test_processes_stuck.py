@@ -9,7 +9,7 @@ import pytest
 from domain.process.commands import CancelProcess, ResumeProcess, RetryProcess
 from domain.process.events import ProcessReacted, ProcessStatus, ProcessStuck
 from subscriptions.processes.instances import InstanceKey
-from tests.helpers.chores import STUMBLING, StampPage, StepDone
+from tests.helpers.chore_process.chores import STUMBLING, StampPage, StepDone
 from tests.helpers.process_rig import ProcessRig, open_process_rig, until
 
 REASON = "it was corrected"

@@ -87,6 +87,8 @@ NEVER = [
     "domain.process",
     "domain.process.commands",
     "domain.process.context",
+    "domain.process.declaration_checks",
+    "domain.process.effect_checks",
     "domain.process.effect_events",
     "domain.process.effects",
     "domain.process.keys",

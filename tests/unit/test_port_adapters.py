@@ -12,7 +12,7 @@ from api.ports.simulated_port import SimulatedPort
 from api.ports.simulator_app import simulator_app
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.card_port import CARD_REQUESTS, Authorise, serve_asgi
-from tests.helpers.chores import chores
+from tests.helpers.chore_process.chores import chores
 
 SIMULATED = SimulatedPortSettings(adapter="simulator")
 
