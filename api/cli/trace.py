@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
-from rich.text import Text
-from rich.tree import Tree
 
 from api.cli.connection import connect_runtime
-from api.cli.terminal import output, warn
+from api.cli.terminal import say, warn
 from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 from eventstore.history.trace import TraceKind, TraceNode, TracePage, read_trace
+
+Children = Mapping[str, Sequence[TraceNode]]
+"""The children of each node, by its id."""
 
 
 def trace(
@@ -22,12 +23,14 @@ def trace(
 ) -> None:
     """Show what one request has caused: commands, events, reactions of processes, effects and outcomes.
 
-    The time of each is that since the first one, in seconds.
+    Each line begins with the seconds since the request; what it has caused is indented below it.
     """
     page = asyncio.run(_read(correlation))
     if not page.nodes:
         raise NotFound(f"no event has the correlation id {correlation!r}; receipts and events have it")
-    output.print(trace_tree(page.nodes), soft_wrap=True)
+    say(f"correlation {correlation}, from {page.nodes[0].commit.at.isoformat(sep=' ')}")
+    for line in trace_lines(page.nodes):
+        say(line)
     if page.truncated:
         warn("the trace goes on; only its first part is shown")
 
@@ -37,26 +40,48 @@ async def _read(correlation: str) -> TracePage:
         return await read_trace(runtime.log, runtime.processes, Scope().tenant, correlation)
 
 
-def trace_tree(nodes: Sequence[TraceNode]) -> Tree:
-    """Return the tree of the nodes; a node whose parent is not among them is at the top."""
-    start = nodes[0].commit.at
-    root = Tree(Text(f"correlation {nodes[0].commit.correlation}, from {start.isoformat(sep=' ')}"))
-    branches: dict[str, Tree] = {}
+def trace_lines(nodes: Sequence[TraceNode]) -> Iterator[str]:
+    """Yield the lines of the tree; a node whose parent is not among the nodes is at the top.
+
+    The only event of a command is on the line of the command, and an outcome to which the process did not
+    react on that of the effect. So even a long chain of causes is not indented far.
+    """
+    ids, start = {node.id for node in nodes}, nodes[0].commit.at
+    roots, children = list[TraceNode](), dict[str, list[TraceNode]]()
     for node in nodes:
-        seconds = (node.commit.at - start).total_seconds()
-        branch = branches.get(node.parent or "", root)
-        branches[node.id] = branch.add(Text(f"{seconds:8.3f}  {_describe(node)}"))
-    return root
+        siblings = children.setdefault(node.parent, []) if node.parent in ids and node.parent else roots
+        siblings.append(node)
+    # A stack and no recursion, because a trace may be deeper than Python's limit.
+    stack = [(root, 0) for root in reversed(roots)]
+    while stack:
+        node, depth = stack.pop()
+        text, below = _merge(node, children)
+        yield f"{(node.commit.at - start).total_seconds():9.3f}  {'  ' * depth}{text}"
+        stack += [(child, depth + 1) for child in reversed(below)]
 
 
-def _describe(node: TraceNode) -> str:
+def _merge(node: TraceNode, children: Children) -> tuple[str, Sequence[TraceNode]]:
+    """Return the text of a line, and the nodes below it."""
+    below = children.get(node.id, ())
     detail = "" if node.detail is None else f" ({node.detail})"
     match node.kind:
         case TraceKind.COMMAND:
-            return f"command {node.name}"
+            if len(below) != 1:
+                return f"{node.name}  {node.commit.stream}", below
+            [event] = below
+            return f"{node.name}: {event.name}  {event.commit.stream}", children.get(event.id, ())
         case TraceKind.EVENT:
-            return f"{node.name}  {node.commit.stream}"
+            return f"{node.name}  {node.commit.stream}", below
         case TraceKind.REACTION:
-            return f"process {node.commit.stream}{detail}"
-        case _:
-            return f"{node.kind.value.lower()} {node.name}{detail}"
+            return f"process {node.commit.stream}{detail}", below
+        case TraceKind.OUTCOME:
+            return f"outcome {node.name}{detail}", below
+        case TraceKind.EFFECT:
+            ends = [each for each in below if each.kind is TraceKind.OUTCOME and each.id not in children]
+            outcomes = "".join(f", {_describe_end(node, end)}" for end in ends)
+            return f"effect {node.name}{detail}{outcomes}", [each for each in below if each not in ends]
+
+
+def _describe_end(effect: TraceNode, outcome: TraceNode) -> str:
+    detail = "" if outcome.detail is None else f" ({outcome.detail})"
+    return f"{outcome.name}{detail} after {(outcome.commit.at - effect.commit.at).total_seconds():.3f} s"

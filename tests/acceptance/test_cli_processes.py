@@ -133,13 +133,21 @@ async def test_a_trace_is_printed_as_a_tree(runtime: Runtime, nerve: Nerve) -> N
     await run.book()
     await run.react()
     await run.load()
+    await run.answer()
     lines = (await nerve.run("trace", run.correlation)).stdout.splitlines()
-    assert "command BookParcel" in lines[1]
-    indents = {word: next(line.index(word) for line in lines if word in line) for word in (
-        "command BookParcel", "parcel.booked", "process delivery", "effect load", "command LoadParcel",
-        "parcel.loaded",
-    )}  # fmt: skip
-    assert list(indents.values()) == sorted(set(indents.values()))
+    assert lines[0].startswith(f"correlation {run.correlation}, from ")
+    assert [line[11:].partition(", ")[0] for line in lines[1:]] == [
+        "BookParcel: parcel.booked  parcel-1",
+        "  process delivery-parcel-1",
+        "    delivery.planned  delivery-parcel-1",
+        "    effect too late (deadline)",
+        "    effect load (LoadParcel)",
+        "      LoadParcel: parcel.loaded  parcel-1",
+        "      outcome done",
+        "        effect announce (Announce)",
+        "          outcome done",
+        "            process.completed  delivery-parcel-1",
+    ]
     assert isinstance(await nerve.refused("trace", "none"), NotFound)
 
 
