@@ -33,7 +33,7 @@ def nerve_url(nerve_settings: dict[str, str], tmp_path_factory: pytest.TempPathF
     own = {**shared, "NERVE_PORT": "0", "NERVE_DATA_DIR": str(folder)}
     nerve = subprocess.Popen([sys.executable, "-m", "api.cli", "dev"], env={**os.environ, **own})
     try:
-        eventually(lambda: nerve.poll() is not None or find_instance(folder) is not None, 60.0)
+        eventually(lambda: nerve.poll() is not None or find_instance(folder) is not None, 120.0)
         instance = find_instance(folder)
         assert instance is not None, f"nerve ended with exit code {nerve.poll()}"
         yield instance.url

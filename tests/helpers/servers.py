@@ -36,7 +36,7 @@ class Servers:
             server.kill()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 30.0, every: float = 0.05) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 60.0, every: float = 0.05) -> None:
     """Wait until the condition holds, for a test that is no coroutine; fails after `seconds`.
 
     It is checked `every` so many seconds.
