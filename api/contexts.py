@@ -18,7 +18,6 @@ from api.context_checks import (
     check_references,
     check_triggers,
 )
-from api.link_checks import check_links
 from api.settings import Settings
 from domain.builtin import deadletters
 from domain.kernel import Catalog, Context
@@ -80,8 +79,6 @@ def load_contexts(settings: Settings) -> Declarations:
     catalog = Catalog([*contexts, deadletters.context])
     check_references(catalog.contexts)
     views = _with_builtin_views(catalog, _views(registrations))
-    registered = {each.module: each.view for each in registrations if each.view is not None}
-    check_links(registered, [view.name for view in views])
     policies = _policies(registrations)
     check_triggers(catalog, policies)
     return Declarations(catalog, views, policies)

@@ -26,6 +26,7 @@ from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
 from api.graphql.identity import check_ids, id_look_up
+from api.graphql.link_checks import check_links
 from api.graphql.plain_values import use_plain_values
 from api.graphql.root_fields import RootFields
 from api.graphql.scalars import SCALARS
@@ -65,6 +66,7 @@ class SchemaBuilder:
         """Return the schema that graphql-core runs; raises DeclarationError where names clash."""
         rows = {view.name: self._row(view) for view in self._views}
         shapes = {view.name: self._shape(view, rows[view.name]) for view in self._views}
+        check_links(self._views)
         add_links(shapes, self._types)
         self._add("Query", node(self._views, self._interface))
         for shape in shapes.values():
