@@ -161,7 +161,7 @@ async def _metrics(request: Request) -> Response:
     runtime: Runtime = request.app.state.runtime
     cursors = {
         "log": runtime.feed.cursors,
-        **{name: tail.cursors for name, tail in runtime.view_tails.items()},
+        **{name: parts.tail.cursors for name, parts in runtime.view_parts.items()},
     }
     health, instances = await asyncio.gather(view_health(runtime), unfinished_instances(runtime))
     runtime.metrics.processes.show_instances(instances)

@@ -15,6 +15,7 @@ from api.metrics import MeteredLog, Metrics
 from api.position_seal import PositionSeal
 from api.process_operator import ProcessOperator
 from api.settings import Settings
+from api.view_parts import ViewParts
 from domain.builtin.deadletters.commands import EVENT_IS_PARKED
 from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
@@ -154,30 +155,33 @@ class Runtime:
     # Reading views
 
     @cached_property
-    def locators(self) -> Mapping[str, ViewLocator]:
-        interval = self.settings.poll_interval
-        return {
-            view.name: ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
-            for view in self.views
-        }
+    def view_parts(self) -> Mapping[str, ViewParts]:
+        """What serves each view."""
+        return {view.name: self._view_parts(view) for view in self.views}
+
+    def _view_parts(self, view: View[Any]) -> ViewParts:
+        settings = self.settings
+        interval = settings.poll_interval
+        locator = ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
+        reader, tail = ViewReader(locator, self.scan_limit), ViewTail(locator, interval)
+        return ViewParts(
+            locator=locator,
+            reader=reader,
+            related=RelatedRows(locator, self.scan_limit),
+            past=PastReader(reader, self.log, settings.max_past_events, settings.wait_timeout),
+            tail=tail,
+            live=LiveView(reader, tail, self.log.head, limits=self.ring_limits),
+        )
 
     @cached_property
     def readers(self) -> Mapping[str, ViewReader]:
-        return {name: ViewReader(locator, self.scan_limit) for name, locator in self.locators.items()}
-
-    @cached_property
-    def related_rows(self) -> Mapping[str, RelatedRows]:
-        return {name: RelatedRows(locator, self.scan_limit) for name, locator in self.locators.items()}
+        """The readers of all views, for parts that wait for several of them."""
+        return {name: parts.reader for name, parts in self.view_parts.items()}
 
     @property
     def scan_limit(self) -> int | None:
         """The rows that a query without an index may scan; None for any number."""
         return self.settings.scan_limit if self.settings.unindexed_queries == "refuse" else None
-
-    @cached_property
-    def past_readers(self) -> Mapping[str, PastReader]:
-        events, seconds = self.settings.max_past_events, self.settings.wait_timeout
-        return {name: PastReader(reader, self.log, events, seconds) for name, reader in self.readers.items()}
 
     @cached_property
     def dead_letters(self) -> DeadLetterReader:
@@ -200,18 +204,6 @@ class Runtime:
         return ProcessOperator(self.bus, self.readers[PROCESSES]) if self.processes else None
 
     # Live subscriptions
-
-    @cached_property
-    def view_tails(self) -> Mapping[str, ViewTail]:
-        interval = self.settings.poll_interval
-        return {name: ViewTail(locator, interval) for name, locator in self.locators.items()}
-
-    @cached_property
-    def live_views(self) -> Mapping[str, LiveView]:
-        return {
-            name: LiveView(reader, self.view_tails[name], self.log.head, limits=self.ring_limits)
-            for name, reader in self.readers.items()
-        }
 
     @cached_property
     def event_hub(self) -> EventHub:
@@ -238,5 +230,5 @@ class Runtime:
 
     @cached_property
     def metrics(self) -> Metrics:
-        views = {name: view.stats for name, view in self.live_views.items()}
+        views = {name: parts.live.stats for name, parts in self.view_parts.items()}
         return Metrics({"log": self.event_hub.stats, **views})

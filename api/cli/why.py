@@ -54,7 +54,7 @@ async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Re
         position = await (
             runtime.log.high_water_mark() if point is None else runtime.log.position_at(tenant, point)
         )
-        reason = await runtime.past_readers[view.name].at(position).why(tenant, row, field)
+        reason = await runtime.view_parts[view.name].past.at(position).why(tenant, row, field)
     if reason is None:
         raise NotFound(f"{view.name} has no row {row!r} at position {position}")
     return reason

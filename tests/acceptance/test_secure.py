@@ -137,7 +137,7 @@ async def _use(settings: Settings) -> None:
         for reader in nerve.readers.values():
             await reader.wait_for(last.position, 30)
         assert await nerve.readers["agents"].count("default") == 5
-        related = nerve.related_rows["tasks"]
+        related = nerve.view_parts["tasks"].related
         assert await related.counts("default", ["agent-1"], RelatedQuery(1, by="agent_id")) == {"agent-1": 0}
         while await nerve.database["blocks"].count_documents({}) < 2:
             await asyncio.sleep(0.02)

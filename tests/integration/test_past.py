@@ -101,7 +101,7 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
     await play(nerve, tenant, [*SETUP, *DOCUMENTS, *chosen])
     received = await recorded(nerve, tenant)
     for view in nerve.views:
-        past, known = nerve.past_readers[view.name], fold(view, _of(view, received))
+        past, known = nerve.view_parts[view.name].past, fold(view, _of(view, received))
         replays: dict[int, Any] = {received[0].position - 1: {}}
         for position in range(received[0].position, received[-1].position + 1):
             before = [event for event in received if event.position <= position]

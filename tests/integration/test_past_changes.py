@@ -95,7 +95,7 @@ async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it
     asked, created = await send(CreateTask(id="task-1", title="Sum"), causation=registered.id)
     _, assigned = await send(AssignTask(id="task-1", agent_id="agent-1"), causation=asked)
     _, started = await send(StartTask(id="task-1"), causation=assigned.id)
-    past = nerve.past_readers["tasks"]
+    past = nerve.view_parts["tasks"].past
     now = past.at(started.position)
 
     reason = await now.why(TENANT, "task-1", "status")
@@ -121,7 +121,7 @@ async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: R
         await nerve.bus.dispatch(
             Envelope(command, scope, f"cmd-{number}", correlation="corr", causation=cause)
         )
-    now = nerve.past_readers["agents"].at(4)
+    now = nerve.view_parts["agents"].past.at(4)
     for number, causes in enumerate(([], ["agent-0"], ["agent-1", "agent-0"], [])):
         reason = await now.why(TENANT, f"agent-{number}", "name")
         assert reason is not None

@@ -39,7 +39,7 @@ async def test_each_part_is_made_once_without_a_server() -> None:
     runtime = await make(Runtime)
     runtime.make_parts()
     parts = dict(vars(runtime))
-    assert {"bus", "feed", "readers", "live_views", "rebuilds", "metrics"} <= parts.keys()
+    assert {"bus", "feed", "readers", "view_parts", "rebuilds", "metrics"} <= parts.keys()
     runtime.make_parts()
     assert all(part is parts[name] for name, part in vars(runtime).items())
 
@@ -55,7 +55,7 @@ async def test_a_subclass_replaces_a_part_for_all_that_need_it() -> None:
     runtime = await make(Replaced)
     runtime.make_parts()
     assert runtime.checkpoints is other
-    assert all(vars(locator)["_checkpoints"] is other for locator in runtime.locators.values())
+    assert all(vars(parts.locator)["_checkpoints"] is other for parts in runtime.view_parts.values())
 
 
 async def test_a_part_that_cannot_be_made_fails_at_start() -> None:

@@ -89,7 +89,7 @@ async def _past_page(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owner: str, as_of: int
 ) -> dict[str, Any]:
     """Return a page as of a position. Each owner needs a read; what changed since is folded once for all."""
-    past_view, tenant = context.runtime.past_readers[view.name].at(as_of), context.scope.tenant
+    past_view, tenant = context.runtime.view_parts[view.name].past.at(as_of), context.scope.tenant
     of_owner, max_rows = query.of_owner(owner), context.runtime.settings.max_rows
     async with context.reads.batch(max_rows):
         page = await past_view.page(tenant, of_owner)
@@ -110,9 +110,9 @@ async def _rows(
         tenant, runtime = context.scope.tenant, context.runtime
         rows: Mapping[str, Row]
         if as_of is None:
-            rows = await runtime.related_rows[view.name].get(tenant, ids, fields)
+            rows = await runtime.view_parts[view.name].related.get(tenant, ids, fields)
         else:
-            rows = await runtime.past_readers[view.name].at(as_of).rows(tenant, ids)
+            rows = await runtime.view_parts[view.name].past.at(as_of).rows(tenant, ids)
         reads.count_read(len(rows), max_rows)
     return [rows.get(row_id) for row_id in ids]
 
@@ -121,7 +121,7 @@ async def _pages(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[Page]:
     reads, max_rows = context.reads, context.runtime.settings.max_rows
-    related = context.runtime.related_rows[view.name]
+    related = context.runtime.view_parts[view.name].related
     async with reads.batch(max_rows) as rows_left:
         pages = await related.pages(context.scope.tenant, owners, query, rows_left + 1)
         reads.count_read(sum(len(page.rows) for page in pages.values()), max_rows)
@@ -131,12 +131,12 @@ async def _pages(
 async def _beyond(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[bool]:
-    beyond = await context.runtime.related_rows[view.name].beyond(context.scope.tenant, owners, query)
+    beyond = await context.runtime.view_parts[view.name].related.beyond(context.scope.tenant, owners, query)
     return [owner in beyond for owner in owners]
 
 
 async def _counts(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[int]:
-    counts = await context.runtime.related_rows[view.name].counts(context.scope.tenant, owners, query)
+    counts = await context.runtime.view_parts[view.name].related.counts(context.scope.tenant, owners, query)
     return [counts[owner] for owner in owners]

@@ -68,5 +68,5 @@ async def read_past(view: View[Any], key: str, position: int, context: RequestCo
         await runtime.log.position_at(tenant, AsOf(position))
     except OutsideLog:
         return None
-    row = await runtime.past_readers[view.name].at(position).get(tenant, key)
+    row = await runtime.view_parts[view.name].past.at(position).get(tenant, key)
     return None if row is None else past_row(view, row, position, context)

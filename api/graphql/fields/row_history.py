@@ -160,4 +160,4 @@ async def _row(
         position = await resolve_matching_position(position, as_of, context)
     if position is None:
         position = await context.runtime.log.high_water_mark()
-    return key, context.runtime.past_readers[view.name].at(position)
+    return key, context.runtime.view_parts[view.name].past.at(position)

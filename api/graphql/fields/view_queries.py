@@ -153,7 +153,7 @@ async def _reader(
     if as_of is None:
         return context.runtime.readers[view.name], None
     position = await resolve_position(as_of, context)
-    return context.runtime.past_readers[view.name].at(position), position
+    return context.runtime.view_parts[view.name].past.at(position), position
 
 
 async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:

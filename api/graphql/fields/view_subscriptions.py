@@ -147,7 +147,7 @@ def _resolve_one(view: View[Any]) -> Resolver:
         _root: object, info: Info, *, id: str, after: str | None = None, latest_only: bool = False
     ) -> SharedSource[LiveMessage]:
         context = info.context
-        wanted = context.runtime.live_views[view.name].id_filter(present_key(view, id, context, "id"))
+        wanted = context.runtime.view_parts[view.name].live.id_filter(present_key(view, id, context, "id"))
         return _shared(view, context, wanted, 1, after, latest_only, snapshot)
 
     return subscribe
@@ -168,7 +168,7 @@ def _resolve_many(view: View[Any]) -> Resolver:
         latest_only: bool = False,
     ) -> SharedSource[LiveMessage]:
         context, runtime = info.context, info.context.runtime
-        wanted = runtime.live_views[view.name].parse_filter(read_filter(view, filter, context))
+        wanted = runtime.view_parts[view.name].live.parse_filter(read_filter(view, filter, context))
         most = runtime.settings.max_page
         size = page_size(most if first is None else first, None, most)
         return _shared(view, context, wanted, size, after, latest_only, snapshot)
@@ -196,7 +196,7 @@ def _shared(
                 return status(message, context)
 
     place = context.start_place(after)
-    live, tenant = context.runtime.live_views[view.name], context.scope.tenant
+    live, tenant = context.runtime.view_parts[view.name].live, context.scope.tenant
     return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), to_source)
 
 
