@@ -1,4 +1,4 @@
-"""A watchdog for calls of contexts and views that take too long, and block the event loop meanwhile.
+"""A watchdog for calls of user code that take too long, and block the event loop meanwhile.
 
 It costs these calls nothing: a thread looks a few times a second at what the event loop's thread is running.
 It does not notice a call that keeps Python's interpreter lock the whole time, as some C extensions do.
@@ -17,6 +17,9 @@ from typing import Any, NamedTuple, Self
 from domain.kernel.code_locations import running_location
 from domain.kernel.context_calls import call_conflict_rule, call_decide, call_evolve
 from domain.kernel.errors import Unavailable
+from domain.process import Policy
+from domain.process.keys import instance_of
+from domain.process.reaction import process_of, reaction
 from projections.folding.folding import RowFold
 from projections.folding.parking import row_ids
 from subscriptions.consumers.blocking_calls import BlockingCall
@@ -64,6 +67,18 @@ def _key(values: Mapping[str, Any]) -> UserCall:
     return UserCall(f"key of the view {values['view'].name!r}", _position(values))
 
 
+def _process_key(values: Mapping[str, Any]) -> UserCall:
+    return UserCall(f"{values['process'].__name__}.key", _position(values))
+
+
+def _process_reaction(values: Mapping[str, Any]) -> UserCall:
+    return UserCall(f"{process_of(values['instance']).__name__}.react", type(values["trigger"]).__name__)
+
+
+def _policy_reaction(values: Mapping[str, Any]) -> UserCall:
+    return UserCall(f"react of the policy {values['self'].name!r}", _position(values))
+
+
 def _position(values: Mapping[str, Any]) -> str:
     event = values["event"]
     return f"the event {event.type!r} at position {event.position}"
@@ -75,6 +90,9 @@ CALLERS: Mapping[CodeType, Callable[[Mapping[str, Any]], UserCall]] = {
     call_conflict_rule.__code__: _conflict_rule,
     RowFold.take.__code__: _apply,
     row_ids.__code__: _key,
+    instance_of.__code__: _process_key,
+    reaction.__code__: _process_reaction,
+    Policy.commands.__code__: _policy_reaction,
 }
 """The functions that call user code, and the description of such a call by their local variables."""
 

@@ -7,12 +7,14 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from api.watchdog import CallWatchdog
 from domain.kernel.context_calls import call_decide
+from domain.process.keys import instance_of
 from subscriptions.consumers.blocking_calls import BlockingCall
 
 DEADLINE = 20
@@ -60,6 +62,25 @@ def test_a_decision_that_does_not_return_is_logged_and_reported_with_its_line(
     assert (levels.count("WARNING"), levels.count("ERROR")) == (1, 2)
     assert caplog.records[0].message.startswith(
         "Shelf.decide has run for 0.0 s for Lend (tests/unit/test_wat"
+    )
+
+
+def test_the_key_of_a_process_is_watched_too(caplog: pytest.LogCaptureFixture) -> None:
+    watchdog = CallWatchdog(slow_after=0)
+
+    class Fulfilment:
+        category = "fulfilment"
+
+        @staticmethod
+        def key(event: Any) -> None:
+            for _ in range(2):
+                watchdog.look(sys._getframe())
+
+    process, event = cast(Any, Fulfilment), cast(Any, SimpleNamespace(type="order.placed", position=7))
+    assert instance_of(process, event) is None
+    (record,) = caplog.records
+    assert record.message.startswith(
+        "Fulfilment.key has run for 0.0 s for the event 'order.placed' at position"
     )
 
 
