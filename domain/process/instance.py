@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Any, ClassVar, Self, Union, get_args
 
@@ -18,6 +18,7 @@ from domain.process.commands import (
     ResumeProcess,
     RetryProcess,
 )
+from domain.process.copies import changed
 from domain.process.events import (
     InstanceEvent,
     ProcessCancelled,
@@ -33,8 +34,10 @@ from domain.process.unwinding import next_compensation
 INSTANCE_EVENTS: tuple[type[Event], ...] = get_args(InstanceEvent)
 """The events that every process has beside its own."""
 
+_BUILTIN = frozenset(INSTANCE_EVENTS)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)  # Without slots, for `changed`.
 class Instance(Aggregate[InstanceCommand, Event]):
     """An instance; `own` is the process's own state. `instance_class` makes the class of a process."""
 
@@ -62,14 +65,11 @@ class Instance(Aggregate[InstanceCommand, Event]):
         raise InvariantViolated(f"a process handles no {type(command).__name__}")
 
     def evolve(self, event: Event) -> Self:
-        kept = self.kept
-        after: Any = self
-        if isinstance(event, INSTANCE_EVENTS):
-            kept = kept.after(event)  # type: ignore[arg-type]  # mypy does not narrow to the union of a tuple.
-        else:
-            after = replace(after, own=call_evolve(after.own, event))
-        evolved: Self = replace(after, kept=kept.counted())
-        return evolved
+        payload: Any = event
+        if type(event) in _BUILTIN:
+            return changed(self, kept=self.kept.after(payload).counted())
+        instance: Any = self
+        return changed(self, own=call_evolve(instance.own, event), kept=self.kept.counted())
 
 
 @cache
@@ -92,6 +92,5 @@ def instance_class(process: type[Process[Any, Any]]) -> type[Instance]:
             "category": process.category,
         },
         frozen=True,
-        slots=True,
     )
     return made

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from domain.kernel.event import Event
 from domain.kernel.fields import Json
+from domain.process.copies import changed
 from domain.process.effect_ids import effect_id
 from domain.process.events import (
     CallRequested,
@@ -105,7 +106,7 @@ class Deadline:
     due: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # Without slots, for `changed`.
 class InstanceState:
     """What nerve keeps of an instance.
 
@@ -145,13 +146,13 @@ class InstanceState:
 
     def counted(self) -> InstanceState:
         """Return the state with one event more."""
-        return replace(self, version=self.version + 1)
+        return changed(self, version=self.version + 1)
 
     def after(self, event: InstanceEvent) -> InstanceState:
         """Return the state after an event of nerve's own, without counting it."""
         match event:
             case ProcessStarted():
-                return replace(
+                return changed(
                     self, instance=event.instance, parent=event.parent, parent_effect=event.parent_effect
                 )
             case ProcessReacted():
@@ -165,12 +166,12 @@ class InstanceState:
                 return self._with_outcome(event, event.effect)._settled(event.effect, is_done=False)
             case DeadlineSet():
                 deadline = Deadline(self.next_effect, event.due)
-                return replace(self, deadlines={**self.deadlines, event.name: deadline})
+                return changed(self, deadlines={**self.deadlines, event.name: deadline})
             case DeadlineCancelled():
-                return replace(self, deadlines=_without(self.deadlines, event.name))
+                return changed(self, deadlines=_without(self.deadlines, event.name))
             case DeadlinePassed():
                 after = self._with_outcome(event, event.effect, event.name)
-                return replace(after, deadlines=_without(self.deadlines, event.name))
+                return changed(after, deadlines=_without(self.deadlines, event.name))
             case _:
                 return self._with_status(event)
 
@@ -181,8 +182,8 @@ class InstanceState:
 
     def _reacted(self, position: int, place: int, *, is_late: bool) -> InstanceState:
         if is_late or self.has_reacted_to(position, place):
-            return replace(self, late=(*self.late, (position, place)))
-        return replace(self, position=position, place=place)
+            return changed(self, late=(*self.late, (position, place)))
+        return changed(self, position=position, place=place)
 
     def _with_outcome(self, event: Event, effect: str, name: str = "") -> InstanceState:
         """Keep an outcome that comes while the instance is stuck, if its process may react to it later."""
@@ -193,10 +194,10 @@ class InstanceState:
         kept = UnhandledOutcome(effect, name, event.type, to_json(event))
         if pending is not None:
             kept = replace(kept, name=pending.name, operation=pending.operation, port=pending.port)
-        return replace(self, outcomes=(*self.outcomes, kept))
+        return changed(self, outcomes=(*self.outcomes, kept))
 
     def _requested(self, event: CommandRequested | CallRequested | ChildRequested) -> InstanceState:
-        return replace(self, pending={**self.pending, self.next_effect: _pending(event)})
+        return changed(self, pending={**self.pending, self.next_effect: _pending(event)})
 
     def _settled(self, effect: str, *, is_done: bool) -> InstanceState:
         settled = self.pending.get(effect)
@@ -207,12 +208,12 @@ class InstanceState:
             undos.pop(settled.compensates, None)
         elif is_done and settled.compensation is not None:
             undos[effect] = settled.compensation
-        return replace(self, pending=_without(self.pending, effect), undos=undos)
+        return changed(self, pending=_without(self.pending, effect), undos=undos)
 
     def _with_status(self, event: InstanceEvent) -> InstanceState:
         match event:
             case CompensationStarted(without=without):
-                return replace(
+                return changed(
                     self,
                     status=ProcessStatus.COMPENSATING,
                     deadlines={},
@@ -229,7 +230,7 @@ class InstanceState:
             case ProcessResumed():
                 return self._resumed()
             case ProcessCancelled(compensate=True):
-                return replace(self._unstuck(), status=ProcessStatus.COMPENSATING, deadlines={})
+                return changed(self._unstuck(), status=ProcessStatus.COMPENSATING, deadlines={})
             case ProcessCompleted():
                 return self._ended(ProcessStatus.COMPLETED)
             case ProcessFailed():
@@ -241,18 +242,18 @@ class InstanceState:
 
     def _stuck(self, event: ProcessStuck) -> InstanceState:
         at = None if event.from_position is None else (event.from_position, event.place or 0)
-        stuck = replace(self, status=ProcessStatus.STUCK, stuck_on=event.effect, stuck_at=at)
-        return stuck if self.status is ProcessStatus.STUCK else replace(stuck, resumes_as=self.status)
+        stuck = changed(self, status=ProcessStatus.STUCK, stuck_on=event.effect, stuck_at=at)
+        return stuck if self.status is ProcessStatus.STUCK else changed(stuck, resumes_as=self.status)
 
     def _unstuck(self) -> InstanceState:
-        return replace(self, status=self.resumes_as, stuck_on=None, stuck_at=None, outcomes=())
+        return changed(self, status=self.resumes_as, stuck_on=None, stuck_at=None, outcomes=())
 
     def _retried(self) -> InstanceState:
         after, effect = self._unstuck(), self.stuck_on
         pending = None if effect is None else self.pending.get(effect)
         if effect is None or pending is None or pending.due is None:
             return after
-        return replace(after, pending={**self.pending, effect: replace(pending, due=None)})
+        return changed(after, pending={**self.pending, effect: replace(pending, due=None)})
 
     def _resumed(self) -> InstanceState:
         after = self._unstuck()
@@ -261,7 +262,7 @@ class InstanceState:
         return after if self.stuck_on is None else after._settled(self.stuck_on, is_done=True)
 
     def _ended(self, status: ProcessStatus) -> InstanceState:
-        return replace(self._unstuck(), status=status, pending={}, deadlines={}, undos={})
+        return changed(self._unstuck(), status=status, pending={}, deadlines={}, undos={})
 
 
 def _pending(event: CommandRequested | CallRequested | ChildRequested) -> PendingEffect:

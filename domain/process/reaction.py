@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from inspect import iscoroutine
 from itertools import islice
 from typing import Any
@@ -18,6 +17,7 @@ from domain.kernel.faults import describe_misfit
 from domain.kernel.fields import Unstorable
 from domain.kernel.state_checks import evolve_checked
 from domain.kernel.user_exceptions import CALL_FAULTS
+from domain.process.copies import changed
 from domain.process.effect_events import effect_events
 from domain.process.effects import Compensate, Complete, Effect, Fail
 from domain.process.process import Process, ProcessFacts, own_event_classes
@@ -117,7 +117,7 @@ def _evolved(instance: Any, event: Event) -> Any:
     own: Process[Any, Any] = instance.own
     if type(event) not in own_event_classes(process_of(instance)):
         return instance.evolve(event)
-    return replace(instance, own=evolve_checked(own, (event,)), kept=instance.kept.counted())
+    return changed(instance, own=evolve_checked(own, (event,)), kept=instance.kept.counted())
 
 
 def _shown(part: Any) -> str:

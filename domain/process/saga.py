@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -34,6 +34,7 @@ from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event
 from domain.kernel.fields import Json
+from domain.process.copies import changed
 from domain.process.effects import Call, CancelDeadline, Compensate, Complete, Dispatch, SetDeadline
 from domain.process.inputs import from_json, to_json
 from domain.process.outcomes import (
@@ -147,9 +148,9 @@ class Saga(Process[T, S], Generic[T, S]):
 
     def evolve(self, event: Any) -> Self:
         if not isinstance(event, StepDone):
-            return replace(self, started=event)
+            return changed(self, started=event)
         replies = self.replies if event.reply is None else {**self.replies, event.step: event.reply}
-        return replace(self, finished=(*self.finished, event.step), replies=replies)
+        return changed(self, finished=(*self.finished, event.step), replies=replies)
 
     def _running(self) -> Iterable[Step]:
         """Return the steps that have begun and are not done."""

@@ -12,7 +12,6 @@ from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, 
 from domain.kernel import Event, Receipt
 from domain.kernel.errors import ConcurrencyConflict, ContextFault, UnfitValue, ValidationFailed
 from domain.kernel.event import NewEvent
-from domain.kernel.state_checks import evolve_checked
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import bounded_id
 from domain.process.events import ProcessStarted, ProcessStuck
@@ -195,9 +194,12 @@ class Instances:
 def _evolve(
     state: Instance, events: Sequence[Event], stuck: Callable[[ContextFault], ProcessStuck]
 ) -> tuple[InstanceState, Instance, Sequence[Event]]:
-    """Return what nerve keeps before the events, the state after them, and the events to append."""
+    """Return what nerve keeps before the events, the state after them, and the events to append.
+
+    Reactions have checked the states of the process.
+    """
     try:
-        return state.kept, evolve_checked(state, events), events
+        return state.kept, state.evolve_all(events), events
     except ContextFault as fault:
         return _failed(state, events, stuck(fault))
 
@@ -208,7 +210,7 @@ def _failed(
     """Return the same as `_evolve` for an instance that is stuck instead of having these events."""
     start = [event for event in events if isinstance(event, ProcessStarted)]
     failed = [*start, stuck]
-    return state.kept, evolve_checked(state, failed), failed
+    return state.kept, state.evolve_all(failed), failed
 
 
 def _command_id(cause: Cause, events: Sequence[Event], version: int) -> str:

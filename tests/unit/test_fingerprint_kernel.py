@@ -49,6 +49,7 @@ WHERE_IMPORTED = [
     "domain.kernel.types.json_reading",
     "domain.kernel.types.json_values",
     "domain.kernel.types.text_forms",
+    "domain.process.copies",
     "domain.process.effect_ids",
     "domain.process.events",
     "domain.process.inputs",

@@ -1,0 +1,17 @@
+"""Copies of states, which are made for each event. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+D = TypeVar("D")
+
+
+def changed(state: D, **values: Any) -> D:
+    """Return a copy of a frozen dataclass without slots that has these values in the fields of their names.
+
+    As `dataclasses.replace`, without calling its `__init__`, which takes ten times as long.
+    """
+    copy = object.__new__(type(state))
+    copy.__dict__.update(state.__dict__, **values)
+    return copy
