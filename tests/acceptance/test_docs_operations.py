@@ -85,6 +85,23 @@ def test_the_trace_of_a_request_is_the_correlation_id_of_its_commands(served: Se
     assert response.json()["data"]["createTask"]["receipt"] == {"correlationId": trace}
 
 
+async def test_a_trace_is_read_and_then_followed(served: Served) -> None:
+    """The subscription goes on where the query ended."""
+    correlation = uuid4().hex
+    header = f"00-{correlation}-00f067aa0ba902b7-01"
+    body = {"query": 'mutation { createTask(input: { title: "x" }) { receipt { stream } } }'}
+    served.post(body, traceparent=header)
+    trace = served.ask(operation("Trace"), id=correlation)["trace"]
+    nodes = [("COMMAND", "CreateTask"), ("EVENT", "task.created")]
+    assert [(node["kind"], node["name"]) for node in trace["nodes"]] == nodes
+    async with served.client() as client:
+        await client.subscribe("1", operation("FollowTrace"), id=correlation, after=trace["position"])
+        assert await client.next() == {}, "the subscriber has caught up"
+        served.post(body, traceparent=header)
+        message = await client.next()
+    assert [(node["kind"], node["name"]) for node in message["nodes"]] == nodes
+
+
 def test_a_subject_is_erased(served: Served) -> None:
     """The operation is accepted, and its receipt has a position."""
     served.do("createDocument", title="x", content={}, subjectId="person-42")
