@@ -83,6 +83,7 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
         "source": commit.source,
         "occurred": commit.occurred,
         "recorded": commit.recorded,
+        "restored": commit.restored or None,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
@@ -144,6 +145,7 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
         at=document["at"],
         occurred=document.get("occurred"),
         recorded=document.get("recorded"),
+        restored=document.get("restored", False),
     )
     return Commit(position, info, _events(info, document["events"], catalog))
 

@@ -36,7 +36,7 @@ class NewCommit:
     `digest` is that of the command's content; without it, every command sent under the id counts as the same.
 
     `at` is the time of record; the log may store a later one. `recorded` is when another log recorded the
-    commit first, if that is not `at`.
+    commit first, if that is not `at`, and `restored` is true of every commit of another log.
     """
 
     tenant: str
@@ -56,6 +56,7 @@ class NewCommit:
     digest: bytes | None = None
     run: str | None = None
     recorded: datetime | None = None
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class CommitInfo(NamedTuple):
 
     `at` is the time of record, which is never before `at` of an earlier position. `occurred` is the event
     time and `recorded` the time at which the log recorded it that it was imported from, each if it differs.
+    `restored` is true of a commit that was imported as another log had recorded it.
     """
 
     position: int
@@ -94,6 +95,7 @@ class CommitInfo(NamedTuple):
     at: datetime
     occurred: datetime | None
     recorded: datetime | None = None
+    restored: bool = False
 
 
 class Cause(StrEnum):

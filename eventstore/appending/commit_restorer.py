@@ -89,7 +89,7 @@ class CommitRestorer:
         A commit that builds on a refused one is refused too. Raises Unavailable where MongoDB does not answer
         in time; then any first part of the batch may be stored, and the same call completes it later.
         """
-        batch = [_RestoredCommit(commit) for commit in commits]
+        batch = [_RestoredCommit(replace(commit, restored=True)) for commit in commits]
         with unavailable_if_down():
             await self._insert(await self._seal(await self._new_commits(batch)))
         return [restored.outcome for restored in batch]

@@ -54,6 +54,7 @@ class _Commit(TypedDict):
     source: NotRequired[Name]
     occurred: NotRequired[datetime]
     recorded: NotRequired[datetime]
+    restored: NotRequired[bool]
 
 
 class _Unchanged(TypedDict):

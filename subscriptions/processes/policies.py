@@ -15,6 +15,7 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.group import ConsumerDefinition
 from subscriptions.consumers.state import WHOLE
 from subscriptions.feed.background import Backoff
+from subscriptions.processes.triggers import Triggers
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class PolicyHandler:
     def __init__(self, policy: Policy, bus: CommandBus) -> None:
         self._policy = policy
         self._bus = bus
+        self._triggers = Triggers(f"the policy {policy.name!r}", policy.events)
         self._partition = WHOLE
 
     async def begin(self, checkpoint: Checkpoint) -> None:
@@ -42,9 +44,11 @@ class PolicyHandler:
         """Dispatch the commands for a batch. Raises ContextFault if `react` of the policy fails."""
         streams: dict[tuple[str, str], list[RecordedEvent]] = {}
         for commit in commits:
+            if commit.info is None or commit.info.restored:
+                continue  # What another log has recorded leads to nothing here.
             for event in commit.events:
                 key = (event.commit.tenant, event.stream)
-                if type(event.payload) in self._policy.events and self._partition.contains("/".join(key)):
+                if self._triggers.match(event) and self._partition.contains("/".join(key)):
                     streams.setdefault(key, []).append(event)
         results = await asyncio.gather(*map(self._obey, streams.values()), return_exceptions=True)
         for result in results:

@@ -128,8 +128,8 @@ class ProcessSession:
         groups: dict[InstanceKey, list[Commit | RecordedEvent]] = {}
         for commit in commits:
             info = commit.info
-            if info is None:
-                continue
+            if info is None or info.restored:
+                continue  # What another log has recorded leads to nothing here.
             if info.category == self._category and self._is_news(commit):
                 self._group(groups, InstanceKey(info.tenant, info.stream), commit)
             for event in commit.events:
@@ -177,9 +177,29 @@ class ProcessSession:
 
     async def _react(self, instance: InstanceKey, event: RecordedEvent) -> bool:
         """React to an event. Return False if the instance is stuck, or has become so by this event."""
+        change = await self._change(instance, event)
+        if not change.events and await self._is_behind(instance, change.after, event):
+            change = await self._change(instance, event, late=True)
+        if change.events:
+            self._follow(change)
+            return not any(isinstance(new.event, ProcessStuck) for new in change.events)
+        return change.after.status is not ProcessStatus.STUCK or change.after.has_reacted_to(
+            event.position, event.place
+        )
 
+    async def _is_behind(self, instance: InstanceKey, state: InstanceState, event: RecordedEvent) -> bool:
+        """Return whether an event that the instance seems to have reacted to is behind its last commit.
+
+        So it is new: the instance has the position from a longer log, from which it was restored.
+        """
+        if not state.has_reacted_to(event.position, event.place):
+            return False
+        last = await self._parts.log.stream(instance.tenant, instance.stream, state.version - 1, 1)
+        return bool(last) and last[0].position < event.position
+
+    async def _change(self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False) -> Change:
         def react(state: Any) -> Sequence[Event]:
-            return react_to_event(state, event, instance.stream, self._parts.clock())
+            return react_to_event(state, event, instance.stream, self._parts.clock(), late=late)
 
         def stuck(fault: ContextFault) -> ProcessStuck:
             return ProcessStuck(
@@ -193,13 +213,7 @@ class ProcessSession:
 
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
         cause = Cause(command_id, "ReactToEvent", event.commit.correlation, event.id)
-        change = await self._instances.change(instance, react, cause, stuck=stuck)
-        if change.events:
-            self._follow(change)
-            return not any(isinstance(new.event, ProcessStuck) for new in change.events)
-        return change.after.status is not ProcessStatus.STUCK or change.after.has_reacted_to(
-            event.position, event.place
-        )
+        return await self._instances.change(instance, react, cause, stuck=stuck)
 
     async def _unpark(self, instance: InstanceKey) -> None:
         """React to the parked triggers of an instance, in their order, until none is left or it is stuck."""
