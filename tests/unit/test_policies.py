@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from domain.kernel import Command, CommitInfo, Event, RecordedEvent
+from domain.kernel import Command, Event, RecordedEvent
 from domain.kernel.errors import ContextFault, DeclarationError
 from domain.process import Policy
 from tests.helpers.errands import ChoreDone, ChoreUndone, DoChore
+from tests.helpers.instances import recorded
 from tests.helpers.user_package import CONTEXT, Package, printed_api, refused
 
-NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
-
-def recorded(payload: Event, stream: str = "chore-1", version: int = 1) -> RecordedEvent:
+def event_of(payload: Event, stream: str = "chore-1", version: int = 1) -> RecordedEvent:
     """An event as it is read from the log."""
-    category = stream.partition("-")[0]
-    info = CommitInfo(version, "default", stream, category, "c", "C", "c", None, None, None, NOW, None)
-    kind = type(payload)
-    return RecordedEvent(info, 0, "e", kind.type, kind.revision, version, payload.to_data(), payload)
+    return recorded(payload, stream, version, version)
 
 
 def again(event: RecordedEvent) -> Iterable[Command]:
@@ -48,15 +43,15 @@ def of_nothing() -> Iterable[Command]:
 
 def test_a_policy_returns_commands_for_its_events_only() -> None:
     policy = Policy("again", (ChoreUndone,), again)
-    assert policy.commands(recorded(ChoreUndone())) == (DoChore(id="chore-1-again"),)
-    assert policy.commands(recorded(ChoreDone())) == ()
+    assert policy.commands(event_of(ChoreUndone())) == (DoChore(id="chore-1-again"),)
+    assert policy.commands(event_of(ChoreDone())) == ()
 
 
 def test_the_command_id_is_the_same_each_time_and_never_too_long() -> None:
     policy = Policy("again", (ChoreUndone,), again)
-    event = recorded(ChoreUndone(), version=7)
+    event = event_of(ChoreUndone(), version=7)
     assert policy.command_id(event, 0) == policy.command_id(event, 0) == "policy:again:chore-1:7:0"
-    long = recorded(ChoreUndone(), "chore-" + "x" * 120)
+    long = event_of(ChoreUndone(), "chore-" + "x" * 120)
     ids = {policy.command_id(long, index) for index in range(3)}
     assert len(ids) == 3
     assert {len(each) for each in ids} == {128}
@@ -71,7 +66,7 @@ def test_the_command_id_is_the_same_each_time_and_never_too_long() -> None:
 )
 def test_a_wrong_result_is_a_fault_that_names_the_policy(react: Any, message: str) -> None:
     with pytest.raises(ContextFault) as error:
-        Policy("again", (ChoreUndone,), react).commands(recorded(ChoreUndone()))
+        Policy("again", (ChoreUndone,), react).commands(event_of(ChoreUndone()))
     assert message in str(error.value)
     assert "private" not in str(error.value)
 
