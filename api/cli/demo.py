@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated
@@ -11,7 +12,9 @@ import typer
 
 from api.cli.connection import connect_runtime
 from api.cli.terminal import say, warn
+from api.fleet.order_simulation import OrderSimulation
 from api.fleet.simulation import FleetSimulation
+from domain.orders.aggregate import Order
 
 
 def demo(
@@ -22,7 +25,8 @@ def demo(
 ) -> None:
     """Simulate agents that work on tasks, so that live pages show changes.
 
-    It needs the example contexts of agents, tasks and workflows.
+    It needs the example contexts of agents, tasks and workflows. If that of orders is registered too,
+    customers place orders, some of which fail; see docs/processes.md.
     """
     with suppress(KeyboardInterrupt):
         sent = asyncio.run(_demo(agents, rate, duration, seed))
@@ -32,4 +36,9 @@ def demo(
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
     async with connect_runtime(appends_events=True) as runtime:
         warn(f"{agents} agents are working; Ctrl-C stops them")
-        return await FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)
+        fleet = FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)
+        if not any(context.category == Order.category for context in runtime.catalog.contexts):
+            return await fleet
+        orders = OrderSimulation(runtime.bus, seed=seed).run(duration)
+        sent, placed = await asyncio.gather(fleet, orders)
+        return Counter(sent) + Counter(placed)

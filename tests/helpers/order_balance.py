@@ -37,6 +37,25 @@ UNDONE = frozenset(
 """The states of what belongs to a cancelled order."""
 
 
+def is_over(states: Mapping[str, Any], orders: int) -> bool:
+    """Return whether so many orders and their notices, and all that works on them, have ended."""
+    notices = [stream for stream in states if stream.startswith("notice-")]
+    return len(notices) == orders and all(map(_has_ended, states.values()))
+
+
+def _has_ended(state: Any) -> bool:
+    match state:
+        case Order():
+            return state.status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)
+        case Instance():
+            return state.kept.status in OVER
+        case Stock():
+            return not state.reserved
+        case Reservation() | Payment() | Shipment():
+            return state.status in CONFIRMED | UNDONE
+    return True
+
+
 def imbalances(states: Mapping[str, Any], services: OrderServices, received: Mapping[str, int]) -> list[str]:
     """Return what is wrong, in sentences, with these states of all streams.
 

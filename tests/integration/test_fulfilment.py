@@ -11,7 +11,6 @@ from domain.kernel import Catalog, RecordedEvent
 from domain.kernel.fields import Json
 from domain.process import Request
 from domain.process.inputs import to_json
-from domain.process.instance import Instance
 from tests.helpers.fulfilment_runs import (
     STYLES,
     OrderRun,
@@ -22,7 +21,7 @@ from tests.helpers.fulfilment_runs import (
     services_of,
     simulate,
 )
-from tests.helpers.order_balance import OVER
+from tests.helpers.order_balance import is_over
 from tests.helpers.order_ports import PORTS
 from tests.helpers.order_services import OrderServices, Verdict
 from tests.helpers.process_rig import PATIENCE, ProcessRig, open_process_rig
@@ -77,14 +76,6 @@ async def until_over(rig: ProcessRig, catalog: Catalog) -> list[RecordedEvent]:
             for commit in await reader.read(position):
                 position = commit.position
                 events += commit.events
-            states = fold(catalog, events)
-            ended = sum(event.type in ("order.confirmed", "order.cancelled") for event in events)
-            open_instances = [
-                stream
-                for stream, state in states.items()
-                if isinstance(state, Instance) and state.kept.status not in OVER
-            ]
-            notices = sum(stream.startswith("notice-") for stream in states)
-            if ended == notices == len(RUNS) and not open_instances:
+            if is_over(fold(catalog, events), len(RUNS)):
                 return events
             await asyncio.sleep(0.05)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from api.fleet.order_simulation import OrderSimulation
 from api.fleet.simulation import FleetSimulation
+from domain import inventory, orders, shipments
 from domain.dispatch.bus import Handler
-from domain.kernel import Envelope, Receipt
+from domain.kernel import Catalog, Envelope, Receipt
 from domain.tasks.commands import CancelTask
 from projections.views import agents, tasks, workflows
 from tests.helpers.memory_world import fold
@@ -41,3 +43,15 @@ async def test_a_demo_goes_on_when_somebody_interferes(mongo_url: str, database:
         rows = fold(tasks.view, await nerve.events())
     assert {row["status"] for row in rows.values()} == {"CANCELLED"}
     assert sent["RetireAgent"] == 2
+
+
+async def test_a_demo_places_orders_that_use_up_the_stock(mongo_url: str, database: str) -> None:
+    """What becomes of the orders is decided by processes, which this bus does not have."""
+    catalog = Catalog([inventory.context, orders.context, shipments.context])
+    async with wired(mongo_url, database, catalog=catalog) as nerve:
+        sent = await OrderSimulation(nerve.bus, rate=60, seed=3).run(duration=0.5)
+        events = await nerve.events()
+    stored = Counter(event.commit.command for event in events if event.place == 0)
+    assert Counter(sent) == stored
+    assert stored["ReceiveStock"] >= 5
+    assert stored["PlaceOrder"] > 1
