@@ -28,6 +28,10 @@ So many consumers of one log do not all write at every commit, and do not slow d
 """
 
 
+DEFER_DELAY = 0.1
+"""Seconds after which a handler that was not done with everything is asked again."""
+
+
 class CommitHandler(Protocol):
     """What a consumer does with the log. Each method may be called again for what was done already."""
 
@@ -161,7 +165,7 @@ class Consumer:
         if done > self._position:
             await self._save(done)
         if done < position:
-            self._unsaved_since = time.monotonic()
+            self._unsaved_since = time.monotonic() + DEFER_DELAY - SAVE_DELAY
 
     def _due_in(self) -> float | None:
         """Return the seconds until the checkpoint must be saved; None if it is saved."""

@@ -210,10 +210,11 @@ class Agenda:
         except Exception as error:
             again = self._after_failure(held.work, error)
         if again is not None and self._held.get(held.key) is held:
-            # What is written already stays so: only its time changes.
+            # What is written already stays so: only its time changes. Without its request the state is looked
+            # up again, because the instance may have been cancelled by then.
             since = -inf if held.is_written else held.since
             self._drop(held)
-            self._add(HeldWork(again, held.request, since, held.is_written))
+            self._add(HeldWork(again, None, since, held.is_written))
 
     def _after_failure(self, work: Work, error: Exception) -> Work:
         if not isinstance(error, Unavailable):

@@ -29,7 +29,7 @@ from subscriptions.processes.worker import ProcessWorker
 from tests.helpers.chore_process.chores import CATALOG, BeginChore
 from tests.helpers.drivers import chosen_driver
 
-PATIENCE = 20
+PATIENCE = 60
 """Seconds after which what was awaited is given up."""
 
 

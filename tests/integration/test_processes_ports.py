@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from domain.process.commands import CancelProcess
 from domain.process.events import CallSucceeded, ProcessStatus
 from tests.helpers.oracles import Oracle
 from tests.helpers.process_rig import open_process_rig, until
@@ -44,3 +45,29 @@ async def test_a_burst_of_calls_does_not_grow_memory(
             await rig.until(chore, ProcessStatus.COMPLETED)
         assert set(oracle.calls.values()) == {1}
         assert len(oracle.calls) == chores
+
+
+async def test_a_call_of_a_cancelled_instance_is_not_repeated(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """After the cancellation the port is asked no more, though it never answered."""
+    oracle = Oracle(failures=1_000_000)
+    async with open_process_rig(
+        mongo_url, redis_url, database, adapters={"oracle": oracle}, recovery=0.01
+    ) as rig:
+        chore = await rig.begin("ask")
+
+        async def is_asked() -> bool:
+            return oracle.calls.total() >= 2
+
+        await until(is_asked)
+        await rig.send(CancelProcess(id=chore.stream, reason="nobody needs it"))
+
+        async def nothing_is_left() -> bool:
+            return rig.worker.held == 0
+
+        await until(nothing_is_left)
+        asked = oracle.calls.total()
+        other = await rig.begin("stamp")
+        await rig.until(other, ProcessStatus.COMPLETED)
+        assert oracle.calls.total() == asked
