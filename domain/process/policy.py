@@ -25,7 +25,11 @@ from domain.kernel.user_exceptions import CALL_FAULTS
 from domain.process.effect_ids import bounded_id
 from domain.process.process import StartAt
 
+MAX_CHAIN = 100
+"""Commands of policies that may follow each other, each after the event of the one before."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_CHAIN = re.compile(r"policy(?:~(\d+))?:")
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,18 @@ class Policy:
 
     def command_id(self, event: RecordedEvent, index: int) -> str:
         """Return the id of the command at this place among those for an event; the same each time."""
-        return bounded_id(f"policy:{self.name}:{event.stream}:{event.version}:{index}")
+        length = chain_length(event) + 1
+        prefix = "policy" if length == 1 else f"policy~{length}"
+        return bounded_id(f"{prefix}:{self.name}:{event.stream}:{event.version}:{index}")
+
+
+def chain_length(event: RecordedEvent) -> int:
+    """Return how many commands of policies have followed each other up to this event."""
+    match = _CHAIN.match(event.commit.command_id)
+    # A command without a cause is that of a client, whatever its id.
+    if match is None or event.commit.causation is None:
+        return 0
+    return int(match[1] or 1)
 
 
 def _check_name(name: Any) -> None:

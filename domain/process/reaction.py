@@ -25,6 +25,9 @@ from domain.process.process import Process, ProcessFacts, own_event_classes
 FINAL_EFFECTS = (Complete, Fail, Compensate)
 """Effects after which a process reacts to nothing any more."""
 
+MAX_INSTANCE_EVENTS = 100_000
+"""Events after which an instance is stuck: a process that goes round in a circle must not fill the log."""
+
 
 def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Sequence[Event]:
     """Return the events of a reaction in the state of `instance`.
@@ -32,6 +35,11 @@ def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Sequence[Event
     Raises ContextFault for whatever the process's `react` and `evolve` raise or wrongly return.
     """
     called = f"{process_of(instance).__name__}.react"
+    if facts.version >= MAX_INSTANCE_EVENTS:
+        raise ContextFault(
+            f"{facts.instance} has {facts.version} events, the most of an instance: it may react to its own "
+            f"effects without end; cancel it, and correct {called}"
+        )
     try:
         return tuple(_events(instance, _parts(called, instance.own, trigger, facts), facts))
     except (UnfitValue, Unstorable, DeclarationError) as error:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from domain.dispatch import CommandBus
 from domain.kernel import Command, Commit, Envelope, RecordedEvent, Scope
-from domain.kernel.errors import ConcurrencyConflict, NerveError, Overloaded, Unavailable
-from domain.process.policy import Policy
+from domain.kernel.errors import ConcurrencyConflict, ContextFault, NerveError, Overloaded, Unavailable
+from domain.process.policy import MAX_CHAIN, Policy, chain_length
 from domain.process.process import StartAt
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.group import ConsumerDefinition
@@ -41,7 +41,7 @@ class PolicyHandler:
         self._partition = checkpoint.partition
 
     async def handle(self, commits: Sequence[Commit]) -> bool:
-        """Dispatch the commands for a batch. Raises ContextFault if `react` of the policy fails."""
+        """Dispatch the commands for a batch. Raises ContextFault if code of a context fails."""
         streams: dict[tuple[str, str], list[RecordedEvent]] = {}
         for commit in commits:
             if commit.info is None or commit.info.restored:
@@ -58,6 +58,13 @@ class PolicyHandler:
 
     async def _obey(self, events: Sequence[RecordedEvent]) -> None:
         for event in events:
+            if chain_length(event) >= MAX_CHAIN:
+                logger.error(
+                    "the policy %s does not react to %s, version %d: %d commands of policies have followed "
+                    "each other up to there, so they react in a circle; correct them",
+                    self._policy.name, event.stream, event.version, MAX_CHAIN,
+                )  # fmt: skip
+                continue
             for index, command in enumerate(self._policy.commands(event)):
                 await self._dispatch(event, command, index)
 
@@ -75,6 +82,8 @@ class PolicyHandler:
                 await self._bus.dispatch(envelope)
             except TRANSIENT as error:
                 await asyncio.sleep(backoff.pause(error))
+            except ContextFault:
+                raise  # The code is wrong, not the command, which is dispatched when the code was corrected.
             except NerveError as refusal:
                 logger.warning(
                     "the command %s of the policy %s after %s, version %d, was refused: %s",

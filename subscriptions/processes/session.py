@@ -169,11 +169,14 @@ class ProcessSession:
 
     async def _trigger(self, instance: InstanceKey, event: RecordedEvent) -> None:
         """React to an event, or park it if the instance cannot react now."""
-        if instance in self._parked:
+        if instance in self._parked and not await self._is_stuck(instance):
             await self._unpark(instance)
         if instance in self._parked or not await self._react(instance, event):
             self._parked.add(instance)
             await self._open_work.save([parked_trigger(instance, event)], ())
+
+    async def _is_stuck(self, instance: InstanceKey) -> bool:
+        return (await self._instances.state(instance)).status is ProcessStatus.STUCK
 
     async def _react(self, instance: InstanceKey, event: RecordedEvent) -> bool:
         """React to an event. Return False if the instance is stuck, or has become so by this event."""
@@ -219,11 +222,15 @@ class ProcessSession:
         """React to the parked triggers of an instance, in their order, until none is left or it is stuck."""
         log, tenant = self._parts.log, instance.tenant
         while works := await self._open_work.parked(instance, PAGE):
+            done: list[tuple[InstanceKey, str]] = []
             for work in works:
                 (event,) = await log.stream(tenant, work.stream, work.version - 1, 1)
                 if self._triggers.match(event) and not await self._react(instance, event):
-                    return
-                await self._open_work.save((), [(instance, work.id)])
+                    break
+                done.append((instance, work.id))
+            await self._open_work.save((), done)
+            if len(done) < len(works):
+                return
         self._parked.discard(instance)
 
     async def _observe(self, instance: InstanceKey, commit: Commit) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.kernel.errors import ContextFault
-from domain.process import CommandDone, CommandRefused, ProcessEnded, ProcessRequested
+from domain.process import CommandDone, CommandRefused, ProcessEnded, ProcessRequested, reaction
 from domain.process.events import (
     ChildEnded,
     ChildRequested,
@@ -269,3 +269,16 @@ def test_a_deadline_without_a_time_zone_is_refused(monkeypatch: pytest.MonkeyPat
     assert isinstance(stuck, ProcessStuck)
     assert "SetDeadline with a time without a time zone; write facts.now + timedelta(...)" in stuck.reason
     assert not any(isinstance(event, DeadlineSet) for event in log.events)
+
+
+def test_an_instance_that_goes_round_in_a_circle_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not fill the log; a person can cancel it."""
+    monkeypatch.setattr(reaction, "MAX_INSTANCE_EVENTS", 6)
+    log = InstanceLog(Errand)
+    log.deliver(given("note a"))
+    log.deliver(ErrandExtended(key="1", script=["note b", "note c"]))
+    reacted = log.deliver(ErrandExtended(key="1", script=["note d"]))
+    assert [type(event) for event in reacted] == [ProcessStuck]
+    assert isinstance(reacted[0], ProcessStuck)
+    assert reacted[0].reason.startswith("errand-1 has 6 events, the most of an instance")
+    assert log.kept.status is ProcessStatus.STUCK
