@@ -19,10 +19,17 @@ from api.view_parts import ViewParts
 from domain.builtin.deadletters.commands import EVENT_IS_PARKED
 from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
-from domain.dispatch.middleware import check_envelope, correlate, log_commands, measure_commands
+from domain.dispatch.middleware import (
+    check_envelope,
+    correlate,
+    log_commands,
+    measure_commands,
+    reserve_ids,
+)
 from domain.kernel import Catalog
 from domain.process import Policy
 from domain.process.context import ProcessContext
+from domain.process.policy import POLICY_PREFIXES
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
@@ -104,6 +111,7 @@ class Runtime:
             log_commands(logging.getLogger("nerve.commands")),
             correlate,
             check_envelope,
+            reserve_ids((*POLICY_PREFIXES, *(f"{category}-" for category in self.processes))),
             self.command_hints,
         )
 

@@ -39,6 +39,24 @@ async def check_envelope(envelope: Envelope, next_handler: Handler) -> Receipt:
     return await next_handler(envelope)
 
 
+def reserve_ids(prefixes: tuple[str, ...]) -> Middleware:
+    """Refuse command ids that begin with one of these, except for commands that an event has caused.
+
+    So no client can take the id of a command that a process is going to send.
+    """
+
+    async def layer(envelope: Envelope, next_handler: Handler) -> Receipt:
+        command_id = envelope.command_id
+        if command_id is not None and envelope.causation is None and command_id.startswith(prefixes):
+            raise ValidationFailed(
+                f"{command_id!r} may become the command id of a process; choose another one, such as a UUID",
+                ("commandId",),
+            )
+        return await next_handler(envelope)
+
+    return layer
+
+
 async def correlate(envelope: Envelope, next_handler: Handler) -> Receipt:
     """Use the caller's trace id as correlation id, unless the command has one."""
     trace_id = current_trace_id.get()

@@ -28,6 +28,9 @@ from domain.process.process import StartAt
 MAX_CHAIN = 100
 """Commands of policies that may follow each other, each after the event of the one before."""
 
+POLICY_PREFIXES = ("policy:", "policy~")
+"""What the ids of commands of policies begin with."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _CHAIN = re.compile(r"policy(?:~(\d+))?:")
 

@@ -15,6 +15,7 @@ from domain.dispatch.middleware import (
     current_trace_id,
     log_commands,
     measure_commands,
+    reserve_ids,
 )
 from domain.kernel import Envelope, InvariantViolated, Receipt
 from domain.kernel.errors import ContextFault, ValidationFailed
@@ -44,6 +45,17 @@ async def test_what_the_client_says_about_a_command_is_checked(
     with pytest.raises(ValidationFailed) as refused:
         await check_envelope(envelope, store)
     assert refused.value.path == path
+
+
+async def test_no_client_takes_the_id_of_a_command_that_a_process_is_going_to_send() -> None:
+    layer = reserve_ids(("policy:", "fulfilment-"))
+    for command_id in ("fulfilment-order-17:4", "policy:notify:order-17:1:0"):
+        with pytest.raises(ValidationFailed, match="choose another one") as refused:
+            await layer(Envelope(ENVELOPE.command, command_id=command_id), store)
+        assert refused.value.path == ("commandId",)
+        assert await layer(Envelope(ENVELOPE.command, command_id=command_id, causation="evt-1"), store)
+    for free in (None, "order-17:4", "fulfilment"):
+        assert await layer(Envelope(ENVELOPE.command, command_id=free), store)
 
 
 async def test_a_command_is_correlated_with_its_callers_trace_unless_it_says_otherwise() -> None:
