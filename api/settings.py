@@ -74,6 +74,9 @@ class Settings(BaseSettings):
             "projections.views.task_days",
             "projections.views.step_times",
             "projections.views.meters",
+            "projections.views.team_tasks",
+            "projections.views.approvals",
+            "domain.approvals.expiry",
         ),
         description="Modules that each declare a `context`, a `view` or both.",
     )

@@ -10,10 +10,15 @@ from domain.agents.aggregate import Agent
 from domain.kernel import ChangeCommand, CreateCommand
 from domain.kernel.fields import Identifier, Name, Refers, Text
 from domain.tasks.aggregate import Task
+from domain.workflows.events import PlannedStep
 
 
 class StartWorkflow(CreateCommand):
-    """Starts a workflow, which advances step by step."""
+    """Starts a workflow, which advances step by step.
+
+    Steps that are declared with it are run: each becomes a task as soon as the steps that it depends on are
+    completed. The workflow is finished when all of them are completed, and fails when one has failed.
+    """
 
     name: Name = Field(description="The name that people read.")
     planned_steps: int | None = Field(
@@ -21,6 +26,9 @@ class StartWorkflow(CreateCommand):
         ge=1,
         le=1_000_000,
         description="The number of planned steps, if there is a plan; progress needs it.",
+    )
+    steps: list[PlannedStep] = Field(
+        default=[], max_length=100, description="Steps that nerve runs; without them, agents report steps."
     )
 
 
@@ -47,3 +55,9 @@ class FailWorkflow(ChangeCommand):
     """Ends the workflow without success."""
 
     error: Text = Field(min_length=1, description="What went wrong.")
+
+
+class CancelWorkflow(ChangeCommand):
+    """Cancels the workflow as a whole. Tasks of declared steps that have not ended are cancelled too."""
+
+    reason: Text | None = Field(None, description="Why it is cancelled.")

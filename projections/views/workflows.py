@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import TypedDict
 
 from domain.kernel import RecordedEvent
 from domain.kernel.fields import Int32
-from domain.workflows import context
+from domain.workflows import context, run
 from domain.workflows.events import (
+    PlannedStep,
+    WorkflowCancelled,
     WorkflowFailed,
     WorkflowFinished,
+    WorkflowPlanned,
     WorkflowStarted,
     WorkflowStatus,
     WorkflowStepCompleted,
 )
+from domain.workflows.run_events import StepAttemptFailed, StepBegun, StepEnded
 from projections.kernel import View
 from projections.kernel.links import ToMany, ToOne
+
+
+class StepStatus(StrEnum):
+    """How far a declared step has come."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class DeclaredStep(TypedDict):
+    """A step that was declared when the workflow was started; `error` is that of its last failed attempt.
+
+    `task_id` is the task of the last attempt, and `attempts` counts those that have begun.
+    """
+
+    name: str
+    depends_on: list[str]
+    status: StepStatus
+    attempts: Int32
+    max_attempts: Int32
+    task_id: str | None
+    error: str | None
 
 
 class WorkflowStep(TypedDict):
@@ -42,10 +71,21 @@ class WorkflowRow(TypedDict):
     steps_completed: Int32
     steps_planned: Int32 | None
     progress: float | None
+    plan: list[DeclaredStep]
     error: str | None
+    cancel_reason: str | None
     started_at: datetime
     finished_at: datetime | None
     duration_seconds: float | None
+
+
+def _key(event: RecordedEvent) -> tuple[str, ...]:
+    match event.payload:
+        case StepBegun(workflow_id=workflow) | StepAttemptFailed(workflow_id=workflow):
+            return (workflow,)
+        case StepEnded(workflow_id=workflow):
+            return (workflow,)
+    return (event.stream,) if event.commit.category == context.category else ()
 
 
 def _apply(id: str, row: WorkflowRow | None, event: RecordedEvent) -> WorkflowRow | None:
@@ -61,6 +101,14 @@ def _apply(id: str, row: WorkflowRow | None, event: RecordedEvent) -> WorkflowRo
             return {**_over(row, WorkflowStatus.FINISHED, payload, event.time), "progress": 1.0}
         case WorkflowFailed():
             return {**_over(row, WorkflowStatus.FAILED, payload, event.time), "error": payload.error}
+        case WorkflowCancelled():
+            cancelled = _over(row, WorkflowStatus.CANCELLED, payload, event.time)
+            return {**cancelled, "cancel_reason": payload.reason}
+        case WorkflowPlanned(steps=steps):
+            return {**row, "plan": [_declared(step) for step in steps]}
+        case StepBegun() | StepAttemptFailed() | StepEnded():
+            plan = [_advance(step, payload) if step["name"] == payload.name else step for step in row["plan"]]
+            return {**row, "plan": plan}
         case _:
             return row
 
@@ -74,11 +122,40 @@ def _started(id: str, event: WorkflowStarted) -> WorkflowRow:
         steps_completed=0,
         steps_planned=event.planned_steps,
         progress=_progress(0, event.planned_steps),
+        plan=[],
         error=None,
+        cancel_reason=None,
         started_at=event.started_at,
         finished_at=None,
         duration_seconds=None,
     )
+
+
+def _declared(step: PlannedStep) -> DeclaredStep:
+    return DeclaredStep(
+        name=step.name,
+        depends_on=step.depends_on,
+        status=StepStatus.WAITING,
+        attempts=0,
+        max_attempts=step.max_attempts,
+        task_id=None,
+        error=None,
+    )
+
+
+def _advance(step: DeclaredStep, event: StepBegun | StepAttemptFailed | StepEnded) -> DeclaredStep:
+    match event:
+        case StepBegun():
+            return {
+                **step,
+                "status": StepStatus.RUNNING,
+                "attempts": event.attempt,
+                "task_id": event.task_id,
+            }
+        case StepAttemptFailed():
+            return {**step, "status": StepStatus.FAILED, "error": event.error}
+        case StepEnded():
+            return {**step, "status": StepStatus.COMPLETED}
 
 
 def _step_completed(row: WorkflowRow, event: WorkflowStepCompleted, time: datetime) -> WorkflowRow:
@@ -96,7 +173,10 @@ def _progress(completed: int, planned: int | None) -> float | None:
 
 
 def _over(
-    row: WorkflowRow, status: WorkflowStatus, event: WorkflowFinished | WorkflowFailed, time: datetime
+    row: WorkflowRow,
+    status: WorkflowStatus,
+    event: WorkflowFinished | WorkflowFailed | WorkflowCancelled,
+    time: datetime,
 ) -> WorkflowRow:
     return {**row, "status": status, "finished_at": time, "duration_seconds": event.duration_seconds}
 
@@ -104,10 +184,13 @@ def _over(
 view = View(
     context=context,
     row=WorkflowRow,
+    key=_key,
     apply=_apply,
     filters=("name", "status", "steps_completed", "started_at", "finished_at"),
     orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),
     indexes=(("status", "-started_at"),),
+    also_reads=(run.context,),
+    defaults={"plan": [], "cancel_reason": None},
     links=(
         ToMany("tasks", "tasks", by="workflow_id"),
         ToOne("steps.task", "tasks", by="task_id"),

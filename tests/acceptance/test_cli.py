@@ -14,9 +14,9 @@ import pytest
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
-from api.settings import Settings
 from tests.helpers.command_line import CLI
 from tests.helpers.letters.stored import FIRST, document
+from tests.helpers.own_contexts import OWN_VIEWS
 from tests.helpers.servers import eventually
 from tests.helpers.worker_processes import worker_on_new_database
 
@@ -127,7 +127,7 @@ def test_views_show_their_lag_and_are_built_anew_beside_those_that_are_read(nerv
     assert nerve.invoke(CLI, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
     eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})
     before = _lags(nerve)
-    assert set(before) == {name.rpartition(".")[2] for name in Settings().contexts}
+    assert set(before) == OWN_VIEWS
     built = nerve.invoke(CLI, ["views", "rebuild", "--all", "--wait"])
     assert built.exit_code == 0
     assert built.output.count("generation 2 is active now, ") == len(before)

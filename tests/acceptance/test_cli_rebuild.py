@@ -12,8 +12,9 @@ from api.runtime import Runtime
 from api.settings import Settings
 from projections.rebuilding.status import GenerationStatus
 from tests.helpers.command_line import CLI
+from tests.helpers.own_contexts import OWN_VIEWS
 
-VIEWS = len(Settings().contexts)
+VIEWS = len(OWN_VIEWS)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from pymongo.collection import Collection
 from typer.testing import CliRunner
 
 from api.cli.terminal import output
-from api.settings import Settings
 from domain.kernel.errors import NotFound, ValidationFailed
 from tests.helpers.command_line import CLI
 from tests.helpers.documentation import operation
+from tests.helpers.own_contexts import OWN_CONSUMERS
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
@@ -76,7 +76,7 @@ def reached(log: Log, position: int) -> bool:
     generations = [one for consumer in consumers for one in consumer["generations"].values()]
     partitions = [one for generation in generations for one in generation["partitions"].values()]
     behind = [one for one in partitions if one["position"] < position]
-    return len(consumers) == len(Settings().contexts) and not behind
+    return len(consumers) == OWN_CONSUMERS and not behind
 
 
 def rename(log: Log, former: str, name: str, wanted: dict[str, Any] | None = None) -> None:

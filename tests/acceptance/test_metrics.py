@@ -9,8 +9,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.devserver.address import listen
-from api.settings import Settings
-from tests.helpers.own_contexts import OWN
+from tests.helpers.own_contexts import OWN, OWN_VIEWS
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import Servers, eventually
 
@@ -64,7 +63,7 @@ def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, dat
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         assert found["events_total", "view.agents", "agent.registered"] == 1
         assert found["event_processing_duration_seconds_count", "view.agents"] == 1
-        assert found["nerve_partitions_held",] == len(Settings().contexts)
+        assert found["nerve_partitions_held",] == len(OWN_VIEWS)
 
 
 def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str) -> None:

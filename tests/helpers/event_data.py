@@ -24,6 +24,8 @@ JSON: SearchStrategy[Any] = st.recursive(
     max_leaves=4,
 )
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC)).map(to_moment)
+MICROSECONDS = st.integers(1, 10**15)
+"""Durations, as the log stores them."""
 
 
 def stored_data(schema: Mapping[str, Any]) -> SearchStrategy[dict[str, Any]]:
@@ -62,6 +64,8 @@ def _of(schema: Mapping[str, Any], root: Mapping[str, Any]) -> SearchStrategy[An
 def _string(schema: Mapping[str, Any]) -> SearchStrategy[Any]:
     if schema.get("format") == "date-time":
         return MOMENTS
+    if schema.get("format") == "duration":
+        return MICROSECONDS
     longest = min(schema.get("maxLength", 12), 200)
     if "pattern" in schema:
         # Unlike in Python, a `$` in JSON Schema is the end and not a line feed before it.

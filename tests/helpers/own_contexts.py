@@ -15,6 +15,12 @@ _DECLARATIONS = load_contexts(Settings(contexts=Settings.model_fields["contexts"
 OWN = (_DECLARATIONS.catalog, _DECLARATIONS.views)
 """The catalog and the views that nerve serves by default."""
 
+OWN_VIEWS = frozenset(view.name for view in _DECLARATIONS.views)
+"""The names of these views."""
+
+OWN_CONSUMERS = len(OWN_VIEWS) + len(_DECLARATIONS.processes) + len(_DECLARATIONS.policies)
+"""The number of durable consumers that a worker runs by default."""
+
 
 @cache
 def own_schema() -> GraphQLSchema:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pymongo import MongoClient
 
 from api.devserver.child import ChildProcess
-from api.settings import Settings
+from tests.helpers.own_contexts import OWN_CONSUMERS
 from tests.helpers.servers import eventually
 
 NERVE = str(Path(sys.executable).with_name("nerve"))
@@ -25,7 +25,7 @@ def worker_on_new_database(mongo_url: str, redis_url: str) -> Iterator[dict[str,
     worker = ChildProcess("worker", [NERVE, "worker"], environment=settings)
     with MongoClient[dict[str, object]](mongo_url) as client:
         consumers = client[database].consumers
-        eventually(lambda: consumers.count_documents({}) == len(Settings().contexts))
+        eventually(lambda: consumers.count_documents({}) == OWN_CONSUMERS)
         yield settings
         assert worker.stop(grace=20)
         assert worker.exit_code == 0

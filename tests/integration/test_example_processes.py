@@ -1,4 +1,4 @@
-"""Team tasks and approvals on real servers, run by a worker."""
+"""Team tasks, approvals and declared workflows on real servers, run by a worker."""
 
 from __future__ import annotations
 
@@ -21,26 +21,16 @@ from domain.kernel.errors import InvariantViolated
 from domain.process.events import ProcessCompleted
 from domain.tasks.commands import CompleteTask
 from domain.teamwork.commands import RequestTeamTask
+from domain.workflows.commands import CancelWorkflow, StartWorkflow
+from domain.workflows.events import PlannedStep
 from tests.helpers.servers import Servers
 
 AGENTS = 50
 PATIENCE = 60.0
 
 
-CONTEXTS = (
-    "projections.views.agents",
-    "projections.views.tasks",
-    "projections.views.workflows",
-    "projections.views.team_tasks",
-    "projections.views.approvals",
-    "domain.approvals.expiry",
-)
-
-
 def settings(mongo_url: str, redis_url: str, database: str) -> Settings:
-    return Settings(
-        mongo_url=mongo_url, redis_url=redis_url, database=database, poll_interval=0.2, contexts=CONTEXTS
-    )
+    return Settings(mongo_url=mongo_url, redis_url=redis_url, database=database, poll_interval=0.2)
 
 
 class Worker:
@@ -138,3 +128,27 @@ async def test_an_approval_that_nobody_answers_gets_its_default_at_the_deadline(
             await worker.send(Approve(id="approval-1"))
     assert row["is_default"]
     assert row["decided_at"] >= due
+
+
+async def test_declared_steps_are_run_in_parallel_and_cancelled_as_a_whole(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Two of three steps are open at once; the end of the workflow cancels what has not ended."""
+    async with working(settings(mongo_url, redis_url, database)) as worker:
+        await worker.send(RegisterAgent(id="agent-0", name="Ann"))
+        steps = [
+            PlannedStep(name="build", agent_id="agent-0"),
+            PlannedStep(name="docs", agent_id="agent-0"),
+            PlannedStep(name="deploy", agent_id="agent-0", depends_on=["build", "docs"]),
+        ]
+        await worker.send(StartWorkflow(id="workflow-1", name="release", steps=steps))
+        for number in (0, 1):
+            await worker.until("tasks", f"task-step.1.{number}.1", status="ASSIGNED")
+        for number in (0, 1):
+            await worker.send(CompleteTask(id=f"task-step.1.{number}.1"))
+        await worker.until("tasks", "task-step.1.2.1", status="ASSIGNED")
+        await worker.send(CancelWorkflow(id="workflow-1", reason="too late"))
+        await worker.until("tasks", "task-step.1.2.1", status="CANCELLED")
+        row = await worker.until("workflows", "workflow-1", status="CANCELLED")
+    assert [step["status"] for step in row["plan"]] == ["COMPLETED", "COMPLETED", "RUNNING"]
+    assert row["progress"] == pytest.approx(2 / 3)
