@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from api.ids import now
@@ -27,6 +29,28 @@ def test_a_port_without_an_adapter_is_refused_with_the_process_that_needs_it() -
         "`ports: {oracle: {adapter: http, url: https://…}}`, or `{adapter: simulator}` for development"
     )
     check_ports([chores], {**settings, "oracle": SIMULATED})
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"refusals": [{"operation": "Aks"}]}, "a rule is for 'Aks', which is no request of the port"),
+        (
+            {"replies": {"Aks": {}}},
+            "a rule is for 'Aks', which is no request of the port; its requests are Ask",
+        ),
+        (
+            {"refusals": [{"operation": "Ask", "where": {"what_for": 1}}]},
+            "`where` has 'what_for', which is no field of Ask; the fields are question",
+        ),
+    ],
+)
+def test_a_rule_of_a_simulator_that_fits_no_request_is_refused(rules: Any, message: str) -> None:
+    """It would never apply, and nobody would notice."""
+    settings = SimulatedPortSettings(adapter="simulator", **rules)
+    with pytest.raises(ConfigurationError, match=r"^ports\.oracle") as refused:
+        check_ports([chores], {"oracle": settings})
+    assert message in str(refused.value)
 
 
 async def test_workers_share_a_simulator_by_its_server() -> None:
