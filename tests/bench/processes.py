@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import cached_property, partial
+from itertools import pairwise
 from statistics import median
 from uuid import uuid4
 
@@ -56,22 +57,16 @@ class Sagas(Runtime):
         commands = [StartCountdown(id=new_id("countdown"), left=STEPS) for _ in range(sagas)]
         async with asyncio.TaskGroup() as group:
             group.create_task(per_second(CALLERS, commands, self._start))
-            ended = group.create_task(self._wait_for_ends(after, sagas))
-        del ended
+            group.create_task(self._wait_for_ends(after, sagas))
         return Figure(sagas * STEPS / (time.perf_counter() - started))
 
     async def one_step(self) -> Figure:
-        """The median milliseconds from a stored event to the stored command of its step, one at a time."""
-        took = []
-        for _ in range(ALONE // 2):
-            while not self.stored_at.empty():
-                self.stored_at.get_nowait()
-            await self._start(StartCountdown(id=new_id("countdown"), left=1))
-            stored = time.perf_counter()
-            took.append(await self.stored_at.get() - stored)
-            # Until the saga has ended, so that the next one begins on an idle worker.
-            await asyncio.sleep(0.02)
-        return Figure(median(took) * 1e3)
+        """The median milliseconds from a stored event to the stored command that it leads to, of one saga."""
+        while not self.stored_at.empty():
+            self.stored_at.get_nowait()
+        await self._start(StartCountdown(id=new_id("countdown"), left=ALONE))
+        times = [await self.stored_at.get() for _ in range(ALONE)]
+        return Figure(median(later - earlier for earlier, later in pairwise(times)) * 1e3)
 
     async def _start(self, command: StartCountdown) -> None:
         await self.bus.dispatch(Envelope(command))
