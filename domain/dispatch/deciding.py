@@ -256,7 +256,7 @@ def check_fits_stream(command: Command, category: str, stream: str, version: int
 def check_exists(category: str, stream: str, version: int) -> None:
     """Raise NotFound if the version of a stream is 0."""
     if version == 0:
-        raise NotFound(f"there is no {category} {stream!r}; create it first")
+        raise NotFound(f"there is no {category} {stream!r}; correct the id, or create it first")
 
 
 def check_prefix(field: str, category: str, stream: str) -> None:
