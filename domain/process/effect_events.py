@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault
@@ -51,15 +51,19 @@ def effect_events(
     check_effect(called, effect, now)
     match effect:
         case Dispatch(command, name, compensation):
+            undo = _undo(compensation)
             return (
                 CommandRequested(
                     name=_free_name(called, name or type(command).__name__, state),
                     command=type(command).__name__,
                     input=to_json(command),
-                    **_undo(compensation),
+                    compensation=undo.operation,
+                    compensation_port=undo.port,
+                    compensation_input=undo.input,
                 ),
             )
         case Call(request, name, timeout, compensation):
+            undo = _undo(compensation)
             return (
                 CallRequested(
                     name=_free_name(called, name or type(request).__name__, state),
@@ -67,7 +71,9 @@ def effect_events(
                     request=type(request).__name__,
                     input=to_json(request),
                     due=to_moment(now + timeout),
-                    **_undo(compensation),
+                    compensation=undo.operation,
+                    compensation_port=undo.port,
+                    compensation_input=undo.input,
                 ),
             )
         case StartProcess(category, key, given, name):
@@ -113,12 +119,16 @@ def _compensation(reason: str, without: tuple[str, ...], state: InstanceState) -
     return (started, *next_compensation(state.after(started)))
 
 
-def _undo(compensation: Command | Request[Any] | None) -> dict[str, str | Json | None]:
+class _Undo(NamedTuple):
+    """The name, the port and the fields of what undoes an effect; None for a command's port."""
+
+    operation: str | None = None
+    port: str | None = None
+    input: Json | None = None
+
+
+def _undo(compensation: Command | Request[Any] | None) -> _Undo:
     if compensation is None:
-        return {}
+        return _Undo()
     port = compensation.port if isinstance(compensation, Request) else None
-    return {
-        "compensation": type(compensation).__name__,
-        "compensation_port": port,
-        "compensation_input": to_json(compensation),
-    }
+    return _Undo(type(compensation).__name__, port, to_json(compensation))

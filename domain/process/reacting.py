@@ -61,7 +61,7 @@ def react_to_event(
         return ()
     if kept.has_reacted_to(*place) and not late:
         return ()
-    source = {
+    source: dict[str, Any] = {
         "from_stream": event.stream,
         "from_version": event.version,
         "from_position": event.position,
