@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -12,7 +13,7 @@ from statistics import median
 from uuid import uuid4
 
 from api.ids import new_id
-from api.lifecycle import open_runtime
+from api.lifecycle import GARBAGE_THRESHOLD, open_runtime
 from api.process_runtime import running_processes
 from api.runtime import Runtime
 from domain.dispatch import Middleware
@@ -84,6 +85,8 @@ class Sagas(Runtime):
 async def _worker(machine: Machine) -> AsyncIterator[Sagas]:
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
+        # As a worker has it.
+        gc.set_threshold(GARBAGE_THRESHOLD)
         chosen = settings(machine, f"processes_{uuid4().hex}").model_copy(update={"contexts": CONTEXTS})
         runtime = await stack.enter_async_context(open_runtime(chosen, runtime_class=Sagas))
         assert isinstance(runtime, Sagas)
