@@ -20,7 +20,7 @@ NERVE = str(Path(sys.executable).with_name("nerve"))
 ROOT = Path(__file__).parents[2]
 
 SETTINGS = """
-contexts: [oracle]
+contexts: [oracle, lists, pages]
 ports:
   oracle: {adapter: simulator, replies: {Ask: {text: yes it is}}}
 """
@@ -41,7 +41,9 @@ def simulating(folder: Path) -> Iterator[subprocess.Popen[str]]:
 def test_the_simulated_ports_are_served_until_the_command_is_stopped(tmp_path: Path) -> None:
     """With the requests of the registered processes, and a record of what has arrived."""
     (tmp_path / "nerve.yaml").write_text(SETTINGS)
-    (tmp_path / "oracle.py").write_text("from tests.helpers.chore_process.chores import chores as context\n")
+    for module, context in (("oracle", "chores"), ("lists", "lists"), ("pages", "pages")):
+        line = f"from tests.helpers.chore_process.chores import {context} as context\n"
+        (tmp_path / f"{module}.py").write_text(line)
     with simulating(tmp_path) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
