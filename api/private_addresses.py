@@ -1,4 +1,4 @@
-"""Tells private addresses, such as those of this machine and its network, from public ones."""
+"""Separates private addresses, such as those of this machine and its network, from public ones."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Refusal:
 class BulkResult:
     """The instances that a command changed, and those that refused it.
 
-    `position` is that of the last change, 0 without one. `has_more` tells whether further instances match.
+    `position` is that of the last change, 0 without one. `has_more` is True if further instances match.
     """
 
     changed: Sequence[str]

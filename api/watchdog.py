@@ -1,4 +1,4 @@
-"""A watchdog for calls of user code that take too long, and block the event loop meanwhile.
+"""A watchdog for calls of user code that block the event loop for too long.
 
 It costs these calls nothing: a thread looks a few times a second at what the event loop's thread is running.
 It does not notice a call that keeps Python's interpreter lock the whole time, as some C extensions do.

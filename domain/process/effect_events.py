@@ -50,44 +50,12 @@ def effect_events(
     called = f"{process.__name__}.react"
     check_effect(called, effect, now)
     match effect:
-        case Dispatch(command, name, compensation):
-            undo = _undo(compensation)
-            return (
-                CommandRequested(
-                    name=_free_name(called, name or type(command).__name__, state),
-                    command=type(command).__name__,
-                    input=to_json(command),
-                    compensation=undo.operation,
-                    compensation_port=undo.port,
-                    compensation_input=undo.input,
-                ),
-            )
-        case Call(request, name, timeout, compensation):
-            undo = _undo(compensation)
-            return (
-                CallRequested(
-                    name=_free_name(called, name or type(request).__name__, state),
-                    port=request.port,
-                    request=type(request).__name__,
-                    input=to_json(request),
-                    due=to_moment(now + timeout),
-                    compensation=undo.operation,
-                    compensation_port=undo.port,
-                    compensation_input=undo.input,
-                ),
-            )
-        case StartProcess(category, key, given, name):
-            instance_id(category, key, f"{called} returned StartProcess with")
-            return (
-                ChildRequested(
-                    name=_free_name(called, name or category, state),
-                    process=category,
-                    key=key,
-                    input_type=given.type,
-                    input_revision=given.revision,
-                    input=to_json(given),
-                ),
-            )
+        case Dispatch():
+            return (_command_requested(effect, called, state),)
+        case Call():
+            return (_call_requested(effect, called, state, now),)
+        case StartProcess():
+            return (_child_requested(effect, called, state),)
         case SetDeadline(name, due):
             return (DeadlineSet(name=name, due=to_moment(due)),)
         case CancelDeadline(name):
@@ -101,6 +69,44 @@ def effect_events(
     raise ContextFault(
         f"{called} returned a value of class {type(effect).__name__} in its list; each must be an own event "
         "or an effect, such as Dispatch(...)"
+    )
+
+
+def _command_requested(effect: Dispatch, called: str, state: InstanceState) -> CommandRequested:
+    undo, operation = _undo(effect.compensation), type(effect.command).__name__
+    return CommandRequested(
+        name=_free_name(called, effect.name or operation, state),
+        command=operation,
+        input=to_json(effect.command),
+        compensation=undo.operation,
+        compensation_port=undo.port,
+        compensation_input=undo.input,
+    )
+
+
+def _call_requested(effect: Call, called: str, state: InstanceState, now: datetime) -> CallRequested:
+    undo, operation = _undo(effect.compensation), type(effect.request).__name__
+    return CallRequested(
+        name=_free_name(called, effect.name or operation, state),
+        port=effect.request.port,
+        request=operation,
+        input=to_json(effect.request),
+        due=to_moment(now + effect.timeout),
+        compensation=undo.operation,
+        compensation_port=undo.port,
+        compensation_input=undo.input,
+    )
+
+
+def _child_requested(effect: StartProcess, called: str, state: InstanceState) -> ChildRequested:
+    instance_id(effect.process, effect.key, f"{called} returned StartProcess with")
+    return ChildRequested(
+        name=_free_name(called, effect.name or effect.process, state),
+        process=effect.process,
+        key=effect.key,
+        input_type=effect.input.type,
+        input_revision=effect.input.revision,
+        input=to_json(effect.input),
     )
 
 
