@@ -82,7 +82,7 @@ def test_nerve_does_not_start_on_a_log_that_ends_before_what_its_consumers_have_
         main()
     message = capsys.readouterr().err
     assert (end.value.code, message.count("\n")) == (2, 1), message
-    for part in (" is at position 8", "the log ends at 5", "view.", "`nerve adopt`"):
+    for part in (" is at position 8", "the log ends at 5", "the consumer ", "`nerve adopt`"):
         assert part in message
 
 
