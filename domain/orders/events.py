@@ -14,7 +14,7 @@ from domain.kernel.fields import Identifier, Int64, Name
 OUT_OF_STOCK = "OUT_OF_STOCK"
 WITHDRAWN = "WITHDRAWN"
 TIMED_OUT = "TIMED_OUT"
-"""Codes of orders that were cancelled, beside those of the outside ports."""
+"""Codes of orders that were cancelled; outside ports have codes of their own."""
 
 
 class OrderStatus(StrEnum):

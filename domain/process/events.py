@@ -1,4 +1,4 @@
-"""Events of instances of processes, which every process has beside its own. Pure.
+"""Events that the instances of every process have in addition to its own. Pure.
 
 The id of an effect is that of its instance and the version of the event that asked for it, as in
 ``fulfilment-order-17:4``. It is the command id of a command and the idempotency key of a call, so an effect

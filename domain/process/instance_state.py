@@ -1,4 +1,4 @@
-"""What nerve keeps of an instance beside the process's own state: status, effects, deadlines. Pure."""
+"""What nerve keeps of an instance: status, effects, deadlines. The process keeps its own state. Pure."""
 
 from __future__ import annotations
 
