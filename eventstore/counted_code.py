@@ -16,10 +16,15 @@ Argument = tuple[str, str]
 KERNEL = ("domain.kernel", "domain.process", "projections.kernel")
 """nerve's packages that contexts, processes and views are declared with."""
 
+ACCESS = "domain.kernel.access"
+"""The module of the rules of access, which change no value."""
+
+_RULES = frozenset(("anyone", "signed_in", "nobody", "role", "owner", "claim", "where"))
+
 _WITHOUT_VALUES = {
     "domain.kernel": (
         # What is declared: interfaces, whose subclasses and arguments are the author's own code.
-        "aggregate", "catalog", "command", "conditions", "conflicts", "context", "personal",
+        "access", "aggregate", "catalog", "command", "conditions", "conflicts", "context", "personal",
         # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
         "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
         "types.record_checks",
@@ -81,7 +86,10 @@ def _imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 class _Stripper(ast.NodeTransformer):
-    """Removes what does not count: docstrings and ignored arguments. Comments and layout are in no tree."""
+    """Removes what does not count: docstrings, rules of access and ignored arguments.
+
+    Comments and layout are in no tree.
+    """
 
     def __init__(self, ignored: frozenset[Argument]) -> None:
         self._ignored = ignored
@@ -90,10 +98,27 @@ class _Stripper(ast.NodeTransformer):
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_text else self.generic_visit(node)
 
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if node.module == ACCESS else node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [statement for statement in node.body if not _is_access_rule(statement)] or [ast.Pass()]
+        return self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         called = getattr(node.func, "attr", getattr(node.func, "id", ""))
         node.keywords = [keyword for keyword in node.keywords if (called, keyword.arg) not in self._ignored]
         return self.generic_visit(node)
+
+
+def _is_access_rule(statement: ast.stmt) -> bool:
+    """Return whether the statement of a class's body is ``access = …`` with a rule of the kernel."""
+    if not isinstance(statement, ast.Assign) or [ast.unparse(target) for target in statement.targets] != [
+        "access"
+    ]:
+        return False
+    names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
+    return bool(names) and names <= _RULES
 
 
 class _KernelStripper(_Stripper):

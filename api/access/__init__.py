@@ -1,4 +1,4 @@
-"""Authentication of requests and sockets, and revocation of the open ones.
+"""Who may do and see what: authentication, the rules of access, and revocation on open connections.
 
-The transports and `api.app` import it; it imports the domain alone.
+The transports, `api.graphql` and `api.app` import it; it imports the declarations of contexts and views.
 """

@@ -9,14 +9,16 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.kernel import Scope
+from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT, ClaimValue
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The user or service on whose behalf a request or socket acts.
 
-    `subject` identifies it, and `credential` the token or key that it authenticated with. Both are None where
-    there is no authentication. Access expires at `expires_at`, if that is given.
+    `subject` identifies it, and `credential` the token or key that it authenticated with. Both are None for a
+    caller without credentials. Rules of access ask for its `subject`, `roles` and `claims`. Access expires at
+    `expires_at`, if that is given.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -24,9 +26,14 @@ class Caller:
     roles: frozenset[str] = frozenset()
     credential: str | None = None
     expires_at: datetime | None = None
+    claims: Mapping[str, ClaimValue] = field(default_factory=dict, hash=False)
 
 
-ANYONE = Caller()
+UNRESTRICTED = Caller(roles=frozenset((ADMINISTRATOR, DEPLOYMENT)))
+"""The caller of every request where there is no authentication."""
+
+ANONYMOUS = Caller()
+"""The caller of a request without credentials, where there is authentication. It may do what `anyone` may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class OpenAuthenticator:
     """Accepts every request without authentication, as a caller that may do everything."""
 
     def authenticate(self, _headers: Mapping[str, str]) -> Caller:
-        return ANYONE
+        return UNRESTRICTED
 
     def watch_revocations(
         self, _on_revoked: Callable[[AccessRevocation], object]

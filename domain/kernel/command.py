@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.kernel.access import Access, Permission, nobody
 from domain.kernel.command_checks import check_command
 from domain.kernel.conditions import Condition
 from domain.kernel.conflicts import ConflictRule, refuse
@@ -21,8 +22,10 @@ class Command(BaseModel):
     """Base of every command; the docstring of a subclass is its description in the API.
 
     `on_conflict` is its conflict rule, applied if the client expected an older version than the current one.
-    The `precondition` is checked before the command is decided, unless it was stored before. The
-    `postcondition` is established after the command is stored, and before its receipt is returned.
+    `access` is the rule of who may send it; its fields are those of the aggregate's state, or of the command
+    where it starts a new stream. The `precondition` is checked before the command is decided, unless it was
+    stored before. The `postcondition` is established after the command is stored, and before its receipt is
+    returned.
     """
 
     # The catalog refuses types that cannot be stored, with class and field.
@@ -33,6 +36,7 @@ class Command(BaseModel):
     creates: ClassVar[bool]
     changes: ClassVar[bool]
     on_conflict: ClassVar[ConflictRule] = refuse
+    access: ClassVar[Access] = nobody
     precondition: ClassVar[Condition[Any] | None] = None
     postcondition: ClassVar[Condition[Any] | None] = None
 
@@ -108,7 +112,8 @@ class Envelope:
 
     `command_id` makes it idempotent; without one the bus generates one, and no client can send it twice.
     `expected_version` is the version that the client based its decision on; at another version the command's
-    conflict rule decides. `occurred` is the event time if that is not now.
+    conflict rule decides. `occurred` is the event time if that is not now. `permission` is what the caller is
+    allowed; None for a command that nerve itself dispatches.
     """
 
     command: Command
@@ -119,6 +124,7 @@ class Envelope:
     causation: str | None = None
     source: str | None = None
     occurred: datetime | None = None
+    permission: Permission | None = None
 
 
 @dataclass(frozen=True, slots=True)

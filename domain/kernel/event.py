@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.kernel.access import Access, nobody
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event_data import event_codec
 
@@ -18,7 +19,8 @@ class Event(BaseModel):
     """Base of the data of an event. A subclass names its dotted type.
 
     ``class TaskCompleted(Event, type="task.completed")``.
-    `revision` counts the shapes that this type has had, from 1; upcasters convert one to the next.
+    `revision` counts the shapes that this type has had, from 1; upcasters convert one to the next. `access`
+    is the rule of who may read its events in the log; its fields are those of the event's data.
     """
 
     # Input is hidden, because it may be personal and messages of errors are written to log files.
@@ -29,6 +31,7 @@ class Event(BaseModel):
 
     type: ClassVar[str]
     revision: ClassVar[int] = 1
+    access: ClassVar[Access] = nobody
 
     def __init_subclass__(cls, *, type: str | None = None, revision: int = 1, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -70,7 +73,7 @@ class Event(BaseModel):
         return event
 
 
-_OWN_NAMES = frozenset(("type", "revision", "to_data", "as_stored", "from_data"))
+_OWN_NAMES = frozenset(("type", "revision", "access", "to_data", "as_stored", "from_data"))
 """Attributes of every event, which cannot be names of fields."""
 
 

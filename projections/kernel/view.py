@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from domain.kernel import Context, RecordedEvent
+from domain.kernel.access import Access, nobody
 from domain.kernel.types.annotations import RecordOf, record_type
 from projections.kernel.keys import by_stream
 from projections.kernel.links import Link
 from projections.kernel.view_checks import (
+    check_access_rules,
     check_contexts,
     check_fields,
     check_functions,
@@ -41,8 +43,9 @@ class View(Generic[R]):
     compared for equality, then one that is sorted by or compared with a range. `search` names the fields in
     which a query may look for words. `links` are the rows of other views that belong to a row. `defaults`
     are values of fields that stored rows lack, as they lack a new field until a rebuild ends; a field without
-    one cannot be read until then. `description` is the type's text in the API. A change of these alone
-    starts no rebuild.
+    one cannot be read until then. `description` is the type's text in the API. `access` is the rule of who
+    may read a row, by the caller and the row's fields; `field_access` has the rules of fields that fewer
+    callers may read, by roles alone. A change of these alone starts no rebuild.
     Raises DeclarationError if they do not fit together.
     """
 
@@ -60,6 +63,8 @@ class View(Generic[R]):
     links: tuple[Link, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
     description: str = ""
+    access: Access = nobody
+    field_access: Mapping[str, Access] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_contexts(self.name, self.context, self.also_reads)
@@ -79,6 +84,7 @@ class View(Generic[R]):
         )
         check_indexes(name, self.indexes, (*self.filters, *self.orders))
         check_links(name, self.links)
+        check_access_rules(name, row, self.access, self.field_access)
 
     @property
     def record(self) -> RecordOf:

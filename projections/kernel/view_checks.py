@@ -10,6 +10,7 @@ from typing import Any
 from typing_extensions import is_typeddict
 
 from domain.kernel import Context
+from domain.kernel.access import check_access
 from domain.kernel.declaration_checks import check_arguments, check_pure, shown
 from domain.kernel.errors import DeclarationError, UnfitValue
 from domain.kernel.name_checks import check_name
@@ -141,3 +142,19 @@ def _check_list(place: str, value: Any, items: Any = str) -> None:
         raise DeclarationError(f'{place} must be a tuple, not the text {value!r}; write ("{value}",)')
     if not isinstance(value, tuple) or not all(isinstance(item, items) for item in value):
         raise DeclarationError(f'{place} must be a tuple, as in ("name",), not {value!r}')
+
+
+def check_access_rules(view: str, row: Any, access: Any, field_access: Any) -> None:
+    """Raise DeclarationError if a rule is none, depends on a field that rows lack, or is of such a field."""
+    fields = tuple(row.__annotations__)
+    check_access(f"access of view {view!r}", access, fields)
+    if not isinstance(field_access, Mapping):
+        raise DeclarationError(
+            f"field_access of view {view!r} must map fields to rules, not {shown(field_access)}"
+        )
+    for field, rule in field_access.items():
+        if field not in fields or field == "id":
+            raise DeclarationError(
+                f"field_access of view {view!r} has {field!r}; it may have fields of the row other than id"
+            )
+        check_access(f"field_access[{field!r}] of view {view!r}", rule, None)

@@ -7,7 +7,10 @@ from typing import Any
 from eventstore.fingerprint import code_fingerprint, modules_of
 from projections.kernel.view import View
 
-QUERY_SIDE = ("singular", "filters", "orders", "indexes", "search", "links", "defaults", "description")
+QUERY_SIDE = (
+    "singular", "filters", "orders", "indexes", "search", "links", "defaults", "description", "access",
+    "field_access",
+)  # fmt: skip
 """Arguments of a view that affect how its rows are queried and shown, but not what they contain."""
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: runs the benchmarks, or with ``ONLY=prefix`` those whose name starts so."""
+"""``python -m tests.bench``: runs the benchmarks. ``ONLY=name`` chooses one, or all whose names begin so."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ SCRATCH = Path(".nerve")
 def main() -> None:
     console = Console()
     wanted = os.environ.get("ONLY", "")
-    chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name.startswith(wanted)]
+    chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name == wanted] or [
+        benchmark for benchmark in BENCHMARKS if benchmark.name.startswith(wanted)
+    ]
     if not chosen:
         sys.exit(f"no benchmark starts with {wanted!r}; there are {', '.join(b.name for b in BENCHMARKS)}")
     results: list[Result] = []

@@ -8,7 +8,7 @@ import pytest
 from graphql import execute, parse, validate
 from pydantic import BaseModel, Field
 
-from api.access.callers import ANYONE
+from api.access.callers import UNRESTRICTED
 from api.graphql.error_bodies import error_body
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
@@ -22,7 +22,7 @@ from tests.helpers.own_contexts import own_schema
 from tests.helpers.resolver_arguments import received_arguments
 
 SCHEMA = own_schema()
-CONTEXT = RequestContext(cast(Runtime, None), ANYONE, {})
+CONTEXT = RequestContext(cast(Runtime, None), UNRESTRICTED, {})
 
 
 FIELDS = {

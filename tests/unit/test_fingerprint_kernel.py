@@ -62,6 +62,7 @@ WHERE_IMPORTED = [
 
 NEVER = [
     "domain.kernel",
+    "domain.kernel.access",
     "domain.kernel.aggregate",
     "domain.kernel.catalog",
     "domain.kernel.context_calls",

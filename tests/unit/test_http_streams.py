@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message
 
 from api.access.admissions import Admission, Admissions
-from api.access.callers import ANYONE, OPEN
+from api.access.callers import OPEN, UNRESTRICTED
 from api.ids import now
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose
 from api.transports.response_streams import (
@@ -28,7 +28,7 @@ LIMIT = 1_000
 
 
 ADMISSIONS = Admissions(OPEN, now, most=1)
-ADMISSION = Admission(ANYONE)
+ADMISSION = Admission(UNRESTRICTED)
 
 
 class Recorded:
@@ -208,18 +208,18 @@ async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations, subscription = Reservations(streams, most=1, timeout=0.01), Recorded()
     token = reservations.make(ADMISSION)
-    stream = reservations.find(token, ANYONE)
+    stream = reservations.find(token, UNRESTRICTED)
     stream.add("1", subscription)
     await until(lambda: subscription.asked == ["close"])
     with pytest.raises(NotFound):
-        reservations.open(token, ANYONE)
+        reservations.open(token, UNRESTRICTED)
     reservations.make(ADMISSION)
 
 
 async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations = Reservations(streams, most=1)
-    stream = reservations.find(reservations.make(ADMISSION), ANYONE)
+    stream = reservations.find(reservations.make(ADMISSION), UNRESTRICTED)
     reservations.start(stream, "1")
     stream.write(b"x" * 2 * LIMIT)
     with pytest.raises(RateLimited):

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from graphql import GraphQLSchema, build_schema
 
-from api.access.callers import ANYONE
+from api.access.callers import UNRESTRICTED
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
@@ -45,7 +45,7 @@ def test_a_wrong_choice_of_one_gets_the_members(value: str) -> None:
 
 
 def test_a_wrong_variable_gets_the_names_too() -> None:
-    executor, context = Executor(PAYMENTS), RequestContext(cast(Runtime, None), ANYONE, {})
+    executor, context = Executor(PAYMENTS), RequestContext(cast(Runtime, None), UNRESTRICTED, {})
     text = "query ($by: Payment) { pay(by: $by) }"
     prepared = executor.prepare(OperationRequest(query=text, variables={"by": {"cheque": 1}}))
     with pytest.raises(OperationRefused) as refused:

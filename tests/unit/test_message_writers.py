@@ -12,7 +12,7 @@ from graphql import execute_subscription_event, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.access.callers import ANYONE
+from api.access.callers import UNRESTRICTED
 from api.graphql.execution.core_executor import OperationExecutor, find_leaves
 from api.graphql.execution.executor import SubscriptionExecution
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
@@ -136,7 +136,7 @@ def test_a_written_result_needs_no_execution_and_any_other_gets_one() -> None:
             return super().execute_message(message)
 
     selection = select()
-    request = RequestContext(cast(Runtime, None), ANYONE, {})
+    request = RequestContext(cast(Runtime, None), UNRESTRICTED, {})
     context = ExecutionContext.of(request, RowSelections(selection.tree))
     bound = CountingExecutor.bind(SCHEMA, parse(QUERY), context, {}, None, find_leaves(SCHEMA))
     assert isinstance(bound, OperationExecutor)

@@ -14,7 +14,7 @@ from graphql.execution.collect_fields import CollectedFields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.access.callers import ANYONE
+from api.access.callers import UNRESTRICTED
 from api.graphql.execution import executor as executor_module
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, find_leaves
 from api.graphql.execution.executor import Executor, OperationRefused
@@ -26,7 +26,7 @@ from tests.helpers.own_contexts import own_schema
 
 SCHEMA = own_schema()
 LEAVES = find_leaves(SCHEMA)
-NOTHING = RequestContext(cast(Runtime, None), ANYONE, {})
+NOTHING = RequestContext(cast(Runtime, None), UNRESTRICTED, {})
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 ROW = {

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
 
 from api.access.callers import Caller
+from api.access.policy import rows_for
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.row_selections import RowSelections
 from api.runtime import Runtime
 from domain.kernel import Scope
 from eventstore.place import Place
+from projections.kernel.view import View
+from projections.querying.row_scope import RowScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class RequestContext:
     @property
     def scope(self) -> Scope:
         return self.caller.scope
+
+    def rows(self, view: View[Any]) -> RowScope:
+        """Return the rows of the view that the caller may read."""
+        return rows_for(view, self.caller)
 
     def start_place(self, after: str | None) -> Place | None:
         """Return the place behind which a subscription with the argument `after` starts; None for now.

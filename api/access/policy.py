@@ -1,0 +1,49 @@
+"""The one place that decides what a caller may do and see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.access.callers import Caller
+from domain.kernel import Command, Event
+from domain.kernel.access import DEPLOYMENT, OPERATOR, Permission, bind, role
+from projections.kernel.view import View
+from projections.querying.row_scope import RowScope, row_scope
+
+OPERATION = role(OPERATOR)
+"""The rule of what keeps a tenant running: processes, dead letters, traces, states of views."""
+
+
+def command_permission(command: type[Command], caller: Caller) -> Permission:
+    """Return when the caller may send the command, by the state of its stream or by the command itself."""
+    return bind(command.access, caller)
+
+
+def event_permission(event: type[Event], caller: Caller) -> Permission:
+    """Return which events of the type the caller may read, by their data."""
+    return bind(event.access, caller)
+
+
+def view_permission(view: View[Any], caller: Caller) -> Permission:
+    """Return which rows of the view the caller may read."""
+    return bind(view.access, caller)
+
+
+def rows_for(view: View[Any], caller: Caller) -> RowScope:
+    """Return the rows of the view that the caller may read."""
+    return row_scope(view, caller.scope.tenant, view_permission(view, caller))
+
+
+def hidden_fields(view: View[Any], caller: Caller) -> frozenset[str]:
+    """Return the fields of the view's rows that the caller may not see."""
+    return frozenset(field for field, access in view.field_access.items() if bind(access, caller).is_denied)
+
+
+def operation_permission(caller: Caller) -> Permission:
+    """Return whether the caller may see and operate what keeps its tenant running."""
+    return bind(OPERATION, caller)
+
+
+def may_cross_tenants(caller: Caller) -> bool:
+    """Return whether the caller may act in every tenant of the deployment."""
+    return DEPLOYMENT in caller.roles
