@@ -27,7 +27,7 @@ _WITHOUT_VALUES = {
         "access", "aggregate", "catalog", "command", "conditions", "conflicts", "context", "personal",
         # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
         "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
-        "types.record_checks",
+        "tenants", "types.record_checks",
         # Words: errors, what they say, and the names in it.
         "code_locations", "errors", "faults", "input_messages", "names", "obstacles", "types.refusals",
         "unreadable", "user_exceptions",

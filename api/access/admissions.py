@@ -13,6 +13,9 @@ from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthentic
 OnRevoked = Callable[[NerveError], None]
 """Closes a connection, and sends its client this error."""
 
+_Subject = tuple[str, str]
+"""Tenant and subject: two tenants may have subjects of the same name."""
+
 
 class Admission:
     """A request or connection whose caller was authenticated."""
@@ -51,7 +54,7 @@ class Admission:
 class Admissions:
     """Admits requests and connections of one endpoint.
 
-    A caller, known by its subject, may have `most` connections at a time.
+    A caller, identified by its tenant and subject, may have `most` connections at a time.
     """
 
     def __init__(self, authenticator: Authenticator, clock: Callable[[], datetime], most: int) -> None:
@@ -59,7 +62,7 @@ class Admissions:
         self._clock = clock
         self._most = most
         self._open: set[Admission] = set()
-        self._connections: Counter[str] = Counter()
+        self._connections: Counter[_Subject] = Counter()
         self._authenticating = 0
         self._recent_revocations: list[AccessRevocation] = []
 
@@ -78,7 +81,7 @@ class Admissions:
         When access ends it is released and `on_revoked` is called. Raises RateLimited where its subject has
         too many connections, and the error by which access has ended already.
         """
-        subject, expires_at = admission.caller.subject, admission.caller.expires_at
+        subject, expires_at = _subject(admission.caller), admission.caller.expires_at
         if admission.error:
             raise admission.error
         if subject is not None:
@@ -98,7 +101,7 @@ class Admissions:
             return
         self._open.discard(admission)
         admission.cancel_timer()
-        subject = admission.caller.subject
+        subject = _subject(admission.caller)
         if admission.is_connection and subject is not None:
             self._connections[subject] -= 1
             if not self._connections[subject]:
@@ -137,6 +140,10 @@ class Admissions:
         if admission.is_connection:
             self.release(admission)
         admission.revoke(error)
+
+
+def _subject(caller: Caller) -> _Subject | None:
+    return None if caller.subject is None else (caller.scope.tenant, caller.subject)
 
 
 def _forbidden(revocation: AccessRevocation) -> Forbidden:

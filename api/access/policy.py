@@ -6,12 +6,12 @@ from typing import Any
 
 from api.access.callers import Caller
 from domain.kernel import Command, Event
-from domain.kernel.access import DEPLOYMENT, OPERATOR, Permission, bind, role
+from domain.kernel.access import ALLOWED, DENIED, DEPLOYMENT, OPERATOR, Permission, bind, role
 from projections.kernel.view import View
 from projections.querying.row_scope import RowScope, row_scope
 
 OPERATION = role(OPERATOR)
-"""The rule of what keeps a tenant running: processes, dead letters, traces, states of views."""
+"""The rule of what keeps a tenant running: processes, dead letters, traces."""
 
 
 def command_permission(command: type[Command], caller: Caller) -> Permission:
@@ -42,6 +42,15 @@ def hidden_fields(view: View[Any], caller: Caller) -> frozenset[str]:
 def operation_permission(caller: Caller) -> Permission:
     """Return whether the caller may see and operate what keeps its tenant running."""
     return bind(OPERATION, caller)
+
+
+def deployment_permission(caller: Caller) -> Permission:
+    """Return whether the caller may see and operate what concerns all tenants at once.
+
+    An administrator is one of its tenant only: the progress of a view would reveal how much others write, and
+    a rebuild would slow them down.
+    """
+    return ALLOWED if may_cross_tenants(caller) else DENIED
 
 
 def may_cross_tenants(caller: Caller) -> bool:

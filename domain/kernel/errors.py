@@ -119,21 +119,21 @@ class ConcurrencyConflict(NerveError):
 
 
 class StaleRead(NerveError):
-    """A view did not reach the requested position in time. `lag` is the number of missing positions."""
+    """A view did not reach the requested position in time. `lag` is the number of missing positions.
+
+    Clients do not get the `lag`: the missing positions may be those of other tenants.
+    """
 
     code = "STALE_READ"
 
     def __init__(self, view: str, lag: int, obstacle: Obstacle = Obstacle.BEHIND) -> None:
         self.view = client_name(view)
-        super().__init__(
-            f"the view {self.view!r} has not reached the requested position, {lag} positions are missing: "
-            f"{obstacle.value}"
-        )
+        super().__init__(f"the view {self.view!r} has not reached the requested position: {obstacle.value}")
         self.lag = lag
         self.obstacle = obstacle
 
     def details(self) -> dict[str, Any]:
-        return {"view": self.view, "lag": self.lag, "reason": self.obstacle.name}
+        return {"view": self.view, "reason": self.obstacle.name}
 
 
 class RowParked(NerveError):

@@ -136,6 +136,16 @@ async def test_a_subject_has_so_many_connections_at_a_time() -> None:
     admissions.keep_open(await admit(admissions), lambda _error: None)
 
 
+async def test_subjects_of_two_tenants_with_one_name_do_not_share_their_connections() -> None:
+    """Otherwise the connections of one tenant would shut out, and be seen by, another."""
+    decider = Decider(ADA)
+    decider.decide.set()
+    admissions = Admissions(decider, lambda: NOW, 1)
+    admissions.keep_open(await admit(admissions), lambda _error: None)
+    decider.caller = Caller(Scope("other", "ada"), "ada")
+    admissions.keep_open(await admit(admissions), lambda _error: None)
+
+
 async def test_who_is_not_known_may_have_any_number() -> None:
     admissions = Admissions(OpenAuthenticator(), lambda: NOW, 1)
     for _ in range(3):

@@ -79,6 +79,7 @@ NEVER = [
     "domain.kernel.names",
     "domain.kernel.obstacles",
     "domain.kernel.state_checks",
+    "domain.kernel.tenants",
     "domain.kernel.personal",
     "domain.kernel.code_locations",
     "domain.kernel.types",

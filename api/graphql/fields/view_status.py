@@ -1,4 +1,8 @@
-"""The progress of views: `viewStatus` as a query and a subscription, and the mutations of rebuilds."""
+"""The progress of views: `viewStatus` as a query and a subscription, and the mutations of rebuilds.
+
+All of it is for callers that may act across tenants: a view has one progress for all tenants, its figures
+would reveal how much the others write, and a rebuild concerns them all.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,13 @@ from typing import Any
 
 import strawberry
 
+from api.access.policy import deployment_permission
 from api.graphql.declare import Resolver, argument, declare, enumeration, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.item_lookups import ItemLookUp
 from api.graphql.strawberry_internals import Field
+from domain.kernel.access import DEPLOYMENT
+from domain.kernel.errors import Forbidden
 from domain.kernel.names import client_name
 from projections.rebuilding.comparison import Comparison, RowVerdict
 from projections.rebuilding.rebuild_progress import RebuildPhase
@@ -134,7 +141,13 @@ def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
     return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 
+def _require_deployment(context: RequestContext) -> None:
+    if deployment_permission(context.caller).is_denied:
+        raise Forbidden(f"the states of views concern all tenants; they need the role {DEPLOYMENT!r}")
+
+
 async def _status(_root: object, info: Info, *, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    _require_deployment(info.context)
     statuses = await info.context.runtime.rebuilds.status(names)
     return [_view_source(status, info.context) for status in statuses]
 
@@ -143,6 +156,7 @@ async def _follow(
     _root: object, info: Info, *, names: Sequence[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     context = info.context
+    _require_deployment(context)
     await context.runtime.rebuilds.status(names)
     return _changes(names, context)
 
@@ -159,6 +173,7 @@ async def _changes(names: Sequence[str] | None, context: RequestContext) -> Asyn
 
 def _rebuild_resolver(act: Callable[[Rebuilds, str], Any]) -> Resolver:
     async def resolve(_root: object, info: Info, *, name: str) -> dict[str, Any]:
+        _require_deployment(info.context)
         rebuilds = info.context.runtime.rebuilds
         await act(rebuilds, name)
         (status,) = await rebuilds.status([name])
