@@ -34,8 +34,8 @@ _WITHOUT_VALUES = {
     ),
     "domain.process": (
         # What is declared, and what it leads to: all of it is in the events.
-        "commands", "context", "declaration_checks", "effect_checks", "effect_events", "effects", "keys",
-        "operating", "outcomes", "policy", "ports", "process", "reacting", "reaction", "saga_checks",
+        "advance", "commands", "context", "declaration_checks", "effect_checks", "effect_events", "effects",
+        "keys", "operating", "outcomes", "policy", "ports", "process", "reacting", "reaction", "saga_checks",
         "settlements", "step", "step_outcomes", "unwinding",
     ),
     "projections.kernel": ("field_kinds", "links", "row_fields", "view", "view_checks"),

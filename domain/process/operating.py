@@ -49,7 +49,7 @@ def _go_on(instance: Any, first: Event, outcomes: Sequence[Outcome], now: dateti
         if kept.status is not ProcessStatus.RUNNING or not is_handled(instance, outcome):
             continue
         try:
-            further = reaction(
+            further, instance = reaction(
                 instance, outcome, ProcessFacts(now=now, instance=kept.instance, version=kept.version)
             )
         except ContextFault as fault:
@@ -57,8 +57,6 @@ def _go_on(instance: Any, first: Event, outcomes: Sequence[Outcome], now: dateti
                 f"{kept.instance} stays stuck: {fault}. Correct the process, deploy it and try again"
             ) from fault
         events += further
-        for event in further:
-            instance = instance.evolve(event)
     return [*events, *next_compensation(instance.kept)]
 
 

@@ -1,7 +1,7 @@
 """Reactions: from the state of an instance and a trigger to the events of one commit. Pure.
 
-Each function returns no events where the trigger changes nothing, such as when it was delivered before. What
-the process's code raises becomes `ProcessStuck`.
+Each function returns an advance without events where the trigger changes nothing, such as when it was
+delivered before. What the process's code raises becomes `ProcessStuck`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event, RecordedEvent
+from domain.process.advance import Advance, advance
 from domain.process.events import (
     CallWasRefused,
     CommandSucceeded,
@@ -46,8 +47,8 @@ Settlement = Event
 
 def react_to_event(
     instance: Any, event: RecordedEvent, stream: str, now: datetime, *, late: bool = False
-) -> Sequence[Event]:
-    """Return the events of the instance in `stream` after an event of another stream.
+) -> Advance:
+    """Return the advance of the instance in `stream` by an event of another stream.
 
     Events are delivered in the order of the log. With `late` the event was left out before, as a dead letter,
     and is delivered after later ones.
@@ -58,9 +59,9 @@ def react_to_event(
     kept = instance.kept
     place = (event.position, event.place)
     if kept.status is not ProcessStatus.RUNNING or place in kept.late:
-        return ()
+        return Advance((), instance)
     if kept.has_reacted_to(*place) and not late:
-        return ()
+        return Advance((), instance)
     source: dict[str, Any] = {
         "from_stream": event.stream,
         "from_version": event.version,
@@ -71,49 +72,49 @@ def react_to_event(
     reacted = (ProcessReacted(to=event.type, is_late=late, **source), *_own_command(kept, event))
     facts = ProcessFacts(now=now, instance=stream, version=kept.version, event=event)
     try:
-        after = _evolved(instance, (*start, *reacted))
-        events = reaction(after, event.payload, facts)
-        events = (*events, *_after_own_command(kept, event, _evolved(after, events), now))
+        begun = advance(instance, *start, *reacted)
+        after = reaction(begun.instance, event.payload, facts)
+        after = after.then(_after_own_command(kept, event, after.instance, now))
     except ContextFault as fault:
-        return (*start, ProcessStuck(reason=str(fault), code=fault.code, **source))
-    return (*start, *reacted, *events) if events or len(reacted) > 1 else ()
+        return advance(instance, *start, ProcessStuck(reason=str(fault), code=fault.code, **source))
+    return begun.then(after) if after.events or len(reacted) > 1 else Advance((), instance)
 
 
 def react_to_request(
     instance: Any, request: ProcessRequested, effect: str, stream: str, now: datetime
-) -> Sequence[Event]:
-    """Return the events with which another process's effect starts the instance; none if it exists.
+) -> Advance:
+    """Return the advance by which another process's effect starts the instance; no events if it exists.
 
     An instance that cannot react to the request has failed: nothing was done yet.
     """
     if instance.kept.version:
-        return ()
-    started = ProcessStarted(instance=stream, parent=request.parent, parent_effect=effect)
-    after = instance.evolve(started)
+        return Advance((), instance)
+    begun = advance(instance, ProcessStarted(instance=stream, parent=request.parent, parent_effect=effect))
     if not is_handled(instance, request):
-        return (started,)
+        return begun
+    facts = ProcessFacts(now=now, instance=stream, version=0)
     try:
-        return (started, *reaction(after, request, ProcessFacts(now=now, instance=stream, version=0)))
+        return begun.then(reaction(begun.instance, request, facts))
     except ContextFault as fault:
-        return (started, ProcessFailed(reason=str(fault)))
+        return begun.then(advance(begun.instance, ProcessFailed(reason=str(fault))))
 
 
-def react_to_deadline(instance: Any, passed: DeadlinePassed, now: datetime) -> Sequence[Event]:
-    """Return the events after a deadline has come; none if it was cancelled, replaced or reached before.
+def react_to_deadline(instance: Any, passed: DeadlinePassed, now: datetime) -> Advance:
+    """Return the advance after a deadline; no events if it was cancelled, replaced or reached before.
 
     None while the instance is stuck: the deadline comes when it has gone on.
     """
     kept = instance.kept
     deadline = kept.deadlines.get(passed.name)
     if kept.status is not ProcessStatus.RUNNING or deadline is None or deadline.effect != passed.effect:
-        return ()
+        return Advance((), instance)
     return _settle(instance, passed, passed.effect, DeadlineReached(passed.name), now)
 
 
 def react_to_outcome(
     instance: Any, effect: str, settlement: Settlement, outcome: Outcome, now: datetime
-) -> Sequence[Event]:
-    """Return the events after an effect's outcome; none if it is settled, or the instance has ended.
+) -> Advance:
+    """Return the advance by an effect's outcome; no events if it is settled, or the instance has ended.
 
     While an instance is stuck, outcomes are recorded, and reacted to when it goes on. A failure that would
     make it stuck is not: its effect is run again then.
@@ -121,18 +122,19 @@ def react_to_outcome(
     kept = instance.kept
     pending = kept.pending.get(effect)
     if pending is None:
-        return ()
+        return Advance((), instance)
     is_undo = pending.compensates is not None
     is_compensating = ProcessStatus.COMPENSATING in (kept.status, kept.resumes_as)
     is_failure = isinstance(outcome, FAILURES)
     if is_failure and (is_undo or not (is_compensating or is_handled(instance, outcome))):
         if kept.status is ProcessStatus.STUCK:
-            return ()
+            return Advance((), instance)
         undone = [undo.effect for undo in reversed(kept.undos.values())] if is_undo else []
-        return (_stuck(effect, pending.name, settlement, undone),)
+        return advance(instance, _stuck(effect, pending.name, settlement, undone))
     if kept.status is ProcessStatus.RUNNING:
         return _settle(instance, settlement, effect, outcome, now)
-    return (settlement, *next_compensation(_evolved(instance, (settlement,)).kept))
+    settled = advance(instance, settlement)
+    return settled.then(advance(settled.instance, *next_compensation(settled.instance.kept)))
 
 
 def is_handled(instance: Any, outcome: Outcome) -> bool:
@@ -149,39 +151,30 @@ def _own_command(kept: InstanceState, event: RecordedEvent) -> Sequence[Event]:
     return (CommandSucceeded(effect=effect, stream=event.stream, version=event.version),)
 
 
-def _after_own_command(
-    kept: InstanceState, event: RecordedEvent, after: Any, now: datetime
-) -> Sequence[Event]:
+def _after_own_command(kept: InstanceState, event: RecordedEvent, after: Any, now: datetime) -> Advance:
     """Return the reaction to the outcome of an own command, after the reaction to its event."""
     status: ProcessStatus = after.kept.status
     pending = kept.pending.get(event.commit.command_id)
     if pending is None or pending.kind is not EffectKind.COMMAND:
-        return ()
+        return Advance((), after)
     done = CommandDone(pending.name, event.stream, event.version)
     if status is not ProcessStatus.RUNNING or not is_handled(after, done):
-        return ()
+        return Advance((), after)
     return reaction(after, done, ProcessFacts(now=now, instance=kept.instance, version=after.kept.version))
 
 
-def _settle(
-    instance: Any, settlement: Settlement, effect: str, outcome: Outcome, now: datetime
-) -> Sequence[Event]:
-    """Return the settlement and what the process does after it."""
+def _settle(instance: Any, settlement: Settlement, effect: str, outcome: Outcome, now: datetime) -> Advance:
+    """Return the advance by the settlement and what the process does after it."""
+    settled = advance(instance, settlement)
     if not is_handled(instance, outcome):
-        return (settlement,)
+        return settled
     kept = instance.kept
     facts = ProcessFacts(now=now, instance=kept.instance, version=kept.version)
     try:
-        return (settlement, *reaction(instance.evolve(settlement), outcome, facts))
+        return settled.then(reaction(settled.instance, outcome, facts))
     except ContextFault as fault:
         # The settlement comes after: so the outcome is kept until the instance goes on.
-        return (ProcessStuck(reason=str(fault), code=fault.code, effect=effect), settlement)
-
-
-def _evolved(instance: Any, events: Sequence[Event]) -> Any:
-    for event in events:
-        instance = instance.evolve(event)
-    return instance
+        return advance(instance, ProcessStuck(reason=str(fault), code=fault.code, effect=effect), settlement)
 
 
 def _stuck(effect: str, name: str, settlement: Settlement, undone: Sequence[str]) -> ProcessStuck:

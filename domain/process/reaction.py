@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import iscoroutine
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ from domain.kernel.faults import describe_misfit
 from domain.kernel.fields import Unstorable
 from domain.kernel.state_checks import evolve_checked
 from domain.kernel.user_exceptions import CALL_FAULTS
+from domain.process.advance import Advance
 from domain.process.copies import changed
 from domain.process.effect_events import effect_events
 from domain.process.effects import Compensate, Complete, Effect, Fail
@@ -29,8 +30,8 @@ MAX_INSTANCE_EVENTS = 100_000
 """Events after which an instance is stuck: a process that goes round in a circle must not fill the log."""
 
 
-def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Sequence[Event]:
-    """Return the events of a reaction in the state of `instance`.
+def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Advance:
+    """Return the events of a reaction in the state of `instance`, and the instance after them.
 
     Raises ContextFault for whatever the process's `react` and `evolve` raise or wrongly return.
     """
@@ -41,7 +42,7 @@ def reaction(instance: Any, trigger: Any, facts: ProcessFacts) -> Sequence[Event
             f"effects without end; cancel it, and correct {called}"
         )
     try:
-        return tuple(_events(instance, _parts(called, instance.own, trigger, facts), facts))
+        return _advance(instance, _parts(called, instance.own, trigger, facts), facts)
     except (UnfitValue, Unstorable, DeclarationError) as error:
         raise ContextFault(f"{called} returned a value that cannot be stored ({error})") from None
     except ValidationError as error:
@@ -78,8 +79,9 @@ def _parts(called: str, own: Process[Any, Any], trigger: Any, facts: ProcessFact
     )
 
 
-def _events(instance: Any, parts: Sequence[Any], facts: ProcessFacts) -> Iterator[Event]:
+def _advance(instance: Any, parts: Sequence[Any], facts: ProcessFacts) -> Advance:
     process = process_of(instance)
+    events: list[Event] = []
     asked_before = instance.kept.pending.keys()
     final: Any = None
     for part in parts:
@@ -93,7 +95,8 @@ def _events(instance: Any, parts: Sequence[Any], facts: ProcessFacts) -> Iterato
             _check_end(process, part, instance.kept.pending.keys() - asked_before, instance)
         for event in _events_of(process, part, instance, facts):
             instance = _evolved(instance, event)
-            yield event
+            events.append(event)
+    return Advance(events, instance)
 
 
 def _events_of(

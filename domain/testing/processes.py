@@ -94,7 +94,9 @@ class ProcessScenario(Generic[P]):
             events = self.instance.decide(trigger, facts)
         elif isinstance(trigger, ProcessRequested):
             instance = f"{self.process.category}-{stream or 1}"
-            events = react_to_request(self.instance, trigger, f"{trigger.parent}:1", instance, self.now)
+            events = react_to_request(
+                self.instance, trigger, f"{trigger.parent}:1", instance, self.now
+            ).events
         else:
             events = self._after_outcome(trigger)
         return TriggerResult(self, tuple(map(stored, events)))
@@ -114,7 +116,7 @@ class ProcessScenario(Generic[P]):
             raise AssertionError(
                 f"the {event.type} of {record.stream} concerns {instance} and not {self._kept.instance}"
             )
-        return react_to_event(self.instance, record, instance, self.now)
+        return react_to_event(self.instance, record, instance, self.now).events
 
     def _after_outcome(self, outcome: Any) -> Sequence[Event]:
         if isinstance(outcome, DeadlineReached):
@@ -122,9 +124,10 @@ class ProcessScenario(Generic[P]):
             if deadline is None:
                 raise AssertionError(f"no deadline {outcome.name!r} is set{_names(self._kept.deadlines)}")
             passed = DeadlinePassed(effect=deadline.effect, name=outcome.name)
-            return react_to_deadline(self.instance, passed, self.now)
+            return react_to_deadline(self.instance, passed, self.now).events
         effect = self._effect(outcome.name)
-        return react_to_outcome(self.instance, effect, settlement_of(effect, outcome), outcome, self.now)
+        settlement = settlement_of(effect, outcome)
+        return react_to_outcome(self.instance, effect, settlement, outcome, self.now).events
 
     def _effect(self, name: str) -> str:
         """Return the id of the effect of this name that has no outcome."""

@@ -51,11 +51,17 @@ class AggregateRebuilder:
         self._waiting: dict[tuple[str, str], AggregateSnapshot[Any] | type[Aggregate[Any, Any]]] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    async def rebuild(self, tenant: str, stream: str, kind: type[A]) -> RebuiltAggregate[A]:
+    async def rebuild(
+        self, tenant: str, stream: str, kind: type[A], *, is_probably_new: bool = False
+    ) -> RebuiltAggregate[A]:
         """Return the state of the stream, with all events that were acknowledged before the call.
+
+        Looks for a snapshot first, unless the stream `is_probably_new`.
 
         Raises Unavailable, also where the stream has an event that this process cannot read.
         """
+        if is_probably_new and not await self._log.stream(tenant, stream, limit=1):
+            return RebuiltAggregate(kind(), 0, 0)
         from_snapshot = await self._from_snapshot(tenant, stream, kind)
         begin, end = from_snapshot or await self._from_zero(tenant, stream, kind)
         if self.is_due(end.version, begin.version):

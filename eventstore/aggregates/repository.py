@@ -39,15 +39,21 @@ class AggregateRepository:
         self._rebuilder = rebuilder or AggregateRebuilder(log)
         self._cache: LruCache[tuple[str, str], _CachedAggregate] = LruCache(size)
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
+    async def load(
+        self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False, is_probably_new: bool = False
+    ) -> LoadedState[A]:
         """Return the state of the stream; with `fresh`, after all events acknowledged before the call.
+
+        A stream that `is_probably_new` costs one read if it does not exist, where it would cost two.
 
         Raises Unavailable where the stream has an event that this process cannot read: a state without it
         would be wrong, and a newer version of the code can build it.
         """
         cached = self._cache.get((tenant, stream))
         if cached is None or not isinstance(cached.state, kind):
-            state, version, snapshot = await self._rebuilder.rebuild(tenant, stream, kind)
+            state, version, snapshot = await self._rebuilder.rebuild(
+                tenant, stream, kind, is_probably_new=is_probably_new
+            )
             self._remember(tenant, stream, _CachedAggregate(state, version, snapshot))
             return LoadedState(state, version, fresh=True)
         if not fresh:

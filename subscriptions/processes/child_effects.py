@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from domain.dispatch.ports import Clock
-from domain.kernel import Catalog, Event
+from domain.kernel import Catalog
 from domain.kernel.errors import AlreadyExists, NotFound, UnfitValue, ValidationFailed
 from domain.kernel.fields import Json
+from domain.process.advance import Advance
 from domain.process.context import ProcessContext
 from domain.process.events import (
     ChildEnded,
@@ -62,7 +63,7 @@ class ChildEffects:
             await self._refuse(held, event.name, refusal)
             return
 
-        def react(instance: Any) -> Sequence[Event]:
+        def react(instance: Any) -> Advance:
             return react_to_request(instance, requested, work.id, child.stream, self._clock())
 
         cause = Cause(work.id, "StartProcess", work.correlation, request_id)
@@ -83,7 +84,7 @@ class ChildEffects:
         effect, status = kept.parent_effect, kept.status.value
         ended = ChildEnded(effect=effect, status=status, result=result)
 
-        def react(parent: Any) -> Sequence[Event]:
+        def react(parent: Any) -> Advance:
             pending = parent.kept.pending.get(effect)
             name = pending.name if pending is not None else ""
             outcome = ProcessEnded(name, child.stream, status, result)

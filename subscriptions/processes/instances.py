@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit
+from domain.dispatch.ports import Clock, IdSource, LoadedState, NewCommit
 from domain.kernel import Event, Receipt
 from domain.kernel.errors import ConcurrencyConflict, ContextFault, UnfitValue, ValidationFailed
 from domain.kernel.event import NewEvent
+from domain.process.advance import Advance, advance
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import bounded_id
 from domain.process.events import ProcessStarted, ProcessStuck
 from domain.process.instance import Instance, instance_class
 from domain.process.instance_state import InstanceState
+from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 
 
@@ -73,8 +75,8 @@ def _stuck(fault: ContextFault) -> ProcessStuck:
     return ProcessStuck(reason=str(fault), code=fault.code)
 
 
-React = Callable[[Any], Sequence[Event]]
-"""Returns the events that follow in the state of an instance."""
+React = Callable[[Any], Advance]
+"""Returns the advance that follows in the state of an instance."""
 
 
 class Instances:
@@ -87,7 +89,7 @@ class Instances:
         self,
         processes: Mapping[str, ProcessContext],
         log: EventLog,
-        aggregates: AggregateStore,
+        aggregates: AggregateRepository,
         clock: Clock,
         ids: IdSource,
     ) -> None:
@@ -115,25 +117,26 @@ class Instances:
         cause: Cause,
         *,
         trust_cache: bool = False,
+        is_probably_new: bool = False,
         stuck: Callable[[ContextFault], ProcessStuck] = _stuck,
     ) -> Change:
         """Append the events that `react` returns in the latest state of the instance, as one commit.
 
-        If the process's `evolve` fails for them, or they cannot be stored, the event that `stuck` returns is
-        appended instead.
-        With `trust_cache` no events in a cached state means that there is nothing to do. Raises CommandStored
-        if the cause's command id is that of another stream's commit, Unavailable or Overloaded.
+        If they cannot be stored, the event that `stuck` returns is appended instead.
+        With `trust_cache` no events in a cached state means that there is nothing to do. For
+        `is_probably_new` see `AggregateRepository.load`. Raises CommandStored if the cause's command id is
+        that of another stream's commit, Unavailable or Overloaded.
         """
         lock = self._locks.get(instance)
         if lock is None:
             lock = self._locks[instance] = asyncio.Lock()
         async with lock:
-            loaded = await self._load(instance)
+            loaded = await self._load(instance, is_probably_new=is_probably_new)
             while True:
-                events = react(loaded.state)
-                if events:
+                reaction = react(loaded.state)
+                if reaction.events:
                     try:
-                        return await self._append_storable(instance, loaded.state, events, cause, stuck)
+                        return await self._append_storable(instance, loaded.state, reaction, cause, stuck)
                     except ConcurrencyConflict:
                         pass
                 elif loaded.fresh or trust_cache:
@@ -141,32 +144,38 @@ class Instances:
                     return Change(instance, kept, kept, cause.correlation)
                 loaded = await self._load(instance, fresh=True)
 
-    async def _load(self, instance: InstanceKey, *, fresh: bool = False) -> LoadedState[Instance]:
+    async def _load(
+        self, instance: InstanceKey, *, fresh: bool = False, is_probably_new: bool = False
+    ) -> LoadedState[Instance]:
         kind = instance_class(self._processes[instance.category].process)
-        return await self._aggregates.load(instance.tenant, instance.stream, kind, fresh=fresh)
+        return await self._aggregates.load(
+            instance.tenant, instance.stream, kind, fresh=fresh, is_probably_new=is_probably_new
+        )
 
     async def _append_storable(
         self,
         instance: InstanceKey,
         state: Instance,
-        events: Sequence[Event],
+        reaction: Advance,
         cause: Cause,
         stuck: Callable[[ContextFault], ProcessStuck],
     ) -> Change:
         try:
-            return await self._append(instance, *_evolve(state, events, stuck), cause)
+            return await self._append(instance, state.kept, reaction, cause)
         except (ValidationFailed, UnfitValue) as error:
             fault = ContextFault(f"{instance.stream} leads to events that cannot be stored: {error}")
-            return await self._append(instance, *_failed(state, events, stuck(fault)), cause)
+            return await self._append(
+                instance, state.kept, _failed(state, reaction.events, stuck(fault)), cause
+            )
 
     async def _append(
         self,
         instance: InstanceKey,
         before: InstanceState,
-        after: Instance,
-        events: Sequence[Event],
+        reaction: Advance,
         cause: Cause,
     ) -> Change:
+        events, after = reaction
         commit = NewCommit(
             tenant=instance.tenant,
             stream=instance.stream,
@@ -194,26 +203,10 @@ class Instances:
         return Change(instance, before, after.kept, cause.correlation, commit.events, receipt.position)
 
 
-def _evolve(
-    state: Instance, events: Sequence[Event], stuck: Callable[[ContextFault], ProcessStuck]
-) -> tuple[InstanceState, Instance, Sequence[Event]]:
-    """Return what nerve keeps before the events, the state after them, and the events to append.
-
-    Reactions have checked the states of the process.
-    """
-    try:
-        return state.kept, state.evolve_all(events), events
-    except ContextFault as fault:
-        return _failed(state, events, stuck(fault))
-
-
-def _failed(
-    state: Instance, events: Sequence[Event], stuck: ProcessStuck
-) -> tuple[InstanceState, Instance, Sequence[Event]]:
-    """Return the same as `_evolve` for an instance that is stuck instead of having these events."""
+def _failed(state: Instance, events: Sequence[Event], stuck: ProcessStuck) -> Advance:
+    """Return the advance of an instance that is stuck instead of having these events."""
     start = [event for event in events if isinstance(event, ProcessStarted)]
-    failed = [*start, stuck]
-    return state.kept, state.evolve_all(failed), failed
+    return advance(state, *start, stuck)
 
 
 def _command_id(cause: Cause, events: Sequence[Event], version: int) -> str:

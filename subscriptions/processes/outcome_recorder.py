@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from domain.dispatch.ports import Clock
 from domain.kernel import Event
+from domain.process.advance import Advance
 from domain.process.events import DeadlinePassed
 from domain.process.outcomes import Outcome
 from domain.process.reacting import react_to_deadline, react_to_outcome
 from subscriptions.processes.held_work import HeldWork
-from subscriptions.processes.instances import Cause, Change, Instances
+from subscriptions.processes.instances import Cause, Change, Instances, React
 from subscriptions.processes.ports import ProcessMeter
 
 
@@ -38,7 +39,7 @@ class OutcomeRecorder:
         effect = held.work.id
         command_id = effect if shares_id else f"{effect}:outcome"
 
-        def react(instance: Any) -> Sequence[Event]:
+        def react(instance: Any) -> Advance:
             return react_to_outcome(instance, effect, settlement, outcome, self._clock())
 
         return await self._record(held, react, Cause(command_id, "RecordOutcome", *_origin(held)))
@@ -47,13 +48,13 @@ class OutcomeRecorder:
         """Record that a deadline has come, and the reaction to it, while the deadline is set."""
         passed = DeadlinePassed(effect=held.work.id, name=name)
 
-        def react(instance: Any) -> Sequence[Event]:
+        def react(instance: Any) -> Advance:
             return react_to_deadline(instance, passed, self._clock())
 
         cause = Cause(f"{held.work.id}:due", "ReachDeadline", *_origin(held))
         return await self._record(held, react, cause)
 
-    async def _record(self, held: HeldWork, react: Callable[[Any], Sequence[Event]], cause: Cause) -> Change:
+    async def _record(self, held: HeldWork, react: React, cause: Cause) -> Change:
         change = await self._instances.change(held.work.instance, react, cause, trust_cache=True)
         if change.events:
             self._follow(change)

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from domain.kernel import Commit, Event, RecordedEvent
+from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ContextFault
+from domain.process.advance import Advance
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import effect_id
 from domain.process.events import (
@@ -201,7 +202,7 @@ class ProcessSession:
         return bool(last) and last[0].position < event.position
 
     async def _change(self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False) -> Change:
-        def react(state: Any) -> Sequence[Event]:
+        def react(state: Any) -> Advance:
             return react_to_event(state, event, instance.stream, self._parts.clock(), late=late)
 
         def stuck(fault: ContextFault) -> ProcessStuck:
@@ -216,7 +217,10 @@ class ProcessSession:
 
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
         cause = Cause(command_id, "ReactToEvent", event.commit.correlation, event.id)
-        return await self._instances.change(instance, react, cause, stuck=stuck)
+        # The event that starts a stream is most often the one that starts an instance.
+        return await self._instances.change(
+            instance, react, cause, is_probably_new=event.version == 1, stuck=stuck
+        )
 
     async def _unpark(self, instance: InstanceKey) -> None:
         """React to the parked triggers of an instance, in their order, until none is left or it is stuck."""

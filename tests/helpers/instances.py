@@ -65,20 +65,20 @@ class InstanceLog:
 
     def react(self, event: RecordedEvent, *, late: bool = False) -> Sequence[Event]:
         """React to an event of the log."""
-        return self._append(react_to_event(self.instance, event, self.stream, self._now, late=late))
+        return self._append(react_to_event(self.instance, event, self.stream, self._now, late=late).events)
 
     def request(self, request: ProcessRequested, effect: str) -> Sequence[Event]:
         """Start the instance by the effect of another one."""
-        return self._append(react_to_request(self.instance, request, effect, self.stream, self._now))
+        return self._append(react_to_request(self.instance, request, effect, self.stream, self._now).events)
 
     def settle(self, settlement: Any, outcome: Outcome) -> Sequence[Event]:
         """Record the outcome of an effect."""
         effect = settlement.effect
-        return self._append(react_to_outcome(self.instance, effect, settlement, outcome, self._now))
+        return self._append(react_to_outcome(self.instance, effect, settlement, outcome, self._now).events)
 
     def pass_deadline(self, passed: DeadlinePassed) -> Sequence[Event]:
         """Let a deadline come."""
-        return self._append(react_to_deadline(self.instance, passed, self._now))
+        return self._append(react_to_deadline(self.instance, passed, self._now).events)
 
     def operate(self, command: InstanceCommand) -> Sequence[Event]:
         """Carry out a person's command; raises what refuses it."""

@@ -160,7 +160,9 @@ class Simulation:
         key = context.process.key(event)
         if key is not None:
             stream = f"{context.category}-{key}"
-            self._append(stream, react_to_event(self.state(stream), event, stream, self._now()), "react")
+            self._append(
+                stream, react_to_event(self.state(stream), event, stream, self._now()).events, "react"
+            )
 
     def _obey(self, policy: Policy, event: RecordedEvent) -> None:
         for index, command in enumerate(policy.commands(event)):
@@ -180,7 +182,7 @@ class Simulation:
                 yield partial(self._reach, stream, DeadlinePassed(effect=deadline.effect, name=name))
 
     def _reach(self, stream: str, passed: DeadlinePassed) -> None:
-        events = react_to_deadline(self.state(stream), passed, self._now())
+        events = react_to_deadline(self.state(stream), passed, self._now()).events
         self._append(stream, events, f"{passed.effect}:due")
 
     def _run_effect(self, stream: str, effect: str) -> None:
@@ -194,7 +196,7 @@ class Simulation:
                 settlement, outcome = answer
             case _:
                 raise AssertionError("the simulation starts no processes")
-        events = react_to_outcome(self.state(stream), effect, settlement, outcome, self._now())
+        events = react_to_outcome(self.state(stream), effect, settlement, outcome, self._now()).events
         self._append(stream, events, f"{effect}:outcome")
 
     def _send(self, effect: str, requested: CommandRequested) -> tuple[Event, Outcome]:

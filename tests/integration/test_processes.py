@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from domain.process.advance import advance
 from domain.process.events import (
     ChildEnded,
     CommandRequested,
@@ -98,7 +99,9 @@ async def test_a_reaction_that_cannot_be_stored_makes_the_instance_stuck(rig: Pr
     """A commit that is too large for MongoDB must not stop the process for all other instances."""
     chore = InstanceKey("default", "chore-large")
     events = (ProcessStarted(instance=chore.stream), Taken(steps=("x" * 16_000_000,)))
-    change = await rig.instances.change(chore, lambda state: events, Cause("c", "C", "c", None))
+    change = await rig.instances.change(
+        chore, lambda state: advance(state, *events), Cause("c", "C", "c", None)
+    )
     assert change.after.status is ProcessStatus.STUCK
     started, stuck = await rig.payloads(chore)
     assert started == events[0]

@@ -88,6 +88,7 @@ NEVER = [
     "domain.kernel.unreadable",
     "domain.kernel.user_exceptions",
     "domain.process",
+    "domain.process.advance",
     "domain.process.commands",
     "domain.process.context",
     "domain.process.declaration_checks",

@@ -160,7 +160,7 @@ def test_a_child_that_cannot_react_to_its_request_has_failed() -> None:
     events = child.request(ProcessRequested("errand-1", given("raise now")), "errand-1:3")
     assert isinstance(events[-1], ProcessFailed)
     assert "Visit.react raised ValueError" in events[-1].reason
-    assert react_to_request(child.instance, ProcessRequested("x", given()), "x", "visit-7", NOW) == ()
+    assert react_to_request(child.instance, ProcessRequested("x", given()), "x", "visit-7", NOW).events == ()
 
 
 def test_what_comes_after_the_end_changes_nothing() -> None:

@@ -52,7 +52,7 @@ class DeliveryRun:
     async def react(self) -> None:
         """React to the booking."""
         (booked,) = await self._events(self.parcel)
-        events = react_to_event(await self._state(), booked, self.instance, now())
+        events = react_to_event(await self._state(), booked, self.instance, now()).events
         await self._store(events, "ReactToEvent", f"{self.instance}<{self.parcel}:1", booked.id)
 
     async def load(self) -> None:
@@ -91,7 +91,7 @@ class DeliveryRun:
         await self._settle(effect, done, CommandDone(name, receipt.stream, receipt.version))
 
     async def _settle(self, effect: str, settlement: Event, outcome: Any) -> None:
-        events = react_to_outcome(await self._state(), effect, settlement, outcome, now())
+        events = react_to_outcome(await self._state(), effect, settlement, outcome, now()).events
         await self._store(events, "RecordOutcome", f"{effect}:outcome", self.causation)
 
     async def effect_id(self, name: str) -> str:
