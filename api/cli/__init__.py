@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from api.escaping import escape, escape_diagnostics
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 
 INTERRUPTED = 130
@@ -28,10 +29,11 @@ def run(command: Callable[[], None]) -> None:
 
     The exit code is 2 for wrong settings or classes, and 1 for other errors.
     """
+    escape_diagnostics()
     try:
         command()
     except NerveError as error:
-        print(f"nerve: {error}", file=sys.stderr)
+        print(f"nerve: {escape(str(error))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigurationError | DeclarationError) else 1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from api.cli.terminal import errors
+from rich.text import Text
+
+from api.cli.terminal import errors, warn
 from api.contexts import load_contexts
 from api.devserver.folder import RunningInstance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
@@ -24,18 +26,16 @@ def dev() -> None:
     check_ports(load_contexts(settings).processes, settings.ports)
 
     def ready(instance: RunningInstance) -> None:
-        errors.print(
-            f"\n  [bold]nerve is running[/]\n\n"
+        errors.print(Text("\n  nerve is running\n", style="bold"))
+        warn(
             f"  GraphQL    {instance.url}/graphql\n"
             f"  GraphiQL   {instance.url}/graphiql\n"
             f"  data       {settings.data_dir.resolve()}\n"
             f"  web pages  of this server, and of {_origins(settings)} (allowed_origins)\n\n"
-            f"  Ctrl-C stops it.\n",
-            highlight=False,
-            soft_wrap=True,
+            f"  Ctrl-C stops it.\n"
         )
 
-    Supervisor(settings, _check_start, lambda text: errors.print(text, highlight=False)).run(ready)
+    Supervisor(settings, _check_start, warn).run(ready)
 
 
 def _check_start(settings: Settings) -> None:

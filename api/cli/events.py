@@ -88,7 +88,7 @@ def diff(
     for change in changes:
         output.print(_change(change), soft_wrap=True)
     if not changes:
-        output.print(f"versions {first} and {second} have the same state", highlight=False)
+        output.print(f"versions {first} and {second} have the same state")
 
 
 async def _diff(stream: str, first: int, second: int) -> list[ValueChange]:
@@ -148,7 +148,7 @@ async def _tail(query: EventQuery, after: int | None) -> None:
 def print_event_line(event: RecordedEvent) -> None:
     """Print an event on one line."""
     line = f"{event.position:>8}  {format_time(event)}  {event.type:<24} {event.stream}  {_data(event)}"
-    output.print(line, highlight=False, markup=False, soft_wrap=True)
+    output.print(line, soft_wrap=True)
 
 
 def format_time(event: RecordedEvent) -> str:

@@ -61,4 +61,4 @@ def _show(context: NewContext, started_in: Path) -> None:
     api = ", ".join((*names.mutations, *names.queries))
     lines.append(f"`nerve dev`{place} serves {api}; `pytest {files[0].parent}` runs the tests")
     for line in lines:
-        output.print(line, highlight=False, markup=False, soft_wrap=True)
+        output.print(line, soft_wrap=True)

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import typer
 from rich.table import Table
 
-from api.cli.terminal import output, say
+from api.cli.terminal import output, print_document, say
 from api.encoding import encode
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import record_type
@@ -23,7 +22,7 @@ UNLIMITED = output.options.update(max_width=10_000)
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on one line."""
-    typer.echo(encode(value).decode())
+    print_document(encode(value).decode())
 
 
 def row_json(row: Row) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli.terminal import say, warn
+from api.cli.terminal import print_document, say, warn
 from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import load_settings
@@ -19,7 +19,7 @@ app = typer.Typer(
 def print_schema() -> None:
     """Print the GraphQL schema."""
     declarations = load_contexts(load_settings())
-    typer.echo(print_api(declarations.catalog, declarations.views), nl=False)
+    print_document(print_api(declarations.catalog, declarations.views).rstrip())
 
 
 @app.command()

@@ -40,5 +40,5 @@ def simulate_ports(
     requests = {request for context in processes for request in port_requests(context)}
     with listen(HOST, port) as listener:
         say(f"simulating {', '.join(simulated)} at http://{HOST}:{listener.getsockname()[1]}")
-        config = uvicorn.Config(simulator_app(simulated, requests), lifespan="off", log_level="warning")
+        config = uvicorn.Config(simulator_app(simulated, requests), lifespan="off", log_config=None)
         uvicorn.Server(config).run([listener])

@@ -1,22 +1,54 @@
-"""The terminal that the commands print to."""
+"""The terminal that the commands print to: the only place that writes to stdout and stderr.
+
+All text is escaped here, because ids, reasons and errors come from clients.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import Progress, ProgressColumn
+import sys
+from collections.abc import Iterable
+from typing import Any
 
-output = Console()
-errors = Console(stderr=True)
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import Progress, ProgressColumn
+from rich.segment import Segment
+from rich.text import Text
+
+from api.escaping import escape
+
+
+class EscapingConsole(Console):
+    """Escapes all text, and interprets no markup, emoji codes or addresses in it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        # Before rich measures the text, so that the columns of tables are wide enough.
+        return super().render_str(escape(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=escape(segment.text))
+
+
+output = EscapingConsole()
+errors = EscapingConsole(stderr=True)
 
 
 def say(text: str) -> None:
-    """Print a line of the result to stdout, as it is."""
-    output.print(text, highlight=False, markup=False, soft_wrap=True)
+    """Print a line of the result to stdout."""
+    output.print(text, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    """Print a line to stderr, as it is."""
-    errors.print(text, highlight=False, markup=False, soft_wrap=True)
+    """Print a line to stderr."""
+    errors.print(text, soft_wrap=True)
+
+
+def print_document(text: str) -> None:
+    """Print JSON or a schema to stdout for other programs, without styles and line breaks of the terminal."""
+    sys.stdout.write(f"{escape(text)}\n")
 
 
 def progress_bars(*columns: ProgressColumn, disable: bool = False) -> Progress:

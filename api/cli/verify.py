@@ -97,7 +97,7 @@ class FindingPrinter:
         self._count += 1
         if self._count <= self._limit:
             line = Text.assemble((finding.where, "bold red"), f": {finding.what}")
-            output.print(line, highlight=False, soft_wrap=True)
+            output.print(line, soft_wrap=True)
         elif self._count == self._limit + 1:
             say("more findings are counted in the table below")
 
@@ -155,7 +155,7 @@ def _print(report: VerificationReport) -> None:
     verdict = (
         ("sound", "bold green") if report.is_sound else (f"{report.defects.total():,} wrong", "bold red")
     )
-    output.print(Text.assemble(span, verdict), soft_wrap=True, highlight=False)
+    output.print(Text.assemble(span, verdict), soft_wrap=True)
     if report.seal is not None and report.is_sound:
         _print_seal(report.seal)
 

@@ -32,8 +32,10 @@ class CommandMeter(Protocol):
 async def check_envelope(envelope: Envelope, next_handler: Handler) -> Receipt:
     """Check command id and expected version; the command itself was validated when it was made."""
     command_id = envelope.command_id
-    if command_id is not None and not 0 < len(command_id) <= MAX_COMMAND_ID:
-        raise ValidationFailed(f"a command id has 1 to {MAX_COMMAND_ID} characters", ("commandId",))
+    if command_id is not None and not (0 < len(command_id) <= MAX_COMMAND_ID and command_id.isprintable()):
+        raise ValidationFailed(
+            f"a command id has 1 to {MAX_COMMAND_ID} characters that can be printed", ("commandId",)
+        )
     if envelope.expected_version is not None and envelope.expected_version < 0:
         raise ValidationFailed("a version is not negative; 0 is a new stream", ("expectedVersion",))
     return await next_handler(envelope)

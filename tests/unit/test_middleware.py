@@ -36,6 +36,9 @@ async def refuse(envelope: Envelope) -> Receipt:
     [
         (Envelope(ENVELOPE.command, command_id=""), ("commandId",)),
         (Envelope(ENVELOPE.command, command_id="x" * 129), ("commandId",)),
+        (Envelope(ENVELOPE.command, command_id="k\x1b[2J"), ("commandId",)),
+        (Envelope(ENVELOPE.command, command_id="k\u202ecba"), ("commandId",)),
+        (Envelope(ENVELOPE.command, command_id="k\n"), ("commandId",)),
         (Envelope(ENVELOPE.command, expected_version=-1), ("expectedVersion",)),
     ],
 )
