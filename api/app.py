@@ -142,6 +142,8 @@ def _socket_limits(settings: Settings) -> SocketLimits:
         max_outstanding=settings.max_outstanding_bytes,
         max_operations=settings.max_operations,
         max_sockets=settings.max_sockets,
+        max_operation_rate=settings.max_operation_rate,
+        max_frame_rate=settings.max_frame_rate,
         init_timeout=settings.init_timeout,
         ping_interval=settings.ping_interval,
     )

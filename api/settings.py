@@ -176,6 +176,12 @@ class Settings(BaseSettings):
     max_operations: int = Field(
         1_000, gt=0, description="Maximum number of concurrent operations over a socket or stream."
     )
+    max_operation_rate: float = Field(
+        500.0, gt=0, description="Operations that may start over a socket in a second."
+    )
+    max_frame_rate: float = Field(
+        2_000.0, gt=0, description="Frames that a client may send over a socket in a second."
+    )
     max_sockets: int = Field(
         20_000, gt=0, description="Maximum number of open sockets of a process, and of open streams."
     )

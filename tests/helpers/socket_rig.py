@@ -117,6 +117,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,
+           "max_operation_rate": 500.0, "max_frame_rate": 2_000.0,
            "init_timeout": 10.0, "ping_interval": 30.0, **limits}
     )  # fmt: skip
     sockets = SocketRegistry(

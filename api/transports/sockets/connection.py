@@ -23,6 +23,7 @@ from api.transports.sockets.frames import message_frame
 from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
+from api.transports.sockets.socket_rates import SocketRates
 from domain.kernel.errors import NerveError, RateLimited, Unavailable, ValidationFailed
 from subscriptions.live.sinks import Subscription
 
@@ -40,7 +41,8 @@ FORBIDDEN = 4403
 SUBPROTOCOL_NOT_ACCEPTABLE = 4406
 INIT_TIMEOUT = 4408
 SUBSCRIBER_EXISTS = 4409
-TOO_MANY_INITS = 4429
+TOO_MANY_REQUESTS = 4429
+"""The protocol has it for a second `connection_init`; here also for a client that floods its socket."""
 
 
 class ProtocolViolation(Exception):
@@ -66,12 +68,14 @@ class Connection:
         self,
         endpoint: Endpoint,
         max_operations: int,
+        rates: SocketRates,
         headers: Mapping[str, str],
         outbox: Outbox,
         socket: ClosableSocket,
     ) -> None:
         self._endpoint = endpoint
         self._max_operations = max_operations
+        self._rates = rates
         self._headers = headers
         self._outbox = outbox
         self._socket = socket
@@ -160,7 +164,7 @@ class Connection:
                 BAD_REQUEST, "Invalid message: the payload of connection_init is not an object"
             )
         if self._deciding or self._context:
-            raise ProtocolViolation(TOO_MANY_INITS, "Too many initialisation requests")
+            raise ProtocolViolation(TOO_MANY_REQUESTS, "Too many initialisation requests")
         texts = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
         headers = {**self._headers, **texts}
         try:
@@ -202,6 +206,7 @@ class Connection:
     def _start(self, id: str, payload: dict[str, Any]) -> None:
         if self._context is None:
             raise ProtocolViolation(UNAUTHORIZED, "Unauthorized")
+        self._rates.count_operation()
         if id in self._subscriptions or id in self._running:
             raise ProtocolViolation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         if self._draining:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, ClassVar, cast
 
 from uvicorn import Config
@@ -25,10 +26,12 @@ from api.transports.sockets.connection import (
     INTERNAL_ERROR,
     SUBPROTOCOL,
     SUBPROTOCOL_NOT_ACCEPTABLE,
+    TOO_MANY_REQUESTS,
     Connection,
     ProtocolViolation,
 )
 from api.transports.sockets.frames import PING
+from api.transports.sockets.inflow import Inflow
 from api.transports.sockets.liveness import Liveness
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.registry import SocketRegistry
@@ -85,24 +88,24 @@ class SocketProtocol(asyncio.Protocol):
             on_full=self._pause,
             on_drained=self._resume,
         )
+        registry = self.registry
+        self._rates = registry.limits.rates(perf_counter())
+        self._inflow = Inflow(
+            self._transport, registry.loop, registry.turns, self._rates, self._handle, self._end_flood
+        )
         self._served.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._served.discard(self)
         self._end()
+        self._inflow.stop()
         if self._timer:
             self._timer.cancel()
         self.registry.remove(self)
 
     def data_received(self, data: bytes) -> None:
         self._liveness.note_sign()
-        self._parser.receive_data(data)
-        for event in self._parser.events_received():
-            if isinstance(event, Request):
-                self._shake_hands(event)
-            elif isinstance(event, Frame) and self._connection:
-                self._take(event, self._connection)
-        self._write()
+        self._inflow.receive(data)
 
     def pause_writing(self) -> None:
         self._outbox.pause()
@@ -134,6 +137,21 @@ class SocketProtocol(asyncio.Protocol):
             self._outbox.write(PING)
         else:
             self._transport.abort()
+
+    def _handle(self, data: bytes) -> None:
+        """Handle a piece of what was received."""
+        self._parser.receive_data(data)
+        for event in self._parser.events_received():
+            if isinstance(event, Request):
+                self._shake_hands(event)
+            elif isinstance(event, Frame):
+                self._rates.count_frame()
+                if self._connection:
+                    self._take(event, self._connection)
+        self._write()
+
+    def _end_flood(self) -> None:
+        self.close(TOO_MANY_REQUESTS, self.registry.limits.flood_reason)
 
     def _shake_hands(self, request: Request) -> None:
         parser, registry = self._parser, self.registry
@@ -171,7 +189,9 @@ class SocketProtocol(asyncio.Protocol):
             self.close(SUBPROTOCOL_NOT_ACCEPTABLE, f"Use the subprotocol {SUBPROTOCOL}")
             return
         limits = registry.limits
-        self._connection = Connection(registry.endpoint, limits.max_operations, headers, self._outbox, self)
+        self._connection = Connection(
+            registry.endpoint, limits.max_operations, self._rates, headers, self._outbox, self
+        )
         self._timer = registry.loop.call_later(limits.init_timeout, self._time_out)
 
     def _time_out(self) -> None:
@@ -195,12 +215,12 @@ class SocketProtocol(asyncio.Protocol):
 
     def _pause(self) -> None:
         # Nothing is read from a client that does not read: answers to its pings and queries would pile up.
-        self._transport.pause_reading()
+        self._inflow.hold()
         if self._connection:
             self._connection.pause()
 
     def _resume(self) -> None:
-        self._transport.resume_reading()
+        self._inflow.release()
         if self._connection:
             self._connection.resume()
 
@@ -227,8 +247,7 @@ class SocketProtocol(asyncio.Protocol):
             self._connection.end()
             self._connection = None
         self._outbox.seal()
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._inflow.release()
         if self._timer:
             self._timer.cancel()
         self._timer = self.registry.loop.call_later(self.registry.limits.close_timeout, self._transport.abort)

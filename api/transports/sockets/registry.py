@@ -11,7 +11,9 @@ from api.access.origins import OriginPolicy
 from api.transports.endpoint import Endpoint
 from api.transports.heartbeats import Heartbeats, MonitoredConnection
 from api.transports.origin_guard import RefusalReports
+from api.transports.sockets.inflow import TurnQueue
 from api.transports.sockets.outbox import WriteCoalescer
+from api.transports.sockets.socket_rates import SocketRates
 
 COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, 1013, *range(4400, 4430)})
 """Close codes with a count of their own. All others are counted together, as clients may send any."""
@@ -19,16 +21,37 @@ COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012,
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """`max_message` and `max_outstanding` are in bytes for each socket, the times in seconds."""
+    """`max_message` and `max_outstanding` are in bytes for each socket, the times in seconds.
+
+    The rates are operations and frames that a client may send over a socket in a second.
+    """
 
     max_message: int
     max_outstanding: int
     max_operations: int
     max_sockets: int
+    max_operation_rate: float
+    max_frame_rate: float
     init_timeout: float
     ping_interval: float
     close_timeout: float = 4.0
     """For queued bytes to be sent and the client to answer the close frame, before the socket is aborted."""
+    flood_grace: float = 10.0
+    """For a client that exceeds the rates all the time, before its socket is closed."""
+
+    def rates(self, now: float) -> SocketRates:
+        """Return the rates of a new socket."""
+        return SocketRates(
+            self.max_operation_rate, self.max_frame_rate, self.max_operations, self.flood_grace, now
+        )
+
+    @property
+    def flood_reason(self) -> str:
+        """The reason with which a flooded socket is closed."""
+        return (
+            f"Too many requests: more than {self.max_operation_rate:g} operations or "
+            f"{self.max_frame_rate:g} frames a second"
+        )
 
 
 class Socket(MonitoredConnection, Protocol):
@@ -66,6 +89,7 @@ class SocketRegistry:
         self.refusals = RefusalReports()
         self.loop = asyncio.get_running_loop()
         self.coalescer = WriteCoalescer(self.loop)
+        self.turns = TurnQueue(self.loop)
         self._on_closed = on_closed
         self._draining = False
         self._open: set[Socket] = set()

@@ -1,0 +1,125 @@
+"""Clients that flood a socket of the API, and one that measures what the others notice.
+
+``python -m tests.helpers.floods PORT NAME SECONDS`` floods one socket, and prints how it ended.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from itertools import chain, count, repeat
+from typing import NamedTuple
+
+import orjson
+from websockets.frames import Frame, Opcode
+
+from tests.helpers.raw_sockets import HANDSHAKE, text
+
+BATCH = 500
+"""Messages or frames that are made at a time."""
+
+LARGE = 900_000
+"""Bytes of a giant message, below the default limit."""
+
+EVENTS = {"query": "subscription { events { __typename } }"}
+QUERY = orjson.dumps({"query": "{ tasks(first: 1) { nodes { id } } }"})
+NAME = {"query": "{ __typename }"}
+
+
+def _frames(opcode: Opcode, data: bytes = b"", *, fin: bool = True) -> bytes:
+    return BATCH * Frame(opcode, data, fin).serialize(mask=True)
+
+
+def _subscribe(number: int, payload: dict[str, str]) -> bytes:
+    return text({"type": "subscribe", "id": str(number), "payload": payload})
+
+
+def _subscriptions() -> Iterator[bytes]:
+    """Yield the start and the end of subscriptions."""
+    pairs = [_subscribe(n, EVENTS) + text({"type": "complete", "id": str(n)}) for n in range(BATCH)]
+    return repeat(b"".join(pairs))
+
+
+def _queries() -> Iterator[bytes]:
+    for first in count(0, BATCH):
+        yield b"".join(_subscribe(first + n, NAME) for n in range(BATCH))
+
+
+def _fragments() -> Iterator[bytes]:
+    """Yield messages with one byte in each frame."""
+    message = orjson.dumps({"type": "pong"})
+    frames = [
+        Frame(Opcode.CONT if n else Opcode.TEXT, bytes((byte,)), n == len(message) - 1).serialize(mask=True)
+        for n, byte in enumerate(message)
+    ]
+    return repeat(10 * b"".join(frames))
+
+
+FLOODS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "empty-continuations": lambda: chain(
+        [Frame(Opcode.TEXT, b"", False).serialize(mask=True)], repeat(_frames(Opcode.CONT, fin=False))
+    ),
+    "subscriptions": _subscriptions,
+    "queries": _queries,
+    "pings": lambda: repeat(_frames(Opcode.PING, b"x" * 125)),
+    "pongs": lambda: repeat(_frames(Opcode.PONG)),
+    "tiny-messages": lambda: repeat(BATCH * text({"type": "pong"})),
+    "fragments": _fragments,
+    "giant-messages": lambda: repeat(text({"type": "pong", "payload": "x" * LARGE})),
+}
+"""What is sent over a socket, by name."""
+
+
+class Flood(NamedTuple):
+    """What came of a flood: bytes that the server took, and the code that it closed the socket with."""
+
+    sent: int
+    code: int | None
+
+
+def flood(port: int, name: str, seconds: float) -> Flood:
+    """Send over one socket as fast as the server takes it."""
+    sent, tail, waiting, batches = 0, b"", b"", FLOODS[name]()
+    end = time.monotonic() + seconds
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(HANDSHAKE.format(path="/graphql").encode() + text({"type": "connection_init"}))
+        connection.setblocking(False)
+        while time.monotonic() < end:
+            readable, writable, _ = select.select([connection], [connection], [], 0.1)
+            try:
+                if readable:
+                    received = connection.recv(65_536)
+                    tail = (tail + received)[-150:]
+                    if not received:
+                        break
+                if writable:
+                    waiting = waiting or next(batches)
+                    taken = connection.send(waiting)
+                    sent, waiting = sent + taken, waiting[taken:]
+            except ConnectionError:
+                break
+    # A close frame is the last thing that a server sends, and its reason is text.
+    start = tail.rfind(b"\x88")
+    return Flood(sent, int.from_bytes(tail[start + 2 : start + 4]) if start >= 0 else None)
+
+
+def measure(port: int, seconds: float) -> list[float]:
+    """Query one row again and again over HTTP; return the seconds that each query took."""
+    durations, end = [], time.monotonic() + seconds
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    while (start := time.monotonic()) < end:
+        connection.request("POST", "/graphql", QUERY, {"content-type": "application/json"})
+        response = connection.getresponse()
+        assert response.status == 200, response.read()
+        response.read()
+        durations.append(time.monotonic() - start)
+    connection.close()
+    return durations
+
+
+if __name__ == "__main__":
+    print(flood(int(sys.argv[1]), sys.argv[2], float(sys.argv[3])))

@@ -1,0 +1,94 @@
+"""One client that floods its socket, and the others, who must not wait for it (E3)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from websockets.frames import Frame, Opcode
+
+from tests.helpers.floods import FLOODS
+from tests.helpers.raw_sockets import RawSocket, raw_socket, text
+from tests.helpers.socket_rig import EVENTS, Rig, socket_rig, until
+
+SIZE = 200_000
+"""Bytes that arrive at once; the loop may read more than that in one turn."""
+
+
+def ping(data: bytes) -> bytes:
+    return Frame(Opcode.PING, data).serialize(mask=True)
+
+
+def beginning(name: str) -> bytes:
+    """Return the first bytes of a flood, with whole frames."""
+    sent = bytearray()
+    batches = FLOODS[name]()
+    while len(sent) < SIZE:
+        sent += next(batches)
+    return bytes(sent)
+
+
+async def pong(socket: RawSocket, data: bytes) -> None:
+    """Read up to the answer to this ping."""
+    while (frame := await socket.frame()) != Frame(Opcode.PONG, data):
+        assert frame is not None
+
+
+@pytest.mark.parametrize("name", [name for name in FLOODS if name != "giant-messages"])
+async def test_E3_another_client_is_answered_before_a_flood_is_handled(name: str) -> None:
+    """However many frames one client has sent, the next message of another comes between them."""
+    async with (
+        socket_rig(max_operation_rate=1e9, max_frame_rate=1e9, max_operations=10**6) as rig,
+        raw_socket(rig.port) as flooding,
+        raw_socket(rig.port) as other,
+    ):
+        flooding.writer.write(ping(b"first") + beginning(name) + ping(b"last"))
+        await pong(flooding, b"first")
+        last = asyncio.create_task(pong(flooding, b"last"))
+        other.send({"type": "ping"})
+        assert await other.receive() == {"type": "pong"}
+        assert not last.done()
+        await last
+
+
+async def test_E3_a_socket_that_sends_too_many_frames_is_closed_after_the_grace() -> None:
+    async with socket_rig(max_frame_rate=100.0, flood_grace=0.3) as rig, raw_socket(rig.port) as socket:
+        assert await code_after(socket, 20 * ping(b"")) == 4429
+        await until(lambda: rig.closes == {"4429": 1})
+
+
+async def test_E3_a_socket_that_starts_too_many_operations_is_closed_after_the_grace() -> None:
+    async with (
+        socket_rig(max_operation_rate=50.0, max_operations=10, flood_grace=0.3) as rig,
+        raw_socket(rig.port) as socket,
+    ):
+        subscribe = text({"type": "subscribe", "id": "1", "payload": EVENTS})
+        assert await code_after(socket, 20 * (subscribe + text({"type": "complete", "id": "1"}))) == 4429
+        await until(lambda: rig.closes == {"4429": 1})
+        assert len(rig.streams) < 200
+
+
+async def code_after(socket: RawSocket, batch: bytes) -> int | None:
+    """Send the batch again and again; return the code with which the server closes."""
+    reading = asyncio.create_task(socket.closed())
+    while not reading.done() and not socket.writer.transport.is_closing():
+        socket.writer.write(batch)
+        await asyncio.sleep(0.01)
+    return await reading
+
+
+async def test_a_client_that_sends_a_burst_is_slowed_down_and_served_whole() -> None:
+    """Nothing is lost where a client is slowed down for a moment."""
+    async with socket_rig(max_frame_rate=200.0) as rig, raw_socket(rig.port) as socket:
+        for number in range(500):
+            socket.send({"type": "ping", "payload": {"number": number}})
+        numbers = [(await socket.receive())["payload"]["number"] for _ in range(500)]
+        assert numbers == list(range(500))
+
+
+async def test_a_client_may_start_as_many_operations_at_once_as_may_run(rig: Rig) -> None:
+    async with raw_socket(rig.port) as socket:
+        for number in range(100):
+            socket.send({"type": "subscribe", "id": str(number), "payload": EVENTS})
+        await rig.stream(99)
+        assert rig.sockets.operations == 100
