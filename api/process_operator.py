@@ -14,6 +14,7 @@ from domain.process.commands import CancelProcess, InstanceCommand, ResumeProces
 from domain.process.events import ProcessStatus
 from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
+from projections.querying.row_scope import RowScope
 
 _UNFINISHED = [status for status in ProcessStatus if not status.is_final]
 
@@ -91,7 +92,7 @@ class ProcessOperator:
         query = ListQuery(
             limit, {"and": [filter, {"status": status}]}, [("updated_at", "asc")], fields=frozenset({"id"})
         )
-        page = await self._reader.page(operation.scope.tenant, query)
+        page = await self._reader.page(RowScope(operation.scope.tenant), query)
         return await self.operate(operation, [row["id"] for row in page.rows], has_more=bool(page.has_next))
 
     async def _send(self, operation: Operation, id: str) -> Receipt | Refusal:

@@ -21,6 +21,7 @@ from domain.process.commands import CancelProcess, InstanceCommand, ResumeProces
 from domain.process.events import ProcessStatus
 from projections.builtin.processes import NAME
 from projections.querying.pages import ListQuery
+from projections.querying.row_scope import RowScope
 
 app = typer.Typer(
     help="List and show instances of processes, and retry, resume or cancel them.", no_args_is_help=True
@@ -56,7 +57,7 @@ async def _list(conditions: Mapping[str, Any], limit: int, *, as_json: bool) -> 
     async with connect_runtime() as runtime:
         _operator(runtime)
         query = ListQuery(limit, conditions, [("updated_at", "desc")])
-        page = await runtime.readers[NAME].page(Scope().tenant, query)
+        page = await runtime.readers[NAME].page(RowScope(Scope().tenant), query)
     if as_json:
         print_json([row_json(row) for row in page.rows])
     elif page.rows:
@@ -79,7 +80,7 @@ def show(
 async def _show(id: str, *, as_json: bool) -> None:
     async with connect_runtime() as runtime:
         _operator(runtime)
-        row = await runtime.readers[NAME].get(Scope().tenant, id)
+        row = await runtime.readers[NAME].get(RowScope(Scope().tenant), id)
     if row is None:
         raise NotFound(f"there is no instance {id!r}; `nerve processes list` lists the instances")
     if as_json:

@@ -19,6 +19,7 @@ from domain.kernel.errors import NotFound
 from eventstore.reading.as_of import AsOf
 from projections.kernel.view import View
 from projections.past.reasons import Reason
+from projections.querying.row_scope import RowScope
 
 
 def why(
@@ -54,7 +55,7 @@ async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Re
         position = await (
             runtime.log.high_water_mark() if point is None else runtime.log.position_at(tenant, point)
         )
-        reason = await runtime.view_parts[view.name].past.at(position).why(tenant, row, field)
+        reason = await runtime.view_parts[view.name].past.at(position).why(RowScope(tenant), row, field)
     if reason is None:
         raise NotFound(f"{view.name} has no row {row!r} at position {position}")
     return reason

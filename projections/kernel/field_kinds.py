@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -50,7 +50,7 @@ class FieldKind(NamedTuple):
 
 @cache
 def kinds(view: View[Any]) -> Mapping[str, FieldKind]:
-    """The kind of each field that the view filters or sorts by.
+    """The kind of each field that the view filters or sorts by, or that its access depends on.
 
     Raises DeclarationError where that cannot be done by a field's type, nor a search in one.
     """
@@ -61,17 +61,23 @@ def kinds(view: View[Any]) -> Mapping[str, FieldKind]:
                 f"view {view.name!r} cannot search {name!r}: {row}.{name} is no text, list of texts or JSON"
             )
     kinds_by_field: dict[str, FieldKind] = {}
-    for name in dict.fromkeys((*view.filters, *view.orders, "id")):
+    for name in dict.fromkeys((*view.filters, *view.orders, *access_fields(view), "id")):
         kind = field_kind(fields[name].type)
         if kind is None:
+            use = "filter or order by" if name in (*view.filters, *view.orders) else "decide access by"
             raise DeclarationError(
-                f"view {view.name!r} cannot filter or order by {name!r}: {row}.{name} is neither a single "
+                f"view {view.name!r} cannot {use} {name!r}: {row}.{name} is neither a single "
                 "value nor a list of single values; give the row a field of its own for it"
             )
         if name in view.orders and not kind.is_ordered:
             raise DeclarationError(f"view {view.name!r} cannot order by {name!r}: {row}.{name} is {kind}")
         kinds_by_field[name] = kind
     return kinds_by_field
+
+
+def access_fields(view: View[Any]) -> Sequence[str]:
+    """Return the fields that decide who may read a row."""
+    return sorted(view.access.fields)
 
 
 def field_kind(declared: FieldType) -> FieldKind | None:

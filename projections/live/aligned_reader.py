@@ -12,6 +12,7 @@ from projections.live.filter_index import named_ids
 from projections.live.result_set import MatchingRow
 from projections.querying.filters import Filter
 from projections.querying.queries import ViewReader
+from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, place, row_key
 from subscriptions.live.dispatcher import Dispatcher
 
@@ -32,11 +33,20 @@ class ReadLimits:
 
 
 class RowQuery(NamedTuple):
-    """One tenant's rows that meet a filter. A new subscriber receives the `first` of them."""
+    """The rows of a scope that meet a filter. A new subscriber receives the `first` of them."""
 
-    tenant: str
+    scope: RowScope
     filter: Filter
     first: int | None
+
+    @property
+    def tenant(self) -> str:
+        return self.scope.tenant
+
+    @property
+    def condition(self) -> Filter:
+        """What a row must meet: the rule of the scope, and the filter."""
+        return self.scope.restrict(self.filter)
 
 
 class AlignedReader:
@@ -95,14 +105,14 @@ class AlignedReader:
 
     async def first_rows(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
         """Return the first rows that were created up to a position, and whether there are no others."""
-        tenant, row_filter, first = self._query
+        scope, row_filter, first = self._query
         limit = None if first is None else first + 1
-        rows = await self._reader.matching(tenant, row_filter, upto, limit)
+        rows = await self._reader.matching(scope, row_filter, upto, limit)
         return rows[:first], limit is None or len(rows) < limit
 
     async def matching_places(self) -> list[MatchingRow]:
         """Return all rows that meet the filter, by id and place."""
-        places = await self._reader.places(self._query.tenant, self._query.filter)
+        places = await self._reader.places(self._query.scope, self._query.filter)
         return [MatchingRow(row_id, row_place, None) for row_id, row_place in places]
 
     async def wait_until_published(

@@ -14,6 +14,7 @@ from projections.live.view_source import ViewSource
 from projections.live.view_tail import ViewTail
 from projections.querying.filters import Condition, Filter, parse_filter
 from projections.querying.queries import ViewReader
+from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
 from subscriptions.live.hub import Hub
 from subscriptions.live.messages import MAX_LAG, StatusMessage
@@ -66,7 +67,7 @@ class LiveView:
 
     def open(
         self,
-        tenant: str,
+        scope: RowScope,
         filter: Filter,
         first: int | None,
         after: Place | None,
@@ -88,24 +89,24 @@ class LiveView:
             shared = SharedRenderer(
                 renderer(), self.stats, weigh, alternate_form=_as_added, condense=condense
             )
-            return self._topic(RowQuery(tenant, filter, first), shared)
+            return self._topic(RowQuery(scope, filter, first), shared)
 
         return self._hub.subscribe(key, open_topic, sink, after)
 
     def watch_row(
-        self, tenant: str, id: str, after: Place | None = None
+        self, scope: RowScope, id: str, after: Place | None = None
     ) -> AsyncGenerator[ViewMessage, None]:
         """Follow the row of this id, as `watch_rows` does, whether it exists yet or not."""
-        return self._iterate(RowQuery(tenant, self.id_filter(id), 1), after)
+        return self._iterate(RowQuery(scope, self.id_filter(id), 1), after)
 
     def watch_rows(
         self,
-        tenant: str,
+        scope: RowScope,
         filter: Mapping[str, Any] | None = None,
         first: int | None = None,
         after: Place | None = None,
     ) -> AsyncGenerator[ViewMessage, None]:
-        """Follow the tenant's rows that meet the filter.
+        """Follow the scope's rows that meet the filter; a row that leaves the scope is removed.
 
         Without `after`, yield a `Snapshot` of the `first` rows, those that changed last, and `CaughtUp`. With
         it, yield each row that changed since once, in its present state, and `CaughtUp`; if that is too long
@@ -113,7 +114,7 @@ class LiveView:
 
         Raises ValidationFailed at ``filter`` at once; the stream raises Unavailable.
         """
-        return self._iterate(RowQuery(tenant, self.parse_filter(filter), first), after)
+        return self._iterate(RowQuery(scope, self.parse_filter(filter), first), after)
 
     def _topic(self, query: RowQuery, renderer: SharedRenderer[LiveMessage, R]) -> Topic[LiveMessage, R]:
         return self._hub.topic(lambda topic: self._source.open(query, topic), renderer)

@@ -7,7 +7,7 @@ this process's view produced the stored rows, as while a rebuild runs or is held
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +24,7 @@ from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import parse_order
 from projections.querying.pages import ListQuery, Page
 from projections.querying.queries import ViewReader
+from projections.querying.row_scope import RowScope
 from projections.storage.row_events import Budget
 from projections.storage.rows import Row, row_key
 
@@ -64,53 +65,56 @@ class PastView:
     past: PastReader
     position: int
 
-    async def get(self, tenant: str, id: str) -> Row | None:
-        """Return the tenant's row of this id; None if it did not exist."""
-        return (await self.rows(tenant, [id])).get(id)
+    async def get(self, scope: RowScope, id: str) -> Row | None:
+        """Return the scope's row of this id; None if it did not exist, or was not in the scope."""
+        return (await self.rows(scope, [id])).get(id)
 
-    async def rows(self, tenant: str, ids: Sequence[str]) -> dict[str, Row]:
-        """Return those of the tenant's rows of these ids that existed."""
+    async def rows(self, scope: RowScope, ids: Sequence[str]) -> dict[str, Row]:
+        """Return those of the rows of these ids that existed and were in the scope."""
         reader, unchanged = self.past.reader, list[Row]()
         changed = ids
         if await reader.position() >= await self._needed() and await reader.is_of_this_code():
-            stored = await reader.stored_rows([row_key(tenant, row_id) for row_id in ids])
+            stored = await reader.stored_rows([row_key(scope.tenant, row_id) for row_id in ids])
             # Checked again, because another generation may have become active during the read.
             if await reader.is_of_this_code():
                 unchanged = [row for row in stored if row["_position"] <= self.position]
                 changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
-        folded = await self.past.folds.rows(tenant, changed, self.position, self.past.budget())
-        return {row["id"]: row for row in (*unchanged, *folded.values()) if not row["_gone"]}
+        folded = await self.past.folds.rows(scope.tenant, changed, self.position, self.past.budget())
+        is_allowed = to_predicate(scope.rule)
+        return {
+            row["id"]: row for row in (*unchanged, *folded.values()) if not row["_gone"] and is_allowed(row)
+        }
 
-    async def page(self, tenant: str, query: ListQuery) -> Page:
+    async def page(self, scope: RowScope, query: ListQuery) -> Page:
         """Return what `ViewReader.page` does. Raises StaleRead if the view is not that far in time.
 
         Raises ValidationFailed at ``search``: no index contains the words of past rows.
         """
         _refuse_search(query.search)
         if not await self._reach():
-            return await self._folded_page(tenant, query)
+            return await self._folded_page(scope, query)
         # The page is read first: so a row that changes meanwhile is in one of the two, or in both.
-        page = await self.past.reader.page(tenant, query, unchanged_since=self.position)
-        changed = await self._changed(tenant, query.filter)
+        page = await self.past.reader.page(scope, query, unchanged_since=self.position)
+        changed = await self._changed(scope, query.filter)
         if not await self.past.reader.is_of_this_code():
-            return await self._folded_page(tenant, query)
+            return await self._folded_page(scope, query)
         return _merged(page, changed, query)
 
     async def count(
-        self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
+        self, scope: RowScope, filter: Mapping[str, Any] | None = None, search: str | None = None
     ) -> int:
         """Return what `ViewReader.count` does. Raises as `page`."""
         _refuse_search(search)
         if await self._reach():
-            unchanged = await self.past.reader.ids(tenant, filter, unchanged_since=self.position)
-            changed = await self._changed(tenant, filter)
+            unchanged = await self.past.reader.ids(scope, filter, unchanged_since=self.position)
+            changed = await self._changed(scope, filter)
             if await self.past.reader.is_of_this_code():
                 return len(unchanged.union(row["id"] for row in changed))
-        return len(await self._folded(tenant, filter))
+        return len(await self._folded(scope, filter))
 
     async def history(
         self,
-        tenant: str,
+        scope: RowScope,
         id: str,
         *,
         first: int | None = None,
@@ -119,16 +123,16 @@ class PastView:
         before: int | None = None,
     ) -> Changes:
         """Return the `first` or the `last` changes of a row between two positions; none for an unknown id."""
-        steps = self.past.folds.steps(tenant, id, self.position, self.past.budget())
+        steps = self._steps(scope, id, self.past.budget())
         async with aclosing(steps), aclosing(by_commit(steps)) as changes:
             return await page_of(changes, first=first, after=after, last=last, before=before)
 
-    async def why(self, tenant: str, id: str, field: str) -> Reason | None:
+    async def why(self, scope: RowScope, id: str, field: str) -> Reason | None:
         """Return why a field of a row had its value; None if the row did not exist."""
         budget = self.past.budget()
         setting: FoldStep | None = None
         row: Row | None = None
-        async with aclosing(self.past.folds.steps(tenant, id, self.position, budget)) as steps:
+        async with aclosing(self._steps(scope, id, budget)) as steps:
             async for step in steps:
                 row = step.after
                 if row is not None and (step.before is None or step.before.get(field) != row.get(field)):
@@ -136,26 +140,37 @@ class PastView:
         if row is None or setting is None:
             return None
         before = None if setting.before is None else setting.before.get(field)
-        causes = await causes_of(self.past.log, tenant, setting.event, budget)
+        causes = await causes_of(self.past.log, scope.tenant, setting.event, budget)
         return Reason(setting.event, before, row.get(field), causes)
 
-    async def _changed(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
+    async def _steps(self, scope: RowScope, id: str, budget: Budget) -> AsyncGenerator[FoldStep, None]:
+        """Yield the steps of a row; a state outside the scope is none, as if the row did not exist then."""
+        is_allowed = to_predicate(scope.rule)
+        async with aclosing(self.past.folds.steps(scope.tenant, id, self.position, budget)) as steps:
+            async for event, before, after in steps:
+                yield FoldStep(
+                    event,
+                    before if before is not None and is_allowed(before) else None,
+                    after if after is not None and is_allowed(after) else None,
+                )
+
+    async def _changed(self, scope: RowScope, filter: Mapping[str, Any] | None) -> list[Document]:
         """Return the rows that have changed since and that met the filter at the position."""
-        matches = to_predicate(parse_filter(self.past.reader.view, filter))
-        changed = await self.past.changed.since(tenant, self.position, self.past.budget())
+        matches = to_predicate(scope.restrict(parse_filter(self.past.reader.view, filter)))
+        changed = await self.past.changed.since(scope.tenant, self.position, self.past.budget())
         return [row for row in changed if matches(row)]
 
-    async def _folded(self, tenant: str, filter: Mapping[str, Any] | None) -> list[Document]:
+    async def _folded(self, scope: RowScope, filter: Mapping[str, Any] | None) -> list[Document]:
         """Return the rows that met the filter at the position, all folded from the log."""
-        matches = to_predicate(parse_filter(self.past.reader.view, filter))
-        rows = await self.past.changed.all(tenant, self.position, self.past.budget())
+        matches = to_predicate(scope.restrict(parse_filter(self.past.reader.view, filter)))
+        rows = await self.past.changed.all(scope.tenant, self.position, self.past.budget())
         return [row for row in rows if matches(row)]
 
-    async def _folded_page(self, tenant: str, query: ListQuery) -> Page:
+    async def _folded_page(self, scope: RowScope, query: ListQuery) -> Page:
         """Return the page of rows that are all folded from the log."""
         view = self.past.reader.view
         order = parse_order(view, query.order, filter=parse_filter(view, query.filter))
-        return _merged(Page((), False, False, order), await self._folded(tenant, query.filter), query)
+        return _merged(Page((), False, False, order), await self._folded(scope, query.filter), query)
 
     async def _reach(self) -> bool:
         """Wait until the stored rows have reached the position, if they are of this process's code.

@@ -166,6 +166,17 @@ def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[
         yield Condition(field, operator_name, checked(kind.kind, operator_name, value, (*path, name)))
 
 
+def fields_of(filter: Filter) -> frozenset[str]:
+    """Return the fields that the filter compares."""
+    match filter:
+        case Condition(field):
+            return frozenset((field,))
+        case Not(part):
+            return fields_of(part)
+        case AllOf(parts) | AnyOf(parts):
+            return frozenset[str]().union(*map(fields_of, parts))
+
+
 def _size(filter: Filter) -> int:
     match filter:
         case Condition():

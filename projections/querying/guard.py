@@ -13,6 +13,7 @@ from projections.kernel.view import View
 from projections.querying.filters import Filter, to_mongo
 from projections.querying.marks import mark
 from projections.querying.ordering import Order
+from projections.querying.row_scope import RowScope
 from projections.querying.serving import missing_index, served_parts, shape_of
 from projections.storage.rows import LIVE
 
@@ -42,21 +43,28 @@ class ScanGuard:
         self._too_many: LruCache[str, tuple[bool, float]] = LruCache(CACHED_COUNTS)
         self._warned: LruCache[str, bool] = LruCache(CACHED_WARNINGS)
 
-    async def check(self, rows: Collection, tenant: str, filter: Filter, order: Order | None = None) -> None:
+    async def check(
+        self, rows: Collection, scope: RowScope, filter: Filter, order: Order | None = None
+    ) -> None:
         """Raise NotIndexed if a query of these rows is refused. Without `order` it counts rows.
 
+        The rule of the scope causes no refusal; a query that the rule makes cheap is not refused.
         Raises Unavailable.
         """
-        remedy = missing_index(self._view, shape_of(filter), None if order is None else order.keys)
+        keys = None if order is None else order.keys
+        remedy = missing_index(self._view, shape_of(filter), keys)
         if remedy is None:
+            return
+        restricted = scope.restrict(filter)
+        if missing_index(self._view, shape_of(restricted), keys) is None:
             return
         if self._warned.get(remedy) is None:
             self._warned.put(remedy, True)
             logger.warning("no index of %s serves a query: %s", self._view.name, remedy)
         if self._limit is None:
             return
-        for part in served_parts(self._view, filter):
-            if not await self._are_too_many(rows, tenant, part, self._limit):
+        for part in served_parts(self._view, restricted):
+            if not await self._are_too_many(rows, scope.tenant, part, self._limit):
                 return
         raise NotIndexed(self._view.name, remedy)
 

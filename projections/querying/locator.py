@@ -11,8 +11,9 @@ from domain.kernel.obstacles import Obstacle
 from eventstore.fingerprint import same_fold
 from eventstore.mongo.driver import Collection, Database, Document
 from projections.kernel.view import View
-from projections.querying.filters import Filter
+from projections.querying.filters import EVERYTHING, Filter, fields_of
 from projections.querying.gaps import RowGaps, row_gaps
+from projections.querying.row_scope import RowScope
 from projections.storage.fingerprint import view_fingerprint
 from projections.storage.rows import Row, collection
 from subscriptions.consumers.checkpoints import Checkpoints
@@ -116,6 +117,16 @@ class ViewLocator:
             return filter
         gaps.require(others)
         return gaps.adapt(filter)
+
+    def restricted(self, rows: Collection, scope: RowScope, adapted: Filter = EVERYTHING) -> Filter:
+        """Return the filter for the scope's rows of this collection that match an adapted filter.
+
+        Raises ViewRebuilding if the rows lack a field of the scope's rule: not even a default replaces it.
+        """
+        gaps = self._gaps.get(rows.name)
+        if gaps is not None and not scope.is_whole_tenant:
+            gaps.require(fields_of(scope.rule))
+        return scope.restrict(adapted)
 
     def filled(self, rows: Collection, stored: list[Document]) -> list[Row]:
         """Return rows of this collection with the defaults of fields that they lack: see `RowGaps.fill`."""

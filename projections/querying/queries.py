@@ -11,18 +11,19 @@ from typing import Any
 from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import StaleRead, Unavailable
-from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
+from eventstore.mongo.driver import INDEX_NOT_FOUND, Collection, unavailable_if_down
 from eventstore.place import Place
 from projections.folding.parking import EventName, parking_row
 from projections.kernel import by_stream
 from projections.querying.at_least import AT_LEAST, AtLeast, finishes_first, wait_briefly
 from projections.querying.fields import Fields, projection
-from projections.querying.filters import EVERYTHING, Filter, parse_filter, to_mongo
+from projections.querying.filters import Filter, parse_filter, to_mongo
 from projections.querying.gaps import stored_defaults
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
 from projections.querying.ordering import parse_order
 from projections.querying.pages import ListQuery, Page, Side
+from projections.querying.row_scope import RowScope
 from projections.querying.searching import parse_search
 from projections.storage.indexes import check_indexes
 from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
@@ -46,14 +47,14 @@ class ViewReader:
         self.view = locator.view
         self._locator = locator
 
-    async def get(self, tenant: str, id: str, *, fields: Fields | None = None) -> Row | None:
-        """Return the tenant's row of this id, reduced to `fields` if given; None if there is none."""
-        row = await self._row(tenant, id, fields)
+    async def get(self, scope: RowScope, id: str, *, fields: Fields | None = None) -> Row | None:
+        """Return the scope's row of this id, reduced to `fields` if given; None if there is none."""
+        row = await self._row(scope, id, fields)
         return None if row is None or row["_gone"] else row
 
     async def get_at_least(
         self,
-        tenant: str,
+        scope: RowScope,
         id: str,
         position: int,
         within: float,
@@ -74,29 +75,29 @@ class ViewReader:
                 # Not announced yet: a read now would slow down the projector that writes the row.
                 await wait_briefly(PROMPT, written.wait())
             written.clear()
-            row = await self._row_that_meets(requirement, tenant, id, fields)
+            row = await self._row_that_meets(requirement, scope, id, fields)
             if row is None:
                 reaching = asyncio.create_task(self.wait_for(position, within))
                 try:
                     while row is None and await finishes_first(written.wait(), reaching):
                         written.clear()
-                        row = await self._row_that_meets(requirement, tenant, id, fields)
+                        row = await self._row_that_meets(requirement, scope, id, fields)
                     if row is None:
                         await reaching
-                        row = await self._row(tenant, id, fields, *AT_LEAST)
+                        row = await self._row(scope, id, fields, *AT_LEAST)
                 finally:
                     reaching.cancel()
         if row is not None:
             requirement.check(self.view.name, id, row)
         if event is not None and self.view.key is not by_stream:
-            await self._check_parked_alone(requirement, tenant, event)
+            await self._check_parked_alone(requirement, scope.tenant, event)
         return None if row is None or row["_gone"] else row
 
     async def _row_that_meets(
-        self, requirement: AtLeast, tenant: str, id: str, fields: Fields | None
+        self, requirement: AtLeast, scope: RowScope, id: str, fields: Fields | None
     ) -> Row | None:
         """Return the row, even if it is gone; None if it does not show that it meets the requirement."""
-        row = await self._row(tenant, id, fields, *AT_LEAST)
+        row = await self._row(scope, id, fields, *AT_LEAST)
         return row if row is not None and requirement.is_met_by(row) else None
 
     async def _check_parked_alone(self, requirement: AtLeast, tenant: str, event: EventName) -> None:
@@ -111,34 +112,34 @@ class ViewReader:
         for row in parking_rows:
             requirement.check(self.view.name, None, row)
 
-    async def _row(self, tenant: str, id: str, fields: Fields | None, *needed: str) -> Row | None:
+    async def _row(self, scope: RowScope, id: str, fields: Fields | None, *needed: str) -> Row | None:
         collection = await self._locator.rows()
+        query = {"_id": row_key(scope.tenant, id), **to_mongo(self._locator.restricted(collection, scope))}
         with unavailable_if_down():
-            shown = projection(fields, "_gone", *needed)
-            row = await collection.find_one({"_id": row_key(tenant, id)}, shown)
+            row = await collection.find_one(query, projection(fields, "_gone", *needed))
         gaps = self._locator.gaps(collection)
         return row if row is None or gaps is None else gaps.fill(row)
 
     async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
-        """Return the rows of these keys, even if they are gone."""
+        """Return the rows of these keys, even if they are gone or no rule allows a caller to see them."""
         collection = await self._locator.rows()
         with unavailable_if_down():
             rows = await collection.find({"_id": {"$in": keys}}).to_list(None)
         return self._locator.filled(collection, rows)
 
-    async def page(self, tenant: str, query: ListQuery, *, unchanged_since: int | None = None) -> Page:
-        """Return a page of the tenant's rows.
+    async def page(self, scope: RowScope, query: ListQuery, *, unchanged_since: int | None = None) -> Page:
+        """Return a page of the scope's rows.
 
         With `unchanged_since`, it has only rows that have not changed after that position. Raises
         ValidationFailed at ``filter``, ``search``, ``orderBy`` or the cursor that is wrong, and NotIndexed.
         """
         parsed = parse_filter(self.view, query.filter)
         by = parse_order(self.view, query.order, filter=parsed, search=query.search)
-        listed = {**_live(tenant, unchanged_since), **parse_search(self.view, query.search)}
+        listed = {**_live(scope.tenant, unchanged_since), **parse_search(self.view, query.search)}
         searched = self.view.search if query.search is not None else ()
         collection = await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed, (*by.names, *searched))
-        conditions = [to_mongo(parsed)]
+        conditions = [to_mongo(self._locator.restricted(collection, scope, parsed))]
         sides: list[Side] = [False, False]
         for side, cursor in enumerate((query.after, query.before)):
             if cursor is not None:
@@ -147,7 +148,7 @@ class ViewReader:
                 beyond = by.beyond(cursor, path, backward=not side, at=True)
                 sides[side] = partial(self._exists, {**listed, "$and": [conditions[0], beyond]})
         if query.search is None:
-            await self._guard.check(collection, tenant, parsed, by)
+            await self._guard.check(collection, scope, parsed, by)
         shown = projection(query.fields, *by.names)
         results = collection.find({**listed, "$and": conditions}, shown)
         with self._translated_errors():
@@ -161,40 +162,50 @@ class ViewReader:
         with self._translated_errors():
             return await collection.find_one(query, {"_id": 1}) is not None
 
+    def _query(
+        self, rows: Collection, scope: RowScope, adapted: Filter, unchanged_since: int | None = None
+    ) -> dict[str, Any]:
+        """Return the MongoDB filter for the scope's rows that match an adapted filter."""
+        restricted = self._locator.restricted(rows, scope, adapted)
+        return {**_live(scope.tenant, unchanged_since), **to_mongo(restricted)}
+
     async def matching(
-        self, tenant: str, filter: Filter, position: int | None = None, limit: int | None = None
+        self, scope: RowScope, filter: Filter, position: int | None = None, limit: int | None = None
     ) -> list[Row]:
-        """Return the tenant's rows that `filter` matches and that were created up to `position`.
+        """Return the scope's rows that `filter` matches and that were created up to `position`.
 
         Returns at most `limit` rows, those that changed last first. A row may have changed after `position`.
         Raises NotIndexed.
         """
         collection = await self._locator.rows()
         adapted = self._locator.adapted(collection, filter)
-        query = {**_live(tenant), **to_mongo(adapted)}
+        query = self._query(collection, scope, adapted)
         if position is not None:
             query["_created"] = {"$lte": position}
-        await self._guard.check(collection, tenant, adapted)
+        await self._guard.check(collection, scope, adapted)
         results = collection.find(query).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             rows = await results.limit(limit or 0).to_list(None)
         return self._locator.filled(collection, rows)
 
-    async def places(self, tenant: str, filter: Filter) -> list[tuple[str, Place]]:
+    async def places(self, scope: RowScope, filter: Filter) -> list[tuple[str, Place]]:
         """Return the id and the place of the last change of each row that `filter` matches, the latest first.
 
         Raises NotIndexed.
         """
         collection = await self._locator.rows()
         adapted = self._locator.adapted(collection, filter)
-        await self._guard.check(collection, tenant, adapted)
-        query = {**_live(tenant), **to_mongo(adapted)}
+        await self._guard.check(collection, scope, adapted)
+        query = self._query(collection, scope, adapted)
         results = collection.find(query, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return [(row["id"], place(row)) for row in await results.to_list(None)]
 
     async def changed_since(self, tenant: str, position: int, limit: int) -> list[Row]:
-        """Return the tenant's rows that changed at `position` or later, even gone ones, in that order."""
+        """Return the tenant's rows that changed at `position` or later, in that order.
+
+        They include rows that are gone, and rows that no rule allows a caller to see.
+        """
         collection = await self._locator.rows()
         results = collection.find({"_tenant": tenant, "_position": {"$gte": position}}).sort(BY_CHANGE)
         with unavailable_if_down():
@@ -202,18 +213,17 @@ class ViewReader:
         return self._locator.filled(collection, rows)
 
     async def count(
-        self, tenant: str, filter: Mapping[str, Any] | None = None, search: str | None = None
+        self, scope: RowScope, filter: Mapping[str, Any] | None = None, search: str | None = None
     ) -> int:
         """Return how many rows match. Raises ValidationFailed at ``filter`` or ``search``, and NotIndexed."""
         parsed = parse_filter(self.view, filter)
-        query = {**_live(tenant), **parse_search(self.view, search)}
+        words = parse_search(self.view, search)
         collection = await self._locator.rows()
         searched = self.view.search if search is not None else ()
         parsed = self._locator.adapted(collection, parsed, searched)
-        if parsed != EVERYTHING:
-            query |= to_mongo(parsed)
+        query = {**self._query(collection, scope, parsed), **words}
         if search is None:
-            await self._guard.check(collection, tenant, parsed)
+            await self._guard.check(collection, scope, parsed)
         with self._translated_errors():
             return await collection.count_documents(query)
 
@@ -231,13 +241,13 @@ class ViewReader:
             ) from None
 
     async def ids(
-        self, tenant: str, filter: Mapping[str, Any] | None = None, *, unchanged_since: int
+        self, scope: RowScope, filter: Mapping[str, Any] | None = None, *, unchanged_since: int
     ) -> set[str]:
         """Return the ids of all rows that match and have not changed after a position. Raises as `count`."""
         parsed, collection = parse_filter(self.view, filter), await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed)
-        await self._guard.check(collection, tenant, parsed)
-        query = {**_live(tenant, unchanged_since), **to_mongo(parsed)}
+        await self._guard.check(collection, scope, parsed)
+        query = self._query(collection, scope, parsed, unchanged_since)
         with unavailable_if_down():
             return {row["id"] for row in await collection.find(query, {"id": 1}).to_list(None)}
 

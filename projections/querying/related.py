@@ -12,6 +12,7 @@ from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
 from projections.querying.ordering import Order, parse_order
 from projections.querying.pages import ListQuery, Page, PageQuery
+from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, row_key
 
 
@@ -38,16 +39,18 @@ class RelatedRows:
         self._view = locator.view
         self._guard = ScanGuard(locator.view, scan_limit)
 
-    async def get(self, tenant: str, ids: Iterable[str], fields: Fields | None = None) -> dict[str, Row]:
-        """Return those of the tenant's rows that exist, by id, reduced to `fields` if given."""
-        query = {"_id": {"$in": [row_key(tenant, row_id) for row_id in ids]}, "_gone": False}
+    async def get(self, scope: RowScope, ids: Iterable[str], fields: Fields | None = None) -> dict[str, Row]:
+        """Return those of the scope's rows that exist, by id, reduced to `fields` if given."""
+        keys = [row_key(scope.tenant, row_id) for row_id in ids]
         collection = await self._locator.rows()
+        rule = to_mongo(self._locator.restricted(collection, scope))
+        query = {"_id": {"$in": keys}, "_gone": False, **rule}
         with unavailable_if_down():
             rows = await collection.find(query, projection(fields, "id")).to_list(None)
         return {row["id"]: row for row in self._locator.filled(collection, rows)}
 
     async def pages(
-        self, tenant: str, owners: Sequence[str], query: RelatedQuery, limit: int
+        self, scope: RowScope, owners: Sequence[str], query: RelatedQuery, limit: int
     ) -> dict[str, Page]:
         """Return the page of each owner, by the owner's id, with up to `limit` rows in all.
 
@@ -55,7 +58,7 @@ class RelatedRows:
         the cursor at which a page begins. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and
         NotIndexed.
         """
-        collection, by, conditions = await self._listed(tenant, owners, query)
+        collection, by, conditions = await self._listed(scope, owners, query)
         if query.after is not None:
             conditions.append(by.beyond(query.after, ("after",)))
         if query.before is not None:
@@ -66,34 +69,34 @@ class RelatedRows:
         if (shown := projection(query.fields, *by.names)) is not None:
             pipeline.append({"$project": shown})
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
-        pipeline = [*_matching(tenant, conditions), *pipeline]
+        pipeline = [*_matching(scope.tenant, conditions), *pipeline]
         for owner, row in await self._of_each(collection, owners, query.by, pipeline, limit + len(owners)):
             pages[owner] += self._locator.filled(collection, [row])
         return {owner: _page(rows, query, by) for owner, rows in pages.items()}
 
-    async def beyond(self, tenant: str, owners: Sequence[str], query: RelatedQuery) -> set[str]:
+    async def beyond(self, scope: RowScope, owners: Sequence[str], query: RelatedQuery) -> set[str]:
         """Return the owners with rows at or beyond the cursor where their page begins. Raises as `pages`."""
-        collection, by, conditions = await self._listed(tenant, owners, query)
+        collection, by, conditions = await self._listed(scope, owners, query)
         if query.beginning is None:
             return set()
         path = ("before" if query.backward else "after",)
         conditions.append(by.beyond(query.beginning, path, backward=not query.backward, at=True))
-        pipeline = [*_matching(tenant, conditions), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
+        pipeline = [*_matching(scope.tenant, conditions), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
         results = await self._of_each(collection, owners, query.by, pipeline, len(owners))
         return {owner for owner, _ in results}
 
-    async def counts(self, tenant: str, owners: Sequence[str], query: RelatedQuery) -> dict[str, int]:
-        """Return how many of the tenant's rows that match the filter belong to each owner, by its id.
+    async def counts(self, scope: RowScope, owners: Sequence[str], query: RelatedQuery) -> dict[str, int]:
+        """Return how many of the scope's rows that match the filter belong to each owner, by its id.
 
         Raises as `pages`.
         """
-        collection, _, conditions = await self._listed(tenant, owners, query)
-        pipeline = [*_matching(tenant, conditions), {"$count": "rows"}]
+        collection, _, conditions = await self._listed(scope, owners, query)
+        pipeline = [*_matching(scope.tenant, conditions), {"$count": "rows"}]
         counts = await self._of_each(collection, owners, query.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
 
     async def _listed(
-        self, tenant: str, owners: Sequence[str], query: RelatedQuery
+        self, scope: RowScope, owners: Sequence[str], query: RelatedQuery
     ) -> tuple[Collection, Order, list[Document]]:
         """Return the collection, the order of each owner's list, and the MongoDB filters of the list."""
         parsed = parse_filter(self._view, query.filter)
@@ -101,8 +104,9 @@ class RelatedRows:
         collection = await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed, (query.by, *order.names))
         of_owners = AllOf((Condition(query.by, "in", list(owners)), parsed))
-        await self._guard.check(collection, tenant, of_owners, order)
-        return collection, replace(order, view=f"{self._view.name} by {query.by}"), [to_mongo(parsed)]
+        await self._guard.check(collection, scope, of_owners, order)
+        order = replace(order, view=f"{self._view.name} by {query.by}")
+        return collection, order, [to_mongo(self._locator.restricted(collection, scope, parsed))]
 
     async def _of_each(
         self, collection: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.kernel.access import FieldIn, Permission
-from domain.kernel.errors import DeclarationError, ValidationFailed
-from projections.kernel.field_kinds import FieldKind, field_kind
+from domain.kernel.errors import ValidationFailed
+from projections.kernel.field_kinds import kinds
 from projections.kernel.view import View
 from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter
 from projections.querying.values import stored_value
@@ -23,12 +23,18 @@ class RowScope:
     tenant: str
     rule: Filter = EVERYTHING
 
+    @property
+    def is_whole_tenant(self) -> bool:
+        """Whether the scope has every row of the tenant."""
+        return self.rule == EVERYTHING
+
+    def restrict(self, filter: Filter) -> Filter:
+        """Return the filter for the rows of the scope that meet `filter`."""
+        return filter if self.is_whole_tenant else AllOf((self.rule, filter))
+
 
 def row_scope(view: View[Any], tenant: str, permission: Permission) -> RowScope:
-    """Return the rows of the tenant that the permission allows.
-
-    Raises DeclarationError if the view's rule names a field that cannot be compared.
-    """
+    """Return the rows of the tenant that the permission, which is of the view's rule, allows."""
     if permission.is_unconditional:
         return RowScope(tenant)
     alternatives = (
@@ -38,20 +44,9 @@ def row_scope(view: View[Any], tenant: str, permission: Permission) -> RowScope:
     return RowScope(tenant, AnyOf(tuple(alternatives)))
 
 
-def rule_kind(view: View[Any], field: str) -> FieldKind:
-    """Return the kind of a field that a row rule names; raises DeclarationError if it cannot be compared."""
-    kind = field_kind(view.record.fields[field].type)
-    if kind is None:
-        raise DeclarationError(
-            f"access of view {view.name!r} cannot depend on {field!r}, which is neither a single "
-            "value nor a list of single values"
-        )
-    return kind
-
-
 def _has_value(view: View[Any], condition: FieldIn) -> Filter:
     """Return the filter for the condition. A value of another kind than the field's matches no row."""
-    kind = rule_kind(view, condition.field)
+    kind = kinds(view)[condition.field]
     operator = "element" if kind.is_list else "eq"
     choices: list[Filter] = []
     for value in condition.values:

@@ -1,7 +1,8 @@
 """The indexes of a view's rows: those that a view declares, and how nerve creates and removes them.
 
-Every filter and order field has an index of its own. A view declares indexes over several fields, and the
-fields of `search`. An index is named after its fields, so a changed declaration is another index.
+Every filter and order field has an index of its own, and every field that access depends on. A view declares
+indexes over several fields, and the fields of `search`. An index is named after its fields, so a changed
+declaration is another index.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import DeclarationError
 from eventstore.mongo.driver import INDEX_NOT_FOUND, Collection, time_limit, unavailable_if_down
-from projections.kernel.field_kinds import kinds
+from projections.kernel.field_kinds import access_fields, kinds
 from projections.kernel.view import View
 from projections.storage.rows import BY_CHANGE, LIVE
 
@@ -57,8 +58,8 @@ class RowIndex(NamedTuple):
 
 @cache
 def row_indexes(view: View[Any]) -> tuple[RowIndex, ...]:
-    """Return the indexes that serve the view's filters and orders."""
-    single = ((field,) for field in ("id", *view.filters, *view.orders))
+    """Return the indexes that serve the view's filters, orders and rule of access."""
+    single = ((field,) for field in ("id", *view.filters, *view.orders, *access_fields(view)))
     return tuple(dict.fromkeys(map(RowIndex.of, (*single, *view.indexes))))
 
 

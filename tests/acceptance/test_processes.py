@@ -18,6 +18,7 @@ from api.runtime import Runtime
 from api.settings import Settings
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
+from projections.querying.row_scope import RowScope
 from tests.helpers.parcel_delivery.runs import CONTEXTS, PORTS, DeliveryRun, projecting
 from tests.helpers.served_api import Client, Served, serve
 
@@ -149,7 +150,7 @@ async def test_instances_are_operated_by_a_filter(runtime: Runtime, api: Served)
     await runtime.readers["processes"].wait_for(await runtime.log.head(), 10)
     none = await ask(api, RETRY_ALL, filter={}, limit=2)
     assert none == {"changed": 0, "hasMore": False, "position": None, "refused": []}
-    other = await runtime.readers["processes"].get("other", foreign.instance)
+    other = await runtime.readers["processes"].get(RowScope("other"), foreign.instance)
     assert other is not None
     assert other["status"] == "STUCK"
 

@@ -22,6 +22,7 @@ from domain.kernel.errors import ConfigurationError, ValidationFailed
 from eventstore.mongo import log_collections
 from eventstore.place import Place
 from tests.helpers.command_line import CLI
+from tests.helpers.row_scopes import ALL_ROWS
 
 Documents = dict[str, Any]
 
@@ -58,7 +59,7 @@ async def _register(settings: Settings, count: int) -> int:
 async def _shown(settings: Settings) -> int:
     async with open_runtime(settings, worker=True) as nerve:
         await nerve.readers["agents"].wait_for(await nerve.log.head(), 10)
-        return await nerve.readers["agents"].count("default")
+        return await nerve.readers["agents"].count(ALL_ROWS)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from eventstore.mongo.driver import UNAUTHORIZED
 from projections.querying.related import RelatedQuery
 from tests.helpers.command_line import CLI
 from tests.helpers.drivers import chosen_driver
+from tests.helpers.row_scopes import ALL_ROWS
 
 Documents = dict[str, Any]
 Do = Callable[[Database[Documents]], Any]
@@ -136,9 +137,9 @@ async def _use(settings: Settings) -> None:
         last = await nerve.bus.dispatch(Envelope(EraseSubject(subject="agent-1")))
         for reader in nerve.readers.values():
             await reader.wait_for(last.position, 30)
-        assert await nerve.readers["agents"].count("default") == 5
+        assert await nerve.readers["agents"].count(ALL_ROWS) == 5
         related = nerve.view_parts["tasks"].related
-        assert await related.counts("default", ["agent-1"], RelatedQuery(1, by="agent_id")) == {"agent-1": 0}
+        assert await related.counts(ALL_ROWS, ["agent-1"], RelatedQuery(1, by="agent_id")) == {"agent-1": 0}
         while await nerve.database["blocks"].count_documents({}) < 2:
             await asyncio.sleep(0.02)
         while not await nerve.database["snapshots"].count_documents({}):

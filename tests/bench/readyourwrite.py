@@ -16,6 +16,7 @@ from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from domain.kernel import Envelope
 from domain.workflows.commands import StartWorkflow
+from projections.querying.row_scope import RowScope
 from tests.bench.data import PATIENCE, settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure, Turn
 from tests.bench.machine import Machine, on_subject_core
@@ -43,7 +44,7 @@ class Bus:
     async def projected(self) -> None:
         """Until the view has them too, and the row is read."""
         stream, position = await self.stored()
-        _check(await self._reader.get_at_least("default", stream, position, PATIENCE))
+        _check(await self._reader.get_at_least(RowScope("default"), stream, position, PATIENCE))
 
     async def settle(self) -> None:
         """Wait until no view has anything left to do: each write finds the machine at rest."""

@@ -11,6 +11,7 @@ from api.app import create_app
 from api.settings import load_settings
 from projections.querying.pages import ListQuery, Page
 from projections.querying.queries import ViewReader
+from projections.querying.row_scope import RowScope
 
 
 def usual() -> Starlette:
@@ -44,5 +45,5 @@ class HeldReader:
 
     async def page(self, tenant: str, query: ListQuery) -> Page:
         if self._held is None:
-            self._held = await self._reader.page(tenant, query)
+            self._held = await self._reader.page(RowScope(tenant), query)
         return self._held

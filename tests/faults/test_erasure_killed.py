@@ -11,6 +11,7 @@ from eventstore.personal.sealing import MasterKeys
 from tests.helpers import people
 from tests.helpers.note_rig import open_rig
 from tests.helpers.people import PersonRegistered
+from tests.helpers.row_scopes import ALL_ROWS
 
 ROOT = Path(__file__).parents[2]
 MASTERS = MasterKeys(b"m" * 32)
@@ -41,6 +42,6 @@ async def test_a_worker_destroys_the_key_that_a_killed_process_left_and_scrubs_t
     async with open_rig(mongo_url, redis_url, database, work=True, **parts) as rig, asyncio.timeout(DEADLINE):
         await rig.projected(DEADLINE)
         assert await rig.database["keys"].count_documents(key) == 0
-        row = await rig.reader.get("default", "person-1")
+        row = await rig.reader.get(ALL_ROWS, "person-1")
         assert row is not None
         assert (row["name"], row["city"]) == (None, "Graz")

@@ -19,6 +19,7 @@ from subscriptions.feed.channels import SingleChannel
 from tests.helpers.followed_positions import followed_positions as positions
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored
+from tests.helpers.row_scopes import ALL_ROWS
 from tests.helpers.servers import Servers
 
 DEADLINE = 30
@@ -53,7 +54,7 @@ async def scores(rig: Rig, upto: int, live: asyncio.Event) -> tuple[dict[str, li
     """What a live view tells of each note, one score after the other, and what it leads to at last."""
     told: dict[str, list[int]] = {}
     held: dict[str, int] = {}
-    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_rows("default")) as messages:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_rows(ALL_ROWS)) as messages:
         async for message in messages:
             match message:
                 case Snapshot(rows=rows):

@@ -14,6 +14,7 @@ from projections.querying.pages import ListQuery
 from tests.helpers.followed_positions import followed_positions
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
+from tests.helpers.row_scopes import ALL_ROWS
 from tests.helpers.servers import Servers
 
 DEADLINE = 30
@@ -52,7 +53,7 @@ async def test_i6_redis_killed_and_started_again_changes_nothing_but_latency(
         await writer.write(map(str, range(60, 90)))
         await reader.projected(DEADLINE)
         assert await following == list(range(1, 91))
-        assert await reader.reader.count("default") == 90
+        assert await reader.reader.count(ALL_ROWS) == 90
 
 
 async def test_i6_wake_ups_work_again_after_redis_was_away(
@@ -103,7 +104,7 @@ async def test_i6_messages_lost_doubled_shuffled_and_invented_change_nothing(
             await noise.publish(f"nerve:{database}", dice.choice([b"\xff\xfe not a text", b"log \xb2"]))
         await reader.projected(DEADLINE)
         assert await following == list(range(1, 101))
-        page = await reader.reader.page("default", ListQuery(99, {"score": {"eq": 1}}))
+        page = await reader.reader.page(ALL_ROWS, ListQuery(99, {"score": {"eq": 1}}))
         assert sorted(row["id"] for row in page.rows) == sorted(f"note-{name}" for name in range(50))
         assert await hears(reader)
 

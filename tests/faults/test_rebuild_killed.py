@@ -15,6 +15,7 @@ from projections.querying.pages import ListQuery
 from subscriptions.consumers.state import GenerationState
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Linked, Scored, Written, folded
+from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 60
 NOTES = 100
@@ -57,7 +58,7 @@ async def observed(rig: Rig) -> AsyncIterator[None]:
             position = await rig.reader.position()
             assert position >= seen
             seen = position
-            page = await rig.reader.page("default", ListQuery(NOTES + 1))
+            page = await rig.reader.page(ALL_ROWS, ListQuery(NOTES + 1))
             assert len({row["id"] for row in page.rows}) == NOTES
 
     task = asyncio.create_task(observe())

@@ -13,6 +13,7 @@ from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDel
 from projections.storage.rows import fields
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusMessage
 from subscriptions.live.sinks import Chunk, Subscription
+from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 30
 
@@ -122,7 +123,7 @@ class ClientTopic:
         self, live: LiveView, filter: dict[str, Any], first: int, renderer: CountingRenderer, **options: Any
     ) -> None:
         parts = {"key": object(), "renderer": lambda: renderer, "weigh": lambda _message: 100, **options}
-        self._open: Any = partial(live.open, "default", live.parse_filter(filter), first, **parts)
+        self._open: Any = partial(live.open, ALL_ROWS, live.parse_filter(filter), first, **parts)
 
     def join(self, client: RowClient, after: Place | None = None) -> RowClient:
         client.subscription = self._open(after, client)

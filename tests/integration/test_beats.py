@@ -16,6 +16,7 @@ from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.messages import CaughtUp
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import view
+from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 30
 NOWHERE = "redis://127.0.0.1:1/"
@@ -54,7 +55,7 @@ async def watched(rig: Rig) -> AsyncIterator[list[Any]]:
                 delivered.append(batch)
 
     async def watch() -> None:
-        async with aclosing(rig.live.watch_rows("default")) as messages:
+        async with aclosing(rig.live.watch_rows(ALL_ROWS)) as messages:
             async for message in messages:
                 delivered.append(message)
 

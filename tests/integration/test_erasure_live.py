@@ -21,6 +21,7 @@ from subscriptions.live.messages import CaughtUp
 from tests.helpers import people
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.people import PersonRegistered, PersonRenamed
+from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 30
 EVERYTHING = EventQuery(categories=["person"])
@@ -93,7 +94,7 @@ async def test_the_ring_forgets_what_is_older_than_an_erasure(rig: Rig) -> None:
 
 async def test_a_slow_subscriber_of_a_view_is_told_each_row_as_it_is_by_now(rig: Rig) -> None:
     """Rows of two people are handed out at once; while the first is told, the other is erased."""
-    async with aclosing(rig.live.watch_rows("default")) as told:
+    async with aclosing(rig.live.watch_rows(ALL_ROWS)) as told:
         for _ in range(2):
             await anext(told)
         await rig.append("person-2", PersonRegistered(city="Linz", name="stays"))

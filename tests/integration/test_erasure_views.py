@@ -26,6 +26,7 @@ from tests.helpers import people
 from tests.helpers.erasures import MASTERS, erase, happened, plain
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.people import PersonRenamed, Remarked
+from tests.helpers.row_scopes import ALL_ROWS
 
 NAMES = ("person-1", "person-2", "person-3")
 DEADLINE = 30
@@ -137,7 +138,7 @@ async def test_an_open_subscription_to_a_view_sees_the_fields_become_null(
     await rig.projected()
     async with (
         open_rig(mongo_url, redis_url, database, work=True, view=people.view, masters=MASTERS),
-        aclosing(rig.live.watch_rows("default")) as told,
+        aclosing(rig.live.watch_rows(ALL_ROWS)) as told,
         asyncio.timeout(DEADLINE),
     ):
         snapshot, caught_up = await anext(told), await anext(told)

@@ -23,6 +23,7 @@ from domain.tasks.commands import CompleteTask
 from domain.teamwork.commands import RequestTeamTask
 from domain.workflows.commands import CancelWorkflow, StartWorkflow
 from domain.workflows.events import PlannedStep
+from tests.helpers.row_scopes import ALL_ROWS
 from tests.helpers.servers import Servers
 
 AGENTS = 50
@@ -43,7 +44,7 @@ class Worker:
         await self.runtime.bus.dispatch(Envelope(command))
 
     async def row(self, view: str, id: str) -> Any:
-        return await self.runtime.readers[view].get("default", id)
+        return await self.runtime.readers[view].get(ALL_ROWS, id)
 
     async def until(self, view: str, id: str, **values: Any) -> Any:
         """Wait until a row has these values."""

@@ -14,6 +14,7 @@ from projections.live.aligned_reader import ReadLimits
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.projector import Projector
+from projections.querying.row_scope import RowScope
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged
@@ -21,6 +22,7 @@ from subscriptions.live.ring import RingLimits
 from tests.helpers.consumer_states import hold
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Erased, Linked, Scored, Written, view
+from tests.helpers.row_scopes import ALL_ROWS
 from tests.helpers.servers import Servers
 
 pytestmark = pytest.mark.usefixtures("driver")
@@ -54,7 +56,7 @@ def short(message: ViewMessage) -> tuple[object, ...]:
 
 
 async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
-    async with aclosing(rig.live.watch_row("default", "note-1")) as messages:
+    async with aclosing(rig.live.watch_row(ALL_ROWS, "note-1")) as messages:
         assert [short(m) for m in await receive(messages, 2)] == [("SNAPSHOT",), ("CAUGHT UP",)]
         await rig.append("note-2", Written(text="b"))
         await rig.append("note-1", Written(text="a"))
@@ -74,7 +76,7 @@ async def test_one_row_from_before_it_exists_until_it_is_gone(rig: Rig) -> None:
 async def test_a_row_that_leaves_and_enters_the_filter(rig: Rig) -> None:
     await rig.append("note-1", Written(text="a"))
     await rig.projected()
-    async with aclosing(rig.live.watch_rows("default", {"score": {"gte": 0}})) as messages:
+    async with aclosing(rig.live.watch_rows(ALL_ROWS, {"score": {"gte": 0}})) as messages:
         assert [short(m) for m in await receive(messages, 2)] == [("SNAPSHOT", "note-1"), ("CAUGHT UP",)]
         await rig.append("note-1", Scored(by=-1))
         (left,) = await receive(messages, 1)
@@ -91,7 +93,7 @@ async def test_the_snapshot_has_the_latest_rows_and_then_come_all_new_matches(ri
         await rig.append(name, Written(text="a"))
     await rig.append("note-1", Scored(by=1))
     await rig.projected()
-    async with aclosing(rig.live.watch_rows("default", first=2)) as messages:
+    async with aclosing(rig.live.watch_rows(ALL_ROWS, first=2)) as messages:
         assert short((await receive(messages, 2))[0]) == ("SNAPSHOT", "note-1", "note-3")
         await rig.append("note-2", Erased())  # The subscriber never received it.
         await rig.append("note-3", Scored(by=1))
@@ -118,7 +120,7 @@ async def test_a_resumed_stream_has_each_changed_row_once_and_none_that_came_and
     ]:
         await rig.append(name, event)
     await rig.projected()
-    async with aclosing(rig.live.watch_rows("default", wanted, after=Place(4))) as messages:
+    async with aclosing(rig.live.watch_rows(ALL_ROWS, wanted, after=Place(4))) as messages:
         received = [short(m) for m in await receive(messages, 5)]
     assert received == [
         ("UPDATED", "note-1", None),
@@ -135,13 +137,13 @@ async def test_resuming_between_two_rows_that_one_commit_changed(rig: Rig) -> No
     await rig.projected()
     await rig.append("note-1", Linked(to="note-2"))
     await rig.projected()
-    async with aclosing(rig.live.watch_rows("default", after=Place(2))) as messages:
+    async with aclosing(rig.live.watch_rows(ALL_ROWS, after=Place(2))) as messages:
         first, second, _ = await receive(messages, 3)
     assert [(short(m)[1], m.place) for m in (first, second) if not isinstance(m, Lagged)] == [
         ("note-1", Place(3, 0)),
         ("note-2", Place(3, 1)),
     ]
-    async with aclosing(rig.live.watch_rows("default", after=Place(3, 0))) as messages:
+    async with aclosing(rig.live.watch_rows(ALL_ROWS, after=Place(3, 0))) as messages:
         assert [short(m) for m in await receive(messages, 2)] == [("UPDATED", "note-2", None), ("CAUGHT UP",)]
 
 
@@ -167,8 +169,8 @@ async def test_nothing_is_delivered_twice_while_rows_are_ahead_of_the_checkpoint
         lease = await ahead_of_its_checkpoint(rig)
         live = LiveView(rig.reader, rig.changes, rig.log.head, read_limits=read_limits)
         async with (
-            aclosing(live.watch_rows("default")) as fresh,
-            aclosing(live.watch_rows("default", after=Place(0))) as resumed,
+            aclosing(live.watch_rows(ALL_ROWS)) as fresh,
+            aclosing(live.watch_rows(ALL_ROWS, after=Place(0))) as resumed,
             aclosing(rig.changes.follow(0)) as batches,
         ):
             messages = await receive(fresh, 2), await receive(resumed, 2)
@@ -187,14 +189,14 @@ async def test_nothing_is_delivered_twice_while_rows_are_ahead_of_the_checkpoint
 
 
 async def test_a_tenant_receives_nothing_of_another(rig: Rig) -> None:
-    async with aclosing(rig.live.watch_rows("one")) as messages:
+    async with aclosing(rig.live.watch_rows(RowScope("one"))) as messages:
         await receive(messages, 2)
         await rig.append("note-1", Written(text="secret"), tenant="two")
         await rig.append("note-1", Written(text="own"), tenant="one")
         (added,) = await receive(messages, 1)
         await rig.append("note-2", Written(text="secret"), tenant="two")
         await rig.projected()
-    async with aclosing(rig.live.watch_rows("one", after=Place(0))) as messages:
+    async with aclosing(rig.live.watch_rows(RowScope("one"), after=Place(0))) as messages:
         assert [short(m) for m in await receive(messages, 2)] == [("ADDED", "note-1", None), ("CAUGHT UP",)]
     assert isinstance(added, RowChange)
     assert added.row is not None
@@ -203,7 +205,7 @@ async def test_a_tenant_receives_nothing_of_another(rig: Rig) -> None:
 
 async def test_a_subscriber_that_falls_too_far_behind_can_resume_where_lagged_says(rig: Rig) -> None:
     live = LiveView(rig.reader, rig.changes, rig.log.head, max_lag=5, limits=RingLimits(entries=5))
-    async with aclosing(live.watch_rows("default")) as messages:
+    async with aclosing(live.watch_rows(ALL_ROWS)) as messages:
         await receive(messages, 2)
         await rig.append("note-0", Written(text="a"))
         received = await receive(messages, 1)
@@ -216,14 +218,14 @@ async def test_a_subscriber_that_falls_too_far_behind_can_resume_where_lagged_sa
     lagged = received[-1]
     assert isinstance(lagged, Lagged)
     missing = 21 - len(received)
-    async with aclosing(live.watch_rows("default", after=lagged.resume_after)) as messages:
+    async with aclosing(live.watch_rows(ALL_ROWS, after=lagged.resume_after)) as messages:
         received += await receive(messages, missing)
     assert [short(m)[1] for m in received if isinstance(m, RowChange)] == [f"note-{i}" for i in range(20)]
 
 
 async def test_a_wrong_filter_is_refused_before_the_stream_begins(rig: Rig) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        rig.live.watch_rows("default", {"nothing": {"eq": 1}})
+        rig.live.watch_rows(ALL_ROWS, {"nothing": {"eq": 1}})
     assert refused.value.path == ("filter", "nothing")
 
 
@@ -233,7 +235,7 @@ async def test_many_subscribers_cost_one_read_for_each_batch(
     """40 subscribers with different filters: rows are read once for each wake-up, not for each subscriber."""
     redis = servers.redis()
     async with open_rig(mongo_url, redis.url, database, poll_interval=60, work=True) as rig:
-        subscribers = [rig.live.watch_rows("default", {"score": {"lt": 100 + i}}) for i in range(40)]
+        subscribers = [rig.live.watch_rows(ALL_ROWS, {"score": {"lt": 100 + i}}) for i in range(40)]
         for messages in subscribers:
             await receive(messages, 2)
         waiting = [asyncio.create_task(receive(messages, 10)) for messages in subscribers]

@@ -18,6 +18,7 @@ from subscriptions.live.messages import CaughtUp, Lagged
 from tests.helpers.note_churn import churn
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Written, view
+from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 30
 END = "note-end"
@@ -41,7 +42,7 @@ class Client:
         """Receive so many messages, from where it was; return whether the last change was among them."""
         if self.place is not None:
             self._resuming = Counter()
-        messages = live.watch_rows("default", self.filter, after=self.place)
+        messages = live.watch_rows(ALL_ROWS, self.filter, after=self.place)
         async with asyncio.timeout(DEADLINE), aclosing(messages):
             async for message in messages:
                 self._receive(message)
@@ -89,7 +90,7 @@ async def finish(rig: Rig, clients: list[Client], watching: list[asyncio.Task[bo
         assert await watch
     await rig.projected()
     for client in clients:
-        page = await rig.reader.page("default", ListQuery(100, client.filter))
+        page = await rig.reader.page(ALL_ROWS, ListQuery(100, client.filter))
         assert client.rows == {row["id"]: fields(row) for row in page.rows}
 
 

@@ -23,6 +23,7 @@ from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
 from tests.helpers.rebuilds import louder
 from tests.helpers.row_clients import ClientTopic, CountingRenderer, RowClient, until
+from tests.helpers.row_scopes import ALL_ROWS
 
 FILTERS: list[dict[str, Any]] = [{}, {"score": {"gt": 0}}, {"text": {"in": ["x", "y"]}}]
 
@@ -66,13 +67,13 @@ async def test_i10_subscribers_of_one_topic_have_the_rows_of_the_view_whenever_t
             lambda: all(client.place and client.place.position >= head for client in (*first, *clients))
         )
         for at, client in enumerate((*first, *clients)):
-            page = await server.reader.page("default", ListQuery(100, FILTERS[at % 3]))
+            page = await server.reader.page(ALL_ROWS, ListQuery(100, FILTERS[at % 3]))
             stored = {row["id"]: fields(row) for row in page.rows}
             assert not client.wrong, client.wrong
             assert client.rows.items() <= stored.items()
         # These received every row.
         for at, client in enumerate(first):
-            page = await server.reader.page("default", ListQuery(100, FILTERS[at]))
+            page = await server.reader.page(ALL_ROWS, ListQuery(100, FILTERS[at]))
             assert client.rows == {row["id"]: fields(row) for row in page.rows}
             assert client.subscription is not None
             client.subscription.close()
@@ -215,7 +216,7 @@ async def test_a_change_costs_no_more_with_ten_thousand_topics_for_other_rows(
     renderer = CountingRenderer()
     for i in range(10_000):
         shared: Any = SharedRenderer(renderer, rig.live.stats, lambda _message: 1)
-        rig.live._topic(RowQuery("default", rig.live.id_filter(f"note-{i}"), 1), shared)
+        rig.live._topic(RowQuery(ALL_ROWS, rig.live.id_filter(f"note-{i}"), 1), shared)
     _, _, client = await settled_topic(rig, {"id": {"eq": "note-a"}}, 1)
     applied: list[Any] = []
     apply = SharedRows.apply
@@ -262,7 +263,14 @@ async def test_a_filter_that_cannot_compare_a_row_ends_its_own_streams_and_no_ot
     broken = RowClient()
     wanted = Condition("text", "lt", 5)
     broken.subscription = rig.live.open(
-        "default", wanted, 5, None, broken, key="broken", renderer=CountingRenderer, weigh=lambda _message: 1
+        ALL_ROWS,
+        wanted,
+        5,
+        None,
+        broken,
+        key="broken",
+        renderer=CountingRenderer,
+        weigh=lambda _message: 1,
     )
     await caught_up(broken)
     await rig.write("a")

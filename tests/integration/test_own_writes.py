@@ -18,6 +18,7 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Erased, Linked, Written, view
 from tests.helpers.poison_notes import NOWHERE, Dose, poisoned
+from tests.helpers.row_scopes import ALL_ROWS
 
 pytestmark = pytest.mark.usefixtures("driver")
 
@@ -40,7 +41,7 @@ async def project(rig: Rig) -> None:
 
 async def reading(rig: Rig, position: int, within: float = LONG) -> asyncio.Task[object]:
     """Somebody who reads note-a at `position` at least, and waits already."""
-    read = asyncio.create_task(rig.reader.get_at_least("default", "note-a", position, within))
+    read = asyncio.create_task(rig.reader.get_at_least(ALL_ROWS, "note-a", position, within))
     await asyncio.sleep(0)
     return read
 
@@ -92,8 +93,8 @@ async def test_a_subscriber_begins_with_what_a_query_has_told_already(rig: Rig) 
     """The row is there before the checkpoint, behind which a snapshot does not look."""
     await rig.write("a")
     await project(rig)
-    assert await rig.reader.get("default", "note-a") is not None
-    async with aclosing(rig.live.watch_rows("default", first=5)) as messages:
+    assert await rig.reader.get(ALL_ROWS, "note-a") is not None
+    async with aclosing(rig.live.watch_rows(ALL_ROWS, first=5)) as messages:
         first = asyncio.create_task(anext(messages))
         worker = rig.worker()
         await worker.start()
@@ -125,12 +126,12 @@ async def test_b3_an_event_whose_rows_are_not_known_fails_the_wait_for_its_strea
     receipt = await broken.append("note-a", Linked(to=NOWHERE))
     event = EventName("note-a", receipt.version)
     with pytest.raises(RowParked) as parked:
-        await broken.reader.get_at_least("default", "note-a", receipt.position, LONG, event=event)
+        await broken.reader.get_at_least(ALL_ROWS, "note-a", receipt.position, LONG, event=event)
     assert (parked.value.row, parked.value.letter) == (None, "notes//note-a@2")
     # Another stream whose id begins alike is none of its business.
     other = await broken.append("note-a2", Written(text="b"))
     row = await broken.reader.get_at_least(
-        "default", "note-a2", other.position, LONG, event=EventName("note-a2", 1)
+        ALL_ROWS, "note-a2", other.position, LONG, event=EventName("note-a2", 1)
     )
     assert row is not None
 
@@ -141,9 +142,9 @@ async def test_b3_a_parked_event_of_another_stream_fails_the_position_and_not_th
     await broken.append("note-b", Linked(to="note-a"))
     own = await broken.append("note-a", Written(text="again"))
     event = EventName("note-a", own.version)
-    row = await broken.reader.get_at_least("default", "note-a", own.position, LONG, event=event)
+    row = await broken.reader.get_at_least(ALL_ROWS, "note-a", own.position, LONG, event=event)
     assert row is not None
     assert row["text"] == "again"
     with pytest.raises(RowParked) as parked:
-        await broken.reader.get_at_least("default", "note-a", own.position, LONG)
+        await broken.reader.get_at_least(ALL_ROWS, "note-a", own.position, LONG)
     assert (parked.value.stream, parked.value.letter) == ("note-b", "notes/note-a/note-b@1")

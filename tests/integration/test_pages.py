@@ -17,6 +17,7 @@ from projections.querying.ordering import Direction, OrderBy
 from projections.querying.pages import ListQuery
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import TENANT, fill, moment, sides, stored
+from tests.helpers.row_scopes import ALL_ROWS
 
 Change = Callable[[], Awaitable[Any]]
 
@@ -58,11 +59,13 @@ async def walk(
     cursor: str | None = None
     for _ in range(200):
         if backward:
-            page = await rig.reader.page(TENANT, ListQuery(size, filter, order, before=cursor, backward=True))
+            page = await rig.reader.page(
+                ALL_ROWS, ListQuery(size, filter, order, before=cursor, backward=True)
+            )
             found = [row["id"] for row in page.rows] + found
             more, edge = page.has_previous, 0
         else:
-            page = await rig.reader.page(TENANT, ListQuery(size, filter, order, after=cursor))
+            page = await rig.reader.page(ALL_ROWS, ListQuery(size, filter, order, after=cursor))
             found += [row["id"] for row in page.rows]
             more, edge = page.has_next, -1
         if not more:
@@ -188,7 +191,7 @@ async def test_what_lies_beside_a_page_is_told_as_it_is(rig: Rig) -> None:
     rows = [{"id": f"note-{i}", "score": i} for i in range(6)]
     await fill(rig, rows)
     order: OrderBy = [("score", "desc")]
-    whole = await rig.reader.page(TENANT, ListQuery(6, {"score": {"gte": 0}}, order))
+    whole = await rig.reader.page(ALL_ROWS, ListQuery(6, {"score": {"gte": 0}}, order))
     upper, lower = whole.cursor(whole.rows[1]), whole.cursor(whole.rows[4])
 
     async def look() -> list[tuple[bool, bool]]:
@@ -200,7 +203,7 @@ async def test_what_lies_beside_a_page_is_told_as_it_is(rig: Rig) -> None:
             replace(query, after=whole.cursor(whole.rows[5])),
             replace(query, before=whole.cursor(whole.rows[0]), backward=True),
         ]
-        return [await sides(await rig.reader.page(TENANT, page)) for page in pages]
+        return [await sides(await rig.reader.page(ALL_ROWS, page)) for page in pages]
 
     assert await look() == [(True, True), (True, True), (True, False), (False, True)]
     await fill(rig, rows[2:5])
@@ -213,21 +216,21 @@ async def test_what_lies_beside_a_page_is_told_as_it_is(rig: Rig) -> None:
 
 async def test_a_cursor_of_another_filter_is_refused(rig: Rig) -> None:
     await fill(rig, [{"id": f"note-{i}", "score": i} for i in range(3)])
-    page = await rig.reader.page(TENANT, ListQuery(1, {"score": {"gt": 0}}))
+    page = await rig.reader.page(ALL_ROWS, ListQuery(1, {"score": {"gt": 0}}))
     cursor = page.cursor(page.rows[0])
-    again = await rig.reader.page(TENANT, ListQuery(1, {"score": {"gt": 0}}, after=cursor))
+    again = await rig.reader.page(ALL_ROWS, ListQuery(1, {"score": {"gt": 0}}, after=cursor))
     assert [row["id"] for row in again.rows] == ["note-2"]
     for other in ({"score": {"gt": 1}}, None):
         with pytest.raises(ValidationFailed, match="another list") as refused:
-            await rig.reader.page(TENANT, ListQuery(1, other, after=cursor))
+            await rig.reader.page(ALL_ROWS, ListQuery(1, other, after=cursor))
         assert refused.value.path == ("after",)
 
 
 async def test_only_what_is_asked_for_is_looked_up(rig: Rig) -> None:
     await fill(rig, [{"id": f"note-{i}"} for i in range(6)])
-    cursor = (whole := await rig.reader.page(TENANT, ListQuery(6))).cursor(whole.rows[3])
+    cursor = (whole := await rig.reader.page(ALL_ROWS, ListQuery(6))).cursor(whole.rows[3])
     await rig.database.command({"profile": 2})
-    page = await rig.reader.page(TENANT, ListQuery(2, before=cursor, backward=True))
+    page = await rig.reader.page(ALL_ROWS, ListQuery(2, before=cursor, backward=True))
     assert await sides(page) == (True, True)
     await rig.database.command({"profile": 0})
     of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}

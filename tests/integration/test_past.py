@@ -23,6 +23,7 @@ from domain.meters.commands import ReportCount, ReportLabels
 from projections.past.reader import PastReader, PastView
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import ListQuery, Page
+from projections.querying.row_scope import RowScope
 from projections.storage.rows import fields
 from tests.helpers.example_commands import SETUP, commands
 from tests.helpers.memory_world import fold, through_mongo
@@ -107,11 +108,11 @@ async def test_every_view_as_of_every_position_is_a_replay_that_was_cut_there(
             before = [event for event in received if event.position <= position]
             expected = through_mongo(fold(view, _of(view, before)))
             then = past.at(position)
-            page = await then.page(tenant, ListQuery(200))
+            page = await then.page(RowScope(tenant), ListQuery(200))
             assert {row["id"]: fields(row) for row in page.rows} == expected
             touched = [key for event in _of(view, before)[-1:] for key in view.key(event)]
             for row_id in dict.fromkeys((*touched, *list(known)[-1:])):
-                row = await then.get(tenant, row_id)
+                row = await then.get(RowScope(tenant), row_id)
                 assert (row and fields(row)) == expected.get(row_id)
             replays[position] = expected
         for row_id in list(known)[:2]:
@@ -122,14 +123,14 @@ async def check_history(now: PastView, tenant: str, row_id: str, replays: dict[i
     """The changes of a row lie between two replays each, and the last one of a value is why it is there."""
     pairs = ((at, replays[at - 1].get(row_id), replays[at].get(row_id)) for at in list(replays)[1:])
     changes = [pair for pair in pairs if pair[1] != pair[2]]
-    whole = await now.history(tenant, row_id, first=100)
+    whole = await now.history(RowScope(tenant), row_id, first=100)
     received = [(one.commit.position, *map(own_fields, (one.before, one.after))) for one in whole.changes]
     assert received == changes
-    last = await now.history(tenant, row_id, last=2)
+    last = await now.history(RowScope(tenant), row_id, last=2)
     assert (last.changes, last.has_previous) == (whole.changes[-2:], len(changes) > 2)
     for field, value in changes[-1][2].items():
         since = [at for at, before, after in changes if before is None or before[field] != after[field]]
-        reason = await now.why(tenant, row_id, field)
+        reason = await now.why(RowScope(tenant), row_id, field)
         assert reason is not None
         assert (reason.event.position, reason.value) == (since[-1], value)
 

@@ -19,6 +19,7 @@ from projections.past.changes import Change
 from projections.past.reader import PastReader
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Erased, Linked, Scored, Written
+from tests.helpers.row_scopes import ALL_ROWS
 
 TENANT = "default"
 DEADLINE = 30
@@ -52,7 +53,7 @@ async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
     for _ in range(2):
         await rig.append("note-c", Written(text="a"), Erased())
     now = PastReader(rig.reader, rig.log, 100_000, DEADLINE).at(await rig.log.high_water_mark())
-    whole = (await now.history(TENANT, "note-a", first=100)).changes
+    whole = (await now.history(ALL_ROWS, "note-a", first=100)).changes
     assert [(one.commit.position, one.after and one.after["score"]) for one in whole][-3:] == [
         (10, 10),
         (11, 10),
@@ -63,23 +64,23 @@ async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
     assert set(whole[1].fields) == {"links", "folded"}
     forth: list[Change] = []
     back: list[Change] = []
-    page = await now.history(TENANT, "note-a", first=3)
+    page = await now.history(ALL_ROWS, "note-a", first=3)
     while page.changes:
         forth += page.changes
         assert page.has_next is (len(forth) < len(whole))
-        page = await now.history(TENANT, "note-a", first=3, after=forth[-1].commit.position)
+        page = await now.history(ALL_ROWS, "note-a", first=3, after=forth[-1].commit.position)
         assert page.has_previous
-    page = await now.history(TENANT, "note-a", last=3)
+    page = await now.history(ALL_ROWS, "note-a", last=3)
     while page.changes:
         back = [*page.changes, *back]
         assert page.has_previous is (len(back) < len(whole))
-        page = await now.history(TENANT, "note-a", last=3, before=back[0].commit.position)
+        page = await now.history(ALL_ROWS, "note-a", last=3, before=back[0].commit.position)
         assert page.has_next
     assert forth == back == whole
     for nothing in ("note-x", "note-c"):
-        assert (await now.history(TENANT, nothing, first=1)).changes == []
-    assert await now.why(TENANT, "note-a", "score") is None
-    between = await now.history(TENANT, "note-a", first=9, after=1, before=4)
+        assert (await now.history(ALL_ROWS, nothing, first=1)).changes == []
+    assert await now.why(ALL_ROWS, "note-a", "score") is None
+    between = await now.history(ALL_ROWS, "note-a", first=9, after=1, before=4)
     assert ([one.commit.position for one in between.changes], between.has_next) == ([2, 3], True)
 
 
@@ -98,20 +99,20 @@ async def test_why_tells_the_event_that_set_a_value_and_the_chain_that_led_to_it
     past = nerve.view_parts["tasks"].past
     now = past.at(started.position)
 
-    reason = await now.why(TENANT, "task-1", "status")
+    reason = await now.why(ALL_ROWS, "task-1", "status")
     assert reason is not None
     assert (reason.before, reason.value, reason.event) == ("ASSIGNED", "STARTED", started)
     assert list(reason.causes) == [assigned, created, registered]
-    reason = await now.why(TENANT, "task-1", "agent_id")
+    reason = await now.why(ALL_ROWS, "task-1", "agent_id")
     assert reason is not None
     assert (reason.before, reason.value, reason.event) == (None, "agent-1", assigned)
-    reason = await now.why(TENANT, "task-1", "error")
+    reason = await now.why(ALL_ROWS, "task-1", "error")
     assert reason is not None
     assert (reason.before, reason.value, reason.event) == (None, None, created)
-    earlier = await past.at(assigned.position).why(TENANT, "task-1", "status")
+    earlier = await past.at(assigned.position).why(ALL_ROWS, "task-1", "status")
     assert earlier is not None
     assert (earlier.before, earlier.value, earlier.event) == ("CREATED", "ASSIGNED", assigned)
-    assert await past.at(registered.position).why(TENANT, "task-1", "status") is None
+    assert await past.at(registered.position).why(ALL_ROWS, "task-1", "status") is None
 
 
 async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: Runtime) -> None:
@@ -123,6 +124,6 @@ async def test_a_chain_that_leads_back_to_itself_or_out_of_the_log_ends(nerve: R
         )
     now = nerve.view_parts["agents"].past.at(4)
     for number, causes in enumerate(([], ["agent-0"], ["agent-1", "agent-0"], [])):
-        reason = await now.why(TENANT, f"agent-{number}", "name")
+        reason = await now.why(ALL_ROWS, f"agent-{number}", "name")
         assert reason is not None
         assert [event.stream for event in reason.causes] == causes

@@ -21,6 +21,7 @@ from tests.helpers import people
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Erased, Scored, Written
 from tests.helpers.people import PersonRegistered, Remarked
+from tests.helpers.row_scopes import ALL_ROWS
 
 TENANT = "default"
 DEADLINE = 30
@@ -36,7 +37,7 @@ async def rig(
 
 
 async def texts(past: PastReader, position: int, size: int = 9, after: str | None = None) -> list[str]:
-    page = await past.at(position).page(TENANT, ListQuery(size, order=[("text", "asc")], after=after))
+    page = await past.at(position).page(ALL_ROWS, ListQuery(size, order=[("text", "asc")], after=after))
     return [row["text"] for row in page.rows]
 
 
@@ -45,14 +46,14 @@ async def test_pages_of_one_past_stay_the_same_while_its_rows_go_on_changing(rig
     head = await rig.write("abcdef")
     await rig.append("note-b", Written(text="B now"))
     await rig.projected()
-    first = await past.at(head).page(TENANT, ListQuery(2, order=[("text", "asc")]))
+    first = await past.at(head).page(ALL_ROWS, ListQuery(2, order=[("text", "asc")]))
     assert [row["text"] for row in first.rows] == ["a", "b"]
     for name in "cde":
         await rig.append(f"note-{name}", Erased() if name == "d" else Written(text="now"))
         await rig.projected()
         rest = await texts(past, head, 4, after=first.cursor(first.rows[-1]))
         assert rest == ["c", "d", "e", "f"]
-    assert await past.at(head).count(TENANT) == 6
+    assert await past.at(head).count(ALL_ROWS) == 6
 
 
 @pytest.mark.parametrize("rig", [LogOptions(search_page=4)], indirect=True)
@@ -62,15 +63,22 @@ async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(r
     await rig.append("note-a", Scored(by=1))
     await rig.projected()
     enough, short = (PastReader(rig.reader, rig.log, most, DEADLINE).at(head) for most in (5, 4))
-    row = await enough.get(TENANT, "note-a")
+    row = await enough.get(ALL_ROWS, "note-a")
     assert row is not None
     assert row["score"] == 0
-    assert await enough.count(TENANT) == 5
-    unchanged, now = await short.get(TENANT, "note-b"), await rig.reader.get(TENANT, "note-b")
+    assert await enough.count(ALL_ROWS) == 5
+    unchanged, now = (
+        await short.get(ALL_ROWS, "note-b"),
+        await rig.reader.get(ALL_ROWS, "note-b"),
+    )
     assert unchanged is not None
     assert now is not None
     assert fields(unchanged) == fields(now)
-    for question in (short.get(TENANT, "note-a"), short.page(TENANT, ListQuery(1)), short.count(TENANT)):
+    for question in (
+        short.get(ALL_ROWS, "note-a"),
+        short.page(ALL_ROWS, ListQuery(1)),
+        short.count(ALL_ROWS),
+    ):
         with pytest.raises(TooComplex, match="more than 4 events"):
             await question
 
@@ -81,10 +89,10 @@ async def test_a_list_of_a_position_that_the_view_does_not_reach_is_stale_and_a_
     async with open_rig(mongo_url, redis_url, database) as idle:
         head = await idle.write("ab")
         then = PastReader(idle.reader, idle.log, 100_000, 0.05).at(head)
-        row = await then.get(TENANT, "note-b")
+        row = await then.get(ALL_ROWS, "note-b")
         assert row is not None
         assert row["text"] == "b"
-        for question in (then.page(TENANT, ListQuery(1)), then.count(TENANT)):
+        for question in (then.page(ALL_ROWS, ListQuery(1)), then.count(ALL_ROWS)):
             with pytest.raises(StaleRead):
                 await question
 
@@ -104,20 +112,20 @@ async def test_the_erased_are_null_in_the_past_as_soon_as_their_erasure_is_store
         await rig.append(about, Remarked(about_id=about, likes=1))
         last = await rig.projected()
         for position in (head, last):
-            assert "plain" in str((await past.at(position).page(TENANT, ListQuery(9))).rows)
+            assert "plain" in str((await past.at(position).page(ALL_ROWS, ListQuery(9))).rows)
         await worker.stop()
 
         await rig.append(f"subject-{about}", SubjectErased(subject=about))
         await rig.log.keys.destroy([owner_of(TENANT, about)])
         for position in (head, last):
-            assert "plain" not in str(await past.at(position).get(TENANT, about))
+            assert "plain" not in str(await past.at(position).get(ALL_ROWS, about))
             with pytest.raises(StaleRead):
-                await past.at(position).page(TENANT, ListQuery(9))
+                await past.at(position).page(ALL_ROWS, ListQuery(9))
         worker = rig.worker()
         await worker.start()
         await rig.projected()
         for position in (head, last):
-            assert "plain" not in str((await past.at(position).page(TENANT, ListQuery(9))).rows)
+            assert "plain" not in str((await past.at(position).page(ALL_ROWS, ListQuery(9))).rows)
         await worker.stop()
 
 
@@ -135,7 +143,7 @@ async def test_many_rows_are_folded_by_few_reads_and_long_streams_one_by_one(
         for person in lengths:
             await rig.append(person, Remarked(likes=100))
         await rig.projected()
-        page = await PastReader(rig.reader, rig.log, 19, DEADLINE).at(head).page(TENANT, ListQuery(9))
+        page = await PastReader(rig.reader, rig.log, 19, DEADLINE).at(head).page(ALL_ROWS, ListQuery(9))
         assert {row["id"]: row["likes"] for row in page.rows} == lengths
         with pytest.raises(TooComplex):
-            await PastReader(rig.reader, rig.log, 18, DEADLINE).at(head).page(TENANT, ListQuery(9))
+            await PastReader(rig.reader, rig.log, 18, DEADLINE).at(head).page(ALL_ROWS, ListQuery(9))

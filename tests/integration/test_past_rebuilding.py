@@ -16,6 +16,7 @@ from tests.helpers.hot_notes import HotRow, apply_hot, hot, hot_by_default, read
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import NoteRow, Scored, view
 from tests.helpers.rebuilds import held, in_use, louder, some_notes
+from tests.helpers.row_scopes import ALL_ROWS
 
 NAMES = ("note-0", "note-1", "note-2", "note-3")
 TENANT = "default"
@@ -39,17 +40,17 @@ async def check(rig: Rig) -> None:
     head = await rig.log.head()
     for position in range(head + 1):
         then = past(rig).at(position)
-        page = await then.page(TENANT, ListQuery(9, order=[("score", "desc")]))
+        page = await then.page(ALL_ROWS, ListQuery(9, order=[("score", "desc")]))
         rows = {row["id"]: fields(row) for row in page.rows}
         expected = {}
         for name in NAMES:
-            changes = (await then.history(TENANT, name, first=99)).changes
+            changes = (await then.history(ALL_ROWS, name, first=99)).changes
             if changes and changes[-1].after is not None:
                 expected[name] = fields(changes[-1].after)
         assert rows == expected
-        found = await then.rows(TENANT, NAMES)
+        found = await then.rows(ALL_ROWS, NAMES)
         assert {name: fields(row) for name, row in found.items()} == expected
-        assert await then.count(TENANT) == len(expected)
+        assert await then.count(ALL_ROWS) == len(expected)
 
 
 @pytest.mark.parametrize("version", [hot, hot_by_default], ids=["no default", "default"])
@@ -59,7 +60,7 @@ async def test_a_new_field_is_folded_as_of_any_position(
     async with reading(version, places) as rig:
         await check(rig)
         then = past(rig).at(await rig.log.head())
-        row = await then.get(TENANT, "note-0")
+        row = await then.get(ALL_ROWS, "note-0")
         assert row is not None
         assert row["owner"] == "note-0"
         # Copied, as answers are.
@@ -72,23 +73,23 @@ async def test_a_list_of_the_past_is_filtered_sorted_and_cut_by_a_new_field(
 ) -> None:
     async with reading(version, places) as rig:
         then = past(rig).at(await rig.log.head())
-        every = (await then.page(TENANT, ListQuery(9, order=[("hot", "desc")]))).rows
+        every = (await then.page(ALL_ROWS, ListQuery(9, order=[("hot", "desc")]))).rows
         assert [row["hot"] for row in every] == sorted((row["hot"] for row in every), reverse=True)
         warm = [row["id"] for row in every if row["hot"]]
         assert len(warm) > 0
         wanted = {"hot": {"eq": True}}
-        assert {row["id"] for row in (await then.page(TENANT, ListQuery(9, wanted))).rows} == set(warm)
-        assert await then.count(TENANT, wanted) == len(warm)
+        assert {row["id"] for row in (await then.page(ALL_ROWS, ListQuery(9, wanted))).rows} == set(warm)
+        assert await then.count(ALL_ROWS, wanted) == len(warm)
         ids, after = list[str](), None
         while True:
-            page = await then.page(TENANT, ListQuery(1, order=[("hot", "desc")], after=after))
+            page = await then.page(ALL_ROWS, ListQuery(1, order=[("hot", "desc")], after=after))
             ids += [row["id"] for row in page.rows]
             assert page.has_previous is (after is not None)
             if not page.has_next:
                 break
             after = page.cursor(page.rows[0])
         assert ids == [row["id"] for row in every]
-        back = await then.page(TENANT, ListQuery(1, order=[("hot", "desc")], backward=True))
+        back = await then.page(ALL_ROWS, ListQuery(1, order=[("hot", "desc")], backward=True))
         assert [row["id"] for row in back.rows] == ids[-1:]
         assert (back.has_next, back.has_previous) == (False, len(ids) > 1)
 
@@ -140,9 +141,13 @@ async def test_what_takes_too_many_events_to_fold_is_refused_until_the_rows_are_
 ) -> None:
     async with reading(hot, places) as rig:
         then = past(rig, 3).at(await rig.log.head())
-        for question in (then.page(TENANT, ListQuery(1)), then.count(TENANT), then.get(TENANT, "note-0")):
+        for question in (
+            then.page(ALL_ROWS, ListQuery(1)),
+            then.count(ALL_ROWS),
+            then.get(ALL_ROWS, "note-0"),
+        ):
             with pytest.raises(TooComplex, match="more than 3 events"):
                 await question
     async with reading(view, places) as rig:
         then = past(rig, 3).at(await rig.log.head())
-        assert (await then.page(TENANT, ListQuery(9))).rows
+        assert (await then.page(ALL_ROWS, ListQuery(9))).rows

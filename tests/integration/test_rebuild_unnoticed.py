@@ -18,6 +18,7 @@ from subscriptions.live.messages import CaughtUp
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Linked, Scored, Written, folded
 from tests.helpers.rebuilds import in_use, louder
+from tests.helpers.row_scopes import ALL_ROWS
 
 NOTES = 150
 PATIENCE = 30.0
@@ -57,7 +58,7 @@ class Pager:
             cursor, more = None, True
             while more:
                 page = await self._rig.reader.page(
-                    "default", ListQuery(20, order=[("text", "asc")], after=cursor)
+                    ALL_ROWS, ListQuery(20, order=[("text", "asc")], after=cursor)
                 )
                 ids += [row["id"] for row in page.rows]
                 more, cursor = bool(page.has_next), page.cursor(page.rows[-1])
@@ -107,7 +108,7 @@ async def test_i9_paging_and_following_go_on_through_rebuilds_and_switches(
             await rig.append(f"note-{i}", Written(text=f"{i % 7}"))
         await rig.projected()
         pager, subscriber = Pager(rig), Subscriber()
-        messages = rig.live.watch_rows("default", {}, first=NOTES)
+        messages = rig.live.watch_rows(ALL_ROWS, {}, first=NOTES)
         async with (
             going_on(subscriber.follow(messages)) as following,
             going_on(pager.run()) as paging,
@@ -141,8 +142,8 @@ async def test_a_subscriber_receives_the_rows_that_changed_code_makes_different(
         await rig.append("note-b", Written(text="B"))
         async with worker():
             await rig.projected()
-        messages = rig.live.watch_rows("default", {"text": {"in": ["a", "B"]}}, first=5)
-        one = rig.live.watch_row("default", "note-a")
+        messages = rig.live.watch_rows(ALL_ROWS, {"text": {"in": ["a", "B"]}}, first=5)
+        one = rig.live.watch_row(ALL_ROWS, "note-a")
         async with aclosing(messages), aclosing(one):
             for stream in (messages, one):
                 assert isinstance(await anext(stream), Snapshot)

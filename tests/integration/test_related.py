@@ -14,10 +14,12 @@ from domain.kernel.errors import NotIndexed
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import ListQuery
 from projections.querying.related import RelatedQuery, RelatedRows
+from projections.querying.row_scope import RowScope
 from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import Row
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import view
+from tests.helpers.row_scopes import ALL_ROWS
 
 pytestmark = pytest.mark.usefixtures("driver")
 
@@ -53,7 +55,7 @@ async def fill(rig: Rig, rows: list[dict[str, Any]]) -> None:
 
 async def followed(related: RelatedRows, tenant: str, wanted: RelatedQuery) -> dict[str, list[Row]]:
     """All rows of each owner: the first pages of all at once, and what follows by their cursors."""
-    pages = await related.pages(tenant, OWNERS, wanted, ENOUGH)
+    pages = await related.pages(RowScope(tenant), OWNERS, wanted, ENOUGH)
     found: dict[str, list[Row]] = {}
     for owner, page in pages.items():
         found[owner] = list(page.rows)
@@ -62,8 +64,8 @@ async def followed(related: RelatedRows, tenant: str, wanted: RelatedQuery) -> d
                 next_one = replace(wanted, before=page.cursor(page.rows[0]))
             else:
                 next_one = replace(wanted, after=page.cursor(page.rows[-1]))
-            page = (await related.pages(tenant, [owner], next_one, ENOUGH))[owner]
-            assert await related.beyond(tenant, [owner, "nobody"], next_one) == {owner}
+            page = (await related.pages(RowScope(tenant), [owner], next_one, ENOUGH))[owner]
+            assert await related.beyond(RowScope(tenant), [owner, "nobody"], next_one) == {owner}
             found[owner] = [*page.rows, *found[owner]] if wanted.backward else [*found[owner], *page.rows]
     return found
 
@@ -94,15 +96,15 @@ def test_pages_of_many_owners_are_those_of_each(
                 fields = frozenset({"id", "score"})
                 wanted = RelatedQuery(size, filter, order, backward=backward, fields=fields, by="text")
                 found = await followed(related, tenant, wanted)
-                counts = await related.counts(tenant, OWNERS, wanted)
+                counts = await related.counts(RowScope(tenant), OWNERS, wanted)
                 for owner in OWNERS:
                     of_owner = {"and": [filter or {}, {"text": {"eq": owner}}]}
-                    alone = await rig.reader.page(tenant, ListQuery(100, of_owner, order))
+                    alone = await rig.reader.page(RowScope(tenant), ListQuery(100, of_owner, order))
                     assert [one["id"] for one in found[owner]] == [one["id"] for one in alone.rows]
                     assert counts[owner] == len(alone.rows)
                 ids = [f"note-{number:02}" for number in range(len(rows) + 1)]
-                there = await related.get(tenant, ids)
-                singly = [await rig.reader.get(tenant, one) for one in ids]
+                there = await related.get(RowScope(tenant), ids)
+                singly = [await rig.reader.get(RowScope(tenant), one) for one in ids]
                 assert [there.get(one) for one in ids] == singly
 
     asyncio.run(check())
@@ -114,9 +116,9 @@ async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str
         rows = [{"text": owner, "score": 1, "_tenant": "default", "_gone": False} for owner in OWNERS * 40]
         await fill(rig, rows)
         related = RelatedRows(rig.locator)
-        pages = await related.pages("default", OWNERS, RelatedQuery(20, by="text"), 30)
+        pages = await related.pages(ALL_ROWS, OWNERS, RelatedQuery(20, by="text"), 30)
         assert 30 <= sum(len(page.rows) for page in pages.values()) <= 30 + len(OWNERS)
-        pages = await related.pages("default", OWNERS, RelatedQuery(20, by="text"), ENOUGH)
+        pages = await related.pages(ALL_ROWS, OWNERS, RelatedQuery(20, by="text"), ENOUGH)
         assert [len(page.rows) for page in pages.values()] == [20] * len(OWNERS)
 
 
@@ -130,6 +132,6 @@ async def test_what_no_index_serves_is_refused_where_owners_have_too_many_rows(
         related = RelatedRows(rig.locator, scan_limit=4)
         unserved = RelatedQuery(1, {"links": {"ne": 1}, "score": {"gt": 0}}, by="text")
         with pytest.raises(NotIndexed):
-            await related.pages("default", ["a", "b"], unserved, ENOUGH)
-        assert len((await related.pages("default", ["b"], unserved, ENOUGH))["b"].rows) == 1
-        assert (await related.counts("default", ["a"], RelatedQuery(1, by="text")))["a"] == 5
+            await related.pages(ALL_ROWS, ["a", "b"], unserved, ENOUGH)
+        assert len((await related.pages(ALL_ROWS, ["b"], unserved, ENOUGH))["b"].rows) == 1
+        assert (await related.counts(ALL_ROWS, ["a"], RelatedQuery(1, by="text")))["a"] == 5

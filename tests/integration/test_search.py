@@ -11,9 +11,11 @@ import pytest
 from domain.kernel.errors import Unavailable, ValidationFailed
 from projections.querying.ordering import OrderBy
 from projections.querying.pages import ListQuery
+from projections.querying.row_scope import RowScope
 from tests.helpers.note_rig import Rig, open_rig
-from tests.helpers.note_rows import TENANT, fill
+from tests.helpers.note_rows import fill
 from tests.helpers.notes import view
+from tests.helpers.row_scopes import ALL_ROWS
 
 TEXTS = [
     "Pay the invoice of March",
@@ -35,8 +37,8 @@ async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Ri
 
 
 async def found(rig: Rig, search: str, **arguments: Any) -> list[str]:
-    page = await rig.reader.page(TENANT, ListQuery(10, search=search, **arguments))
-    assert await rig.reader.count(TENANT, arguments.get("filter"), search) == len(page.rows)
+    page = await rig.reader.page(ALL_ROWS, ListQuery(10, search=search, **arguments))
+    assert await rig.reader.count(ALL_ROWS, arguments.get("filter"), search) == len(page.rows)
     return [row["id"] for row in page.rows]
 
 
@@ -77,7 +79,7 @@ async def test_a_search_keeps_filter_order_and_pages(rig: Rig) -> None:
     assert await found(rig, "invoice", filter={"score": {"lt": 0}}) == ["note-2"]
     seen, cursor = [], None
     for _ in TEXTS:
-        page = await rig.reader.page(TENANT, ListQuery(1, order=by_score, search="the", after=cursor))
+        page = await rig.reader.page(ALL_ROWS, ListQuery(1, order=by_score, search="the", after=cursor))
         seen += [row["id"] for row in page.rows]
         if not page.has_next:
             break
@@ -85,19 +87,19 @@ async def test_a_search_keeps_filter_order_and_pages(rig: Rig) -> None:
     assert seen == ["note-3", "note-0"]
     for search in ("report", None):
         with pytest.raises(ValidationFailed, match="another list"):
-            await rig.reader.page(TENANT, ListQuery(1, order=by_score, search=search, after=cursor))
+            await rig.reader.page(ALL_ROWS, ListQuery(1, order=by_score, search=search, after=cursor))
 
 
 async def test_a_tenant_finds_its_own_rows_only(rig: Rig) -> None:
-    page = await rig.reader.page("other", ListQuery(9, search="invoice"))
+    page = await rig.reader.page(RowScope("other"), ListQuery(9, search="invoice"))
     assert [row["_tenant"] for row in page.rows] == ["other"]
-    assert await rig.reader.count("third", search="invoice") == 0
+    assert await rig.reader.count(RowScope("third"), search="invoice") == 0
 
 
 async def test_what_is_no_search_is_refused(rig: Rig) -> None:
     for search in ("", " ", "...", "-word", "a" * 501, "a\0", "a " * 21, "\ud800"):
         with pytest.raises(ValidationFailed) as refused:
-            await rig.reader.page(TENANT, ListQuery(1, search=search))
+            await rig.reader.page(ALL_ROWS, ListQuery(1, search=search))
         assert refused.value.path == ("search",)
 
 
@@ -106,12 +108,12 @@ async def test_a_view_without_search_cannot_be_searched(
 ) -> None:
     async with open_rig(mongo_url, redis_url, database) as rig:
         with pytest.raises(ValidationFailed, match="cannot be searched"):
-            await rig.reader.page(TENANT, ListQuery(1, search="a"))
+            await rig.reader.page(ALL_ROWS, ListQuery(1, search="a"))
 
 
 async def test_a_search_before_its_index_is_there_says_so(rig: Rig) -> None:
     await rig.rows().drop_index("search_text")
     with pytest.raises(Unavailable, match="cannot be searched until"):
-        await rig.reader.page(TENANT, ListQuery(1, search="a"))
+        await rig.reader.page(ALL_ROWS, ListQuery(1, search="a"))
     with pytest.raises(Unavailable, match="cannot be searched until"):
-        await rig.reader.count(TENANT, search="a")
+        await rig.reader.count(ALL_ROWS, search="a")

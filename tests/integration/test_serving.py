@@ -16,10 +16,12 @@ from projections.querying.filters import parse_filter, to_predicate
 from projections.querying.ordering import OrderBy, parse_order
 from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
+from projections.querying.row_scope import RowScope
 from projections.querying.serving import missing_index, shape_of
 from tests.helpers.note_rig import Rig, open_rig
-from tests.helpers.note_rows import TENANT, fill
+from tests.helpers.note_rows import fill
 from tests.helpers.notes import context
+from tests.helpers.row_scopes import ALL_ROWS
 
 ROWS = 1_500
 PAGE = 10
@@ -136,11 +138,11 @@ async def test_what_is_served_reads_what_matches(rig: Rig, rows: list[dict[str, 
     await rig.database.command({"create": "system.profile", "capped": True, "size": 64_000_000})
     await rig.database.command({"profile": 2})
     for query in queries:
-        first = await rig.reader.page(TENANT, ListQuery(PAGE, query.filter, query.order))
+        first = await rig.reader.page(ALL_ROWS, ListQuery(PAGE, query.filter, query.order))
         after = first.cursor(first.rows[-1]) if first.rows else None
-        await rig.reader.page(TENANT, ListQuery(PAGE, query.filter, query.order, after=after))
-        await rig.reader.page(TENANT, ListQuery(PAGE, query.filter, query.order, backward=True))
-        assert await rig.reader.count(TENANT, query.filter) == query.matching
+        await rig.reader.page(ALL_ROWS, ListQuery(PAGE, query.filter, query.order, after=after))
+        await rig.reader.page(ALL_ROWS, ListQuery(PAGE, query.filter, query.order, backward=True))
+        assert await rig.reader.count(ALL_ROWS, query.filter) == query.matching
     await rig.database.command({"profile": 0})
     told = rig.database["system.profile"].find({"ns": collection, "op": {"$in": ["query", "command"]}})
     asked = await told.sort([("$natural", 1)]).to_list(None)
@@ -167,21 +169,21 @@ async def test_what_no_index_serves_is_refused_of_many_rows(
 ) -> None:
     reader = ViewReader(rig.locator, PAGE)
     with pytest.raises(NotIndexed) as refused:
-        await reader.page(TENANT, ListQuery(1, asked, order))
+        await reader.page(ALL_ROWS, ListQuery(1, asked, order))
     assert refused.value.details()["view"] == "measured"
-    assert await reader.page("another", ListQuery(1, asked, order))
+    assert await reader.page(RowScope("another"), ListQuery(1, asked, order))
     if asked:
         with pytest.raises(NotIndexed):
-            await reader.count(TENANT, asked)
+            await reader.count(ALL_ROWS, asked)
         with pytest.raises(NotIndexed):
-            await reader.matching(TENANT, parse_filter(view, asked), 1)
+            await reader.matching(ALL_ROWS, parse_filter(view, asked), 1)
 
 
 async def test_what_an_index_leaves_may_be_looked_through(rig: Rig, rows: list[dict[str, Any]]) -> None:
     reader = ViewReader(rig.locator, 100)
     of_owner = {"owner": {"eq": "o1"}, "rank": {"lt": 25}, "not": {"tags": {"contains": "x"}}}
     await rig.database.command({"profile": 2})
-    found = await reader.page(TENANT, ListQuery(100, of_owner, [("rank", "asc"), ("size", "desc")]))
+    found = await reader.page(ALL_ROWS, ListQuery(100, of_owner, [("rank", "asc"), ("size", "desc")]))
     await rig.database.command({"profile": 0})
     of_rows = {"op": "query", "ns": f"{rig.database.name}.{rig.rows().name}"}
     (told,) = await rig.database["system.profile"].find(of_rows).to_list(None)
@@ -189,7 +191,7 @@ async def test_what_an_index_leaves_may_be_looked_through(rig: Rig, rows: list[d
     assert len(found.rows) == sum(map(to_predicate(parse_filter(view, of_owner)), rows)) > 3
     for asked in ({"state": {"eq": "A"}, "rank": {"lt": 25}}, {"or": [of_owner, {"rank": {"eq": 1}}]}):
         with pytest.raises(NotIndexed):
-            await reader.page(TENANT, ListQuery(1, asked))
+            await reader.page(ALL_ROWS, ListQuery(1, asked))
 
 
 @pytest.mark.parametrize(("asked", "order"), UNSERVED, ids=str)
@@ -204,6 +206,6 @@ async def test_what_no_index_serves_is_answered_of_few_rows_or_where_it_is_wante
     reader = ViewReader(rig.locator, limit)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            await reader.page(TENANT, ListQuery(1, asked, order))
+            await reader.page(ALL_ROWS, ListQuery(1, asked, order))
     warned = [record for record in caplog.records if "no index of measured serves" in record.message]
     assert len(warned) == 1

@@ -24,6 +24,7 @@ from projections.live.messages import RowChange, Snapshot
 from projections.querying.pages import ListQuery
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
+from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 30
 ONLY_WOKEN = 600.0
@@ -59,7 +60,7 @@ async def rigs(
 
 async def write(rig: Rig, text: str, count: int) -> None:
     """One note, by the same name in each log, and what its live view tells of it."""
-    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_row("default", "note-a")) as told:
+    async with asyncio.timeout(DEADLINE), aclosing(rig.live.watch_row(ALL_ROWS, "note-a")) as told:
         assert isinstance(await anext(told), Snapshot)
         await rig.append("note-a", Written(text=text))
         for _ in range(count - 1):
@@ -90,7 +91,7 @@ async def test_each_log_has_its_own_positions_versions_feed_and_views(rigs: tupl
     assert await texts(other) == ["other"] + 11 * ["+"]
     assert (await one.log.high_water_mark(), await other.log.high_water_mark()) == (30, 12)
     for rig, text, score in ((one, "one", 29), (other, "other", 11)):
-        (row,) = (await rig.reader.page("default", ListQuery(10))).rows
+        (row,) = (await rig.reader.page(ALL_ROWS, ListQuery(10))).rows
         assert (row["text"], row["score"]) == (text, score)
 
 
@@ -171,7 +172,7 @@ async def test_two_whole_nerves_in_one_process_share_nothing(
         for nerve in nerves:
             tasks = nerve.readers["tasks"]
             await tasks.wait_for(1, DEADLINE)
-            row = await tasks.get("default", "task-1")
+            row = await tasks.get(ALL_ROWS, "task-1")
             assert row is not None
             assert row["title"] == nerve.settings.database
         sealed = nerves[0].position_seal.seal("default", Place(1))

@@ -18,6 +18,7 @@ from subscriptions.consumers.partition_leases import PartitionLease, PartitionLe
 from tests.helpers.consumer_states import TERM, hold, opened, switch
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written, view
+from tests.helpers.row_scopes import ALL_ROWS
 
 pytestmark = pytest.mark.usefixtures("driver")
 
@@ -54,7 +55,7 @@ async def two(rig: Rig) -> tuple[PartitionLease, PartitionLease]:
 
 
 async def score(rig: Rig) -> int:
-    row = await rig.reader.get("default", "note-1")
+    row = await rig.reader.get(ALL_ROWS, "note-1")
     assert row is not None
     value: int = row["score"]
     return value
@@ -101,7 +102,7 @@ async def test_i9_whoever_waits_for_a_position_that_the_new_generation_has_is_an
 
 async def test_i9_a_live_subscriber_is_told_of_each_change_once_across_a_switch(rig: Rig) -> None:
     _, new = await two(rig)
-    async with aclosing(rig.live.watch_rows("default")) as told, asyncio.timeout(DEADLINE):
+    async with aclosing(rig.live.watch_rows(ALL_ROWS)) as told, asyncio.timeout(DEADLINE):
         snapshot = await anext(told)
         assert isinstance(snapshot, Snapshot)
         assert {row["id"]: row["score"] for row in snapshot.rows} == {"note-1": 0, "note-2": 0}
@@ -150,7 +151,7 @@ async def test_i9_positions_and_rows_never_go_back_while_generations_are_switche
             looks, before = 0, (0, 0, 0)
             while not over.is_set():
                 position = await other.reader.position()
-                row = await other.reader.get("default", "note-1")
+                row = await other.reader.get(ALL_ROWS, "note-1")
                 assert row is not None
                 now = (position, row["score"], row["_position"])
                 assert all(late >= early for early, late in zip(before, now, strict=True)), (before, now)

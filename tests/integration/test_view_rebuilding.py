@@ -21,6 +21,7 @@ from tests.helpers.hot_notes import HotRow, hot, hot_by_default, next_version, r
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import NoteRow, view
 from tests.helpers.rebuilds import broken, defer_switch, held, in_use, some_notes
+from tests.helpers.row_scopes import ALL_ROWS
 
 NOTES = 4
 
@@ -39,20 +40,20 @@ def related(rig: Rig) -> RelatedRows:
 
 
 FIELD_READS: dict[str, Callable[[Rig], Awaitable[Any]]] = {
-    "filter": lambda rig: rig.reader.page("default", ListQuery(5, {"hot": {"eq": True}})),
+    "filter": lambda rig: rig.reader.page(ALL_ROWS, ListQuery(5, {"hot": {"eq": True}})),
     "filter inside": lambda rig: rig.reader.page(
-        "default", ListQuery(5, {"not": {"or": [{"hot": {"ne": True}}]}})
+        ALL_ROWS, ListQuery(5, {"not": {"or": [{"hot": {"ne": True}}]}})
     ),
-    "order": lambda rig: rig.reader.page("default", ListQuery(5, order=[("hot", "desc")])),
-    "search": lambda rig: rig.reader.page("default", ListQuery(5, search="note")),
-    "count": lambda rig: rig.reader.count("default", {"hot": {"isNull": True}}),
-    "count of a search": lambda rig: rig.reader.count("default", search="note"),
-    "ids": lambda rig: rig.reader.ids("default", {"hot": {"eq": False}}, unchanged_since=99),
-    "places": lambda rig: rig.reader.places("default", parse_filter(hot, {"hot": {"eq": False}})),
-    "linked pages": lambda rig: related(rig).pages("default", ["note-0"], RelatedQuery(5, by="owner"), 9),
-    "linked counts": lambda rig: related(rig).counts("default", ["note-0"], RelatedQuery(5, by="owner")),
+    "order": lambda rig: rig.reader.page(ALL_ROWS, ListQuery(5, order=[("hot", "desc")])),
+    "search": lambda rig: rig.reader.page(ALL_ROWS, ListQuery(5, search="note")),
+    "count": lambda rig: rig.reader.count(ALL_ROWS, {"hot": {"isNull": True}}),
+    "count of a search": lambda rig: rig.reader.count(ALL_ROWS, search="note"),
+    "ids": lambda rig: rig.reader.ids(ALL_ROWS, {"hot": {"eq": False}}, unchanged_since=99),
+    "places": lambda rig: rig.reader.places(ALL_ROWS, parse_filter(hot, {"hot": {"eq": False}})),
+    "linked pages": lambda rig: related(rig).pages(ALL_ROWS, ["note-0"], RelatedQuery(5, by="owner"), 9),
+    "linked counts": lambda rig: related(rig).counts(ALL_ROWS, ["note-0"], RelatedQuery(5, by="owner")),
     "linked filter": lambda rig: related(rig).counts(
-        "default", ["x"], RelatedQuery(5, {"hot": {"eq": True}}, by="text")
+        ALL_ROWS, ["x"], RelatedQuery(5, {"hot": {"eq": True}}, by="text")
     ),
 }
 
@@ -71,14 +72,14 @@ async def test_b2_a_query_that_needs_a_new_field_is_refused(
 
 async def rows_of(rig: Rig) -> list[Any]:
     """The same row by every way that leads to rows."""
-    one = await rig.reader.get("default", "note-0")
-    some = await rig.reader.get("default", "note-0", fields=frozenset({"text", "hot"}))
-    page = await rig.reader.page("default", ListQuery(1, {"id": {"eq": "note-0"}}))
-    matching = await rig.reader.matching("default", parse_filter(view, {"id": {"eq": "note-0"}}))
+    one = await rig.reader.get(ALL_ROWS, "note-0")
+    some = await rig.reader.get(ALL_ROWS, "note-0", fields=frozenset({"text", "hot"}))
+    page = await rig.reader.page(ALL_ROWS, ListQuery(1, {"id": {"eq": "note-0"}}))
+    matching = await rig.reader.matching(ALL_ROWS, parse_filter(view, {"id": {"eq": "note-0"}}))
     stored = await rig.reader.stored_rows(["default/note-0"])
     changed = [row for row in await rig.reader.changed_since("default", 0, 99) if row["id"] == "note-0"]
-    by_id = (await related(rig).get("default", ["note-0"]))["note-0"]
-    linked = await related(rig).pages("default", [stored[0]["text"]], RelatedQuery(9, by="text"), 99)
+    by_id = (await related(rig).get(ALL_ROWS, ["note-0"]))["note-0"]
+    linked = await related(rig).pages(ALL_ROWS, [stored[0]["text"]], RelatedQuery(9, by="text"), 99)
     (pages,) = linked.values()
     found = [one, some, *page.rows, *matching, *stored, *changed, by_id]
     return [*found, *(row for row in pages.rows if row["id"] == "note-0")]
@@ -110,14 +111,14 @@ async def test_b2_a_field_with_a_default_is_read_and_filtered_by_it(places: tupl
             {"or": [{"hot": {"eq": True}}, {"hot": {"isNull": False}}]},
         ]
         for condition in cold:
-            assert await rig.reader.count("default", condition) == NOTES
-            assert await rig.reader.count("default", {"not": condition}) == 0
-            page = await rig.reader.page("default", ListQuery(9, {"and": [condition, {"links": {"gte": 0}}]}))
+            assert await rig.reader.count(ALL_ROWS, condition) == NOTES
+            assert await rig.reader.count(ALL_ROWS, {"not": condition}) == 0
+            page = await rig.reader.page(ALL_ROWS, ListQuery(9, {"and": [condition, {"links": {"gte": 0}}]}))
             assert len(page.rows) == NOTES
         with pytest.raises(ViewRebuilding, match="'hot'"):
-            await rig.reader.page("default", ListQuery(5, order=[("hot", "asc")]))
+            await rig.reader.page(ALL_ROWS, ListQuery(5, order=[("hot", "asc")]))
         with pytest.raises(ViewRebuilding, match="'owner'"):
-            await rig.reader.count("default", {"owner": {"isNull": True}})
+            await rig.reader.count(ALL_ROWS, {"owner": {"isNull": True}})
 
 
 async def test_b2_it_says_how_far_the_rebuild_is_and_is_read_once_that_is_done(
@@ -128,7 +129,7 @@ async def test_b2_it_says_how_far_the_rebuild_is_and_is_read_once_that_is_done(
 
         async def refusal() -> ViewRebuilding:
             with pytest.raises(ViewRebuilding) as refused:
-                await rig.reader.count("default", {"hot": {"eq": True}})
+                await rig.reader.count(ALL_ROWS, {"hot": {"eq": True}})
             return refused.value
 
         async with asyncio.timeout(30):
@@ -140,7 +141,7 @@ async def test_b2_it_says_how_far_the_rebuild_is_and_is_read_once_that_is_done(
         rows = [row for row in (await rig.documents()).values() if row["hot"]]
         async with asyncio.timeout(30):
             await rig.reader.wait_for(await rig.log.head(), 10)
-            assert await rig.reader.count("default", {"hot": {"eq": True}}) == len(rows)
+            assert await rig.reader.count(ALL_ROWS, {"hot": {"eq": True}}) == len(rows)
 
 
 async def test_b2_it_says_that_the_rows_with_it_are_held(places: tuple[str, str, str]) -> None:
@@ -149,7 +150,7 @@ async def test_b2_it_says_that_the_rows_with_it_are_held(places: tuple[str, str,
         await held(rig, 2)
         await rig.reader.position()
         with pytest.raises(ViewRebuilding, match="the rows with this field are held until they are approved"):
-            await rig.reader.count("default", {"hot": {"eq": True}})
+            await rig.reader.count(ALL_ROWS, {"hot": {"eq": True}})
 
 
 async def test_b2_live_views_by_a_new_field_are_refused_and_others_go_on(
@@ -157,9 +158,9 @@ async def test_b2_live_views_by_a_new_field_are_refused_and_others_go_on(
 ) -> None:
     async with reading(hot, places) as rig:
         with pytest.raises(ViewRebuilding):
-            async with aclosing(rig.live.watch_rows("default", {"hot": {"eq": True}})) as messages:
+            async with aclosing(rig.live.watch_rows(ALL_ROWS, {"hot": {"eq": True}})) as messages:
                 await anext(messages)
-        async with aclosing(rig.live.watch_rows("default", {"text": {"in": ["x", "y", "z"]}})) as messages:
+        async with aclosing(rig.live.watch_rows(ALL_ROWS, {"text": {"in": ["x", "y", "z"]}})) as messages:
             first = await anext(messages)
             assert isinstance(first, Snapshot)
             assert len(first.rows) == NOTES
@@ -173,7 +174,7 @@ async def test_b2_who_follows_by_a_field_that_rows_lose_again_is_told(places: tu
         await in_use(rig, 2)
     async with (
         reading(hot, places) as rig,
-        aclosing(rig.live.watch_rows("default", {"hot": {"in": [True, False]}})) as messages,
+        aclosing(rig.live.watch_rows(ALL_ROWS, {"hot": {"in": [True, False]}})) as messages,
     ):
         first = await anext(messages)
         assert isinstance(first, Snapshot)
@@ -200,12 +201,12 @@ async def test_b2_a_field_of_another_type_is_one_that_rows_lack(places: tuple[st
     text: Any = TextRow
     wider: Any = WiderRow
     async with reading(replace(view, row=text, defaults={"score": "0"}), places) as rig:
-        row = await rig.reader.get("default", "note-0")
+        row = await rig.reader.get(ALL_ROWS, "note-0")
         assert row is not None
         with pytest.raises(ViewRebuilding):
             row.get("score")
     async with reading(replace(view, row=wider), places) as rig:
-        row = await rig.reader.get("default", "note-0")
+        row = await rig.reader.get(ALL_ROWS, "note-0")
         assert row is not None
         assert (row["text"] in "xyz", row["links"] >= 0) == (True, True)
 

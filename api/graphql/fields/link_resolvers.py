@@ -89,13 +89,13 @@ async def _past_page(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owner: str, as_of: int
 ) -> dict[str, Any]:
     """Return a page as of a position. Each owner needs a read; what changed since is folded once for all."""
-    past_view, tenant = context.runtime.view_parts[view.name].past.at(as_of), context.scope.tenant
+    past_view, scope = context.runtime.view_parts[view.name].past.at(as_of), context.rows(view)
     of_owner, max_rows = query.of_owner(owner), context.runtime.settings.max_rows
     async with context.reads.batch(max_rows):
-        page = await past_view.page(tenant, of_owner)
+        page = await past_view.page(scope, of_owner)
         context.reads.count_read(len(page.rows), max_rows)
     context.reads.count_returned(len(page.rows), max_rows)
-    return past_connection(view, page, as_of, partial(past_view.count, tenant, of_owner.filter), context)
+    return past_connection(view, page, as_of, partial(past_view.count, scope, of_owner.filter), context)
 
 
 async def _load(loader: DataLoader[str, Any], key: str) -> Any:
@@ -107,12 +107,12 @@ async def _rows(
 ) -> list[Row | None]:
     reads, max_rows = context.reads, context.runtime.settings.max_rows
     async with reads.batch(max_rows):
-        tenant, runtime = context.scope.tenant, context.runtime
+        scope, runtime = context.rows(view), context.runtime
         rows: Mapping[str, Row]
         if as_of is None:
-            rows = await runtime.view_parts[view.name].related.get(tenant, ids, fields)
+            rows = await runtime.view_parts[view.name].related.get(scope, ids, fields)
         else:
-            rows = await runtime.view_parts[view.name].past.at(as_of).rows(tenant, ids)
+            rows = await runtime.view_parts[view.name].past.at(as_of).rows(scope, ids)
         reads.count_read(len(rows), max_rows)
     return [rows.get(row_id) for row_id in ids]
 
@@ -123,7 +123,7 @@ async def _pages(
     reads, max_rows = context.reads, context.runtime.settings.max_rows
     related = context.runtime.view_parts[view.name].related
     async with reads.batch(max_rows) as rows_left:
-        pages = await related.pages(context.scope.tenant, owners, query, rows_left + 1)
+        pages = await related.pages(context.rows(view), owners, query, rows_left + 1)
         reads.count_read(sum(len(page.rows) for page in pages.values()), max_rows)
     return [pages[owner] for owner in owners]
 
@@ -131,12 +131,14 @@ async def _pages(
 async def _beyond(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[bool]:
-    beyond = await context.runtime.view_parts[view.name].related.beyond(context.scope.tenant, owners, query)
+    related = context.runtime.view_parts[view.name].related
+    beyond = await related.beyond(context.rows(view), owners, query)
     return [owner in beyond for owner in owners]
 
 
 async def _counts(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owners: Sequence[str]
 ) -> list[int]:
-    counts = await context.runtime.view_parts[view.name].related.counts(context.scope.tenant, owners, query)
+    related = context.runtime.view_parts[view.name].related
+    counts = await related.counts(context.rows(view), owners, query)
     return [counts[owner] for owner in owners]

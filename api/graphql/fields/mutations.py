@@ -228,7 +228,7 @@ async def _projected(
         return None
     within = min(await reach_links(entity, position, info), max(0.0, deadline - monotonic()))
     return await runtime.readers[entity.name].get_at_least(
-        tenant,
+        context.rows(entity),
         receipt.stream,
         position,
         within,

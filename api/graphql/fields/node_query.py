@@ -39,7 +39,7 @@ def node(views: Sequence[View[Any]], interface: Any) -> Field:
         row: Mapping[str, Any] | None
         if position is None:
             fields = context.selections.fields(info, view)
-            row = await context.runtime.readers[view.name].get(context.scope.tenant, key, fields=fields)
+            row = await context.runtime.readers[view.name].get(context.rows(view), key, fields=fields)
         else:
             row = await read_past(view, key, position, context)
         return None if row is None else {**row, "__typename": view.type_name}
@@ -63,10 +63,10 @@ async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | N
 
 async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:
     """Return the row as of a position; None where it did not exist, or the log has not come so far."""
-    tenant, runtime = context.scope.tenant, context.runtime
+    runtime = context.runtime
     try:
-        await runtime.log.position_at(tenant, AsOf(position))
+        await runtime.log.position_at(context.scope.tenant, AsOf(position))
     except OutsideLog:
         return None
-    row = await runtime.view_parts[view.name].past.at(position).get(tenant, key)
+    row = await runtime.view_parts[view.name].past.at(position).get(context.rows(view), key)
     return None if row is None else past_row(view, row, position, context)

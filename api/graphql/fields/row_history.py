@@ -102,7 +102,7 @@ async def _history(
     size = page_size(first, last, context.runtime.settings.max_page)
     key, past = await _row(view, id, as_of, context)
     page = await past.history(
-        context.scope.tenant,
+        context.rows(view),
         key,
         first=size if last is None else None,
         after=None if after is None else context.open(after, "after").position,
@@ -139,7 +139,7 @@ async def _why(
 ) -> dict[str, Any] | None:
     context = info.context
     key, past = await _row(view, id, as_of, context)
-    reason = await past.why(context.scope.tenant, key, field)
+    reason = await past.why(context.rows(view), key, field)
     if reason is None:
         return None
     to_json = json_writer(OptionalOf(view.record.fields[field].type), client_name)

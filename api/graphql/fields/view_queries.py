@@ -71,13 +71,13 @@ def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
         if position is not None:
             await _reach(view, at_least, info)
             return await read_past(view, key, position, context)
-        reader, tenant = context.runtime.readers[view.name], context.scope.tenant
+        reader, scope = context.runtime.readers[view.name], context.rows(view)
         fields = context.selections.fields(info, view)
         if at_least is None:
-            return await reader.get(tenant, key, fields=fields)
+            return await reader.get(scope, key, fields=fields)
         reached = context.open(at_least, "atLeast").position
         within = await reach_links(view, reached, info)
-        return await reader.get_at_least(tenant, key, reached, within, fields=fields)
+        return await reader.get_at_least(scope, key, reached, within, fields=fields)
 
     arguments = [argument("id", strawberry.ID, ROW_ID), _AT_LEAST, _as_of(types)]
     return output_field(view.singular, row | None, view.description, resolver=resolve, arguments=arguments)
@@ -136,9 +136,10 @@ def _list(view: View[Any]) -> Resolver:
             fields=context.selections.fields(info, view),
             search=search,
         )
-        page = await reader.page(context.scope.tenant, query)
+        scope = context.rows(view)
+        page = await reader.page(scope, query)
         context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
-        count = partial(reader.count, context.scope.tenant, plain_filter, search)
+        count = partial(reader.count, scope, plain_filter, search)
         if position is None:
             return connection_value(page, count)
         return past_connection(view, page, position, count, context)

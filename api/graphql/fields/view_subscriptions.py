@@ -196,8 +196,8 @@ def _shared(
                 return status(message, context)
 
     place = context.start_place(after)
-    live, tenant = context.runtime.view_parts[view.name].live, context.scope.tenant
-    return SharedSource(partial(live.open, tenant, wanted, first, place, latest_only=latest_only), to_source)
+    live, scope = context.runtime.view_parts[view.name].live, context.rows(view)
+    return SharedSource(partial(live.open, scope, wanted, first, place, latest_only=latest_only), to_source)
 
 
 def _changed(view: View[Any], message: RowChange, context: RequestContext) -> dict[str, Any]:
