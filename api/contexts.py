@@ -19,16 +19,20 @@ from api.context_checks import (
     check_triggers,
 )
 from api.settings import Settings
-from domain.builtin import deadletters
+from domain.builtin import apikeys, deadletters, revocations
 from domain.kernel import Catalog, Context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 from domain.kernel.user_exceptions import FAULTS
 from domain.process import Policy
 from domain.process.context import ProcessContext
+from projections.builtin import api_keys
 from projections.builtin.processes import process_view
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
+
+BUILTIN = (deadletters.context, apikeys.context, revocations.context)
+"""nerve's own contexts, which are always registered."""
 
 _CHECKOUT = Path(__file__).parents[1]
 
@@ -76,7 +80,7 @@ def load_contexts(settings: Settings) -> Declarations:
     """
     registrations = [_register(name) for name in settings.contexts]
     contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
-    catalog = Catalog([*contexts, deadletters.context])
+    catalog = Catalog([*contexts, *BUILTIN])
     check_references(catalog.contexts)
     views = _with_builtin_views(catalog, _views(registrations))
     policies = _policies(registrations)
@@ -164,16 +168,18 @@ def _views(registrations: Sequence[_Registration]) -> Sequence[View[Any]]:
 
 def _with_builtin_views(catalog: Catalog, views: Sequence[View[Any]]) -> Sequence[View[Any]]:
     """Return the views and those that nerve adds; raise ConfigurationError if one has the name of another."""
-    processes = processes_in(catalog)
-    if not processes:
-        return views
-    builtin = process_view(processes)
-    if any(view.name == builtin.name for view in views):
-        raise ConfigurationError(
-            f"contexts: a module declares a view {builtin.name!r}, which nerve adds for the process "
-            f"{processes[0].name!r}; give the view another name"
-        )
-    return [*views, builtin]
+    builtin: dict[str, View[Any]] = {}
+    if processes := processes_in(catalog):
+        builtin[f"the process {processes[0].name!r}"] = process_view(processes)
+    builtin["API keys"] = api_keys.view
+    names = {view.name for view in views}
+    for purpose, view in builtin.items():
+        if view.name in names:
+            raise ConfigurationError(
+                f"contexts: a module declares a view {view.name!r}, which nerve adds for {purpose}; give the "
+                "view another name"
+            )
+    return [*views, *builtin.values()]
 
 
 def _import(name: str) -> ModuleType:

@@ -17,8 +17,9 @@ class Caller:
     """The user or service on whose behalf a request or socket acts.
 
     `subject` identifies it, and `credential` the token or key that it authenticated with. Both are None for a
-    caller without credentials. Rules of access ask for its `subject`, `roles` and `claims`. Access expires at
-    `expires_at`, if that is given.
+    caller without credentials. Rules of access ask for its `subject`, `roles` and `claims`. It may send
+    `commands` alone, or all that its roles allow where that is None. The credential was issued at
+    `issued_at`, None where that is not known. Access expires at `expires_at`, if that is given.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -27,6 +28,8 @@ class Caller:
     credential: str | None = None
     expires_at: datetime | None = None
     claims: Mapping[str, ClaimValue] = field(default_factory=dict, hash=False)
+    issued_at: datetime | None = None
+    commands: frozenset[str] | None = None
 
 
 UNRESTRICTED = Caller(roles=frozenset((ADMINISTRATOR, DEPLOYMENT)))
@@ -38,18 +41,24 @@ ANONYMOUS = Caller()
 
 @dataclass(frozen=True, slots=True)
 class AccessRevocation:
-    """The end of access for all callers that match every given field. Clients receive the `reason`."""
+    """The end of access for all callers that match every given field. Clients receive the `reason`.
+
+    With `issued_before` it ends for credentials that were issued before that moment, or at an unknown one.
+    """
 
     reason: str
     tenant: str | None = None
     subject: str | None = None
     role: str | None = None
     credential: str | None = None
+    issued_before: datetime | None = None
 
     def matches(self, caller: Caller) -> bool:
         """Return whether the caller's access has ended."""
+        issued_before, issued_at = self.issued_before, caller.issued_at
         return (
-            self.tenant in (None, caller.scope.tenant)
+            (issued_before is None or issued_at is None or issued_at < issued_before)
+            and self.tenant in (None, caller.scope.tenant)
             and self.subject in (None, caller.subject)
             and self.credential in (None, caller.credential)
             and (self.role is None or self.role in caller.roles)

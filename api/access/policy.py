@@ -16,6 +16,8 @@ OPERATION = role(OPERATOR)
 
 def command_permission(command: type[Command], caller: Caller) -> Permission:
     """Return when the caller may send the command, by the state of its stream or by the command itself."""
+    if caller.commands is not None and command.__name__ not in caller.commands:
+        return DENIED
     return bind(command.access, caller)
 
 

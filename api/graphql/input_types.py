@@ -13,6 +13,7 @@ from api.graphql.declare import declare, input_field, list_of
 from api.graphql.scalars import JSON, is_int32
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_registry import TypeRegistry
+from domain.kernel.command import secret_hashes
 from domain.kernel.errors import DeclarationError
 from domain.kernel.name_checks import check_name
 from domain.kernel.types.annotations import (
@@ -47,7 +48,12 @@ class InputTypes:
 
     def _fields(self, record: RecordOf) -> Iterator[Field]:
         texts = _descriptions(record.python)
-        given = {name: field for name, field in record.fields.items() if constant_of(field.type) is None}
+        hashes = secret_hashes(record.python) if issubclass(record.python, BaseModel) else {}
+        given = {
+            name: field
+            for name, field in record.fields.items()
+            if constant_of(field.type) is None and name not in hashes
+        }
         if not given:
             raise DeclarationError(_without_fields(record))
         for name, field in given.items():

@@ -1,4 +1,4 @@
-"""The contexts that nerve itself needs: subjects of personal data, and dead letters.
+"""The contexts that nerve itself needs: API keys, revocations, subjects of personal data, and dead letters.
 
 They import the kernel alone. `eventstore`, `projections` and `api` may import them.
 """

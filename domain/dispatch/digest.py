@@ -20,7 +20,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from domain.kernel.command import Command
+from domain.kernel.command import Command, secret_hashes
 
 DIGEST_BYTES = 16
 
@@ -84,11 +84,14 @@ def _list(value: Sequence[Any]) -> bytes:
 
 
 def _model(model: BaseModel) -> bytes:
-    """Encode only the fields that differ from their default: a field that is added later has its default."""
+    """Encode only the fields that differ from their default: a field that is added later has its default.
+
+    Hashes of secrets are left out, because the server makes other ones when a command is sent again.
+    """
     kind, declared = type(model), type(model).model_fields
     values = {
         name: value
-        for name in model.model_fields_set
+        for name in model.model_fields_set - secret_hashes(kind).keys()
         if not _is_default(value := getattr(model, name), declared[name], model)
     }
     return _part(kind.__name__.encode(), _object(values))

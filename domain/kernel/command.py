@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -15,7 +15,7 @@ from domain.kernel.access import Access, Permission, nobody
 from domain.kernel.command_checks import check_command
 from domain.kernel.conditions import Condition
 from domain.kernel.conflicts import ConflictRule, refuse
-from domain.kernel.fields import Identifier, Refers
+from domain.kernel.fields import Identifier, Refers, SecretHash
 
 
 class Command(BaseModel):
@@ -96,6 +96,13 @@ def referred_categories(command: type[Command]) -> tuple[tuple[str, str], ...]:
     for name, field in command.model_fields.items():
         references += [(name, mark.category) for mark in field.metadata if isinstance(mark, Refers)]
     return tuple(references)
+
+
+@cache
+def secret_hashes(command: type[BaseModel]) -> Mapping[str, SecretHash]:
+    """Return the fields that are hashes of secrets which the server makes, with their marks."""
+    fields = command.model_fields.items()
+    return {name: mark for name, field in fields for mark in field.metadata if isinstance(mark, SecretHash)}
 
 
 @dataclass(frozen=True, slots=True)

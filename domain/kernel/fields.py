@@ -53,6 +53,17 @@ class Personal:
     subject: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SecretHash:
+    """Marks a text field of a command as the hash of a secret that the server makes for each request.
+
+    Clients cannot send the field. The response has the secret itself, in the field `shown_as`, and nothing
+    stores it. When a command is sent again, the field does not count as its content.
+    """
+
+    shown_as: str
+
+
 def to_moment(value: datetime) -> datetime:
     """Return the moment in UTC with millisecond precision, as the log can store it.
 

@@ -1,4 +1,4 @@
-"""Views that nerve itself adds, over the events that it defines for registered contexts. Pure folds.
+"""Views that nerve itself adds: API keys, and the instances of registered processes. Pure folds.
 
-They import `domain.process`, `domain.kernel` and `projections.kernel`; only `api` imports them.
+They import `domain` and `projections.kernel`; only `api` imports them.
 """

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -107,7 +108,12 @@ async def test_an_open_socket_is_closed_when_access_ends_and_others_go_on(
     bob = tokens.grant("bob", Caller(Scope("elsewhere"), "bob", frozenset({"reader"})))
     role = uuid4().hex
     tokens.grant(str(ada.credential), Caller(ada.scope, ada.subject, ada.roles | {role}, ada.credential))
-    of_ada = {"tenant": ada.scope.tenant, "subject": ada.subject, "role": role, "credential": ada.credential}
+    of_ada: dict[str, Any] = {
+        "tenant": ada.scope.tenant,
+        "subject": ada.subject,
+        "role": role,
+        "credential": ada.credential,
+    }
     async with served.client(authorization=shown) as client, served.client(authorization=bob) as other:
         await listen(client)
         await listen(other)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,11 +21,17 @@ NOW = datetime(2024, 1, 1, tzinfo=UTC)
 ADA = Caller(Scope("acme", "ada"), "ada", frozenset({"editor"}), "key-1")
 
 names = st.sampled_from(["a", "b"])
+times = st.sampled_from([NOW, NOW + timedelta(seconds=1)])
 callers = st.builds(
-    Caller, st.builds(Scope, names), names | st.none(), st.frozensets(names), names | st.none()
+    Caller,
+    st.builds(Scope, names),
+    names | st.none(),
+    st.frozensets(names),
+    names | st.none(),
+    issued_at=times | st.none(),
 )
 clauses = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("tenant", "subject", "role", "credential"), names)
+    {}, optional={**dict.fromkeys(("tenant", "subject", "role", "credential"), names), "issued_before": times}
 )
 
 
@@ -59,14 +66,16 @@ async def let_in(caller: Caller, most: int = 10) -> tuple[Admissions, Admission]
 
 
 @given(caller=callers, clauses=clauses)
-def test_an_end_concerns_whom_all_that_is_given_is_true_of(caller: Caller, clauses: dict[str, str]) -> None:
+def test_an_end_concerns_whom_all_that_is_given_is_true_of(caller: Caller, clauses: dict[str, Any]) -> None:
     have: dict[str, Collection[str | None]] = {
         "tenant": {caller.scope.tenant},
         "subject": {caller.subject},
         "role": caller.roles,
         "credential": {caller.credential},
     }
-    expected = all(value in have[name] for name, value in clauses.items())
+    before, issued = clauses.get("issued_before"), caller.issued_at
+    is_newer = before is not None and issued is not None and issued >= before
+    expected = all(clauses[name] in have[name] for name in clauses.keys() & have.keys()) and not is_newer
     assert AccessRevocation("", **clauses).matches(caller) is expected
 
 

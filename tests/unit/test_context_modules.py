@@ -16,17 +16,26 @@ from tests.helpers.user_package import CONTEXT, VIEW, Package, printed_api, refu
 
 
 def loaded(*modules: str) -> tuple[Sequence[str], Sequence[str]]:
-    """The names of the contexts and of the views that these modules register."""
+    """The names of the contexts and of the views that these modules register, without nerve's own."""
     declarations = load_contexts(Settings(contexts=modules))
-    contexts = [context.name for context in declarations.catalog.contexts]
-    return contexts, [view.name for view in declarations.views]
+    *contexts, _, _, _ = [context.name for context in declarations.catalog.contexts]
+    *views, _ = [view.name for view in declarations.views]
+    return contexts, views
+
+
+def test_nerve_has_contexts_and_a_view_of_its_own(package: Package) -> None:
+    """They come after what the modules declare."""
+    declarations = load_contexts(Settings(contexts=(package.write("shop", CONTEXT),)))
+    names = [context.name for context in declarations.catalog.contexts]
+    assert names == ["shops", "deadletters", "apikeys", "revocations"]
+    assert [view.name for view in declarations.views] == ["api_keys"]
 
 
 def test_a_module_may_declare_a_context_a_view_or_both(package: Package) -> None:
     context, view = package.write("shop", CONTEXT), package.write("views", VIEW)
     both = package.write("both", "from {package}.shop import context\nfrom {package}.views import view\n")
-    assert loaded(context) == (["shops", "deadletters"], [])
-    assert loaded(view) == loaded(both) == loaded(context, view) == (["shops", "deadletters"], ["shops"])
+    assert loaded(context) == (["shops"], [])
+    assert loaded(view) == loaded(both) == loaded(context, view) == (["shops"], ["shops"])
 
 
 def test_a_context_without_a_view_has_its_mutations(package: Package) -> None:
@@ -52,7 +61,7 @@ def test_links_to_views_that_are_not_registered_are_refused_together_with_their_
     assert refused(linked) == (
         "contexts: the view 'shops' links to 'owners' and the view 'shops' links to 'towns', which no "
         f"registered module declares: add {package.name}.owners to `contexts`, or correct the links; the "
-        "registered views are shops"
+        "registered views are api_keys, shops"
     )
     assert f"{package.name}.owners" not in sys.modules
 
@@ -156,7 +165,7 @@ INCOMPLETE = {
 @pytest.mark.parametrize("decision", COMPLETE.values(), ids=COMPLETE)
 def test_a_decision_that_handles_each_command_is_accepted(package: Package, decision: str) -> None:
     name = package.write("shop", CONTEXT.replace(DECISION, decision))
-    assert loaded(name)[0] == ["shops", "deadletters"]
+    assert loaded(name)[0] == ["shops"]
 
 
 @pytest.mark.parametrize("decision", INCOMPLETE.values(), ids=INCOMPLETE)
@@ -177,7 +186,7 @@ def test_an_evolve_that_lacks_a_case_is_refused(package: Package) -> None:
 def test_a_function_without_source_is_not_checked(package: Package) -> None:
     incomplete = CONTEXT.replace("case Opened() | Closed()", "case Opened()")
     name = package.write("shop", f"exec({incomplete!r})")
-    assert loaded(name)[0] == ["shops", "deadletters"]
+    assert loaded(name)[0] == ["shops"]
 
 
 def test_two_event_classes_of_one_type_of_which_one_is_declared(package: Package) -> None:

@@ -14,6 +14,7 @@ import strawberry
 from api.graphql.declare import Resolver, argument, declare, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.command_inputs import read_command
+from api.graphql.fields.key_secrets import check_key_grant, make_secrets, secret_fields, shown_secrets
 from api.graphql.fields.view_queries import reach_links
 from api.graphql.identity import present_key, reject_past_id, reject_past_ids
 from api.graphql.scalars import Position
@@ -57,7 +58,7 @@ def mutation(command: type[Command], projections: ContextViews, row: Any, types:
     name = command.__name__
     return output_field(
         name[0].lower() + name[1:],
-        _payload(f"{name}Payload", projections.entity, row, types),
+        _payload(command, projections.entity, row, types),
         cleandoc(command.__doc__ or ""),
         resolver=_resolver(command, projections),
         arguments=[
@@ -83,12 +84,13 @@ def mutation(command: type[Command], projections: ContextViews, row: Any, types:
     )
 
 
-def _payload(name: str, entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
-    fields = [output_field("receipt", receipt_type(types), "The receipt of the command.")]
+def _payload(command: type[Command], entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
+    receipt = output_field("receipt", receipt_type(types), "The receipt of the command.")
+    fields = [*secret_fields(command), receipt]
     if entity is not None:
         text = "The entity after the command; null unless `await` is PROJECTED."
         fields.insert(0, output_field(entity.singular, row | None, text))
-    return declare(name, fields)
+    return declare(f"{command.__name__}Payload", fields)
 
 
 def receipt_type(types: TypeMap) -> Any:
@@ -134,15 +136,18 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
         **rest: str,
     ) -> dict[str, Any]:
         context = info.context
+        secrets = make_secrets(command)
+        hashes = {field: secret.hash for field, secret in secrets.items()}
         envelope = Envelope(
-            _read(command, _with_key(projections.entity, input, context), info),
+            _read(command, {**_with_key(projections.entity, input, context), **hashes}, info),
             context.scope,
             command_id,
             expected_version,
             source="graphql",
         )
+        await check_key_grant(envelope.command, context)
         receipt = await _dispatch(envelope, context)
-        payload = {"receipt": receipt_row(receipt, context)}
+        payload = {"receipt": receipt_row(receipt, context), **shown_secrets(command, secrets, receipt)}
         if rest["await"] == Await.PROJECTED.value:
             await _add_projected(payload, envelope.command, projections, receipt, info)
         return payload

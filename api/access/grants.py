@@ -1,0 +1,24 @@
+"""What a caller may grant to the holder of an API key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from api.access.callers import Caller
+from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
+from domain.kernel.errors import Forbidden
+
+
+def check_grant(caller: Caller, roles: Collection[str], commands: Collection[str] | None) -> None:
+    """Raise Forbidden unless the caller may issue, or rotate, a key with these roles and commands.
+
+    An administrator of a tenant may grant every role in it, but not one that reaches beyond it. Whoever
+    rotates a key learns its secret, and so gets what the key may do.
+    """
+    granted = set(roles) - caller.roles
+    if ADMINISTRATOR in caller.roles:
+        granted &= {DEPLOYMENT}
+    if granted:
+        raise Forbidden(f"a key cannot have the role {min(granted)!r}, because you do not have it")
+    if caller.commands is not None and (commands is None or not caller.commands.issuperset(commands)):
+        raise Forbidden("your key is limited to commands; a key cannot have others, or be without a limit")
