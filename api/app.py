@@ -18,8 +18,9 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from api import console
 from api.access.admissions import Admissions
-from api.access.callers import OPEN, Authenticator
+from api.access.callers import Authenticator
 from api.access.origins import OriginPolicy
+from api.authentication import open_authenticator
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.subscription_opener import SubscriptionOpener
@@ -45,15 +46,15 @@ HEALTH = ("/healthz", "/readyz")
 
 def create_app(
     settings: Settings,
-    access: Authenticator = OPEN,
+    access: Authenticator | None = None,
     *,
     explain: bool = False,
     runtime_class: type[Runtime] = Runtime,
 ) -> Starlette:
     """Return the application. Its lifespan opens the runtime and closes it.
 
-    `access` authenticates requests. With `explain` clients receive the text of internal errors, see
-    `failure`. `runtime_class`: see `open_runtime`.
+    `access` authenticates requests; by default, as the settings say. With `explain` clients receive the
+    text of internal errors, see `failure`. `runtime_class`: see `open_runtime`.
     """
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
     policy = settings.origin_policy
@@ -62,14 +63,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings, runtime_class=runtime_class) as runtime:
-            admissions = Admissions(access, now, settings.max_sockets_per_caller)
+            authenticator = access or open_authenticator(settings)
+            admissions = Admissions(authenticator, now, settings.max_sockets_per_caller)
             endpoint = _endpoint(runtime, admissions, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
             runtime.metrics.count_connections("socket", sockets)
             runtime.metrics.count_connections("stream", endpoint.streams)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
-            async with access.watch_revocations(admissions.revoke):
+            async with authenticator.watch_revocations(admissions.revoke):
                 yield
 
     routes = _routes()

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from api.access.callers import OPEN, Authenticator
+from api.access.callers import Authenticator
 from api.app import create_app
 from api.runtime import Runtime
 from api.settings import Settings
@@ -37,7 +37,7 @@ class DrainingServer(uvicorn.Server):
 @asynccontextmanager
 async def open_server(
     settings: Settings,
-    access: Authenticator = OPEN,
+    access: Authenticator | None = None,
     *,
     explain: bool = False,
     runtime_class: type[Runtime] = Runtime,

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from api.access.origins import ANY, OriginPolicy, read_host, read_origin
+from api.auth_settings import AuthSettings
 from api.port_settings import PortName, PortSettings
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
 from domain.kernel.errors import ConfigurationError
@@ -47,6 +48,10 @@ class Settings(BaseSettings):
         (), description="Other origins whose web pages may use the API, as https://app.example; *: all."
     )
     path_prefix: str = Field("", description="Path under which a proxy serves the API, such as /nerve.")
+    auth: AuthSettings | None = Field(
+        None,
+        description="Which tokens are accepted; default: no authentication. See docs/authentication.md.",
+    )
     insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
 
     # Servers
@@ -303,8 +308,9 @@ def is_loopback(host: str) -> bool:
 
 def check_exposure(settings: Settings) -> None:
     """Raise ConfigurationError where other machines could connect to an API without authentication."""
-    if not is_loopback(settings.host) and not settings.insecure_open:
+    if not is_loopback(settings.host) and settings.auth is None and not settings.insecure_open:
         raise ConfigurationError(
-            f"host {settings.host} is not a loopback address and there is no authentication; "
-            "set NERVE_INSECURE_OPEN=yes if everyone who can connect to it may do everything"
+            f"host {settings.host} is not a loopback address and there is no authentication; set auth (see "
+            "docs/authentication.md), or NERVE_INSECURE_OPEN=yes if everyone who can connect to it may do "
+            "everything"
         )

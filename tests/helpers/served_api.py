@@ -16,7 +16,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from api.access.callers import OPEN, Authenticator
+from api.access.callers import Authenticator
 from api.devserver.address import listen
 from api.lifecycle import open_runtime
 from api.server import open_server
@@ -129,7 +129,9 @@ class Client:
 class _Thread(threading.Thread):
     """Serves until it is stopped."""
 
-    def __init__(self, listener: socket, settings: Settings, worker: bool, access: Authenticator) -> None:
+    def __init__(
+        self, listener: socket, settings: Settings, worker: bool, access: Authenticator | None
+    ) -> None:
         super().__init__()
         self._parts = (listener, settings, worker, access)
         self._server: uvicorn.Server | None = None
@@ -145,7 +147,9 @@ class _Thread(threading.Thread):
         if self._server is not None:
             self._server.should_exit = True
 
-    async def _serve(self, listener: socket, settings: Settings, worker: bool, access: Authenticator) -> None:
+    async def _serve(
+        self, listener: socket, settings: Settings, worker: bool, access: Authenticator | None
+    ) -> None:
         async with AsyncExitStack() as stack:
             if worker:
                 await stack.enter_async_context(open_runtime(settings, worker=True))
@@ -154,7 +158,9 @@ class _Thread(threading.Thread):
 
 
 @contextmanager
-def serve(access: Authenticator = OPEN, /, *, worker: bool = True, **settings: Any) -> Iterator[Served]:
+def serve(
+    access: Authenticator | None = None, /, *, worker: bool = True, **settings: Any
+) -> Iterator[Served]:
     """Serve the API with these settings as in production, and with a worker beside it or not."""
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]

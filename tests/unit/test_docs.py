@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
+from api.auth_settings import AuthSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
 from domain.kernel import errors
@@ -41,6 +42,15 @@ def test_the_page_of_ports_lists_each_setting_of_an_adapter() -> None:
             is_shown = not field.is_required() and field.default not in (None, (), {})
             default = f"`{field.default}`".lower() if is_shown else ""
             assert f"| `{name}` | {default} | " in page
+
+
+def test_the_page_of_authentication_lists_each_of_its_settings() -> None:
+    """With its default and its description."""
+    page = (ROOT / "docs" / "authentication.md").read_text()
+    for name, field in AuthSettings.model_fields.items():
+        is_shown = not field.is_required() and field.default not in (None, (), {})
+        default = f"`{field.default}`".lower() if is_shown else "required" if field.is_required() else ""
+        assert f"| `{name}` | {default} | {field.description} |" in page
 
 
 def test_the_page_of_errors_lists_each_code() -> None:
