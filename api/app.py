@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from api import console
 from api.access.admissions import Admissions
 from api.access.callers import Authenticator
+from api.access.client_addresses import ClientAddresses
 from api.access.origins import OriginPolicy
 from api.authentication import open_authenticator
 from api.graphql.execution.executor import Executor
@@ -97,6 +98,7 @@ def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> End
         streams,
         Reservations(streams, settings.max_operations),
         admissions,
+        ClientAddresses(settings.trusted_proxies),
         RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
     )
 

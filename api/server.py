@@ -58,6 +58,8 @@ async def open_server(
                 timeout_graceful_shutdown=DRAIN,
                 access_log=False,
                 server_header=False,
+                # It would trust X-Forwarded-For of everything on this machine.
+                proxy_headers=False,
                 log_config=None,
                 log_level="warning",
             ),

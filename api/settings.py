@@ -6,7 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -27,6 +27,7 @@ from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
 from subscriptions.consumers.group import LEASE_TIME
 
+_LISTS = ("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", "trusted_proxies")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     auth: AuthSettings | None = Field(
         None,
         description="Which tokens are accepted; default: no authentication. See docs/authentication.md.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For names the client."
     )
     insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
 
@@ -196,7 +200,9 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level of log lines.")
 
-    @field_validator("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", mode="before")
+    @field_validator(
+        "contexts", "old_master_keys", "allowed_hosts", "allowed_origins", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
@@ -220,6 +226,16 @@ class Settings(BaseSettings):
             _normalised(text.rstrip("/"), read_origin, "scheme://host or scheme://host:port, without a path")
             for text in value
         )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(f"{text!r} is not an address or a network such as 10.0.0.0/8") from None
+        return value
 
     @field_validator("path_prefix")
     @classmethod

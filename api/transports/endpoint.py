@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from api.access.admissions import Admissions
 from api.access.callers import Caller
+from api.access.client_addresses import ClientAddresses
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
@@ -31,11 +34,18 @@ class Endpoint:
     streams: ResponseStreams
     reservations: Reservations
     admissions: Admissions
+    addresses: ClientAddresses
     limits: RequestLimits
 
     def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
         """Return the context of a request of this caller; names of headers are in lower case."""
         return RequestContext(self.runtime, caller, headers)
+
+
+def client_address(request: Request, addresses: ClientAddresses) -> str | None:
+    """Return the address of the client of a request over HTTP."""
+    peer = request.client.host if request.client else None
+    return addresses.find(peer, request.headers.getlist("x-forwarded-for"))
 
 
 @contextmanager

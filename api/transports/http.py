@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from math import ceil
 
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
@@ -21,7 +22,7 @@ from api.graphql.execution.executor import OperationRefused, PreparedOperation, 
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.transports.batches import run_batch
-from api.transports.endpoint import Endpoint, traced
+from api.transports.endpoint import Endpoint, client_address, traced
 from api.transports.request_bodies import HttpRejection
 from api.transports.request_reading import read_request
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
@@ -44,7 +45,6 @@ STATUSES: dict[type[NerveError], int] = {
     Forbidden: 403,
     NotFound: 404,
     AlreadyExists: 409,
-    RateLimited: 429,
     Unavailable: 503,
 }
 """The statuses of errors that occur before an operation runs."""
@@ -61,6 +61,8 @@ async def serve_http(request: Request, endpoint: Endpoint) -> Response:
         return _reject(rejected, media)
     except Unauthenticated as error:
         return _reject(HttpRejection(401, error, **{"www-authenticate": "Bearer"}), media)
+    except RateLimited as error:
+        return _reject(HttpRejection(429, error, **_retry_header(error)), media)
     except tuple(STATUSES) as error:
         return _reject(HttpRejection(STATUSES[type(error)], error), media)
     except OperationRefused as refused:
@@ -82,7 +84,8 @@ async def _serve(
 ) -> Response:
     reservations, token, caller = endpoint.reservations, find_token(request), admission.caller
     if request.method == "PUT":
-        return Response(reservations.make(admission), 201, media_type="text/plain; charset=utf-8")
+        address = client_address(request, endpoint.addresses)
+        return Response(reservations.make(admission, address), 201, media_type="text/plain; charset=utf-8")
     if request.method == "DELETE":
         return _end(request, reservations.find(token or "", caller))
     if media is None:
@@ -125,6 +128,10 @@ async def _operate(
     if prepared.kind is OperationType.SUBSCRIPTION:
         return _stream(prepared, context, endpoint, admission)
     return _respond(await endpoint.executor.execute(prepared, context), media)
+
+
+def _retry_header(error: RateLimited) -> dict[str, str]:
+    return {} if error.retry_after is None else {"retry-after": str(ceil(error.retry_after))}
 
 
 def _check_method(method: str, kind: OperationType) -> None:

@@ -22,6 +22,7 @@ HEADERS = {
     "x-accel-buffering": "no",
 }
 
+_NO_MORE = "this server opens no more streams; try another one"
 
 EncodeErrors = Callable[[str, Sequence[dict[str, Any]]], bytes]
 """Returns the last bytes of the operation with this id, which ends with these errors."""
@@ -154,6 +155,7 @@ class ResponseStreams:
         self._limit = limit
         self._most = most
         self._open: set[ResponseStream] = set()
+        self._reserved: set[ResponseStream] = set()
         self._heartbeats = Heartbeats(asyncio.get_running_loop(), interval)
         self._draining = False
 
@@ -161,6 +163,11 @@ class ResponseStreams:
     def open(self) -> int:
         """The number of open streams."""
         return len(self._open)
+
+    @property
+    def most(self) -> int:
+        """The number of streams that may be open at a time."""
+        return self._most
 
     @property
     def operations(self) -> int:
@@ -175,21 +182,41 @@ class ResponseStreams:
     def make(
         self, media: ResponseFormat, admission: Admission, encode_errors: EncodeErrors | None = None
     ) -> ResponseStream:
-        """Return a new stream, which takes over the admission.
+        """Return a new open stream, which takes over the admission.
 
         Raises Unavailable where there are too many streams, and as `Admissions.keep_open`.
         """
-        if self._draining or len(self._open) >= self._most:
-            raise Unavailable("this server opens no more streams; try another one")
+        self._check_room()
+        stream = self.reserve(media, admission, encode_errors)
+        self.open_reserved(stream)
+        return stream
+
+    def reserve(
+        self, media: ResponseFormat, admission: Admission, encode_errors: EncodeErrors | None = None
+    ) -> ResponseStream:
+        """Return a new stream as `make` does, which counts when it is opened."""
+        if self._draining:
+            raise Unavailable(_NO_MORE)
         stream = ResponseStream(media, self._limit, admission, encode_errors or _single_operation(media))
         self._admissions.keep_open(admission, stream.revoke)
+        self._reserved.add(stream)
+        return stream
+
+    def open_reserved(self, stream: ResponseStream) -> None:
+        """Open a reserved stream. Raises Unavailable where there are too many streams."""
+        self._check_room()
+        self._reserved.discard(stream)
         self._open.add(stream)
         self._heartbeats.add(stream)
-        return stream
+
+    def _check_room(self) -> None:
+        if self._draining or len(self._open) >= self._most:
+            raise Unavailable(_NO_MORE)
 
     def close(self, stream: ResponseStream) -> None:
         """Remove a stream whose response has ended."""
         self._open.discard(stream)
+        self._reserved.discard(stream)
         self._heartbeats.discard(stream)
         self._admissions.release(stream.admission)
         stream.abandon()
@@ -197,7 +224,7 @@ class ResponseStreams:
     def drain(self) -> None:
         """Interrupt all streams and open no new ones: the server stops."""
         self._draining = True
-        for stream in self._open:
+        for stream in (*self._open, *self._reserved):
             stream.interrupt()
 
 

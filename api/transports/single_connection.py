@@ -13,43 +13,74 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
 from api.access.admissions import Admission
 from api.access.callers import Caller
+from api.access.client_addresses import client_network
 from api.encoding import encode
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import Result
+from api.limits.places import Places
 from api.transports.response_formats import SSE
 from api.transports.response_streams import ResponseStream, ResponseStreams, StreamResponse
-from domain.kernel.errors import AlreadyExists, NotFound, RateLimited, ValidationFailed
+from domain.kernel.errors import AlreadyExists, NotFound, RateLimited, Unavailable, ValidationFailed
 from subscriptions.live.sinks import Chunk
 
 RESERVATION_TIMEOUT = 10.0
 """Seconds after which a reservation ends whose stream was not opened."""
 
 
+UNOPENED_SHARE = 0.05
+"""Reservations that wait to be opened, as a part of the streams that may be open."""
+
+MIN_UNOPENED = 100
+"""Reservations of a process that may wait in any case, and those of one caller or address."""
+
+
+class _Unopened(NamedTuple):
+    """A reservation that waits: the timer that ends it, and those whose places it takes."""
+
+    timer: asyncio.TimerHandle
+    owners: Sequence[str]
+
+
 class Reservations:
-    """The streams of a process that have a token, with at most `most` operations each."""
+    """The streams of a process that have a token, with at most `most` operations each.
+
+    Until a stream is opened it takes none of the places of open streams. Reservations that wait have places
+    of their own, for each caller and each address; after `timeout` seconds they end.
+    """
 
     def __init__(self, streams: ResponseStreams, most: int, timeout: float = RESERVATION_TIMEOUT) -> None:
         self._streams = streams
         self._most = most
         self._timeout = timeout
         self._reserved: dict[str, ResponseStream] = {}
-        self._unopened: dict[str, asyncio.TimerHandle] = {}
+        self._unopened: dict[str, _Unopened] = {}
+        self._places = Places(max(MIN_UNOPENED, int(UNOPENED_SHARE * streams.most)), MIN_UNOPENED)
 
-    def make(self, admission: Admission) -> str:
+    def make(self, admission: Admission, address: str | None) -> str:
         """Return the token of a new stream, which takes over the admission.
 
-        Raises Unavailable where there are too many streams, and as `Admissions.keep_open`.
+        Raises RateLimited where the caller or its address has too many reservations that wait, Unavailable
+        where the server has, and as `Admissions.keep_open`.
         """
+        owners = _owners(admission.caller, address)
+        if any(map(self._places.has_all, owners)):
+            raise RateLimited(
+                f"{MIN_UNOPENED} streams are reserved and not open; open them, or wait until they end",
+                retry_after=self._timeout,
+            )
+        if self._places.are_taken:
+            raise Unavailable("this server reserves no more streams; try another one")
         token = token_urlsafe(24)
-        self._reserved[token] = self._streams.make(SSE, admission, _end_operation)
-        loop = asyncio.get_running_loop()
-        self._unopened[token] = loop.call_later(self._timeout, self._close, token)
+        self._reserved[token] = self._streams.reserve(SSE, admission, _end_operation)
+        self._places.take(*owners)
+        timer = asyncio.get_running_loop().call_later(self._timeout, self._close, token)
+        self._unopened[token] = _Unopened(timer, owners)
         return token
 
     def find(self, token: str, caller: Caller) -> ResponseStream:
@@ -60,11 +91,15 @@ class Reservations:
         return stream
 
     def open(self, token: str, caller: Caller) -> StreamResponse:
-        """Return the response of the stream; raises NotFound, and AlreadyExists if it is already open."""
-        stream, timer = self.find(token, caller), self._unopened.pop(token, None)
-        if timer is None:
+        """Return the response of the stream.
+
+        Raises NotFound, AlreadyExists if it is already open, and Unavailable where too many are open.
+        """
+        stream = self.find(token, caller)
+        if token not in self._unopened:
             raise AlreadyExists("the stream with this token is already open")
-        timer.cancel()
+        self._streams.open_reserved(stream)
+        self._end_waiting(token)
         return StreamResponse(stream, partial(self._close, token))
 
     def start(self, stream: ResponseStream, id: str) -> OperationSink:
@@ -79,8 +114,13 @@ class Reservations:
             raise RateLimited("the stream has too many unread results; read them first")
         return OperationSink(stream, id)
 
+    def _end_waiting(self, token: str) -> None:
+        if unopened := self._unopened.pop(token, None):
+            unopened.timer.cancel()
+            self._places.give_back(*unopened.owners)
+
     def _close(self, token: str) -> None:
-        self._unopened.pop(token, None)
+        self._end_waiting(token)
         self._streams.close(self._reserved.pop(token))
 
 
@@ -135,6 +175,13 @@ def _end_operation(id: str, errors: Sequence[dict[str, Any]] | None) -> bytes:
     encoded = encode(id)
     last = _next(encoded, encode({"errors": errors})) if errors else b""
     return last + b'event: complete\ndata: {"id":%b}\n\n' % encoded
+
+
+def _owners(caller: Caller, address: str | None) -> Sequence[str]:
+    """Return those to whom a reservation counts."""
+    subject = None if caller.subject is None else f"{caller.scope.tenant} {caller.subject}"
+    network = None if address is None else client_network(address)
+    return [owner for owner in (subject, network) if owner is not None]
 
 
 def _is_same(owner: Caller, caller: Caller) -> bool:

@@ -227,9 +227,19 @@ class Forbidden(NerveError):
 
 
 class RateLimited(NerveError):
-    """A client has too many requests, connections or operations at a time; it waits, or ends one first."""
+    """A client has too many requests, connections or operations; it waits, or ends one first.
+
+    `retry_after` are the seconds after which the same request is accepted, where that is known.
+    """
 
     code = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    def details(self) -> dict[str, Any]:
+        return {} if self.retry_after is None else {"retryAfter": round(self.retry_after, 3)}
 
 
 class CommandIdReused(NerveError):

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
+from api.access.client_addresses import ClientAddresses
 from api.access.origins import OriginPolicy
 from api.devserver.address import listen
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
@@ -113,6 +114,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
         streams=nothing,
         reservations=nothing,
         admissions=Admissions(access, now, most=100),
+        addresses=ClientAddresses(),
         limits=nothing,
     )
     chosen = SocketLimits(

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message
 
 from api.access.admissions import Admission, Admissions
-from api.access.callers import OPEN, UNRESTRICTED
+from api.access.callers import OPEN, UNRESTRICTED, Caller
 from api.ids import now
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose
 from api.transports.response_streams import (
@@ -207,19 +207,59 @@ async def test_who_is_far_behind_leaves_room_for_others() -> None:
 async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations, subscription = Reservations(streams, most=1, timeout=0.01), Recorded()
-    token = reservations.make(ADMISSION)
+    token = reservations.make(ADMISSION, None)
     stream = reservations.find(token, UNRESTRICTED)
     stream.add("1", subscription)
     await until(lambda: subscription.asked == ["close"])
     with pytest.raises(NotFound):
         reservations.open(token, UNRESTRICTED)
-    reservations.make(ADMISSION)
+    reservations.make(ADMISSION, None)
+
+
+def reserve(reservations: Reservations, address: str, subject: str | None = None) -> str:
+    return reservations.make(Admission(Caller(subject=subject)), address)
+
+
+async def test_E11_reservations_take_no_places_of_open_streams() -> None:
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
+    reservations = Reservations(streams, most=1)
+    tokens = [reserve(reservations, "10.0.0.1") for _ in range(50)]
+    assert streams.open == 0
+    streams.close(streams.make(SSE, ADMISSION))
+    reservations.open(tokens[0], UNRESTRICTED)
+    with pytest.raises(Unavailable):
+        reservations.open(tokens[1], UNRESTRICTED)
+
+
+async def test_E11_reservations_that_wait_are_bounded_for_each_caller_and_each_address() -> None:
+    streams = ResponseStreams(Admissions(OPEN, now, most=1_000), 60, LIMIT, most=10_000)
+    reservations = Reservations(streams, most=1)
+    tokens = [reserve(reservations, "10.0.0.1") for _ in range(100)]
+    with pytest.raises(RateLimited) as refused:
+        reserve(reservations, "10.0.0.1")
+    assert refused.value.details() == {"retryAfter": 10.0}
+    for number in range(100):
+        reserve(reservations, f"10.1.0.{number}", "agent")
+    with pytest.raises(RateLimited):
+        reserve(reservations, "10.2.0.1", "agent")
+    reservations.open(tokens[0], Caller())
+    reserve(reservations, "10.0.0.1")
+    for _ in range(100):
+        # All of one network are one client, whichever of its addresses it uses.
+        reserve(reservations, f"2001:db8::{len(tokens):x}")
+        tokens.append("")
+    with pytest.raises(RateLimited):
+        reserve(reservations, "2001:db8::ffff")
+    for number in range(200):
+        reserve(reservations, f"10.3.0.{number}")
+    with pytest.raises(Unavailable):
+        reserve(reservations, "10.4.0.1")
 
 
 async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     reservations = Reservations(streams, most=1)
-    stream = reservations.find(reservations.make(ADMISSION), UNRESTRICTED)
+    stream = reservations.find(reservations.make(ADMISSION, None), UNRESTRICTED)
     reservations.start(stream, "1")
     stream.write(b"x" * 2 * LIMIT)
     with pytest.raises(RateLimited):

@@ -54,11 +54,14 @@ class ProtocolViolation(Exception):
         self.reason = reason
 
 
-class ClosableSocket(Protocol):
+class AcceptedSocket(Protocol):
     """The socket of a connection."""
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket behind all that was written."""
+
+    def initialise(self) -> None:
+        """Note that the client was admitted."""
 
 
 class Connection:
@@ -71,7 +74,7 @@ class Connection:
         rates: SocketRates,
         headers: Mapping[str, str],
         outbox: Outbox,
-        socket: ClosableSocket,
+        socket: AcceptedSocket,
     ) -> None:
         self._endpoint = endpoint
         self._max_operations = max_operations
@@ -190,6 +193,7 @@ class Connection:
         self._admission = admission
         self._endpoint.admissions.keep_open(admission, self._revoke)
         self._context = self._endpoint.context(headers, admission.caller)
+        self._socket.initialise()
         self._send({"type": "connection_ack"})
 
     def _revoke(self, error: NerveError) -> None:

@@ -59,6 +59,7 @@ class SocketProtocol(asyncio.Protocol):
         self._connection: Connection | None = None
         self._fragments = bytearray()
         self._timer: asyncio.TimerHandle | None = None
+        self._address: str | None = None
         self._ended = False
         self._liveness = Liveness()
 
@@ -131,6 +132,10 @@ class SocketProtocol(asyncio.Protocol):
             self._parser.send_close(code, reason.encode()[:_MAX_REASON].decode(errors="ignore"))
             self._write()
 
+    def initialise(self) -> None:
+        """Note that the client was admitted."""
+        self.registry.initialise(self)
+
     def check(self) -> None:
         """Ping the client; abort the socket if the client has given no sign of life for too long."""
         if self._liveness.check(self._outbox.stuck):
@@ -156,6 +161,7 @@ class SocketProtocol(asyncio.Protocol):
     def _shake_hands(self, request: Request) -> None:
         parser, registry = self._parser, self.registry
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        self._address = self._find_address(request)
         if request.path.partition("?")[0] not in registry.paths:
             reason = f"WebSockets are served at {registry.paths[0]}.\n"
             response = parser.reject(HTTPStatus.NOT_FOUND, reason)
@@ -163,11 +169,19 @@ class SocketProtocol(asyncio.Protocol):
             response = parser.reject(
                 HTTPStatus.SERVICE_UNAVAILABLE, "This server accepts no more sockets; try another one.\n"
             )
+        elif registry.is_full_for(self._address):
+            reason = "Your other sockets must send connection_init first.\n"
+            response = parser.reject(HTTPStatus.TOO_MANY_REQUESTS, reason)
         else:
             response = self._refuse_page(headers) or parser.accept(request)
         parser.send_response(response)
         if parser.state is State.OPEN:
             self._open(headers)
+
+    def _find_address(self, request: Request) -> str | None:
+        peer = self._transport.get_extra_info("peername")
+        forwarded = request.headers.get_all("x-forwarded-for")
+        return self.registry.endpoint.addresses.find(peer[0] if peer else None, forwarded)
 
     def _refuse_page(self, headers: Mapping[str, str]) -> Response | None:
         """Return the response to a handshake of a page that may not use the API; None for any other."""
@@ -184,7 +198,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def _open(self, headers: Mapping[str, str]) -> None:
         registry = self.registry
-        registry.add(self)
+        registry.add(self, self._address)
         if self._parser.subprotocol is None:
             self.close(SUBPROTOCOL_NOT_ACCEPTABLE, f"Use the subprotocol {SUBPROTOCOL}")
             return

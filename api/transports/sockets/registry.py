@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.access.client_addresses import client_network
 from api.access.origins import OriginPolicy
+from api.limits.places import Places
 from api.transports.endpoint import Endpoint
 from api.transports.heartbeats import Heartbeats, MonitoredConnection
 from api.transports.origin_guard import RefusalReports
@@ -17,6 +19,10 @@ from api.transports.sockets.socket_rates import SocketRates
 
 COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, 1013, *range(4400, 4430)})
 """Close codes with a count of their own. All others are counted together, as clients may send any."""
+
+MIN_UNINITIALISED = 100
+"""Sockets that may wait for `connection_init` in any case: a quarter of all, and a twentieth for an address.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +99,21 @@ class SocketRegistry:
         self._on_closed = on_closed
         self._draining = False
         self._open: set[Socket] = set()
+        self._waiting: dict[Socket, str] = {}
+        """The sockets that are not initialised yet, with the owner of each."""
+        self._uninitialised = Places(
+            max(MIN_UNINITIALISED, limits.max_sockets // 4), max(MIN_UNINITIALISED, limits.max_sockets // 20)
+        )
         self._heartbeats = Heartbeats(self.loop, limits.ping_interval)
 
     @property
     def full(self) -> bool:
         """Whether no more sockets are accepted."""
         return self._draining or len(self._open) >= self.limits.max_sockets
+
+    def is_full_for(self, address: str | None) -> bool:
+        """Return whether the client has as many sockets that are not initialised as one may have."""
+        return self._uninitialised.are_taken or self._uninitialised.has_all(_owner(address))
 
     @property
     def open(self) -> int:
@@ -115,18 +130,30 @@ class SocketRegistry:
         """Bytes that wait in this process for clients to take them."""
         return sum(socket.outstanding for socket in self._open)
 
-    def add(self, socket: Socket) -> None:
-        """Register a socket that was accepted."""
+    def add(self, socket: Socket, address: str | None) -> None:
+        """Register a socket that was accepted, from a client with this address."""
         self._open.add(socket)
         self._heartbeats.add(socket)
+        self._waiting[socket] = _owner(address)
+        self._uninitialised.take(self._waiting[socket])
+
+    def initialise(self, socket: Socket) -> None:
+        """Note that the socket's client was admitted."""
+        if owner := self._waiting.pop(socket, None):
+            self._uninitialised.give_back(owner)
 
     def remove(self, socket: Socket) -> None:
         """Remove a socket that has closed."""
         if socket in self._open:
             self._open.discard(socket)
+            self.initialise(socket)
             self._heartbeats.discard(socket)
             self._on_closed(str(socket.code) if socket.code in COUNTED_CODES else "other")
 
     def drain(self) -> None:
         """Accept no more sockets."""
         self._draining = True
+
+
+def _owner(address: str | None) -> str:
+    return "" if address is None else client_network(address)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from websockets.frames import Frame, Opcode
 
 from tests.helpers.floods import FLOODS
-from tests.helpers.raw_sockets import RawSocket, raw_socket, text
+from tests.helpers.raw_sockets import HANDSHAKE, RawSocket, raw_socket, text
 from tests.helpers.socket_rig import EVENTS, Rig, socket_rig, until
 
 SIZE = 200_000
@@ -92,3 +93,26 @@ async def test_a_client_may_start_as_many_operations_at_once_as_may_run(rig: Rig
             socket.send({"type": "subscribe", "id": str(number), "payload": EVENTS})
         await rig.stream(99)
         assert rig.sockets.operations == 100
+
+
+async def test_E3_sockets_without_connection_init_are_bounded_and_leave_room_for_others() -> None:
+    """A quarter of all sockets may wait, and a twentieth of all may be of one address."""
+    async with socket_rig(max_sockets=1_000, init_timeout=30.0) as rig, AsyncExitStack() as stack:
+        for _ in range(99):
+            await stack.enter_async_context(raw_socket(rig.port, init=False))
+        waiting = await stack.enter_async_context(raw_socket(rig.port, init=False))
+        assert await status_of_handshake(rig.port) == 429
+        waiting.send({"type": "connection_init"})
+        assert await waiting.receive() == {"type": "connection_ack"}
+        async with raw_socket(rig.port) as socket:
+            socket.send({"type": "ping"})
+            assert await socket.receive() == {"type": "pong"}
+    await until(lambda: rig.sockets.open == 0)
+
+
+async def status_of_handshake(port: int) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HANDSHAKE.format(path="/graphql").encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.transport.abort()
+    return int(head.split()[1])
