@@ -29,6 +29,7 @@ from api.graphql.schema import build_schema
 from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
 from api.lifecycle import open_runtime
+from api.limits.document_limits import DocumentLimits
 from api.runtime import Runtime
 from api.settings import Settings
 from api.transports.endpoint import Endpoint
@@ -87,7 +88,8 @@ def create_app(
 def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> Endpoint:
     settings = runtime.settings
     schema = build_schema(runtime.catalog, runtime.views)
-    executor = Executor(schema, _documents(settings), explain=explain)
+    limits = DocumentLimits(settings.max_tokens, settings.max_depth)
+    executor = Executor(schema, _documents(settings), explain=explain, limits=limits)
     streams = ResponseStreams(
         admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
     )

@@ -10,6 +10,7 @@ import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
 from api.auth_settings import AuthSettings
+from api.limit_settings import LimitSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
 from domain.kernel import errors
@@ -18,7 +19,9 @@ from tests.helpers.documentation import PAGES, ROOT, code_blocks
 
 def setting_rows() -> list[str]:
     rows = []
-    for name, field in Settings.model_fields.items():
+    limits = LimitSettings.model_fields
+    others = {name: field for name, field in Settings.model_fields.items() if name not in limits}
+    for name, field in {**others, **limits}.items():
         default = str(field.default).lower() if isinstance(field.default, bool) else field.default
         shown = "" if default is None or default == () else f"`{default}`"
         if name == "contexts":

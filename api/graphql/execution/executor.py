@@ -13,7 +13,6 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationType,
-    parse,
     validate,
 )
 
@@ -27,6 +26,7 @@ from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.limits.document_limits import DocumentLimits, parse_within
 from domain.kernel.errors import (
     NotTrusted,
     PersistedQueryNotFound,
@@ -42,6 +42,9 @@ Result = dict[str, Any]
 CACHED_DOCUMENTS = 1_000
 CACHED_LENGTH = 20_000
 """Characters. A longer text is run but not cached, which bounds the memory of the cache too."""
+
+MOST_ERRORS = 10
+"""Errors of a document that are reported. The path of each is searched in the whole document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,10 @@ class Executor:
         *,
         explain: bool = False,
         cached_documents: int = CACHED_DOCUMENTS,
+        limits: DocumentLimits | None = None,
     ) -> None:
         self.schema = schema
+        self._limits = limits or DocumentLimits()
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
@@ -173,8 +178,10 @@ class Executor:
 
     def _parse(self, text: str) -> ParsedDocument:
         try:
-            node = parse(text)
-            errors = validate(self.schema, node)
+            node = parse_within(text, self._limits)
+            errors = validate(self.schema, node, max_errors=MOST_ERRORS)
+        except TooComplex as error:
+            raise OperationRefused(refused_result(error)["errors"]) from None
         except GraphQLError as error:
             raise OperationRefused([request_error_body(error, ["query"], self.schema)]) from None
         if errors:
