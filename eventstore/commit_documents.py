@@ -84,6 +84,8 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
         "occurred": commit.occurred,
         "recorded": commit.recorded,
         "restored": commit.restored or None,
+        "authentication": commit.authentication,
+        "client": sealed.client,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
@@ -146,6 +148,8 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
         occurred=document.get("occurred"),
         recorded=document.get("recorded"),
         restored=document.get("restored", False),
+        authentication=document.get("authentication"),
+        client=document.get("client"),
     )
     return Commit(position, info, _events(info, document["events"], catalog))
 

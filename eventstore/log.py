@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from domain.dispatch.ports import Clock, NewCommit, StoredCommand
-from domain.kernel import Catalog, Receipt, RecordedEvent
+from domain.kernel import Catalog, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.appending.appender import Appender
 from eventstore.appending.commit_inserter import CommitInserter
@@ -21,6 +21,7 @@ from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.options import DEFAULT_OPTIONS, LogOptions
+from eventstore.personal.client_addresses import open_clients
 from eventstore.personal.keys import SubjectKeys
 from eventstore.personal.sealing import MasterKeys, seal_placeholder
 from eventstore.personal.vault import Vault
@@ -234,6 +235,10 @@ class EventLog:
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
         """Return how many of the tenant's commits up to a position match the query, at most `limit`."""
         return await self._search.count(tenant, query, upto, limit)
+
+    async def clients(self, commits: Sequence[CommitInfo]) -> list[str | None]:
+        """Return the network address of each commit's client; None where it is unknown or was erased."""
+        return await open_clients(self.keys, commits)
 
     async def replay(
         self,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from api.transfer.rows import RefusedRow, describe_error
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Event, Identifier, Moment
 from domain.kernel.errors import UnfitValue, ValidationFailed
 from domain.kernel.event import NewEvent
+from domain.kernel.tenants import check_tenant
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
 from eventstore.integrity.event_schemas import SchemasOfLog
@@ -32,7 +33,7 @@ class ExportedEvent(BaseModel):
     time: Moment
     recordedtime: Moment | None = None
     firstrecordedtime: Moment | None = None
-    tenant: str = Short
+    tenant: Annotated[str, AfterValidator(check_tenant)]
     category: str = Short
     position: str = Field(pattern=r"^[1-9][0-9]{0,18}$")
     eventindex: int = Field(ge=0)
@@ -44,6 +45,8 @@ class ExportedEvent(BaseModel):
     correlationid: str
     causationid: str | None = None
     actor: str | None = None
+    authentication: str | None = None
+    clientaddress: str | None = None
     origin: str | None = None
     data: dict[str, Any]
 
@@ -53,7 +56,7 @@ class ExportedEvent(BaseModel):
         return (
             self.position, self.tenant, self.subject, self.category, self.eventcount, self.command,
             self.commandid, self.correlationid, self.causationid, self.actor, self.origin, self.time,
-            self.recordedtime, self.firstrecordedtime,
+            self.recordedtime, self.firstrecordedtime, self.authentication, self.clientaddress,
         )  # fmt: skip
 
 
@@ -181,4 +184,6 @@ def _commit(lines: list[_EventLine]) -> NewCommit:
         at=first.recordedtime or first.time,
         occurred=None if first.recordedtime is None else first.time,
         recorded=first.firstrecordedtime,
+        authentication=first.authentication,
+        client=first.clientaddress,
     )

@@ -10,7 +10,8 @@ In addition to the specification's attributes, a line has the `position` in the 
 specification's integers have 32 bits), the event's index in its commit, the number of events there, and the
 metadata of the commit. `origin` is the source of its command. `time` is when the event occurred;
 `recordedtime` is when it was recorded, if that differs. `firstrecordedtime` is when the log from which it
-was imported recorded it, if that differs too.
+was imported recorded it, if that differs too. `authentication` is how the `actor` was authenticated. With
+personal data, `clientaddress` is the actor's network address, if the log has it.
 """
 
 from __future__ import annotations
@@ -28,17 +29,21 @@ from domain.kernel.rfc3339 import write_moment
 from domain.kernel.unreadable import describe_unreadable
 
 
-def commit_lines(commit: Commit, *, personal: bool) -> bytes:
+def commit_lines(commit: Commit, *, personal: bool, client: str | None = None) -> bytes:
     """Return the lines of a commit; without `personal` all personal fields are null.
+
+    `client` is the opened address of its client.
 
     Raises ValidationFailed where an event has a value that JSON cannot represent, or where its personal
     fields are unknown because no registered context declares its type.
     """
-    return b"".join(_to_line(event, len(commit.events), personal=personal) for event in commit.events)
+    count = len(commit.events)
+    return b"".join(_to_line(event, count, client, personal=personal) for event in commit.events)
 
 
-def _to_line(event: RecordedEvent, count: int, *, personal: bool) -> bytes:
-    line = _attributes(event, count) | {"data": _data(event, personal=personal)}
+def _to_line(event: RecordedEvent, count: int, client: str | None, *, personal: bool) -> bytes:
+    address = {} if client is None else {"clientaddress": client}
+    line = {**_attributes(event, count), **address, "data": _data(event, personal=personal)}
     try:
         return encode(line) + b"\n"
     except TypeError as error:
@@ -71,6 +76,7 @@ def _attributes(event: RecordedEvent, count: int) -> dict[str, Any]:
         "correlationid": info.correlation,
         "causationid": info.causation,
         "actor": info.actor,
+        "authentication": info.authentication,
         "origin": info.source,
     }
     return {name: value for name, value in attributes.items() if value is not None}

@@ -73,13 +73,20 @@ class Exporter:
         with create_file(path) as file:
             async with aclosing(self._pages(span)) as pages:
                 async for page in pages:
-                    for commit in filter(span.includes, page):
-                        file.write(commit_lines(commit, personal=self.personal))
+                    commits = list(filter(span.includes, page))
+                    for commit, client in zip(commits, await self._clients(commits), strict=True):
+                        file.write(commit_lines(commit, personal=self.personal, client=client))
                         report.commits += 1
                         report.events += len(commit.events)
                     report.position = min(page[-1].position, span.upto)
                     self.on_progress(report)
         return report
+
+    async def _clients(self, commits: Sequence[Commit]) -> Sequence[str | None]:
+        """Return the address of each commit's client; None where personal data is not exported."""
+        if not self.personal:
+            return [None] * len(commits)
+        return await self.log.clients([commit.info for commit in commits if commit.info is not None])
 
     async def _pages(self, span: ExportRange) -> AsyncGenerator[Sequence[Commit], None]:
         reader, position = self.log.reader(), span.after

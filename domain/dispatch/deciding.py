@@ -226,6 +226,8 @@ class Decider:
             predecessor=predecessor,
             digest=self._storable_digest(envelope, target, decision),
             run=None if decision.events else self._ids("run"),
+            authentication=envelope.scope.authentication,
+            client=envelope.scope.client,
         )
 
     def _new_events(self, command: Command, target: Target, decision: Decision) -> tuple[NewEvent, ...]:

@@ -37,6 +37,9 @@ class NewCommit:
 
     `at` is the time of record; the log may store a later one. `recorded` is when another log recorded the
     commit first, if that is not `at`, and `restored` is true of every commit of another log.
+
+    `authentication` and `client` are those of the caller's `Scope`. The address is personal data of the
+    actor: the log encrypts it, and does not store it without an actor.
     """
 
     tenant: str
@@ -57,6 +60,8 @@ class NewCommit:
     run: str | None = None
     recorded: datetime | None = None
     restored: bool = False
+    authentication: str | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

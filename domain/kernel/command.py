@@ -107,10 +107,17 @@ def secret_hashes(command: type[BaseModel]) -> Mapping[str, SecretHash]:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The tenant and the caller of an operation. A tenant never sees the data of another."""
+    """The tenant and the caller of an operation. A tenant never sees the data of another.
+
+    `authentication` is the way in which the caller proved to be the `actor`: ``jwt``, ``key:`` and the id of
+    an API key, ``cli``, ``process`` or ``policy``; None without authentication. `client` is the network
+    address of the caller, where the settings ask for it.
+    """
 
     tenant: str = "default"
     actor: str | None = None
+    authentication: str | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

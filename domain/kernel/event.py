@@ -82,7 +82,9 @@ class CommitInfo(NamedTuple):
 
     `at` is the time of record, which is never before `at` of an earlier position. `occurred` is the event
     time and `recorded` the time at which the log recorded it that it was imported from, each if it differs.
-    `restored` is true of a commit that was imported as another log had recorded it.
+    `restored` is true of a commit that was imported as another log had recorded it. `authentication` is how
+    the actor was authenticated, None in commits without it and of older releases. `client` is the sealed
+    network address of the actor, which only an audit opens.
     """
 
     position: int
@@ -99,6 +101,8 @@ class CommitInfo(NamedTuple):
     occurred: datetime | None
     recorded: datetime | None = None
     restored: bool = False
+    authentication: str | None = None
+    client: bytes | None = None
 
 
 class Cause(StrEnum):

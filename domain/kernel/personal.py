@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import NoneType
@@ -17,6 +19,19 @@ from domain.kernel.fields import ID_PATTERN, Personal
 
 PersonalData = dict[str, dict[str, Any]]
 """Personal values by field, by subject."""
+
+_IDENTIFIER = re.compile(ID_PATTERN)
+
+
+def actor_subject(actor: str) -> str:
+    """Return the subject of the personal data of an actor, by which it is erased.
+
+    An actor whose name is an `Identifier` is that subject itself. Another one, such as ``auth0|4711``, gets
+    an id made of a digest of its name.
+    """
+    if _IDENTIFIER.fullmatch(actor):
+        return actor
+    return f"actor-{hashlib.sha256(actor.encode()).hexdigest()[:32]}"
 
 
 @cache

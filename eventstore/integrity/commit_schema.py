@@ -55,6 +55,8 @@ class _Commit(TypedDict):
     occurred: NotRequired[datetime]
     recorded: NotRequired[datetime]
     restored: NotRequired[bool]
+    authentication: NotRequired[Name]
+    client: NotRequired[bytes]
 
 
 class _Unchanged(TypedDict):

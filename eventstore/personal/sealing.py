@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -34,21 +35,30 @@ class SealedEvent(NamedTuple):
     sealed: Sequence[Document]
 
 
-UnsealedParts = Mapping[str, UnsealedEvent]
-"""By event id; events without personal data are left out."""
+@dataclass(frozen=True, slots=True)
+class UnsealedParts:
+    """The parts of a commit to seal: events with personal data, by id, and the address of its client."""
+
+    events: Mapping[str, UnsealedEvent] = field(default_factory=dict)
+    client: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.events) or self.client is not None
 
 
 class SealedParts(NamedTuple):
     """The stored parts of events with personal data, by event id, and the sealed digest of their command.
 
-    `digest` is ``{"subjects": […], "value": <sealed under the keys of all of them>}``, or None.
+    `digest` is ``{"subjects": […], "value": <sealed under the keys of all of them>}``, or None. `client` is
+    the address of the client, sealed under the key of the actor.
     """
 
     events: Mapping[str, SealedEvent]
     digest: Document | None = None
+    client: bytes | None = None
 
 
-NO_UNSEALED_PARTS: UnsealedParts = MappingProxyType({})
+NO_UNSEALED_PARTS = UnsealedParts()
 NO_SEALED_PARTS = SealedParts(MappingProxyType({}))
 
 
@@ -132,7 +142,7 @@ def blob(subject: str, fields: Sequence[str], value: bytes) -> Document:
 
 def subjects_of(unsealed: UnsealedParts) -> list[str]:
     """Return the subjects of the events' personal data, in the order in which `seal_all` uses their keys."""
-    return sorted({subject for event in unsealed.values() for subject in event.personal})
+    return sorted({subject for event in unsealed.events.values() for subject in event.personal})
 
 
 def sealed_digest(subjects: Sequence[str], value: bytes) -> Document:
@@ -155,6 +165,7 @@ def seal_placeholder(unsealed: UnsealedParts, digest: bytes | None) -> SealedPar
                 for subject, (fields, values) in personal.items()
             ],
         )
-        for event, (data, personal) in unsealed.items()
+        for event, (data, personal) in unsealed.events.items()
     }
-    return SealedParts(events, stored)
+    client = None if unsealed.client is None else bytes(NONCE_BYTES + len(unsealed.client) + TAG_BYTES)
+    return SealedParts(events, stored, client)

@@ -16,6 +16,7 @@ from domain.kernel.event import Cause, Unreadable
 from domain.kernel.personal import personal_fields, split_personal
 from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Document
+from eventstore.personal.client_addresses import client_owner, client_to_seal, seal_client
 from eventstore.personal.keys import ERASED_KEY, ErasedKey, LockedKey, SubjectKey, SubjectKeys, owner_of
 from eventstore.personal.sealing import (
     NO_UNSEALED_PARTS,
@@ -50,16 +51,18 @@ class Vault:
         Raises ValidationFailed where a value has no subject, PersonalDataRefused where there is personal data
         and no master key.
         """
-        if not any(personal_fields(type(new.event)) for new in commit.events):
+        client = client_to_seal(commit)
+        if client is None and not any(personal_fields(type(new.event)) for new in commit.events):
             return NO_UNSEALED_PARTS
-        unsealed = {}
+        events = {}
         for new in commit.events:
             data, personal = split_personal(new, commit.stream)
             if personal:
                 encoded = {
                     subject: (list(values), bson.encode(values)) for subject, values in personal.items()
                 }
-                unsealed[new.id] = UnsealedEvent(data, encoded)
+                events[new.id] = UnsealedEvent(data, encoded)
+        unsealed = UnsealedParts(events, client)
         if unsealed:
             self._keys.require_master()
         return unsealed
@@ -73,12 +76,16 @@ class Vault:
         """
         owners = {
             owner_of(commit.tenant, subject)
-            for commit, events in unsealed
-            for event in events.values()
+            for commit, parts in unsealed
+            for event in parts.events.values()
             for subject in event.personal
+        } | {
+            client_owner(commit.tenant, commit.actor)
+            for commit, parts in unsealed
+            if parts.client is not None
         }
         keys = await self._keys.obtain(owners)
-        return [_sealed(commit, events, keys) for commit, events in unsealed]
+        return [_sealed(commit, parts, keys) for commit, parts in unsealed]
 
     async def digests(self, documents: Sequence[Document]) -> list[bytes | None]:
         """Return the digest of each stored command; None without one, or where a subject was erased."""
@@ -136,10 +143,10 @@ def _erased(documents: Sequence[Document]) -> set[str]:
 
 
 def _sealed(
-    commit: NewCommit, events: UnsealedParts, keys: Mapping[str, SubjectKey]
+    commit: NewCommit, unsealed: UnsealedParts, keys: Mapping[str, SubjectKey]
 ) -> SealedParts | PersonalDataRefused:
     sealed: dict[str, SealedEvent] = {}
-    for event, (data, personal) in events.items():
+    for event, (data, personal) in unsealed.events.items():
         blobs = []
         for subject, (fields, values) in personal.items():
             key = keys[owner_of(commit.tenant, subject)]
@@ -148,7 +155,8 @@ def _sealed(
             about = binding(commit.tenant, commit.stream, event, subject)
             blobs.append(blob(subject, fields, seal(key, values, about)))
         sealed[event] = SealedEvent(data, blobs)
-    return SealedParts(sealed, _sealed_digest(commit, subjects_of(events), keys))
+    digest = _sealed_digest(commit, subjects_of(unsealed), keys)
+    return SealedParts(sealed, digest, seal_client(commit, keys))
 
 
 def _sealed_digest(

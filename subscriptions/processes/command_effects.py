@@ -95,7 +95,7 @@ class CommandEffects:
         backoff: Backoff | None = None
         envelope = Envelope(
             self._command(event),
-            Scope(work.instance.tenant),
+            Scope(work.instance.tenant, authentication="process"),
             command_id=work.id,
             correlation=work.correlation,
             causation=request_id,

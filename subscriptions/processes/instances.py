@@ -190,6 +190,7 @@ class Instances:
             source=None,
             at=self._clock(),
             occurred=None,
+            authentication="process",
         )
         receipt = await self._log.append(commit)
         if receipt.replayed:

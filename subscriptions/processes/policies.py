@@ -71,7 +71,7 @@ class PolicyHandler:
     async def _dispatch(self, event: RecordedEvent, command: Command, index: int) -> None:
         envelope = Envelope(
             command,
-            Scope(event.commit.tenant),
+            Scope(event.commit.tenant, authentication="policy"),
             command_id=self._policy.command_id(event, index),
             correlation=event.commit.correlation,
             causation=event.id,

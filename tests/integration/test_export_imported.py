@@ -160,3 +160,33 @@ async def test_personal_data_of_a_subject_that_was_erased_there_is_refused_with_
         assert "erased" in refused[0].reason
         assert SECRET not in refused[0].reason
         assert counts(await restore(target, tmp_path / "null.jsonl")) == (2, 1, 0)
+
+
+async def test_an_import_keeps_who_caused_each_commit_and_with_personal_data_from_where(
+    mongo_url: str, database: str, target_database: str, tmp_path: Path
+) -> None:
+    """The address is in an export of personal data alone, and sealed again where it is imported."""
+    async with store_of(mongo_url, database) as source:
+        client = "203.0.113.77"
+        await source.log.append(commit("note-1", actor="ada", authentication="jwt", client=client))
+        assert b"203.0.113.77" not in await export(source, tmp_path / "bare.jsonl")
+        assert b"203.0.113.77" in await export(source, tmp_path / "log.jsonl", personal=True)
+    async with store_of(mongo_url, target_database) as target:
+        assert counts(await restore(target, tmp_path / "log.jsonl")) == (1, 0, 0)
+        [event] = await target.log.stream("default", "note-1")
+        assert (event.commit.actor, event.commit.authentication) == ("ada", "jwt")
+        assert await target.log.clients([event.commit]) == ["203.0.113.77"]
+
+
+async def test_an_import_refuses_the_name_of_a_tenant_that_could_share_keys_with_another(
+    mongo_url: str, database: str, target_database: str, tmp_path: Path
+) -> None:
+    """A slash separates tenant and id in the keys of rows, snapshots and subjects."""
+    async with store_of(mongo_url, database) as source:
+        await source.log.append(commit("note-1"))
+        lines = await export(source, tmp_path / "log.jsonl")
+    (tmp_path / "log.jsonl").write_bytes(lines.replace(b'"tenant":"default"', b'"tenant":"a/b"'))
+    async with store_of(mongo_url, target_database) as target:
+        refused: list[RefusedRow] = []
+        assert counts(await restore(target, tmp_path / "log.jsonl", refused.append)) == (0, 0, 1)
+        assert "a tenant has a name" in refused[0].reason
