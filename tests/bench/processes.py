@@ -25,6 +25,7 @@ from tests.bench.callers import median_latency, per_second
 from tests.bench.commands import CALLERS, CHANGES, STREAMS, open_bus
 from tests.bench.countdown.countdowns import CountDown, StartCountdown
 from tests.bench.data import settings
+from tests.bench.dbos_peer import dbos_peers
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.machine import Machine, on_subject_core
 
@@ -99,10 +100,15 @@ async def _worker(machine: Machine) -> AsyncIterator[Sagas]:
 
 @asynccontextmanager
 async def _steps(machine: Machine) -> AsyncIterator[Contest]:
-    async with _worker(machine) as worker, open_bus(machine, STREAMS) as bus:
+    async with (
+        _worker(machine) as worker,
+        open_bus(machine, STREAMS) as bus,
+        dbos_peers(SAGAS, STEPS, CALLERS) as peers,
+    ):
         yield Contest(
             Contender(f"{SAGAS:,} sagas of {STEPS} steps, one worker", partial(worker.run_to_the_end, SAGAS)),
             Contender(f"CommandBus, {CALLERS} callers", partial(bus.through_the_bus, CALLERS, CHANGES)),
+            peers,
         )
 
 
