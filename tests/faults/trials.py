@@ -10,12 +10,17 @@ from typing import NamedTuple
 from rich.table import Table
 
 from tests.faults.deployments.trial import DeploymentTrial
+from tests.faults.hostile import trial as hostile_trial
+from tests.faults.hostile.document_attacks import DOCUMENT_ATTACKS
 from tests.faults.live import hostile, idle, resumes
 from tests.faults.order_kills import OrderKills, Size
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
 from tests.helpers.fulfilment_runs import CHOREOGRAPHY, SAGA, Style
+
+ATTACKS = (*DOCUMENT_ATTACKS,)
+"""In the order in which they are run."""
 
 
 class Found(NamedTuple):
@@ -87,6 +92,13 @@ def _hostile(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), [*outcome.wrongs, *late])
 
 
+def _hostile_clients(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """attacks by documents and sockets: each is refused or cut off, and another client notices nothing"""
+    size = hostile_trial.Size(seconds=5, rounds=200)
+    outcome = hostile_trial.HostileTrial(folder, ATTACKS[:times], size).run(step)
+    return Found(outcome.table(), [*outcome.wrongs, *outcome.late])
+
+
 def _idle(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """10,000 subscriptions that are told nothing: no query, less than 2% of a core above an idle server"""
     size = idle.Size(sockets=1_000, operations=10, rounds=times, seconds=20)
@@ -126,6 +138,7 @@ def _choreography(folder: Path, times: int, step: Callable[[], None]) -> Found:
 
 
 TRIALS = (
+    Trial("hostile", len(ATTACKS), _hostile_clients),
     Trial("deployments", 10, _deployments),
     Trial("live.resumed", 100, _resumed),
     Trial("live.hostile", 3, _hostile),

@@ -1,0 +1,45 @@
+"""What an attack is, and what it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Target:
+    """The API under attack, with the ids of a task, a large document, and a day with many changes."""
+
+    url: str
+    http: httpx.AsyncClient
+    task: str
+    document: str
+    day: str
+
+    async def ask(self, query: str, **variables: Any) -> str:
+        """Send an operation; return the codes of its errors, or `answered`."""
+        return codes(await self.http.post("/graphql", json={"query": query, "variables": variables}))
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One round of an attack is run again and again; it returns what the server made of it.
+
+    `expected` is how a round must end.
+    """
+
+    name: str
+    round: Callable[[Target], Awaitable[str]]
+    expected: str
+
+
+def codes(response: httpx.Response) -> str:
+    """Return the codes of the errors of a response, or `answered`."""
+    if not response.headers.get("content-type", "").startswith("application/"):
+        return f"HTTP {response.status_code}"
+    body = response.json()
+    errors = body.get("errors", ()) if isinstance(body, dict) else ()
+    return ", ".join(sorted({error["extensions"]["code"] for error in errors})) or "answered"
