@@ -21,10 +21,11 @@ from api.access.admissions import Admissions
 from api.access.callers import Authenticator
 from api.access.client_addresses import ClientAddresses
 from api.access.origins import OriginPolicy
+from api.access.visibility import Visibility
 from api.authentication import open_authenticator
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
-from api.graphql.execution.subscription_opener import SubscriptionOpener
+from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.graphql.schema import build_schema
 from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
@@ -87,15 +88,11 @@ def create_app(
 
 def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> Endpoint:
     settings = runtime.settings
-    schema = build_schema(runtime.catalog, runtime.views)
-    limits = DocumentLimits(settings.max_tokens, settings.max_depth)
-    executor = Executor(schema, _documents(settings), explain=explain, limits=limits)
     streams = ResponseStreams(
         admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
     )
     return Endpoint(
-        executor,
-        SubscriptionOpener(executor),
+        _visible_apis(runtime, explain=explain),
         runtime,
         streams,
         Reservations(streams, settings.max_operations),
@@ -103,6 +100,18 @@ def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> End
         ClientAddresses(settings.trusted_proxies),
         RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
     )
+
+
+def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
+    settings, full = runtime.settings, runtime.visibilities.full
+    documents, limits = _documents(settings), DocumentLimits(settings.max_tokens, settings.max_depth)
+
+    def make(visibility: Visibility) -> VisibleApi:
+        schema = build_schema(runtime.catalog, runtime.views, visibility)
+        suggest = visibility == full
+        return VisibleApi.of(Executor(schema, documents, explain=explain, suggest=suggest, limits=limits))
+
+    return VisibleApis(runtime.visibilities, make)
 
 
 def _guard(policy: OriginPolicy, prefixes: Sequence[str]) -> Middleware:

@@ -9,6 +9,7 @@ from functools import cached_property
 from time import perf_counter
 from typing import Any, ClassVar
 
+from api.access.visibility import Visibilities
 from api.contexts import processes_in
 from api.ids import new_id, now
 from api.metrics import MeteredLog, Metrics
@@ -89,6 +90,10 @@ class Runtime:
                 getattr(self, name)
 
     # Commands
+
+    @cached_property
+    def visibilities(self) -> Visibilities:
+        return Visibilities(self.catalog, self.views)
 
     @cached_property
     def bus(self) -> CommandBus:

@@ -31,6 +31,11 @@ class Caller:
     issued_at: datetime | None = None
     commands: frozenset[str] | None = None
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the caller has no credentials, where they are needed for what is not public."""
+        return self.subject is None and not self.roles
+
 
 UNRESTRICTED = Caller(roles=frozenset((ADMINISTRATOR, DEPLOYMENT)))
 """The caller of every request where there is no authentication."""

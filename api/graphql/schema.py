@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLSchema, get_nullable_type, print_schema
 
+from api.access.visibility import Visibilities, Visibility
 from api.contexts import processes_in
 from api.graphql.declare import declare, output_field
 from api.graphql.fields.command_subscription import command_field
@@ -25,6 +26,7 @@ from api.graphql.fields.trace import trace_fields
 from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
+from api.graphql.fields.viewer import viewer_field
 from api.graphql.identity import check_ids, id_look_up
 from api.graphql.link_checks import check_links
 from api.graphql.plain_values import use_plain_values
@@ -32,6 +34,7 @@ from api.graphql.root_fields import RootFields
 from api.graphql.scalars import SCALARS
 from api.graphql.strawberry_internals import Field, build_core_schema
 from api.graphql.type_map import TypeMap
+from api.graphql.visible_views import visible_views
 from domain.kernel import Catalog, Command
 from domain.process.commands import INSTANCE_COMMANDS
 from projections.builtin.processes import NAME as PROCESSES
@@ -42,16 +45,19 @@ ROW_ID = "The id of the row. A past state of the row has another id; `_meta.key`
 
 
 class SchemaBuilder:
-    """Collects the root fields of all views and commands.
+    """Collects the root fields of all views and commands that exist with a visibility.
 
     Mutations of a context return its entity, which is the view that is named after the context's category.
     """
 
-    def __init__(self, catalog: Catalog, views: Sequence[View[Any]]) -> None:
+    def __init__(self, catalog: Catalog, views: Sequence[View[Any]], visibility: Visibility) -> None:
         self._types = TypeMap()
         self._catalog = catalog
-        self._views = views
-        self._entities = {view.context.category: view for view in views if view.is_entity}
+        self._visibility = visibility
+        self._views = visible_views(views, visibility)
+        # Operators may wait for views whose rows they cannot read.
+        self._awaitable = views if visibility.may_operate else self._views
+        self._entities = {view.context.category: view for view in self._views if view.is_entity}
         self._roots = {root: RootFields(root) for root in ("Query", "Mutation", "Subscription")}
         self._interface = declare(
             "Node",
@@ -68,34 +74,22 @@ class SchemaBuilder:
         shapes = {view.name: self._shape(view, rows[view.name]) for view in self._views}
         check_links(self._views)
         add_links(shapes, self._types)
-        self._add("Query", node(self._views, self._interface))
+        if self._views or self._visibility.events or self._visibility.may_operate:
+            letters = self._visibility.may_operate
+            self._add("Query", node(self._views, self._interface, with_dead_letters=letters))
         for shape in shapes.values():
             self._add_view(shape)
-        for context in self._catalog.contexts:
-            own = [command for command in context.commands if command not in context.shared_commands]
-            self._add_mutations(own, context.category, self._entities.get(context.category), rows)
-        if self._processes:
-            self._add_processes(shapes[PROCESSES], rows)
-        query, subscription = event_fields(self._types, self._event(), self._messages)
-        self._add("Query", query)
-        query, trace = trace_fields(self._types, self._messages)
-        self._add("Query", query)
-        for field in dead_letter_fields(self._types, self._interface):
-            self._add("Query", field)
-        for field in history_fields(self._catalog, self._types):
-            self._add("Query", field)
-        for root, field in rebuild_fields():
-            self._add(root, field)
-        self._add("Subscription", subscription)
-        self._add("Subscription", trace)
-        command = command_field(self._types, self._messages, with_processes=bool(self._processes))
-        self._add("Subscription", command)
+        self._add_commands(shapes, rows)
+        self._add_log_fields()
+        self._add("Query", viewer_field())
         return self._schema(list(rows.values()))
 
     def _row(self, view: View[Any]) -> Any:
         the_id = output_field("id", strawberry.ID, ROW_ID, resolver=id_look_up(view))
         fields = [
-            the_id if field.python_name == "id" else field for field in self._types.row_fields(view.row)
+            the_id if field.python_name == "id" else field
+            for field in self._types.row_fields(view.row)
+            if field.python_name not in self._visibility.hidden_in(view)
         ]
         fields.append(meta_field(view, self._types))
         text, name = view.description or None, view.type_name
@@ -104,6 +98,9 @@ class SchemaBuilder:
         )
 
     def _event(self) -> Any:
+        """Return ``Event``; None where no type of event exists."""
+        if not self._visibility.events:
+            return None
         return event_type(self._types, self._messages, self._interface)
 
     def _shape(self, view: View[Any], row: Any) -> ViewTypes:
@@ -111,12 +108,26 @@ class SchemaBuilder:
 
     def _add_view(self, shape: ViewTypes) -> None:
         view, row, filters, orders = shape
+        hidden = self._visibility.hidden_in(view)
         self._roots["Query"].add(row_query(view, row, self._types), view)
         self._roots["Query"].add(list_query(view, row, filters, orders, self._types), view)
-        for field in past_fields(view, row, self._event(), self._types):
+        for field in past_fields(view, row, self._event(), self._types, hidden):
             self._roots["Query"].add(field, view)
-        for field in subscriptions(view, row, filters, self._messages):
+        for field in subscriptions(view, row, filters, self._messages, hidden):
             self._roots["Subscription"].add(field, view)
+
+    def _add_commands(self, shapes: Mapping[str, ViewTypes], rows: Mapping[str, Any]) -> None:
+        visible = self._visibility.commands
+        for context in self._catalog.contexts:
+            own = [
+                command
+                for command in context.commands
+                if command in visible and command not in context.shared_commands
+            ]
+            self._add_mutations(own, context.category, self._entities.get(context.category), rows)
+        if self._processes and PROCESSES in shapes:
+            shared = [command for command in INSTANCE_COMMANDS if command in visible]
+            self._add_processes(shared, shapes[PROCESSES], rows)
 
     def _add_mutations(
         self,
@@ -125,16 +136,46 @@ class SchemaBuilder:
         entity: View[Any] | None,
         rows: Mapping[str, Any],
     ) -> None:
-        projections = ContextViews(category, entity, self._views)
+        projections = ContextViews(category, entity, self._awaitable)
         row = None if entity is None else rows[entity.name]
         for command in commands:
             self._roots["Mutation"].add(mutation(command, projections, row, self._types), command)
 
-    def _add_processes(self, shape: ViewTypes, rows: Mapping[str, Any]) -> None:
+    def _add_processes(
+        self, commands: Sequence[type[Command]], shape: ViewTypes, rows: Mapping[str, Any]
+    ) -> None:
         """Add the mutations that operate instances of any process."""
-        self._add_mutations(INSTANCE_COMMANDS, "", shape.view, rows)
-        for field in bulk_mutations(shape.view, shape.filters):
+        self._add_mutations(commands, "", shape.view, rows)
+        for field in bulk_mutations(shape.view, shape.filters, commands):
             self._add("Mutation", field)
+
+    def _add_log_fields(self) -> None:
+        """Add what reads the log, and what operators see."""
+        fields: list[tuple[str, Field]] = []
+        if self._visibility.events:
+            query, subscription = event_fields(self._types, self._event(), self._messages)
+            fields += [("Query", query), ("Subscription", subscription)]
+        if self._visibility.may_operate:
+            query, subscription = trace_fields(self._types, self._messages)
+            fields += [("Query", query), ("Subscription", subscription)]
+            fields += [("Query", field) for field in dead_letter_fields(self._types, self._interface)]
+        if self._has_histories():
+            fields += [("Query", field) for field in history_fields(self._catalog, self._types)]
+        if self._visibility.crosses_tenants:
+            fields += rebuild_fields()
+        if self._visibility.commands:
+            with_processes = bool(self._processes) and self._visibility.may_operate
+            command = command_field(self._types, self._messages, with_processes=with_processes)
+            fields.append(("Subscription", command))
+        for root, field in fields:
+            self._add(root, field)
+
+    def _has_histories(self) -> bool:
+        """Return whether all types of events of one context exist: a history shows every event."""
+        visible = self._visibility.events
+        return any(
+            all(event.type in visible for event in context.events) for context in self._catalog.contexts
+        )
 
     def _add(self, root: str, field: Field) -> None:
         self._roots[root].add(field)
@@ -155,9 +196,11 @@ def _isolate_root_fields(schema: GraphQLSchema) -> None:
             field.type = get_nullable_type(field.type)
 
 
-def build_schema(catalog: Catalog, views: Sequence[View[Any]]) -> GraphQLSchema:
-    """Return the GraphQL schema of these contexts and views."""
-    return SchemaBuilder(catalog, views).build()
+def build_schema(
+    catalog: Catalog, views: Sequence[View[Any]], visibility: Visibility | None = None
+) -> GraphQLSchema:
+    """Return the GraphQL schema of these contexts and views, by default everything."""
+    return SchemaBuilder(catalog, views, visibility or Visibilities(catalog, views).full).build()
 
 
 def print_api(catalog: Catalog, views: Sequence[View[Any]]) -> str:

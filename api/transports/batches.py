@@ -9,24 +9,25 @@ from typing import Any
 from graphql import OperationType
 
 from api.graphql.error_bodies import refused_result
-from api.graphql.execution.executor import Executor, OperationRefused, Result
+from api.graphql.execution.executor import OperationRefused, Result
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
-from domain.kernel.errors import ValidationFailed
+from api.graphql.execution.visible_apis import VisibleApi
+from domain.kernel.errors import Unauthenticated, ValidationFailed
 
 
-async def run_batch(batch: Sequence[Any], executor: Executor, context: RequestContext) -> list[Result]:
+async def run_batch(batch: Sequence[Any], api: VisibleApi, context: RequestContext) -> list[Result]:
     """Run the operations at the same time; return their results in the order of the batch."""
-    return await asyncio.gather(*(_run(operation, executor, context) for operation in batch))
+    return await asyncio.gather(*(_run(operation, api, context) for operation in batch))
 
 
-async def _run(sent: Any, executor: Executor, context: RequestContext) -> Result:
+async def _run(sent: Any, api: VisibleApi, context: RequestContext) -> Result:
     try:
-        prepared = executor.prepare(read_operation(sent))
+        prepared = api.prepare(read_operation(sent), context.caller)
         if prepared.kind is OperationType.SUBSCRIPTION:
             raise ValidationFailed("a batch cannot contain a subscription; send it by itself", ("query",))
-    except ValidationFailed as error:
+    except (Unauthenticated, ValidationFailed) as error:
         return refused_result(error)
     except OperationRefused as refused:
         return refused.result
-    return await executor.execute(prepared, context)
+    return await api.executor.execute(prepared, context)

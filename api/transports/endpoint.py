@@ -3,39 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.requests import Request
 
-from api.access.admissions import Admissions
+from api.access.admissions import Admission, Admissions
 from api.access.callers import Caller
 from api.access.client_addresses import ClientAddresses
-from api.graphql.execution.executor import Executor
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.subscription_opener import SubscriptionOpener
+from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.runtime import Runtime
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
 from domain.dispatch.middleware import current_trace_id
+from domain.kernel.errors import Unauthenticated
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class AdmittedCaller(NamedTuple):
+    """The admission of a request or socket, and the API as it exists for its caller."""
+
+    admission: Admission
+    api: VisibleApi
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """The parts that serve one GraphQL address; `limits` are those of requests over HTTP."""
 
-    executor: Executor
-    subscriptions: SubscriptionOpener
+    apis: VisibleApis
     runtime: Runtime
     streams: ResponseStreams
     reservations: Reservations
     admissions: Admissions
     addresses: ClientAddresses
     limits: RequestLimits
+
+    def admit(self, headers: Mapping[str, str]) -> AdmittedCaller | Coroutine[None, None, AdmittedCaller]:
+        """Return the admission of a request with these headers, and its caller's API.
+
+        It is a coroutine where either has to be waited for. Raises Unauthenticated and Forbidden.
+        """
+        admission = self.admissions.admit(headers)
+        if not isinstance(admission, Admission):
+            return self._admit_later(admission)
+        api = self._find_api(admission)
+        return AdmittedCaller(admission, api) if isinstance(api, VisibleApi) else self._wait(admission, api)
+
+    async def _admit_later(self, admitting: Coroutine[None, None, Admission]) -> AdmittedCaller:
+        admission = await admitting
+        api = self._find_api(admission)
+        if isinstance(api, VisibleApi):
+            return AdmittedCaller(admission, api)
+        return await self._wait(admission, api)
+
+    def _find_api(self, admission: Admission) -> VisibleApi | Coroutine[None, None, VisibleApi]:
+        try:
+            return self.apis.of(admission.caller)
+        except Unauthenticated:
+            self.admissions.release(admission)
+            raise
+
+    async def _wait(
+        self, admission: Admission, building: Coroutine[None, None, VisibleApi]
+    ) -> AdmittedCaller:
+        try:
+            return AdmittedCaller(admission, await building)
+        except BaseException:
+            self.admissions.release(admission)
+            raise
 
     def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
         """Return the context of a request of this caller; names of headers are in lower case."""

@@ -15,14 +15,14 @@ from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api.access.admissions import Admission
 from api.encoding import encode
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation, Result
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.visible_apis import VisibleApi
 from api.transports.batches import run_batch
-from api.transports.endpoint import Endpoint, client_address, traced
+from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
 from api.transports.request_bodies import HttpRejection
 from api.transports.request_reading import read_request
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
@@ -70,18 +70,20 @@ async def serve_http(request: Request, endpoint: Endpoint) -> Response:
 
 
 async def _admit(request: Request, endpoint: Endpoint, media: ResponseFormat | None) -> Response:
-    admitted = endpoint.admissions.admit(request.headers)
-    admission = admitted if isinstance(admitted, Admission) else await admitted
+    admitting = endpoint.admit(request.headers)
+    admitted = admitting if isinstance(admitting, AdmittedCaller) else await admitting
+    admission = admitted.admission
     try:
-        return await _serve(request, endpoint, media, admission)
+        return await _serve(request, endpoint, media, admitted)
     finally:
         if not admission.is_connection:
             endpoint.admissions.release(admission)
 
 
 async def _serve(
-    request: Request, endpoint: Endpoint, media: ResponseFormat | None, admission: Admission
+    request: Request, endpoint: Endpoint, media: ResponseFormat | None, admitted: AdmittedCaller
 ) -> Response:
+    admission, api = admitted
     reservations, token, caller = endpoint.reservations, find_token(request), admission.caller
     if request.method == "PUT":
         address = client_address(request, endpoint.addresses)
@@ -103,11 +105,9 @@ async def _serve(
         if isinstance(request_body, list):
             if shared is not None or media.streams:
                 raise ValidationFailed("a batch cannot be streamed; send each operation by itself", ("body",))
-            results = await run_batch(
-                request_body, endpoint.executor, endpoint.context(request.headers, caller)
-            )
+            results = await run_batch(request_body, api, endpoint.context(request.headers, caller))
             return Response(encode(results), media_type=media.content_type)
-        return await _operate(request_body, request, endpoint, media, admission, shared)
+        return await _operate(request_body, request, endpoint, media, admitted, shared)
 
 
 async def _operate(
@@ -115,19 +115,23 @@ async def _operate(
     request: Request,
     endpoint: Endpoint,
     media: ResponseFormat,
-    admission: Admission,
+    admitted: AdmittedCaller,
     shared: ResponseStream | None,
 ) -> Response:
-    prepared = endpoint.executor.prepare(operation)
+    admission, api = admitted
+    # Operations of a stream run for the caller that opened it, and end with its access.
+    caller = admission.caller if shared is None else shared.admission.caller
+    if caller is not admission.caller:
+        finding = endpoint.apis.of(caller)
+        api = finding if isinstance(finding, VisibleApi) else await finding
+    prepared = api.prepare(operation, caller)
     _check_method(request.method, prepared.kind)
+    context = endpoint.context(request.headers, caller)
     if shared is not None:
-        # Operations of a stream run for the caller that opened it, and end with its access.
-        context = endpoint.context(request.headers, shared.admission.caller)
-        return _start(prepared, context, endpoint, shared)
-    context = endpoint.context(request.headers, admission.caller)
+        return _start(prepared, context, endpoint, api, shared)
     if prepared.kind is OperationType.SUBSCRIPTION:
-        return _stream(prepared, context, endpoint, admission)
-    return _respond(await endpoint.executor.execute(prepared, context), media)
+        return _stream(prepared, context, endpoint, admitted)
+    return _respond(await api.executor.execute(prepared, context), media)
 
 
 def _retry_header(error: RateLimited) -> dict[str, str]:
@@ -148,14 +152,18 @@ def _check_method(method: str, kind: OperationType) -> None:
 
 
 def _start(
-    prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, stream: ResponseStream
+    prepared: PreparedOperation,
+    context: RequestContext,
+    endpoint: Endpoint,
+    api: VisibleApi,
+    stream: ResponseStream,
 ) -> Response:
     name = check_id(prepared.request.stream_operation_id)
     sink = endpoint.reservations.start(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
-        stream.add(name, endpoint.subscriptions.open(prepared, context, sink))
+        stream.add(name, api.subscriptions.open(prepared, context, sink))
     else:
-        stream.add(name, StreamOperation(partial(endpoint.executor.execute, prepared, context), sink))
+        stream.add(name, StreamOperation(partial(api.executor.execute, prepared, context), sink))
     return Response(status_code=202)
 
 
@@ -167,7 +175,7 @@ def _end(request: Request, stream: ResponseStream) -> Response:
 
 
 def _stream(
-    prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, admission: Admission
+    prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, admitted: AdmittedCaller
 ) -> Response:
     media = choose(context.headers.get("accept"), streams=True)
     if media is None:
@@ -176,8 +184,8 @@ def _stream(
         raise HttpRejection(406, wrong)
     if media is SSE and (last := context.headers.get("last-event-id")):
         context = replace(context, resume_after=context.open(last, "lastEventId"))
-    stream = endpoint.streams.make(media, admission)
-    stream.add("", endpoint.subscriptions.open(prepared, context, SingleSubscriptionSink(stream)))
+    stream = endpoint.streams.make(media, admitted.admission)
+    stream.add("", admitted.api.subscriptions.open(prepared, context, SingleSubscriptionSink(stream)))
     return StreamResponse(stream, partial(endpoint.streams.close, stream))
 
 

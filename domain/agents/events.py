@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from domain.kernel import Event
+from domain.kernel.access import signed_in
 
 
 class AgentState(StrEnum):
@@ -19,12 +20,16 @@ class AgentState(StrEnum):
 class AgentRegistered(Event, type="agent.registered"):
     """An agent was registered."""
 
+    access = signed_in
+
     name: str
     capabilities: list[str]
 
 
 class AgentStateChanged(Event, type="agent.state-changed"):
     """An agent went from one state to another."""
+
+    access = signed_in
 
     previous_state: AgentState
     state: AgentState
@@ -33,6 +38,8 @@ class AgentStateChanged(Event, type="agent.state-changed"):
 
 class AgentRetired(Event, type="agent.retired"):
     """An agent was retired, which is final."""
+
+    access = signed_in
 
     previous_state: AgentState
     reason: str | None = None

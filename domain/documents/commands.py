@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from domain.documents.conflicts import merge
 from domain.documents.json_patch import read_steps
 from domain.kernel import ChangeCommand, ConflictRule, CreateCommand, last_write_wins
+from domain.kernel.access import role
 from domain.kernel.fields import Identifier, Json, Name, Text
 
 
@@ -26,6 +27,8 @@ def _check_patch(patch: JsonValue) -> JsonValue:
 class CreateDocument(CreateCommand):
     """Adds a document: a title and any JSON."""
 
+    access = role("editor")
+
     title: Name = Field(description="The title.")
     content: Json = Field(description="Any JSON value.")
     tags: list[Name] = Field(default=[], max_length=50, description="Words to find it by.")
@@ -38,6 +41,8 @@ class CreateDocument(CreateCommand):
 class ReplaceDocument(ChangeCommand):
     """Replaces the whole content of the document."""
 
+    access = role("editor")
+
     content: Json = Field(description="The new content: any JSON value.")
 
 
@@ -47,6 +52,8 @@ class PatchDocument(ChangeCommand):
     An object is a merge patch: members of objects that it names are replaced, those it has null for are
     removed. A list is a JSON Patch: its steps, which may test what is there, are all done or none.
     """
+
+    access = role("editor")
 
     on_conflict: ClassVar[ConflictRule] = merge
 
@@ -59,6 +66,8 @@ class PatchDocument(ChangeCommand):
 class RenameDocument(ChangeCommand):
     """Renames the document."""
 
+    access = role("editor")
+
     on_conflict: ClassVar[ConflictRule] = last_write_wins
 
     title: Name = Field(description="The new title.")
@@ -66,6 +75,8 @@ class RenameDocument(ChangeCommand):
 
 class ArchiveDocument(ChangeCommand):
     """Archives the document: it cannot be changed until it is restored."""
+
+    access = role("editor")
 
     reason: Text | None = Field(None, description="Why it is archived.")
 
@@ -75,5 +86,7 @@ class RestoreDocument(ChangeCommand):
 
     The result is a new version; the versions between stay in the history.
     """
+
+    access = role("editor")
 
     version: int = Field(ge=1, description="The version to go back to.")

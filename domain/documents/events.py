@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from domain.kernel import Event
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Identifier, Json, Personal
 
 PersonalJson = Annotated[Json | None, Personal(subject="subject_id")]
@@ -16,6 +17,8 @@ PersonalJson = Annotated[Json | None, Personal(subject="subject_id")]
 
 class DocumentCreated(Event, type="document.created"):
     """A document came to be. `personal` may hold `title` and `content`."""
+
+    access = signed_in
 
     tags: list[str]
     subject_id: Identifier | None = None
@@ -27,6 +30,8 @@ class DocumentCreated(Event, type="document.created"):
 class DocumentReplaced(Event, type="document.replaced"):
     """A document got another content. `personal` may hold `content`."""
 
+    access = signed_in
+
     subject_id: Identifier | None = None
     content: Json | None = None
     personal: PersonalJson = None
@@ -34,6 +39,8 @@ class DocumentReplaced(Event, type="document.replaced"):
 
 class DocumentPatched(Event, type="document.patched"):
     """A document's content was changed by a JSON merge patch. `personal` may hold `patch`."""
+
+    access = signed_in
 
     subject_id: Identifier | None = None
     patch: Json | None = None
@@ -43,6 +50,8 @@ class DocumentPatched(Event, type="document.patched"):
 class DocumentRenamed(Event, type="document.renamed"):
     """A document got another title. `personal` may hold `title`."""
 
+    access = signed_in
+
     subject_id: Identifier | None = None
     title: str | None = None
     personal: PersonalJson = None
@@ -51,11 +60,15 @@ class DocumentRenamed(Event, type="document.renamed"):
 class DocumentArchived(Event, type="document.archived"):
     """A document was put away."""
 
+    access = signed_in
+
     reason: str | None = None
 
 
 class DocumentRestored(Event, type="document.restored"):
     """Title and content of `version` became the newest. `personal` may hold `title` and `content`."""
+
+    access = signed_in
 
     version: int
     subject_id: Identifier | None = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from domain.kernel.access import role
 from domain.kernel.command import ChangeCommand
 from domain.kernel.fields import Text
 
 
 class InstanceCommand(ChangeCommand):
     """A command for an instance of any process; its id leads to the process."""
+
+    access = role("operator")
 
     reason: Text = Field(min_length=1, description="Why, for the record; it is kept.")
 

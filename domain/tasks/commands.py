@@ -8,12 +8,15 @@ from pydantic import Field
 
 from domain.agents.aggregate import Agent
 from domain.kernel import ChangeCommand, CreateCommand
+from domain.kernel.access import role
 from domain.kernel.fields import Identifier, Json, Name, Refers, Text
 from domain.tasks.events import Priority
 
 
 class CreateTask(CreateCommand):
     """Creates a task. With an `agentId` it is assigned at once."""
+
+    access = role("editor")
 
     title: Name = Field(description="What is to be done, in one line.")
     description: Text = Field("", description="All that the agent needs to know.")
@@ -33,6 +36,8 @@ class AssignTask(ChangeCommand):
     Assigning it to the agent that has it already changes nothing.
     """
 
+    access = role("editor")
+
     agent_id: Annotated[Identifier, Refers(Agent)] = Field(
         description="The agent that is to do it; it must not be retired."
     )
@@ -41,9 +46,13 @@ class AssignTask(ChangeCommand):
 class StartTask(ChangeCommand):
     """Starts the task. Its duration counts from here on."""
 
+    access = role("agent", "editor")
+
 
 class CompleteTask(ChangeCommand):
     """Completes the task. It must have an agent, and need not have been started."""
+
+    access = role("agent", "editor")
 
     result: Json | None = Field(None, description="What came out of it: any JSON value.")
 
@@ -51,16 +60,22 @@ class CompleteTask(ChangeCommand):
 class FailTask(ChangeCommand):
     """Reports that the agent could not do the task. This is final: another attempt is another task."""
 
+    access = role("agent", "editor")
+
     error: Text = Field(min_length=1, description="What went wrong.")
 
 
 class WithdrawTask(ChangeCommand):
     """Cancels the task if it has not ended; without effect if it has. Processes undo `CreateTask` with it."""
 
+    access = role("editor")
+
     reason: Text | None = Field(None, description="Why it is withdrawn.")
 
 
 class CancelTask(ChangeCommand):
     """Cancels the task, at any time before it is completed or has failed."""
+
+    access = role("editor")
 
     reason: Text | None = Field(None, description="Why it is cancelled.")

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.kernel import Event
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Json
 
 
@@ -32,6 +33,8 @@ class TaskStatus(StrEnum):
 class TaskCreated(Event, type="task.created"):
     """A task was created."""
 
+    access = signed_in
+
     title: str
     description: str
     priority: Priority
@@ -42,6 +45,8 @@ class TaskCreated(Event, type="task.created"):
 class TaskAssigned(Event, type="task.assigned"):
     """A task was assigned to an agent; `previous_agent_id` had it before, if any."""
 
+    access = signed_in
+
     agent_id: str
     previous_agent_id: str | None = None
     workflow_id: str | None = None
@@ -50,6 +55,8 @@ class TaskAssigned(Event, type="task.assigned"):
 class TaskStarted(Event, type="task.started"):
     """A task was started. `started_at` is the event's time, which durations are counted from."""
 
+    access = signed_in
+
     agent_id: str
     started_at: datetime
     workflow_id: str | None = None
@@ -57,6 +64,8 @@ class TaskStarted(Event, type="task.started"):
 
 class TaskCompleted(Event, type="task.completed"):
     """A task was completed. `duration_seconds` counts from its start; None if it was not started."""
+
+    access = signed_in
 
     agent_id: str
     workflow_id: str | None = None
@@ -67,6 +76,8 @@ class TaskCompleted(Event, type="task.completed"):
 class TaskFailed(Event, type="task.failed"):
     """A task failed. `duration_seconds` as in `TaskCompleted`."""
 
+    access = signed_in
+
     agent_id: str
     error: str
     workflow_id: str | None = None
@@ -75,6 +86,8 @@ class TaskFailed(Event, type="task.failed"):
 
 class TaskCancelled(Event, type="task.cancelled"):
     """A task was cancelled. `duration_seconds` as in `TaskCompleted`."""
+
+    access = signed_in
 
     agent_id: str | None = None
     workflow_id: str | None = None

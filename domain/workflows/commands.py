@@ -8,6 +8,7 @@ from pydantic import Field
 
 from domain.agents.aggregate import Agent
 from domain.kernel import ChangeCommand, CreateCommand
+from domain.kernel.access import role
 from domain.kernel.fields import Identifier, Name, Refers, Text
 from domain.tasks.aggregate import Task
 from domain.workflows.events import PlannedStep
@@ -19,6 +20,8 @@ class StartWorkflow(CreateCommand):
     Steps that are declared with it are run: each becomes a task as soon as the steps that it depends on are
     completed. The workflow is finished when all of them are completed, and fails when one has failed.
     """
+
+    access = role("editor")
 
     name: Name = Field(description="The name that people read.")
     planned_steps: int | None = Field(
@@ -38,6 +41,8 @@ class CompleteStep(ChangeCommand):
     A step may be done again, by another task; without a task, a step of one name is done once.
     """
 
+    access = role("agent", "editor")
+
     name: Name = Field(description="What the step is called.")
     task_id: Annotated[Identifier | None, Refers(Task)] = Field(
         None, description="The completed task that was the step; it gives the agent."
@@ -50,14 +55,20 @@ class CompleteStep(ChangeCommand):
 class FinishWorkflow(ChangeCommand):
     """Finishes the workflow with success, also with fewer or more steps than planned."""
 
+    access = role("editor")
+
 
 class FailWorkflow(ChangeCommand):
     """Ends the workflow without success."""
+
+    access = role("editor")
 
     error: Text = Field(min_length=1, description="What went wrong.")
 
 
 class CancelWorkflow(ChangeCommand):
     """Cancels the workflow as a whole. Tasks of declared steps that have not ended are cancelled too."""
+
+    access = role("editor")
 
     reason: Text | None = Field(None, description="Why it is cancelled.")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from domain.kernel import Event, Identifier, Name, Text
+from domain.kernel.access import signed_in
 
 
 class WorkflowStatus(StrEnum):
@@ -45,6 +46,8 @@ class PlannedStep(BaseModel):
 class WorkflowStarted(Event, type="workflow.started"):
     """A workflow was started. `started_at` is the event's time, which the duration is counted from."""
 
+    access = signed_in
+
     name: str
     started_at: datetime
     planned_steps: int | None = None
@@ -52,6 +55,8 @@ class WorkflowStarted(Event, type="workflow.started"):
 
 class WorkflowPlanned(Event, type="workflow.planned"):
     """The steps of a workflow were declared. The process `workflow_runs` runs them."""
+
+    access = signed_in
 
     steps: list[PlannedStep]
 
@@ -63,6 +68,8 @@ class WorkflowStepCompleted(Event, type="workflow.step-completed"):
     the start of the workflow; None if it would be negative or that end is unknown. `is_planned` if the
     workflow has declared steps.
     """
+
+    access = signed_in
 
     name: str
     number: int
@@ -76,6 +83,8 @@ class WorkflowStepCompleted(Event, type="workflow.step-completed"):
 class WorkflowFinished(Event, type="workflow.finished"):
     """A workflow ended with success. `duration_seconds` is None where it would be negative."""
 
+    access = signed_in
+
     steps_completed: int
     duration_seconds: float | None = None
     is_planned: bool = False
@@ -83,6 +92,8 @@ class WorkflowFinished(Event, type="workflow.finished"):
 
 class WorkflowFailed(Event, type="workflow.failed"):
     """A workflow ended without success. `duration_seconds` as in `WorkflowFinished`."""
+
+    access = signed_in
 
     error: str
     steps_completed: int
@@ -92,6 +103,8 @@ class WorkflowFailed(Event, type="workflow.failed"):
 
 class WorkflowCancelled(Event, type="workflow.cancelled"):
     """A workflow was cancelled as a whole. `duration_seconds` as in `WorkflowFinished`."""
+
+    access = signed_in
 
     steps_completed: int
     reason: str | None = None

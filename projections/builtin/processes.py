@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Union
 
 from domain.kernel import Aggregate, Context, RecordedEvent
+from domain.kernel.access import OPERATOR, role
 from domain.process.commands import INSTANCE_COMMANDS
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import effect_id
@@ -71,6 +72,7 @@ def process_view(contexts: Sequence[ProcessContext]) -> View[ProcessRow]:
         indexes=(("status", "-updated_at"), ("kind", "status", "-started_at")),
         search=("key", "error"),
         description="An instance of a process: its status, what it waits for, and what it has done.",
+        access=role(OPERATOR),
     )  # fmt: skip
 
 

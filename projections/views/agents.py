@@ -8,6 +8,7 @@ from typing import TypedDict
 from domain.agents import context
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState, AgentStateChanged
 from domain.kernel import RecordedEvent
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Int32
 from domain.tasks import context as tasks
 from domain.tasks.events import TaskAssigned, TaskCancelled, TaskCompleted, TaskFailed
@@ -97,4 +98,5 @@ view = View(
     also_reads=(tasks,),
     links=(ToMany("tasks", "tasks", by="agent_id"), ToMany("task_days", "task_days", by="agent_id")),
     description="An agent that works on tasks, with the numbers of its tasks.",
+    access=signed_in,
 )

@@ -17,6 +17,7 @@ from domain.documents.events import (
     field_value,
 )
 from domain.kernel import RecordedEvent
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Int32, Json
 from projections.kernel import View
 
@@ -101,4 +102,5 @@ view = View(
     indexes=(("archived", "-changed_at"),),
     search=("title", "content", "tags"),
     description="A title and any JSON value. Every version of a document is kept.",
+    access=signed_in,
 )

@@ -7,6 +7,7 @@ from math import ceil, log
 from typing import TypedDict
 
 from domain.kernel import RecordedEvent
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Int32
 from domain.workflows import context
 from domain.workflows.events import WorkflowStepCompleted
@@ -120,4 +121,5 @@ view = View(
     filters=("name", "steps", "p50", "p90", "p99"),
     orders=("name", "steps", "total_seconds", "p50", "p90", "p99"),
     description="The seconds that steps of one name take in all workflows, with percentiles.",
+    access=signed_in,
 )

@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import TypedDict
 
 from domain.kernel import RecordedEvent
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Int32
 from domain.tasks import context
 from domain.tasks.events import (
@@ -91,4 +92,5 @@ view = View(
     indexes=(("status", "-day"), ("agent_id", "status", "-day")),
     links=(ToOne("agent", "agents", by="agent_id"),),
     description="The number of tasks of one agent that reached a status on a day.",
+    access=signed_in,
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from domain.kernel import RecordedEvent
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Json
 from domain.tasks import context
 from domain.tasks.events import (
@@ -105,4 +106,5 @@ view = View(
         ToOne("workflow", "workflows", by="workflow_id"),
     ),
     description="A task, done by one agent.",
+    access=signed_in,
 )

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypedDict
 
 from domain.kernel import RecordedEvent
+from domain.kernel.access import signed_in
 from domain.kernel.fields import Int32
 from domain.workflows import context, run
 from domain.workflows.events import (
@@ -197,4 +198,5 @@ view = View(
         ToOne("steps.agent", "agents", by="agent_id"),
     ),
     description="A workflow that advances step by step.",
+    access=signed_in,
 )

@@ -16,7 +16,7 @@ from api.ids import now
 from domain.kernel import Scope
 from tests.helpers.served_api import Client, Served
 from tests.helpers.servers import eventually
-from tests.helpers.token_access import Tokens, serve_with, somebody
+from tests.helpers.token_access import EDITOR, Tokens, serve_with, somebody
 
 MOST = 2
 EVENTS = "subscription { events { __typename ... on Event { actor data } } }"
@@ -53,7 +53,7 @@ async def listen(client: Client) -> None:
 async def test_what_is_done_over_a_socket_is_done_for_who_opened_it(
     served: Served, tokens: Tokens, shown: str
 ) -> None:
-    other = tokens.grant("other", Caller(Scope("another tenant", "bob")))
+    other = tokens.grant("other", Caller(Scope("another tenant", "bob"), "bob", EDITOR))
     async with served.client(Authorization=shown) as mine, served.client(authorization=other) as another:
         for client in (mine, another):
             await listen(client)
@@ -90,22 +90,22 @@ def _groups(served: Served) -> int:
 
 
 @pytest.mark.parametrize(
-    ("payload", "reason"),
-    [({}, "show a token"), ({"authorization": "Bearer made-up"}, "this token is not known")],
+    ("payload", "code", "reason"),
+    [({}, 4401, "show a token"), ({"authorization": "Bearer made-up"}, 4403, "this token is not known")],
 )
 async def test_a_socket_that_is_not_let_in_is_closed(
-    served: Served, payload: dict[str, str], reason: str
+    served: Served, payload: dict[str, str], code: int, reason: str
 ) -> None:
     async with served.socket() as client:
         await client.send(type="connection_init", payload=payload)
-        assert await client.closed() == (4403, reason)
+        assert await client.closed() == (code, reason)
 
 
 @pytest.mark.parametrize("clause", ["tenant", "subject", "role", "credential"])
 async def test_an_open_socket_is_closed_when_access_ends_and_others_go_on(
     served: Served, tokens: Tokens, ada: Caller, shown: str, clause: str
 ) -> None:
-    bob = tokens.grant("bob", Caller(Scope("elsewhere"), "bob", frozenset({"reader"})))
+    bob = tokens.grant("bob", Caller(Scope("elsewhere"), "bob", EDITOR))
     role = uuid4().hex
     tokens.grant(str(ada.credential), Caller(ada.scope, ada.subject, ada.roles | {role}, ada.credential))
     of_ada: dict[str, Any] = {

@@ -18,7 +18,7 @@ from domain.kernel import Scope
 from tests.helpers.served_api import Served
 from tests.helpers.servers import eventually
 from tests.helpers.stream_responses import APOLLO, SSE, events, parts
-from tests.helpers.token_access import Tokens, serve_with, somebody
+from tests.helpers.token_access import EDITOR, Tokens, serve_with, somebody
 
 MOST = 2
 EVENTS = "subscription { events { __typename ... on Event { actor } } }"
@@ -108,7 +108,7 @@ def last_words(kind: str, result: dict[str, Any]) -> list[Any]:
 
 
 def test_what_is_done_is_done_for_who_asks(served: Served, tokens: Tokens, shown: str) -> None:
-    other = tokens.grant("other", Caller(Scope("another tenant", "bob")))
+    other = tokens.grant("other", Caller(Scope("another tenant", "bob"), "bob", EDITOR))
     for who in (shown, other):
         served.post({"query": CREATE}, authorization=who)
     answers = [served.post({"query": ACTORS}, authorization=who).json()["data"] for who in (shown, other)]
@@ -132,7 +132,7 @@ def test_who_shows_what_does_not_do_is_refused(served: Served) -> None:
 def test_a_response_ends_when_access_does_and_others_go_on(
     served: Served, tokens: Tokens, ada: Caller, shown: str, kind: str
 ) -> None:
-    bob = tokens.grant("bob", Caller(Scope("elsewhere", "bob"), "bob"))
+    bob = tokens.grant("bob", Caller(Scope("elsewhere", "bob"), "bob", EDITOR))
     with OPEN[kind](served, shown) as told, OPEN[kind](served, bob) as of_bob:
         next(told)
         next(of_bob)

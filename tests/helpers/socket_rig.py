@@ -16,16 +16,18 @@ from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
 from api.access.client_addresses import ClientAddresses
 from api.access.origins import OriginPolicy
+from api.access.visibility import Visibilities
 from api.devserver.address import listen
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
+from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.ids import now
 from api.transports.endpoint import Endpoint
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
-from tests.helpers.own_contexts import own_schema
+from tests.helpers.own_contexts import OWN, own_schema
 
 PATIENCE = 10.0
 
@@ -107,9 +109,9 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()
     nothing = cast(Any, None)
+    apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened))
     endpoint = Endpoint(
-        executor,
-        opened,
+        apis,
         runtime=nothing,
         streams=nothing,
         reservations=nothing,

@@ -15,6 +15,9 @@ from domain.kernel import Scope
 from domain.kernel.errors import Forbidden, Unauthenticated
 from tests.helpers.served_api import Served, serve
 
+EDITOR = frozenset({"editor"})
+"""The roles of callers that may send the commands of tasks, agents, workflows and documents."""
+
 
 class Tokens:
     """Lets in who shows a token, as ``authorization: Bearer TOKEN``. It serves one API, from any thread.
@@ -80,4 +83,4 @@ def serve_with(tokens: Tokens, mongo_url: str, redis_url: str, **own: Any) -> It
 def somebody() -> Caller:
     """Somebody of a tenant of the test's own."""
     tenant = uuid4().hex
-    return Caller(Scope(tenant, "ada"), f"ada@{tenant}", frozenset({"editor"}), credential=uuid4().hex)
+    return Caller(Scope(tenant, "ada"), f"ada@{tenant}", EDITOR, credential=uuid4().hex)

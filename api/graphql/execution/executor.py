@@ -113,7 +113,8 @@ class Executor:
     """Prepares and runs operations.
 
     A text is parsed and validated once; the `cached_documents` valid documents used last stay cached. With
-    `explain`, unexpected errors are not masked: see `error_body`.
+    `explain`, unexpected errors are not masked: see `error_body`. With `suggest`, errors about unknown names
+    suggest similar ones.
     """
 
     def __init__(
@@ -122,11 +123,13 @@ class Executor:
         persisted: PersistedDocuments | None = None,
         *,
         explain: bool = False,
+        suggest: bool = True,
         cached_documents: int = CACHED_DOCUMENTS,
         limits: DocumentLimits | None = None,
     ) -> None:
         self.schema = schema
         self._limits = limits or DocumentLimits()
+        self._suggest = suggest
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
@@ -179,7 +182,7 @@ class Executor:
     def _parse(self, text: str) -> ParsedDocument:
         try:
             node = parse_within(text, self._limits)
-            errors = validate(self.schema, node, max_errors=MOST_ERRORS)
+            errors = validate(self.schema, node, max_errors=MOST_ERRORS, hide_suggestions=not self._suggest)
         except TooComplex as error:
             raise OperationRefused(refused_result(error)["errors"]) from None
         except GraphQLError as error:

@@ -10,6 +10,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from api.access.callers import Caller
 from api.access.policy import rows_for
+from api.access.visibility import Visibility
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.row_selections import RowSelections
 from api.runtime import Runtime
@@ -35,6 +36,11 @@ class RequestContext:
     @property
     def scope(self) -> Scope:
         return self.caller.scope
+
+    @property
+    def visibility(self) -> Visibility:
+        """What exists for the caller."""
+        return self.runtime.visibilities.of(self.caller)
 
     def rows(self, view: View[Any]) -> RowScope:
         """Return the rows of the view that the caller may read."""

@@ -49,15 +49,12 @@ class SubscriptionOpener:
         return source.open(sink, key=self._topic_key(prepared, context), renderer=renderer, weigh=len)
 
     def _topic_key(self, prepared: PreparedOperation, context: RequestContext) -> Hashable:
-        """Return what subscribers of one topic have in common: all but the cursors that they resume after.
-
-        What a caller may see depends on its tenant and roles, and on nothing else of it.
-        """
-        caller, variables = context.caller, dict(prepared.request.variables or {})
+        """Return what subscribers of one topic have in common: all but the cursors that they resume after."""
+        variables = dict(prepared.request.variables or {})
         if variables:
             variables.pop(self._cursor_variable(prepared), None)
         values = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-        return prepared.text, prepared.operation_name, values, caller.scope.tenant, caller.roles
+        return prepared.text, prepared.operation_name, values, context.scope.tenant, context.visibility
 
     def _cursor_variable(self, prepared: PreparedOperation) -> str:
         """Return the variable that holds the subscriber's cursor; empty where there is none."""

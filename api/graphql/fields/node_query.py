@@ -18,16 +18,18 @@ from projections.kernel.view import View
 from projections.storage.rows import Row
 
 
-def node(views: Sequence[View[Any]], interface: Any) -> Field:
-    """Return ``node(id)``, by which Relay loads any row, event or dead letter."""
+def node(views: Sequence[View[Any]], interface: Any, *, with_dead_letters: bool) -> Field:
+    """Return ``node(id)``, by which Relay loads any row, event or dead letter.
+
+    Its answer for a view that is not among `views` is that for an id that nothing has.
+    """
     entities = {view.context.category: view for view in views if view.is_entity}
-    names = {view.name for view in views}
     others = {view.type_name: view for view in views if not view.is_entity}
 
     async def resolve(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:
         context = info.context
         view = others.get(id.partition(":")[0].partition("@")[0]) or entities.get(id.partition("-")[0])
-        if view is None and id.partition("/")[0] in names:
+        if view is None and with_dead_letters and id.partition("/")[0] in context.runtime.readers:
             letter = await context.runtime.dead_letters.find(context.scope.tenant, id)
             return letter and {**letter, "__typename": "DeadLetter"}
         if view is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from inspect import cleandoc
 from typing import Any
@@ -17,16 +17,22 @@ from api.graphql.identity import read_filter
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.process_operator import OPERABLE, Operation
+from domain.kernel import Command
 from domain.kernel.errors import ValidationFailed
 from domain.process.commands import CancelProcess, InstanceCommand
 from eventstore.place import Place
 from projections.kernel.view import View
 
 
-def bulk_mutations(view: View[Any], filters: Any) -> Iterator[Field]:
-    """Yield ``retryProcesses``, ``resumeProcesses`` and ``cancelProcesses``; `view` is that of processes."""
+def bulk_mutations(view: View[Any], filters: Any, commands: Collection[type[Command]]) -> Iterator[Field]:
+    """Yield ``retryProcesses``, ``resumeProcesses`` and ``cancelProcesses``, those of these commands.
+
+    `view` is that of processes.
+    """
     result = _declare_result()
     for command, states in OPERABLE.items():
+        if command not in commands:
+            continue
         arguments = [
             argument("filter", filters, "Conditions that the instances must meet."),
             argument("reason", str, "Why, for the record; it is kept."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,9 +26,14 @@ from projections.past.changes import Change
 from projections.past.reader import PastView
 
 
-def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[Field, Field]:
-    """Return the two queries of a view."""
-    names = {name.upper(): name for name in view.record.fields}
+def past_fields(
+    view: View[Any], row: Any, event: Any, types: TypeMap, hidden: frozenset[str] = frozenset()
+) -> Iterator[Field]:
+    """Yield the two queries of a view, without its `hidden` fields.
+
+    Without an `event` type, which no caller without visible events has, there is no ``taskWhy``.
+    """
+    names = {name.upper(): name for name in view.record.fields if name not in hidden}
     field = enumeration(f"{view.type_name}Field", names, "A field of the row.")
     id_argument = argument(
         "id",
@@ -36,9 +41,9 @@ def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[
         "The `id` of the row. The id of a past state leaves out what happened after it.",
     )
     as_of = as_of_argument(types, "Leave out what happened after this point in the past.")
-    history = output_field(
+    yield output_field(
         f"{view.singular}_history",
-        connection(f"{view.type_name}History", _entry(view, row, field, event), types),
+        connection(f"{view.type_name}History", _entry(view, row, field, event, hidden), types),
         "The history of a row: each of its changes, in the order of the log.",
         resolver=partial(_history, view),
         arguments=[
@@ -47,7 +52,9 @@ def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[
             as_of,
         ],
     )
-    why = output_field(
+    if event is None:
+        return
+    yield output_field(
         f"{view.singular}_why",
         types.claim("Why", past_fields, lambda: _declare_why(event)) | None,
         (
@@ -57,18 +64,23 @@ def past_fields(view: View[Any], row: Any, event: Any, types: TypeMap) -> tuple[
         resolver=partial(_why, view),
         arguments=[id_argument, argument("field", field, "The field."), as_of],
     )
-    return history, why
 
 
-def _entry(view: View[Any], row: Any, field: Any, event: Any) -> Any:
+def _entry(view: View[Any], row: Any, field: Any, event: Any, hidden: frozenset[str]) -> Any:
     """Return ``TaskHistoryEntry``."""
     fields = [output_field(name, shape, text) for name, (shape, text) in COMMIT.items()]
     fields += [
-        output_field("changed_fields", list_of(field), "The fields whose values changed."),
+        output_field(
+            "changed_fields",
+            list_of(field),
+            "The fields whose values changed.",
+            resolver=lambda entry, _info: [name for name in entry["changed_fields"] if name not in hidden],
+        ),
         output_field("before", row | None, "The row before the change; null if it did not exist."),
         output_field("after", row | None, "The row after the change; null if it was removed."),
-        output_field("events", list_of(event), "The events that changed the row."),
     ]
+    if event is not None:
+        fields.append(output_field("events", list_of(event), "The events that changed the row."))
     return declare(f"{view.type_name}HistoryEntry", fields, "A change of a row by one command.")
 
 

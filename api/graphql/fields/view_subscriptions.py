@@ -79,15 +79,20 @@ class MessageTypes:
         """Return the union of a subscription's own messages and the common ones."""
         return union(name, (*own, self._caught_up, self._lagged, self._expired))
 
-    def changed(self, view: View[Any], row: Any) -> Any:
-        """Return ``TaskChanged``."""
+    def changed(self, view: View[Any], row: Any, hidden: frozenset[str]) -> Any:
+        """Return ``TaskChanged``, which says nothing of the `hidden` fields."""
         fields = [
             output_field("kind", self.change_kind),
             output_field(
                 "row_id", strawberry.ID, "The `id` of the row.", resolver=id_look_up(view, "row_id")
             ),
             output_field(view.singular, row | None, "The row after the change; null if it was removed."),
-            output_field("changed_fields", list[str] | None, "The fields whose values changed, if known."),
+            output_field(
+                "changed_fields",
+                list[str] | None,
+                "The fields whose values changed, if known.",
+                resolver=_visible_changes(hidden) if hidden else None,
+            ),
         ]
         return declare(
             f"{view.type_name}Changed",
@@ -102,9 +107,26 @@ class MessageTypes:
         return declare(f"{name}Snapshot", fields, text, interfaces=(self.interface,))
 
 
-def subscriptions(view: View[Any], row: Any, filters: Any, messages: MessageTypes) -> list[Field]:
+def _visible_changes(hidden: frozenset[str]) -> Resolver:
+    """Return the resolver of ``changedFields`` where these fields are hidden."""
+    names = {client_name(name) for name in hidden}
+
+    def resolve(source: Mapping[str, Any], _info: Info) -> list[str] | None:
+        changed = source["changed_fields"]
+        return None if changed is None else [name for name in changed if name not in names]
+
+    return resolve
+
+
+def subscriptions(
+    view: View[Any],
+    row: Any,
+    filters: Any,
+    messages: MessageTypes,
+    hidden: frozenset[str] = frozenset(),
+) -> list[Field]:
     """Return ``task(id, after, latestOnly)`` and ``tasks(filter, first, after, latestOnly)``."""
-    changed = messages.changed(view, row)
+    changed = messages.changed(view, row, hidden)
     one = messages.snapshot(
         view.type_name, output_field(view.singular, row | None, "The row; null if there is none.")
     )

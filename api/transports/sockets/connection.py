@@ -13,18 +13,18 @@ from typing import Any, Protocol
 import orjson
 from graphql import OperationType
 
-from api.access.admissions import Admission
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
-from api.transports.endpoint import Endpoint, traced
+from api.graphql.execution.visible_apis import VisibleApi
+from api.transports.endpoint import AdmittedCaller, Endpoint, traced
 from api.transports.sockets.frames import message_frame
 from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
 from api.transports.sockets.socket_rates import SocketRates
-from domain.kernel.errors import NerveError, RateLimited, Unavailable, ValidationFailed
+from domain.kernel.errors import NerveError, RateLimited, Unauthenticated, Unavailable, ValidationFailed
 from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Connection:
         self._outbox = outbox
         self._socket = socket
         self._deciding: asyncio.Task[None] | None = None
-        self._admission: Admission | None = None
+        self._admitted: AdmittedCaller | None = None
         self._context: RequestContext | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._running: dict[str, SocketOperation] = {}
@@ -151,8 +151,8 @@ class Connection:
         """Close everything that runs, because the socket is gone."""
         if self._deciding:
             self._deciding.cancel()
-        if self._admission:
-            self._endpoint.admissions.release(self._admission)
+        if self._admitted:
+            self._endpoint.admissions.release(self._admitted.admission)
         subscriptions, self._subscriptions = self._subscriptions, {}
         operations, self._running = self._running, {}
         self._limiter.pause()
@@ -171,15 +171,15 @@ class Connection:
         texts = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
         headers = {**self._headers, **texts}
         try:
-            admitted = self._endpoint.admissions.admit(headers)
-            if isinstance(admitted, Admission):
+            admitted = self._endpoint.admit(headers)
+            if isinstance(admitted, AdmittedCaller):
                 self._acknowledge(admitted, headers)
             else:
                 self._deciding = asyncio.create_task(self._decide(admitted, headers))
         except NerveError as error:
             raise _violation(error) from None
 
-    async def _decide(self, deciding: Awaitable[Admission], headers: Mapping[str, str]) -> None:
+    async def _decide(self, deciding: Awaitable[AdmittedCaller], headers: Mapping[str, str]) -> None:
         try:
             self._acknowledge(await deciding, headers)
         except NerveError as error:
@@ -189,8 +189,8 @@ class Connection:
             logger.exception("the authenticator of a socket failed")
             self._socket.close(INTERNAL_ERROR, "Internal error")
 
-    def _acknowledge(self, admission: Admission, headers: Mapping[str, str]) -> None:
-        self._admission = admission
+    def _acknowledge(self, admitted: AdmittedCaller, headers: Mapping[str, str]) -> None:
+        self._admitted, admission = admitted, admitted.admission
         self._endpoint.admissions.keep_open(admission, self._revoke)
         self._context = self._endpoint.context(headers, admission.caller)
         self._socket.initialise()
@@ -208,9 +208,10 @@ class Connection:
             raise ProtocolViolation(BAD_REQUEST, "Invalid message: the payload is nested too deep") from None
 
     def _start(self, id: str, payload: dict[str, Any]) -> None:
-        if self._context is None:
+        if self._context is None or self._admitted is None:
             raise ProtocolViolation(UNAUTHORIZED, "Unauthorized")
         self._rates.count_operation()
+        context, api = self._context, self._admitted.api
         if id in self._subscriptions or id in self._running:
             raise ProtocolViolation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         if self._draining:
@@ -218,25 +219,23 @@ class Connection:
         try:
             if self.operations >= self._max_operations:
                 raise RateLimited(f"a socket may run {self._max_operations} operations at a time")
-            prepared = self._endpoint.executor.prepare(read_operation(payload))
+            prepared = api.prepare(read_operation(payload), context.caller)
         except OperationRefused as error:
             self._outbox.write(error_frame(id, error.result["errors"]))
-        except (RateLimited, ValidationFailed) as error:
+        except (RateLimited, Unauthenticated, ValidationFailed) as error:
             self._outbox.write(error_frame(id, refused_result(error)["errors"]))
         else:
-            self._run(id, prepared, self._context)
+            self._run(id, prepared, context, api)
 
-    def _run(self, id: str, prepared: PreparedOperation, context: RequestContext) -> None:
+    def _run(self, id: str, prepared: PreparedOperation, context: RequestContext, api: VisibleApi) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            operation = SocketOperation(
-                id, self._endpoint.executor, prepared, context, self._outbox, self._remove
-            )
+            operation = SocketOperation(id, api.executor, prepared, context, self._outbox, self._remove)
             self._running[id] = operation
             self._limiter.add(operation)
             return
         sink = SubscriptionSink(id, self._outbox, self._remove)
         with traced(context.headers):
-            subscription = self._endpoint.subscriptions.open(prepared, context, sink)
+            subscription = api.subscriptions.open(prepared, context, sink)
         self._subscriptions[id] = subscription
         if self._paused:
             subscription.pause()
@@ -264,6 +263,8 @@ class Connection:
 
 def _violation(error: NerveError) -> ProtocolViolation:
     """Return how a socket that is not admitted is closed: for good, or to be tried again later."""
+    if isinstance(error, Unauthenticated):
+        return ProtocolViolation(UNAUTHORIZED, str(error))
     again = isinstance(error, RateLimited | Unavailable)
     return ProtocolViolation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
 

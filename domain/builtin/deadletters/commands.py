@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from domain.kernel import PutCommand
+from domain.kernel.access import role
 from domain.kernel.conditions import Condition
 from domain.kernel.fields import Identifier, Name, Text
 
@@ -16,6 +17,7 @@ EVENT_IS_PARKED: Condition[DeadLetterCommand] = Condition("the event is parked i
 class DeadLetterCommand(PutCommand):
     """A command on an event that a view has parked, as `deadLetters` lists it."""
 
+    access = role("operator")
     precondition: ClassVar = EVENT_IS_PARKED
 
     view: Name = Field(description="The view that could not apply the event.")

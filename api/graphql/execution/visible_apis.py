@@ -1,0 +1,85 @@
+"""The API as it exists for each caller: one executor for each visibility, built when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from api.access.callers import Caller
+from api.access.visibility import Visibilities, Visibility
+from api.graphql.execution.executor import Executor, OperationRefused, PreparedOperation
+from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.subscription_opener import SubscriptionOpener
+from domain.kernel.errors import Unauthenticated
+from eventstore.lru import LruCache
+
+MAX_APIS = 32
+"""Visibilities whose APIs are cached beside the full one. Open connections keep theirs in addition."""
+
+CREDENTIALS_NEEDED = "this needs credentials: send a token, as in the header Authorization: Bearer TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleApi:
+    """The operations and subscriptions that exist with one visibility."""
+
+    executor: Executor
+    subscriptions: SubscriptionOpener
+
+    @classmethod
+    def of(cls, executor: Executor) -> VisibleApi:
+        """Return the API that this executor runs."""
+        return cls(executor, SubscriptionOpener(executor))
+
+    def prepare(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
+        """Parse and validate the operation; raises OperationRefused.
+
+        A caller without credentials gets Unauthenticated, whatever the document named.
+        """
+        try:
+            return self.executor.prepare(request)
+        except OperationRefused:
+            if caller.is_anonymous:
+                raise Unauthenticated(CREDENTIALS_NEEDED) from None
+            raise
+
+
+class VisibleApis:
+    """Finds the API of a caller. `make` builds that of a visibility, which takes some tenths of a second."""
+
+    def __init__(self, visibilities: Visibilities, make: Callable[[Visibility], VisibleApi]) -> None:
+        self._visibilities = visibilities
+        self._make = make
+        self._full = make(visibilities.full)
+        self._cached: LruCache[Visibility, VisibleApi] = LruCache(MAX_APIS)
+        self._builds: dict[Visibility, asyncio.Task[VisibleApi]] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    def of(self, caller: Caller) -> VisibleApi | Coroutine[None, None, VisibleApi]:
+        """Return the API of the caller; a coroutine where it has to be built.
+
+        Raises Unauthenticated for a caller without credentials where nothing is public.
+        """
+        visibility = self._visibilities.of(caller)
+        if visibility == self._visibilities.full:
+            return self._full
+        if caller.is_anonymous and visibility.is_empty:
+            raise Unauthenticated(CREDENTIALS_NEEDED)
+        return self._cached.get(visibility) or self._build(visibility)
+
+    async def _build(self, visibility: Visibility) -> VisibleApi:
+        build = self._builds.get(visibility)
+        if build is None:
+            build = self._builds[visibility] = asyncio.create_task(self._build_in_thread(visibility))
+        # A caller that leaves must not end the build for the others.
+        return await asyncio.shield(build)
+
+    async def _build_in_thread(self, visibility: Visibility) -> VisibleApi:
+        try:
+            async with self._one_at_a_time:
+                api = await asyncio.to_thread(self._make, visibility)
+            self._cached.put(visibility, api)
+            return api
+        finally:
+            del self._builds[visibility]
