@@ -132,9 +132,15 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
     position = document["_id"]
     if "tombstone" in document:
         return Commit(position, None, ())
+    info = to_info(document)
+    return Commit(position, info, _events(info, document["events"], catalog))
+
+
+def to_info(document: Document) -> CommitInfo:
+    """Decode the metadata of a stored commit; its events may lack their data."""
     command = document["command"]
-    info = CommitInfo(
-        position=position,
+    return CommitInfo(
+        position=document["_id"],
         tenant=document["tenant"],
         stream=document["stream"],
         category=document["category"],
@@ -151,7 +157,6 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
         authentication=document.get("authentication"),
         client=document.get("client"),
     )
-    return Commit(position, info, _events(info, document["events"], catalog))
 
 
 def _events(info: CommitInfo, events: list[dict[str, Any]], catalog: Catalog) -> tuple[RecordedEvent, ...]:

@@ -25,6 +25,7 @@ PANELS: dict[str, dict[str, str]] = {
         "views": "views:app",
         "why": "why:why",
         "trace": "trace:trace",
+        "audit": "audit:audit",
         "schema": "schema:app",
     },
     "Move data": {
@@ -33,6 +34,7 @@ PANELS: dict[str, dict[str, str]] = {
         "archive": "archive:archive",
     },
     "Operate": {
+        "tenants": "tenants:app",
         "processes": "processes:app",
         "dead-letters": "dead_letters:app",
         "verify": "verify:verify",

@@ -13,11 +13,12 @@ from rich.text import Text
 
 from api.cli.connection import connect_runtime
 from api.cli.points import parse_as_of
+from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output
 from api.encoding import encode
 from api.event_json import event_json
 from api.runtime import Runtime
-from domain.kernel import RecordedEvent, Scope
+from domain.kernel import RecordedEvent
 from domain.kernel.errors import NotFound, OutsideLog
 from eventstore.history.diff import Operation, ValueChange
 from eventstore.history.versions import StreamHistory
@@ -43,14 +44,14 @@ def show(
         str | None,
         typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
     ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show all events of a stream. With --at, show the stream and its state as of that point."""
-    asyncio.run(_show(stream, None if at is None else parse_as_of(at)))
+    asyncio.run(_show(tenant, stream, None if at is None else parse_as_of(at)))
 
 
-async def _show(stream: str, point: AsOf | None) -> None:
+async def _show(tenant: str, stream: str, point: AsOf | None) -> None:
     async with connect_runtime() as runtime:
-        tenant = Scope().tenant
         if point is None:
             events = await runtime.log.stream(tenant, stream)
             if not events:
@@ -82,23 +83,24 @@ def diff(
     stream: Stream,
     first: Annotated[int, typer.Argument(help="A version; 0 is the state before the first event.")],
     second: Annotated[int, typer.Argument(help="Another version; it may be lower.")],
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show how the state of a stream changed between two versions."""
-    changes = asyncio.run(_diff(stream, first, second))
+    changes = asyncio.run(_diff(tenant, stream, first, second))
     for change in changes:
         output.print(_change(change), soft_wrap=True)
     if not changes:
         output.print(f"versions {first} and {second} have the same state")
 
 
-async def _diff(stream: str, first: int, second: int) -> list[ValueChange]:
+async def _diff(tenant: str, stream: str, first: int, second: int) -> list[ValueChange]:
     async with connect_runtime() as runtime:
-        kind = runtime.catalog.aggregate(await _category(runtime, stream))
-        return await StreamHistory(runtime.log).diff(Scope().tenant, stream, kind, first, second)
+        kind = runtime.catalog.aggregate(await _category(runtime, tenant, stream))
+        return await StreamHistory(runtime.log).diff(tenant, stream, kind, first, second)
 
 
-async def _category(runtime: Runtime, stream: str) -> str:
-    events = await runtime.log.stream(Scope().tenant, stream, limit=1)
+async def _category(runtime: Runtime, tenant: str, stream: str) -> str:
+    events = await runtime.log.stream(tenant, stream, limit=1)
     if not events:
         raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
     return events[0].commit.category
@@ -123,18 +125,19 @@ def tail(
     ] = None,
     type: Types = None,
     stream: Streams = None,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Print events as they are appended, until Ctrl-C."""
     query = EventQuery(streams=stream, types=type)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_tail(query, after))
+        asyncio.run(_tail(tenant, query, after))
 
 
-async def _tail(query: EventQuery, after: int | None) -> None:
+async def _tail(tenant: str, query: EventQuery, after: int | None) -> None:
     async with connect_runtime() as runtime:
         place = None if after is None else Place(after)
         while True:
-            async for message in runtime.event_hub.watch(Scope().tenant, query, place):
+            async for message in runtime.event_hub.watch(tenant, query, place):
                 if isinstance(message, EventMessage):
                     print_event_line(message.event)
                 elif isinstance(message, Lagged):

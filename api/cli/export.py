@@ -56,20 +56,27 @@ def export(
         occurred_since=parse_moment(occurred_since),
         occurred_until=parse_moment(occurred_until),
     )
-    report = asyncio.run(_export(file, points, tenant, query, personal))
+    say_exported(asyncio.run(run_export(file, points, tenant, query, personal)))
+
+
+def say_exported(report: ExportReport) -> None:
+    """Print what was exported."""
     say(
         f"{report.events} events of {report.commits} commits in {report.seconds:.1f} s"
         f" ({report.events / report.seconds:.0f} events/s)"
     )
 
 
-async def _export(
+async def run_export(
     file: Path,
     points: tuple[Point | None, Point | None],
     tenant: str | None,
     query: EventQuery,
     personal: bool,
+    *,
+    renumber: bool = False,
 ) -> ExportReport:
+    """Export what was recorded between two points, with a progress bar; see `Exporter`."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     since, before = points
     async with connect_runtime() as runtime:
@@ -85,5 +92,5 @@ async def _export(
             def show(report: ExportReport) -> None:
                 progress.update(bar, completed=report.position - after)
 
-            exporter = Exporter(runtime.log, personal=personal, on_progress=show)
+            exporter = Exporter(runtime.log, personal=personal, renumber=renumber, on_progress=show)
             return await exporter.run(file, ExportRange(after, upto, tenant, query))

@@ -11,12 +11,15 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from api.cli.connection import connect_runtime
+from api.cli.tenant_option import DEFAULT_TENANT, cli_scope
 from api.cli.terminal import progress_bars, say, warn
 from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.transfer.command_importer import CommandImporter, ImportReport
 from api.transfer.command_reader import command_readers
 from api.transfer.export_importer import ExportImporter, is_export
 from api.transfer.rows import RefusedRow
+from domain.kernel import Scope
+from domain.kernel.tenants import check_tenant
 from eventstore.integrity.log_compatibility import schemas_of_log
 
 COLUMNS = (
@@ -36,12 +39,18 @@ def import_file(
             " it may be compressed (.gz, .zst)."
         ),
     ],
+    tenant: Annotated[
+        str,
+        typer.Option(
+            help="The tenant whose commands are imported; an export names its own.", callback=check_tenant
+        ),
+    ] = DEFAULT_TENANT,
 ) -> None:
     """Import a process log, commands as CloudEvents, or a file that `nerve export` wrote.
 
     Importing a file twice adds nothing. The exit code is 1 if rows are refused.
     """
-    report, unit = asyncio.run(_import(file))
+    report, unit = asyncio.run(_import(file, cli_scope(tenant)))
     say(
         f"{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored} {unit}"
         f" stored, {report.already_stored} already stored by an earlier run, {report.refused} rows refused"
@@ -50,7 +59,7 @@ def import_file(
         raise typer.Exit(1)
 
 
-async def _import(file: Path) -> tuple[ImportReport, str]:
+async def _import(file: Path, scope: Scope) -> tuple[ImportReport, str]:
     """Import the file. Return the report, and the name of what it counts."""
     async with connect_runtime(appends_events=True) as runtime:
         with progress_bars(*COLUMNS) as progress:
@@ -65,7 +74,7 @@ async def _import(file: Path) -> tuple[ImportReport, str]:
                 exports = ExportImporter(runtime.catalog, runtime.log, show, print_refused, schemas)
                 return await exports.run(file), "commits"
             readers = {**PROCESS_LOG_READERS, **command_readers(runtime.catalog)}
-            commands = CommandImporter(runtime.bus, runtime.log, readers, show, print_refused)
+            commands = CommandImporter(runtime.bus, runtime.log, readers, show, print_refused, scope)
             return await commands.run(file), "commands"
 
 

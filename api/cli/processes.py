@@ -11,11 +11,11 @@ import typer
 
 from api.cli.connection import connect_runtime
 from api.cli.process_output import print_json, print_process, print_processes, row_json
+from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
 from api.cli.terminal import say, warn
 from api.graphql.fields.command_inputs import read_input
 from api.process_operator import BulkResult, Operation, ProcessOperator
 from api.runtime import Runtime
-from domain.kernel import Scope
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.process.commands import CancelProcess, InstanceCommand, ResumeProcess, RetryProcess
 from domain.process.events import ProcessStatus
@@ -45,19 +45,20 @@ def list_(
     error_code: Code = None,
     limit: Limit = 100,
     as_json: AsJson = False,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """List instances, those first that changed last."""
     conditions = _conditions(kind, error_code)
     if status:
         conditions["status"] = {"in": [each.value for each in status]}
-    asyncio.run(_list(conditions, limit, as_json=as_json))
+    asyncio.run(_list(tenant, conditions, limit, as_json=as_json))
 
 
-async def _list(conditions: Mapping[str, Any], limit: int, *, as_json: bool) -> None:
+async def _list(tenant: str, conditions: Mapping[str, Any], limit: int, *, as_json: bool) -> None:
     async with connect_runtime() as runtime:
         _operator(runtime)
         query = ListQuery(limit, conditions, [("updated_at", "desc")])
-        page = await runtime.readers[NAME].page(RowScope(Scope().tenant), query)
+        page = await runtime.readers[NAME].page(RowScope(tenant), query)
     if as_json:
         print_json([row_json(row) for row in page.rows])
     elif page.rows:
@@ -72,15 +73,16 @@ async def _list(conditions: Mapping[str, Any], limit: int, *, as_json: bool) -> 
 def show(
     id: Annotated[str, typer.Argument(help="The id of an instance, such as fulfilment-order-17.")],
     as_json: AsJson = False,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show an instance: what it waits for, what was done and what was not."""
-    asyncio.run(_show(id, as_json=as_json))
+    asyncio.run(_show(tenant, id, as_json=as_json))
 
 
-async def _show(id: str, *, as_json: bool) -> None:
+async def _show(tenant: str, id: str, *, as_json: bool) -> None:
     async with connect_runtime() as runtime:
         _operator(runtime)
-        row = await runtime.readers[NAME].get(RowScope(Scope().tenant), id)
+        row = await runtime.readers[NAME].get(RowScope(tenant), id)
     if row is None:
         raise NotFound(f"there is no instance {id!r}; `nerve processes list` lists the instances")
     if as_json:
@@ -98,10 +100,11 @@ def retry(
     error_code: Code = None,
     limit: Limit = 100,
     as_json: AsJson = False,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Have stuck instances try again what failed. The exit code is 1 if an instance refuses."""
     choice = _choose(ids, _conditions(kind, error_code), limit, every=all)
-    _run(RetryProcess, {"reason": reason}, choice, as_json=as_json)
+    _run(tenant, RetryProcess, {"reason": reason}, choice, as_json=as_json)
 
 
 @app.command()
@@ -113,13 +116,14 @@ def resume(
     error_code: Code = None,
     limit: Limit = 100,
     as_json: AsJson = False,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Have stuck instances go on without what failed, such as after it was done by hand.
 
     The exit code is 1 if an instance refuses.
     """
     choice = _choose(ids, _conditions(kind, error_code), limit, every=all)
-    _run(ResumeProcess, {"reason": reason}, choice, as_json=as_json)
+    _run(tenant, ResumeProcess, {"reason": reason}, choice, as_json=as_json)
 
 
 @app.command()
@@ -134,10 +138,11 @@ def cancel(
     ] = False,
     limit: Limit = 100,
     as_json: AsJson = False,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """End instances that have not ended yet. The exit code is 1 if an instance refuses."""
     choice = _choose(ids, _conditions(kind, error_code), limit, every=all)
-    _run(CancelProcess, {"reason": reason, "compensate": compensate}, choice, as_json=as_json)
+    _run(tenant, CancelProcess, {"reason": reason, "compensate": compensate}, choice, as_json=as_json)
 
 
 class Choice(NamedTuple):
@@ -162,11 +167,13 @@ def _choose(ids: Sequence[str] | None, conditions: Mapping[str, Any], limit: int
     return Choice(list(dict.fromkeys(ids or ())), conditions, limit)
 
 
-def _run(command: type[InstanceCommand], fields: Mapping[str, Any], choice: Choice, *, as_json: bool) -> None:
+def _run(
+    tenant: str, command: type[InstanceCommand], fields: Mapping[str, Any], choice: Choice, *, as_json: bool
+) -> None:
     def make(id: str) -> InstanceCommand:
         return read_input(command, {"id": id, **fields})
 
-    result = asyncio.run(_operate(Operation(command, make, Scope(), "cli"), choice))
+    result = asyncio.run(_operate(Operation(command, make, cli_scope(tenant), "cli"), choice))
     if as_json:
         refused = [asdict(refusal) for refusal in result.refused]
         print_json({"changed": result.changed, "refused": refused, "hasMore": result.has_more})

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from api.cli.connection import connect_runtime
 from api.cli.events import Streams, Types, app, print_event_line
 from api.cli.points import OccurredSince, OccurredUntil, parse_as_of, parse_moment
+from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output, progress_bars, warn
-from domain.kernel import Commit, Scope
+from domain.kernel import Commit
 from domain.kernel.errors import NotFound
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
@@ -49,6 +50,7 @@ def replay(
             help="Print at the pace of the events' times, this many times as fast; default: at once.",
         ),
     ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Print the events between two points of the log, in order. After Ctrl-C it prints where to continue."""
     query = EventQuery(
@@ -59,13 +61,15 @@ def replay(
         occurred_until=parse_moment(occurred_until),
     )
     first, last = (None if point is None else parse_as_of(point) for point in (since, until))
-    asyncio.run(_replay(query, first, last, speed))
+    asyncio.run(_replay(tenant, query, first, last, speed))
 
 
-async def _replay(query: EventQuery, since: AsOf | None, until: AsOf | None, speed: float | None) -> None:
+async def _replay(
+    tenant: str, query: EventQuery, since: AsOf | None, until: AsOf | None, speed: float | None
+) -> None:
     async with connect_runtime() as runtime:
-        await _check_streams(runtime.log, query)
-        events = await runtime.log.replay(Scope().tenant, query, since=since, until=until)
+        await _check_streams(runtime.log, tenant, query)
+        events = await runtime.log.replay(tenant, query, since=since, until=until)
         printer = ReplayPrinter(query, speed)
         # On a terminal the printed events show the progress.
         with progress_bars(*COLUMNS, disable=output.is_terminal) as progress:
@@ -84,9 +88,9 @@ async def _replay(query: EventQuery, since: AsOf | None, until: AsOf | None, spe
     warn(f"{printer.events} events in {printer.commits} commits")
 
 
-async def _check_streams(log: EventLog, query: EventQuery) -> None:
+async def _check_streams(log: EventLog, tenant: str, query: EventQuery) -> None:
     for stream in query.streams or ():
-        if not await log.stream(Scope().tenant, stream, limit=1):
+        if not await log.stream(tenant, stream, limit=1):
             raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
 
 

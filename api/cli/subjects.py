@@ -9,11 +9,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from api.cli.connection import connect_runtime
+from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
 from api.cli.terminal import progress_bars, say, warn
 from api.graphql.fields.command_inputs import read_input
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
 from domain.kernel.errors import StaleRead
+from domain.kernel.personal import actor_subject
 
 keys = typer.Typer(help="Manage the keys that encrypt personal data.", no_args_is_help=True)
 
@@ -23,20 +25,21 @@ VIEW_TIMEOUT = 60.0
 
 def erase(
     subject: Annotated[
-        str, typer.Argument(help="The id of the person that the data is about, such as person-42.")
+        str, typer.Argument(help="The id of the person that the data is about, or the name of an actor.")
     ],
     reason: Annotated[
         str | None, typer.Option(help="The reason, stored in the log; it must not contain personal data.")
     ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Erase the personal data of a subject: it reads as null from now on. This cannot be undone."""
-    command = read_input(EraseSubject, {"subject": subject, "reason": reason})
-    asyncio.run(_erase(command))
+    command = read_input(EraseSubject, {"subject": actor_subject(subject), "reason": reason})
+    asyncio.run(_erase(command, tenant))
 
 
-async def _erase(command: EraseSubject) -> None:
+async def _erase(command: EraseSubject, tenant: str) -> None:
     async with connect_runtime() as runtime:
-        receipt = await runtime.bus.dispatch(Envelope(command, source="cli"))
+        receipt = await runtime.bus.dispatch(Envelope(command, cli_scope(tenant), source="cli"))
         state = "is erased" if receipt.changed else "was erased before"
         say(f"{command.subject} {state}; its key is destroyed")
         try:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from api.cli.connection import connect_runtime
+from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import say, warn
-from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 from eventstore.history.trace import TraceKind, TraceNode, TracePage, read_trace
 
@@ -20,12 +20,13 @@ Children = Mapping[str, Sequence[TraceNode]]
 
 def trace(
     correlation: Annotated[str, typer.Argument(help="A correlation id, as in the receipt of a command.")],
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show what one request has caused: commands, events, reactions of processes, effects and outcomes.
 
     Each line begins with the seconds since the request; what it has caused is indented below it.
     """
-    page = asyncio.run(_read(correlation))
+    page = asyncio.run(_read(correlation, tenant))
     if not page.nodes:
         raise NotFound(f"no event has the correlation id {correlation!r}; receipts and events have it")
     say(f"correlation {correlation}, from {page.nodes[0].commit.at.isoformat(sep=' ')}")
@@ -35,9 +36,9 @@ def trace(
         warn("the trace goes on; only its first part is shown")
 
 
-async def _read(correlation: str) -> TracePage:
+async def _read(correlation: str, tenant: str) -> TracePage:
     async with connect_runtime() as runtime:
-        return await read_trace(runtime.log, runtime.processes, Scope().tenant, correlation)
+        return await read_trace(runtime.log, runtime.processes, tenant, correlation)
 
 
 def trace_lines(nodes: Sequence[TraceNode]) -> Iterator[str]:

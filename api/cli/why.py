@@ -12,9 +12,9 @@ from rich.text import Text
 from api.cli.connection import connect_runtime
 from api.cli.events import print_event_line
 from api.cli.points import parse_as_of
+from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output, say
 from api.runtime import Runtime
-from domain.kernel import Scope
 from domain.kernel.errors import NotFound
 from eventstore.reading.as_of import AsOf
 from projections.kernel.view import View
@@ -32,9 +32,10 @@ def why(
         str | None,
         typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
     ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show why a field of a row has its value: the event that set it, and the events that caused it."""
-    reason = asyncio.run(_why(row, field, view, None if at is None else parse_as_of(at)))
+    reason = asyncio.run(_why(tenant, row, field, view, None if at is None else parse_as_of(at)))
     before, value = (orjson.dumps(each, default=str).decode() for each in (reason.before, reason.value))
     output.print(Text(f"{field}: {before} → {value}", style="bold"), soft_wrap=True)
     commit = reason.event.commit
@@ -45,9 +46,9 @@ def why(
         print_event_line(event)
 
 
-async def _why(row: str, field: str, name: str | None, point: AsOf | None) -> Reason:
+async def _why(tenant: str, row: str, field: str, name: str | None, point: AsOf | None) -> Reason:
     async with connect_runtime() as runtime:
-        view, tenant = _view(runtime, row, name), Scope().tenant
+        view = _view(runtime, row, name)
         if field not in view.row.__annotations__:
             raise NotFound(
                 f"a {view.singular} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"

@@ -2,7 +2,7 @@
 
     {"specversion": "1.0", "id": "01J...", "source": "/nerve/default", "type": "task.created",
      "subject": "task-17", "time": "2024-05-17T12:00:00.000Z", "datacontenttype": "application/json",
-     "tenant": "default", "category": "task", "position": "4711", "eventindex": 0, "eventcount": 1,
+     "tenant": "default", "category": "task", "position": "4711", "eventcount": 1, "eventindex": 0,
      "streamversion": 1, "revision": 1, "command": "CreateTask", "commandid": "4711",
      "correlationid": "workflow-3", "data": {...}}
 
@@ -29,21 +29,28 @@ from domain.kernel.rfc3339 import write_moment
 from domain.kernel.unreadable import describe_unreadable
 
 
-def commit_lines(commit: Commit, *, personal: bool, client: str | None = None) -> bytes:
+def commit_lines(
+    commit: Commit, *, personal: bool, client: str | None = None, position: int | None = None
+) -> bytes:
     """Return the lines of a commit; without `personal` all personal fields are null.
 
-    `client` is the opened address of its client.
+    `client` is the opened address of its client. `position` is written in place of that in the log.
 
     Raises ValidationFailed where an event has a value that JSON cannot represent, or where its personal
     fields are unknown because no registered context declares its type.
     """
-    count = len(commit.events)
-    return b"".join(_to_line(event, count, client, personal=personal) for event in commit.events)
+    shared: dict[str, Any] = {
+        "position": str(position or commit.position),
+        "eventcount": len(commit.events),
+    }
+    if client is not None:
+        shared["clientaddress"] = client
+    return b"".join(_to_line(event, shared, personal=personal) for event in commit.events)
 
 
-def _to_line(event: RecordedEvent, count: int, client: str | None, *, personal: bool) -> bytes:
-    address = {} if client is None else {"clientaddress": client}
-    line = {**_attributes(event, count), **address, "data": _data(event, personal=personal)}
+def _to_line(event: RecordedEvent, shared: Mapping[str, Any], *, personal: bool) -> bytes:
+    """Return the line of an event; `shared` are attributes that all events of its commit have."""
+    line = _attributes(event, shared) | {"data": _data(event, personal=personal)}
     try:
         return encode(line) + b"\n"
     except TypeError as error:
@@ -52,7 +59,7 @@ def _to_line(event: RecordedEvent, count: int, client: str | None, *, personal: 
         ) from None
 
 
-def _attributes(event: RecordedEvent, count: int) -> dict[str, Any]:
+def _attributes(event: RecordedEvent, shared: Mapping[str, Any]) -> dict[str, Any]:
     info = event.commit
     attributes = {
         "specversion": "1.0",
@@ -66,9 +73,8 @@ def _attributes(event: RecordedEvent, count: int) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "tenant": info.tenant,
         "category": info.category,
-        "position": str(info.position),
+        **shared,
         "eventindex": event.place,
-        "eventcount": count,
         "streamversion": event.version,
         "revision": event.revision,
         "command": info.command,

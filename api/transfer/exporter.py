@@ -56,10 +56,15 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class Exporter:
-    """Exports events to files. `on_progress` is called after each page."""
+    """Exports events to files. `on_progress` is called after each page.
+
+    With `renumber` the positions in the file count its own commits. Those of the log would reveal how much
+    other tenants wrote.
+    """
 
     log: EventLog
     personal: bool = False
+    renumber: bool = False
     on_progress: Callable[[ExportReport], None] = lambda report: None
 
     async def run(self, path: Path, span: ExportRange) -> ExportReport:
@@ -75,8 +80,11 @@ class Exporter:
                 async for page in pages:
                     commits = list(filter(span.includes, page))
                     for commit, client in zip(commits, await self._clients(commits), strict=True):
-                        file.write(commit_lines(commit, personal=self.personal, client=client))
                         report.commits += 1
+                        position = report.commits if self.renumber else None
+                        file.write(
+                            commit_lines(commit, personal=self.personal, client=client, position=position)
+                        )
                         report.events += len(commit.events)
                     report.position = min(page[-1].position, span.upto)
                     self.on_progress(report)
