@@ -177,13 +177,14 @@ class Runtime:
         interval = settings.poll_interval
         locator = ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
         reader, tail = ViewReader(locator, self.scan_limit), ViewTail(locator, interval)
+        past = PastReader(reader, self.log, settings.max_past_events, settings.wait_timeout)
         return ViewParts(
             locator=locator,
             reader=reader,
             related=RelatedRows(locator, self.scan_limit),
-            past=PastReader(reader, self.log, settings.max_past_events, settings.wait_timeout),
+            past=past,
             tail=tail,
-            live=LiveView(reader, tail, self.log.head, limits=self.ring_limits),
+            live=LiveView(reader, tail, self.log.head, past.visible, limits=self.ring_limits),
         )
 
     @cached_property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from domain.kernel.errors import StaleRead
+from domain.kernel.errors import StaleRead, TooComplex
 from eventstore.place import Place
 from projections.live.filter_index import named_ids
 from projections.live.result_set import MatchingRow
@@ -23,13 +23,21 @@ class ReadLimits:
 
     `checkpoint_wait` is for the checkpoint that follows rows which are written already. It is longer for a
     subscriber that resumes, which would receive such rows twice if it had to resume again. `view_wait` is one
-    wait for a view that is behind. After more than `missed_rows` a subscriber begins with a snapshot.
+    wait for a view that is behind. After more than `missed_rows`, or more than `hidden_rows` that it may not
+    see now, a subscriber begins with a snapshot.
     """
 
     checkpoint_wait: float = 2.0
     resume_checkpoint_wait: float = 30.0
     view_wait: float = 60.0
     missed_rows: int = 10_000
+    hidden_rows: int = 1_000
+
+
+class PastVisibility(Protocol):
+    """Returns which of these rows were in the scope at a position. Raises TooComplex if that is too much."""
+
+    async def __call__(self, scope: RowScope, ids: Sequence[str], position: int) -> Collection[str]: ...
 
 
 class RowQuery(NamedTuple):
@@ -53,8 +61,14 @@ class AlignedReader:
     """Reads the rows of one query. Its methods raise Unavailable if MongoDB does not answer."""
 
     def __init__(
-        self, dispatcher: Dispatcher[Row], reader: ViewReader, query: RowQuery, limits: ReadLimits
+        self,
+        dispatcher: Dispatcher[Row],
+        reader: ViewReader,
+        past: PastVisibility,
+        query: RowQuery,
+        limits: ReadLimits,
     ) -> None:
+        self._past = past
         self._dispatcher = dispatcher
         self._reader = reader
         self._query = query
@@ -102,6 +116,20 @@ class AlignedReader:
     async def rows(self, ids: Iterable[str]) -> Sequence[Row]:
         """Return the rows with these ids, even if they are gone."""
         return await self._reader.stored_rows([row_key(self._query.tenant, row_id) for row_id in ids])
+
+    async def visible_at(self, ids: Collection[str], at: Place) -> set[str]:
+        """Return those of the rows that a subscriber which had received everything up to the place may have.
+
+        Raises TooComplex if there are too many.
+        """
+        if len(ids) > self._limits.hidden_rows:
+            raise TooComplex("too many rows have changed that are hidden from the subscriber")
+        visible = set(await self._past(self._query.scope, list(ids), at.position))
+        others = [row_id for row_id in ids if row_id not in visible]
+        if others and at != Place(at.position):
+            # The commit at this position may have changed them, which the subscriber has not received.
+            visible.update(await self._past(self._query.scope, others, at.position - 1))
+        return visible
 
     async def first_rows(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
         """Return the first rows that were created up to a position, and whether there are no others."""

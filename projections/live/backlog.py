@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
+from domain.kernel.errors import TooComplex
 from eventstore.place import Place
 from projections.live.messages import LiveMessage, RowDelta
 from projections.live.recent_changes import Mark
@@ -20,10 +21,14 @@ PAGE = 200
 
 
 class _MissedRows(NamedTuple):
-    """Rows that changed while the subscriber was away, read after the mark."""
+    """Rows that changed while the subscriber was away, read after the mark.
+
+    Of those that are hidden from it by now, it could see those of `visible_before`; None stands for all.
+    """
 
     mark: Mark
     rows: Sequence[Row]
+    visible_before: Collection[str] | None
 
 
 class RowBacklog:
@@ -100,8 +105,34 @@ class RowBacklog:
                 return
             await reader.wait_until_published(position, map(place, changed), resuming=True)
             rows.publish_read(recent.newer(changed, mark, rows.query.tenant))
+            try:
+                visible_before = await self._visible_before(changed, mark, after)
+            except TooComplex:
+                self._is_expired = True
+                return
             if not self._refresher.is_stale and reader.edition == edition:
-                self._missed = _MissedRows(mark, changed)
+                self._missed = _MissedRows(mark, changed, visible_before)
+
+    async def _visible_before(
+        self, changed: Sequence[Row], mark: Mark, after: Place
+    ) -> Collection[str] | None:
+        """Return the ids of rows that are hidden by now and that the subscriber could see at the place.
+
+        None stands for all, where no row can be hidden. Raises TooComplex if there are too many hidden rows.
+        """
+        if self._rows.query.scope.is_whole_tenant:
+            return None
+        checked, visible = set[str](), set[str]()
+        while hidden := self._hidden_ids(changed, mark, after) - checked:
+            checked |= hidden
+            visible |= await self._rows.reader.visible_at(hidden, after)
+        return visible
+
+    def _hidden_ids(self, changed: Sequence[Row], mark: Mark, after: Place) -> set[str]:
+        """Return the ids of hidden rows that changed, also after the mark, and that may be older."""
+        rows = (*changed, *self._rows.recent.since(mark, self._rows.query.tenant).values())
+        is_visible = self._rows.result_set.is_visible
+        return {row["id"] for row in rows if row["_created"] <= after.position and not is_visible(row)}
 
     async def _is_beyond_log(self, after: Place) -> bool:
         return after.position > self._rows.reader.position and after.position > await self._read_head()
@@ -116,13 +147,13 @@ class RowBacklog:
 
     def _missed_deltas(self, state: ResumeState, after: Place, upto: Place) -> list[RowDelta]:
         assert self._missed is not None
-        mark, missed = self._missed
+        mark, missed, visible_before = self._missed
         rows = {row["id"]: row for row in missed}
         for row_id, row in self._rows.recent.since(mark, self._rows.query.tenant).items():
             # The state that was read may never be published, if the row has changed again since.
             if row_id not in rows or place(rows[row_id]) < place(row):
                 rows[row_id] = row
-        changes = state.missed(rows.values(), after, upto, self._rows.result_set)
+        changes = state.missed(rows.values(), after, upto, self._rows.result_set, visible_before)
         return [RowDelta(change, None) for change in changes]
 
 

@@ -113,7 +113,7 @@ class _TenantIndex(Generic[K]):
         match filter:
             case Condition(field, "eq" | "element", value):
                 return frozenset((IndexTerm(field, comparable(value)),))
-            case Condition(field, "in", values):
+            case Condition(field, "in" | "elementIn", values):
                 return frozenset(IndexTerm(field, comparable(value)) for value in values)
             case Condition(field, "isNull", True):
                 return frozenset((IndexTerm(field, None),))

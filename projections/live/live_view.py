@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from eventstore.place import Place
-from projections.live.aligned_reader import ReadLimits, RowQuery
+from projections.live.aligned_reader import PastVisibility, ReadLimits, RowQuery
 from projections.live.latest_changes import LatestChanges
 from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.live.view_source import ViewSource
@@ -32,8 +32,8 @@ R = TypeVar("R")
 class LiveView:
     """Serves the subscribers of one view. One that falls `max_lag` positions behind receives `Lagged`.
 
-    `read_head` reads the end of the log. `limits` bound what is kept for slow subscribers,
-    `read_limits` what is read for new ones.
+    `read_head` reads the end of the log, `past` which rows a subscriber could see before. `limits` bound what
+    is kept for slow subscribers, `read_limits` what is read for new ones.
     """
 
     def __init__(
@@ -41,13 +41,14 @@ class LiveView:
         reader: ViewReader,
         tail: ViewTail,
         read_head: Callable[[], Awaitable[int]],
+        past: PastVisibility,
         *,
         max_lag: int = MAX_LAG,
         limits: RingLimits | None = None,
         read_limits: ReadLimits | None = None,
     ) -> None:
         self._view = reader.view
-        self._source = ViewSource(reader, tail, read_head, read_limits or ReadLimits())
+        self._source = ViewSource(reader, tail, read_head, past, read_limits or ReadLimits())
         self._hub: Hub[Row, LiveMessage] = Hub(
             self._source.dispatcher, self._source, max_lag=max_lag, limits=limits
         )

@@ -29,7 +29,8 @@ class Snapshot(NamedTuple):
 class RowChange(NamedTuple):
     """One row entered the subscriber's rows, changed in them, or left them.
 
-    `row` is None if it is gone from the view. `changed_fields` is None if the row before is not known.
+    `row` is None if it is gone from the view, or hidden from the subscriber by now. `changed_fields` is None
+    if the row before is not known.
     """
 
     kind: ChangeKind
@@ -37,11 +38,6 @@ class RowChange(NamedTuple):
     row: Row | None
     changed_fields: tuple[str, ...] | None
     place: Place
-
-    @classmethod
-    def removed(cls, row: Row, place: Place) -> RowChange:
-        """Return the removal of a row that does not meet the filter any more."""
-        return cls(ChangeKind.REMOVED, row["id"], None if row["_gone"] else row, None, place)
 
 
 class RowDelta(NamedTuple):

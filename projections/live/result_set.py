@@ -8,6 +8,7 @@ from typing import NamedTuple
 from eventstore.place import Place
 from projections.live.messages import ChangeKind, RowChange, RowDelta
 from projections.querying.filters import Filter, to_predicate
+from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, changed_fields, has_other_metadata, place
 
 MAX_WHOLE_ROWS = 5_000
@@ -44,15 +45,16 @@ class _Entry(NamedTuple):
 
 
 class ResultSet:
-    """The rows of one tenant that meet a filter, in the states that were published.
+    """The rows of a scope that meet a filter, in the states that were published.
 
     Each row has a *rank*; the later its last state was published, the higher it is. So a subscriber that
     joined later, or began with fewer rows, has the rows from some rank on. `complete`: no other row meets the
     filter.
     """
 
-    def __init__(self, tenant: str, filter: Filter, max_whole_rows: int = MAX_WHOLE_ROWS) -> None:
-        self._tenant = tenant
+    def __init__(self, scope: RowScope, filter: Filter, max_whole_rows: int = MAX_WHOLE_ROWS) -> None:
+        self._tenant = scope.tenant
+        self._meets_rule = to_predicate(scope.rule)
         self._meets_filter = to_predicate(filter)
         self._max_whole_rows = max_whole_rows
         # Both in the order of the ranks.
@@ -88,7 +90,16 @@ class ResultSet:
 
     def matches(self, row: Row) -> bool:
         """Return whether the row belongs to the set."""
-        return bool(row["_tenant"] == self._tenant and not row["_gone"] and self._meets_filter(row))
+        return self.is_visible(row) and self._meets_filter(row)
+
+    def is_visible(self, row: Row) -> bool:
+        """Return whether subscribers may see the row, whether or not it meets the filter."""
+        return bool(row["_tenant"] == self._tenant and not row["_gone"] and self._meets_rule(row))
+
+    def removal(self, row: Row, published: Place) -> RowChange:
+        """Return the removal of a row that belongs to the set no more; it shows only a visible row."""
+        shown = row if self.is_visible(row) else None
+        return RowChange(ChangeKind.REMOVED, row["id"], shown, None, published)
 
     def initial_rows(self, first: int | None) -> InitialRows | None:
         """Return the `first` rows that changed last, None if they are not known."""
@@ -177,7 +188,7 @@ class ResultSet:
             if before is None:
                 return None
             self._remove(row_id)
-            return RowDelta(RowChange.removed(row, published), before.rank)
+            return RowDelta(self.removal(row, published), before.rank)
         if before is None:
             self._put(row_id, row_place, row)
             return RowDelta(RowChange(ChangeKind.ADDED, row_id, row, None, published), None)

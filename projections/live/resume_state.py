@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from eventstore.place import Place
 from projections.live.messages import ChangeKind, RowChange
@@ -18,28 +18,39 @@ class ResumeState:
         self._sent: set[str] = set()
 
     def missed(
-        self, rows: Iterable[Row], after: Place, published: Place, result_set: ResultSet
+        self,
+        rows: Iterable[Row],
+        after: Place,
+        published: Place,
+        result_set: ResultSet,
+        visible_before: Collection[str] | None = None,
     ) -> Iterator[RowChange]:
         """Yield one change for each row that changed after `after`, with its present state.
 
         The view contains everything up to `published`. A row that is ahead of it is sent at that place. A row
-        that was created after it is left out, because it is published when the view is there.
+        that was created after it is left out, because it is published when the view is there. The removal of
+        a row that is hidden by now is left out unless the row is among those `visible_before`; None stands
+        for all rows.
         """
         for row in sorted(rows, key=place):
             row_place = place(row)
             if row_place > after and row["_created"] <= published.position:
-                change = self._change(row, min(row_place, published), result_set)
+                change = self._change(row, min(row_place, published), result_set, visible_before)
                 if change is not None:
                     yield change
 
-    def _change(self, row: Row, sent_at: Place, result_set: ResultSet) -> RowChange | None:
-        may_exist = row["id"] in self._sent or _existed(row, self._resume_place)
+    def _change(
+        self, row: Row, sent_at: Place, result_set: ResultSet, visible_before: Collection[str] | None
+    ) -> RowChange | None:
+        is_sent, existed = row["id"] in self._sent, _existed(row, self._resume_place)
         if result_set.matches(row):
             self._sent.add(row["id"])
-            kind = ChangeKind.UPDATED if may_exist else ChangeKind.ADDED
+            kind = ChangeKind.UPDATED if is_sent or existed else ChangeKind.ADDED
             return RowChange(kind, row["id"], row, None, sent_at)
         self._sent.discard(row["id"])
-        return RowChange.removed(row, sent_at) if may_exist else None
+        if not is_sent and not result_set.is_visible(row):
+            existed = existed and (visible_before is None or row["id"] in visible_before)
+        return result_set.removal(row, sent_at) if is_sent or existed else None
 
 
 def _existed(row: Row, at: Place) -> bool:

@@ -60,7 +60,7 @@ class SharedRows:
         self._lock = asyncio.Lock()
         self._snapshot: tuple[Snapshot, InitialRows] | None = None
         whole_rows = sys.maxsize if query.first is None else max(query.first, MAX_WHOLE_ROWS)
-        self.result_set = ResultSet(query.tenant, query.condition, whole_rows)
+        self.result_set = ResultSet(query.scope, query.filter, whole_rows)
         self.last: RowDelta | None = None
         index.add(self, query.tenant, query.condition)
 

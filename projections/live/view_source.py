@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from projections.live.aligned_reader import AlignedReader, ReadLimits, RowQuery
+from projections.live.aligned_reader import AlignedReader, PastVisibility, ReadLimits, RowQuery
 from projections.live.filter_index import FilterIndex
 from projections.live.messages import LiveMessage, RowDelta
 from projections.live.recent_changes import RecentChanges
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 class ViewSource:
     """Follows the tail of one view, with a `ViewTopicSource` for each topic.
 
-    `read_head` reads the end of the log.
+    `read_head` reads the end of the log, `past` which rows a subscriber could see before.
     """
 
     def __init__(
@@ -31,9 +31,11 @@ class ViewSource:
         reader: ViewReader,
         tail: ViewTail,
         read_head: Callable[[], Awaitable[int]],
+        past: PastVisibility,
         limits: ReadLimits,
     ) -> None:
         self._reader = reader
+        self._past = past
         self._tail = tail
         self._read_head = read_head
         self._limits = limits
@@ -45,7 +47,7 @@ class ViewSource:
 
     def open(self, query: RowQuery, topic: Publisher[LiveMessage]) -> ViewTopicSource:
         """Publish to the topic from now on. Return its part of this source."""
-        reader = AlignedReader(self.dispatcher, self._reader, query, self._limits)
+        reader = AlignedReader(self.dispatcher, self._reader, self._past, query, self._limits)
         rows = SharedRows(query, reader, self._recent, self._index, topic)
         source = ViewTopicSource(rows, self._read_head, self._topics.discard)
         self._topics.add(source)

@@ -7,7 +7,7 @@ this process's view produced the stored rows, as while a rebuild runs or is held
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,6 +48,13 @@ class PastReader:
     def at(self, position: int) -> PastView:
         """Return the view at a settled position, see `EventLog.position_at`."""
         return PastView(self, position)
+
+    async def visible(self, scope: RowScope, ids: Sequence[str], position: int) -> Collection[str]:
+        """Return the ids of those of the rows that were in the scope at a settled position.
+
+        Raises TooComplex and Unavailable.
+        """
+        return (await self.at(position).rows(scope, ids)).keys()
 
     def budget(self) -> Budget:
         """Return a new budget for one request."""

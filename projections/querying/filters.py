@@ -3,7 +3,8 @@
 The input is ``{field: {operator: value}, "and": [...], "or": [...], "not": {...}}``. All given parts must
 match, and a part that is None is ignored. A field without a value is null: `eq` and `ne` compare with null,
 `in` and `isNull` match it, all other operators never match it. Texts compare by code point and are
-case-sensitive, decimal numbers compare by value. On a list, `contains` matches an element.
+case-sensitive, decimal numbers compare by value. On a list, `contains` matches an element. Rules of access
+also have `elementIn`, which matches a list that has one of several elements.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ Filter = Condition | AllOf | AnyOf | Not
 
 EVERYTHING = AllOf(())
 
+NOTHING = AnyOf(())
+"""The filter that matches no row."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Operator:
@@ -76,6 +80,10 @@ def _not_null(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return lambda stored, value: stored is not None and test(stored, value)
 
 
+def _overlap(stored: Sequence[Any], value: Sequence[Any]) -> bool:
+    return any(item in value for item in stored)
+
+
 _OPERATORS: Mapping[str, _Operator] = {
     "eq": _Operator(lambda value: {"$eq": value}, operator.eq),
     "ne": _Operator(lambda value: {"$ne": value}, operator.ne),
@@ -87,6 +95,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "contains": _Operator(lambda value: {"$regex": re.escape(value)}, _not_null(operator.contains)),
     "startsWith": _Operator(lambda value: {"$regex": "^" + re.escape(value)}, _not_null(str.startswith)),
     "element": _Operator(lambda value: {"$eq": value}, _not_null(operator.contains)),
+    "elementIn": _Operator(lambda value: {"$in": value}, _not_null(_overlap)),
     "isNull": _Operator(
         lambda value: {"$eq": None} if value else {"$ne": None},
         lambda stored, value: (stored is None) is value,

@@ -17,12 +17,18 @@ from domain.kernel.types.annotations import record_type
 from domain.kernel.types.stored_values import encoder
 from projections.kernel.row_fields import row_fields, unreadable_fields
 from projections.kernel.view import View
-from projections.querying.filters import EVERYTHING, AllOf, AnyOf, Condition, Filter, Not, to_predicate
+from projections.querying.filters import (
+    EVERYTHING,
+    NOTHING,
+    AllOf,
+    AnyOf,
+    Condition,
+    Filter,
+    Not,
+    to_predicate,
+)
 from projections.storage.rows import Row
 from subscriptions.consumers.state import ConsumerState, GenerationState
-
-NOTHING = AnyOf(())
-"""The filter that matches no row."""
 
 
 @cache

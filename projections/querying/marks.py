@@ -21,18 +21,19 @@ def mark(filter: Filter, *rest: str | None) -> str:
 
     Filters that differ only in arrangement, such as in the order of their parts, have the same mark.
     """
-    text = _json([*rest, _text(filter)])
+    text = _json([*rest, filter_text(filter)])
     return urlsafe_b64encode(blake2b(text.encode(), digest_size=MARK_BYTES).digest()).rstrip(b"=").decode()
 
 
-def _text(filter: Filter) -> str:
+def filter_text(filter: Filter) -> str:
+    """Return a text that is equal for filters that differ only in arrangement, and for no others."""
     match filter:
-        case Condition(field, "in", values):
-            return _json([field, "in", *_distinct(map(_json, values))])
+        case Condition(field, "in" | "elementIn" as name, values):
+            return _json([field, name, *_distinct(map(_json, values))])
         case Condition(field, name, value):
             return _json([field, name, value])
         case Not(part):
-            return _json(["not", _text(part)])
+            return _json(["not", filter_text(part)])
         case AllOf(parts) | AnyOf(parts):
             texts = _distinct(_part_texts(parts, type(filter)))
             return texts[0] if len(texts) == 1 else _json([type(filter).__name__, *texts])
@@ -44,7 +45,7 @@ def _part_texts(parts: Iterable[Filter], kind: type[AllOf | AnyOf]) -> Iterator[
         if isinstance(part, kind) or (isinstance(part, AllOf | AnyOf) and len(part.parts) == 1):
             yield from _part_texts(part.parts, kind)
         else:
-            yield _text(part)
+            yield filter_text(part)
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

@@ -56,10 +56,12 @@ class Term(NamedTuple):
         return _SCANS[self.operator][self.sign == "not"]
 
 
+_OF_ELEMENTS = ("element", "elementIn")
+
 _SCANS: Mapping[str, tuple[IndexScan, IndexScan]] = {
     **dict.fromkeys(("eq", "in", "null"), (IndexScan.POINTS, IndexScan.RANGE)),
     **dict.fromkeys(("ne", "lt", "lte", "gt", "gte", "some"), (IndexScan.RANGE, IndexScan.RANGE)),
-    "element": (IndexScan.POINTS, IndexScan.ALL),
+    **dict.fromkeys(_OF_ELEMENTS, (IndexScan.POINTS, IndexScan.ALL)),
     "startsWith": (IndexScan.RANGE, IndexScan.ALL),
     "contains": (IndexScan.ALL, IndexScan.ALL),
 }
@@ -136,7 +138,7 @@ def _scans(view: View[Any], way: Iterable[Term]) -> dict[str, IndexScan]:
     scans: dict[str, IndexScan] = {}
     for term in way:
         scan = term.scan
-        if kinds(view)[term.field].is_list and (term.operator != "element" or term.field in scans):
+        if kinds(view)[term.field].is_list and (term.operator not in _OF_ELEMENTS or term.field in scans):
             scan = IndexScan.ALL
         other = scans.get(term.field, scan)
         scans[term.field] = IndexScan.ALL if IndexScan.ALL in (other, scan) else min(other, scan)

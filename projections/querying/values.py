@@ -82,7 +82,7 @@ def comparable(value: Any) -> Any:
     """Return a stored value, or a list of values, in a form that Python compares as MongoDB does."""
     if isinstance(value, Decimal128):
         return value.to_decimal()
-    if isinstance(value, list) and any(isinstance(item, Decimal128) for item in value):
+    if isinstance(value, list | tuple) and any(isinstance(item, Decimal128) for item in value):
         return [comparable(item) for item in value]
     return value
 
@@ -90,5 +90,5 @@ def comparable(value: Any) -> Any:
 def has_decimals(value: Any) -> bool:
     """Return whether an operand is a decimal number, or a list that contains one."""
     return isinstance(value, Decimal128) or (
-        isinstance(value, list) and any(isinstance(item, Decimal128) for item in value)
+        isinstance(value, list | tuple) and any(isinstance(item, Decimal128) for item in value)
     )

@@ -27,6 +27,7 @@ from eventstore.personal.sealing import MasterKeys
 from projections.kernel.view import View
 from projections.live.live_view import LiveView
 from projections.live.view_tail import ViewTail
+from projections.past.reader import PastReader
 from projections.projecting.worker import ViewWorker
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
@@ -78,7 +79,8 @@ class Rig:
         self.locator = ViewLocator(self.view, *parts)
         self.reader = ViewReader(self.locator)
         self.changes = ViewTail(self.locator, self.poll_interval)
-        self.live = LiveView(self.reader, self.changes, self.log.head)
+        self.past = PastReader(self.reader, self.log, 100_000, within=10)
+        self.live = LiveView(self.reader, self.changes, self.log.head, self.past.visible)
         context = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
         self.rebuilds = Rebuilds([self.view], RebuildContext(*context, self.poll_interval), self.partitions)
         self._minutes = count()

@@ -15,6 +15,7 @@ from projections.live.result_set import MatchingRow, ResultSet
 from projections.live.resume_state import ResumeState
 from projections.querying.filters import Condition
 from projections.storage.rows import Row, changed_fields, place
+from tests.helpers.row_scopes import ALL_ROWS
 
 POSITIVE = Condition("score", "gt", 0)
 AWAY = Place(4)
@@ -40,7 +41,7 @@ def row(
 
 
 def result_set_of(*rows: Row, complete: bool = True, kept: int = 100) -> ResultSet:
-    result_set = ResultSet("default", POSITIVE, kept)
+    result_set = ResultSet(ALL_ROWS, POSITIVE, kept)
     result_set.extend(map(MatchingRow.whole, rows), complete=complete)
     return result_set
 
@@ -154,7 +155,7 @@ def test_a_new_subscriber_learns_whether_there_are_other_rows() -> None:
     ]
     assert has_more(result_set_of(*rows, complete=False), 2)
     assert not has_more(result_set_of(complete=True), 0)
-    assert ResultSet("default", POSITIVE).initial_rows(0) is None, "nothing was read"
+    assert ResultSet(ALL_ROWS, POSITIVE).initial_rows(0) is None, "nothing was read"
 
 
 def test_of_rows_beyond_the_limit_only_places_are_kept() -> None:
@@ -236,7 +237,7 @@ def test_i10_a_subscriber_that_joins_or_resumes_at_any_time_has_the_right_rows_a
         return rows[:limit]
 
     history: list[tuple[int, dict[str, Row]]] = [(0, {})]
-    result_set, subscribers = ResultSet("default", POSITIVE, kept), list[RowClient]()
+    result_set, subscribers = ResultSet(ALL_ROWS, POSITIVE, kept), list[RowClient]()
     for created_row in before:
         change(*created_row)
     result_set.extend(map(MatchingRow.whole, matching(2)), complete=len(matching(3)) <= 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from graphql import GraphQLObjectType, GraphQLResolveInfo, get_named_type, is_abstract_type
+from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, get_named_type, is_abstract_type
 
 from api.graphql.execution.row_resolvers import LinkResolver, RowItemsResolver
 from api.graphql.execution.selection_tree import (
@@ -70,7 +70,7 @@ class RowSelections:
 
     def _select(self, info: GraphQLResolveInfo[Any], view: View[Any]) -> _RowSelection:
         row = info.schema.type_map[view.type_name]
-        reader = _SelectionReader(self._tree, row, info.variable_values.coerced)
+        reader = _SelectionReader(self._tree, info.schema, row, info.variable_values.coerced)
         declared, selections = get_named_type(info.return_type), self._tree.below(info.field_nodes)
         items = set(reader.row_items(declared, selections))
         fields = None if None in items else frozenset(item for item in items if item is not None)
@@ -80,18 +80,25 @@ class RowSelections:
 class _SelectionReader:
     """Reads a selection for rows of the type `row`, which stands for every interface that it implements."""
 
-    def __init__(self, tree: SelectionTree, row: Any, variables: Variables) -> None:
+    def __init__(self, tree: SelectionTree, schema: GraphQLSchema, row: Any, variables: Variables) -> None:
         self._tree = tree
+        self._schema = schema
         self._row = row
         self._variables = variables
 
-    def linked_views(self, declared: Any, selections: Iterable[SelectionSet]) -> Iterator[str]:
+    def linked_views(self, declared: Any, selections: Sequence[SelectionSet]) -> Iterator[str]:
         """Yield the views of all links inside a value of this type."""
-        for field in self._collect(declared, selections):
-            if field.definition is not None:
-                if isinstance(field.definition.resolve, LinkResolver):
-                    yield field.definition.resolve.view.name
-                yield from self.linked_views(get_named_type(field.definition.type), field.selections)
+        for concrete in self._possible_types(declared):
+            for field in self._tree.collect(selections, concrete, self._variables):
+                if field.definition is not None:
+                    if isinstance(field.definition.resolve, LinkResolver):
+                        yield field.definition.resolve.view.name
+                    yield from self.linked_views(get_named_type(field.definition.type), field.selections)
+
+    def _possible_types(self, declared: Any) -> Sequence[GraphQLObjectType]:
+        if is_abstract_type(declared):
+            return self._schema.get_possible_types(declared)
+        return (declared,) if isinstance(declared, GraphQLObjectType) else ()
 
     def row_items(self, declared: Any, selections: Iterable[SelectionSet]) -> Iterator[str | None]:
         """Yield the items of rows that are selected inside a value of this type; None stands for all."""

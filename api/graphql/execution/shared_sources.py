@@ -34,14 +34,20 @@ class OpenSubscription(Protocol):
 class SharedSource(Generic[M]):
     """What a resolver returns where all subscribers with one key share a topic.
 
-    `open` adds a subscriber. `to_source` returns a message as the fields of its type read it.
+    `open` adds a subscriber. `to_source` returns a message as the fields of its type read it. `bound_rules`
+    is what the rules of access allow the subscriber of what the messages show: others see the same messages
+    if it is equal.
     """
 
     def __init__(
-        self, open: OpenSubscription, to_source: Callable[[M | StatusMessage], Mapping[str, Any]]
+        self,
+        open: OpenSubscription,
+        to_source: Callable[[M | StatusMessage], Mapping[str, Any]],
+        bound_rules: Hashable,
     ) -> None:
         self.open = open
         self.to_source = to_source
+        self.bound_rules = bound_rules
 
     def __aiter__(self) -> NoReturn:
         """Satisfy graphql-core, which wants an iterator of a resolver. Results are pushed into the sink."""

@@ -46,15 +46,21 @@ class SubscriptionOpener:
         if not isinstance(source, SharedSource):
             return _PulledSubscription(execution, sink)
         renderer = partial(_ResultRenderer, execution, source.to_source)
-        return source.open(sink, key=self._topic_key(prepared, context), renderer=renderer, weigh=len)
+        key = self._topic_key(prepared, context, source.bound_rules)
+        return source.open(sink, key=key, renderer=renderer, weigh=len)
 
-    def _topic_key(self, prepared: PreparedOperation, context: RequestContext) -> Hashable:
-        """Return what subscribers of one topic have in common: all but the cursors that they resume after."""
+    def _topic_key(
+        self, prepared: PreparedOperation, context: RequestContext, bound_rules: Hashable
+    ) -> Hashable:
+        """Return what subscribers of one topic have in common: all but the cursors that they resume after.
+
+        What a caller may see depends on its tenant and on its bound rules, and on nothing else of it.
+        """
         variables = dict(prepared.request.variables or {})
         if variables:
             variables.pop(self._cursor_variable(prepared), None)
         values = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-        return prepared.text, prepared.operation_name, values, context.scope.tenant, context.visibility
+        return prepared.text, prepared.operation_name, values, context.scope.tenant, bound_rules
 
     def _cursor_variable(self, prepared: PreparedOperation) -> str:
         """Return the variable that holds the subscriber's cursor; empty where there is none."""

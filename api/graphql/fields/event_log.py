@@ -154,7 +154,7 @@ class _EventSubscription:
         query = _query(filter, context)
         place = context.start_place(after)
         begin = partial(context.runtime.event_hub.open, context.scope.tenant, query, place)
-        return SharedSource(begin, partial(self._to_source, context))
+        return SharedSource(begin, partial(self._to_source, context), context.visibility.events)
 
     def _to_source(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
         """Return the message as the fields of its type read it."""

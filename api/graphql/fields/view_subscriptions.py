@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -170,7 +170,7 @@ def _resolve_one(view: View[Any]) -> Resolver:
     ) -> SharedSource[LiveMessage]:
         context = info.context
         wanted = context.runtime.view_parts[view.name].live.id_filter(present_key(view, id, context, "id"))
-        return _shared(view, context, wanted, 1, after, latest_only, snapshot)
+        return _shared(view, info, wanted, 1, after, latest_only, snapshot)
 
     return subscribe
 
@@ -193,14 +193,14 @@ def _resolve_many(view: View[Any]) -> Resolver:
         wanted = runtime.view_parts[view.name].live.parse_filter(read_filter(view, filter, context))
         most = runtime.settings.max_page
         size = page_size(most if first is None else first, None, most)
-        return _shared(view, context, wanted, size, after, latest_only, snapshot)
+        return _shared(view, info, wanted, size, after, latest_only, snapshot)
 
     return subscribe
 
 
 def _shared(
     view: View[Any],
-    context: RequestContext,
+    info: Info,
     wanted: Filter,
     first: int,
     after: str | None,
@@ -217,9 +217,19 @@ def _shared(
             case _:
                 return status(message, context)
 
+    context = info.context
     place = context.start_place(after)
     live, scope = context.runtime.view_parts[view.name].live, context.rows(view)
-    return SharedSource(partial(live.open, scope, wanted, first, place, latest_only=latest_only), to_source)
+    begin = partial(live.open, scope, wanted, first, place, latest_only=latest_only)
+    hidden = context.visibility.hidden_in(view)
+    return SharedSource(begin, to_source, (scope.key, hidden, *_link_rules(view, info)))
+
+
+def _link_rules(view: View[Any], info: Info) -> Iterator[str]:
+    """Yield the rules by which the selected links show rows to the caller, for each linked view."""
+    readers = info.context.runtime.readers
+    for name in info.context.selections.views(info, view):
+        yield f"{name} {info.context.rows(readers[name].view).key}"
 
 
 def _changed(view: View[Any], message: RowChange, context: RequestContext) -> dict[str, Any]:
