@@ -15,6 +15,9 @@ from domain.process.process import Process
 MAX_INSTANCE = 128
 """Most characters of the id of an instance."""
 
+UNKEYED = "unkeyed:"
+"""What a key must not begin with: the keys of instances that keep an event without a key do."""
+
 _ID = re.compile(ID_PATTERN)
 
 
@@ -42,6 +45,8 @@ def instance_id(category: str, key: Any, origin: str) -> str:
     """
     if not isinstance(key, str):
         raise ContextFault(f"{origin} a key of class {type(key).__name__}; a key is a text, or None")
+    if key.startswith(UNKEYED):
+        raise ContextFault(f"{origin} a key that begins with {UNKEYED!r}, which nerve uses itself")
     instance = f"{category}-{key}"
     if len(instance) > MAX_INSTANCE or not _ID.fullmatch(instance):
         most = min(120, MAX_INSTANCE - len(category) - 1)

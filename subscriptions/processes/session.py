@@ -22,9 +22,9 @@ from domain.process.events import (
     ProcessStuck,
 )
 from domain.process.instance_state import InstanceState
-from domain.process.keys import instance_of
 from domain.process.process import trigger_classes
 from domain.process.reacting import react_to_event
+from domain.process.unkeyed import is_unkeyed
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
 from subscriptions.feed.position_waiters import PositionWaiters
@@ -40,6 +40,7 @@ from subscriptions.processes.open_work import OpenWork, share_key
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.triggers import Triggers
+from subscriptions.processes.unkeyed_events import UnkeyedEvents
 
 PAGE = 100
 """Parked triggers that are read at once."""
@@ -62,6 +63,7 @@ class ProcessSession:
         self._parts = parts
         self._instances = parts.instances
         self._channels = Channels(parts.circuits)
+        self._unkeyed = UnkeyedEvents(context.process, parts.instances, self._deliver_late)
         self._set_up(Partition())
 
     def _set_up(self, partition: Partition) -> None:
@@ -110,7 +112,7 @@ class ProcessSession:
         return await self._agenda.settle(position)
 
     async def handle(self, commits: Sequence[Commit]) -> bool:
-        """React to a batch. Raises Unavailable, Overloaded, or ContextFault if `key` fails."""
+        """React to a batch. Raises Unavailable or Overloaded."""
         groups = self._by_instance(commits)
         handled = [self._handle(instance, items) for instance, items in groups.items()]
         if len(handled) == 1:
@@ -135,7 +137,7 @@ class ProcessSession:
                 self._group(groups, InstanceKey(info.tenant, info.stream), commit)
             for event in commit.events:
                 if self._triggers.match(event):
-                    stream = instance_of(self._process, event)
+                    stream = self._unkeyed.instance_of(event)
                     if stream is not None:
                         self._group(groups, InstanceKey(info.tenant, stream), event)
         return groups
@@ -168,20 +170,25 @@ class ProcessSession:
             else:
                 await self._trigger(instance, item)
 
-    async def _trigger(self, instance: InstanceKey, event: RecordedEvent) -> None:
+    async def _deliver_late(self, instance: InstanceKey, event: RecordedEvent) -> None:
+        await self._trigger(instance, event, late=True)
+
+    async def _trigger(self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False) -> None:
         """React to an event, or park it if the instance cannot react now."""
         if instance in self._parked and not await self._is_stuck(instance):
             await self._unpark(instance)
-        if instance in self._parked or not await self._react(instance, event):
+        if instance in self._parked or not await self._react(instance, event, late=late):
             self._parked.add(instance)
             await self._open_work.save([parked_trigger(instance, event)], ())
 
     async def _is_stuck(self, instance: InstanceKey) -> bool:
         return (await self._instances.state(instance)).status is ProcessStatus.STUCK
 
-    async def _react(self, instance: InstanceKey, event: RecordedEvent) -> bool:
+    async def _react(self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False) -> bool:
         """React to an event. Return False if the instance is stuck, or has become so by this event."""
-        change = await self._change(instance, event)
+        if is_unkeyed(instance.stream):
+            return await self._unkeyed.react(instance, event)
+        change = await self._change(instance, event, late=late)
         if not change.events and await self._is_behind(instance, change.after, event):
             change = await self._change(instance, event, late=True)
         if change.events:
@@ -257,8 +264,7 @@ class ProcessSession:
         while events := await log.stream(instance.tenant, instance.stream, version, log.options.stream_page):
             version = events[-1].version
             self._add_open(instance, state, events)
-        if instance in self._parked:
-            await self._unpark(instance)
+        await self._unpark(instance)
 
     def _add_open(self, instance: InstanceKey, state: InstanceState, events: Sequence[RecordedEvent]) -> None:
         """Do what these events of an instance ask for, as far as it is open."""

@@ -107,6 +107,7 @@ NEVER = [
     "domain.process.settlements",
     "domain.process.step",
     "domain.process.step_outcomes",
+    "domain.process.unkeyed",
     "domain.process.unwinding",
     "projections.kernel",
     "projections.kernel.field_kinds",
