@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from api.access.declaration_checks import check_access_rules
 from api.context_checks import (
     check_cases,
     check_commands,
@@ -109,6 +110,7 @@ def _register(name: str) -> _Registration:
             check_event_types(each)
             check_cases(each)
             check_commands(each)
+            check_access_rules(each)
         for policy in policies:
             check_policy_cases(policy)
     except DeclarationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.dispatch import CommandBus
 from domain.kernel import Envelope, Receipt, Scope
+from domain.kernel.access import Permission
 from domain.kernel.errors import NerveError
 from domain.process.commands import CancelProcess, InstanceCommand, ResumeProcess, RetryProcess
 from domain.process.events import ProcessStatus
@@ -30,13 +31,15 @@ OPERABLE: Mapping[type[InstanceCommand], Sequence[ProcessStatus]] = {
 class Operation:
     """What a person does to instances: the class of the command, and how that for one instance is made.
 
-    `source` is the interface that it came through, such as ``graphql``.
+    `source` is the interface that it came through, such as ``graphql``. `permission` is that of the person,
+    None for an operator at the server itself.
     """
 
     command: type[InstanceCommand]
     make: Callable[[str], InstanceCommand]
     scope: Scope
     source: str
+    permission: Permission | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,9 @@ class ProcessOperator:
         return await self.operate(operation, [row["id"] for row in page.rows], has_more=bool(page.has_next))
 
     async def _send(self, operation: Operation, id: str) -> Receipt | Refusal:
-        envelope = Envelope(operation.make(id), operation.scope, source=operation.source)
+        envelope = Envelope(
+            operation.make(id), operation.scope, source=operation.source, permission=operation.permission
+        )
         try:
             return await self._bus.dispatch(envelope)
         except NerveError as error:

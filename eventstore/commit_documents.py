@@ -93,17 +93,18 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
 
 def _to_record(commit: NewCommit) -> Document:
     """Return the record of a command without events; without `stream`, since it has no version."""
+    unchanged = {
+        "stream": commit.stream,
+        "version": commit.expected,
+        "correlation": commit.correlation,
+        "run": commit.run,
+    }
     return {
         "at": commit.at,
         "tombstone": True,
         "tenant": commit.tenant,
         "command": _command(commit, commit.digest),
-        "unchanged": {
-            "stream": commit.stream,
-            "version": commit.expected,
-            "correlation": commit.correlation,
-            "run": commit.run,
-        },
+        "unchanged": unchanged if commit.actor is None else {**unchanged, "actor": commit.actor},
     }
 
 
@@ -220,6 +221,12 @@ def to_receipt(stored: Document, *, replayed: bool) -> Receipt:
         correlation=stored["correlation"],
         replayed=replayed,
     )
+
+
+def stored_actor(stored: Document) -> str | None:
+    """Return the actor of a stored commit, or of the record of a command without events."""
+    actor: str | None = stored.get("unchanged", stored).get("actor")
+    return actor
 
 
 def last_version(stored: Document) -> int:

@@ -15,7 +15,7 @@ from eventstore.appending.commit_restorer import CommitRestorer, RestoreOutcome
 from eventstore.appending.pending_append import ChainBroken
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
-from eventstore.commit_documents import encode_commit, first_receipt, to_receipt
+from eventstore.commit_documents import encode_commit, first_receipt, stored_actor, to_receipt
 from eventstore.decoder import CommitDecoder
 from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
@@ -132,7 +132,10 @@ class EventLog:
             documents = await self._collections.commits_of(tenant, command_ids)
         return {
             document["command"]["id"]: StoredCommand(
-                document["command"]["name"], digest, to_receipt(document, replayed=True)
+                document["command"]["name"],
+                digest,
+                to_receipt(document, replayed=True),
+                stored_actor(document),
             )
             for document, digest in zip(documents, await self._vault.digests(documents), strict=True)
         }

@@ -54,6 +54,7 @@ class SchemaBuilder:
         self._types = TypeMap()
         self._catalog = catalog
         self._visibility = visibility
+        check_links(views)
         self._views = visible_views(views, visibility)
         # Operators may wait for views whose rows they cannot read.
         self._awaitable = views if visibility.may_operate else self._views
@@ -72,7 +73,6 @@ class SchemaBuilder:
         """Return the schema that graphql-core runs; raises DeclarationError where names clash."""
         rows = {view.name: self._row(view) for view in self._views}
         shapes = {view.name: self._shape(view, rows[view.name]) for view in self._views}
-        check_links(self._views)
         add_links(shapes, self._types)
         if self._views or self._visibility.events or self._visibility.may_operate:
             letters = self._visibility.may_operate

@@ -16,6 +16,7 @@ from domain.dispatch.dispatching import Dispatch
 from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.dispatch.ports import AggregateStore, Clock, CommandLog, IdSource, StoredCommand
 from domain.dispatch.queues import StreamQueues
+from domain.dispatch.stream_checks import forbidden
 from domain.kernel.catalog import Catalog
 from domain.kernel.command import Envelope, Receipt
 
@@ -62,18 +63,20 @@ class CommandBus:
     async def dispatch(self, envelope: Envelope) -> Receipt:
         """Decide and store the command, and return its receipt.
 
-        Raises ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused,
-        ContextFault, Overloaded or Unavailable; after each but the last, nothing was stored. Cancelling does
-        not stop an append that has begun: its outcome can be looked up by the command id only.
+        Raises ValidationFailed, Forbidden, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused,
+        CommandIdTaken, ContextFault, Overloaded or Unavailable; after each but the last, nothing was stored.
+        Cancelling does not stop an append that has begun: its outcome can be looked up by the command id.
         """
         return await self._pipeline(envelope)
 
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
-        """Raise CommandIdReused unless the envelope has the same command that is stored under its id."""
+        """Raise CommandIdReused or CommandIdTaken unless the envelope has the command stored under its id."""
         self._decider.check_same(envelope, first)
 
     async def _handle(self, envelope: Envelope) -> Receipt:
         command, tenant = envelope.command, envelope.scope.tenant
+        if envelope.permission is not None and envelope.permission.is_denied:
+            raise forbidden(command)
         if command.precondition is not None and not await self._was_stored(envelope):
             await self._conditions.handle(command.precondition, tenant, command)
         receipt = await self._run(envelope)

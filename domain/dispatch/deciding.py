@@ -10,21 +10,22 @@ from typing import Any
 from domain.dispatch.digest import command_digest
 from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit, StoredCommand
+from domain.dispatch.stream_checks import check_exists, check_fits_stream, check_permission, check_prefix
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
 from domain.kernel.catalog import Catalog
 from domain.kernel.command import Command, Envelope
 from domain.kernel.conflicts import refuse
 from domain.kernel.context_calls import call_conflict_rule, call_decide, target_of, unstorable_event
 from domain.kernel.errors import (
-    AlreadyExists,
     CommandIdReused,
+    CommandIdTaken,
     ConcurrencyConflict,
     ContextFault,
+    Forbidden,
     InvariantViolated,
     NerveError,
     NotFound,
     UnfitValue,
-    ValidationFailed,
 )
 from domain.kernel.event import Event, NewEvent
 from domain.kernel.personal import holds_personal_data, holds_personal_values
@@ -33,7 +34,7 @@ from domain.kernel.state_checks import evolve_checked
 PendingEvents = Callable[[], Sequence[tuple[int, Event]]]
 """Returns the events of pending appends, with their versions."""
 
-REFUSALS = (InvariantViolated, NotFound, ConcurrencyConflict, ContextFault)
+REFUSALS = (Forbidden, InvariantViolated, NotFound, ConcurrencyConflict, ContextFault)
 """Errors that depend on the state: a speculative state may refuse what the stored one accepts."""
 
 
@@ -86,7 +87,12 @@ class Decider:
         return None if envelope.command_id is None else command_digest(self._digest_key, envelope.command)
 
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
-        """Raise CommandIdReused unless the envelope has the same command that is stored under its id."""
+        """Raise CommandIdReused unless the envelope has the same command that is stored under its id.
+
+        For a caller whose permission is checked it must be the caller's own, else CommandIdTaken is raised.
+        """
+        if envelope.permission is not None and envelope.scope.actor != first.actor:
+            raise CommandIdTaken(first.receipt.command_id)
         command, receipt = envelope.command, first.receipt
         same = first.name == type(command).__name__ and command.target in (None, receipt.stream)
         if not same or (first.digest is not None and first.digest != self.digest(envelope)):
@@ -138,8 +144,9 @@ class Decider:
         target: Target,
         pending_events: PendingEvents = tuple,
     ) -> Decision:
-        now = self._clock()
+        now, command = self._clock(), envelope.command
         try:
+            check_permission(envelope.permission, command, target.kind.category, target.stream, basis)
             command = await self._resolve_conflict(basis, envelope, target, pending_events)
             events = await self._events(basis, command, envelope, target, now)
             if not events:
@@ -245,26 +252,3 @@ class Decider:
         if digest is None or not holds_personal_data(target.kind):
             return digest
         return digest if any(map(holds_personal_values, decision.events)) else None
-
-
-def check_fits_stream(command: Command, category: str, stream: str, version: int) -> None:
-    """Raise NotFound or AlreadyExists if the command does not fit a stream of this version, 0 if new."""
-    if not command.creates:
-        check_exists(category, stream, version)
-    if version > 0 and not command.changes:
-        raise AlreadyExists(f"{stream} exists already; choose another id or leave it out")
-
-
-def check_exists(category: str, stream: str, version: int) -> None:
-    """Raise NotFound if the version of a stream is 0."""
-    if version == 0:
-        raise NotFound(f"there is no {category} {stream!r}; correct the id, or create it first")
-
-
-def check_prefix(field: str, category: str, stream: str) -> None:
-    """Raise ValidationFailed if `stream` is not the id of a stream of the category."""
-    if not stream.startswith(f"{category}-"):
-        article = "an" if category[0] in "aeiou" else "a"
-        raise ValidationFailed(
-            f"{stream!r} is not the id of {article} {category}: it must start with '{category}-'", (field,)
-        )

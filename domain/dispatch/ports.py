@@ -71,6 +71,7 @@ class StoredCommand:
     name: str
     digest: bytes | None
     receipt: Receipt
+    actor: str | None = None
 
 
 class CommandLog(Protocol):

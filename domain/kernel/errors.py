@@ -267,6 +267,18 @@ class CommandIdReused(NerveError):
         return {"commandId": self.command_id, "stream": self.stream, "position": self.sealed_position}
 
 
+class CommandIdTaken(NerveError):
+    """Another caller has used the command id. The message says nothing of that command."""
+
+    code = CommandIdReused.code
+
+    def __init__(self, command_id: str) -> None:
+        super().__init__(
+            f"the command id {command_id!r} was used before; nothing was stored now. Use a new id for each "
+            "command, such as a UUID"
+        )
+
+
 class Unavailable(NerveError):
     """A server that nerve needs did not answer in time. Sending the same command id again is safe."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
-from domain.dispatch.deciding import check_exists, check_fits_stream, check_prefix
+from domain.dispatch.stream_checks import check_exists, check_fits_stream, check_prefix
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
 from domain.kernel.command import Command
 from domain.kernel.context_calls import call_decide, target_of

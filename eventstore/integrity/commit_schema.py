@@ -64,6 +64,7 @@ class _Unchanged(TypedDict):
     version: Annotated[int, Ge(0)]
     correlation: Name
     run: Name
+    actor: NotRequired[Name]
 
 
 class _Record(TypedDict):

@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from domain.dispatch.deciding import check_exists, check_fits_stream
+from domain.dispatch.stream_checks import check_exists, check_fits_stream
 from domain.kernel import Catalog, Command, CommitInfo, Context, Event, Facts, RecordedEvent
 from domain.kernel.aggregate import event_classes
 from domain.kernel.context_calls import call_decide

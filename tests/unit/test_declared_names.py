@@ -14,7 +14,7 @@ from api.cli import run
 from api.contexts import load_contexts
 from api.graphql.type_map import TypeMap
 from api.settings import Settings
-from domain.dispatch.deciding import check_prefix
+from domain.dispatch.stream_checks import check_prefix
 from domain.kernel import Catalog, Context, Event
 from domain.kernel.errors import ConfigurationError, DeclarationError, ValidationFailed
 from domain.kernel.types.annotations import record_type

@@ -9,12 +9,13 @@ from typing import Any
 from graphql import GraphQLError, GraphQLResolveInfo
 
 from api.access.callers import Caller
-from api.access.policy import rows_for
+from api.access.policy import command_permission, rows_for
 from api.access.visibility import Visibility
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.row_selections import RowSelections
 from api.runtime import Runtime
-from domain.kernel import Scope
+from domain.kernel import Command, Scope
+from domain.kernel.access import Permission
 from eventstore.place import Place
 from projections.kernel.view import View
 from projections.querying.row_scope import RowScope
@@ -41,6 +42,10 @@ class RequestContext:
     def visibility(self) -> Visibility:
         """What exists for the caller."""
         return self.runtime.visibilities.of(self.caller)
+
+    def permission(self, command: type[Command]) -> Permission:
+        """Return when the caller may send the command."""
+        return command_permission(command, self.caller)
 
     def rows(self, view: View[Any]) -> RowScope:
         """Return the rows of the view that the caller may read."""

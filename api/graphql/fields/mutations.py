@@ -144,6 +144,7 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
             command_id,
             expected_version,
             source="graphql",
+            permission=context.permission(command),
         )
         await check_key_grant(envelope.command, context)
         receipt = await _dispatch(envelope, context)
