@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.faults.deployment import Deployment
 from tests.faults.deployments.trial import DeploymentTrial
 from tests.faults.hostile import trial as hostile_trial
 from tests.faults.hostile.document_attacks import DOCUMENT_ATTACKS
 from tests.faults.live import hostile, idle, resumes
 from tests.faults.order_kills import OrderKills, Size
+from tests.faults.tenants.trial import TenantTrial
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
@@ -137,7 +139,19 @@ def _choreography(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return _processes(folder, times, step, CHOREOGRAPHY)
 
 
+def _tenants(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """two tenants under load with the same ids in both: nothing of one reaches the other"""
+    deployment = Deployment(folder)
+    servers = {"mongo_url": deployment.mongod.url, "redis_url": deployment.redis.url}
+    try:
+        outcome = TenantTrial(folder, servers, 1_000 * times).run(step)
+    finally:
+        deployment.end()
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
+    Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
     Trial("deployments", 10, _deployments),
     Trial("live.resumed", 100, _resumed),
