@@ -18,9 +18,10 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from api import console
 from api.access.admissions import Admissions
-from api.access.callers import Authenticator
+from api.access.callers import OPEN, Authenticator
 from api.access.client_addresses import ClientAddresses
 from api.access.origins import OriginPolicy
+from api.access.policy import may_read_metrics
 from api.access.visibility import Visibility
 from api.authentication import open_authenticator
 from api.graphql.execution.executor import Executor
@@ -33,18 +34,23 @@ from api.lifecycle import open_runtime
 from api.limits.document_limits import DocumentLimits
 from api.runtime import Runtime
 from api.settings import Settings
+from api.transports.admission_guard import AdmissionGuard, admission_of
 from api.transports.endpoint import Endpoint
 from api.transports.http import METHODS, serve_http
 from api.transports.origin_guard import OriginGuard
+from api.transports.rejections import respond_with_error
 from api.transports.request_reading import RequestLimits
+from api.transports.response_formats import JSON
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
-from domain.kernel.errors import NotFound
+from domain.kernel.errors import Forbidden, NotFound, Unauthenticated
 
 GRAPHQL = "/graphql"
 PAGES = ("/", "/graphiql", "/graphiql/")
 HEALTH = ("/healthz", "/readyz")
+OPEN_PATHS = (*PAGES, "/graphiql/assets/", *HEALTH)
+"""Paths that are served without authentication, and what lies below a folder. They have no data."""
 
 
 def create_app(
@@ -67,6 +73,7 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings, runtime_class=runtime_class) as runtime:
             authenticator = access or open_authenticator(settings)
+            app.state.is_open = authenticator is OPEN
             admissions = Admissions(authenticator, now, settings.max_sockets_per_caller)
             endpoint = _endpoint(runtime, admissions, explain=explain)
             closed = runtime.metrics.count_closed_socket
@@ -80,7 +87,7 @@ def create_app(
     routes = _routes()
     return Starlette(
         lifespan=lifespan,
-        middleware=[_guard(policy, prefixes)],
+        middleware=_guards(policy, prefixes),
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
@@ -114,13 +121,15 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
     return VisibleApis(runtime.visibilities, make)
 
 
-def _guard(policy: OriginPolicy, prefixes: Sequence[str]) -> Middleware:
-    return Middleware(
-        OriginGuard,
-        policy=policy,
-        pages=[prefix + path for prefix in prefixes for path in PAGES],
-        open_hosts=[prefix + path for prefix in prefixes for path in HEALTH],
+def _guards(policy: OriginPolicy, prefixes: Sequence[str]) -> Sequence[Middleware]:
+    """Return what a request passes before an endpoint handles it, from the outside to the inside."""
+    pages, health, open_paths = (
+        [prefix + path for prefix in prefixes for path in paths] for paths in (PAGES, HEALTH, OPEN_PATHS)
     )
+    return [
+        Middleware(OriginGuard, policy=policy, pages=pages, open_hosts=health),
+        Middleware(AdmissionGuard, open_paths=open_paths),
+    ]
 
 
 def _routes() -> list[BaseRoute]:
@@ -170,11 +179,18 @@ async def _http(request: Request) -> Response:
 
 async def _readyz(request: Request) -> Response:
     readiness = await check_readiness(request.app.state.runtime)
-    body = {"ready": readiness.ready, "missing": list(readiness.missing)}
+    body: dict[str, object] = {"ready": readiness.ready}
+    if request.app.state.is_open:
+        body["missing"] = list(readiness.missing)
     return JSONResponse(body, 200 if readiness.ready else 503)
 
 
 async def _metrics(request: Request) -> Response:
+    caller = admission_of(request).caller
+    if not may_read_metrics(caller):
+        needed = "metrics need the role metrics or deployment, as they count for all tenants"
+        error = Unauthenticated(needed) if caller.subject is None else Forbidden(needed)
+        return respond_with_error(error, JSON)
     runtime: Runtime = request.app.state.runtime
     cursors = {
         "log": runtime.feed.cursors,

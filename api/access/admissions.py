@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from api.access.callers import AccessRevocation, Authenticator, Caller
@@ -38,6 +39,11 @@ class Admission:
         """Make it a connection; the `timer` fires when the caller's access expires."""
         self._on_revoked = on_revoked
         self._timer = timer
+
+    def renew(self, caller: Caller, timer: asyncio.TimerHandle | None) -> None:
+        """Continue the connection with new credentials of its caller, which expire when `timer` fires."""
+        self.cancel_timer()
+        self.caller, self._timer = caller, timer
 
     def cancel_timer(self) -> None:
         """Forget when access expires."""
@@ -73,7 +79,7 @@ class Admissions:
         authentication raises.
         """
         caller = self._authenticator.authenticate(headers)
-        return self._add(caller) if isinstance(caller, Caller) else self._authenticate(caller)
+        return self._add(caller) if isinstance(caller, Caller) else self._admit_later(caller)
 
     def keep_open(self, admission: Admission, on_revoked: OnRevoked) -> None:
         """Make the admission a connection that stays open until access ends or `release` is called.
@@ -81,19 +87,27 @@ class Admissions:
         When access ends it is released and `on_revoked` is called. Raises RateLimited where its subject has
         too many connections, and the error by which access has ended already.
         """
-        subject, expires_at = _subject(admission.caller), admission.caller.expires_at
+        subject = _subject(admission.caller)
         if admission.error:
             raise admission.error
         if subject is not None:
             if self._connections[subject] >= self._most:
                 raise RateLimited(f"a caller may have {self._most} open connections at a time")
             self._connections[subject] += 1
-        timer: asyncio.TimerHandle | None = None
-        if expires_at is not None:
-            left = (expires_at - self._clock()).total_seconds()
-            expired = Unauthenticated("access has expired; connect again with new credentials")
-            timer = asyncio.get_running_loop().call_later(left, self._revoke, admission, expired)
-        admission.keep_open(on_revoked, timer)
+        admission.keep_open(on_revoked, self._start_timer(admission, admission.caller))
+
+    def renew(self, admission: Admission, headers: Mapping[str, str]) -> Coroutine[None, None, None] | None:
+        """Continue an open connection with the credentials in these headers, until these expire.
+
+        It is a coroutine where authentication has to wait. Raises what authentication raises, and Forbidden
+        where the caller is another one, or has other roles or claims: what runs was admitted with the old
+        ones.
+        """
+        caller = self._authenticator.authenticate(headers)
+        if not isinstance(caller, Caller):
+            return self._renew_later(admission, caller)
+        self._replace_caller(admission, caller)
+        return None
 
     def release(self, admission: Admission) -> None:
         """End the request or connection. A second call does nothing."""
@@ -116,7 +130,34 @@ class Admissions:
             self._revoke(admission, _forbidden(revocation))
         return sum(admission.is_connection for admission in matching)
 
-    async def _authenticate(self, authenticating: Awaitable[Caller]) -> Admission:
+    async def _admit_later(self, authenticating: Awaitable[Caller]) -> Admission:
+        return self._add(await self._authenticate(authenticating))
+
+    async def _renew_later(self, admission: Admission, authenticating: Awaitable[Caller]) -> None:
+        caller = await self._authenticate(authenticating)
+        if admission in self._open:
+            self._replace_caller(admission, caller)
+
+    def _replace_caller(self, admission: Admission, caller: Caller) -> None:
+        old = admission.caller
+        if (caller.scope, caller.subject) != (old.scope, old.subject):
+            raise Forbidden("a connection can be renewed by its own subject alone; open another one")
+        renewed = replace(
+            old, credential=caller.credential, expires_at=caller.expires_at, issued_at=caller.issued_at
+        )
+        if renewed != caller:
+            raise Forbidden("the roles or claims of the caller have changed; connect again")
+        admission.renew(caller, self._start_timer(admission, caller))
+
+    def _start_timer(self, admission: Admission, caller: Caller) -> asyncio.TimerHandle | None:
+        """Return the timer that closes the connection when the caller's access expires."""
+        if caller.expires_at is None:
+            return None
+        left = (caller.expires_at - self._clock()).total_seconds()
+        expired = Unauthenticated("access has expired; connect again with new credentials")
+        return asyncio.get_running_loop().call_later(left, self._revoke, admission, expired)
+
+    async def _authenticate(self, authenticating: Awaitable[Caller]) -> Caller:
         """Return the caller. A revocation during this call counts: the authenticator may not have seen it."""
         start = len(self._recent_revocations)
         self._authenticating += 1
@@ -129,7 +170,7 @@ class Admissions:
             self._authenticating -= 1
             if not self._authenticating:
                 self._recent_revocations.clear()
-        return self._add(caller)
+        return caller
 
     def _add(self, caller: Caller) -> Admission:
         admission = Admission(caller)

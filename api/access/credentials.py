@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from domain.kernel.errors import Unauthenticated
 
@@ -15,6 +15,16 @@ API_KEY_PREFIX = "nerve_"
 
 class InvalidCredentials(Unauthenticated):
     """Credentials were sent that are not accepted. The message says nothing that helps to make valid ones."""
+
+
+def combine_headers(items: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by their names in lower case. A repeated one has all its values: none is overlooked."""
+    headers: dict[str, str] = {}
+    for name, value in items:
+        key = name.lower()
+        separator = "; " if key == "cookie" else ", "
+        headers[key] = f"{headers[key]}{separator}{value}" if key in headers else value
+    return headers
 
 
 def find_credential(headers: Mapping[str, str], cookie: str | None) -> str | None:

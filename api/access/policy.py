@@ -6,7 +6,7 @@ from typing import Any
 
 from api.access.callers import Caller
 from domain.kernel import Command, Event
-from domain.kernel.access import ALLOWED, DENIED, DEPLOYMENT, OPERATOR, Permission, bind, role
+from domain.kernel.access import ALLOWED, DENIED, DEPLOYMENT, METRICS, OPERATOR, Permission, bind, role
 from projections.kernel.view import View
 from projections.querying.row_scope import RowScope, row_scope
 
@@ -53,6 +53,11 @@ def deployment_permission(caller: Caller) -> Permission:
     a rebuild would slow them down.
     """
     return ALLOWED if may_cross_tenants(caller) else DENIED
+
+
+def may_read_metrics(caller: Caller) -> bool:
+    """Return whether the caller may read the metrics of the process, which count for all tenants."""
+    return not caller.roles.isdisjoint((DEPLOYMENT, METRICS))
 
 
 def may_cross_tenants(caller: Caller) -> bool:

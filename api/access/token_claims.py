@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from api.access.callers import Caller
@@ -44,6 +44,7 @@ class ClaimReader:
             credential,
             expires_at,
             self._further_claims(claims),
+            _issue_time(claims),
         )
 
     def _subject(self, claims: Mapping[str, Any]) -> str:
@@ -72,6 +73,15 @@ class ClaimReader:
     def _further_claims(self, claims: Mapping[str, Any]) -> dict[str, ClaimValue]:
         values = {path: find_claim(claims, path) for path in self._settings.claims}
         return {path: _value(path, value) for path, value in values.items() if value is not None}
+
+
+def _issue_time(claims: Mapping[str, Any]) -> datetime | None:
+    """Return when the token was issued, or None if it does not say; the future was refused before."""
+    issued = claims.get("iat")
+    try:
+        return None if issued is None else datetime.fromtimestamp(issued, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise InvalidClaim("iat is before the year 1") from None
 
 
 def find_claim(claims: Mapping[str, Any], path: str) -> Any:

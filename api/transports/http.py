@@ -9,75 +9,46 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from math import ceil
 
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.encoding import encode
-from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation, Result
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
+from api.transports.admission_guard import admission_of
 from api.transports.batches import run_batch
 from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
+from api.transports.rejections import CHALLENGE, REFUSALS, reject, respond_with_error
 from api.transports.request_bodies import HttpRejection
 from api.transports.request_reading import read_request
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
 from api.transports.response_streams import ResponseStream, SingleSubscriptionSink, StreamResponse
 from api.transports.single_connection import StreamOperation, check_id, find_token
-from domain.kernel.errors import (
-    AlreadyExists,
-    Forbidden,
-    NerveError,
-    NotFound,
-    RateLimited,
-    Unauthenticated,
-    Unavailable,
-    ValidationFailed,
-)
+from domain.kernel.errors import Unauthenticated, ValidationFailed
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
-STATUSES: dict[type[NerveError], int] = {
-    ValidationFailed: 400,
-    Forbidden: 403,
-    NotFound: 404,
-    AlreadyExists: 409,
-    Unavailable: 503,
-}
-"""The statuses of errors that occur before an operation runs."""
 
 
 async def serve_http(request: Request, endpoint: Endpoint) -> Response:
     """Return the response to one request."""
     media = choose(request.headers.get("accept"), streams=False)
     try:
-        return await _admit(request, endpoint, media)
+        admission = admission_of(request)
+        finding = endpoint.apis.of(admission.caller)
+        api = finding if isinstance(finding, VisibleApi) else await finding
+        return await _serve(request, endpoint, media, AdmittedCaller(admission, api))
     except ClientDisconnect:
         return Response(status_code=400)
     except HttpRejection as rejected:
-        return _reject(rejected, media)
-    except Unauthenticated as error:
-        return _reject(HttpRejection(401, error, **{"www-authenticate": "Bearer"}), media)
-    except RateLimited as error:
-        return _reject(HttpRejection(429, error, **_retry_header(error)), media)
-    except tuple(STATUSES) as error:
-        return _reject(HttpRejection(STATUSES[type(error)], error), media)
+        return reject(rejected, media)
+    except REFUSALS as error:
+        return respond_with_error(error, media)
     except OperationRefused as refused:
         return _respond(refused.result, media or JSON)
-
-
-async def _admit(request: Request, endpoint: Endpoint, media: ResponseFormat | None) -> Response:
-    admitting = endpoint.admit(request.headers)
-    admitted = admitting if isinstance(admitting, AdmittedCaller) else await admitting
-    admission = admitted.admission
-    try:
-        return await _serve(request, endpoint, media, admitted)
-    finally:
-        if not admission.is_connection:
-            endpoint.admissions.release(admission)
 
 
 async def _serve(
@@ -134,10 +105,6 @@ async def _operate(
     return _respond(await api.executor.execute(prepared, context), media)
 
 
-def _retry_header(error: RateLimited) -> dict[str, str]:
-    return {} if error.retry_after is None else {"retry-after": str(ceil(error.retry_after))}
-
-
 def _check_method(method: str, kind: OperationType) -> None:
     if kind is OperationType.MUTATION and method != "POST":
         wrong = ValidationFailed("a mutation must be sent by POST", ("query",))
@@ -190,13 +157,13 @@ def _stream(
 
 
 def _respond(result: Result, media: ResponseFormat) -> Response:
-    """Respond with a result. A refused operation is a client error in the media type for GraphQL alone."""
-    status = 400 if media is GRAPHQL and "data" not in result else 200
-    return Response(media.whole(encode(result)), status, media_type=media.content_type)
+    """Respond with a result. A refused operation is a client error in the media type for GraphQL alone.
 
-
-def _reject(rejected: HttpRejection, media: ResponseFormat | None) -> Response:
-    """Respond with an error, in JSON also to a client that accepts streams only."""
-    content_type = (JSON if media is None or media.streams else media).content_type
-    body = encode(refused_result(rejected.error))
-    return Response(body, rejected.status, rejected.headers, media_type=content_type)
+    One that needs credentials is refused with 401 in each.
+    """
+    status, headers = 200, {}
+    if "data" not in result:
+        status = 400 if media is GRAPHQL else 200
+        if any(error["extensions"]["code"] == Unauthenticated.code for error in result["errors"]):
+            status, headers = 401, {"www-authenticate": CHALLENGE}
+    return Response(media.whole(encode(result)), status, headers, media_type=media.content_type)

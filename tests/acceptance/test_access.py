@@ -17,7 +17,7 @@ from domain.kernel import Scope
 from domain.kernel.access import ADMINISTRATOR
 from tests.helpers.served_api import Client, Served
 from tests.helpers.servers import eventually
-from tests.helpers.token_access import EDITOR, Tokens, serve_with, somebody
+from tests.helpers.token_access import EDITOR, Tokens, scraper, serve_with, somebody
 
 MOST = 2
 EVENTS = "subscription { events { __typename ... on Event { actor data } } }"
@@ -76,17 +76,18 @@ async def test_who_may_see_the_same_shares_what_is_told(
         Caller(Scope(ada.scope.tenant, "root"), "root", frozenset({ADMINISTRATOR})),
         Caller(Scope(uuid4().hex, "bob"), "bob", ada.roles),
     )
-    await asyncio.to_thread(eventually, lambda: _groups(served) == 0)
+    metrics = tokens.grant("scraper", scraper())
+    await asyncio.to_thread(eventually, lambda: _groups(served, metrics) == 0)
     groups = []
     async with AsyncExitStack() as stack:
         for who in (shown, *(tokens.grant(uuid4().hex, other) for other in others)):
             await listen(await stack.enter_async_context(served.client(authorization=who)))
-            groups.append(_groups(served))
+            groups.append(_groups(served, metrics))
     assert groups == [1, 1, 1, 2, 3]
 
 
-def _groups(served: Served) -> int:
-    lines = served.get("/metrics").text.splitlines()
+def _groups(served: Served, authorization: str) -> int:
+    lines = served.get("/metrics", authorization=authorization).text.splitlines()
     [line] = [line for line in lines if line.startswith('nerve_live_groups{source="log"}')]
     return int(float(line.split()[-1]))
 

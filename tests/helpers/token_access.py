@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from api.access.callers import AccessRevocation, Caller
 from domain.kernel import Scope
+from domain.kernel.access import METRICS
 from domain.kernel.errors import Forbidden, Unauthenticated
 from tests.helpers.served_api import Served, serve
 
@@ -70,14 +71,19 @@ class Tokens:
 
 
 @contextmanager
-def serve_with(tokens: Tokens, mongo_url: str, redis_url: str, **own: Any) -> Iterator[Served]:
-    """An API with a database of its own, for who shows one of the tokens."""
+def serve_with(tokens: Tokens | None, mongo_url: str, redis_url: str, **own: Any) -> Iterator[Served]:
+    """An API with a database of its own, for who shows one of the tokens; without them, by its settings."""
     database = f"test_{uuid4().hex}"
     servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
     with serve(tokens, worker=False, **servers, **own) as served:
         yield served
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
+
+
+def scraper() -> Caller:
+    """Return a caller that may read metrics, and nothing else."""
+    return Caller(subject="scraper", roles=frozenset({METRICS}))
 
 
 def somebody() -> Caller:

@@ -5,53 +5,41 @@ The protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
 from graphql import OperationType
 
+from api.access.admissions import Admission
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
 from api.transports.endpoint import AdmittedCaller, Endpoint, traced
+from api.transports.sockets.close_codes import (
+    BAD_REQUEST,
+    INVALID_TEXT,
+    SERVICE_RESTART,
+    SUBSCRIBER_EXISTS,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    ProtocolViolation,
+)
 from api.transports.sockets.frames import message_frame
 from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
+from api.transports.sockets.socket_admission import SocketAdmission, has_credentials
 from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
 from api.transports.sockets.socket_rates import SocketRates
-from domain.kernel.errors import NerveError, RateLimited, Unauthenticated, Unavailable, ValidationFailed
+from domain.kernel.errors import RateLimited, Unauthenticated, ValidationFailed
 from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "graphql-transport-ws"
-
-INVALID_TEXT = 1007
-INTERNAL_ERROR = 1011
-SERVICE_RESTART = 1012
-TRY_AGAIN_LATER = 1013
-BAD_REQUEST = 4400
-UNAUTHORIZED = 4401
-FORBIDDEN = 4403
-SUBPROTOCOL_NOT_ACCEPTABLE = 4406
-INIT_TIMEOUT = 4408
-SUBSCRIBER_EXISTS = 4409
-TOO_MANY_REQUESTS = 4429
-"""The protocol has it for a second `connection_init`; here also for a client that floods its socket."""
-
-
-class ProtocolViolation(Exception):
-    """The client violated the protocol; the socket is closed with this code."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 class AcceptedSocket(Protocol):
@@ -79,11 +67,10 @@ class Connection:
         self._endpoint = endpoint
         self._max_operations = max_operations
         self._rates = rates
-        self._headers = headers
         self._outbox = outbox
         self._socket = socket
-        self._deciding: asyncio.Task[None] | None = None
-        self._admitted: AdmittedCaller | None = None
+        self._access = SocketAdmission(endpoint, headers, socket.close)
+        self._api: VisibleApi | None = None
         self._context: RequestContext | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._running: dict[str, SocketOperation] = {}
@@ -149,10 +136,7 @@ class Connection:
 
     def end(self) -> None:
         """Close everything that runs, because the socket is gone."""
-        if self._deciding:
-            self._deciding.cancel()
-        if self._admitted:
-            self._endpoint.admissions.release(self._admitted.admission)
+        self._access.end()
         subscriptions, self._subscriptions = self._subscriptions, {}
         operations, self._running = self._running, {}
         self._limiter.pause()
@@ -166,40 +150,26 @@ class Connection:
             raise ProtocolViolation(
                 BAD_REQUEST, "Invalid message: the payload of connection_init is not an object"
             )
-        if self._deciding or self._context:
+        if self._access.has_begun:
             raise ProtocolViolation(TOO_MANY_REQUESTS, "Too many initialisation requests")
-        texts = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
-        headers = {**self._headers, **texts}
-        try:
-            admitted = self._endpoint.admit(headers)
-            if isinstance(admitted, AdmittedCaller):
-                self._acknowledge(admitted, headers)
-            else:
-                self._deciding = asyncio.create_task(self._decide(admitted, headers))
-        except NerveError as error:
-            raise _violation(error) from None
-
-    async def _decide(self, deciding: Awaitable[AdmittedCaller], headers: Mapping[str, str]) -> None:
-        try:
-            self._acknowledge(await deciding, headers)
-        except NerveError as error:
-            violation = _violation(error)
-            self._socket.close(violation.code, violation.reason)
-        except Exception:
-            logger.exception("the authenticator of a socket failed")
-            self._socket.close(INTERNAL_ERROR, "Internal error")
+        self._access.begin(payload or {}, self._acknowledge)
 
     def _acknowledge(self, admitted: AdmittedCaller, headers: Mapping[str, str]) -> None:
-        self._admitted, admission = admitted, admitted.admission
-        self._endpoint.admissions.keep_open(admission, self._revoke)
+        admission, self._api = admitted
         self._context = self._endpoint.context(headers, admission.caller)
         self._socket.initialise()
         self._send({"type": "connection_ack"})
 
-    def _revoke(self, error: NerveError) -> None:
-        self._socket.close(FORBIDDEN, str(error))
+    def _continue(self, admission: Admission) -> None:
+        """Start operations for the renewed caller from now on, and send the client when to renew it again."""
+        assert self._context is not None
+        self._context = self._endpoint.context(self._context.headers, admission.caller)
+        self._send({"type": "pong", "payload": {"expiresAt": admission.caller.expires_at}})
 
     def _answer(self, ping: dict[str, Any]) -> None:
+        if self._context is not None and has_credentials(ping.get("payload")):
+            self._access.renew(ping["payload"], self._continue)
+            return
         pong = {"type": "pong"} | {k: v for k, v in ping.items() if k == "payload"}
         try:
             self._send(pong)
@@ -208,10 +178,10 @@ class Connection:
             raise ProtocolViolation(BAD_REQUEST, "Invalid message: the payload is nested too deep") from None
 
     def _start(self, id: str, payload: dict[str, Any]) -> None:
-        if self._context is None or self._admitted is None:
+        if self._context is None or self._api is None:
             raise ProtocolViolation(UNAUTHORIZED, "Unauthorized")
         self._rates.count_operation()
-        context, api = self._context, self._admitted.api
+        context, api = self._context, self._api
         if id in self._subscriptions or id in self._running:
             raise ProtocolViolation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         if self._draining:
@@ -259,14 +229,6 @@ class Connection:
 
     def _send(self, message: dict[str, Any]) -> None:
         self._outbox.write(message_frame(message))
-
-
-def _violation(error: NerveError) -> ProtocolViolation:
-    """Return how a socket that is not admitted is closed: for good, or to be tried again later."""
-    if isinstance(error, Unauthenticated):
-        return ProtocolViolation(UNAUTHORIZED, str(error))
-    again = isinstance(error, RateLimited | Unavailable)
-    return ProtocolViolation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
 
 
 def _read(text: bytes | bytearray) -> dict[str, Any]:

@@ -17,19 +17,19 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from api.access.credentials import combine_headers
 from api.encoding import encode
 from api.graphql.error_bodies import refused_result
 from api.transports.response_formats import JSON
-from api.transports.sockets.connection import (
+from api.transports.sockets.close_codes import (
     BAD_REQUEST,
     INIT_TIMEOUT,
     INTERNAL_ERROR,
-    SUBPROTOCOL,
     SUBPROTOCOL_NOT_ACCEPTABLE,
     TOO_MANY_REQUESTS,
-    Connection,
     ProtocolViolation,
 )
+from api.transports.sockets.connection import SUBPROTOCOL, Connection
 from api.transports.sockets.frames import PING
 from api.transports.sockets.inflow import Inflow
 from api.transports.sockets.liveness import Liveness
@@ -160,7 +160,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def _shake_hands(self, request: Request) -> None:
         parser, registry = self._parser, self.registry
-        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        headers = combine_headers(request.headers.raw_items())
         self._address = self._find_address(request)
         if request.path.partition("?")[0] not in registry.paths:
             reason = f"WebSockets are served at {registry.paths[0]}.\n"

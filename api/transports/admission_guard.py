@@ -1,0 +1,58 @@
+"""Authenticates every request over HTTP, before an endpoint handles it: a new endpoint is never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.access.admissions import Admission
+from api.access.credentials import combine_headers
+from api.transports.rejections import REFUSALS, respond_with_error
+from api.transports.response_formats import choose
+
+_ADMISSION = "nerve.admission"
+
+
+class AdmissionGuard:
+    """Admits the requests for all paths except the open ones, and releases them when their response ends.
+
+    `open_paths` are served to everybody, and so is what lies below one that ends with a slash.
+    """
+
+    def __init__(self, app: ASGIApp, open_paths: Collection[str]) -> None:
+        self._app = app
+        self._open_paths = frozenset(open_paths)
+        self._open_folders = tuple(path for path in open_paths if path.endswith("/") and path != "/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Messages about the lifespan of the server pass."""
+        if scope["type"] == "lifespan" or self._is_open(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        admissions = scope["app"].state.endpoint.admissions
+        sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        headers = combine_headers(sent)
+        try:
+            admitted = admissions.admit(headers)
+            admission = admitted if isinstance(admitted, Admission) else await admitted
+        except REFUSALS as error:
+            response = respond_with_error(error, choose(headers.get("accept"), streams=False))
+            await response(scope, receive, send)
+            return
+        scope[_ADMISSION] = admission
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if not admission.is_connection:
+                admissions.release(admission)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open_paths or path.startswith(self._open_folders)
+
+
+def admission_of(request: Request) -> Admission:
+    """Return the admission of a request whose path is not open."""
+    admission: Admission = request.scope[_ADMISSION]
+    return admission

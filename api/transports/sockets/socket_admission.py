@@ -1,0 +1,159 @@
+"""The admission of one socket: at `connection_init`, and again with each new token that its client sends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from api.access.admissions import Admission
+from api.access.credentials import HEADERS, InvalidCredentials
+from api.transports.endpoint import AdmittedCaller, Endpoint
+from api.transports.sockets.close_codes import (
+    FORBIDDEN,
+    INTERNAL_ERROR,
+    TOO_MANY_REQUESTS,
+    TRY_AGAIN_LATER,
+    UNAUTHORIZED,
+    ProtocolViolation,
+)
+from domain.kernel.errors import NerveError, RateLimited, Unauthenticated, Unavailable
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PAYLOAD_HEADERS = (*HEADERS, "traceparent")
+"""The headers that the payload of `connection_init` may add. All others are those of the handshake."""
+
+
+class SocketAdmission:
+    """Admits the client of a socket. `close` closes the socket with a code and a reason."""
+
+    def __init__(
+        self, endpoint: Endpoint, handshake: Mapping[str, str], close: Callable[[int, str], None]
+    ) -> None:
+        self._endpoint = endpoint
+        self._admissions = endpoint.admissions
+        self._handshake = handshake
+        self._close = close
+        self._task: asyncio.Task[None] | None = None
+        self.admission: Admission | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client has sent `connection_init`."""
+        return self._task is not None or self.admission is not None
+
+    def begin(
+        self, payload: Mapping[str, Any], on_admitted: Callable[[AdmittedCaller, Mapping[str, str]], None]
+    ) -> None:
+        """Admit the client with the payload of `connection_init`, and call `on_admitted` with its headers.
+
+        Raises ProtocolViolation where it is not admitted.
+        """
+
+        def keep_open(admitted: AdmittedCaller) -> None:
+            self.admission = admitted.admission
+            self._admissions.keep_open(admitted.admission, self._revoke)
+            on_admitted(admitted, headers)
+
+        with _violations():
+            headers = merge_headers(self._handshake, payload)
+            admitted = self._endpoint.admit(headers)
+            if isinstance(admitted, AdmittedCaller):
+                keep_open(admitted)
+            else:
+                self._task = asyncio.create_task(self._wait(admitted, keep_open))
+
+    def renew(self, payload: Mapping[str, Any], on_renewed: Callable[[Admission], None]) -> None:
+        """Renew the admission with the credentials in the payload of a ping, then call `on_renewed`.
+
+        Raises ProtocolViolation where it cannot be renewed.
+        """
+        admission = self.admission
+        if admission is None or (self._task is not None and not self._task.done()):
+            raise ProtocolViolation(TOO_MANY_REQUESTS, "Too many renewals at a time")
+        with _violations():
+            renewing = self._admissions.renew(admission, payload_headers(payload))
+            if renewing is None:
+                on_renewed(admission)
+            else:
+                self._task = asyncio.create_task(self._wait(renewing, lambda _: on_renewed(admission)))
+
+    def end(self) -> None:
+        """Release the admission, because the socket is gone."""
+        if self._task:
+            self._task.cancel()
+        if self.admission:
+            self._admissions.release(self.admission)
+
+    async def _wait(self, admitting: Awaitable[T], on_done: Callable[[T], None]) -> None:
+        try:
+            on_done(await admitting)
+        except NerveError as error:
+            violation = _violation(error)
+            self._close(violation.code, violation.reason)
+        except Exception:
+            logger.exception("the authenticator of a socket failed")
+            self._close(INTERNAL_ERROR, "Internal error")
+
+    def _revoke(self, error: NerveError) -> None:
+        self._close(FORBIDDEN, str(error))
+
+
+def merge_headers(handshake: Mapping[str, str], payload: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the headers of the handshake, and those that the payload of `connection_init` adds.
+
+    Raises InvalidCredentials where both have credentials that differ: the payload overrides nothing.
+    """
+    added = payload_headers(payload)
+    if any(added.get(name) not in (None, handshake.get(name, added.get(name))) for name in HEADERS):
+        raise InvalidCredentials("connection_init and the handshake have different credentials; send one")
+    return {**added, **handshake}
+
+
+def payload_headers(payload: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers in the payload of `connection_init` or of a ping, under lower-case names.
+
+    They may be in an object `headers`, as some clients send them. Raises InvalidCredentials where credentials
+    are no text, or where two spellings of a name have different ones.
+    """
+    headers: dict[str, str] = {}
+    nested = payload.get("headers")
+    for part in (payload, nested if isinstance(nested, dict) else {}):
+        for spelling, value in part.items():
+            name = spelling.lower()
+            if name not in PAYLOAD_HEADERS or value is None:
+                continue
+            if not isinstance(value, str) or headers.setdefault(name, value) != value:
+                raise InvalidCredentials(f"the payload has no single text as {name}")
+    return headers
+
+
+def has_credentials(payload: Any) -> bool:
+    """Return whether the payload of a ping has credentials."""
+    if not isinstance(payload, dict):
+        return False
+    nested = payload.get("headers")
+    names = {*payload, *(nested if isinstance(nested, dict) else ())}
+    return any(name.lower() in HEADERS for name in names)
+
+
+@contextmanager
+def _violations() -> Iterator[None]:
+    """Close the socket where the client is not admitted inside the block."""
+    try:
+        yield
+    except NerveError as error:
+        raise _violation(error) from None
+
+
+def _violation(error: NerveError) -> ProtocolViolation:
+    """Return how a socket that is not admitted is closed: for good, or to be tried again later."""
+    if isinstance(error, Unauthenticated):
+        return ProtocolViolation(UNAUTHORIZED, str(error))
+    again = isinstance(error, RateLimited | Unavailable)
+    return ProtocolViolation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
