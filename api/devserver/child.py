@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from api.devserver.private_files import open_private
+
 LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
@@ -33,7 +35,7 @@ class ChildProcess:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(f"{name} must be started from the main thread")
         self.name = name
-        stdout: IO[bytes] | None = None if output is None else output.open("wb")
+        stdout: IO[bytes] | None = None if output is None else open_private(output)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-IS", str(LAUNCHER), str(os.getpid()), *command],

@@ -1,11 +1,18 @@
-"""Runs mongod and redis-server as child processes, on loopback, with their data in a folder."""
+"""Runs mongod and redis-server as child processes, on loopback, with their data in a folder.
+
+Each server has a generated secret in a file of its folder, because every program on the machine can connect
+to loopback. Only the user who runs the server can read the folder.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +23,8 @@ from redis.exceptions import RedisError
 
 from api.devserver.binaries import Program, find_program
 from api.devserver.child import ChildProcess
-from api.devserver.replica_set import NAME, configure_members
+from api.devserver.private_files import keep_secret, make_private_folder, write_private
+from api.devserver.replica_set import NAME, configure_members, open_as_member, set_user
 from domain.kernel.errors import ConfigurationError
 
 START_DEADLINE = 60.0
@@ -26,6 +34,10 @@ STOP_GRACE = 10.0
 """Seconds a server may take to stop after SIGTERM."""
 
 LOOPBACK = "127.0.0.1"
+
+USER = "embedded"
+"""The user of an embedded mongod; as the owner of its files, it may do everything with its data."""
+
 LIBRARY_MISSING = 127  # the dynamic loader's exit code
 
 
@@ -40,16 +52,28 @@ def free_port() -> int:
 class EmbeddedServer(ABC):
     """A server with its data in `folder`. It keeps its port when it is stopped and started again.
 
-    `keep` are file descriptors that stay open as long as the server runs.
+    `keep` are file descriptors that stay open as long as the server runs. `secret` is for servers that share
+    one; by default the server has its own.
     """
 
     program: ClassVar[Program]
 
-    def __init__(self, folder: Path, *, keep: Iterable[int] = ()) -> None:
+    def __init__(self, folder: Path, *, keep: Iterable[int] = (), secret: str | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self._keep = tuple(keep)
+        self._shared_secret = secret
         self.child: ChildProcess | None = None
+
+    @cached_property
+    def secret(self) -> str:
+        """The generated secret, hexadecimal; it stays the same for the life of the folder."""
+        make_private_folder(self.folder)
+        return keep_secret(self._secret_file, lambda: self._shared_secret or secrets.token_hex(32))
+
+    @property
+    def _secret_file(self) -> Path:
+        return self.folder / "secret"
 
     @property
     @abstractmethod
@@ -77,7 +101,7 @@ class EmbeddedServer(ABC):
         `meanwhile` is called repeatedly and may raise to stop waiting. Raises ConfigurationError where the
         server does not start.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         command = [find_program(self.program), *self._arguments()]
         self.child = ChildProcess(self.program, command, output=self._output, keep=self._keep)
         deadline = time.monotonic() + START_DEADLINE
@@ -123,22 +147,41 @@ class EmbeddedServer(ABC):
 
 
 class Mongod(EmbeddedServer):
-    """MongoDB as a replica set with one member; its journal preserves acknowledged writes in a crash."""
+    """MongoDB as a replica set with one member; its journal preserves acknowledged writes in a crash.
+
+    The secret is the key of the replica set. The password of the only user is derived from it.
+    """
 
     program = "mongod"
 
     @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"mongodb://{LOOPBACK}:{self.port}/?directConnection=true"
+        return f"mongodb://{self.credentials}@{self.address}/?directConnection=true"
+
+    @property
+    def credentials(self) -> str:
+        """Name and password of the user, as URLs contain them."""
+        return f"{USER}:{self._password}"
+
+    @property
+    def _password(self) -> str:
+        return hashlib.sha256(f"{USER}:{self.secret}".encode()).hexdigest()
 
     def _arguments(self) -> list[str]:
-        # Without these, a shutdown waits 15 s for another member to take over, and files of what was dropped
-        # stay open for 5 minutes, for reads of the past that nerve does not make.
+        assert self.secret  # The file exists from now on.
+        # Without the first parameters, a shutdown waits 15 s for another member to take over, and files of
+        # what was dropped stay open for 5 minutes, for reads of the past that nerve does not make.
         options = {
             "--replSet": NAME,
             "--bind_ip": LOOPBACK,
             "--port": str(self.port),
             "--dbpath": str(self.folder),
+            "--keyFile": str(self._secret_file),
             "--oplogSize": "256",
             "--wiredTigerCacheSizeGB": "0.5",
         }
@@ -146,22 +189,40 @@ class Mongod(EmbeddedServer):
             "shutdownTimeoutMillisForSignaledShutdown=0",
             "minSnapshotHistoryWindowInSeconds=5",
             "diagnosticDataCollectionEnabled=false",
+            # Otherwise any program could make the first user.
+            "enableLocalhostAuthBypass=false",
+            # The lowest number: rounds protect weak passwords, and cost time at each connection.
+            "scramSHA256IterationCount=5000",
         )
         arguments = [part for option in options.items() for part in option]
         arguments += [part for parameter in parameters for part in ("--setParameter", parameter)]
-        return [*arguments, "--nounixsocket", "--quiet"]
+        return [*arguments, "--auth", "--noscripting", "--nounixsocket", "--quiet"]
+
+    def as_member(self, **options: Any) -> MongoClient[dict[str, Any]]:
+        """Return a client with the rights of a member of the replica set, which needs no user."""
+        return open_as_member(self.address, self.secret, **options)
+
+    def make_user(self, client: MongoClient[dict[str, Any]]) -> None:
+        """Create the user of the URL, or set its password."""
+        set_user(client, USER, self._password)
 
     def _ready(self) -> bool:
-        client: MongoClient[dict[str, Any]] = MongoClient(self.url, serverSelectionTimeoutMS=500)
+        if not self._listening():
+            return False
         try:
-            if client.admin.command("hello").get("isWritablePrimary"):
-                return True
-            configure_members(client, [f"{LOOPBACK}:{self.port}"])
+            with self.as_member(serverSelectionTimeoutMS=500) as client:
+                if not client.admin.command("hello").get("isWritablePrimary"):
+                    configure_members(client, [self.address])
+                    return False
+                self.make_user(client)
         except PyMongoError:
             return False
-        finally:
-            client.close()
-        return False
+        return True
+
+    def _listening(self) -> bool:
+        """Return whether the server accepts connections; a client would wait half a second for the answer."""
+        with socket.socket() as probe:
+            return probe.connect_ex((LOOPBACK, self.port)) == 0
 
 
 class RedisServer(EmbeddedServer):
@@ -171,11 +232,14 @@ class RedisServer(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        return f"redis://{LOOPBACK}:{self.port}"
+        return f"redis://:{self.secret}@{LOOPBACK}:{self.port}"
 
     def _arguments(self) -> list[str]:
+        # The password is in a file, because other users can read the arguments of a process.
+        file = self.folder / "redis.conf"
+        write_private(file, f"requirepass {self.secret}\n")
         options = {"--bind": LOOPBACK, "--port": str(self.port), "--dir": str(self.folder), "--save": ""}
-        return [part for option in options.items() for part in option]
+        return [str(file), *(part for option in options.items() for part in option)]
 
     def _ready(self) -> bool:
         client = Redis.from_url(self.url)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
+from api.devserver.private_files import keep_secret, make_private_folder, write_private
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import new_key
@@ -23,7 +24,7 @@ CHILD_EXIT_TIMEOUT = 10.0
 class RunningInstance(BaseModel):
     """A running `nerve dev`, as `run.json` in its data folder describes it.
 
-    The file contains only servers that the instance has started itself, so it never contains a password.
+    The URLs contain the passwords of the servers that the instance has started, so only its user can read it.
     """
 
     pid: int
@@ -40,7 +41,7 @@ def occupy_folder(folder: Path) -> Iterator[int]:
     instance is killed, its folder is free as soon as its last server has ended.
     Raises ConfigurationError where another instance is running.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _acquire(lock, folder)
@@ -54,7 +55,7 @@ def occupy_folder(folder: Path) -> Iterator[int]:
 
 def write_run_file(folder: Path, instance: RunningInstance) -> None:
     """Publish the URLs of the instance to other commands."""
-    _run_file(folder).write_text(instance.model_dump_json(indent=2) + "\n")
+    write_private(_run_file(folder), instance.model_dump_json(indent=2) + "\n")
 
 
 def find_instance(folder: Path) -> RunningInstance | None:
@@ -75,16 +76,7 @@ def find_instance(folder: Path) -> RunningInstance | None:
 
 def instance_master_key(folder: Path) -> SecretStr:
     """Return the master key of the folder's instance, from a file of mode 0600 that is created if missing."""
-    path = _key_file(folder)
-    if not path.exists():
-        # Written to another file first: with half a key, the data that it encrypts would be lost.
-        descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(b64encode(new_key()) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        path.with_suffix(".new").rename(path)
-    return SecretStr(path.read_text().strip())
+    return SecretStr(keep_secret(_key_file(folder), lambda: b64encode(new_key()).decode()))
 
 
 def with_instance(settings: Settings) -> Settings:

@@ -16,6 +16,29 @@ NOT_YET_INITIALIZED = 94
 """MongoDB's error code of a member without a configuration of its replica set."""
 
 
+def open_as_member(host: str, key: str, **options: Any) -> MongoClient[dict[str, Any]]:
+    """Return a client of one mongod, authenticated with the key of its replica set as the members are.
+
+    So a set can be configured before there is a user, with no moment in which any program could make one.
+    """
+    return MongoClient(
+        host,
+        directConnection=True,
+        username="__system",
+        password=key,
+        authSource="local",
+        authMechanism="SCRAM-SHA-256",
+        **options,
+    )
+
+
+def set_user(client: MongoClient[dict[str, Any]], name: str, password: str) -> None:
+    """Create an administrator, or set the password of the existing one."""
+    exists = client.admin.command("usersInfo", name)["users"]
+    command = "updateUser" if exists else "createUser"
+    client.admin.command(command, name, pwd=password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+
+
 def configure_members(client: MongoClient[dict[str, Any]], hosts: Sequence[str]) -> None:
     """Make `hosts` the members of the set, over a direct connection to one of them.
 

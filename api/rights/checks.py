@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from api.devserver.embedded import USER as EMBEDDED_USER
 from api.rights.grants import CollectionRights, UserPrivileges, collection_rights
 from domain.kernel.errors import ConfigurationError
 from eventstore.mongo.driver import Database, unavailable_if_down
@@ -27,7 +28,8 @@ def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
     """Raise ConfigurationError where the MongoDB user lacks a right that nerve will need.
 
-    Logs a warning where the user has more rights on the log than that. Raises Unavailable.
+    Logs a warning where the user has more rights on the log than that. An embedded server has one user, who
+    owns its files. Raises Unavailable.
     """
     with unavailable_if_down():
         privileges = await UserPrivileges.of(database)
@@ -38,7 +40,7 @@ async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
                     f"the MongoDB user {privileges.user} may not {action} in {database.name}.{name};"
                     " run `nerve secure` with this version of nerve and these contexts"
                 )
-    if privileges.user is not None and privileges.may("update", "log"):
+    if privileges.user not in (None, EMBEDDED_USER) and privileges.may("update", "log"):
         logger.warning(
             "the MongoDB user %s may change commits of the log; `nerve secure` creates one that may not",
             privileges.user,

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure
 from typer.testing import CliRunner
 
 from api.cli import main
 from api.devserver.embedded import LOOPBACK, Mongod
-from api.devserver.replica_set import NAME
+from api.devserver.replica_set import set_user
 from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import ChangeAgentState, RegisterAgent
@@ -42,31 +40,16 @@ ADMIN, APP, KEEPER = "admin:top-secret", "app:app-secret", "keeper:keeper-secret
 
 
 class GuardedMongod(Mongod):
-    """With authentication; its first user is made from this machine, which MongoDB allows only then."""
-
-    @property
-    def _key(self) -> Path:
-        return self.folder / "key"
+    """With an administrator of a known name."""
 
     def as_user(self, user: str) -> str:
-        return self.url.replace("//", f"//{user}@")
-
-    def _arguments(self) -> list[str]:
-        self._key.write_bytes(base64.b64encode(os.urandom(96)))
-        self._key.chmod(0o400)
-        return [*super()._arguments(), "--auth", "--keyFile", str(self._key)]
+        return self.url.replace(self.credentials, user)
 
     def _ready(self) -> bool:
-        with MongoClient[Documents](self.url, serverSelectionTimeoutMS=500) as client:
-            try:
-                if not client.admin.command("hello").get("isWritablePrimary"):
-                    members = [{"_id": 0, "host": f"{LOOPBACK}:{self.port}"}]
-                    client.admin.command("replSetInitiate", {"_id": NAME, "members": members})
-                    return False
-                name, password = ADMIN.split(":")
-                client.admin.command("createUser", name, pwd=password, roles=["root"])
-            except PyMongoError:
-                return False
+        if not super()._ready():
+            return False
+        with self.as_member() as client:
+            set_user(client, *ADMIN.split(":"))
         return True
 
 
@@ -215,7 +198,8 @@ def test_a_wrong_password_gives_one_sentence_without_the_password(
 def test_a_url_without_a_user_gives_one_sentence(
     command: str, environment: dict[str, str], mongod: GuardedMongod, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    message = _error_of(command, {**environment, "NERVE_MONGO_URL": mongod.url, "NERVE_PORT": "0"}, capsys)
+    url = mongod.url.replace(f"{mongod.credentials}@", "")
+    message = _error_of(command, {**environment, "NERVE_MONGO_URL": url, "NERVE_PORT": "0"}, capsys)
     assert "lacks rights that nerve needs, or the URL names none; `nerve secure`" in message
 
 

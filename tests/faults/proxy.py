@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import bson
 
+from tests.helpers.servers import at_port
+
 INSERT = b"\x02insert\0"
 """How an insert begins in the wire protocol: a string element named `insert`."""
 
@@ -40,7 +42,7 @@ class Proxy(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         address = urlsplit(target)
         self.target = (address.hostname, address.port)
-        self.url = f"mongodb://127.0.0.1:{self.server_address[1]}/?directConnection=true"
+        self.url = at_port(target, self.server_address[1])
         self.lose_requests = 0
         self.lose_replies = 0
         self.held: list[bytes] = []

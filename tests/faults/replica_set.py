@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from api.devserver.embedded import LOOPBACK, Mongod
+from api.devserver.embedded import Mongod
 from api.devserver.replica_set import NAME, configure_members
 from tests.helpers.servers import eventually
 
@@ -21,6 +21,9 @@ SETTINGS = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300, "hea
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at all members: each look opens connections, which costs as much as the load."""
+
+KEY = "k" * 64
+"""The key that the members share."""
 
 ANSWER = 1_000
 """Milliseconds that a member may take to say how it is; one that is stopped says nothing."""
@@ -35,9 +38,8 @@ class Member(Mongod):
     @contextmanager
     def client(self) -> Iterator[MongoClient[dict[str, Any]]]:
         """A connection to this member alone, whatever it is at the moment."""
-        with MongoClient[dict[str, Any]](
-            self.url, serverSelectionTimeoutMS=ANSWER, socketTimeoutMS=ANSWER, connectTimeoutMS=ANSWER
-        ) as client:
+        limits = dict.fromkeys(("serverSelectionTimeoutMS", "socketTimeoutMS", "connectTimeoutMS"), ANSWER)
+        with self.as_member(**limits) as client:
             yield client
 
     def hello(self) -> dict[str, Any]:
@@ -54,21 +56,17 @@ class Member(Mongod):
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    @property
-    def host(self) -> str:
-        return f"{LOOPBACK}:{self.port}"
-
 
 class ReplicaSet:
     """Its members start one by one and end together."""
 
     def __init__(self, folder: Path, size: int = 3) -> None:
-        self.members = [Member(folder / f"member-{place}") for place in range(size)]
+        self.members = [Member(folder / f"member-{place}", secret=KEY) for place in range(size)]
 
     @property
     def url(self) -> str:
-        hosts = ",".join(member.host for member in self.members)
-        return f"mongodb://{hosts}/?replicaSet={NAME}"
+        hosts = ",".join(member.address for member in self.members)
+        return f"mongodb://{self.members[0].credentials}@{hosts}/?replicaSet={NAME}"
 
     def start(self) -> None:
         """Start all, with the first as the primary, and wait until every one of them has the data."""
@@ -76,12 +74,13 @@ class ReplicaSet:
             member.start()
         first = self.members[0]
         with first.client() as client:
-            configure_members(client, [first.host])
+            configure_members(client, [first.address])
             eventually(lambda: bool(first.hello().get("isWritablePrimary")))
+            first.make_user(client)
             config = client.admin.command("replSetGetConfig")["config"]
             quick = {**config, "version": config["version"] + 1, "settings": SETTINGS}
             client.admin.command("replSetReconfig", quick)
-            configure_members(client, [member.host for member in self.members])
+            configure_members(client, [member.address for member in self.members])
         self.await_whole()
         everywhere = WriteConcern(w=len(self.members))
         with MongoClient[dict[str, Any]](self.url) as client:

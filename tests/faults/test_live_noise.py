@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.devserver.embedded import LOOPBACK, free_port
+from api.devserver.embedded import free_port
 from tests.faults.live import noise
+from tests.helpers.servers import at_port
 
 MESSAGES = 300
 DEADLINE = 30
@@ -20,7 +21,7 @@ async def test_messages_get_lost_doubled_and_shuffled_on_a_noisy_way_to_redis(re
     target, port = urlsplit(redis_url).port, free_port()
     assert target is not None
     serving = asyncio.create_task(noise.main(port, target, seed=1))
-    url = f"redis://{LOOPBACK}:{port}"
+    url = at_port(redis_url, port)
     try:
         async with (
             asyncio.timeout(DEADLINE),

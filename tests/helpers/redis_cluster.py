@@ -12,13 +12,14 @@ from tests.helpers.servers import eventually
 
 SLOTS = 16_384
 NODES = 3
+SECRET = "shared-by-all-nodes"
 
 
 class ClusterNode(RedisServer):
     """A redis-server that is part of a cluster, and serves its slots also while others are down."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, secret: str) -> None:
+        super().__init__(folder, secret=secret)
         self.bus_port = free_port()
 
     def _arguments(self) -> list[str]:
@@ -31,7 +32,7 @@ class ClusterNode(RedisServer):
 
     def ask(self, *command: str | int) -> Any:
         """The answer to one command, as it comes."""
-        connection = Connection(port=self.port, decode_responses=True)
+        connection = Connection(port=self.port, password=self.secret, decode_responses=True)
         try:
             connection.send_command(*command)
             return connection.read_response()
@@ -43,7 +44,7 @@ class RedisCluster:
     """Three nodes in one cluster."""
 
     def __init__(self, folder: Path) -> None:
-        self.nodes = [ClusterNode(folder / str(number)) for number in range(NODES)]
+        self.nodes = [ClusterNode(folder / str(number), SECRET) for number in range(NODES)]
 
     @property
     def url(self) -> str:

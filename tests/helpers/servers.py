@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from api.devserver.embedded import EmbeddedServer, Mongod, RedisServer
 
@@ -34,6 +35,12 @@ class Servers:
     def kill_all(self) -> None:
         for server in self._started:
             server.kill()
+
+
+def at_port(url: str, port: int) -> str:
+    """Return the URL of a server with another port, such as that of a proxy; user and password stay."""
+    address = urlsplit(url)
+    return address._replace(netloc=f"{address.netloc.rpartition(':')[0]}:{port}").geturl()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 60.0, every: float = 0.05) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from stat import S_IMODE
 from typing import Any
 
+import pytest
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 from redis import Redis
+from redis.exceptions import AuthenticationError
 
-from api.devserver.embedded import free_port
+from api.devserver.embedded import LOOPBACK, EmbeddedServer, Mongod, free_port
 from tests.helpers.servers import Servers
 
 
@@ -41,3 +46,91 @@ def test_mongod_starts_with_its_data_on_another_port(servers: Servers) -> None:
 def test_redis_server_is_new_enough_for_sharded_pubsub(servers: Servers) -> None:
     with Redis.from_url(servers.redis().url) as client:
         assert int(client.info()["redis_version"].partition(".")[0]) >= 7
+
+
+def test_mongod_refuses_who_has_no_password(servers: Servers) -> None:
+    mongod = servers.mongod()
+    for url in (mongod.address, mongod.url.replace(mongod.credentials, "embedded:guessed")):
+        with MongoClient[dict[str, Any]](url, directConnection=True) as client:
+            with pytest.raises(OperationFailure, match=r"[Aa]uthentication"):
+                client.nerve.log.find_one()
+            with pytest.raises(OperationFailure, match=r"[Aa]uthentication"):
+                client.admin.command("createUser", "first", pwd="guess", roles=["root"])
+
+
+def test_mongod_runs_no_javascript(servers: Servers) -> None:
+    with MongoClient[dict[str, Any]](servers.mongod().url) as client:
+        client.nerve.notes.insert_one({})
+        with pytest.raises(OperationFailure, match="globalScriptEngine"):
+            client.nerve.notes.find_one({"$where": "true"})
+
+
+def test_redis_server_refuses_who_has_no_password(servers: Servers) -> None:
+    redis = servers.redis()
+    with Redis(port=redis.port) as client, pytest.raises(AuthenticationError):
+        client.ping()
+
+
+def test_only_the_user_who_runs_a_server_can_read_its_files(servers: Servers) -> None:
+    for server in (servers.mongod(), servers.redis()):
+        modes = {path: S_IMODE(path.stat().st_mode) for path in [server.folder, *server.folder.rglob("*")]}
+        assert {path.name: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+
+
+def test_no_argument_of_a_server_is_its_secret(servers: Servers) -> None:
+    for server in (servers.mongod(), servers.redis()):
+        assert server.secret not in Path(f"/proc/{server.pid}/cmdline").read_text()
+
+
+class UnprotectedMongod(Mongod):
+    """As releases without authentication started it."""
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://{LOOPBACK}:{self.port}/?directConnection=true"
+
+    def _arguments(self) -> list[str]:
+        arguments = super()._arguments()
+        place = arguments.index("--keyFile")
+        return [each for each in arguments[:place] + arguments[place + 2 :] if each != "--auth"]
+
+    def as_member(self, **options: Any) -> MongoClient[dict[str, Any]]:
+        return MongoClient(self.url, **options)
+
+    def make_user(self, client: MongoClient[dict[str, Any]]) -> None:
+        """It has no user."""
+
+
+def test_a_folder_of_a_release_without_authentication_gets_it_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "mongo"
+    before, after = UnprotectedMongod(folder), Mongod(folder)
+    try:
+        before.start()
+        with MongoClient[dict[str, Any]](before.url) as client:
+            client.nerve.notes.insert_one({"_id": 1})
+        _stop(before)
+        (folder / "secret").unlink()
+        folder.chmod(0o755)
+        after.start()
+        with MongoClient[dict[str, Any]](after.url) as client:
+            assert client.nerve.notes.find_one() == {"_id": 1}
+        assert S_IMODE(folder.stat().st_mode) == 0o700
+    finally:
+        _stop(after)
+
+
+def test_a_new_secret_replaces_a_lost_one(tmp_path: Path) -> None:
+    for _ in range(2):
+        mongod = Mongod(tmp_path / "mongo")
+        try:
+            mongod.start()
+            with MongoClient[dict[str, Any]](mongod.url) as client:
+                client.nerve.notes.insert_one({})
+        finally:
+            _stop(mongod)
+        (tmp_path / "mongo" / "secret").unlink()
+
+
+def _stop(server: EmbeddedServer) -> None:
+    if server.child is not None:
+        server.kill()

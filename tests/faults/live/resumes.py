@@ -26,7 +26,7 @@ from tests.faults.live.received import Received
 from tests.faults.live.requests import ALL, SELECTIONS, SubscriptionRequest, random_request
 from tests.faults.live.writer import furnish
 from tests.faults.programs import Program
-from tests.helpers.servers import eventually
+from tests.helpers.servers import at_port, eventually
 
 CONTEXTS = ("agents", "tasks", "documents", "workflows", "task_days")
 """The last two are there because the first link to them."""
@@ -73,7 +73,7 @@ class LiveResumes:
         self._noise = free_port()
         self._deployment.environment |= {
             "NERVE_CONTEXTS": ",".join(f"projections.views.{name}" for name in CONTEXTS),
-            "NERVE_REDIS_URL": f"redis://{LOOPBACK}:{self._noise}",
+            "NERVE_REDIS_URL": at_port(self._deployment.redis.url, self._noise),
             "NERVE_MAX_PAGE": str(ALL),
             "NERVE_MAX_ROWS": str(10 * ALL),
             "NERVE_UNINDEXED_QUERIES": "warn",
