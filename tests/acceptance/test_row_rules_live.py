@@ -167,14 +167,15 @@ async def test_topics_are_shared_exactly_by_callers_with_equal_bound_rules(
 
 
 async def test_topics_are_shared_by_the_rules_of_selected_links_too(
-    api: PaperApi, running: tuple[Served, Tokens], ann: Reader, bob: Reader
+    api: PaperApi, running: tuple[Served, Tokens]
 ) -> None:
-    """Two callers who may see the same public paper see its folder by their own rule."""
+    """Two callers with the same rule for papers see the folders by their own rule."""
     folder = await asyncio.to_thread(api.folder, "ann")
     await asyncio.to_thread(api.paper, "everybody", "Plan", folderId=folder)
-    for reader, seen in ((ann, {"title": "Folder of ann"}), (bob, None)):
+    with_folder, without = api.reader("eve", shelf="Folder of ann"), api.reader("eve", shelf="Folder of bob")
+    for reader, seen in ((with_folder, {"title": "Folder of ann"}), (without, None)):
         async with reader.socket() as client:
             await client.subscribe("1", FOLDERS)
             assert (await client.next())["papers"] == [{"title": "Plan", "folder": seen}]
-    assert await topics_of(running, FOLDERS, ann, bob) == 2
-    assert await topics_of(running, FOLDERS, ann, api.reader("ann")) == 1
+    assert await topics_of(running, FOLDERS, with_folder, without) == 2
+    assert await topics_of(running, PAPERS, with_folder, without) == 1, "no folder is selected"

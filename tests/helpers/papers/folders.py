@@ -1,4 +1,4 @@
-"""Folders, which only their owners may read."""
+"""Folders, which their owners may read, and callers with the title as a claim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from domain.kernel import Aggregate, Context, CreateCommand, Event, Facts, RecordedEvent
-from domain.kernel.access import owner, signed_in
+from domain.kernel.access import claim, owner, signed_in
 from domain.kernel.fields import Name
 from projections.kernel import ToMany, View
 
@@ -64,5 +64,5 @@ view = View(
     row=FolderRow,
     apply=_apply,
     links=(ToMany("papers", "papers", by="folder_id"),),
-    access=owner("owner"),
+    access=owner("owner") | claim("shelf", "title"),
 )
