@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.faults.deadlines import DeadlineTrial
+from tests.faults.deadlines import Size as DeadlineSize
 from tests.faults.deployment import Deployment
 from tests.faults.deployments.trial import DeploymentTrial
 from tests.faults.hostile import trial as hostile_trial
@@ -150,6 +153,14 @@ def _tenants(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _deadlines(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """100,000 deadlines within one minute, a worker killed in the middle, then 1,000,000 that are pending"""
+    lead, window = timedelta(seconds=4 * times), timedelta(minutes=1)
+    size = DeadlineSize(1_000 * times, lead, window, pending=1_000_000, idle=60.0)
+    outcome = DeadlineTrial(folder, size).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
     Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
@@ -159,6 +170,7 @@ TRIALS = (
     Trial("live.idle", 5, _idle),
     Trial("processes.saga", 50, _saga),
     Trial("processes.choreography", 50, _choreography),
+    Trial("processes.deadlines", 100, _deadlines),
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),
     Trial("views.rebuilt", 20, _rebuild),
