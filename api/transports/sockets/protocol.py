@@ -243,7 +243,8 @@ class SocketProtocol(asyncio.Protocol):
         pieces = self._parser.data_to_send()
         for piece in pieces:
             self._outbox.write(piece)
-        if self._parser.state is not State.OPEN:
+        # A handshake that arrives in several pieces is neither open nor over.
+        if self._parser.state not in (State.CONNECTING, State.OPEN) or SEND_EOF in pieces:
             self._end()
         if SEND_EOF in pieces:
             if self._parser.parser_exc is None:
