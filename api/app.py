@@ -31,7 +31,7 @@ from api.graphql.schema import build_schema
 from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
 from api.lifecycle import open_runtime
-from api.limits.document_limits import DocumentLimits
+from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
 from api.settings import Settings
 from api.transports.admission_guard import AdmissionGuard, admission_of
@@ -111,7 +111,7 @@ def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> End
 
 def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
     settings, full = runtime.settings, runtime.visibilities.full
-    documents, limits = _documents(settings), DocumentLimits(settings.max_tokens, settings.max_depth)
+    documents, limits = _documents(settings), _operation_limits(settings)
 
     def make(visibility: Visibility) -> VisibleApi:
         schema = build_schema(runtime.catalog, runtime.views, visibility)
@@ -119,6 +119,10 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
         return VisibleApi.of(Executor(schema, documents, explain=explain, suggest=suggest, limits=limits))
 
     return VisibleApis(runtime.visibilities, make)
+
+
+def _operation_limits(settings: Settings) -> OperationLimits:
+    return OperationLimits(settings.max_tokens, settings.max_depth, settings.max_cost)
 
 
 def _guards(policy: OriginPolicy, prefixes: Sequence[str]) -> Sequence[Middleware]:

@@ -29,6 +29,9 @@ class LimitSettings(BaseSettings):
         2_000, gt=0, description="Maximum number of tokens (names, values, punctuation) of a document."
     )
     max_depth: int = Field(20, gt=0, description="Maximum depth of the fields of a document.")
+    max_cost: int = Field(
+        10_000, gt=0, description="Maximum cost of an operation, in about the number of rows that it reads."
+    )
     max_page: int = Field(200, gt=0, description="Maximum size of a page of a list.")
     max_rows: int = Field(
         10_000, gt=0, description="Maximum number of rows in a response, in lists and by links."

@@ -12,11 +12,13 @@ import strawberry
 from strawberry import schema_directives
 
 from api.graphql.strawberry_internals import Argument, Field, append_field, make_argument, make_field
+from api.limits.weights import Weight
 
 Resolver = Callable[..., Any]
 """Called by graphql-core as ``(source, info, **arguments)``, with arguments under their Python names."""
 
 RESOLVER = "resolver"
+WEIGHT = "weight"
 NULL_IS_ABSENT = "null is absent"
 """Entries of the metadata of fields and arguments, which `api.graphql.plain_values` reads."""
 
@@ -39,6 +41,7 @@ def output_field(
     resolver: Resolver | None = None,
     arguments: Sequence[Argument] = (),
     subscription: bool = False,
+    weight: Weight | None = None,
 ) -> Field:
     """Return a field of an output type; without a resolver it looks up the item `name` of its source."""
     return make_field(
@@ -46,7 +49,7 @@ def output_field(
         _graphql_name(name),
         annotation,
         description,
-        {RESOLVER: resolver},
+        {RESOLVER: resolver, WEIGHT: weight},
         arguments=arguments,
         is_subscription=subscription,
     )

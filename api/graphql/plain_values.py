@@ -24,7 +24,7 @@ from graphql import (
     Undefined,
 )
 
-from api.graphql.declare import NULL_IS_ABSENT, RESOLVER, Resolver
+from api.graphql.declare import NULL_IS_ABSENT, RESOLVER, WEIGHT, Resolver
 from api.graphql.item_lookups import ItemLookUp
 from api.graphql.strawberry_internals import definition_of
 
@@ -88,7 +88,9 @@ def _use_own_resolver(field: GraphQLField) -> None:
     if definition is None or definition.base_resolver is not None:
         return
     defaults = _name_arguments(field.args)
-    resolver = definition.metadata[RESOLVER]
+    resolver, weight = definition.metadata[RESOLVER], definition.metadata[WEIGHT]
+    if weight is not None:
+        field.extensions = {**field.extensions, WEIGHT: weight}
     if defaults:
         resolver = _with_defaults(resolver, defaults)
     if definition.is_subscription:

@@ -8,7 +8,6 @@ and all fragments of a selection. So the work of validation is counted before it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -22,6 +21,7 @@ from graphql import (
     parse,
 )
 
+from api.limits.operation_limits import OperationLimits
 from domain.kernel.errors import TooComplex
 
 CHARACTERS_PER_TOKEN = 20
@@ -43,14 +43,7 @@ _OPENING = frozenset({TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L}
 _CLOSING = frozenset({TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R})
 
 
-class DocumentLimits(NamedTuple):
-    """The tokens that a document may have, and how deep its fields may be inside each other."""
-
-    tokens: int = 2_000
-    depth: int = 20
-
-
-def parse_within(text: str, limits: DocumentLimits) -> DocumentNode:
+def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
     """Return the document, which validation can check in bounded time.
 
     Raises TooComplex, and GraphQLError where the text is no document.

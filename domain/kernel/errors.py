@@ -201,6 +201,22 @@ class TooComplex(NerveError):
     code = "TOO_COMPLEX"
 
 
+class TooCostly(TooComplex):
+    """An operation would cost more units than it may; `field` is the path of what costs most in it."""
+
+    def __init__(self, cost: int, allowed: int, field: str) -> None:
+        super().__init__(
+            f"the operation costs {cost} and may cost {allowed}, and {field} costs most: ask for smaller "
+            "pages, or in several operations"
+        )
+        self.cost = cost
+        self.allowed = allowed
+        self.field = field
+
+    def details(self) -> dict[str, Any]:
+        return {"cost": self.cost, "allowed": self.allowed, "field": self.field}
+
+
 class TooManyRows(TooComplex):
     """A response would have more rows than one may have."""
 

@@ -140,8 +140,10 @@ def test_too_many_rows_of_a_query_take_the_whole_response(served: Served) -> Non
     agent = served.do("registerAgent", name="x")["stream"]
     for number in range(4):
         served.do("createTask", title=str(number), agentId=agent)
-    many = "agent { tasks { nodes { agent { tasks { nodes { id } } } } } }"
-    result = served.run(f"{{ a: agents(first: 1) {{ nodes {{ id }} }} b: tasks {{ nodes {{ {many} }} }} }}")
+    many = "agent { tasks(first: 5) { nodes { agent { tasks(first: 5) { nodes { id } } } } } }"
+    result = served.run(
+        f"{{ a: agents(first: 1) {{ nodes {{ id }} }} b: tasks(first: 5) {{ nodes {{ {many} }} }} }}"
+    )
     assert result["data"] is None
     assert [error["extensions"]["code"] for error in result["errors"]] == ["TOO_COMPLEX"]
 

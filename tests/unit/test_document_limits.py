@@ -9,11 +9,12 @@ from graphql import validate as core_validate
 from api.graphql.execution import executor as executor_module
 from api.graphql.execution.executor import MOST_ERRORS, Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
-from api.limits.document_limits import DocumentLimits, parse_within
+from api.limits.document_limits import parse_within
+from api.limits.operation_limits import OperationLimits
 from domain.kernel.errors import TooComplex
 from tests.helpers.own_contexts import own_schema
 
-LIMITS = DocumentLimits()
+LIMITS = OperationLimits()
 
 
 def fragments(number: int, body: str) -> str:
@@ -24,7 +25,7 @@ def aliases(number: int, field: str) -> str:
     return " ".join(f"a{n}: {field}" for n in range(number))
 
 
-def refusal(text: str, limits: DocumentLimits = LIMITS) -> str:
+def refusal(text: str, limits: OperationLimits = LIMITS) -> str:
     with pytest.raises(TooComplex) as refused:
         parse_within(text, limits)
     return str(refused.value)
@@ -63,7 +64,7 @@ def test_fragments_that_spread_each_other_are_visited_in_bounded_work() -> None:
 def test_many_operations_that_share_fragments_are_counted_each() -> None:
     operations = " ".join(f"query q{n} {{ ...f0 }}" for n in range(100))
     assert "repeats too many fields" in refusal(
-        operations + fragments(100, "b {{ ...f{0} }}"), DocumentLimits(2_000, 200)
+        operations + fragments(100, "b {{ ...f{0} }}"), OperationLimits(2_000, 200)
     )
 
 

@@ -20,7 +20,8 @@ from api.graphql.execution.core_executor import CheckedExecutor, OperationExecut
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.request_context import RequestContext
-from api.limits.document_limits import DocumentLimits, parse_within
+from api.limits.document_limits import parse_within
+from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
 from domain.kernel.errors import NotFound
 from tests.helpers.own_contexts import own_schema
@@ -107,7 +108,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that were parsed, in order."""
     texts: list[str] = []
 
-    def note(text: str, limits: DocumentLimits) -> DocumentNode:
+    def note(text: str, limits: OperationLimits) -> DocumentNode:
         texts.append(text)
         return parse_within(text, limits)
 

@@ -19,18 +19,20 @@ from graphql import (
 from api.graphql.error_bodies import error_body, refused_result, request_error_body
 from api.graphql.execution.core_executor import OperationExecutor, find_leaves, is_coroutine
 from api.graphql.execution.error_paths import error_paths
-from api.graphql.execution.link_limits import check_links
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
+from api.graphql.execution.operation_costs import OperationCosts, introspection_members
 from api.graphql.execution.operation_request import OperationRequest, choose_operation
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
-from api.limits.document_limits import DocumentLimits, parse_within
+from api.limits.document_limits import parse_within
+from api.limits.operation_limits import OperationLimits
 from domain.kernel.errors import (
     NotTrusted,
     PersistedQueryNotFound,
     TooComplex,
+    TooCostly,
     TooManyRows,
     ValidationFailed,
 )
@@ -54,6 +56,7 @@ class ParsedDocument:
     node: DocumentNode
     tree: SelectionTree
     row_selections: RowSelections
+    costs: OperationCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +128,15 @@ class Executor:
         explain: bool = False,
         suggest: bool = True,
         cached_documents: int = CACHED_DOCUMENTS,
-        limits: DocumentLimits | None = None,
+        limits: OperationLimits | None = None,
     ) -> None:
         self.schema = schema
-        self._limits = limits or DocumentLimits()
+        self._limits = limits or OperationLimits()
         self._suggest = suggest
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
+        self._members = introspection_members(schema)
         self._documents: LruCache[str, ParsedDocument] = LruCache(cached_documents)
 
     def prepare(self, request: OperationRequest) -> PreparedOperation:
@@ -190,11 +194,8 @@ class Executor:
         if errors:
             raise self._refused(errors, node, {})
         tree = SelectionTree(self.schema, node)
-        try:
-            check_links(tree)
-        except TooComplex as error:
-            raise OperationRefused(refused_result(error)["errors"]) from None
-        document = ParsedDocument(node, tree, RowSelections(tree))
+        costs = OperationCosts(self.schema, tree, self._members)
+        document = ParsedDocument(node, tree, RowSelections(tree), costs)
         if len(text) <= CACHED_LENGTH:
             self._documents.put(text, document)
         return document
@@ -209,7 +210,15 @@ class Executor:
         )
         if isinstance(bound, list):
             raise self._refused(bound, document.node, variables)
+        self._check_cost(prepared, bound)
         return bound
+
+    def _check_cost(self, prepared: PreparedOperation, bound: OperationExecutor) -> None:
+        variables = bound.variable_values.coerced
+        cost = prepared.document.costs.of(prepared.kind, prepared.operation_name, variables)
+        if cost.units > self._limits.cost:
+            error = TooCostly(cost.units, self._limits.cost, cost.dearest)
+            raise OperationRefused(refused_result(error)["errors"])
 
     def _refused(
         self, errors: Sequence[GraphQLError], document: DocumentNode, variables: dict[str, Any]

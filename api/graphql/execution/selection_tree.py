@@ -82,11 +82,12 @@ class ResponseField(NamedTuple):
     """A field of an object in a response: everything that a document selects under one `name`.
 
     `definition` is the field of the object's own type. It is None for ``__typename`` and for fields of the
-    introspection. `selections` is what is selected inside the field.
+    introspection. `node` is one of its places, and `selections` is what is selected inside all of them.
     """
 
     name: str
     field_name: str
+    node: FieldNode
     definition: GraphQLField | None
     selections: Sequence[SelectionSet]
 
@@ -135,10 +136,10 @@ class SelectionTree:
 def _response_field(
     name: str, places: Sequence[FieldSelection], declared: GraphQLObjectType
 ) -> ResponseField:
-    field_name = places[0].node.name.value
-    return ResponseField(
-        name, field_name, declared.fields.get(field_name), [place.selections for place in places]
-    )
+    node = places[0].node
+    field_name = node.name.value
+    selections = [place.selections for place in places]
+    return ResponseField(name, field_name, node, declared.fields.get(field_name), selections)
 
 
 def condition_variables(selections: Iterable[SelectionSet]) -> set[str]:

@@ -10,11 +10,10 @@ from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.identity import past_row, row_key
 from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import DEFAULT_PAGE
 from domain.kernel.errors import ValidationFailed
 from projections.kernel.view import View
 from projections.querying.pages import Page, Side
-
-DEFAULT_PAGE = 20
 
 
 def page_arguments(cursor: Any = str) -> list[Argument]:

@@ -14,6 +14,7 @@ from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import ROW, ROWS
 from domain.kernel.names import client_name
 from eventstore.place import Place
 from projections.querying.dead_letters import cursor, id_of
@@ -28,6 +29,7 @@ def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
         "A dead letter by its id; null if there is none, or it was retried or dropped.",
         resolver=_dead_letter,
         arguments=[argument("id", strawberry.ID, "The id of the dead letter.")],
+        weight=ROW,
     )
     return letter_field, output_field(
         "dead_letters",
@@ -38,6 +40,7 @@ def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:
             argument("view", str | None, "Only dead letters of this view."),
             *page_arguments(),
         ],
+        weight=ROWS,
     )
 
 

@@ -17,6 +17,7 @@ from api.graphql.identity import reject_past_id
 from api.graphql.scalars import JSON
 from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import PAST, VERSIONS
 from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
@@ -64,6 +65,7 @@ def _versions_field(entity: Argument) -> Field:
             argument("after", int | None, "Start after this version."),
             argument("first", int | None, "The number of versions."),
         ],
+        weight=VERSIONS,
     )
 
 
@@ -79,6 +81,7 @@ def _state_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
             argument("version", int | None, "The version; give either this or `asOf`."),
             as_of_argument(types),
         ],
+        weight=PAST,
     )
 
 
@@ -103,6 +106,7 @@ def _diff_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
                 "start there, as `patchDocument` needs them.",
             ),
         ],
+        weight=PAST,
     )
 
 

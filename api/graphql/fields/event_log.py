@@ -21,6 +21,7 @@ from api.graphql.identity import reject_past_id
 from api.graphql.scalars import JSON, Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import ROWS
 from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
 from eventstore.place import Place
@@ -91,6 +92,7 @@ def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Fi
             filter_argument,
             *page_arguments(Position),
         ],
+        weight=ROWS,
     )
     subscription = output_field(
         "events",

@@ -14,6 +14,7 @@ from api.graphql.fields.connections import list_connection, page_arguments
 from api.graphql.fields.link_resolvers import ToManyResolver, ToOneResolver
 from api.graphql.strawberry_internals import Field, field_names
 from api.graphql.type_map import TypeMap
+from api.limits.weights import LINKED_ROWS, ROW
 from domain.kernel.errors import DeclarationError
 from domain.kernel.names import client_name
 from projections.kernel.links import Link, ToMany, ToOne
@@ -59,7 +60,11 @@ def _add_one(shape: ViewTypes, link: ToOne, target: ViewTypes, types: TypeMap) -
         f"The {_words(target.view.singular)} that `{client_name(link.by)}` refers to; null if there is none."
     )
     resolver = ToOneResolver(link.by, target.view)
-    _add(declared, output_field(name, target.row | None, text, resolver=resolver), _label(shape, link))
+    _add(
+        declared,
+        output_field(name, target.row | None, text, resolver=resolver, weight=ROW),
+        _label(shape, link),
+    )
 
 
 def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap) -> None:
@@ -87,6 +92,7 @@ def _add_many(shape: ViewTypes, link: ToMany, target: ViewTypes, types: TypeMap)
         f"The {_words(target.view.name)} whose `{client_name(link.by)}` refers to this row.",
         resolver=ToManyResolver("id", target.view, link.by),
         arguments=arguments,
+        weight=LINKED_ROWS,
     )
     _add(shape.row, field, label)
 

@@ -21,6 +21,7 @@ from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from api.graphql.view_names import with_stored_view
+from api.limits.weights import COMMAND
 from domain.kernel import Command, Envelope, Receipt
 from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
 from eventstore.place import Place
@@ -81,6 +82,7 @@ def mutation(command: type[Command], projections: ContextViews, row: Any, types:
                 "await_", wait, "What to wait for before the response is sent.", default=Await.STORED.value
             ),
         ],
+        weight=COMMAND,
     )
 
 

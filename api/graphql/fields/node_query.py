@@ -12,6 +12,7 @@ from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.event_log import event_row
 from api.graphql.identity import past_row, read_id
 from api.graphql.strawberry_internals import Field
+from api.limits.weights import ROW_OF_ANY_TIME
 from domain.kernel.errors import OutsideLog
 from eventstore.reading.as_of import AsOf
 from projections.kernel.view import View
@@ -54,7 +55,9 @@ def node(views: Sequence[View[Any]], interface: Any, *, with_dead_letters: bool)
         )
     ]
     text = "Any row, event or dead letter by its id; null if there is none."
-    return output_field("node", interface | None, text, resolver=resolve, arguments=arguments)
+    return output_field(
+        "node", interface | None, text, resolver=resolve, arguments=arguments, weight=ROW_OF_ANY_TIME
+    )
 
 
 async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | None:

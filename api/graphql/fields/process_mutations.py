@@ -12,10 +12,10 @@ import strawberry
 from api.graphql.declare import Resolver, argument, declare, list_of, output_field
 from api.graphql.execution.request_context import Info
 from api.graphql.fields.command_inputs import read_input
-from api.graphql.fields.connections import DEFAULT_PAGE
 from api.graphql.identity import read_filter
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
+from api.limits.weights import COMMANDS, DEFAULT_PAGE
 from api.process_operator import OPERABLE, Operation
 from domain.kernel import Command
 from domain.kernel.errors import ValidationFailed
@@ -49,6 +49,7 @@ def bulk_mutations(view: View[Any], filters: Any, commands: Collection[type[Comm
             f"{_join(states)}, first to those that have not changed for the longest time.",
             resolver=_resolver(command, view),
             arguments=arguments,
+            weight=COMMANDS,
         )
 
 

@@ -18,6 +18,7 @@ from api.graphql.identity import past_row, row_reference
 from api.graphql.scalars import JSON, Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import HISTORY, PAST
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import OptionalOf
 from domain.kernel.types.json_values import json_writer
@@ -51,6 +52,7 @@ def past_fields(
             *page_arguments(Position),
             as_of,
         ],
+        weight=HISTORY,
     )
     if event is None:
         return
@@ -63,6 +65,7 @@ def past_fields(
         ),
         resolver=partial(_why, view),
         arguments=[id_argument, argument("field", field, "The field."), as_of],
+        weight=PAST,
     )
 
 

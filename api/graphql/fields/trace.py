@@ -16,6 +16,7 @@ from api.graphql.fields.view_subscriptions import MessageTypes, status
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import ROWS
 from domain.kernel.errors import ValidationFailed
 from eventstore.history.trace import MAX_EVENTS, TraceKind, TraceNode, nodes_of, read_trace
 from eventstore.place import Place
@@ -69,6 +70,7 @@ def trace_fields(types: TypeMap, messages: MessageTypes) -> tuple[Field, Field]:
         "effects and the outcomes. Nodes are in the order of the log, parents before their children.",
         resolver=_page,
         arguments=[correlation, first, after],
+        weight=ROWS._replace(page=MAX_EVENTS),
     )
     subscription = output_field(
         "trace",

@@ -24,6 +24,7 @@ from api.graphql.identity import read_filter, row_reference
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
+from api.limits.weights import LIST_OF_VIEW, ROW_OF_ANY_TIME
 from domain.kernel.names import client_name
 from projections.kernel.view import View
 from projections.past.reader import PastView
@@ -80,7 +81,14 @@ def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
         return await reader.get_at_least(scope, key, reached, within, fields=fields)
 
     arguments = [argument("id", strawberry.ID, ROW_ID), _AT_LEAST, _as_of(types)]
-    return output_field(view.singular, row | None, view.description, resolver=resolve, arguments=arguments)
+    return output_field(
+        view.singular,
+        row | None,
+        view.description,
+        resolver=resolve,
+        arguments=arguments,
+        weight=ROW_OF_ANY_TIME,
+    )
 
 
 def _join(fields: Sequence[str]) -> str:
@@ -103,6 +111,7 @@ def list_query(view: View[Any], row: Any, filters: Any, orders: Any, types: Type
         view.description,
         resolver=_list(view),
         arguments=arguments,
+        weight=LIST_OF_VIEW,
     )
 
 

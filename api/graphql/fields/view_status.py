@@ -20,6 +20,7 @@ from api.graphql.declare import Resolver, argument, declare, enumeration, list_o
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.item_lookups import ItemLookUp
 from api.graphql.strawberry_internals import Field
+from api.limits.weights import STATUS
 from domain.kernel.access import DEPLOYMENT
 from domain.kernel.errors import Forbidden
 from domain.kernel.names import client_name
@@ -66,7 +67,12 @@ def rebuild_fields() -> Iterator[tuple[str, Field]]:
     status = _declare_status()
     names = argument("names", list_of(str) | None, "The views; all if omitted.")
     text = "The progress of views, and the generations of their rows."
-    yield "Query", output_field("view_status", list_of(status), text, resolver=_status, arguments=[names])
+    yield (
+        "Query",
+        output_field(
+            "view_status", list_of(status), text, resolver=_status, arguments=[names], weight=STATUS
+        ),
+    )
     yield "Subscription", output_field(
         "view_status", status, f"{text} Sends each view, then each that changes.",
         resolver=_follow, arguments=[names], subscription=True,
@@ -90,7 +96,12 @@ def rebuild_fields() -> Iterator[tuple[str, Field]]:
             "Delete the generations of a view that are no longer read.",
         ),
     ):
-        yield "Mutation", output_field(name, status, text, resolver=_rebuild_resolver(act), arguments=[_NAME])
+        yield (
+            "Mutation",
+            output_field(
+                name, status, text, resolver=_rebuild_resolver(act), arguments=[_NAME], weight=STATUS
+            ),
+        )
 
 
 def _declare_status() -> Any:
