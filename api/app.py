@@ -23,7 +23,7 @@ from api.access.client_addresses import ClientAddresses
 from api.access.origins import OriginPolicy
 from api.access.policy import may_read_metrics
 from api.access.visibility import Visibility
-from api.authentication import open_authenticator
+from api.authentication import make_authenticator
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
@@ -72,7 +72,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings, runtime_class=runtime_class) as runtime:
-            authenticator = access or open_authenticator(settings)
+            authenticator = access or make_authenticator(settings.auth, runtime.access_follower)
             app.state.is_open = authenticator is OPEN
             admissions = Admissions(authenticator, now, settings.max_sockets_per_caller)
             endpoint = _endpoint(runtime, admissions, explain=explain)

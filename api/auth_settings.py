@@ -1,4 +1,4 @@
-"""Settings of authentication by tokens (JWT), the values below `auth` in `nerve.yaml`."""
+"""Settings of authentication, by tokens (JWT) and by API keys: the values below `auth` in `nerve.yaml`."""
 
 from __future__ import annotations
 
@@ -32,17 +32,20 @@ ClaimPath = Annotated[str, Field(min_length=1)]
 
 
 class AuthSettings(BaseModel):
-    """Which tokens are accepted, and what their claims mean.
+    """Which credentials are accepted, and what the claims of tokens mean.
 
-    Keys come from one source: the issuer's discovery document by default, else `jwks_url`, `public_key` or
-    `secret`.
+    Without an issuer, API keys are the only ones. Keys of tokens come from one source: the issuer's discovery
+    document by default, else `jwks_url`, `public_key` or `secret`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    issuer: str = Field(min_length=1, description="The claim `iss` of accepted tokens, letter by letter.")
+    api_keys: bool = Field(True, description="Accept API keys; without an issuer, nothing else is accepted.")
+    issuer: str | None = Field(
+        None, min_length=1, description="The claim `iss` of accepted tokens, letter by letter."
+    )
     audience: Annotated[tuple[str, ...], NoDecode] = Field(
-        min_length=1, description="Accepted tokens have one of these in the claim `aud`."
+        (), description="Accepted tokens have one of these in the claim `aud`; needed with an issuer."
     )
     algorithms: Annotated[tuple[Algorithm, ...], NoDecode] = Field(
         (), description="Accepted signatures; default: RS256, or what fits public_key, or HS256 for secret."
@@ -106,6 +109,16 @@ class AuthSettings(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _check_issuer(self) -> Self:
+        if self.issuer is None and not self.api_keys:
+            raise ValueError("nothing is accepted; set issuer, or api_keys: true")
+        if self.issuer is None and (others := self.model_fields_set - {"api_keys", "issuer"}):
+            raise ValueError(f"{min(others)} is about tokens, and needs issuer")
+        if self.issuer is not None and not self.audience:
+            raise ValueError("issuer needs audience: otherwise tokens for other services would be accepted")
+        return self
+
+    @model_validator(mode="after")
     def _check_keys(self) -> Self:
         sources = {"jwks_url": self.jwks_url, "public_key": self.public_key, "secret": self.secret}
         named = [name for name, value in sources.items() if value is not None]
@@ -121,7 +134,7 @@ class AuthSettings(BaseModel):
     @property
     def keys_url(self) -> str | None:
         """The address of the key set or of the discovery document; None if the key is in the settings."""
-        if self.public_key is not None or self.secret is not None:
+        if self.issuer is None or self.public_key is not None or self.secret is not None:
             return None
         well_known = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         return self.jwks_url or self.discovery_url or well_known

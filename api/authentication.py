@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from functools import partial
 
+from api.access.access_follower import AccessFollower
 from api.access.callers import OPEN, Authenticator
 from api.auth_settings import AuthSettings
 from api.ids import now
-from api.settings import Settings
 
 
-def open_authenticator(settings: Settings) -> Authenticator:
-    """Return the authenticator of the settings. Without `auth`, everybody may do everything."""
-    return OPEN if settings.auth is None else _token_authenticator(settings.auth)
+def make_authenticator(settings: AuthSettings | None, follower: AccessFollower) -> Authenticator:
+    """Return the authenticator of the setting `auth`. Without it, everybody may do everything."""
+    return OPEN if settings is None else _credential_authenticator(settings, follower)
 
 
-def _token_authenticator(settings: AuthSettings) -> Authenticator:
-    # Imported where tokens are accepted only: the client that fetches keys takes long to import.
-    from api.access.credential_authenticator import CredentialAuthenticator
+def _credential_authenticator(settings: AuthSettings, follower: AccessFollower) -> Authenticator:
+    # Imported with authentication only: the client that fetches keys of tokens takes long to import.
+    from api.access.credential_authenticator import CredentialAuthenticator, NothingAccepted
+
+    keys = follower.keys if settings.api_keys else NothingAccepted("API keys are not accepted; send a token")
+    if settings.issuer is None:
+        return CredentialAuthenticator(
+            follower, keys, NothingAccepted("tokens are not accepted; send an API key")
+        )
     from api.access.token_keys import single_key
     from api.access.tokens import TokenVerifier
 
     if settings.keys_url is None:
-        return CredentialAuthenticator(TokenVerifier(settings, single_key(settings), now), settings.cookie)
+        tokens = TokenVerifier(settings, single_key(settings), now)
+        return CredentialAuthenticator(follower, keys, tokens, settings.cookie)
     from api.access.fetched_keys import FetchedKeys
     from api.access.issuer import fetch_keys
 
-    keys = FetchedKeys(partial(fetch_keys, settings))
-    tokens = TokenVerifier(settings, keys, now)
-    return CredentialAuthenticator(tokens, settings.cookie, background=keys.refreshing)
+    fetched = FetchedKeys(partial(fetch_keys, settings))
+    tokens = TokenVerifier(settings, fetched, now)
+    return CredentialAuthenticator(follower, keys, tokens, settings.cookie, background=fetched.refreshing)

@@ -9,6 +9,8 @@ from functools import cached_property
 from time import perf_counter
 from typing import Any, ClassVar
 
+from api.access.access_follower import AccessFollower
+from api.access.key_uses import KeyUses
 from api.access.visibility import Visibilities
 from api.contexts import processes_in
 from api.ids import new_id, now
@@ -118,6 +120,7 @@ class Runtime:
             check_envelope,
             reserve_ids((*POLICY_PREFIXES, *(f"{category}-" for category in self.processes))),
             self.command_hints,
+            self.access_follower.apply_first,
         )
 
     @cached_property
@@ -235,6 +238,16 @@ class Runtime:
             self.processes, self.log, self.event_hub, self.checkpoints, self.settings.poll_interval
         )
         return CommandStatus(watch, self.readers, self.dead_letters, started)
+
+    # Access
+
+    @cached_property
+    def key_uses(self) -> KeyUses:
+        return KeyUses(self.database, now)
+
+    @cached_property
+    def access_follower(self) -> AccessFollower:
+        return AccessFollower(self.log, self.feed, self.key_uses, now)
 
     @cached_property
     def position_seal(self) -> PositionSeal:

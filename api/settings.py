@@ -52,7 +52,7 @@ class Settings(LimitSettings):
     path_prefix: str = Field("", description="Path under which a proxy serves the API, such as /nerve.")
     auth: AuthSettings | None = Field(
         None,
-        description="Which tokens are accepted; default: no authentication. See docs/authentication.md.",
+        description="Accepted tokens and API keys; default: no authentication. See docs/authentication.md.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For names the client."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from domain.dispatch.ports import Clock, NewCommit, StoredCommand
-from domain.kernel import Catalog, CommitInfo, Receipt, RecordedEvent
+from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ConcurrencyConflict
 from eventstore.appending.appender import Appender
 from eventstore.appending.commit_inserter import CommitInserter
@@ -242,6 +242,14 @@ class EventLog:
     async def clients(self, commits: Sequence[CommitInfo]) -> list[str | None]:
         """Return the network address of each commit's client; None where it is unknown or was erased."""
         return await open_clients(self.keys, commits)
+
+    async def commits_of(self, categories: Collection[str]) -> tuple[list[Commit], int]:
+        """Return the commits of these categories in all tenants, and the position up to which they are all.
+
+        It does not read the rest of the log, however long that is.
+        """
+        upto = await self.high_water_mark()
+        return await self._search.of_categories(categories, upto), upto
 
     async def replay(
         self,

@@ -70,6 +70,14 @@ class AccessRevocation:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduledRevocation:
+    """A revocation that holds from `at` on, at once where that is None."""
+
+    revocation: AccessRevocation
+    at: datetime | None = None
+
+
 class Authenticator(Protocol):
     """Finds the caller of a request or socket."""
 

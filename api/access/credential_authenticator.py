@@ -1,4 +1,4 @@
-"""Authenticates requests by their token."""
+"""Authenticates requests by their credential: an API key or a token."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Protocol
 
+from api.access.access_follower import AccessFollower
 from api.access.callers import ANONYMOUS, AccessRevocation, Caller
-from api.access.credentials import find_credential
+from api.access.credentials import API_KEY_PREFIX, InvalidCredentials, find_credential
 
 
 class CredentialVerifier(Protocol):
@@ -21,20 +22,34 @@ Background = Callable[[], AbstractAsyncContextManager[None]]
 """What has to run for as long as requests are authenticated."""
 
 
+class NothingAccepted:
+    """Accepts no credential, because the settings name none of the kind."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def verify(self, _credential: str) -> Caller:
+        raise InvalidCredentials(self._reason)
+
+
 class CredentialAuthenticator:
     """Finds the caller of a request by its credential. Wrong credentials are always refused.
 
     `cookie` is the name of the cookie that may contain the token. A request without credentials has the
-    caller `anonymous`.
+    caller `anonymous`. Access that has ended is refused, as `follower` reads it in the log.
     """
 
     def __init__(
         self,
+        follower: AccessFollower,
+        keys: CredentialVerifier,
         tokens: CredentialVerifier,
         cookie: str | None = None,
         anonymous: Caller = ANONYMOUS,
         background: Background = nullcontext,
     ) -> None:
+        self._follower = follower
+        self._keys = keys
         self._tokens = tokens
         self._cookie = cookie
         self._anonymous = anonymous
@@ -42,11 +57,22 @@ class CredentialAuthenticator:
 
     def authenticate(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
         credential = find_credential(headers, self._cookie)
-        return self._anonymous if credential is None else self._tokens.verify(credential)
+        if credential is None:
+            return self._anonymous
+        verifier = self._keys if credential.startswith(API_KEY_PREFIX) else self._tokens
+        caller = verifier.verify(credential)
+        return self._checked(caller) if isinstance(caller, Caller) else self._check_later(caller)
 
     @asynccontextmanager
     async def watch_revocations(
-        self, _on_revoked: Callable[[AccessRevocation], object]
+        self, on_revoked: Callable[[AccessRevocation], object]
     ) -> AsyncIterator[None]:
-        async with self._background():
+        async with self._follower.following(on_revoked), self._background():
             yield
+
+    async def _check_later(self, verifying: Awaitable[Caller]) -> Caller:
+        return self._checked(await verifying)
+
+    def _checked(self, caller: Caller) -> Caller:
+        self._follower.revocations.check(caller)
+        return caller

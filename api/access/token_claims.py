@@ -38,7 +38,7 @@ class ClaimReader:
         """Return the caller that authenticated with this token; raises InvalidClaim."""
         subject = self._subject(claims)
         return Caller(
-            Scope(self._tenant(claims), subject),
+            Scope(self._tenant(claims), subject, "jwt"),
             subject,
             self._roles(claims),
             credential,

@@ -60,6 +60,7 @@ class TokenVerifier:
         self._algorithms = frozenset[str](settings.accepted_algorithms)
         self._registry = _Registry(self._algorithms)
         self._reader = ClaimReader(settings)
+        assert settings.issuer is not None, "without an issuer, no tokens are accepted"
         self._claims = JWTClaimsRegistry(
             now=lambda: int(clock().timestamp()),
             leeway=round(settings.leeway),

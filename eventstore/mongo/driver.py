@@ -136,6 +136,7 @@ class Collection(Protocol):
         sort: Sort | None = ...,
         hint: str | None = ...,
     ) -> Document | None: ...
+    async def distinct(self, key: str) -> list[Any]: ...
     async def find_one_and_update(
         self,
         filter: Mapping[str, Any],

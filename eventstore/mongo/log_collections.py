@@ -17,6 +17,7 @@ from eventstore.mongo.driver import UNAUTHORIZED, Collection, Database, Document
 
 VERSION_GUARD = "stream_version"
 COMMAND_GUARD = "command_id"
+BY_CATEGORY = "by_category"
 BY_MOMENT = "by_moment"
 VERSION_KEYS = ("tenant", "stream", "events.version")
 COMMAND_KEYS = ("tenant", "command.id")
@@ -51,7 +52,7 @@ GUARDS = (
 )
 READ_INDEXES = (
     Index("by_type", ("tenant", "events.type", "_id")),
-    Index("by_category", ("tenant", "category", "_id")),
+    Index(BY_CATEGORY, ("tenant", "category", "_id")),
     Index("by_correlation", ("tenant", "correlation", "_id")),
     Index(BY_MOMENT, ("tenant", "at", "_id")),
     Index("by_occurrence", ("tenant", "occurred", "_id"), requires="occurred"),

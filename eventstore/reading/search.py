@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Container
+
 from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import CommitDecoder
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.log_collections import BY_CATEGORY
 from eventstore.reading.event_query import EventQuery
 from eventstore.reading.high_water_mark import HighWaterMark
 from eventstore.reading.record_times import RecordTimes
+
+TENANTS_AT_ONCE = 1_000
+"""Tenants that one query names."""
 
 
 class Search:
@@ -67,6 +73,22 @@ class Search:
         wanted, order = query.to_filter(tenant, after, upto), [("_id", -1 if backward else 1)]
         with unavailable_if_down():
             return await self._log.find(wanted).sort(order).limit(limit).to_list(None)
+
+    async def of_categories(self, categories: Container[str], upto: int) -> list[Commit]:
+        """Return the commits of these categories in all tenants, up to a settled position, in order.
+
+        It reads by index, and costs as much as there are tenants and commits of the categories.
+        """
+        documents: list[Document] = []
+        with unavailable_if_down():
+            tenants = await self._log.distinct("tenant")
+            for start in range(0, len(tenants), TENANTS_AT_ONCE):
+                among = {"$in": tenants[start : start + TENANTS_AT_ONCE]}
+                wanted = {"tenant": among, "category": {"$in": list(categories)}, "_id": {"$lte": upto}}
+                # Without the hint the planner may choose an index that reads all of a tenant.
+                documents += await self._log.find(wanted).hint(BY_CATEGORY).to_list(None)
+        documents.sort(key=lambda document: document["_id"])
+        return await self._decoder.commits(documents)
 
     async def event(self, tenant: str, event_id: str) -> RecordedEvent | None:
         """Return the event with this id, None where no settled position has it."""

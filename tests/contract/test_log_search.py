@@ -181,3 +181,16 @@ async def test_an_event_of_an_unknown_type_is_read_as_data(store):
     (found,) = await store.everything()
     assert found.events[0].payload is None
     assert found.events[0].data == {"text": "x"}
+
+
+async def test_commits_of_categories_are_read_by_index_in_all_tenants(filled):
+    """At the cost of these alone, whatever else the log has."""
+    await filled.log.append(commit("rare-1", 0, Scored(by=1), category="rare", tenant="b"))
+    await filled.log.append(commit("rare-1", 0, Scored(by=1), category="rare"))
+    await filled.log.append(commit("note-9", 0, Scored(by=1), tenant="c"))
+    async with documents_read(filled) as read:
+        commits, upto = await filled.log.commits_of(["rare", "other"])
+    assert [each.position for each in commits] == [1, 4, 7, 10, 11, 12]
+    assert upto == 13
+    assert [each.info.tenant for each in commits][-2:] == ["b", "default"]
+    assert max(read) == len(commits)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from api.auth_settings import AuthSettings
 from api.port_settings import HttpPortSettings
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
@@ -181,3 +184,23 @@ def test_the_example_sets_the_defaults_and_mentions_every_setting(folder: Path) 
 
 def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_authentication_is_by_keys_alone_without_an_issuer() -> None:
+    assert AuthSettings().api_keys
+    assert AuthSettings(api_keys=True).keys_url is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"api_keys": False}, "nothing is accepted"),
+        ({"audience": "nerve"}, "audience is about tokens, and needs issuer"),
+        ({"secret": "s" * 40}, "secret is about tokens, and needs issuer"),
+        ({"issuer": "https://login.example"}, "issuer needs audience"),
+    ],
+    ids=str,
+)
+def test_settings_of_tokens_need_an_issuer(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        AuthSettings(**values)

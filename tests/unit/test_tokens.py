@@ -68,7 +68,7 @@ def refusal(token: str, **changes: Any) -> str:
 def test_claims_become_subject_tenant_roles_and_further_claims() -> None:
     token = make_token("ada", "acme", ("editor", "reader"), team="red", level=3, jti="7f", secret="x")
     caller = verified(token)
-    assert caller.scope == Scope("acme", "ada")
+    assert caller.scope == Scope("acme", "ada", "jwt")
     assert caller.subject == "ada"
     assert caller.roles == {"editor", "reader"}
     assert caller.claims == {"team": "red", "level": 3}

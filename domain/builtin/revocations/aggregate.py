@@ -15,22 +15,22 @@ AccessEvent = AccessEnded | AccessRestored
 
 @dataclass(frozen=True, slots=True)
 class Revocation(Aggregate[EndAccess | RestoreAccess, AccessEvent]):
-    """The access of one subject, credential, role or tenant; `has_ended` until it is restored."""
+    """The access of one subject, credential, role or tenant; `has_ended` until it is restored.
+
+    With `until_restored` it has also ended for credentials that are issued later.
+    """
 
     category: ClassVar[str] = "access"
 
     has_ended: bool = False
+    until_restored: bool = False
 
     def decide(self, command: EndAccess | RestoreAccess, facts: Facts) -> Sequence[AccessEvent]:
         match command:
             case EndAccess():
                 # Also where access has ended before: this ends it for what was issued since.
-                before = None if command.until_restored else facts.now
-                return [
-                    AccessEnded(
-                        kind=command.kind, name=command.name, reason=command.reason, issued_before=before
-                    )
-                ]
+                until_restored = command.until_restored or self.until_restored
+                return [AccessEnded(**{**command.model_dump(), "until_restored": until_restored})]
             case RestoreAccess():
                 return self._restored(command, facts)
 
@@ -43,4 +43,6 @@ class Revocation(Aggregate[EndAccess | RestoreAccess, AccessEvent]):
         return [AccessRestored(kind=command.kind, name=command.name, reason=command.reason)]
 
     def evolve(self, event: AccessEvent) -> Revocation:
-        return Revocation(has_ended=isinstance(event, AccessEnded))
+        if isinstance(event, AccessEnded):
+            return Revocation(has_ended=True, until_restored=event.until_restored)
+        return Revocation()

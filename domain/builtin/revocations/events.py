@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from domain.builtin.revocations.commands import AccessKind
 from domain.kernel import Event
 
 
 class AccessEnded(Event, type="access.ended"):
-    """Access has ended for credentials issued before `issued_before`, for all of them where that is None."""
+    """Access has ended for credentials issued until now, and `until_restored` for those issued later too."""
 
     kind: AccessKind
     reason: str
     name: str | None = None
-    issued_before: datetime | None = None
+    until_restored: bool = False
 
 
 class AccessRestored(Event, type="access.restored"):

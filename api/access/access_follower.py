@@ -1,0 +1,119 @@
+"""Follows what the log says about access: API keys and revocations, of all tenants."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
+
+from api.access.callers import AccessRevocation, ScheduledRevocation
+from api.access.key_uses import KeyUses
+from api.access.keys import ApiKeys
+from api.access.revocations import Revocations
+from domain.builtin import apikeys, revocations
+from domain.dispatch.bus import Handler
+from domain.kernel import Commit, Envelope, Receipt
+from eventstore.log import EventLog
+from subscriptions.feed.background import BackgroundLoop
+from subscriptions.feed.feed import Feed
+from subscriptions.feed.position_waiters import PositionWaiters
+
+logger = logging.getLogger(__name__)
+
+CATEGORIES = (apikeys.context.category, revocations.context.category)
+"""The categories of the streams that say who has access."""
+
+COMMANDS = (*apikeys.context.commands, *revocations.context.commands)
+
+APPLIED_WITHIN = 5.0
+"""Seconds that a command about access waits for this process; it takes milliseconds."""
+
+OnRevoked = Callable[[AccessRevocation], object]
+
+
+class AccessFollower:
+    """Keeps `keys` and `revocations` as the log has them, while it is `following`.
+
+    Redis wakes it; without Redis it reads the log in every poll interval.
+    """
+
+    def __init__(self, log: EventLog, feed: Feed, uses: KeyUses, clock: Callable[[], datetime]) -> None:
+        self._log = log
+        self._feed = feed
+        self._uses = uses
+        self._clock = clock
+        self.keys = ApiKeys(clock, uses.note)
+        self.revocations = Revocations()
+        self._position = 0
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._waiters = PositionWaiters()
+        self._is_following = False
+
+    @asynccontextmanager
+    async def following(self, on_revoked: OnRevoked) -> AsyncIterator[None]:
+        """Call `on_revoked` for each revocation inside the context, which begins with all earlier ones read.
+
+        Raises Unavailable where they cannot be read: then no request must be served.
+        """
+        commits, self._position = await self._log.commits_of(CATEGORIES)
+        self._apply(commits)
+        loop = BackgroundLoop(
+            lambda: self._follow(on_revoked), "revocations of access are not followed", logger
+        )
+        loop.start()
+        self._is_following = True
+        try:
+            async with self._uses.recording():
+                yield
+        finally:
+            self._is_following = False
+            await loop.stop()
+            for timer in self._timers:
+                timer.cancel()
+
+    async def apply_first(self, envelope: Envelope, next_handler: Handler) -> Receipt:
+        """Return the receipt of a command about access when this process applies it: a middleware of the bus.
+
+        So a client can use a new key at once, on this process. Others apply it within the poll interval.
+        """
+        receipt = await next_handler(envelope)
+        is_new = self._is_following and receipt.position > self._position
+        if is_new and isinstance(envelope.command, COMMANDS):
+            self._feed.notify(receipt.position)
+            await self._waiters.wait(receipt.position, APPLIED_WITHIN)
+        return receipt
+
+    async def _follow(self, on_revoked: OnRevoked) -> float:
+        async with aclosing(self._feed.follow(self._position)) as batches:
+            async for batch in batches:
+                for scheduled in self._apply(batch.items):
+                    self._revoke(scheduled, on_revoked)
+                self._position = batch.position
+                self._waiters.notify(batch.position)
+        return 0.0
+
+    def _apply(self, commits: Iterable[Commit]) -> list[ScheduledRevocation]:
+        """Take the commits into account, and return what they revoke. Doing it again changes nothing."""
+        revoked: list[ScheduledRevocation | None] = []
+        for commit in commits:
+            category = None if commit.info is None else commit.info.category
+            if category == apikeys.context.category:
+                revoked += map(self.keys.apply, commit.events)
+            elif category == revocations.context.category:
+                revoked += map(self.revocations.apply, commit.events)
+        return [each for each in revoked if each is not None]
+
+    def _revoke(self, scheduled: ScheduledRevocation, on_revoked: OnRevoked) -> None:
+        delay = 0.0 if scheduled.at is None else (scheduled.at - self._clock()).total_seconds()
+        if delay <= 0:
+            on_revoked(scheduled.revocation)
+            return
+
+        def revoke() -> None:
+            self._timers.discard(timer)
+            on_revoked(scheduled.revocation)
+
+        timer = asyncio.get_running_loop().call_later(delay, revoke)
+        self._timers.add(timer)

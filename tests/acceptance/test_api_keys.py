@@ -1,0 +1,216 @@
+"""API keys of services and agents: shown once, accepted on each transport, rotated, and revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import bson
+import pytest
+from pymongo import MongoClient
+
+from api.ids import now
+from domain.kernel.access import DEPLOYMENT
+from tests.helpers.access_rig import (
+    EVENTS,
+    ISSUE,
+    REVOKE,
+    ROTATE,
+    AccessRig,
+    Administrator,
+    access_rig,
+    bearer,
+)
+from tests.helpers.served_api import Served
+from tests.helpers.servers import eventually
+from tests.helpers.stream_responses import SSE, events
+from tests.helpers.tokens import make_token
+
+CREATE = 'mutation { registerAgent(input: {name: "x"}) { receipt { stream } } }'
+TYPENAME = {"query": "{ __typename }"}
+
+
+@pytest.fixture(scope="module")
+def rig(mongo_url: str, redis_url: str) -> Iterator[AccessRig]:
+    with access_rig(mongo_url, redis_url) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def served(rig: AccessRig) -> Iterator[Served]:
+    with rig.serve() as served:
+        yield served
+
+
+@pytest.fixture
+def admin(served: Served) -> Administrator:
+    return Administrator(served)
+
+
+def status(served: Served, key: str) -> int:
+    return served.post(TYPENAME, authorization=bearer(key)).status_code
+
+
+def code(answer: dict[str, Any]) -> str:
+    [error] = answer["errors"]
+    text: str = error["extensions"]["code"]
+    return text
+
+
+@pytest.mark.parametrize("header", ["authorization", "x_api_key"])
+def test_a_key_is_accepted_over_http(served: Served, admin: Administrator, header: str) -> None:
+    stream, key = admin.issue(roles=["administrator"], subject="agent-7")
+    value = key if header == "x_api_key" else bearer(key)
+    answer = served.post({"query": CREATE}, **{header: value}).json()
+    created = answer["data"]["registerAgent"]["receipt"]["stream"]
+    query = "query ($of: [ID!]) { events(filter: {streams: $of}) { nodes { actor } } }"
+    assert admin.ask(query, of=[created])["nodes"] == [{"actor": "agent-7"}]
+    assert stream.startswith("apikey-")
+
+
+async def test_a_key_is_accepted_over_a_socket(served: Served, admin: Administrator) -> None:
+    _, key = admin.issue(roles=["administrator"])
+    async with served.client(authorization=bearer(key)) as client:
+        await client.subscribe("1", EVENTS)
+        assert await client.next() == {"__typename": "CaughtUp"}
+
+
+def test_a_key_is_shown_once(admin: Administrator) -> None:
+    """A mutation that is sent again has its receipt, and no key; another content is refused."""
+    fields, command_id = {"name": "billing"}, uuid4().hex
+    first = admin.ask(ISSUE, input=fields, id=command_id)
+    again = admin.ask(ISSUE, input=fields, id=command_id)
+    assert first["key"].startswith("nerve_")
+    assert again == {"key": None, "receipt": {**first["receipt"], "replayed": True}}
+    assert code(admin.run(ISSUE, input={"name": "other"}, id=command_id)) == "COMMAND_ID_REUSED"
+
+
+def test_wrong_keys_are_refused_alike(served: Served, admin: Administrator) -> None:
+    """The sender does not learn whether there is such a key."""
+    _, key = admin.issue()
+    _, other = admin.issue()
+    mixed = key.rpartition("_")[0] + "_" + other.rpartition("_")[2]
+    flipped = key[:-1] + ("0" if key[-1] != "0" else "1")
+    wrong = [
+        mixed,
+        flipped,
+        key[:-1],
+        f"{key}0",
+        key.upper(),
+        "nerve_",
+        "nerve_1_2",
+        f"nerve_unknown_{'0' * 64}",
+    ]
+    answers = [served.post(TYPENAME, x_api_key=each) for each in wrong]
+    assert {answer.status_code for answer in answers} == {401}
+    messages = {answer.json()["errors"][0]["message"] for answer in answers if answer.request.headers}
+    assert messages <= {"the API key is unknown, or was revoked", "the token is not valid"}
+    assert status(served, key) == 200
+
+
+def test_a_key_expires(served: Served, admin: Administrator) -> None:
+    soon = now() + timedelta(seconds=0.4)
+    _, key = admin.issue(expiresAt=soon.isoformat())
+    eventually(lambda: status(served, key) == 401)
+    past = admin.run(ISSUE, input={"name": "x", "expiresAt": (now() - timedelta(seconds=1)).isoformat()})
+    assert code(past) == "INVARIANT_VIOLATED"
+
+
+async def test_a_socket_is_closed_when_its_key_expires(served: Served, admin: Administrator) -> None:
+    _, key = admin.issue(roles=["administrator"], expiresAt=(now() + timedelta(seconds=0.5)).isoformat())
+    async with served.client(authorization=bearer(key)) as client:
+        assert await client.closed() == (4403, "access has expired; connect again with new credentials")
+
+
+async def test_the_old_secret_works_for_the_grace(served: Served, admin: Administrator) -> None:
+    """Then it is refused, and sockets that were opened with it are closed; others go on."""
+    stream, old = admin.issue(roles=["administrator"])
+    async with served.client(authorization=bearer(old)) as before:
+        new = admin.ask(ROTATE, input={"id": stream, "grace": "PT0.6S"})["key"]
+        async with served.client(authorization=bearer(new)) as renewed:
+            assert status(served, old) == status(served, new) == 200
+            assert await before.closed() == (4403, "access has ended: the API key was rotated")
+            assert (status(served, old), status(served, new)) == (401, 200)
+            await renewed.send(type="ping")
+            assert await renewed.receive() == {"type": "pong"}
+
+
+async def test_a_revoked_key_is_refused_and_its_connections_end(served: Served, admin: Administrator) -> None:
+    stream, key = admin.issue(roles=["administrator"])
+    _, other = admin.issue(roles=["administrator"])
+    async with (
+        served.client(authorization=bearer(key)) as client,
+        served.client(**{"x-api-key": other}) as stays,
+    ):
+        with served.http.stream(
+            "POST", "/graphql", json={"query": EVENTS}, headers={"accept": SSE, "x-api-key": key}
+        ) as response:
+            said = (text for name, text in events(response) if name)
+            assert next(said) == {"data": {"events": {"__typename": "CaughtUp"}}}
+            await asyncio.to_thread(admin.ask, REVOKE, input={"id": stream, "reason": "leaked"})
+            assert await client.closed() == (4403, "access has ended: the API key was revoked")
+            last = await asyncio.to_thread(list, said)
+        assert "access has ended: the API key was revoked" in str(last)
+        assert status(served, key) == 401
+        await stays.send(type="ping")
+        assert await stays.receive() == {"type": "pong"}
+
+
+def test_only_administrators_issue_keys(served: Served) -> None:
+    body = {"query": ISSUE, "variables": {"input": {"name": "x"}}}
+    for roles in ((), ("editor",), ("operator",)):
+        answer = served.post(body, authorization=bearer(make_token("eve", roles=roles))).json()
+        assert not answer.get("data") or answer["data"] == {"issueApiKey": None}
+        assert answer["errors"]
+
+
+def test_an_administrator_grants_no_role_beyond_its_tenant(served: Served, admin: Administrator) -> None:
+    """Neither with a new key, nor by rotating one that has it."""
+    refused = admin.run(ISSUE, input={"name": "x", "roles": [DEPLOYMENT]})
+    assert code(refused) == "FORBIDDEN"
+    root = bearer(make_token("root", roles=("administrator", DEPLOYMENT)))
+    body = {"query": ISSUE, "variables": {"input": {"name": "x", "roles": [DEPLOYMENT]}}}
+    issued = served.post(body, authorization=root).json()["data"]["issueApiKey"]
+    assert code(admin.run(ROTATE, input={"id": issued["receipt"]["stream"]})) == "FORBIDDEN"
+
+
+def test_a_key_is_one_of_its_tenant(served: Served) -> None:
+    """Also where keys of two tenants have the same id."""
+    of_a, of_b = Administrator(served, "a"), Administrator(served, "b")
+    same = f"apikey-{uuid4().hex}"
+    (_, mine), (_, theirs) = of_a.issue(id=same, roles=["administrator"]), of_b.issue(id=same)
+    of_a.ask(REVOKE, input={"id": same})
+    assert (status(served, mine), status(served, theirs)) == (401, 200)
+
+
+def test_a_command_that_does_not_exist_is_refused(admin: Administrator) -> None:
+    answer = admin.run(ISSUE, input={"name": "x", "commands": ["createTask", "makeCoffee"]})
+    assert answer["errors"][0]["message"].startswith("there is no command 'MakeCoffee'")
+    assert code(answer) == "VALIDATION_FAILED"
+
+
+def test_a_key_is_stored_and_logged_nowhere(
+    rig: AccessRig, served: Served, admin: Administrator, mongo_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the database, nor in a log line, nor in metrics, nor in an error."""
+    caplog.set_level("DEBUG")
+    stream, key = admin.issue(roles=["administrator"])
+    secret = key.rpartition("_")[2]
+    served.post({"query": "{ nothing }"}, authorization=bearer(key))
+    served.post({"query": CREATE}, authorization=bearer(key))
+    admin.ask(ROTATE, input={"id": stream, "grace": "PT0S"})
+    refused = served.post(TYPENAME, authorization=bearer(key))
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        database = client[rig.database]
+        stored = b"".join(
+            bson.encode(document)
+            for name in database.list_collection_names()
+            for document in database[name].find()
+        )
+    assert stream.encode() in stored
+    texts = [stored.decode(errors="replace"), caplog.text, refused.text, served.get("/metrics").text]
+    assert not [text for text in texts if re.search(secret, text)]
