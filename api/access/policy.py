@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from api.access.callers import Caller
 from domain.kernel import Command, Event
 from domain.kernel.access import ALLOWED, DENIED, DEPLOYMENT, METRICS, OPERATOR, Permission, bind, role
+from eventstore.reading.event_permissions import EventPermissions, TypePermission
 from projections.kernel.view import View
 from projections.querying.row_scope import RowScope, row_scope
 
@@ -24,6 +26,14 @@ def command_permission(command: type[Command], caller: Caller) -> Permission:
 def event_permission(event: type[Event], caller: Caller) -> Permission:
     """Return which events of the type the caller may read, by their data."""
     return bind(event.access, caller)
+
+
+def event_permissions(events: Iterable[type[Event]], caller: Caller) -> EventPermissions | None:
+    """Return which of all these types of events the caller may read; None where it may read every event."""
+    each = [TypePermission(event.type, event.revision, event_permission(event, caller)) for event in events]
+    if all(permission.is_unconditional for _, _, permission in each):
+        return None
+    return EventPermissions(frozenset(one for one in each if not one.permission.is_denied))
 
 
 def view_permission(view: View[Any], caller: Caller) -> Permission:

@@ -14,12 +14,14 @@ from api.access.policy import (
     command_permission,
     deployment_permission,
     event_permission,
+    event_permissions,
     hidden_fields,
     operation_permission,
     view_permission,
 )
 from domain.kernel import Catalog, Command
 from eventstore.lru import LruCache
+from eventstore.reading.event_permissions import EventPermissions
 from projections.kernel.view import View
 
 CACHED_CALLERS = 10_000
@@ -60,6 +62,7 @@ class Visibilities:
         self._events = tuple(catalog.events.values())
         self._views = tuple(views)
         self._cached: LruCache[Caller, Visibility] = LruCache(CACHED_CALLERS)
+        self._readable: LruCache[Caller, tuple[EventPermissions | None]] = LruCache(CACHED_CALLERS)
         self.full = self._work_out(UNRESTRICTED)
         """That of an administrator of the deployment, for whom everything exists."""
 
@@ -70,6 +73,14 @@ class Visibilities:
             visibility = self._work_out(caller)
             self._cached.put(caller, visibility)
         return visibility
+
+    def readable_events(self, caller: Caller) -> EventPermissions | None:
+        """Return which events the caller may read; None where it may read every event."""
+        readable = self._readable.get(caller)
+        if readable is None:
+            readable = (event_permissions(self._events, caller),)
+            self._readable.put(caller, readable)
+        return readable[0]
 
     def _work_out(self, caller: Caller) -> Visibility:
         views = [view for view in self._views if not view_permission(view, caller).is_denied]

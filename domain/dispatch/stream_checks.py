@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
 from domain.dispatch.ports import LoadedState
@@ -23,18 +21,11 @@ def check_permission(
     if permission is None or permission.is_unconditional:
         return
     is_new = command.creates and (basis.version == 0 or not command.changes)
-    if permission.allows(_values(permission, command if is_new else basis.state)):
+    if permission.allows_attributes(command if is_new else basis.state):
         return
     if command.creates:
         raise forbidden(command)
     raise missing_stream(category, stream)
-
-
-def _values(permission: Permission, source: object) -> Mapping[str, Any]:
-    """Return the values that the permission depends on, in the form in which they are stored."""
-    fields = {condition.field for alternative in permission.alternatives for condition in alternative}
-    values = {field: getattr(source, field, None) for field in fields}
-    return {field: value.value if isinstance(value, Enum) else value for field, value in values.items()}
 
 
 def forbidden(command: Command) -> Forbidden:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol, runtime_checkable
 
 from domain.kernel.errors import DeclarationError
@@ -170,6 +171,14 @@ class Permission:
         return any(
             all(condition.is_met_by(values.get(condition.field)) for condition in alternative)
             for alternative in self.alternatives
+        )
+
+    def allows_attributes(self, source: object) -> bool:
+        """Return whether an object with these attributes does; of a member of an enum its value counts."""
+        fields = {condition.field for alternative in self.alternatives for condition in alternative}
+        values = {field: getattr(source, field, None) for field in fields}
+        return self.allows(
+            {field: value.value if isinstance(value, Enum) else value for field, value in values.items()}
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,6 +36,15 @@ class StreamHistory:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
+
+    async def require_readable(
+        self, tenant: str, stream: str, is_readable: Callable[[RecordedEvent], bool]
+    ) -> None:
+        """Raise NotFound, as for a stream that does not exist, unless all its events are readable."""
+        async with aclosing(self._events(tenant, stream, 0, self._log.options.stream_page)) as events:
+            async for event in events:
+                if not is_readable(event):
+                    raise no_stream(stream)
 
     async def events(self, tenant: str, stream: str, as_of: AsOf) -> list[RecordedEvent]:
         """Return all events of the stream up to a point in the past; raises OutsideLog as `position_at`."""
@@ -119,5 +128,10 @@ class StreamHistory:
         if await self._log.stream(tenant, stream, max(0, version - 1), 1):
             return
         if not version or not await self._log.stream(tenant, stream, 0, 1):
-            raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")
+            raise no_stream(stream)
         raise NotFound(f"{stream} has no version {version} yet")
+
+
+def no_stream(stream: str) -> NotFound:
+    """Return the error for a stream that does not exist, or not for the caller."""
+    return NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.kernel import CommitInfo, RecordedEvent
+from eventstore.reading.event_permissions import EventPermissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,23 @@ class EventQuery:
     occurred_until: datetime | None = None
     has_event_time: bool | None = None
     """Whether the commits must have, or must not have, an event time of their own; None: either."""
+    permissions: EventPermissions | None = None
+    """The events that the caller may read; None: all."""
+
+    @property
+    def wanted_types(self) -> Collection[str] | None:
+        """The types of which events may match; None for all."""
+        return self.types if self.permissions is None else self.permissions.of(self.types).types
+
+    @property
+    def selects_in_commits(self) -> bool:
+        """Whether some events of a commit may match, and others not."""
+        return self.types is not None or self.permissions is not None
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
         """Return the MongoDB filter for commits that may match, after position `after` and up to `upto`."""
         wanted: dict[str, Any] = {"tenant": tenant, "_id": {"$gt": after, "$lte": upto}}
-        lists = {"stream": self.streams, "category": self.categories, "events.type": self.types}
+        lists = {"stream": self.streams, "category": self.categories, "events.type": self.wanted_types}
         wanted.update((field, {"$in": list(values)}) for field, values in lists.items() if values is not None)
         if self.correlation is not None:
             wanted["correlation"] = self.correlation
@@ -43,6 +56,8 @@ class EventQuery:
             wanted["at"] = recorded
         if self.has_event_time is not None:
             wanted["occurred"] = {"$exists": self.has_event_time}
+        if self.permissions and (readable := self.permissions.of(self.types).to_filter()):
+            wanted["$and"] = [readable]
         occurred = _between(self.occurred_since, self.occurred_until)
         if occurred and self.has_event_time:
             wanted["occurred"] = occurred
@@ -81,8 +96,10 @@ class EventQuery:
         )
 
     def wants(self, event: RecordedEvent) -> bool:
-        """Return whether an event of a matching commit has one of the types."""
-        return self.types is None or event.type in self.types
+        """Return whether an event of a matching commit has one of the types, and may be read."""
+        return (self.types is None or event.type in self.types) and (
+            self.permissions is None or self.permissions.allows(event)
+        )
 
 
 def _between(since: datetime | None, until: datetime | None) -> dict[str, datetime]:

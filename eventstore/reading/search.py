@@ -39,16 +39,23 @@ class Search:
     ) -> list[RecordedEvent]:
         """Return the first events after `after` and before `before`, or with `backward` the last, in order.
 
-        They are the events of whole commits, so there may be more than `limit`.
+        They are the events of whole commits, so there may be more than `limit`. Fewer than `limit` are all
+        that there are.
         """
         upto = await self._high_water_mark.advance()
         if before is not None:
             upto = min(upto, before - 1)
         events: list[RecordedEvent] = []
-        for commit in await self.commits(tenant, query, after, limit, upto, backward=backward):
-            if len(events) >= limit:
+        while len(events) < limit:
+            page = await self.commits(tenant, query, after, limit, upto, backward=backward)
+            for commit in page:
+                if len(events) >= limit:
+                    break
+                events += filter(query.wants, reversed(commit.events) if backward else commit.events)
+            if len(page) < limit:
                 break
-            events += filter(query.wants, reversed(commit.events) if backward else commit.events)
+            # Commits whose events the caller may not read can fill a page.
+            after, upto = (after, page[-1].position - 1) if backward else (page[-1].position, upto)
         return events[::-1] if backward else events
 
     async def commits(

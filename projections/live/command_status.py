@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from domain.kernel import Commit
@@ -38,6 +39,22 @@ class CommandProjected(NamedTuple):
 CommandMessage = CommandOutcome | CommandProjected | InstanceEnd
 
 
+@dataclass(frozen=True, slots=True)
+class StatusScope:
+    """What a subscriber sees of the status of commands.
+
+    It sees commands that it sent itself as `actor`, and the progress of these `views`; without an actor it
+    sees none.
+    """
+
+    actor: str | None
+    views: Collection[str]
+
+    def shows(self, actor: str | None) -> bool:
+        """Return whether the subscriber sees commands of the actor."""
+        return actor is not None and actor == self.actor
+
+
 class CommandStatus:
     """Follows commands for their watchers. `readers` are those of all views."""
 
@@ -53,28 +70,36 @@ class CommandStatus:
         self._letters = letters
         self._started = started
 
-    async def follow(self, tenant: str, id: str) -> AsyncGenerator[CommandMessage, None]:
+    async def follow(
+        self, tenant: str, id: str, scope: StatusScope | None = None
+    ) -> AsyncGenerator[CommandMessage, None]:
         """Yield what `CommandWatch.watch` yields, then one message for each view and each started instance.
 
-        That of an instance comes when it has ended.
+        That of an instance comes when it has ended. With a `scope` there are messages for its commands and
+        its views alone, and none for instances.
         """
         commit = None
-        async with aclosing(self._watch.watch(tenant, id)) as outcomes:
+        watch = self._watch.watch(tenant, id) if scope is None else self._watch.watch(tenant, id, scope.shows)
+        async with aclosing(watch) as outcomes:
             async for outcome in outcomes:
                 yield outcome
                 if isinstance(outcome, CommandStored):
                     commit = outcome.commit
         if commit is not None:
-            async with aclosing(self._consequences(commit)) as consequences:
+            async with aclosing(self._consequences(commit, scope)) as consequences:
                 async for consequence in consequences:
                     yield consequence
 
-    async def _consequences(self, commit: Commit) -> AsyncGenerator[CommandProjected | InstanceEnd, None]:
-        concerned = [reader for reader in self._readers.values() if _is_concerned(reader.view, commit)]
+    async def _consequences(
+        self, commit: Commit, scope: StatusScope | None
+    ) -> AsyncGenerator[CommandProjected | InstanceEnd, None]:
+        readers = [reader for name, reader in self._readers.items() if scope is None or name in scope.views]
         waits: list[Coroutine[Any, Any, CommandProjected | InstanceEnd | None]] = [
-            *(self._projected(reader, commit) for reader in concerned),
-            *(self._started.end(commit, instance) for instance in self._started.candidates(commit)),
+            self._projected(reader, commit) for reader in readers if _is_concerned(reader.view, commit)
         ]
+        if scope is None:
+            instances = self._started.candidates(commit)
+            waits += [self._started.end(commit, instance) for instance in instances]
         tasks = [asyncio.create_task(wait) for wait in waits]
         try:
             for task in asyncio.as_completed(tasks):

@@ -37,7 +37,9 @@ class CommandKey(NamedTuple):
 
 
 class CommandAccepted(NamedTuple):
-    """A process has begun to run the command."""
+    """A process has begun to run the command, which this actor sent."""
+
+    actor: str | None = None
 
 
 class CommandRefused(NamedTuple):
@@ -45,12 +47,14 @@ class CommandRefused(NamedTuple):
 
     code: str
     message: str
+    actor: str | None = None
 
 
 class CommandUnchanged(NamedTuple):
     """A run of the command found nothing to change; `receipt` is its result."""
 
     receipt: Receipt
+    actor: str | None = None
 
 
 CommandHint = CommandAccepted | CommandRefused | CommandUnchanged
@@ -62,7 +66,7 @@ class CommandHints:
 
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups = wakeups
-        self._running: Counter[CommandKey] = Counter()
+        self._running: dict[CommandKey, Counter[str | None]] = {}
         self._questions: OrderedDict[CommandKey, None] = OrderedDict()
         self._ended: OrderedDict[CommandKey, CommandHint] = OrderedDict()
         self._listeners: dict[CommandKey, set[HintListener]] = {}
@@ -73,17 +77,18 @@ class CommandHints:
         if envelope.command_id is None:
             return await following(envelope)
         key = CommandKey(envelope.scope.tenant, envelope.command_id)
-        with self._run(key):
+        actor = envelope.scope.actor
+        with self._run(key, actor):
             try:
                 receipt = await following(envelope)
             except Unavailable:
                 # The command may be stored. If it is, the log will show it.
                 raise
             except NerveError as error:
-                self._end(key, CommandRefused(error.code, str(error)))
+                self._end(key, CommandRefused(error.code, str(error), actor))
                 raise
         if not receipt.changed:
-            self._end(key, CommandUnchanged(receipt))
+            self._end(key, CommandUnchanged(receipt, actor))
         return receipt
 
     @contextmanager
@@ -101,23 +106,27 @@ class CommandHints:
                 del self._listeners[key]
 
     @contextmanager
-    def _run(self, key: CommandKey) -> Iterator[None]:
-        self._running[key] += 1
+    def _run(self, key: CommandKey, actor: str | None) -> Iterator[None]:
+        actors = self._running.setdefault(key, Counter())
+        actors[actor] += 1
         self._ended.pop(key, None)
-        self._publish(key, CommandAccepted())
+        self._publish(key, CommandAccepted(actor))
         try:
             yield
         finally:
-            self._running[key] -= 1
-            if not self._running[key]:
-                del self._running[key]
+            actors[actor] -= 1
+            if not actors[actor]:
+                del actors[actor]
+            if not actors:
+                self._running.pop(key, None)
 
     def _end(self, key: CommandKey, hint: CommandHint) -> None:
         _remember(self._ended, key, hint, MAX_ENDED)
         self._publish(key, hint)
 
     def _current_hint(self, key: CommandKey) -> CommandHint | None:
-        return CommandAccepted() if self._running[key] else self._ended.get(key)
+        actors = self._running.get(key)
+        return CommandAccepted(next(iter(actors))) if actors else self._ended.get(key)
 
     def _publish(self, key: CommandKey, hint: CommandHint) -> None:
         self._deliver(key, hint)
@@ -130,14 +139,15 @@ class CommandHints:
 
     def _send_hint(self, key: CommandKey, hint: CommandHint) -> None:
         match hint:
-            case CommandAccepted():
-                self._send(key, "accepted")
-            case CommandRefused(code, message):
-                self._send(key, "refused", code=code, message=message)
-            case CommandUnchanged(receipt):
+            case CommandAccepted(actor):
+                self._send(key, "accepted", actor=actor)
+            case CommandRefused(code, message, actor):
+                self._send(key, "refused", code=code, message=message, actor=actor)
+            case CommandUnchanged(receipt, actor):
                 self._send(
                     key,
                     "unchanged",
+                    actor=actor,
                     stream=receipt.stream,
                     version=receipt.version,
                     position=receipt.position,
@@ -165,11 +175,14 @@ def _read(text: str) -> tuple[CommandKey, CommandHint | None] | None:
         message = json.loads(text)
     except ValueError:
         return None
+    actor = message.get("actor") if isinstance(message, dict) else None
+    if not isinstance(actor, str | None):
+        return None
     match message:
         case {"tenant": str(tenant), "id": str(id), "is": "asked"}:
             return CommandKey(tenant, id), None
         case {"tenant": str(tenant), "id": str(id), "is": "accepted"}:
-            return CommandKey(tenant, id), CommandAccepted()
+            return CommandKey(tenant, id), CommandAccepted(actor)
         case {
             "tenant": str(tenant),
             "id": str(id),
@@ -177,14 +190,14 @@ def _read(text: str) -> tuple[CommandKey, CommandHint | None] | None:
             "code": str(code),
             "message": str(reason),
         }:
-            return CommandKey(tenant, id), CommandRefused(code, reason)
+            return CommandKey(tenant, id), CommandRefused(code, reason, actor)
         case {
             "tenant": str(tenant), "id": str(id), "is": "unchanged",
             "stream": str(stream), "version": int(version), "position": int(position),
             "correlation": str(correlation),
         }:  # fmt: skip
             receipt = Receipt(id, stream, version, position, correlation, changed=False)
-            return CommandKey(tenant, id), CommandUnchanged(receipt)
+            return CommandKey(tenant, id), CommandUnchanged(receipt, actor)
     return None
 
 

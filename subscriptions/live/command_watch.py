@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -28,6 +28,9 @@ class CommandStored(NamedTuple):
     commit: Commit | None
 
 
+Sender = Callable[[str | None], bool]
+"""Returns whether the status of commands of this actor is shown."""
+
 CommandOutcome = CommandAccepted | CommandStored | CommandRefused
 
 Inbox = asyncio.Queue[CommandHint | Commit]
@@ -42,8 +45,12 @@ class CommandWatch:
         self._hints = hints
         self._inboxes: dict[CommandKey, set[Inbox]] = {}
 
-    async def watch(self, tenant: str, id: str) -> AsyncGenerator[CommandOutcome, None]:
+    async def watch(
+        self, tenant: str, id: str, is_shown: Sender = lambda _actor: True
+    ) -> AsyncGenerator[CommandOutcome, None]:
         """Yield `CommandAccepted`, if that is known, and end with `CommandStored` or `CommandRefused`.
+
+        A command of an actor that is not shown is unknown, as one that was never sent.
 
         A stored command is found for certain, whether it was stored long ago or is stored long after this
         call. A refusal is that of one run; the same id may be sent again. Raises Unavailable.
@@ -53,28 +60,30 @@ class CommandWatch:
             # A commit behind the dispatcher's position comes to the inbox; one before it is in the log now.
             await self._dispatcher.started()
             is_accepted = False
-            stored = await self._read(key)
+            stored = await self._read(key, is_shown)
             while stored is None:
                 message = await inbox.get()
+                if not is_shown(_actor(message)):
+                    continue
                 match message:
                     case CommandAccepted() if not is_accepted:
                         is_accepted = True
                         yield message
                     case CommandRefused():
                         # An earlier run, or a later one, may have been stored.
-                        stored = await self._read(key)
+                        stored = await self._read(key, is_shown)
                         if stored is None:
                             yield message
                             return
                     case CommandUnchanged(receipt):
-                        stored = await self._read(key) or CommandStored(receipt, None)
+                        stored = await self._read(key, is_shown) or CommandStored(receipt, None)
                     case Commit():
                         stored = _stored(message)
             yield stored
 
-    async def _read(self, key: CommandKey) -> CommandStored | None:
+    async def _read(self, key: CommandKey, is_shown: Sender) -> CommandStored | None:
         command = await self._log.stored_command(*key)
-        if command is None:
+        if command is None or not is_shown(command.actor):
             return None
         receipt = command.receipt
         if not receipt.changed:
@@ -102,6 +111,12 @@ class CommandWatch:
                 key = CommandKey(commit.info.tenant, commit.info.command_id)
                 for inbox in self._inboxes.get(key, ()):
                     inbox.put_nowait(commit)
+
+
+def _actor(message: CommandHint | Commit) -> str | None:
+    if isinstance(message, Commit):
+        return None if message.info is None else message.info.actor
+    return message.actor
 
 
 def _stored(commit: Commit) -> CommandStored:

@@ -143,11 +143,9 @@ class EventTopicSource:
         query = self.query
         if info is None or not query.covers(info):
             return ()
-        return (
-            messages
-            if query.types is None
-            else [message for message in messages if query.wants(message.event)]
-        )
+        if not query.selects_in_commits:
+            return messages
+        return [message for message in messages if query.wants(message.event)]
 
     async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
         """Wait until everything that the log contains now is published."""

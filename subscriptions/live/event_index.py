@@ -50,8 +50,8 @@ def _clauses(query: EventQuery) -> Collection[tuple[str, str]]:
         return {("stream", stream) for stream in query.streams}
     if query.correlation is not None:
         return {("correlation", query.correlation)}
-    if query.types is not None:
-        return {("type", name) for name in query.types}
+    if query.wanted_types is not None:
+        return {("type", name) for name in query.wanted_types}
     if query.categories is not None:
         return {("category", category) for category in query.categories}
     return {_ANY}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,10 @@ from api.access.visibility import Visibility
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.row_selections import RowSelections
 from api.runtime import Runtime
-from domain.kernel import Command, Scope
+from domain.kernel import Command, RecordedEvent, Scope
 from domain.kernel.access import Permission
 from eventstore.place import Place
+from eventstore.reading.event_permissions import EventPermissions
 from projections.kernel.view import View
 from projections.querying.row_scope import RowScope
 
@@ -46,6 +47,16 @@ class RequestContext:
     def permission(self, command: type[Command]) -> Permission:
         """Return when the caller may send the command."""
         return command_permission(command, self.caller)
+
+    @property
+    def readable_events(self) -> EventPermissions | None:
+        """Which events the caller may read; None for every event."""
+        return self.runtime.visibilities.readable_events(self.caller)
+
+    def readable(self, events: Iterable[RecordedEvent]) -> Iterator[RecordedEvent]:
+        """Yield those of the events that the caller may read."""
+        permissions = self.readable_events
+        return (event for event in events if permissions is None or permissions.allows(event))
 
     def rows(self, view: View[Any]) -> RowScope:
         """Return the rows of the view that the caller may read."""

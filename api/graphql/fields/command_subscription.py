@@ -19,7 +19,7 @@ from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from domain.process.events import ProcessStatus
-from projections.live.command_status import CommandMessage, CommandProjected
+from projections.live.command_status import CommandMessage, CommandProjected, StatusScope
 from projections.live.started_processes import InstanceEnd
 from subscriptions.live.command_hints import CommandAccepted, CommandRefused
 from subscriptions.live.command_watch import CommandStored
@@ -125,7 +125,9 @@ async def _follow(_root: object, info: Info, *, id: str) -> AsyncIterator[dict[s
     context = info.context
     if not 0 < len(id) <= MAX_COMMAND_ID:
         raise ValidationFailed(f"a command id must have 1 to {MAX_COMMAND_ID} characters", ("id",))
-    return _sources(context.runtime.command_status.follow(context.scope.tenant, id), id, context)
+    visibility = context.visibility
+    scope = None if visibility.may_operate else StatusScope(context.scope.actor, visibility.views)
+    return _sources(context.runtime.command_status.follow(context.scope.tenant, id, scope), id, context)
 
 
 async def _sources(

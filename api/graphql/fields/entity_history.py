@@ -23,7 +23,7 @@ from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from eventstore.history.diff import Operation, diff_at
 from eventstore.history.state_json import state_json
-from eventstore.history.versions import StreamHistory, StreamVersion
+from eventstore.history.versions import StreamHistory, StreamVersion, no_stream
 
 _VERSION = {
     "version": (int, "The number of the version."),
@@ -122,7 +122,7 @@ async def _versions(
     reject_past_id(id, context, "id")
     if after is not None and after < 0:
         raise ValidationFailed(f"{after} is not a version; 0 is the state before the first event", ("after",))
-    history = StreamHistory(context.runtime.log)
+    history = await _open_history(id, context)
     versions = await history.versions(context.scope.tenant, id, after or 0, size)
     return [_version(version, context) for version in versions]
 
@@ -146,8 +146,8 @@ async def _state_at(
 ) -> dict[str, Any]:
     context = info.context
     reject_past_id(id, context, "id")
+    history, tenant = await _open_history(id, context), context.scope.tenant
     kind = _kind(catalog, id)
-    history, tenant = StreamHistory(context.runtime.log), context.scope.tenant
     if (version is None) == (as_of is None):
         raise ValidationFailed("give either version or asOf", ("version",))
     if version is not None:
@@ -163,8 +163,8 @@ async def _diff(
 ) -> list[dict[str, Any]]:
     context = info.context
     reject_past_id(id, context, "id")
+    history, tenant = await _open_history(id, context), context.scope.tenant
     kind = _kind(catalog, id)
-    history, tenant = StreamHistory(context.runtime.log), context.scope.tenant
     before = await history.document(tenant, id, kind, rest["from"], client_name)
     after = await history.document(tenant, id, kind, to, client_name)
     try:
@@ -172,6 +172,21 @@ async def _diff(
     except ValueError as error:
         raise ValidationFailed(str(error), ("path",)) from None
     return [change._asdict() for change in changes]
+
+
+async def _open_history(id: str, context: RequestContext) -> StreamHistory:
+    """Return the history of entities; raises NotFound unless the caller may read every event of this one."""
+    history, permissions = StreamHistory(context.runtime.log), context.readable_events
+    if permissions is None:
+        return history
+    category = id.partition("-")[0]
+    contexts = [each for each in context.runtime.catalog.contexts if each.category == category]
+    rules = [permissions.find(event.type) for each in contexts for event in each.events]
+    if not rules or None in rules:
+        raise no_stream(id)
+    if not all(rule is not None and rule.is_unconditional for rule in rules):
+        await history.require_readable(context.scope.tenant, id, permissions.allows)
+    return history
 
 
 def _kind(catalog: Catalog, id: str) -> type[Aggregate[Any, Any]]:

@@ -131,8 +131,11 @@ async def _page(
 
 
 def _query(filter: Mapping[str, Any] | None, context: RequestContext) -> EventQuery:
-    """Return the query of a filter; raises ValidationFailed where it has the id of a past state."""
-    query = EventQuery(**filter or {})
+    """Return the query of a filter, for events that the caller may read.
+
+    Raises ValidationFailed where the filter has the id of a past state.
+    """
+    query = EventQuery(**filter or {}, permissions=context.readable_events)
     for index, stream in enumerate(query.streams or ()):
         reject_past_id(stream, context, "filter", "streams", index)
     return query
@@ -156,7 +159,8 @@ class _EventSubscription:
         query = _query(filter, context)
         place = context.start_place(after)
         begin = partial(context.runtime.event_hub.open, context.scope.tenant, query, place)
-        return SharedSource(begin, partial(self._to_source, context), context.visibility.events)
+        readable = query.permissions and query.permissions.of(query.types)
+        return SharedSource(begin, partial(self._to_source, context), readable)
 
     def _to_source(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
         """Return the message as the fields of its type read it."""

@@ -61,9 +61,11 @@ def node(views: Sequence[View[Any]], interface: Any, *, with_dead_letters: bool)
 
 
 async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | None:
-    """Return the event with this id; None where the caller's tenant has none."""
+    """Return the event with this id; None where there is none that the caller may read."""
     event = await context.runtime.log.event(context.scope.tenant, id)
-    return None if event is None else {**event_row(event, context), "__typename": "Event"}
+    if event is None or not any(context.readable([event])):
+        return None
+    return {**event_row(event, context), "__typename": "Event"}
 
 
 async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:

@@ -139,7 +139,7 @@ def _entry_source(view: View[Any], change: Change, context: RequestContext) -> d
         "changed_fields": change.fields,
         "before": change.before and past_row(view, change.before, commit.position - 1, context),
         "after": change.after and past_row(view, change.after, commit.position, context),
-        "events": [event_row(event, context) for event in change.events],
+        "events": [event_row(event, context) for event in context.readable(change.events)],
     }
 
 
@@ -155,14 +155,14 @@ async def _why(
     context = info.context
     key, past = await _row(view, id, as_of, context)
     reason = await past.why(context.rows(view), key, field)
-    if reason is None:
+    if reason is None or not any(context.readable([reason.event])):
         return None
     to_json = json_writer(OptionalOf(view.record.fields[field].type), client_name)
     return {
         "value": reason.value if to_json is None else to_json(reason.value),
         "before": reason.before if to_json is None else to_json(reason.before),
         "event": event_row(reason.event, context),
-        "causes": [event_row(event, context) for event in reason.causes],
+        "causes": [event_row(event, context) for event in context.readable(reason.causes)],
     }
 
 

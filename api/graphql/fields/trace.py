@@ -127,7 +127,7 @@ def _follow(
     context = info.context
     query, place = EventQuery(correlation=correlation_id), context.start_place(after)
     begin = partial(context.runtime.event_hub.open, context.scope.tenant, query, place)
-    return SharedSource(begin, partial(_to_source, context), context.visibility.events)
+    return SharedSource(begin, partial(_to_source, context), None)
 
 
 def _to_source(context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
