@@ -75,7 +75,7 @@ def serve_with(tokens: Tokens | None, mongo_url: str, redis_url: str, **own: Any
     """An API with a database of its own, for who shows one of the tokens; without them, by its settings."""
     database = f"test_{uuid4().hex}"
     servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    with serve(tokens, worker=False, **servers, **own) as served:
+    with serve(tokens, **{"worker": False, **servers, **own}) as served:
         yield served
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
