@@ -20,7 +20,7 @@ from api.context_checks import (
     check_triggers,
 )
 from api.settings import Settings
-from domain.builtin import apikeys, deadletters, revocations
+from domain.builtin import apikeys, deadletters, revocations, tenants
 from domain.kernel import Catalog, Context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
@@ -32,7 +32,7 @@ from projections.builtin.processes import process_view
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
 
-BUILTIN = (deadletters.context, apikeys.context, revocations.context)
+BUILTIN = (deadletters.context, apikeys.context, revocations.context, tenants.context)
 """nerve's own contexts, which are always registered."""
 
 _CHECKOUT = Path(__file__).parents[1]

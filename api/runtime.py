@@ -21,6 +21,7 @@ from api.settings import Settings
 from api.view_parts import ViewParts
 from domain.builtin.deadletters.commands import EVENT_IS_PARKED
 from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
+from domain.builtin.tenants.commands import TENANT_IS_ERASED
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import (
     check_envelope,
@@ -40,6 +41,7 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.sealed_state import StateSeal
+from eventstore.tenants.conditions import TenantConditions
 from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 from projections.live.command_status import CommandStatus
@@ -131,6 +133,7 @@ class Runtime:
             .add(SUBJECT_HAS_KEY, erasure.require_key)
             .add(KEY_IS_DESTROYED, erasure.destroy_key)
             .add(EVENT_IS_PARKED, self.dead_letters.require_parked)
+            .add(TENANT_IS_ERASED, TenantConditions(self.database).require_erased)
         )
 
     @cached_property

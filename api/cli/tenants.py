@@ -15,6 +15,7 @@ from rich.table import Table
 from api.cli.connection import connect_runtime
 from api.cli.export import run_export, say_exported
 from api.cli.terminal import output, progress_bars, say
+from api.tenant_erasure import TenantErasure, erase_tenant
 from domain.kernel.errors import NotFound
 from domain.kernel.tenants import check_tenant
 from eventstore.reading.event_query import EVERYTHING
@@ -74,6 +75,34 @@ def _progress(task: str) -> Iterator[Callable[[int, int], None]]:
     with progress_bars(*COLUMNS) as bars:
         bar = bars.add_task(task, total=None)
         yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+@app.command()
+def erase(
+    tenant: Name,
+    reason: Annotated[
+        str | None, typer.Option(help="The reason, stored in the log; it must not contain personal data.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Erase a tenant: its commits, keys, rows, dead letters and open work. This cannot be undone.
+
+    End the access of the tenant first. The log keeps its positions and times, and the record of the erasure.
+    A run that was interrupted can be repeated. Commits in the archive cannot be erased.
+    """
+    if not yes:
+        typer.confirm(f"Erase everything that {tenant} has, for ever?", abort=True)
+    erasure = asyncio.run(_erase(tenant, reason))
+    say(
+        f"erased {tenant}: {erasure.commits} commits, {erasure.keys} keys, {erasure.rows} rows and dead "
+        f"letters, {erasure.work} pieces of open work of processes"
+    )
+
+
+async def _erase(tenant: str, reason: str | None) -> TenantErasure:
+    async with connect_runtime(as_maintenance=True, appends_events=True) as runtime:
+        with _progress("erasing") as show:
+            return await erase_tenant(runtime, tenant, reason, show)
 
 
 @app.command()

@@ -11,7 +11,7 @@ APPLICATION = "nerveApplication"
 """The role of the API, the workers and the command line."""
 
 MAINTENANCE = "nerveMaintenance"
-"""The role of `nerve archive` and `nerve adopt`."""
+"""The role of `nerve archive`, `nerve adopt` and `nerve tenants erase`."""
 
 READ = ("find", "listIndexes")
 APPEND = (*READ, "insert")
@@ -28,7 +28,7 @@ class CollectionRights(NamedTuple):
 LOG_RIGHTS: Mapping[str, CollectionRights] = {
     # No createIndex: a TTL index could delete commits.
     "log": CollectionRights(APPEND, (*APPEND, "update", "createIndex", "dropIndex")),
-    "blocks": CollectionRights(APPEND, (*APPEND, "remove")),
+    "blocks": CollectionRights(APPEND, (*APPEND, "update", "remove")),
     "segments": CollectionRights(READ, APPEND),
     "counters": CollectionRights(WRITE, WRITE),
     "keys": CollectionRights(WRITE, WRITE),

@@ -1,4 +1,5 @@
-"""The contexts that nerve itself needs: API keys, revocations, subjects of personal data, and dead letters.
+"""The contexts that nerve itself needs: API keys, revocations, tenants, subjects of personal data, and dead
+letters.
 
 They import the kernel alone. `eventstore`, `projections` and `api` may import them.
 """

@@ -13,6 +13,9 @@ from domain.kernel.errors import ValidationFailed
 MAX_TENANT = 64
 """Most characters of the name of a tenant."""
 
+DEPLOYMENT_TENANT = "_deployment"
+"""The tenant of what concerns the deployment as a whole; no other one can have its name."""
+
 _TENANT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_TENANT - 1}}}")
 
 

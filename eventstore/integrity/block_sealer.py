@@ -53,7 +53,7 @@ class BlockSealer:
             await self._blocks.insert_one(block.to_document())
         except DuplicateKeyError:
             stored = await self._blocks.find_one({"_id": block.number})
-            if stored != block.to_document():
+            if stored is None or ("erased" not in stored and stored != block.to_document()):
                 logger.error(
                     "block %d of the log was sealed with another digest than its commits have now;"
                     " `nerve verify` shows what changed",

@@ -101,5 +101,5 @@ class BlockVerifier:
         if block.last > self._head:
             what = f"it is sealed up to position {block.last}, but the log ends at {self._head}"
             self._on_defect(block.number, what)
-        elif self._digest.value() != block.digest:
+        elif self._digest.value() != block.proof:
             self._on_defect(block.number, CHANGED.format(block.first, block.last))

@@ -2,6 +2,9 @@
 
     {_id: 12, first: 11001, last: 12000, digest: <32 bytes>, previous: <the digest of block 11>}
 
+A block some of whose commits were erased with their tenant also has ``erased: {digest: <32 bytes>}``, the
+digest of its documents since then.
+
 The digest is SHA-256 over `previous` and then the stored bytes of each document of the block, tombstones too,
 in the order of their positions.
 """
@@ -22,13 +25,19 @@ GENESIS = bytes(32)
 
 
 class Block(NamedTuple):
-    """The seal of the positions `first` to `last`."""
+    """The seal of the positions `first` to `last`; `erased` is its digest since commits of it were erased."""
 
     number: int
     first: int
     last: int
     digest: bytes
     previous: bytes
+    erased: bytes | None = None
+
+    @property
+    def proof(self) -> bytes:
+        """The digest that its documents must have now."""
+        return self.erased or self.digest
 
     def to_document(self) -> Document:
         return {
@@ -42,7 +51,8 @@ class Block(NamedTuple):
 
 def to_block(stored: Document) -> Block:
     """Decode a stored block."""
-    return Block(stored["_id"], stored["first"], stored["last"], stored["digest"], stored["previous"])
+    erased = stored["erased"]["digest"] if "erased" in stored else None
+    return Block(stored["_id"], stored["first"], stored["last"], stored["digest"], stored["previous"], erased)
 
 
 def block_of(position: int) -> int:

@@ -85,7 +85,8 @@ def commit_defect(document: Document) -> str | None:
     if "tombstone" in document:
         if "unchanged" in document and document.keys() == _RECORDED:
             return _mismatch(_RECORD, document)
-        return None if document.keys() == _TOMBSTONE else "a tombstone has other fields than it should"
+        is_tombstone = document.keys() - {"erased"} == _TOMBSTONE
+        return None if is_tombstone else "a tombstone has other fields than it should"
     if (mismatch := _mismatch(_COMMIT, document)) is not None:
         return mismatch
     if not document["stream"].startswith(f"{document['category']}-"):

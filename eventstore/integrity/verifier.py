@@ -66,6 +66,7 @@ class Verifier:
         self._versions = StreamVersions()
         self._times = TimeOrder(clock, 0)
         self._unreadable: set[int] = set()
+        self._erased = 0
 
     async def run(
         self, start: int, consumers: Mapping[str, int], expected: Mapping[int, bytes]
@@ -89,6 +90,8 @@ class Verifier:
             report.notes += self._times.notes()
             report.seal = await chain.end(expected)
         report.checked[Check.BLOCKS] = chain.checked
+        if self._erased:
+            report.notes.append(f"{self._erased} commits were erased with their tenants")
         if chain.unsealed is not None:
             first = first_of(chain.unsealed)
             report.notes.append(f"from position {first} on the log is not sealed yet")
@@ -221,6 +224,7 @@ class Verifier:
             self._add(Check.COMMITS, f"position {position}", defect)
             return
         self._check_time(position, document)
+        self._erased += "erased" in document
         if "events" in document:
             self._check_versions(position, document)
             self._check_events(position, document)

@@ -132,6 +132,12 @@ class OpenWork:
         }
 
 
+async def delete_open_work(database: Database, tenant: str) -> int:
+    """Delete the open work and the deadlines of a tenant's instances; return how much. Raises Unavailable."""
+    with unavailable_if_down():
+        return (await database[PROCESS_WORK].delete_many({"tenant": tenant})).deleted_count
+
+
 def share_key(instance: InstanceKey) -> str:
     """Return the key by which instances are divided among the partitions."""
     return f"{instance.tenant}/{instance.stream}"

@@ -16,8 +16,9 @@ from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
+from domain.builtin.tenants.commands import RecordTenantErasure
 from domain.kernel import Envelope, Receipt, Scope
-from domain.kernel.errors import NotFound
+from domain.kernel.errors import Forbidden, NotFound
 from domain.kernel.rfc3339 import write_moment
 from tests.helpers.command_line import CLI
 
@@ -152,3 +153,32 @@ async def test_commands_of_one_tenant_take_its_name(
     assert "of default" in await nerve.output(*arguments, AGENT)
     assert (await nerve.run(*arguments, AGENT, "--tenant", "blue")).exit_code
     assert (await nerve.run(*arguments, AGENT, "--tenant", "a/b")).exit_code
+
+
+async def test_a_tenant_is_erased_with_all_that_is_derived_from_it(
+    nerve: Nerve, runtime: Runtime, mongo_url: str
+) -> None:
+    """Rows too, and the log keeps a record of it; another tenant keeps what it has."""
+    for tenant in ("red", "blue"):
+        receipt = await register(runtime, tenant)
+        await runtime.readers["agents"].wait_for(receipt.position, 30)
+    assert "Aborted" in (await nerve.run("tenants", "erase", "red")).output
+    assert "erased red: 1 commits" in await nerve.output(
+        "tenants", "erase", "red", "--yes", "--reason", "left"
+    )
+    names = await runtime.database.list_collection_names()
+    for name in names:
+        assert not await runtime.database[name].count_documents({"_tenant": "red"})
+    assert "1 rows of agents" in await nerve.output("tenants", "count", "blue")
+    [record] = await nerve.audit("--command", "RecordTenantErasure")
+    assert (record["tenant"], record["stream"]) == ("_deployment", "tenant-red")
+    assert not await nerve.audit("--tenant", "red")
+
+
+async def test_a_caller_of_a_tenant_learns_nothing_by_recording_an_erasure(runtime: Runtime) -> None:
+    """The answer would tell which tenants there are."""
+    await register(runtime, "red")
+    for tenant in ("red", "green"):
+        command = RecordTenantErasure(tenant=tenant, commits=0)
+        with pytest.raises(Forbidden, match="only `nerve tenants erase` records"):
+            await runtime.bus.dispatch(Envelope(command, Scope("blue")))

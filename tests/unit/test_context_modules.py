@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.contexts import load_contexts
+from api.contexts import BUILTIN, load_contexts
 from api.settings import Settings
 from tests.helpers.user_package import CONTEXT, VIEW, Package, printed_api, refused
 
@@ -18,7 +18,7 @@ from tests.helpers.user_package import CONTEXT, VIEW, Package, printed_api, refu
 def loaded(*modules: str) -> tuple[Sequence[str], Sequence[str]]:
     """The names of the contexts and of the views that these modules register, without nerve's own."""
     declarations = load_contexts(Settings(contexts=modules))
-    *contexts, _, _, _ = [context.name for context in declarations.catalog.contexts]
+    contexts = [context.name for context in declarations.catalog.contexts][: -len(BUILTIN)]
     *views, _ = [view.name for view in declarations.views]
     return contexts, views
 
@@ -27,7 +27,7 @@ def test_nerve_has_contexts_and_a_view_of_its_own(package: Package) -> None:
     """They come after what the modules declare."""
     declarations = load_contexts(Settings(contexts=(package.write("shop", CONTEXT),)))
     names = [context.name for context in declarations.catalog.contexts]
-    assert names == ["shops", "deadletters", "apikeys", "revocations"]
+    assert names == ["shops", "deadletters", "apikeys", "revocations", "tenants"]
     assert [view.name for view in declarations.views] == ["api_keys"]
 
 

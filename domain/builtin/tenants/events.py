@@ -1,0 +1,13 @@
+"""What happens to tenants."""
+
+from __future__ import annotations
+
+from domain.kernel import Event
+
+
+class TenantErased(Event, type="tenant.erased"):
+    """All commits of a tenant were replaced by tombstones, and what was derived from them was deleted."""
+
+    tenant: str
+    commits: int
+    reason: str | None = None
