@@ -23,6 +23,7 @@ from api.access.origins import ANY, OriginPolicy, read_host, read_origin
 from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
 from api.port_settings import PortName, PortSettings
+from api.secret_settings import Environment, refuse_secrets
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import KEY_BYTES, MasterKeys
@@ -228,9 +229,10 @@ class Settings(LimitSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Rank the sources: arguments first, then the environment, then the file."""
+        """Rank the sources: arguments first, then the environment, then `nerve.yaml`."""
         values = read_settings_file(settings_cls.model_fields)
-        return init_settings, env_settings, InitSettingsSource(settings_cls, values)
+        refuse_secrets(values, settings_cls)
+        return init_settings, Environment(settings_cls), InitSettingsSource(settings_cls, values)
 
 
 def _normalised(text: str, read: Callable[[str], str | None], form: str) -> str:

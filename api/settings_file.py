@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from domain.kernel.errors import ConfigurationError
 
 FILE = Path("nerve.yaml")
+MAX_FILE_BYTES = 1_000_000
 PREFIX = "NERVE_"
 NESTED = "__"
 """Leads from a variable to a value within its setting, as in NERVE_PORTS__PAYMENTS__SECRET."""
@@ -50,7 +51,13 @@ def read_settings_file(names: Collection[str]) -> dict[str, Any]:
     is not a mapping, or contains a setting twice or one that does not exist.
     """
     try:
-        text = FILE.read_text(encoding="utf-8")
+        with FILE.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigurationError(
+                f"{FILE} is larger than {MAX_FILE_BYTES:,} bytes, and no file of settings"
+            )
+        text = content.decode()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -61,6 +68,8 @@ def read_settings_file(names: Collection[str]) -> dict[str, Any]:
         return _read(text, names)
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(_describe_yaml_error(text, error)) from None
+    except RecursionError:
+        raise ConfigurationError(f"{FILE}: values are nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigurationError(f"{FILE} is not YAML: {str(error).splitlines()[0]}") from None
 
@@ -126,7 +135,8 @@ def check_environment(names: Collection[str]) -> None:
     """
     mistakes = []
     for variable in sorted(os.environ):
-        name = variable.upper().removeprefix(PREFIX).lower().partition(NESTED)[0]
+        # A secret may come from a file, see `api.secret_settings`.
+        name = variable.upper().removeprefix(PREFIX).removesuffix("_FILE").lower().partition(NESTED)[0]
         if not variable.upper().startswith(PREFIX) or name in names:
             continue
         close = get_close_matches(name, names, n=1, cutoff=SIMILAR)
@@ -168,7 +178,8 @@ def _describe_place(place: tuple[str | int, ...], variables: Mapping[str, str]) 
 
 
 def _variable(name: str | int, variables: Mapping[str, str]) -> str | None:
-    return variables.get(PREFIX + str(name).upper())
+    variable = PREFIX + str(name).upper()
+    return variables.get(variable) or variables.get(f"{variable}_FILE")
 
 
 def _requirement(mistake: Mapping[str, Any]) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
+from api.transfer.bounded_input import LONGEST_LINE, bound_input
 from api.transfer.rows import PlannedRow, RefusedRow
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.zstd import MAGIC, ZstdError, ZstdFile
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
+LINE_FORMATS = JSON_LINES | {".csv"}
 COMPRESSED = frozenset({".gz", ".zst"})
 
 
@@ -48,19 +51,28 @@ def reader_of(path: Path, readers: Mapping[str, FileReader]) -> FileReader:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open the file and decompress it. Raises ValidationFailed, with its name, where it cannot be read."""
+    """Open the file and decompress it. Raises ValidationFailed, with its name, where it cannot be read.
+
+    A line or a decompressed size that no log has is refused before it takes memory. XML may be one line.
+    """
+    longest_line = LONGEST_LINE if file_suffix(path) in LINE_FORMATS else None
     try:
         with path.open("rb") as raw:
             beginning = raw.peek(4)
             if beginning.startswith(b"\x1f\x8b"):
                 with gzip.open(raw) as decompressed:
-                    yield cast(BinaryIO, decompressed)
+                    yield _bounded(cast(BinaryIO, decompressed), raw, longest_line)
             elif beginning.startswith(MAGIC):
                 with ZstdFile(raw) as decompressed:
-                    yield cast(BinaryIO, decompressed)
+                    yield _bounded(cast(BinaryIO, decompressed), raw, longest_line)
             else:
-                yield raw
+                yield bound_input(raw, compressed_size=None, longest_line=longest_line)
     except (OSError, EOFError, zlib.error, ZstdError) as error:
         raise ValidationFailed(f"{path.name} cannot be read: {error}") from error
     except ValidationFailed as error:
         raise ValidationFailed(f"{path.name}: {error}") from None
+
+
+def _bounded(decompressed: BinaryIO, raw: BinaryIO, longest_line: int | None) -> BinaryIO:
+    size = os.fstat(raw.fileno()).st_size
+    return bound_input(decompressed, compressed_size=size, longest_line=longest_line)

@@ -141,7 +141,9 @@ def test_a_mistyped_variable_is_refused_and_an_unlike_one_is_not(monkeypatch: py
         ),
         (
             "{adapter: http, url: 'https://ada:hunter2@cards.example'}",
-            "ports.cards.url: must have no user and password; requests are signed with `secret`",
+            "ports.cards.url is a secret, which does not belong in this file; "
+            "set NERVE_PORTS__CARDS__URL, or set NERVE_PORTS__CARDS__URL_FILE to the path of a file that "
+            "contains it",
         ),
     ],
 )
