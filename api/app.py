@@ -20,7 +20,6 @@ from api import console
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
 from api.access.client_addresses import ClientAddresses
-from api.access.origins import OriginPolicy
 from api.access.policy import may_read_metrics
 from api.access.visibility import Visibility
 from api.authentication import make_authenticator
@@ -42,6 +41,7 @@ from api.transports.rejections import respond_with_error
 from api.transports.request_reading import RequestLimits
 from api.transports.response_formats import JSON
 from api.transports.response_streams import ResponseStreams
+from api.transports.security_headers import SecurityHeaders
 from api.transports.single_connection import Reservations
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from domain.kernel.errors import Forbidden, NotFound, Unauthenticated
@@ -87,7 +87,7 @@ def create_app(
     routes = _routes()
     return Starlette(
         lifespan=lifespan,
-        middleware=_guards(policy, prefixes),
+        middleware=_guards(settings, prefixes),
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
@@ -125,14 +125,16 @@ def _operation_limits(settings: Settings) -> OperationLimits:
     return OperationLimits(settings.max_tokens, settings.max_depth, settings.max_cost)
 
 
-def _guards(policy: OriginPolicy, prefixes: Sequence[str]) -> Sequence[Middleware]:
+def _guards(settings: Settings, prefixes: Sequence[str]) -> Sequence[Middleware]:
     """Return what a request passes before an endpoint handles it, from the outside to the inside."""
     pages, health, open_paths = (
         [prefix + path for prefix in prefixes for path in paths] for paths in (PAGES, HEALTH, OPEN_PATHS)
     )
+    cookie = None if settings.auth is None else settings.auth.cookie
     return [
-        Middleware(OriginGuard, policy=policy, pages=pages, open_hosts=health),
-        Middleware(AdmissionGuard, open_paths=open_paths),
+        Middleware(SecurityHeaders, tls=settings.tls_cert is not None),
+        Middleware(OriginGuard, policy=settings.origin_policy, pages=pages, open_hosts=health),
+        Middleware(AdmissionGuard, open_paths=open_paths, cookie=cookie),
     ]
 
 

@@ -68,6 +68,8 @@ async def open_runtime(
                 await check_no_shortfall(runtime.log, runtime.checkpoints)
             if not allow_unreadable:
                 await _check_compatibility(runtime)
+        if settings.redis_url.get_secret_value().startswith("rediss:"):
+            await runtime.wakeups.check_certificate()
         await runtime.wakeups.start()
         stack.push_async_callback(runtime.wakeups.stop)
         stack.push_async_callback(runtime.rebuilder.close)

@@ -13,6 +13,7 @@ from api.access.callers import Authenticator
 from api.app import create_app
 from api.runtime import Runtime
 from api.settings import Settings
+from api.tls import open_tls
 from api.transports.response_streams import ResponseStreams
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.uvicorn_http import http_protocol
@@ -46,6 +47,7 @@ async def open_server(
 
     `access`, `explain`, `runtime_class`: see `create_app`.
     """
+    tls = None if settings.tls_cert is None else open_tls(settings.tls_cert, settings.tls_key)
     app = create_app(settings, access, explain=explain, runtime_class=runtime_class)
     # uvicorn would only log an error in the lifespan, with its traceback.
     async with app.router.lifespan_context(app):
@@ -62,6 +64,7 @@ async def open_server(
                 proxy_headers=False,
                 log_config=None,
                 log_level="warning",
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             ),
             app.state.endpoint.streams,
         )

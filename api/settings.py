@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -55,6 +55,8 @@ class Settings(LimitSettings):
         None,
         description="Accepted tokens and API keys; default: no authentication. See docs/authentication.md.",
     )
+    tls_cert: Path | None = Field(None, description="Certificate chain of the API in PEM; default: no TLS.")
+    tls_key: Path | None = Field(None, description="Private key of tls_cert in PEM; default: in tls_cert.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For names the client."
     )
@@ -207,6 +209,12 @@ class Settings(LimitSettings):
             if len(_decoded(key)) != KEY_BYTES:
                 raise ValueError(f"a key is {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` prints")
         return value
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ValueError("tls_key needs tls_cert, the certificate that belongs to it")
+        return self
 
     @property
     def master_keys(self) -> MasterKeys | None:

@@ -29,6 +29,11 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
+STRAWBERRY_HEADERS = {
+    # The page loads its scripts from a CDN, and has some in itself.
+    "content-security-policy": "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
 NOT_BUILT = """
 <style>
   body { display: flex; flex-direction: column; height: 100vh }
@@ -56,7 +61,7 @@ def routes(graphql_path: str, static: Path = STATIC) -> list[BaseRoute]:
         endpoint = parent + graphql_path
         index = static / "index.html"
         if not index.is_file():
-            return HTMLResponse(_strawberry_page(endpoint))
+            return HTMLResponse(_strawberry_page(endpoint), headers=STRAWBERRY_HEADERS)
         page = index.read_text("utf-8").replace("__GRAPHQL_PATH__", escape(endpoint))
         page = page.replace('"./assets/', f'"{here}assets/')
         return HTMLResponse(page, headers={**SECURITY_HEADERS, "cache-control": "no-cache"})

@@ -55,7 +55,7 @@ def reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, tls: bool = False) -> str:
     """Return the URL at which a client on this machine connects to the server."""
-    local = reachable(host)
-    return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"
+    local, scheme = reachable(host), "https" if tls else "http"
+    return f"{scheme}://[{local}]:{port}" if ":" in local else f"{scheme}://{local}:{port}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,7 +89,7 @@ class Supervisor:
         for name, module in programs.items():
             program = [sys.executable, "-m", *module]
             self._processes.append(ChildProcess(name, program, environment=environment, keep=[lock]))
-        self._await_ready(reachable(service.host), service.port)
+        self._await_ready(_connection(service))
         return instance
 
     def _start_servers(self, lock: int) -> RunningInstance:
@@ -103,7 +104,7 @@ class Supervisor:
                 server.start(self._check_stopping)
         return RunningInstance(
             pid=os.getpid(),
-            url=url_of(settings.host, settings.port or free_port()),
+            url=url_of(settings.host, settings.port or free_port(), tls=settings.tls_cert is not None),
             mongo_url=mongod.url if mongod else None,
             redis_url=redis.url if redis else None,
         )
@@ -124,9 +125,9 @@ class Supervisor:
             updates["allowed_origins"] = DEV_ORIGINS
         return settings.model_copy(update=updates)
 
-    def _await_ready(self, host: str, port: int) -> None:
+    def _await_ready(self, connection: HTTPConnection) -> None:
         deadline = time.monotonic() + START_DEADLINE
-        while not _answers(host, port):
+        while not _answers(connection):
             self._monitor()
             if time.monotonic() > deadline:
                 raise Unavailable(f"the API was not ready after {START_DEADLINE:.0f} seconds")
@@ -180,8 +181,17 @@ def _environment(service: Settings) -> dict[str, str]:
     return {f"NERVE_{name.upper()}": value for name, value in values.items()}
 
 
-def _answers(host: str, port: int) -> bool:
-    connection = HTTPConnection(host, port, timeout=2)
+def _connection(service: Settings) -> HTTPConnection:
+    """Return a client of the API on this machine. Its certificate is for the clients that come by name."""
+    host, port = reachable(service.host), service.port
+    if service.tls_cert is None:
+        return HTTPConnection(host, port, timeout=2)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return HTTPSConnection(host, port, timeout=2, context=context)
+
+
+def _answers(connection: HTTPConnection) -> bool:
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

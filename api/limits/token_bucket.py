@@ -27,9 +27,9 @@ class TokenBucket:
         self._time = now
         return self._tokens
 
-    def delay(self, now: float) -> float:
-        """Return the seconds until the bucket has no debt."""
-        return max(0.0, -self.refill(now) / self._rate)
+    def delay(self, now: float, tokens: float = 0.0) -> float:
+        """Return the seconds until there are so many tokens; by default, until the bucket has no debt."""
+        return max(0.0, (tokens - self.refill(now)) / self._rate)
 
     def is_half_full(self, now: float) -> bool:
         """Return whether at least half of the burst is there."""

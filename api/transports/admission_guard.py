@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access.admissions import Admission
 from api.access.credentials import combine_headers
+from api.access.forgery import check_forgery
 from api.transports.rejections import REFUSALS, respond_with_error
 from api.transports.response_formats import choose
 
@@ -18,11 +19,13 @@ _ADMISSION = "nerve.admission"
 class AdmissionGuard:
     """Admits the requests for all paths except the open ones, and releases them when their response ends.
 
-    `open_paths` are served to everybody, and so is what lies below one that ends with a slash.
+    `open_paths` are served to everybody, and so is what lies below one that ends with a slash. `cookie` is
+    the name of the cookie with credentials, if there is one.
     """
 
-    def __init__(self, app: ASGIApp, open_paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, open_paths: Collection[str], cookie: str | None) -> None:
         self._app = app
+        self._cookie = cookie
         self._open_paths = frozenset(open_paths)
         self._open_folders = tuple(path for path in open_paths if path.endswith("/") and path != "/")
 
@@ -35,6 +38,7 @@ class AdmissionGuard:
         sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         headers = combine_headers(sent)
         try:
+            check_forgery(scope["method"], headers, self._cookie)
             admitted = admissions.admit(headers)
             admission = admitted if isinstance(admitted, Admission) else await admitted
         except REFUSALS as error:

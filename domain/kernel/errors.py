@@ -301,6 +301,10 @@ class Unavailable(NerveError):
     code = "UNAVAILABLE"
 
 
+class UntrustedCertificate(Unavailable):
+    """The TLS certificate of a server that nerve needs is not signed by an authority that it trusts."""
+
+
 class SegmentUnreadable(Unavailable):
     """A segment of the archive is missing or was changed; its commits are unavailable until it is back."""
 

@@ -36,7 +36,7 @@ from pymongo.errors import (
 )
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
-from domain.kernel.errors import ConfigurationError, Unavailable
+from domain.kernel.errors import ConfigurationError, Unavailable, UntrustedCertificate
 from eventstore.mongo.cancellation import CancellationSafe
 
 Driver = Literal["motor", "pymongo"]
@@ -91,6 +91,9 @@ OUTAGES = frozenset(
     }
 )
 """The server's error codes that are not about the request: sent again later, it may succeed."""
+
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""OpenSSL's name of the reason; the driver keeps of the failed handshake no more than its text."""
 
 MAJORITY: Mapping[str, Any] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
 """A client's options for majority-durable writes and majority reads."""
@@ -212,6 +215,10 @@ async def open_client(url: str, driver: Driver = "motor") -> AsyncIterator[Clien
             tzinfo=UTC,
             **TIMEOUTS,
         )
+    except OSError:
+        raise ConfigurationError(
+            "the MongoDB URL names a file that cannot be read, as tlsCAFile or tlsCertificateKeyFile"
+        ) from None
     except (PyMongoError, ValueError):
         # The driver's message may hold the URL, and with it the password.
         raise ConfigurationError("the MongoDB URL is invalid: expected mongodb://host:port/") from None
@@ -257,6 +264,8 @@ def unavailable_if_down() -> Iterator[None]:
     except PyMongoError as error:
         if not is_outage(error):
             raise
+        if _UNTRUSTED in str(error):
+            raise UntrustedCertificate("the certificate of MongoDB is not trusted") from error
         raise Unavailable(f"MongoDB did not answer in time ({type(error).__name__}); try again") from error
 
 
@@ -268,6 +277,11 @@ def refused_if_forbidden(setting: str) -> Iterator[None]:
     """
     try:
         yield
+    except UntrustedCertificate:
+        raise ConfigurationError(
+            f"the certificate of MongoDB is not signed by an authority that {setting} trusts; name the file "
+            "of the authority as tlsCAFile in the URL"
+        ) from None
     except OperationFailure as error:
         if error.code == AUTHENTICATION_FAILED:
             raise ConfigurationError(f"MongoDB refuses the user and password of {setting}") from None

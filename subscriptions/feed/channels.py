@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from domain.kernel.errors import ConfigurationError, Unavailable
+from subscriptions.feed.redis_clients import open_redis, unavailable_if_down
 from subscriptions.feed.redis_internals import ping_nodes, refresh_slots
 
 TIMEOUT = 5.0
@@ -35,8 +34,8 @@ class Channel(ABC):
         """
 
     @abstractmethod
-    async def reachable(self) -> bool:
-        """Return whether Redis answers."""
+    async def ping(self) -> None:
+        """Return when Redis has answered. Raises Unavailable."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -48,26 +47,26 @@ class SingleChannel(Channel):
 
     def __init__(self, url: str, name: str, timeout: float = TIMEOUT) -> None:
         options = {"retry": Retry(NoBackoff(), 0), "health_check_interval": timeout}
-        self._redis = _open(Redis, url, timeout, **options)
+        self._redis = open_redis(Redis, url, timeout, **options)
         self._name = name
         self._timeout = timeout
 
     async def publish(self, messages: Iterable[str]) -> None:
-        with _unavailable_if_down():
+        with unavailable_if_down():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for message in messages:
                     pipeline.publish(self._name, message)
                 await pipeline.execute()
 
     async def receive(self) -> AsyncGenerator[bytes | None, None]:
-        with _unavailable_if_down():
+        with unavailable_if_down():
             async with self._redis.pubsub() as subscription:
                 await subscription.subscribe(self._name)
                 async for message in _messages(subscription.get_message, subscription.ping, self._timeout):
                     yield message
 
-    async def reachable(self) -> bool:
-        return await _answers(self._redis)
+    async def ping(self) -> None:
+        await _ping(self._redis)
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -81,17 +80,17 @@ class ShardedChannel(Channel):
     """
 
     def __init__(self, url: str, name: str, timeout: float = TIMEOUT) -> None:
-        self._cluster = _open(RedisCluster, url, timeout, retry=Retry(NoBackoff(), 1))
+        self._cluster = open_redis(RedisCluster, url, timeout, retry=Retry(NoBackoff(), 1))
         self._name = name
         self._timeout = timeout
 
     async def publish(self, messages: Iterable[str]) -> None:
-        with _unavailable_if_down():
+        with unavailable_if_down():
             for message in messages:
                 await self._cluster.spublish(self._name, message)
 
     async def receive(self) -> AsyncGenerator[bytes | None, None]:
-        with _unavailable_if_down():
+        with unavailable_if_down():
             await refresh_slots(self._cluster)
             async with self._cluster.pubsub() as subscription:
                 await subscription.ssubscribe(self._name)
@@ -99,8 +98,8 @@ class ShardedChannel(Channel):
                 async for message in _messages(subscription.get_sharded_message, ping, self._timeout):
                     yield message
 
-    async def reachable(self) -> bool:
-        return await _answers(self._cluster)
+    async def ping(self) -> None:
+        await _ping(self._cluster)
 
     async def close(self) -> None:
         await self._cluster.aclose()
@@ -129,27 +128,6 @@ async def _messages(
                 raise exceptions.ConnectionError("another node of the cluster holds the channel now")
 
 
-@contextmanager
-def _unavailable_if_down() -> Iterator[None]:
-    """Raise Unavailable for the errors of a Redis that does not do what it is asked."""
-    try:
-        yield
-    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
-        # The driver's message may hold the URL, and with it the password.
-        raise Unavailable(f"Redis is out of reach ({type(error).__name__})") from error
-
-
-def _open(client: Any, url: str, timeout: float, **options: Any) -> Any:
-    try:
-        return client.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, **options)
-    except ValueError:
-        # The driver's message may hold the URL, and with it the password.
-        raise ConfigurationError("the Redis URL is not one: expected redis://host:port/") from None
-
-
-async def _answers(client: Any) -> bool:
-    try:
-        with _unavailable_if_down():
-            return bool(await client.ping())
-    except Unavailable:
-        return False
+async def _ping(client: Any) -> None:
+    with unavailable_if_down():
+        await client.ping()

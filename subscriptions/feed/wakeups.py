@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 
+from domain.kernel.errors import ConfigurationError, Unavailable, UntrustedCertificate
 from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.channels import ShardedChannel, SingleChannel
 from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
@@ -73,7 +74,23 @@ class Wakeups:
 
     async def reachable(self) -> bool:
         """Return whether Redis answers."""
-        return await self._channel.reachable()
+        try:
+            await self._channel.ping()
+        except Unavailable:
+            return False
+        return True
+
+    async def check_certificate(self) -> None:
+        """Raise ConfigurationError where the certificate of Redis is not trusted; Redis may also be away."""
+        try:
+            await self._channel.ping()
+        except UntrustedCertificate:
+            raise ConfigurationError(
+                "the certificate of Redis is not signed by an authority that redis_url trusts; name the file "
+                "of the authority as ssl_ca_certs in the URL"
+            ) from None
+        except Unavailable:
+            return
 
     def listen(self, topic: str) -> TopicListener:
         """Return a new listener to `topic` that lives as long as this object."""

@@ -16,6 +16,7 @@ from tests.faults.deployment import Deployment
 from tests.faults.deployments.trial import DeploymentTrial
 from tests.faults.hostile import trial as hostile_trial
 from tests.faults.hostile.document_attacks import DOCUMENT_ATTACKS
+from tests.faults.hostile.socket_attacks import SOCKET_ATTACKS
 from tests.faults.live import hostile, idle, resumes
 from tests.faults.order_kills import OrderKills, Size
 from tests.faults.tenants.trial import TenantTrial
@@ -24,7 +25,7 @@ from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
 from tests.helpers.fulfilment_runs import CHOREOGRAPHY, SAGA, Style
 
-ATTACKS = (*DOCUMENT_ATTACKS,)
+ATTACKS = (*DOCUMENT_ATTACKS, *SOCKET_ATTACKS)
 """In the order in which they are run."""
 
 

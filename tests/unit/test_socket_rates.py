@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,11 +38,17 @@ def test_a_reconnecting_client_starts_all_its_operations_at_once() -> None:
     """As many as may run at a time, with a frame each."""
     socket = rates()
     for _ in range(20):
-        socket.count_frame()
+        socket.count_frame(0)
         socket.count_operation()
     assert socket.delay(0.0) == 0.0
     socket.count_operation()
     assert socket.delay(0.0) == 0.1
+
+
+def test_a_large_frame_counts_as_several() -> None:
+    socket = rates()
+    socket.count_frame(1_000_000)
+    assert socket.delay(0.0) == pytest.approx((1 + 244 - 200) / 100)
 
 
 def test_a_client_is_flooding_when_it_is_slowed_down_for_longer_than_the_grace() -> None:
@@ -49,12 +56,12 @@ def test_a_client_is_flooding_when_it_is_slowed_down_for_longer_than_the_grace()
     now = 0.0
     while now < 4.9:
         for _ in range(50):
-            socket.count_frame()
+            socket.count_frame(0)
         now += socket.delay(now)
         assert not socket.is_flooded(now)
     while not socket.is_flooded(now):
         for _ in range(50):
-            socket.count_frame()
+            socket.count_frame(0)
         now += socket.delay(now)
     assert 5.0 < now < 7.0
 
@@ -64,7 +71,7 @@ def test_a_client_that_pauses_after_a_burst_is_not_flooding() -> None:
     for now in (0.0, 10.0, 20.0, 30.0):
         delays = []
         for number in range(300):
-            socket.count_frame()
+            socket.count_frame(0)
             if number % 50 == 0:
                 delays.append(socket.delay(now))
         assert delays[0] == 0 < delays[-1]
@@ -107,7 +114,7 @@ async def test_all_that_is_received_is_handled_in_order_and_nothing_while_it_is_
         assert not is_held
         assert len(data) <= PIECE
         handled.extend(data)
-        socket.count_frame()
+        socket.count_frame(0)
 
     loop: Any = QuickTimers()
     inflow = Inflow(transport, loop, TurnQueue(loop), socket, handle, lambda: None)

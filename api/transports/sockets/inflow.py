@@ -17,7 +17,7 @@ from api.transports.sockets.socket_rates import SocketRates
 TURN = 0.0005
 """Seconds of work in one turn of the event loop: for one socket, and for all sockets of the queue."""
 
-REST = 0.001
+REST = 0.002
 """Seconds between two turns of the queue, for everything else that the process does."""
 
 PIECE = 512

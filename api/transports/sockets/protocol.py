@@ -150,7 +150,7 @@ class SocketProtocol(asyncio.Protocol):
             if isinstance(event, Request):
                 self._shake_hands(event)
             elif isinstance(event, Frame):
-                self._rates.count_frame()
+                self._rates.count_frame(len(event.data))
                 if self._connection:
                     self._take(event, self._connection)
         self._write()

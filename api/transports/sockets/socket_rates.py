@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from api.limits.token_bucket import TokenBucket
 
+FRAME_BYTES = 4_096
+"""Bytes that count as one frame."""
+
 BURST_SECONDS = 2.0
 """Seconds of frames that a client may send at once."""
 
@@ -24,9 +27,9 @@ class SocketRates:
         self._grace = grace
         self._slowed_since: float | None = None
 
-    def count_frame(self) -> None:
-        """Count a frame, whatever it contains."""
-        self._frames.take()
+    def count_frame(self, size: int) -> None:
+        """Count a frame with so many bytes; a large one counts as several."""
+        self._frames.take(1 + size // FRAME_BYTES)
 
     def count_operation(self) -> None:
         """Count the start of an operation."""
