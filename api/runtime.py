@@ -250,7 +250,7 @@ class Runtime:
 
     @cached_property
     def access_follower(self) -> AccessFollower:
-        return AccessFollower(self.log, self.feed, self.key_uses, now)
+        return AccessFollower(self.log, self.feed, self.key_uses, now, self.settings.poll_interval)
 
     @cached_property
     def position_seal(self) -> PositionSeal:

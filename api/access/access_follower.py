@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from api.access.callers import AccessRevocation, ScheduledRevocation
 from api.access.key_uses import KeyUses
@@ -36,14 +37,22 @@ OnRevoked = Callable[[AccessRevocation], object]
 class AccessFollower:
     """Keeps `keys` and `revocations` as the log has them, while it is `following`.
 
-    Redis wakes it; without Redis it reads the log in every poll interval.
+    Redis wakes it. Whatever becomes of Redis, it looks at the log twice in every `poll_interval`, in seconds.
     """
 
-    def __init__(self, log: EventLog, feed: Feed, uses: KeyUses, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        feed: Feed,
+        uses: KeyUses,
+        clock: Callable[[], datetime],
+        poll_interval: float,
+    ) -> None:
         self._log = log
         self._feed = feed
         self._uses = uses
         self._clock = clock
+        self._poll_interval = poll_interval
         self.keys = ApiKeys(clock, uses.note)
         self.revocations = Revocations()
         self._position = 0
@@ -59,17 +68,20 @@ class AccessFollower:
         """
         commits, self._position = await self._log.commits_of(CATEGORIES)
         self._apply(commits)
-        loop = BackgroundLoop(
-            lambda: self._follow(on_revoked), "revocations of access are not followed", logger
-        )
-        loop.start()
+        symptom = "revocations of access are not followed"
+        loops = [
+            BackgroundLoop(work, symptom, logger) for work in (partial(self._follow, on_revoked), self._look)
+        ]
+        for loop in loops:
+            loop.start()
         self._is_following = True
         try:
             async with self._uses.recording():
                 yield
         finally:
             self._is_following = False
-            await loop.stop()
+            for loop in loops:
+                await loop.stop()
             for timer in self._timers:
                 timer.cancel()
 
@@ -93,6 +105,11 @@ class AccessFollower:
                 self._position = batch.position
                 self._waiters.notify(batch.position)
         return 0.0
+
+    async def _look(self) -> float:
+        """Have the feed read on if the log has gone on: a message may have been lost."""
+        self._feed.notify(await self._feed.head())
+        return self._poll_interval / 2
 
     def _apply(self, commits: Iterable[Commit]) -> list[ScheduledRevocation]:
         """Take the commits into account, and return what they revoke. Doing it again changes nothing."""

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from api.access.callers import Caller
+from domain.kernel import Catalog
 from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
-from domain.kernel.errors import Forbidden
+from domain.kernel.errors import Forbidden, ValidationFailed
+
+
+def check_command_names(names: Collection[str] | None, catalog: Catalog, *path: str | int) -> None:
+    """Raise ValidationFailed, with the path and the place of the name, unless all are names of commands."""
+    existing = {command.__name__ for context in catalog.contexts for command in context.commands}
+    for place, name in enumerate(names or ()):
+        if name not in existing:
+            raise ValidationFailed(
+                f"there is no command {name!r}; write its name, as createTask", (*path, place)
+            )
 
 
 def check_grant(caller: Caller, roles: Collection[str], commands: Collection[str] | None) -> None:

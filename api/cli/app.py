@@ -35,6 +35,7 @@ PANELS: dict[str, dict[str, str]] = {
     },
     "Operate": {
         "tenants": "tenants:app",
+        "access": "access:app",
         "processes": "processes:app",
         "dead-letters": "dead_letters:app",
         "verify": "verify:verify",

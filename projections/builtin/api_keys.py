@@ -11,6 +11,8 @@ from domain.builtin.apikeys.events import ApiKeyIssued, ApiKeyRevoked, ApiKeyRot
 from domain.kernel import RecordedEvent
 from projections.kernel import View
 
+NAME, SINGULAR = "api_keys", "api_key"
+
 
 class ApiKeyRow(TypedDict):
     """An API key.
@@ -71,8 +73,8 @@ def _issued(id: str, payload: ApiKeyIssued, event: RecordedEvent) -> ApiKeyRow:
 
 
 view = View(
-    name="api_keys",
-    singular="api_key",
+    name=NAME,
+    singular=SINGULAR,
     context=context,
     row=ApiKeyRow,
     apply=_apply,

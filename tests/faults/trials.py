@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.faults.access.trial import AccessTrial
 from tests.faults.deadlines import DeadlineTrial
 from tests.faults.deadlines import Size as DeadlineSize
 from tests.faults.deployment import Deployment
@@ -162,7 +163,14 @@ def _deadlines(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _access(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """access ends while Redis is dead: every API process closes the connections within the poll interval"""
+    outcome = AccessTrial(folder, apis=5, rounds=times).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
+    Trial("access", 50, _access),
     Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
     Trial("deployments", 10, _deployments),

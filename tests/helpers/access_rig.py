@@ -43,7 +43,7 @@ class AccessRig:
 
     @contextmanager
     def serve(self, **settings: Any) -> Iterator[Served]:
-        with serve(worker=False, **{**self._settings, **settings}) as served:
+        with serve(**{"worker": False, **self._settings, **settings}) as served:
             yield served
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from api.access.grants import check_grant
+from api.access.grants import check_command_names, check_grant
 from api.access.key_format import NewSecret, format_key, new_secret
 from api.graphql.declare import output_field
 from api.graphql.execution.request_context import RequestContext
@@ -14,7 +14,6 @@ from domain.builtin.apikeys.aggregate import ApiKey
 from domain.builtin.apikeys.commands import IssueApiKey, RotateApiKey
 from domain.kernel import Command, Receipt
 from domain.kernel.command import secret_hashes
-from domain.kernel.errors import ValidationFailed
 
 
 def make_secrets(command: type[Command]) -> Mapping[str, NewSecret]:
@@ -49,19 +48,9 @@ async def check_key_grant(command: Command, context: RequestContext) -> None:
     Raises Forbidden, and ValidationFailed for a command that does not exist.
     """
     if isinstance(command, IssueApiKey):
-        _check_commands(command, context)
+        check_command_names(command.commands, context.runtime.catalog, "input", "commands")
         check_grant(context.caller, command.roles, command.commands)
     elif isinstance(command, RotateApiKey):
         loaded = await context.runtime.aggregates.load(context.scope.tenant, command.id, ApiKey, fresh=True)
         if loaded.version:
             check_grant(context.caller, loaded.state.roles, loaded.state.commands)
-
-
-def _check_commands(command: IssueApiKey, context: RequestContext) -> None:
-    names = {each.__name__ for owner in context.runtime.catalog.contexts for each in owner.commands}
-    for place, name in enumerate(command.commands or ()):
-        if name not in names:
-            raise ValidationFailed(
-                f"there is no command {name!r}; write its name as in the log, such as {min(names)}",
-                ("input", "commands", place),
-            )
