@@ -20,9 +20,11 @@ from api import console
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
 from api.access.client_addresses import ClientAddresses
+from api.access.development_tokens import DevelopmentAuthenticator, DevelopmentTokens
 from api.access.policy import may_read_metrics
 from api.access.visibility import Visibility
 from api.authentication import make_authenticator
+from api.console.development_callers import development_token_route
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
@@ -58,12 +60,14 @@ def create_app(
     access: Authenticator | None = None,
     *,
     explain: bool = False,
+    development_tokens: DevelopmentTokens | None = None,
     runtime_class: type[Runtime] = Runtime,
 ) -> Starlette:
     """Return the application. Its lifespan opens the runtime and closes it.
 
     `access` authenticates requests; by default, as the settings say. With `explain` clients receive the
-    text of internal errors, see `failure`. `runtime_class`: see `open_runtime`.
+    text of internal errors, see `failure`. `development_tokens` are accepted too, and GraphiQL gets them.
+    `runtime_class`: see `open_runtime`.
     """
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
     policy = settings.origin_policy
@@ -74,6 +78,8 @@ def create_app(
         async with open_runtime(settings, runtime_class=runtime_class) as runtime:
             authenticator = access or make_authenticator(settings.auth, runtime.access_follower)
             app.state.is_open = authenticator is OPEN
+            if development_tokens is not None:
+                authenticator = DevelopmentAuthenticator(authenticator, development_tokens)
             admissions = Admissions(authenticator, now, settings.max_sockets_per_caller)
             endpoint = _endpoint(runtime, admissions, explain=explain)
             closed = runtime.metrics.count_closed_socket
@@ -84,7 +90,7 @@ def create_app(
             async with authenticator.watch_revocations(admissions.revoke):
                 yield
 
-    routes = _routes()
+    routes = _routes(development_tokens)
     return Starlette(
         lifespan=lifespan,
         middleware=_guards(settings, prefixes),
@@ -138,7 +144,8 @@ def _guards(settings: Settings, prefixes: Sequence[str]) -> Sequence[Middleware]
     ]
 
 
-def _routes() -> list[BaseRoute]:
+def _routes(development_tokens: DevelopmentTokens | None) -> list[BaseRoute]:
+    tokens = [] if development_tokens is None else [development_token_route(development_tokens)]
     return [
         # Redirecting to the path without a slash would break preflights and clients that follow no redirects.
         *(Route(path, _http, methods=METHODS) for path in (GRAPHQL, f"{GRAPHQL}/")),
@@ -147,7 +154,8 @@ def _routes() -> list[BaseRoute]:
         Route("/healthz", lambda _request: JSONResponse({"alive": True})),
         Route("/readyz", _readyz),
         Route("/metrics", _metrics),
-        *console.routes(GRAPHQL),
+        *tokens,
+        *console.routes(GRAPHQL, token_path=tokens[0].path if tokens else ""),
     ]
 
 

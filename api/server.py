@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from api.access.callers import Authenticator
+from api.access.development_tokens import DevelopmentTokens
 from api.app import create_app
 from api.runtime import Runtime
 from api.settings import Settings
@@ -41,14 +42,21 @@ async def open_server(
     access: Authenticator | None = None,
     *,
     explain: bool = False,
+    development_tokens: DevelopmentTokens | None = None,
     runtime_class: type[Runtime] = Runtime,
 ) -> AsyncIterator[uvicorn.Server]:
     """Open the application, and yield a server that can serve it. Raises the errors of `open_runtime`.
 
-    `access`, `explain`, `runtime_class`: see `create_app`.
+    The other arguments are those of `create_app`.
     """
     tls = None if settings.tls_cert is None else open_tls(settings.tls_cert, settings.tls_key)
-    app = create_app(settings, access, explain=explain, runtime_class=runtime_class)
+    app = create_app(
+        settings,
+        access,
+        explain=explain,
+        development_tokens=development_tokens,
+        runtime_class=runtime_class,
+    )
     # uvicorn would only log an error in the lifespan, with its traceback.
     async with app.router.lifespan_context(app):
         yield DrainingServer(
@@ -70,9 +78,18 @@ async def open_server(
         )
 
 
-async def serve(settings: Settings, listener: socket.socket, *, explain: bool = False) -> None:
-    """Serve the API on `listener` until SIGINT or SIGTERM. Raises the errors of `open_runtime`."""
-    async with open_server(settings, explain=explain) as server:
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    explain: bool = False,
+    development_tokens: DevelopmentTokens | None = None,
+) -> None:
+    """Serve the API on `listener` until SIGINT or SIGTERM. Raises the errors of `open_runtime`.
+
+    `explain`, `development_tokens`: see `create_app`.
+    """
+    async with open_server(settings, explain=explain, development_tokens=development_tokens) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal again after serving, when the runtime still has to be closed.
             signal.signal(number, lambda _number, _frame: None)

@@ -12,7 +12,7 @@ from api.devserver.folder import RunningInstance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
 from api.lifecycle import open_runtime
 from api.ports.required_ports import check_ports
-from api.settings import Settings, check_exposure, load_settings
+from api.settings import Settings, check_exposure, is_loopback, load_settings
 
 
 def dev() -> None:
@@ -31,6 +31,7 @@ def dev() -> None:
             f"  GraphQL    {instance.url}/graphql\n"
             f"  GraphiQL   {instance.url}/graphiql\n"
             f"  data       {settings.data_dir.resolve()}\n"
+            f"  access     {_access(settings)}\n"
             f"  web pages  of this server, and of {_origins(settings)} (allowed_origins)\n\n"
             f"  Ctrl-C stops it.\n"
         )
@@ -46,6 +47,14 @@ async def _open_runtime(settings: Settings) -> None:
     """Open a runtime as the API and the worker do, so that what they would both refuse is printed once."""
     async with open_runtime(settings, allow_unreadable=settings.unreadable_events == "park"):
         pass
+
+
+def _access(settings: Settings) -> str:
+    """Return who may do what, in one line."""
+    if not is_loopback(settings.host):
+        return "by credentials (auth)" if settings.auth else "OPEN: every machine may do everything"
+    who = "by credentials (auth)" if settings.auth else "OPEN: everybody on this machine may do everything"
+    return f"{who}; GraphiQL can act as any caller"
 
 
 def _origins(settings: Settings) -> str:

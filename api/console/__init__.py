@@ -47,9 +47,11 @@ NOT_BUILT = """
 """
 
 
-def routes(graphql_path: str, static: Path = STATIC) -> list[BaseRoute]:
+def routes(graphql_path: str, static: Path = STATIC, token_path: str = "") -> list[BaseRoute]:
     """Return the routes of GraphiQL at ``/graphiql``, for the GraphQL API at `graphql_path` of this server.
-    `static` is the folder of the built page.
+
+    `static` is the folder of the built page. At `token_path` the page gets tokens for the callers that a
+    developer makes up; without it, the page has no picker for them.
 
     All addresses in the page are relative, so that it works behind any path prefix of a proxy. If GraphiQL is
     not built, the page of Strawberry is served, with a note on how to build it.
@@ -63,6 +65,7 @@ def routes(graphql_path: str, static: Path = STATIC) -> list[BaseRoute]:
         if not index.is_file():
             return HTMLResponse(_strawberry_page(endpoint), headers=STRAWBERRY_HEADERS)
         page = index.read_text("utf-8").replace("__GRAPHQL_PATH__", escape(endpoint))
+        page = page.replace("__TOKEN_PATH__", escape(parent + token_path if token_path else ""))
         page = page.replace('"./assets/', f'"{here}assets/')
         return HTMLResponse(page, headers={**SECURITY_HEADERS, "cache-control": "no-cache"})
 

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_urlsafe
 
 from pydantic import BaseModel, SecretStr
 
@@ -77,6 +78,11 @@ def find_instance(folder: Path) -> RunningInstance | None:
 def instance_master_key(folder: Path) -> SecretStr:
     """Return the master key of the folder's instance, from a file of mode 0600 that is created if missing."""
     return SecretStr(keep_secret(_key_file(folder), lambda: b64encode(new_key()).decode()))
+
+
+def development_key(folder: Path) -> str:
+    """Return the key that signs tokens for development, from a private file that is created if missing."""
+    return keep_secret(folder / "development.key", lambda: token_urlsafe(48))
 
 
 def with_instance(settings: Settings) -> Settings:

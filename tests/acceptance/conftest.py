@@ -7,6 +7,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -26,9 +27,15 @@ def nerve_settings(mongo_url: str, redis_url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def nerve_url(nerve_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def nerve_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the running nerve."""
+    return tmp_path_factory.mktemp("nerve")
+
+
+@pytest.fixture(scope="module")
+def nerve_url(nerve_settings: dict[str, str], nerve_folder: Path) -> Iterator[str]:
     """The address of a running API with a worker beside it."""
-    folder = tmp_path_factory.mktemp("nerve")
+    folder = nerve_folder
     shared = {f"NERVE_{name.upper()}": value for name, value in nerve_settings.items()}
     own = {**shared, "NERVE_PORT": "0", "NERVE_DATA_DIR": str(folder)}
     nerve = subprocess.Popen([sys.executable, "-m", "api.cli", "dev"], env={**os.environ, **own})

@@ -9,17 +9,28 @@ type Observer = { next(value: unknown): void; error(cause: unknown): void; compl
 /** How many of a subscription's earlier messages stay on the page. */
 const KEPT = 50;
 
-/** Runs queries and mutations over HTTP at `url`, subscriptions over graphql-transport-ws at the same place. */
-export function createFetcher(url: URL): Fetcher {
+/**
+ * Runs queries and mutations over HTTP at `url`, subscriptions over graphql-transport-ws at the same place.
+ * The headers of a tab come before the `token` of the caller that the developer acts as.
+ */
+export function createFetcher(url: URL, token?: string): Fetcher {
   const socket = new URL(url);
   socket.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const authorization: Headers = token ? { authorization: `Bearer ${token}` } : {};
   const fetch = createGraphiQLFetcher({ url: url.href, enableIncrementalDelivery: false });
   return (params, options) => {
     const operation = chosen(params);
     const named = { ...params, operationName: operation?.name?.value };
     const live = operation?.operation === "subscription";
-    return live ? subscription(socket.href, named, options?.headers ?? {}) : fetch(named, options);
+    const headers = withOwn(authorization, options?.headers ?? {});
+    return live ? subscription(socket.href, named, headers) : fetch(named, { ...options, headers });
   };
+}
+
+/** The headers of both; those of `own` count where both have one, in whatever case. */
+function withOwn(headers: Headers, own: Headers): Headers {
+  const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  return { ...Object.fromEntries(Object.entries(headers).filter(([name]) => !names.has(name))), ...own };
 }
 
 /** The operation to run. The name that GraphiQL gives lags behind its editor, so it counts only where it fits. */

@@ -3,25 +3,42 @@ import "graphiql/style.css";
 import "./style.css";
 
 import { GraphiQL } from "graphiql";
+import { useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 
+import { type Caller, CallerPicker } from "./caller";
 import { examples } from "./examples";
 import { createFetcher } from "./fetcher";
 import icon from "./icon.svg";
 
-const path = document.querySelector<HTMLMetaElement>("meta[name=graphql-path]")!.content;
+function meta(name: string): string {
+  return document.querySelector<HTMLMetaElement>(`meta[name=${name}]`)!.content;
+}
 
-createRoot(document.getElementById("console")!).render(
-  <GraphiQL
-    fetcher={createFetcher(new URL(path, location.href))}
-    defaultTabs={examples}
-    defaultEditorToolsVisibility="variables"
-    inputValueDeprecation
-    shouldPersistHeaders={false}
-  >
-    <GraphiQL.Logo>
-      <img className="nerve-icon" src={icon} alt="" />
-      nerve
-    </GraphiQL.Logo>
-  </GraphiQL>,
-);
+const graphql = new URL(meta("graphql-path"), location.href);
+const tokenPath = meta("token-path");
+
+function Console() {
+  const [caller, setCaller] = useState<Caller | null>(null);
+  // With another fetcher GraphiQL also reads the schema again: it is that of the caller.
+  const fetcher = useMemo(() => createFetcher(graphql, caller?.token), [caller]);
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      defaultTabs={examples}
+      defaultEditorToolsVisibility="variables"
+      inputValueDeprecation
+      shouldPersistHeaders={false}
+    >
+      <GraphiQL.Logo>
+        {tokenPath && (
+          <CallerPicker tokenUrl={new URL(tokenPath, location.href)} caller={caller} onPick={setCaller} />
+        )}
+        <img className="nerve-icon" src={icon} alt="" />
+        nerve
+      </GraphiQL.Logo>
+    </GraphiQL>
+  );
+}
+
+createRoot(document.getElementById("console")!).render(<Console />);
