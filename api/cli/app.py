@@ -41,6 +41,7 @@ PANELS: dict[str, dict[str, str]] = {
         "verify": "verify:verify",
         "adopt": "adopt:adopt",
         "secure": "secure:secure",
+        "doctor": "doctor:doctor",
         "erase": "subjects:erase",
         "keys": "subjects:keys",
     },

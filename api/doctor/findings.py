@@ -1,0 +1,37 @@
+"""What a check of a deployment finds."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Sign(StrEnum):
+    """OK: nothing to do. WARN: works, but should be mended. FAIL: does not work, or is open to others."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(NamedTuple):
+    """What one check found; `text` also says what to do. It contains no secret."""
+
+    check: str
+    sign: Sign
+    text: str
+
+
+def ok(check: str, text: str) -> Finding:
+    """Return a finding without anything to do."""
+    return Finding(check, Sign.OK, text)
+
+
+def warn(check: str, text: str) -> Finding:
+    """Return a finding that should be mended."""
+    return Finding(check, Sign.WARN, text)
+
+
+def fail(check: str, text: str) -> Finding:
+    """Return a finding that must be mended."""
+    return Finding(check, Sign.FAIL, text)

@@ -1,0 +1,54 @@
+"""Checks of Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from api.doctor.findings import Finding, fail, ok, warn
+
+OLDEST_CLUSTER = 7
+"""The first version with sharded pub/sub."""
+
+TIMEOUT = 3.0
+
+
+async def check_redis(url: SecretStr, *, is_cluster: bool) -> Finding:
+    """Check that Redis answers, is new enough, and asks for a password."""
+    check = "Redis"
+    try:
+        async with Redis.from_url(
+            url.get_secret_value(), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+        ) as client:
+            version = (await client.info("server"))["redis_version"]
+            is_open = (await _default_user(client)).get("flags", ())
+    except (ValueError, AuthenticationError):
+        return fail(check, "refuses the password of redis_url, or that is no Redis URL")
+    except (RedisError, OSError) as error:
+        return fail(check, f"does not answer ({type(error).__name__}); start it, or correct redis_url")
+    return judge_redis(version, is_open="nopass" in is_open, is_cluster=is_cluster)
+
+
+def judge_redis(version: str, *, is_open: bool, is_cluster: bool) -> Finding:
+    """Judge what a server that answers is."""
+    check = "Redis"
+    if is_cluster and int(version.partition(".")[0]) < OLDEST_CLUSTER:
+        return fail(check, f"version {version}; a cluster needs 7.0 or later")
+    if is_open:
+        return warn(
+            check, f"version {version}, without a password: everyone who can connect can read it; set one"
+        )
+    return ok(check, f"version {version}, with a password")
+
+
+async def _default_user(client: Any) -> Mapping[str, Any]:
+    """Return the rules of the user that needs no name; empty where this user may not ask for them."""
+    try:
+        user: Mapping[str, Any] = await client.acl_getuser("default")
+        return user
+    except RedisError:
+        return {}

@@ -1,0 +1,246 @@
+"""Each check of `nerve doctor`: what is right, what is weak and what is wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from api.doctor import machine_checks, mongo_checks, redis_checks, setting_checks
+from api.doctor.findings import ok
+from api.rights.checks import required_rights
+from api.rights.grants import UserPrivileges
+from api.settings import Settings
+from domain.agents import context as agents
+from domain.documents import context as documents
+from domain.kernel import Catalog
+from domain.tasks import context as tasks
+from eventstore.mongo.log_collections import INDEXES
+from projections.views.subjects import view as subjects
+from subscriptions.consumers.failures import FailedAttempt, Failure, FailureHistory
+from subscriptions.consumers.state import (
+    WHOLE,
+    ConsumerState,
+    Generation,
+    GenerationState,
+    PartitionState,
+)
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+AUTH = {"issuer": "https://login.example", "audience": "nerve"}
+
+
+def settings(**values: Any) -> Settings:
+    return Settings(**{"allowed_hosts": ["nerve.example"], **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "sign"),
+    [
+        ({"auth": AUTH, "host": "0.0.0.0"}, "ok"),
+        ({}, "warn"),
+        ({"host": "0.0.0.0", "insecure_open": True}, "fail"),
+    ],
+)
+def test_an_open_api_is_weak_on_this_machine_and_wrong_beyond(values: dict[str, Any], sign: str) -> None:
+    assert setting_checks.check_access(settings(**values)).sign == sign
+
+
+@pytest.mark.parametrize(
+    ("values", "sign"),
+    [
+        ({"host": "0.0.0.0"}, "ok"),
+        ({"allowed_hosts": []}, "ok"),
+        ({"host": "0.0.0.0", "allowed_hosts": []}, "warn"),
+        ({"allowed_hosts": "*"}, "fail"),
+    ],
+)
+def test_any_host_name_is_wrong(values: dict[str, Any], sign: str) -> None:
+    assert setting_checks.check_hosts(settings(**values)).sign == sign
+
+
+@pytest.mark.parametrize(
+    ("origins", "sign"),
+    [
+        ("", "ok"),
+        ("https://app.example,http://localhost:5173", "ok"),
+        ("http://app.example", "warn"),
+        ("*", "fail"),
+    ],
+)
+def test_all_origins_are_wrong_and_unencrypted_ones_weak(origins: str, sign: str) -> None:
+    assert setting_checks.check_origins(settings(allowed_origins=origins)).sign == sign
+
+
+def test_a_missing_master_key_is_wrong_where_events_have_personal_data() -> None:
+    key = "A" * 43 + "="
+    personal, plain = Catalog([documents]), Catalog([agents, tasks])
+    assert setting_checks.check_master_key(settings(master_key=key), personal).sign == "ok"
+    assert setting_checks.check_master_key(settings(), plain).sign == "ok"
+    assert setting_checks.check_master_key(settings(), personal).sign == "fail"
+    assert setting_checks.check_old_keys(settings()).sign == "ok"
+    assert setting_checks.check_old_keys(settings(old_master_keys=key)).sign == "warn"
+
+
+@pytest.mark.parametrize(
+    ("url", "sign"),
+    [
+        (None, "ok"),
+        ("mongodb://u:p@127.0.0.1:1,[::1]:2,localhost/?directConnection=true", "ok"),
+        ("redis://:p@localhost:6379/0", "ok"),
+        ("mongodb://u:p@db.example/?tls=true", "ok"),
+        ("mongodb+srv://u:p@db.example/", "ok"),
+        ("rediss://:p@cache.example", "ok"),
+        ("mongodb://u:p@127.0.0.1,db.example/", "warn"),
+        ("redis://:p@cache.example", "warn"),
+        ("mongodb://u:p@db.example/?tls=true&tlsInsecure=true", "fail"),
+        ("mongodb://u:p@db.example/?tls=true&tlsAllowInvalidCertificates=true", "fail"),
+        ("rediss://:p@cache.example?ssl_cert_reqs=none", "fail"),
+    ],
+)
+def test_a_link_to_another_machine_is_encrypted_and_verified(url: str | None, sign: str) -> None:
+    finding = setting_checks.check_link("TLS", None if url is None else SecretStr(url))
+    assert finding.sign == sign
+    assert ":p@" not in finding.text
+
+
+@pytest.mark.parametrize(
+    ("port", "sign"),
+    [
+        ({"adapter": "http", "url": "https://p.example", "secret": "whsec_" + "A" * 32}, "ok"),
+        ({"adapter": "http", "url": "https://p.example"}, "warn"),
+        ({"adapter": "simulator"}, "warn"),
+    ],
+)
+def test_an_outside_port_is_signed_and_not_simulated(port: dict[str, Any], sign: str) -> None:
+    [finding] = setting_checks.check_ports(settings(ports={"cards": port}))
+    assert finding.sign == sign
+
+
+def test_a_full_disk_and_a_folder_that_others_can_read_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    assert machine_checks.check_modes(tmp_path).sign == "ok"
+    (tmp_path / "master.key").touch(0o644)
+    assert machine_checks.check_modes(tmp_path).sign == "fail"
+    signs = []
+    for limit in ("LOW_SPACE", "NO_SPACE"):
+        monkeypatch.setattr(machine_checks, limit, 1e30)
+        signs.append(machine_checks.check_space("disk", tmp_path).sign)
+    assert signs == ["warn", "fail"]
+    assert "Python 3" in machine_checks.check_versions().text
+
+
+@pytest.mark.parametrize(
+    ("hello", "sign"),
+    [
+        ({"setName": "nerve", "hosts": ["a", "b", "c"]}, "ok"),
+        ({"msg": "isdbgrid"}, "ok"),
+        ({"setName": "nerve", "hosts": ["a"]}, "warn"),
+        ({}, "fail"),
+    ],
+)
+def test_a_server_without_a_replica_set_is_wrong(hello: dict[str, Any], sign: str) -> None:
+    assert mongo_checks.check_replica_set(hello).sign == sign
+
+
+def test_an_old_mongodb_and_a_wrong_clock_are_found() -> None:
+    versions = [[5, 0, 9], [6, 0, 1], [8, 0, 0]]
+    builds = [{"version": ".".join(map(str, each)), "versionArray": each} for each in versions]
+    assert [mongo_checks.check_version(build).sign for build in builds] == ["fail", "ok", "ok"]
+    skews = (0.1, -2, 3600)
+    signs = [mongo_checks.check_clock(AT + timedelta(seconds=skew), AT).sign for skew in skews]
+    assert signs == ["ok", "warn", "fail"]
+
+
+def _privileges(*others: str, lacking: str = "") -> UserPrivileges:
+    rights = {name: {*each.application} - {lacking} for name, each in required_rights([subjects]).items()}
+    rights["log"] |= set(others)
+    return UserPrivileges(
+        "nerve",
+        "app",
+        [
+            {"resource": {"db": "nerve", "collection": name}, "actions": sorted(actions)}
+            for name, actions in rights.items()
+        ],
+    )
+
+
+def test_a_user_with_too_few_rights_is_wrong_and_with_too_many_weak() -> None:
+    def judge(privileges: UserPrivileges) -> str:
+        return mongo_checks.check_rights(privileges, [subjects]).sign
+
+    assert [judge(_privileges()), judge(_privileges("update")), judge(_privileges(lacking="find"))] == [
+        "ok",
+        "warn",
+        "fail",
+    ]
+    assert mongo_checks.check_user(_privileges()) == ok("user of MongoDB", "app")
+    assert mongo_checks.check_user(UserPrivileges("nerve", None, [])).sign == "fail"
+
+
+def test_missing_indexes_are_named() -> None:
+    present: dict[str, Any] = {index.name: {} for index in INDEXES}
+    assert mongo_checks.check_indexes(present).sign == "ok"
+    del present["by_type"]
+    assert mongo_checks.check_indexes(present).text.startswith("by_type missing; ")
+
+
+def _state(position: int, failing: FailureHistory | None = None, held: bool = False) -> ConsumerState:
+    def generation(number: int, state: GenerationState) -> Generation:
+        partition = PartitionState(WHOLE, position, 0, 1, None, None, 0.0, failing)
+        return Generation(number, state, "code", AT, (partition,), {})
+
+    generations = {1: generation(1, GenerationState.ACTIVE)}
+    if held:
+        generations[2] = generation(2, GenerationState.HELD)
+    return ConsumerState("view.tasks", 1, 2, 1, generations, ())
+
+
+def test_the_state_of_a_view_is_judged() -> None:
+    attempt = FailedAttempt(Failure("ValueError", "x"), AT)
+    states = [
+        (_state(9), "ok"),
+        (_state(9, held=True), "warn"),
+        (_state(9, FailureHistory(3, attempt, attempt)), "fail"),
+        (ConsumerState.from_document("view.tasks", None), "fail"),
+    ]
+    for state, sign in states:
+        assert mongo_checks.check_view("tasks", state, 9).sign == sign
+    assert mongo_checks.check_view("tasks", _state(0), 20_000).sign == "warn"
+
+
+def _key(days: int, **others: Any) -> dict[str, Any]:
+    return {
+        "id": "apikey-1",
+        "issued_at": AT - timedelta(days=days),
+        "rotated_at": None,
+        "expires_at": None,
+    } | others
+
+
+def test_a_key_that_nobody_rotates_is_weak() -> None:
+    def judge(*keys: dict[str, Any]) -> str:
+        return mongo_checks.check_key_ages(keys, AT).sign
+
+    assert judge() == judge(_key(300)) == "ok"
+    assert judge(_key(400)) == "warn"
+    assert judge(_key(400, rotated_at=AT)) == judge(_key(400, expires_at=AT)) == "ok"
+
+
+def test_archived_commits_without_their_store_are_wrong() -> None:
+    assert mongo_checks.check_archive(settings(), None, AT).sign == "ok"
+    assert mongo_checks.check_archive(settings(), {"at": AT}, AT).sign == "fail"
+    assert mongo_checks.check_archive(settings(archive_url="s3://bucket"), {"at": AT}, AT).sign == "ok"
+
+
+def test_a_redis_without_a_password_is_weak_and_an_old_cluster_wrong() -> None:
+    judged = [
+        redis_checks.judge_redis(version, is_open=is_open, is_cluster=is_cluster).sign
+        for version, is_open, is_cluster in (("8.2", False, True), ("6.2", True, False), ("6.2", False, True))
+    ]
+    assert judged == ["ok", "warn", "fail"]
