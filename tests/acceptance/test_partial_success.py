@@ -141,8 +141,9 @@ def test_too_many_rows_of_a_query_take_the_whole_response(served: Served) -> Non
     for number in range(4):
         served.do("createTask", title=str(number), agentId=agent)
     many = "agent { tasks(first: 5) { nodes { agent { tasks(first: 5) { nodes { id } } } } } }"
+    of_agent = f'tasks(first: 5, filter: {{ agentId: {{ eq: "{agent}" }} }})'
     result = served.run(
-        f"{{ a: agents(first: 1) {{ nodes {{ id }} }} b: tasks(first: 5) {{ nodes {{ {many} }} }} }}"
+        f"{{ a: agents(first: 1) {{ nodes {{ id }} }} b: {of_agent} {{ nodes {{ {many} }} }} }}"
     )
     assert result["data"] is None
     assert [error["extensions"]["code"] for error in result["errors"]] == ["TOO_COMPLEX"]
