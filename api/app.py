@@ -128,7 +128,9 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
 
 
 def _operation_limits(settings: Settings) -> OperationLimits:
-    return OperationLimits(settings.max_tokens, settings.max_depth, settings.max_cost)
+    return OperationLimits(
+        settings.max_tokens, settings.max_depth, settings.max_cost, settings.max_response_bytes
+    )
 
 
 def _guards(settings: Settings, prefixes: Sequence[str]) -> Sequence[Middleware]:

@@ -32,6 +32,9 @@ class LimitSettings(BaseSettings):
     max_cost: int = Field(
         10_000, gt=0, description="Maximum cost of an operation, in about the number of rows that it reads."
     )
+    max_response_bytes: int = Field(
+        10_000_000, gt=0, description="Maximum bytes of a response, or of a message of a subscription."
+    )
     max_page: int = Field(200, gt=0, description="Maximum size of a page of a list.")
     max_rows: int = Field(
         10_000, gt=0, description="Maximum number of rows in a response, in lists and by links."

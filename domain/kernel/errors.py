@@ -217,7 +217,18 @@ class TooCostly(TooComplex):
         return {"cost": self.cost, "allowed": self.allowed, "field": self.field}
 
 
-class TooManyRows(TooComplex):
+class ResponseLimitExceeded(TooComplex):
+    """A response would hold more than one may, and it is arbitrary which part of it is complete."""
+
+
+class ResponseTooLarge(ResponseLimitExceeded):
+    """A response would have more bytes than one may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a response has {most} bytes at most; select fewer fields, or split the request")
+
+
+class TooManyRows(ResponseLimitExceeded):
     """A response would have more rows than one may have."""
 
     def __init__(self, most: int) -> None:

@@ -30,7 +30,7 @@ from projections.storage.rows import Row, row_key
 
 
 class PastReader:
-    """Reads one view at any position. A request that takes more than `max_events` events raises TooComplex.
+    """Reads one view at any position. Reads of more than `max_events` events raise TooComplex.
 
     `within` is the number of seconds that a request for a list waits for the view to reach the position.
     """
@@ -45,9 +45,12 @@ class PastReader:
         contexts = (reader.view.context, *reader.view.also_reads)
         self.is_personal = any(holds_personal_data(context.aggregate) for context in contexts)
 
-    def at(self, position: int) -> PastView:
-        """Return the view at a settled position, see `EventLog.position_at`."""
-        return PastView(self, position)
+    def at(self, position: int, budget: Budget | None = None) -> PastView:
+        """Return the view at a settled position, see `EventLog.position_at`.
+
+        Its reads spend from the budget of a request, by default from one of their own.
+        """
+        return PastView(self, position, budget or Budget(self._max_events))
 
     async def visible(self, scope: RowScope, ids: Sequence[str], position: int) -> Collection[str]:
         """Return the ids of those of the rows that were in the scope at a settled position.
@@ -55,10 +58,6 @@ class PastReader:
         Raises TooComplex and Unavailable.
         """
         return (await self.at(position).rows(scope, ids)).keys()
-
-    def budget(self) -> Budget:
-        """Return a new budget for one request."""
-        return Budget(self._max_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,7 @@ class PastView:
 
     past: PastReader
     position: int
+    budget: Budget
 
     async def get(self, scope: RowScope, id: str) -> Row | None:
         """Return the scope's row of this id; None if it did not exist, or was not in the scope."""
@@ -86,7 +86,7 @@ class PastView:
             if await reader.is_of_this_code():
                 unchanged = [row for row in stored if row["_position"] <= self.position]
                 changed = [row["id"] for row in stored if row["_created"] <= self.position < row["_position"]]
-        folded = await self.past.folds.rows(scope.tenant, changed, self.position, self.past.budget())
+        folded = await self.past.folds.rows(scope.tenant, changed, self.position, self.budget)
         is_allowed = to_predicate(scope.rule)
         return {
             row["id"]: row for row in (*unchanged, *folded.values()) if not row["_gone"] and is_allowed(row)
@@ -130,16 +130,15 @@ class PastView:
         before: int | None = None,
     ) -> Changes:
         """Return the `first` or the `last` changes of a row between two positions; none for an unknown id."""
-        steps = self._steps(scope, id, self.past.budget())
+        steps = self._steps(scope, id)
         async with aclosing(steps), aclosing(by_commit(steps)) as changes:
             return await page_of(changes, first=first, after=after, last=last, before=before)
 
     async def why(self, scope: RowScope, id: str, field: str) -> Reason | None:
         """Return why a field of a row had its value; None if the row did not exist."""
-        budget = self.past.budget()
         setting: FoldStep | None = None
         row: Row | None = None
-        async with aclosing(self._steps(scope, id, budget)) as steps:
+        async with aclosing(self._steps(scope, id)) as steps:
             async for step in steps:
                 row = step.after
                 if row is not None and (step.before is None or step.before.get(field) != row.get(field)):
@@ -147,13 +146,13 @@ class PastView:
         if row is None or setting is None:
             return None
         before = None if setting.before is None else setting.before.get(field)
-        causes = await causes_of(self.past.log, scope.tenant, setting.event, budget)
+        causes = await causes_of(self.past.log, scope.tenant, setting.event, self.budget)
         return Reason(setting.event, before, row.get(field), causes)
 
-    async def _steps(self, scope: RowScope, id: str, budget: Budget) -> AsyncGenerator[FoldStep, None]:
+    async def _steps(self, scope: RowScope, id: str) -> AsyncGenerator[FoldStep, None]:
         """Yield the steps of a row; a state outside the scope is none, as if the row did not exist then."""
         is_allowed = to_predicate(scope.rule)
-        async with aclosing(self.past.folds.steps(scope.tenant, id, self.position, budget)) as steps:
+        async with aclosing(self.past.folds.steps(scope.tenant, id, self.position, self.budget)) as steps:
             async for event, before, after in steps:
                 yield FoldStep(
                     event,
@@ -164,13 +163,13 @@ class PastView:
     async def _changed(self, scope: RowScope, filter: Mapping[str, Any] | None) -> list[Document]:
         """Return the rows that have changed since and that met the filter at the position."""
         matches = to_predicate(scope.restrict(parse_filter(self.past.reader.view, filter)))
-        changed = await self.past.changed.since(scope.tenant, self.position, self.past.budget())
+        changed = await self.past.changed.since(scope.tenant, self.position, self.budget)
         return [row for row in changed if matches(row)]
 
     async def _folded(self, scope: RowScope, filter: Mapping[str, Any] | None) -> list[Document]:
         """Return the rows that met the filter at the position, all folded from the log."""
         matches = to_predicate(scope.restrict(parse_filter(self.past.reader.view, filter)))
-        rows = await self.past.changed.all(scope.tenant, self.position, self.past.budget())
+        rows = await self.past.changed.all(scope.tenant, self.position, self.budget)
         return [row for row in rows if matches(row)]
 
     async def _folded_page(self, scope: RowScope, query: ListQuery) -> Page:

@@ -19,6 +19,7 @@ from api.graphql.execution.message_writers import MessageWriter, SubscriptionSel
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.limits.byte_budget import ByteBudget
 from api.runtime import Runtime
 from tests.helpers.own_contexts import own_schema
 
@@ -66,7 +67,8 @@ def core(bound: CoreExecutor[Any], source: Mapping[str, Any]) -> Any:
 
 def select(query: str = QUERY, **variables: Any) -> SubscriptionSelection:
     tree, bound = SelectionTree(SCHEMA, parse(query)), bind(query, **variables)
-    return SubscriptionSelection(SCHEMA, tree, tree.operations[None], bound.variable_values.coerced)
+    variables = bound.variable_values.coerced
+    return SubscriptionSelection(SCHEMA, tree, tree.operations[None], variables, ByteBudget())
 
 
 def writer(typename: str, query: str = QUERY, **variables: Any) -> MessageWriter:

@@ -10,10 +10,11 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from domain.kernel.errors import TooManyRows
+from projections.storage.row_events import Budget
 
 
 class BatchedReads:
-    """Batches what the fields of one level read, and counts the rows that are read and returned.
+    """Batches what the fields of one level read, and counts what is read and returned.
 
     A row that is read once may be returned at several places of a response. Batches are read one after
     another, so that no more rows are read than a response may have.
@@ -23,6 +24,7 @@ class BatchedReads:
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
         self._rows_read = 0
         self._rows_returned = 0
+        self._past_events: Budget | None = None
         self._lock = Lock()
 
     def loader(
@@ -32,6 +34,12 @@ class BatchedReads:
         if key not in self._loaders:
             self._loaders[key] = DataLoader(load_fn=load)
         return self._loaders[key]
+
+    def past_events(self, max_events: int) -> Budget:
+        """Return the budget of all reads of the past, which may read so many events together."""
+        if self._past_events is None:
+            self._past_events = Budget(max_events)
+        return self._past_events
 
     @asynccontextmanager
     async def batch(self, max_rows: int) -> AsyncIterator[int]:

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     Undefined,
     create_source_event_stream,
     execute_root_selection_set,
@@ -32,6 +33,8 @@ from graphql import (
 from api.graphql.error_bodies import UnwritableValue
 from api.graphql.execution.request_context import ExecutionContext
 from api.graphql.item_lookups import ItemLookUp
+from api.limits.byte_budget import MAX_RESPONSE_BYTES, ByteBudget
+from domain.kernel.errors import ResponseTooLarge
 
 
 class Leaf(NamedTuple):
@@ -83,9 +86,14 @@ class OperationExecutor(CheckedExecutor):
     included, is done by graphql-core.
     """
 
-    def __init__(self, *parts: Any, leaves: Leaves, **options: Any) -> None:
+    def __init__(
+        self, *parts: Any, leaves: Leaves, max_bytes: int = MAX_RESPONSE_BYTES, **options: Any
+    ) -> None:
         super().__init__(*parts, **options)
         self._leaves = leaves
+        self._max_bytes = max_bytes
+        self._budget = ByteBudget(max_bytes)
+        self._drops_rest = False
 
     @classmethod
     def bind(
@@ -96,6 +104,7 @@ class OperationExecutor(CheckedExecutor):
         variables: dict[str, Any],
         operation_name: str | None,
         leaves: Leaves,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> OperationExecutor | list[GraphQLError]:
         """Return the operation that is to be run, or the errors of its variables."""
         bound: Any = cls.build(
@@ -106,6 +115,7 @@ class OperationExecutor(CheckedExecutor):
             operation_name=operation_name,
             is_awaitable=is_coroutine,
             leaves=leaves,
+            max_bytes=max_bytes,
         )
         return bound  # type: ignore[no-any-return]
 
@@ -127,12 +137,20 @@ class OperationExecutor(CheckedExecutor):
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Return the executor of one message: each message is an execution of its own, with its own reads."""
-        executor = super().build_per_event_executor(payload)
+        executor: Any = super().build_per_event_executor(payload)
         executor.context_value = self.context_value.renew()
         # graphql-core 3.3 shares this cache between all messages; each adds what no other finds, and it only
         # grows.
         executor._relevant_sub_fields = {}
-        return executor
+        executor._budget = ByteBudget(self._max_bytes)
+        return executor  # type: ignore[no-any-return]
+
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+        """Return the value as a response has it, and count its bytes."""
+        written = CheckedExecutor.complete_leaf_value(return_type, result)
+        if not self._drops_rest:
+            self._spend("", written)
+        return written
 
     def execute_field(
         self,
@@ -145,6 +163,8 @@ class OperationExecutor(CheckedExecutor):
         """Write the field at once where it is such a leaf; otherwise leave it to graphql-core."""
         leaf = self._leaves[parent_type.name].get(field_details_list[0].node.name.value)
         if leaf is not None:
+            if self._drops_rest:
+                return None
             try:
                 value = source.get(leaf.key)
                 if value is None and leaf.nullable:
@@ -153,8 +173,26 @@ class OperationExecutor(CheckedExecutor):
             except Exception:
                 written = None
             if written is not None and written is not Undefined:
+                try:
+                    self._spend(path.key, written)
+                except ResponseTooLarge as error:
+                    declared = parent_type.fields[field_details_list[0].node.name.value].type
+                    self.handle_field_error(error, declared, field_details_list, path)
+                    return None
                 return written
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    def _spend(self, name: str, written: Any) -> None:
+        """Count what is written; raises ResponseTooLarge where the response is full.
+
+        The data of a query is dropped then, and its other leaves are not written any more. Receipts of a
+        mutation must reach the client.
+        """
+        try:
+            self._budget.spend(name, written)
+        except ResponseTooLarge:
+            self._drops_rest = self.operation.operation is not OperationType.MUTATION
+            raise
 
 
 def is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:

@@ -26,14 +26,15 @@ from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
 from domain.kernel.errors import (
     NotTrusted,
     PersistedQueryNotFound,
+    ResponseLimitExceeded,
     TooComplex,
     TooCostly,
-    TooManyRows,
     ValidationFailed,
 )
 from eventstore.lru import LruCache
@@ -175,7 +176,9 @@ class Executor:
             raise _refused_by(source)
         tree = prepared.document.tree
         root, variables = tree.operations[prepared.operation_name], bound.variable_values.coerced
-        return SubscriptionExecution(bound, SubscriptionSelection(self.schema, tree, root, variables), source)
+        budget = ByteBudget(self._limits.response_bytes)
+        selection = SubscriptionSelection(self.schema, tree, root, variables, budget)
+        return SubscriptionExecution(bound, selection, source)
 
     def _find_text(self, request: OperationRequest) -> str:
         try:
@@ -206,7 +209,13 @@ class Executor:
         document = prepared.document
         execution = ExecutionContext.of(context, document.row_selections)
         bound = OperationExecutor.bind(
-            self.schema, document.node, execution, variables, prepared.request.operation_name, self._leaves
+            self.schema,
+            document.node,
+            execution,
+            variables,
+            prepared.request.operation_name,
+            self._leaves,
+            self._limits.response_bytes,
         )
         if isinstance(bound, list):
             raise self._refused(bound, document.node, variables)
@@ -240,8 +249,8 @@ async def _await_result(outcome: Awaitable[ExecutionResult]) -> Result:
 def _build_result(outcome: ExecutionResult, *, keep_data: bool = False, explain: bool = False) -> Result:
     """Return the response to an execution.
 
-    An error about too many rows removes the data of the whole response, because it is arbitrary which rows
-    are in it. With `keep_data` the error removes only the field that it is about: receipts of a mutation must
+    An error about a limit of responses removes the data of the whole response, because it is arbitrary what
+    is in it. With `keep_data` the error removes only the field that it is about: receipts of a mutation must
     reach the client.
     """
     result: Result = {"data": outcome.data}
@@ -249,17 +258,17 @@ def _build_result(outcome: ExecutionResult, *, keep_data: bool = False, explain:
         errors = list(_without_repeats(outcome.errors))
         if not keep_data:
             for error in errors:
-                if isinstance(error.original_error, TooManyRows):
+                if isinstance(error.original_error, ResponseLimitExceeded):
                     return {"data": None, "errors": [error_body(error)]}
         result["errors"] = [error_body(error, explain=explain) for error in errors]
     return result
 
 
 def _without_repeats(errors: Sequence[GraphQLError]) -> Iterator[GraphQLError]:
-    """Yield the errors; of those about too many rows only the first of each root field."""
+    """Yield the errors; of those about limits of responses only the first of each root field."""
     reported: set[str | int] = set()
     for error in errors:
-        if isinstance(error.original_error, TooManyRows) and error.path:
+        if isinstance(error.original_error, ResponseLimitExceeded) and error.path:
             if error.path[0] in reported:
                 continue
             reported.add(error.path[0])

@@ -22,6 +22,7 @@ from graphql import (
 
 from api.graphql.execution.selection_tree import SelectionSet, SelectionTree, Variables, condition_variables
 from api.graphql.item_lookups import ItemLookUp
+from api.limits.byte_budget import ByteBudget
 
 MessageWriter = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 """Returns the data of the response for a message; None where graphql-core has to write it."""
@@ -40,6 +41,7 @@ class SubscriptionSelection(NamedTuple):
     tree: SelectionTree
     root: SelectionSet
     variables: Variables
+    budget: ByteBudget
 
     def compile_writer(self, typename: str) -> MessageWriter:
         """Return the writer of messages of this type, which are values of the subscription's one field."""
@@ -49,6 +51,7 @@ class SubscriptionSelection(NamedTuple):
             return lambda _message: None
 
         def data(message: Mapping[str, Any]) -> dict[str, Any] | None:
+            self.budget.renew()
             try:
                 return {name: write(message)}
             except Exception:
@@ -64,7 +67,7 @@ class SubscriptionSelection(NamedTuple):
         [field] = self.tree.collect([self.root], root_type, self.variables)
         if field.definition is None:
             raise _NotCompilable
-        compiler = _WriterCompiler(self.tree, self.variables)
+        compiler = _WriterCompiler(self.tree, self.variables, self.budget)
         return field.name, compiler.writer(self.schema.type_map[typename], field.selections)
 
 
@@ -77,9 +80,10 @@ class _FieldWriter(NamedTuple):
 
 
 class _WriterCompiler:
-    def __init__(self, tree: SelectionTree, variables: Variables) -> None:
+    def __init__(self, tree: SelectionTree, variables: Variables, budget: ByteBudget) -> None:
         self._tree = tree
         self._variables = variables
+        self._budget = budget
 
     def writer(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values of this type, with what is selected inside them."""
@@ -99,7 +103,7 @@ class _WriterCompiler:
         if isinstance(declared, GraphQLObjectType):
             return self._object(declared, selections)
         if is_leaf_type(declared):
-            return _leaf(declared.coerce_output_value)
+            return _leaf(declared.coerce_output_value, self._budget)
         raise _NotCompilable
 
     def _object(self, declared: GraphQLObjectType, selections: Sequence[SelectionSet]) -> Write:
@@ -133,11 +137,12 @@ def _list(write: Write) -> Write:
     return written
 
 
-def _leaf(coerce: Callable[[Any], Any]) -> Write:
+def _leaf(coerce: Callable[[Any], Any], budget: ByteBudget) -> Write:
     def write(value: Any) -> Any:
         written = None if value is None else coerce(value)
         if written is None or written is Undefined:
             raise _NotCompilable
+        budget.spend("", written)
         return written
 
     return write

@@ -19,6 +19,7 @@ from domain.kernel.access import Permission
 from eventstore.place import Place
 from eventstore.reading.event_permissions import EventPermissions
 from projections.kernel.view import View
+from projections.past.reader import PastView
 from projections.querying.row_scope import RowScope
 
 
@@ -110,6 +111,15 @@ class ExecutionContext(RequestContext):
     def renew(self) -> ExecutionContext:
         """Return the context of another execution of the same document."""
         return ExecutionContext.of(self, self.selections)
+
+    def past(self, view: View[Any], position: int) -> PastView:
+        """Return the view at a settled position; all reads of the past share the budget of the response."""
+        budget = self.reads.past_events(self.runtime.settings.max_past_events)
+        return self.runtime.view_parts[view.name].past.at(position, budget)
+
+    def count_rows(self, rows: int) -> None:
+        """Count rows that the response returns; raises TooManyRows where it may not have so many."""
+        self.reads.count_returned(rows, self.runtime.settings.max_rows)
 
     def report(self, error: Exception, info: Info) -> None:
         """Add an error to the response with the path of the field at `info`, whose value stays."""

@@ -106,6 +106,7 @@ async def _dead_letters(
         last=last,
         before=before,
     )
+    context.count_rows(len(page.letters))
     return {
         "rows": page.letters,
         "cursor": cursor,

@@ -124,6 +124,7 @@ async def _versions(
         raise ValidationFailed(f"{after} is not a version; 0 is the state before the first event", ("after",))
     history = await _open_history(id, context)
     versions = await history.versions(context.scope.tenant, id, after or 0, size)
+    context.count_rows(len(versions))
     return [_version(version, context) for version in versions]
 
 

@@ -122,6 +122,7 @@ async def _page(
     more, beyond = len(events) > size, window.beyond(backward=backward)
     other_side: Side = False if beyond is None else partial(any_event, context, query, beyond)
     page = events[len(events) - size :] if backward and more else events[:size]
+    context.count_rows(len(page))
     return {
         "rows": [event_row(event, context) for event in page],
         "cursor": lambda row: row["position"],

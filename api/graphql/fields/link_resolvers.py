@@ -32,7 +32,7 @@ class ToOneResolver(LinkResolver):
         fields = context.selections.fields(info, self.view)
         load = partial(_rows, context, self.view, fields, as_of)
         row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
-        context.reads.count_returned(1, context.runtime.settings.max_rows)
+        context.count_rows(1)
         return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
 
 
@@ -77,7 +77,7 @@ class ToManyResolver(LinkResolver):
         pages = context.reads.loader(("pages", *place), partial(_pages, context, view, query))
         counts = context.reads.loader(("counts", *place), partial(_counts, context, view, query))
         page: Page = await pages.load(owner)
-        context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
+        context.count_rows(len(page.rows))
         if query.beginning is not None:
             beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, query))
             side = partial(_load, beyond, owner)
@@ -89,12 +89,12 @@ async def _past_page(
     context: ExecutionContext, view: View[Any], query: RelatedQuery, owner: str, as_of: int
 ) -> dict[str, Any]:
     """Return a page as of a position. Each owner needs a read; what changed since is folded once for all."""
-    past_view, scope = context.runtime.view_parts[view.name].past.at(as_of), context.rows(view)
+    past_view, scope = context.past(view, as_of), context.rows(view)
     of_owner, max_rows = query.of_owner(owner), context.runtime.settings.max_rows
     async with context.reads.batch(max_rows):
         page = await past_view.page(scope, of_owner)
         context.reads.count_read(len(page.rows), max_rows)
-    context.reads.count_returned(len(page.rows), max_rows)
+    context.count_rows(len(page.rows))
     return past_connection(view, page, as_of, partial(past_view.count, scope, of_owner.filter), context)
 
 
@@ -112,7 +112,7 @@ async def _rows(
         if as_of is None:
             rows = await runtime.view_parts[view.name].related.get(scope, ids, fields)
         else:
-            rows = await runtime.view_parts[view.name].past.at(as_of).rows(scope, ids)
+            rows = await context.past(view, as_of).rows(scope, ids)
         reads.count_read(len(rows), max_rows)
     return [rows.get(row_id) for row_id in ids]
 

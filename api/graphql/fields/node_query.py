@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from api.graphql.declare import argument, output_field
-from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.request_context import ExecutionContext, Info, RequestContext
 from api.graphql.fields.event_log import event_row
 from api.graphql.identity import past_row, read_id
 from api.graphql.strawberry_internals import Field
@@ -68,12 +68,12 @@ async def _read_event(id: str, context: RequestContext) -> Mapping[str, Any] | N
     return {**event_row(event, context), "__typename": "Event"}
 
 
-async def read_past(view: View[Any], key: str, position: int, context: RequestContext) -> Row | None:
+async def read_past(view: View[Any], key: str, position: int, context: ExecutionContext) -> Row | None:
     """Return the row as of a position; None where it did not exist, or the log has not come so far."""
     runtime = context.runtime
     try:
         await runtime.log.position_at(context.scope.tenant, AsOf(position))
     except OutsideLog:
         return None
-    row = await runtime.view_parts[view.name].past.at(position).get(context.rows(view), key)
+    row = await context.past(view, position).get(context.rows(view), key)
     return None if row is None else past_row(view, row, position, context)

@@ -10,7 +10,7 @@ import strawberry
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position
 from api.graphql.declare import argument, declare, enumeration, list_of, output_field
-from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.request_context import ExecutionContext, Info, RequestContext
 from api.graphql.fields.commit_fields import COMMIT, commit_row
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.fields.event_log import event_row
@@ -124,6 +124,7 @@ async def _history(
         last=last,
         before=None if before is None else context.open(before, "before").position,
     )
+    context.count_rows(len(page.changes))
     return {
         "rows": [_entry_source(view, change, context) for change in page.changes],
         "cursor": lambda row: row["position"],
@@ -167,7 +168,7 @@ async def _why(
 
 
 async def _row(
-    view: View[Any], id: str, as_of: Mapping[str, Any] | None, context: RequestContext
+    view: View[Any], id: str, as_of: Mapping[str, Any] | None, context: ExecutionContext
 ) -> tuple[str, PastView]:
     """Return the key of a row and its view as of `asOf`, of the id's past state, or of the present log."""
     key, position = row_reference(view, id, context)
@@ -175,4 +176,4 @@ async def _row(
         position = await resolve_matching_position(position, as_of, context)
     if position is None:
         position = await context.runtime.log.high_water_mark()
-    return key, context.runtime.view_parts[view.name].past.at(position)
+    return key, context.past(view, position)

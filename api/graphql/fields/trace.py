@@ -111,6 +111,7 @@ async def _page(
     page = await read_trace(
         runtime.log, runtime.processes, context.scope.tenant, correlation_id, position, limit
     )
+    context.count_rows(len(page.nodes))
     times = [node.commit.at for node in page.nodes]
     return {
         "nodes": _rows(page.nodes, context),

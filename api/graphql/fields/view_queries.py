@@ -11,7 +11,7 @@ import strawberry
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position, resolve_position
 from api.graphql.declare import Resolver, argument, list_of, output_field
-from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.request_context import ExecutionContext, Info
 from api.graphql.fields.connections import (
     connection_value,
     list_connection,
@@ -147,7 +147,7 @@ def _list(view: View[Any]) -> Resolver:
         )
         scope = context.rows(view)
         page = await reader.page(scope, query)
-        context.reads.count_returned(len(page.rows), context.runtime.settings.max_rows)
+        context.count_rows(len(page.rows))
         count = partial(reader.count, scope, plain_filter, search)
         if position is None:
             return connection_value(page, count)
@@ -157,13 +157,13 @@ def _list(view: View[Any]) -> Resolver:
 
 
 async def _reader(
-    view: View[Any], as_of: Mapping[str, Any] | None, context: RequestContext
+    view: View[Any], as_of: Mapping[str, Any] | None, context: ExecutionContext
 ) -> tuple[ViewReader | PastView, int | None]:
     """Return the reader of the view's rows, and the position that they are as of; None for the present."""
     if as_of is None:
         return context.runtime.readers[view.name], None
     position = await resolve_position(as_of, context)
-    return context.runtime.view_parts[view.name].past.at(position), position
+    return context.past(view, position), position
 
 
 async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:
