@@ -27,13 +27,15 @@ def writes(mark: str, size: int, number: int) -> tuple[str, dict[str, Any]]:
         ("createTask", "task { title }", {"id": task, "title": f"{mark} task", "agentId": agent}),
         ("startTask", "task { title }", {"id": task}),
         ("createDocument", "document { title }", {"id": document, "title": mark, "content": {mark: number}}),
-        ("patchDocument", "document { content }", {"id": document, "patch": {f"{mark} {number % 5}": 1}}),
+        ("patchDocument", "document { content }", {"id": document, "patch": {mark: number}}),
         ("completeTask", "task { result }", {"id": task, "result": {"by": mark}}),
         ("requestTeamTask", "teamtask { title }", {
             "id": f"teamtask-{stream}", "title": f"{mark} team task", "agentIds": [agent],
         }),
         ("failTask", "task { error }", {"id": task, "error": f"{mark} failed"}),
-        ("changeAgentState", "agent { name }", {"id": agent, "state": "BUSY", "reason": mark}),
+        ("changeAgentState", "agent { name }", {
+            "id": agent, "state": ("BUSY", "IDLE")[number // 10 % 2], "reason": mark,
+        }),
         ("eraseSubject", "", {"subject": f"person-{stream}"}),
     ]  # fmt: skip
     name, row, fields = choices[number % len(choices)]
