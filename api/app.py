@@ -22,6 +22,7 @@ from api.access.callers import OPEN, Authenticator
 from api.access.client_addresses import ClientAddresses
 from api.access.development_tokens import DevelopmentAuthenticator, DevelopmentTokens
 from api.access.policy import may_read_metrics
+from api.access.tenant_choice import TenantChooser
 from api.access.visibility import Visibility
 from api.authentication import make_authenticator
 from api.console.development_callers import development_token_route
@@ -80,7 +81,7 @@ def create_app(
             app.state.is_open = authenticator is OPEN
             if development_tokens is not None:
                 authenticator = DevelopmentAuthenticator(authenticator, development_tokens)
-            admissions = Admissions(authenticator, now, settings.max_sockets_per_caller)
+            admissions = Admissions(TenantChooser(authenticator), now, settings.max_sockets_per_caller)
             endpoint = _endpoint(runtime, admissions, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)

@@ -107,6 +107,11 @@ class Settings(LimitSettings):
         (), description="Previous master keys, needed until `nerve keys rotate` has completed."
     )
 
+    # Audit
+    audit_addresses: bool = Field(
+        False, description="Store the address of the client with each commit, encrypted; needs master_key."
+    )
+
     # Log and archive
     archive_url: str | None = Field(
         None, description="Store of archived commits: file:///folder or s3://bucket/prefix."
@@ -214,6 +219,12 @@ class Settings(LimitSettings):
     def _check_tls(self) -> Self:
         if self.tls_key is not None and self.tls_cert is None:
             raise ValueError("tls_key needs tls_cert, the certificate that belongs to it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_audit(self) -> Self:
+        if self.audit_addresses and self.master_key is None:
+            raise ValueError("audit_addresses needs master_key, which encrypts the addresses")
         return self
 
     @property

@@ -184,7 +184,7 @@ class Admissions:
 
 
 def _subject(caller: Caller) -> _Subject | None:
-    return None if caller.subject is None else (caller.scope.tenant, caller.subject)
+    return None if caller.subject is None else (caller.own_tenant, caller.subject)
 
 
 def _forbidden(revocation: AccessRevocation) -> Forbidden:

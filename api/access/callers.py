@@ -19,7 +19,8 @@ class Caller:
     `subject` identifies it, and `credential` the token or key that it authenticated with. Both are None for a
     caller without credentials. Rules of access ask for its `subject`, `roles` and `claims`. It may send
     `commands` alone, or all that its roles allow where that is None. The credential was issued at
-    `issued_at`, None where that is not known. Access expires at `expires_at`, if that is given.
+    `issued_at`, None where that is not known. Access expires at `expires_at`, if that is given. A caller that
+    acts in another tenant than its own has the other one in its `scope`, and its own as `home_tenant`.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -30,6 +31,12 @@ class Caller:
     claims: Mapping[str, ClaimValue] = field(default_factory=dict, hash=False)
     issued_at: datetime | None = None
     commands: frozenset[str] | None = None
+    home_tenant: str | None = None
+
+    @property
+    def own_tenant(self) -> str:
+        """The tenant that its credentials are of."""
+        return self.home_tenant or self.scope.tenant
 
     @property
     def is_anonymous(self) -> bool:
@@ -63,7 +70,7 @@ class AccessRevocation:
         issued_before, issued_at = self.issued_before, caller.issued_at
         return (
             (issued_before is None or issued_at is None or issued_at < issued_before)
-            and self.tenant in (None, caller.scope.tenant)
+            and self.tenant in (None, caller.own_tenant)
             and self.subject in (None, caller.subject)
             and self.credential in (None, caller.credential)
             and (self.role is None or self.role in caller.roles)

@@ -58,7 +58,7 @@ class Revocations:
 
 def _keys(caller: Caller) -> Iterator[_Key]:
     """Yield the keys of the revocations that can concern a caller."""
-    tenant = caller.scope.tenant
+    tenant = caller.own_tenant
     yield tenant, AccessKind.TENANT, None
     yield tenant, AccessKind.SUBJECT, caller.subject
     yield tenant, AccessKind.CREDENTIAL, caller.credential

@@ -78,9 +78,13 @@ class Endpoint:
             self.admissions.release(admission)
             raise
 
-    def context(self, headers: Mapping[str, str], caller: Caller) -> RequestContext:
-        """Return the context of a request of this caller; names of headers are in lower case."""
-        return RequestContext(self.runtime, caller, headers)
+    def context(self, headers: Mapping[str, str], caller: Caller, address: str | None) -> RequestContext:
+        """Return the context of a request of this caller from this address.
+
+        The names of headers are in lower case.
+        """
+        client = address if self.runtime.settings.audit_addresses else None
+        return RequestContext(self.runtime, caller, headers, client=client)
 
 
 def client_address(request: Request, addresses: ClientAddresses) -> str | None:

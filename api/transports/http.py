@@ -14,6 +14,7 @@ from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api.access.callers import Caller
 from api.encoding import encode
 from api.graphql.execution.executor import OperationRefused, PreparedOperation, Result
 from api.graphql.execution.operation_request import OperationRequest
@@ -76,7 +77,7 @@ async def _serve(
         if isinstance(request_body, list):
             if shared is not None or media.streams:
                 raise ValidationFailed("a batch cannot be streamed; send each operation by itself", ("body",))
-            results = await run_batch(request_body, api, endpoint.context(request.headers, caller))
+            results = await run_batch(request_body, api, _context(request, endpoint, caller))
             return Response(encode(results), media_type=media.content_type)
         return await _operate(request_body, request, endpoint, media, admitted, shared)
 
@@ -97,12 +98,16 @@ async def _operate(
         api = finding if isinstance(finding, VisibleApi) else await finding
     prepared = api.prepare(operation, caller)
     _check_method(request.method, prepared.kind)
-    context = endpoint.context(request.headers, caller)
+    context = _context(request, endpoint, caller)
     if shared is not None:
         return _start(prepared, context, endpoint, api, shared)
     if prepared.kind is OperationType.SUBSCRIPTION:
         return _stream(prepared, context, endpoint, admitted)
     return _respond(await api.executor.execute(prepared, context), media)
+
+
+def _context(request: Request, endpoint: Endpoint, caller: Caller) -> RequestContext:
+    return endpoint.context(request.headers, caller, client_address(request, endpoint.addresses))
 
 
 def _check_method(method: str, kind: OperationType) -> None:

@@ -179,7 +179,7 @@ def _end_operation(id: str, errors: Sequence[dict[str, Any]] | None) -> bytes:
 
 def _owners(caller: Caller, address: str | None) -> Sequence[str]:
     """Return those to whom a reservation counts."""
-    subject = None if caller.subject is None else f"{caller.scope.tenant} {caller.subject}"
+    subject = None if caller.subject is None else f"{caller.own_tenant} {caller.subject}"
     network = None if address is None else client_network(address)
     return [owner for owner in (subject, network) if owner is not None]
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from api.access.callers import Caller
+from api.access.callers import AccessRevocation, Caller
 from domain.kernel import Scope
 from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
 from tests.helpers.served_api import Served, serve
@@ -26,6 +26,12 @@ class Tenant:
     def __init__(self, served: Served, shown: str) -> None:
         self._served = served
         self._headers = {"authorization": shown}
+
+    def within(self, name: str) -> Tenant:
+        """The same caller, who names a tenant."""
+        other = Tenant(self._served, self._headers["authorization"])
+        other._headers["x_nerve_tenant"] = name
+        return other
 
     def run(self, query: str, **variables: Any) -> dict[str, Any]:
         response = self._served.post({"query": query, "variables": variables}, **self._headers)
@@ -140,3 +146,55 @@ def test_a_caller_for_the_deployment_sees_the_states_of_views(served: Served, to
     """So the test before is not refused for another reason."""
     operator = tenant(served, tokens, DEPLOYMENT)
     assert operator.ask('{ viewStatus(names: ["agents"]) { name } }')["viewStatus"] == [{"name": "agents"}]
+
+
+def test_a_caller_for_the_deployment_acts_in_the_tenant_that_it_names(
+    served: Served, tokens: Tokens, red: Tenant
+) -> None:
+    """Its own tenant has nothing of it."""
+    operator, name = tenant(served, tokens, DEPLOYMENT), f"t{uuid4().hex}"
+    operator.within(name).add("of the operator")
+    agents = "{ agents { nodes { name } } }"
+    assert operator.within(name).ask(agents)["agents"]["nodes"] == [{"name": "of the operator"}]
+    assert operator.ask(agents)["agents"]["nodes"] == red.ask(agents)["agents"]["nodes"] == []
+    [event] = operator.within(name).ask("{ events { nodes { actor } } }")["events"]["nodes"]
+    assert event["actor"] == "ada"
+
+
+def test_all_others_are_refused_if_they_name_a_tenant(served: Served, tokens: Tokens) -> None:
+    """Also an administrator, and also its own tenant: nobody may think that the header decides."""
+    own = f"t{uuid4().hex}"
+    caller = Caller(Scope(own, "ada"), "ada", frozenset((ADMINISTRATOR,)))
+    administrator = Tenant(served, tokens.grant(uuid4().hex, caller))
+    for name in (own, "default", "a/b"):
+        assert administrator.within(name).refused("{ agents { totalCount } }")["code"] == "FORBIDDEN"
+
+
+def test_a_name_that_no_tenant_can_have_is_refused(served: Served, tokens: Tokens) -> None:
+    """The tenant of the deployment's own records among them."""
+    operator = tenant(served, tokens, DEPLOYMENT)
+    for name in ("a/b", "_deployment", ""):
+        assert operator.within(name).refused("{ agents { totalCount } }")["code"] == "VALIDATION_FAILED"
+
+
+async def test_a_socket_names_a_tenant_in_its_first_message(served: Served, tokens: Tokens) -> None:
+    """By the payload of connection_init, where a browser cannot send headers."""
+    name = f"t{uuid4().hex}"
+    caller = Caller(Scope(f"t{uuid4().hex}", "ada"), "ada", frozenset((ADMINISTRATOR, DEPLOYMENT)))
+    shown = tokens.grant(uuid4().hex, caller)
+    async with served.client(**{"authorization": shown, "x-nerve-tenant": name}) as client:
+        await client.subscribe(
+            "1", 'mutation { registerAgent(input: { name: "x" }) { receipt { version } } }'
+        )
+        assert (await client.next())["receipt"]["version"] == 1
+    operator = Tenant(served, shown)
+    events = "{ events { nodes { actor } } }"
+    assert len(operator.within(name).ask(events)["events"]["nodes"]) == 1
+    assert operator.ask(events)["events"]["nodes"] == []
+
+
+def test_the_access_of_a_caller_ends_in_its_own_tenant_wherever_it_acts() -> None:
+    """Otherwise the header would keep its connections open."""
+    caller = Caller(Scope("acme", "ada"), "ada", frozenset((DEPLOYMENT,)), home_tenant="red")
+    assert AccessRevocation("", "red", "ada").matches(caller)
+    assert not AccessRevocation("", "acme", "ada").matches(caller)

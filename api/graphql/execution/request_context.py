@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
@@ -28,17 +28,24 @@ class RequestContext:
     """One request: the runtime, its caller, and its headers under lower-case names.
 
     Over a socket the texts of the `connection_init` payload are added to the headers of the handshake. A
-    client that reconnects by itself resumes behind `resume_after`, whatever its document says.
+    client that reconnects by itself resumes behind `resume_after`, whatever its document says. `client` is
+    the network address of the client, if the log records it.
     """
 
     runtime: Runtime
     caller: Caller
     headers: Mapping[str, str]
     resume_after: Place | None = None
+    client: str | None = None
 
     @property
     def scope(self) -> Scope:
         return self.caller.scope
+
+    @property
+    def command_scope(self) -> Scope:
+        """The scope of commands, whose commits record the address of the client."""
+        return self.scope if self.client is None else replace(self.scope, client=self.client)
 
     @property
     def visibility(self) -> Visibility:
@@ -105,6 +112,7 @@ class ExecutionContext(RequestContext):
             request.caller,
             request.headers,
             request.resume_after,
+            request.client,
             selections=selections,
         )
 

@@ -142,7 +142,7 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
         hashes = {field: secret.hash for field, secret in secrets.items()}
         envelope = Envelope(
             _read(command, {**_with_key(projections.entity, input, context), **hashes}, info),
-            context.scope,
+            context.command_scope,
             command_id,
             expected_version,
             source="graphql",

@@ -96,7 +96,7 @@ def _resolver(command: type[InstanceCommand], view: View[Any]) -> Resolver:
         def make(id: str) -> InstanceCommand:
             return read_input(command, {"id": id, **fields})
 
-        operation = Operation(command, make, context.scope, "graphql", context.permission(command))
+        operation = Operation(command, make, context.command_scope, "graphql", context.permission(command))
         plain_filter = read_filter(view, filter, context) or {}
         result = await operator.operate_all(operation, plain_filter, size)
         return {

@@ -61,12 +61,14 @@ class Connection:
         max_operations: int,
         rates: SocketRates,
         headers: Mapping[str, str],
+        address: str | None,
         outbox: Outbox,
         socket: AcceptedSocket,
     ) -> None:
         self._endpoint = endpoint
         self._max_operations = max_operations
         self._rates = rates
+        self._address = address
         self._outbox = outbox
         self._socket = socket
         self._access = SocketAdmission(endpoint, headers, socket.close)
@@ -156,14 +158,14 @@ class Connection:
 
     def _acknowledge(self, admitted: AdmittedCaller, headers: Mapping[str, str]) -> None:
         admission, self._api = admitted
-        self._context = self._endpoint.context(headers, admission.caller)
+        self._context = self._endpoint.context(headers, admission.caller, self._address)
         self._socket.initialise()
         self._send({"type": "connection_ack"})
 
     def _continue(self, admission: Admission) -> None:
         """Start operations for the renewed caller from now on, and send the client when to renew it again."""
         assert self._context is not None
-        self._context = self._endpoint.context(self._context.headers, admission.caller)
+        self._context = self._endpoint.context(self._context.headers, admission.caller, self._address)
         self._send({"type": "pong", "payload": {"expiresAt": admission.caller.expires_at}})
 
     def _answer(self, ping: dict[str, Any]) -> None:

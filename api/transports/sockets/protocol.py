@@ -204,7 +204,13 @@ class SocketProtocol(asyncio.Protocol):
             return
         limits = registry.limits
         self._connection = Connection(
-            registry.endpoint, limits.max_operations, self._rates, headers, self._outbox, self
+            registry.endpoint,
+            limits.max_operations,
+            self._rates,
+            headers,
+            self._address,
+            self._outbox,
+            self,
         )
         self._timer = registry.loop.call_later(limits.init_timeout, self._time_out)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from api.access.admissions import Admission
 from api.access.credentials import HEADERS, InvalidCredentials
+from api.access.tenant_choice import TENANT_HEADER
 from api.transports.endpoint import AdmittedCaller, Endpoint
 from api.transports.sockets.close_codes import (
     FORBIDDEN,
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PAYLOAD_HEADERS = (*HEADERS, "traceparent")
+PAYLOAD_HEADERS = (*HEADERS, TENANT_HEADER, "traceparent")
 """The headers that the payload of `connection_init` may add. All others are those of the handshake."""
 
 
