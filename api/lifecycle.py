@@ -14,7 +14,7 @@ from api.ids import now
 from api.ports.required_ports import check_ports
 from api.rights.checks import check_rights
 from api.runtime import Runtime
-from api.settings import Settings, check_exposure
+from api.settings import Settings, check_metrics_exposure
 from api.watchdog import CallWatchdog
 from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError
@@ -164,8 +164,10 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
         await retention.start()
         stack.push_async_callback(retention.stop)
     if settings.metrics_port is not None:
-        check_exposure(settings)
-        stop = runtime.metrics.serve(settings.host, settings.metrics_port, settings.origin_policy)
+        check_metrics_exposure(settings)
+        stop = runtime.metrics.serve(
+            settings.host, settings.metrics_port, settings.origin_policy, settings.metrics_token
+        )
         stack.callback(stop)
     return views
 

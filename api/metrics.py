@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from hmac import compare_digest
 from time import perf_counter
 from typing import Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,6 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from pydantic import SecretStr
 
 from api.access.origins import OriginPolicy
 from api.encoding import encode
@@ -147,8 +149,10 @@ class Metrics:
         """Count a closed socket."""
         self._closes(code).inc()
 
-    def serve(self, host: str, port: int, policy: OriginPolicy) -> Callable[[], None]:
-        """Serve the metrics on their own port, to requests that the policy allows.
+    def serve(
+        self, host: str, port: int, policy: OriginPolicy, token: SecretStr | None = None
+    ) -> Callable[[], None]:
+        """Serve the metrics on their own port, to requests that the policy allows and that send the token.
 
         Return a function that stops the server. Raises ConfigurationError where the port is taken.
         """
@@ -156,7 +160,7 @@ class Metrics:
             server, thread = start_http_server(port, host, self._registry)
         except OSError as error:
             raise ConfigurationError(f"metrics_port {port} on {host}: {error.strerror}") from None
-        server.set_app(_guarded(make_wsgi_app(self._registry), policy))
+        server.set_app(_guarded(make_wsgi_app(self._registry), policy, token))
 
         def stop() -> None:
             server.shutdown()
@@ -179,16 +183,22 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-def _guarded(app: WSGIApplication, policy: OriginPolicy) -> WSGIApplication:
-    """Return the application, restricted to requests that the policy allows."""
+def _guarded(app: WSGIApplication, policy: OriginPolicy, token: SecretStr | None) -> WSGIApplication:
+    """Return the application, restricted to requests that the policy allows and that send the token."""
+    authorization = None if token is None else f"Bearer {token.get_secret_value()}".encode()
+    plain = ("content-type", "text/plain; charset=utf-8")
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         get = environ.get
         try:
             policy.check(get("HTTP_HOST"), get("HTTP_ORIGIN"), get("HTTP_SEC_FETCH_SITE"))
         except Forbidden as error:
-            start_response("403 Forbidden", [("content-type", "text/plain; charset=utf-8")])
+            start_response("403 Forbidden", [plain])
             return [f"{error}\n".encode()]
+        sent = get("HTTP_AUTHORIZATION", "").encode()
+        if authorization is not None and not compare_digest(sent, authorization):
+            start_response("401 Unauthorized", [plain, ("www-authenticate", "Bearer")])
+            return [b"send the token of the setting metrics_token\n"]
         return app(environ, start_response)
 
     return answer

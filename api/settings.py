@@ -150,6 +150,9 @@ class Settings(LimitSettings):
         1, ge=1, le=64, description="Partitions of each view, for several workers; valid from a rebuild on."
     )
     rebuilds_at_once: int = Field(4, ge=1, description="Maximum number of views that are rebuilt at a time.")
+    metrics_token: SecretStr | None = Field(
+        None, min_length=32, description="Bearer token that metrics_port needs; must be set beyond loopback."
+    )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Port where a worker serves /metrics; default: it does not."
     )
@@ -292,4 +295,13 @@ def check_exposure(settings: Settings) -> None:
             f"host {settings.host} is not a loopback address and there is no authentication; set auth (see "
             "docs/authentication.md), or NERVE_INSECURE_OPEN=yes if everyone who can connect to it may do "
             "everything"
+        )
+
+
+def check_metrics_exposure(settings: Settings) -> None:
+    """Raise ConfigurationError where other machines could read the metrics of a worker without a token."""
+    if not (is_loopback(settings.host) or settings.insecure_open or settings.metrics_token):
+        raise ConfigurationError(
+            f"metrics_port on host {settings.host} can be read by other machines; set NERVE_METRICS_TOKEN to "
+            "32 characters or more, which scrapers then send as their bearer token"
         )

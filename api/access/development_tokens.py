@@ -85,7 +85,7 @@ class DevelopmentTokens:
                 "the token for development has expired, or is of another data folder; make a new one"
             ) from None
         return Caller(
-            Scope(caller.tenant, caller.subject),
+            Scope(caller.tenant, caller.subject, "jwt"),
             caller.subject,
             frozenset(caller.roles),
             f"development-{caller.subject}",

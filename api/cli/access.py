@@ -13,6 +13,7 @@ from rich.table import Table
 from api.access.grants import check_command_names
 from api.access.key_format import format_key, new_secret
 from api.cli.connection import connect_runtime
+from api.cli.development_token import token
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
 from api.cli.terminal import output, say, warn
 from api.graphql.fields.command_inputs import read_input
@@ -27,6 +28,7 @@ from projections.querying.row_scope import RowScope
 app = typer.Typer(help="Manage API keys, and end or restore access.", no_args_is_help=True)
 keys = typer.Typer(help="Issue, list, rotate and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.command()(token)
 
 KeyId = Annotated[str, typer.Argument(help="The id of a key, such as apikey-01J9.")]
 Kind = Annotated[AccessKind, typer.Argument(help="What access belongs to.", case_sensitive=False)]

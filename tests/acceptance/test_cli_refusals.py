@@ -32,6 +32,8 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({"NERVE_CONTEXTS": "projections.nothing"}, "dev", 2, "there is no module 'projections.nothing'"),
     ({"NERVE_HOST": "0.0.0.0"}, "dev", 2, "is not a loopback address"),
     ({"NERVE_HOST": "0.0.0.0"}, "serve", 2, "is not a loopback address"),
+    ({"NERVE_HOST": "0.0.0.0", "NERVE_METRICS_PORT": "9"}, "worker", 2, "set NERVE_METRICS_TOKEN to 32"),
+    ({"NERVE_DATA_DIR": "none"}, "access token ada", 2, "no nerve is running with the data folder none"),
     ({"NERVE_MONGO_URL": "mongodb://127.0.0.1:none/"}, "worker", 2, "the MongoDB URL is invalid: "),
     ({"NERVE_REDIS_URL": "http://127.0.0.1"}, "views", 2, "the Redis URL is not one: "),
     ({}, "views rebuild nothing", 1, "there is no view 'nothing'; there are agents, "),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
 from tests.helpers.tokens import bearer, make_token
 
+NERVE = Path(sys.executable).with_name("nerve")
 ROOT = Path(__file__).parents[2]
 DEADLINE = 120.0
 PATH = "/graphiql/development-token"
@@ -101,6 +104,14 @@ def test_the_key_is_private(nerve_url: str, nerve_folder: Path) -> None:
     key = nerve_folder / "development.key"
     assert token_for(nerve_url)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_the_command_line_prints_the_same_tokens(nerve_url: str, nerve_folder: Path) -> None:
+    command = [str(NERVE), "access", "token", "grace", "--role", "administrator", "--claim", "level=3"]
+    environment = {**os.environ, "NERVE_DATA_DIR": str(nerve_folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert ask(nerve_url, CREATE, done.stdout.strip())["data"]
+    assert ask(nerve_url, ACTORS, done.stdout.strip())["data"]["events"]["nodes"] == [{"actor": "grace"}]
 
 
 @pytest.mark.browser

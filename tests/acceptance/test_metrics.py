@@ -66,6 +66,21 @@ def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, dat
         assert found["nerve_partitions_held",] == len(OWN_VIEWS)
 
 
+def test_a_workers_metrics_need_the_token_if_one_is_set(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    token = "a token of the scraper, 32 characters"
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    own = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "metrics_port": port}
+    with serve(metrics_token=token, **own):
+        url = f"http://127.0.0.1:{port}/metrics"
+        for headers in ({}, {"authorization": f"Bearer {token}x"}, {"authorization": token}):
+            refused = httpx.get(url, headers=headers)
+            assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert "events_total" in httpx.get(url, headers={"authorization": f"Bearer {token}"}).text
+
+
 def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str) -> None:
     mongod, redis = servers.mongod(), servers.redis()
     own: dict[str, Any] = {"mongo_url": mongod.url, "redis_url": redis.url, "database": database}

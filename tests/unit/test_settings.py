@@ -82,6 +82,59 @@ def test_a_wrong_file_is_refused_in_one_sentence(folder: Path, text: str, messag
     assert refusal() == message
 
 
+KEY = "-----BEGIN PUBLIC KEY-----"
+LONG = "s" * 40
+
+
+@pytest.mark.parametrize(
+    ("auth", "secret", "sentence"),
+    [
+        ("issuer: x", None, "audience"),
+        ("issuer: x, audience: n", None, "keys must be fetched over https://; correct issuer"),
+        ("issuer: 'http://login.example', audience: n", None, "keys must be fetched over https://"),
+        ("issuer: x, audience: n", "short", "secret must have at least 32 bytes for HS256"),
+        ("issuer: x, audience: n, algorithms: HS512", LONG, "secret must have at least 64 bytes for HS512"),
+        ("issuer: x, audience: n", KEY, "a key in PEM and no secret"),
+        (f"issuer: x, audience: n, public_key: '{KEY}'", None, "must be a public key in PEM"),
+        ("issuer: x, audience: n, public_key: '-----BEGIN PRIVATE KEY-----'", None, "is a private key"),
+        ("issuer: x, audience: n, algorithms: RS256", LONG, "keys of secret cannot verify RS256"),
+        (
+            "issuer: 'https://login.example', audience: n, algorithms: HS256",
+            None,
+            "HS256 needs secret: with a public key, everybody could sign tokens",
+        ),
+        ("issuer: 'https://login.example', audience: n, algorithms: none", None, "algorithms must be"),
+        (
+            "issuer: x, audience: n, jwks_url: 'https://login.example/keys'",
+            LONG,
+            "keys come from one source; remove all but one of jwks_url and secret",
+        ),
+        ("issuer: x, audience: n, jwks_url: 'ftp://login.example'", None, "must be a URL such as"),
+        ("issuer: x, audience: n, leeway: 3600", None, "leeway must be at most 300"),
+        ("issuer: x, audience: n, isuer: y", None, "isuer is no setting here"),
+    ],
+)
+def test_a_wrong_setting_of_authentication_is_refused_without_its_value(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, auth: str, secret: str | None, sentence: str
+) -> None:
+    (folder / "nerve.yaml").write_text(f"auth: {{{auth}}}\n")
+    if secret is not None:
+        monkeypatch.setenv("NERVE_AUTH__SECRET", secret)
+    message = refusal()
+    assert sentence in message
+    assert secret is None or secret not in message
+
+
+def test_authentication_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"ISSUER": "https://login.example", "AUDIENCE": "nerve, other", "ROLE_MAP": '{"a": "editor"}'}
+    for name, value in values.items():
+        monkeypatch.setenv(f"NERVE_AUTH__{name}", value)
+    auth = load_settings().auth
+    assert auth is not None
+    assert (auth.audience, auth.role_map) == (("nerve", "other"), {"a": "editor"})
+    assert auth.keys_url == "https://login.example/.well-known/openid-configuration"
+
+
 def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
     (folder / "nerve.yaml").write_bytes(b"port: \xff")
     assert refusal() == "nerve.yaml is not a text file in UTF-8"
