@@ -60,9 +60,9 @@ def deployment_permission(caller: Caller) -> Permission:
     """Return whether the caller may see and operate what concerns all tenants at once.
 
     An administrator is one of its tenant only: the progress of a view would reveal how much others write, and
-    a rebuild would slow them down.
+    a rebuild would slow them down. A caller that is limited to commands may send nothing else.
     """
-    return ALLOWED if may_cross_tenants(caller) else DENIED
+    return ALLOWED if may_cross_tenants(caller) and caller.commands is None else DENIED
 
 
 def may_read_metrics(caller: Caller) -> bool:

@@ -160,12 +160,16 @@ async def test_a_revoked_key_is_refused_and_its_connections_end(served: Served, 
         assert await stays.receive() == {"type": "pong"}
 
 
-def test_only_administrators_issue_keys(served: Served) -> None:
-    body = {"query": ISSUE, "variables": {"input": {"name": "x"}}}
-    for roles in ((), ("editor",), ("operator",)):
-        answer = served.post(body, authorization=bearer(make_token("eve", roles=roles))).json()
-        assert not answer.get("data") or answer["data"] == {"issueApiKey": None}
-        assert answer["errors"]
+@pytest.mark.parametrize("roles", [(), ("editor",), ("operator",)])
+def test_only_administrators_issue_keys(served: Served, roles: tuple[str, ...]) -> None:
+    """For others the mutations and the list do not exist."""
+    token = bearer(make_token("eve", roles=roles))
+    for document, field in (
+        (CALLS["issueApiKey"], "issueApiKey"),
+        ("{ apiKeys { nodes { id } } }", "apiKeys"),
+    ):
+        answer = served.post({"query": document}, authorization=token).json()
+        assert re.match(f"Cannot query field .{field}.|The mutation operation", answer["errors"][0]["message"])
 
 
 def test_an_administrator_grants_no_role_beyond_its_tenant(served: Served, admin: Administrator) -> None:
@@ -185,6 +189,47 @@ def test_a_key_is_one_of_its_tenant(served: Served) -> None:
     (_, mine), (_, theirs) = of_a.issue(id=same, roles=["administrator"]), of_b.issue(id=same)
     of_a.ask(REVOKE, input={"id": same})
     assert (status(served, mine), status(served, theirs)) == (401, 200)
+
+
+NARROW = {"roles": ["administrator"], "commands": ["registerAgent"]}
+CALLS = {
+    "registerAgent": CREATE,
+    "createTask": 'mutation { createTask(input: {title: "x"}) { receipt { stream } } }',
+    "issueApiKey": 'mutation { issueApiKey(input: {name: "x"}) { key } }',
+    "retryProcesses": 'mutation { retryProcesses(filter: {}, reason: "x") { changed } }',
+    "rebuildView": 'mutation { rebuildView(name: "tasks") { name } }',
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_key_with_commands_sends_no_others(served: Served, admin: Administrator, call: str) -> None:
+    """Whatever its roles allow. The others do not exist for it."""
+    _, key = admin.issue(**NARROW)
+    answer = served.post({"query": CALLS[call]}, authorization=bearer(key)).json()
+    if call == "registerAgent":
+        assert answer["data"]["registerAgent"]["receipt"]["stream"].startswith("agent-")
+    else:
+        assert f"Cannot query field '{call}' on type 'Mutation'" in answer["errors"][0]["message"]
+
+
+def test_a_key_with_commands_reads_what_its_roles_allow(served: Served, admin: Administrator) -> None:
+    _, key = admin.issue(roles=["administrator"], commands=[])
+    schema = served.post({"query": "{ __schema { mutationType { name } } }"}, x_api_key=key).json()
+    assert schema["data"]["__schema"]["mutationType"] is None
+    assert "data" in served.post({"query": "{ tasks { nodes { id } } }"}, x_api_key=key).json()
+
+
+def test_a_key_that_may_issue_keys_grants_no_other_commands(served: Served, admin: Administrator) -> None:
+    _, key = admin.issue(roles=["administrator"], commands=["issueApiKey", "registerAgent"])
+
+    def issue(**fields: Any) -> dict[str, Any]:
+        body = {"query": ISSUE, "variables": {"input": {"name": "x", **fields}}}
+        answer: dict[str, Any] = served.post(body, x_api_key=key).json()
+        return answer
+
+    assert code(issue()) == "FORBIDDEN"
+    assert code(issue(commands=["createTask"])) == "FORBIDDEN"
+    assert issue(commands=["registerAgent"])["data"]["issueApiKey"]["key"].startswith("nerve_")
 
 
 def test_a_command_that_does_not_exist_is_refused(admin: Administrator) -> None:
