@@ -16,6 +16,7 @@ from api.graphql.fields.dead_letter_queries import dead_letter_fields
 from api.graphql.fields.entity_history import history_fields
 from api.graphql.fields.event_log import event_fields, event_type
 from api.graphql.fields.filter_inputs import filter_input, order_input
+from api.graphql.fields.key_uses import key_uses_field
 from api.graphql.fields.link_fields import ViewTypes, add_links
 from api.graphql.fields.mutations import ContextViews, mutation
 from api.graphql.fields.node_query import node
@@ -37,6 +38,7 @@ from api.graphql.type_map import TypeMap
 from api.graphql.visible_views import visible_views
 from domain.kernel import Catalog, Command
 from domain.process.commands import INSTANCE_COMMANDS
+from projections.builtin.api_keys import NAME as API_KEYS
 from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 
@@ -81,6 +83,8 @@ class SchemaBuilder:
             self._add_view(shape)
         self._add_commands(shapes, rows)
         self._add_log_fields()
+        if API_KEYS in shapes:
+            self._add("Query", key_uses_field())
         self._add("Query", viewer_field())
         return self._schema(list(rows.values()))
 

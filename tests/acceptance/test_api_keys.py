@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -169,7 +169,9 @@ def test_only_administrators_issue_keys(served: Served, roles: tuple[str, ...]) 
         ("{ apiKeys { nodes { id } } }", "apiKeys"),
     ):
         answer = served.post({"query": document}, authorization=token).json()
-        assert re.match(f"Cannot query field .{field}.|The mutation operation", answer["errors"][0]["message"])
+        assert re.match(
+            f"Cannot query field .{field}.|The mutation operation", answer["errors"][0]["message"]
+        )
 
 
 def test_an_administrator_grants_no_role_beyond_its_tenant(served: Served, admin: Administrator) -> None:
@@ -189,6 +191,20 @@ def test_a_key_is_one_of_its_tenant(served: Served) -> None:
     (_, mine), (_, theirs) = of_a.issue(id=same, roles=["administrator"]), of_b.issue(id=same)
     of_a.ask(REVOKE, input={"id": same})
     assert (status(served, mine), status(served, theirs)) == (401, 200)
+
+
+def test_the_last_use_of_keys_is_recorded(served: Served, admin: Administrator) -> None:
+    """Outside the log, for the tenant of the key alone; one that was never used has none."""
+    (used, key), (unused, _) = admin.issue(), admin.issue()
+    before = now() - timedelta(minutes=1)
+    assert status(served, key) == 200
+    query = "query ($ids: [ID!]!) { apiKeyUses(ids: $ids) { keyId lastUsedAt } }"
+    eventually(lambda: admin.ask(query, ids=[unused, used]) != [])
+    [use] = admin.ask(query, ids=[unused, used])
+    assert use["keyId"] == used
+    assert before < datetime.fromisoformat(use["lastUsedAt"]) <= now()
+    assert Administrator(served, "another").ask(query, ids=[used]) == []
+    assert code(admin.run(query, ids=[used] * 201)) == "VALIDATION_FAILED"
 
 
 NARROW = {"roles": ["administrator"], "commands": ["registerAgent"]}
