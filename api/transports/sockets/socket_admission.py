@@ -40,6 +40,7 @@ class SocketAdmission:
         self._admissions = endpoint.admissions
         self._handshake = handshake
         self._close = close
+        self._kept_headers: Mapping[str, str] = {}
         self._task: asyncio.Task[None] | None = None
         self.admission: Admission | None = None
 
@@ -63,6 +64,7 @@ class SocketAdmission:
 
         with _violations():
             headers = merge_headers(self._handshake, payload)
+            self._kept_headers = _without_credentials(headers)
             admitted = self._endpoint.admit(headers)
             if isinstance(admitted, AdmittedCaller):
                 keep_open(admitted)
@@ -78,7 +80,8 @@ class SocketAdmission:
         if admission is None or (self._task is not None and not self._task.done()):
             raise ProtocolViolation(TOO_MANY_REQUESTS, "Too many renewals at a time")
         with _violations():
-            renewing = self._admissions.renew(admission, payload_headers(payload))
+            headers = {**self._kept_headers, **payload_headers(payload)}
+            renewing = self._admissions.renew(admission, headers)
             if renewing is None:
                 on_renewed(admission)
             else:
@@ -158,3 +161,7 @@ def _violation(error: NerveError) -> ProtocolViolation:
         return ProtocolViolation(UNAUTHORIZED, str(error))
     again = isinstance(error, RateLimited | Unavailable)
     return ProtocolViolation(TRY_AGAIN_LATER if again else FORBIDDEN, str(error))
+
+
+def _without_credentials(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name not in (*HEADERS, "cookie")}
