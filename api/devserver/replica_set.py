@@ -1,17 +1,24 @@
-"""Configures a replica set of mongod processes: ``python -m api.devserver.replica_set HOST:PORT…``."""
+"""Configures a replica set of mongod processes: ``python -m api.devserver.replica_set KEY_FILE URL_FILE``.
+
+The files contain the key that the members share, and the URL of an administrator, who is created. The URL
+names the members.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.uri_parser import parse_uri
 
 NAME = "nerve"
 START_DEADLINE = 60.0
+TIMEOUT = {"serverSelectionTimeoutMS": 1000}
 NOT_YET_INITIALIZED = 94
 """MongoDB's error code of a member without a configuration of its replica set."""
 
@@ -57,25 +64,32 @@ def configure_members(client: MongoClient[dict[str, Any]], hosts: Sequence[str])
         client.admin.command("replSetReconfig", changed, force=True)
 
 
-def main(hosts: Sequence[str]) -> int:
-    """Configure the set and wait until it has a primary. Return the exit code."""
+def main(key_file: Path, url_file: Path) -> int:
+    """Configure the set, wait until it has a primary, and create the administrator. Return the exit code."""
     deadline = time.monotonic() + START_DEADLINE
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        f"mongodb://{hosts[0]}/?directConnection=true", serverSelectionTimeoutMS=1000
-    )
-    with client:
-        while time.monotonic() < deadline:
-            try:
-                configure_members(client, hosts)
-                if client.admin.command("hello").get("primary"):
-                    print(f"the replica set {NAME} of {', '.join(hosts)} has a primary")
-                    return 0
-            except PyMongoError as error:
-                print(f"waiting for the replica set: {type(error).__name__}", file=sys.stderr)
-            time.sleep(0.5)
+    key, admin = key_file.read_text().strip(), parse_uri(url_file.read_text().strip())
+    hosts = [f"{host}:{port}" for host, port in admin["nodelist"]]
+    while time.monotonic() < deadline:
+        try:
+            if primary := _configure(hosts, key):
+                with open_as_member(primary, key, **TIMEOUT) as client:
+                    set_user(client, admin["username"], admin["password"])
+                print(f"the replica set {NAME} of {', '.join(hosts)} has a primary and an administrator")
+                return 0
+        except PyMongoError as error:
+            print(f"waiting for the replica set: {type(error).__name__}", file=sys.stderr)
+        time.sleep(0.5)
     print(f"the replica set had no primary after {START_DEADLINE:.0f} seconds", file=sys.stderr)
     return 1
 
 
+def _configure(hosts: Sequence[str], key: str) -> str | None:
+    """Make the hosts the members of the set; return the primary, None if there is none yet."""
+    with open_as_member(hosts[0], key, **TIMEOUT) as client:
+        configure_members(client, hosts)
+        primary: str | None = client.admin.command("hello").get("primary")
+        return primary
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*map(Path, sys.argv[1:])))

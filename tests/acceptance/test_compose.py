@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from api.devserver.embedded import LOOPBACK, free_port
 from tests.helpers.servers import eventually
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+SECRETS = COMPOSE.with_name("compose-secrets.sh")
 BIN = Path(sys.executable).parent
 PROCESSES = ("mongo1", "mongo2", "mongo3", "redis", "api1", "api2", "worker", "proxy")
 
@@ -37,6 +39,20 @@ def test_nothing_is_published_beyond_this_machine() -> None:
     services = yaml.safe_load(COMPOSE.read_text())["services"]
     published = [port for service in services.values() for port in service.get("ports", ())]
     assert published == ["127.0.0.1:8321:8321"]
+
+
+def test_every_service_is_hardened_and_no_secret_is_in_the_file() -> None:
+    """Read-only, without rights, and not as root; secrets are files that the script makes."""
+    file = yaml.safe_load(COMPOSE.read_text())
+    for name, service in file["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        # The image of nerve has a user of its own.
+        assert service["image"] == "nerve" or not service["user"].startswith("0"), name
+        assert set(service.get("secrets", ())) <= file["secrets"].keys()
+    made = re.findall(r"> (\S+)$", SECRETS.read_text(), re.MULTILINE)
+    assert {secret["file"] for secret in file["secrets"].values()} == {f"./secrets/{name}" for name in made}
 
 
 class Deployment:
@@ -55,24 +71,29 @@ class Deployment:
             "caddy": str(BIN / "caddy"),
             "bash": "/bin/bash",
         }
+        subprocess.run([str(SECRETS), str(folder / "secrets")], check=True)
+        for secret in (folder / "secrets").iterdir():
+            secret.write_text(self._here(secret.read_text(), ""))
 
     def start(self, name: str) -> None:
         """Start the service's command as the process `name`."""
         (self._folder / name).mkdir()
-        settings = self._service(name).get("environment", {})
-        # One without a value is passed on from the shell, where it is not set here.
-        environment = {key: self._here(value, name) for key, value in settings.items() if value is not None}
-        environment |= {
-            "NERVE_HOST": LOOPBACK,
-            "NERVE_PORT": str(self.ports[name]),
-            "HOME": str(self._folder),
-        }
         for source in self._service(name).get("configs", ()):
             content = self._here(self._file["configs"][source["source"]]["content"], name)
             (self._folder / name / Path(source["target"]).name).write_text(content)
-        output = self._folder / f"{name}.log"
         command = self._command(self._service(name)["command"], name)
-        self.children[name] = ChildProcess(name, command, output=output, environment=environment)
+        self.children[name] = ChildProcess(
+            name, command, output=self._folder / f"{name}.log", environment=self._environment(name)
+        )
+
+    def _environment(self, name: str) -> dict[str, str]:
+        settings = self._service(name).get("environment", {})
+        return {
+            **{key: self._here(value, name) for key, value in settings.items()},
+            "NERVE_HOST": LOOPBACK,
+            "NERVE_PORT": str(self.ports.get(name, 0)),
+            "HOME": str(self._folder),
+        }
 
     def healthy(self, name: str) -> bool:
         """Whether the service's health check passes for the process `name`."""
@@ -81,9 +102,11 @@ class Deployment:
         assert self.children[name].exit_code is None, (self._folder / f"{name}.log").read_text()
         return subprocess.run(self._command(command, name), capture_output=True, check=False).returncode == 0
 
-    def run(self, name: str) -> int:
-        """The exit code of a service that ends by itself."""
-        return subprocess.run(self._command(self._service(name)["command"], name), check=False).returncode
+    def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run the command of a service that ends by itself, or another command with its settings."""
+        words = self._command(list(command) or self._service(name)["command"], name)
+        environment = {**os.environ, **self._environment(name)}
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
     def _service(self, name: str) -> dict[str, Any]:
         service: dict[str, Any] = self._file["services"][re.sub(r"(?<=api)\d", "", name)]
@@ -100,10 +123,12 @@ class Deployment:
         text = re.sub(r"\b(mongo\d|redis):\d+", lambda host: f"{LOOPBACK}:{self.ports[host[1]]}", text)
         if name in self.ports:
             text = re.sub(r"(?<!\d)(27017|6379|8321|9321)(?!\d)", str(self.ports[name]), text)
-        text = text.replace("--bind_ip_all", f"--bind_ip={LOOPBACK}").replace(
-            "/data/db", str(self._folder / name)
-        )
-        return text.replace("/etc/caddy", str(self._folder / name))
+        text = text.replace("--bind_ip_all", f"--bind_ip={LOOPBACK}")
+        text = text.replace("exec mongod", f"exec {self.programs['mongod']}")
+        text = text.replace("/run/secrets", str(self._folder / "secrets"))
+        for place, here in {"/tmp/mongo_key": "mongo_key", "/data/db": "", "/etc/caddy": ""}.items():
+            text = text.replace(place, str(self._folder / name / here))
+        return text
 
 
 @pytest.fixture
@@ -121,22 +146,27 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
         deployment.start(name)
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
         eventually(partial(deployment.healthy, name))
-    assert deployment.run("replica-set") == 0
-    assert deployment.run("replica-set") == 0, "a restarted job finds the set as it is"
+    for job in ("replica-set", "secure", "replica-set", "secure"):
+        outcome = deployment.run(job)
+        assert outcome.returncode == 0, f"{job}, also when it is run again: {outcome.stderr}"
     for name in ("api1", "api2", "worker", "proxy"):
         deployment.start(name)
     for name in ("api1", "api2", "worker"):
         eventually(partial(deployment.healthy, name))
 
+    key = deployment.run(
+        "worker", "nerve", "access", "keys", "issue", "admin", "--role", "administrator"
+    ).stdout.strip()
     address = f"{LOOPBACK}:{deployment.ports['proxy']}"
     create = (
         'mutation { createTask(input: {title: "t"}, await: PROJECTED) { task { title } receipt { stream } } }'
     )
-    with httpx.Client(base_url=f"http://{address}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://{address}", timeout=20, headers={"X-API-Key": key}) as client:
+        assert httpx.get(f"http://{address}/graphql?query={{tasks{{totalCount}}}}").status_code == 401
         answer = client.post("/graphql", json={"query": create}).json()
         assert answer["data"]["createTask"]["task"] == {"title": "t"}, answer
         with connect(f"ws://{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
-            socket.send('{"type": "connection_init"}')
+            socket.send(json.dumps({"type": "connection_init", "payload": {"X-API-Key": key}}))
             assert json.loads(socket.recv(timeout=20))["type"] == "connection_ack"
         for name in ("api1", "api2"):
             assert deployment.healthy(name)
