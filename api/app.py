@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -33,6 +33,7 @@ from api.graphql.schema import build_schema
 from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
 from api.lifecycle import open_runtime
+from api.limits.caller_limits import CallerLimits, open_caller_limits
 from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
 from api.settings import Settings
@@ -76,20 +77,23 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings, runtime_class=runtime_class) as runtime:
+        async with AsyncExitStack() as stack:
+            runtime = await stack.enter_async_context(open_runtime(settings, runtime_class=runtime_class))
             authenticator = access or make_authenticator(settings.auth, runtime.access_follower)
             app.state.is_open = authenticator is OPEN
             if development_tokens is not None:
                 authenticator = DevelopmentAuthenticator(authenticator, development_tokens)
             admissions = Admissions(TenantChooser(authenticator), now, settings.max_sockets_per_caller)
-            endpoint = _endpoint(runtime, admissions, explain=explain)
+            limits = await stack.enter_async_context(_caller_limits(runtime))
+            endpoint = _endpoint(runtime, admissions, limits, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
             runtime.metrics.count_connections("socket", sockets)
             runtime.metrics.count_connections("stream", endpoint.streams)
+            runtime.metrics.report_limits(lambda: limits.are_in_memory)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
-            async with authenticator.watch_revocations(admissions.revoke):
-                yield
+            await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
+            yield
 
     routes = _routes(development_tokens)
     return Starlette(
@@ -100,7 +104,19 @@ def create_app(
     )
 
 
-def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> Endpoint:
+def _caller_limits(runtime: Runtime) -> AbstractAsyncContextManager[CallerLimits]:
+    settings = runtime.settings
+    assert settings.redis_url is not None
+    return open_caller_limits(
+        settings.caller_rates,
+        settings.redis_url.get_secret_value(),
+        settings.database,
+        runtime.metrics.count_refusal,
+        cluster=settings.redis_cluster,
+    )
+
+
+def _endpoint(runtime: Runtime, admissions: Admissions, limits: CallerLimits, *, explain: bool) -> Endpoint:
     settings = runtime.settings
     streams = ResponseStreams(
         admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
@@ -111,6 +127,7 @@ def _endpoint(runtime: Runtime, admissions: Admissions, *, explain: bool) -> End
         streams,
         Reservations(streams, settings.max_operations),
         admissions,
+        limits,
         ClientAddresses(settings.trusted_proxies),
         RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
     )

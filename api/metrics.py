@@ -95,6 +95,10 @@ class Metrics:
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in VIEW_GAUGES.items()]
         closes = Counter("nerve_socket_closes", "Closed sockets, by close code.", ["code"], registry=registry)
         self._closes = cache(closes.labels)
+        refusals = Counter(
+            "nerve_rate_limited", "Operations refused by a limit of callers.", ["limit"], registry=registry
+        )
+        self._refusals = cache(refusals.labels)
         registry.register(LiveStatsCollector(live_stats))
         self.processes = ProcessMetrics(registry)
         self._partitions = Gauge(
@@ -148,6 +152,18 @@ class Metrics:
     def count_closed_socket(self, code: str) -> None:
         """Count a closed socket."""
         self._closes(code).inc()
+
+    def count_refusal(self, limit: str) -> None:
+        """Count an operation that this limit refused: ``caller``, ``tenant``, ``address``, ``operations``."""
+        self._refusals(limit).inc()
+
+    def report_limits(self, are_in_memory: Callable[[], bool]) -> None:
+        """Report whether this process counts the operations of callers alone."""
+        Gauge(
+            "nerve_limits_in_memory",
+            "1 while limits of callers are counted by this process alone, because Redis is away.",
+            registry=self._registry,
+        ).set_function(are_in_memory)
 
     def serve(
         self, host: str, port: int, policy: OriginPolicy, token: SecretStr | None = None

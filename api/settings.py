@@ -22,6 +22,7 @@ from pydantic_settings import (
 from api.access.origins import ANY, OriginPolicy, read_host, read_origin
 from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
+from api.limits.rate_settings import RateSettings
 from api.port_settings import PortName, PortSettings
 from api.secret_settings import Environment, refuse_secrets
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
@@ -61,6 +62,11 @@ class Settings(LimitSettings):
         (), description="Addresses or networks of proxies whose X-Forwarded-For names the client."
     )
     insecure_open: bool = Field(False, description="Listen beyond loopback without authentication.")
+
+    rates: RateSettings | None = Field(
+        None,
+        description="Operations of a caller in a second and at a time; default: generous ones with auth.",
+    )
 
     # Servers
     data_dir: Path = Field(Path(".nerve"), description="Folder of the data of embedded servers.")
@@ -229,6 +235,11 @@ class Settings(LimitSettings):
         if self.audit_addresses and self.master_key is None:
             raise ValueError("audit_addresses needs master_key, which encrypts the addresses")
         return self
+
+    @property
+    def caller_rates(self) -> RateSettings | None:
+        """The limits of callers, or None. By default there are none where everybody is the same caller."""
+        return self.rates or (None if self.auth is None else RateSettings())
 
     @property
     def master_keys(self) -> MasterKeys | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from graphql import OperationType
@@ -13,21 +13,33 @@ from api.graphql.execution.executor import OperationRefused, Result
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
-from domain.kernel.errors import Unauthenticated, ValidationFailed
+from api.limits.caller_limits import Permit
+from domain.kernel.errors import RateLimited, Unauthenticated, ValidationFailed
 
 
-async def run_batch(batch: Sequence[Any], api: VisibleApi, context: RequestContext) -> list[Result]:
-    """Run the operations at the same time; return their results in the order of the batch."""
-    return await asyncio.gather(*(_run(operation, api, context) for operation in batch))
+async def run_batch(
+    batch: Sequence[Any],
+    api: VisibleApi,
+    context: RequestContext,
+    permit: Callable[[], Awaitable[Permit]],
+) -> list[Result]:
+    """Run the operations at the same time; return their results in the order of the batch.
+
+    Each of them needs a permit of its own.
+    """
+    return await asyncio.gather(*(_run(operation, api, context, permit) for operation in batch))
 
 
-async def _run(sent: Any, api: VisibleApi, context: RequestContext) -> Result:
+async def _run(
+    sent: Any, api: VisibleApi, context: RequestContext, permit: Callable[[], Awaitable[Permit]]
+) -> Result:
     try:
-        prepared = api.prepare(read_operation(sent), context.caller)
-        if prepared.kind is OperationType.SUBSCRIPTION:
-            raise ValidationFailed("a batch cannot contain a subscription; send it by itself", ("query",))
-    except (Unauthenticated, ValidationFailed) as error:
+        with await permit():
+            prepared = api.prepare(read_operation(sent), context.caller)
+            if prepared.kind is OperationType.SUBSCRIPTION:
+                raise ValidationFailed("a batch cannot contain a subscription; send it by itself", ("query",))
+            return await api.executor.execute(prepared, context)
+    except (RateLimited, Unauthenticated, ValidationFailed) as error:
         return refused_result(error)
     except OperationRefused as refused:
         return refused.result
-    return await api.executor.execute(prepared, context)

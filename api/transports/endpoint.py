@@ -15,6 +15,7 @@ from api.access.callers import Caller
 from api.access.client_addresses import ClientAddresses
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
+from api.limits.caller_limits import CallerLimits, Permit
 from api.runtime import Runtime
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
@@ -41,6 +42,7 @@ class Endpoint:
     streams: ResponseStreams
     reservations: Reservations
     admissions: Admissions
+    caller_limits: CallerLimits
     addresses: ClientAddresses
     limits: RequestLimits
 
@@ -77,6 +79,11 @@ class Endpoint:
         except BaseException:
             self.admissions.release(admission)
             raise
+
+    async def permit(self, caller: Caller, address: str | None) -> Permit:
+        """Return the permit of one operation; raises RateLimited."""
+        permit = self.caller_limits.admit(caller, address)
+        return permit if isinstance(permit, Permit) else await permit
 
     def context(self, headers: Mapping[str, str], caller: Caller, address: str | None) -> RequestContext:
         """Return the context of a request of this caller from this address.

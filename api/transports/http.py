@@ -14,12 +14,12 @@ from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api.access.callers import Caller
 from api.encoding import encode
 from api.graphql.execution.executor import OperationRefused, PreparedOperation, Result
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
+from api.limits.caller_limits import Permit
 from api.transports.admission_guard import admission_of
 from api.transports.batches import run_batch
 from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
@@ -77,7 +77,9 @@ async def _serve(
         if isinstance(request_body, list):
             if shared is not None or media.streams:
                 raise ValidationFailed("a batch cannot be streamed; send each operation by itself", ("body",))
-            results = await run_batch(request_body, api, _context(request, endpoint, caller))
+            address = client_address(request, endpoint.addresses)
+            context = endpoint.context(request.headers, caller, address)
+            results = await run_batch(request_body, api, context, partial(endpoint.permit, caller, address))
             return Response(encode(results), media_type=media.content_type)
         return await _operate(request_body, request, endpoint, media, admitted, shared)
 
@@ -96,18 +98,16 @@ async def _operate(
     if caller is not admission.caller:
         finding = endpoint.apis.of(caller)
         api = finding if isinstance(finding, VisibleApi) else await finding
-    prepared = api.prepare(operation, caller)
-    _check_method(request.method, prepared.kind)
-    context = _context(request, endpoint, caller)
-    if shared is not None:
-        return _start(prepared, context, endpoint, api, shared)
-    if prepared.kind is OperationType.SUBSCRIPTION:
-        return _stream(prepared, context, endpoint, admitted)
-    return _respond(await api.executor.execute(prepared, context), media)
-
-
-def _context(request: Request, endpoint: Endpoint, caller: Caller) -> RequestContext:
-    return endpoint.context(request.headers, caller, client_address(request, endpoint.addresses))
+    address = client_address(request, endpoint.addresses)
+    context = endpoint.context(request.headers, caller, address)
+    with await endpoint.permit(caller, address) as permit:
+        prepared = api.prepare(operation, caller)
+        _check_method(request.method, prepared.kind)
+        if shared is not None:
+            return _start(prepared, context, endpoint, api, shared)
+        if prepared.kind is OperationType.SUBSCRIPTION:
+            return _stream(prepared, context, endpoint, admitted, permit)
+        return _respond(await api.executor.execute(prepared, context), media)
 
 
 def _check_method(method: str, kind: OperationType) -> None:
@@ -147,7 +147,11 @@ def _end(request: Request, stream: ResponseStream) -> Response:
 
 
 def _stream(
-    prepared: PreparedOperation, context: RequestContext, endpoint: Endpoint, admitted: AdmittedCaller
+    prepared: PreparedOperation,
+    context: RequestContext,
+    endpoint: Endpoint,
+    admitted: AdmittedCaller,
+    permit: Permit,
 ) -> Response:
     media = choose(context.headers.get("accept"), streams=True)
     if media is None:
@@ -158,7 +162,13 @@ def _stream(
         context = replace(context, resume_after=context.open(last, "lastEventId"))
     stream = endpoint.streams.make(media, admitted.admission)
     stream.add("", admitted.api.subscriptions.open(prepared, context, SingleSubscriptionSink(stream)))
-    return StreamResponse(stream, partial(endpoint.streams.close, stream))
+    kept = permit.transfer()
+
+    def close() -> None:
+        endpoint.streams.close(stream)
+        kept.release()
+
+    return StreamResponse(stream, close)
 
 
 def _respond(result: Result, media: ResponseFormat) -> Response:

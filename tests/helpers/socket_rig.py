@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import uvicorn
@@ -23,6 +24,8 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.ids import now
+from api.limits.caller_limits import NoCallerLimits
+from api.settings import Settings
 from api.transports.endpoint import Endpoint
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
@@ -112,10 +115,11 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened))
     endpoint = Endpoint(
         apis,
-        runtime=nothing,
+        runtime=cast(Any, SimpleNamespace(settings=Settings())),
         streams=nothing,
         reservations=nothing,
         admissions=Admissions(access, now, most=100),
+        caller_limits=NoCallerLimits(),
         addresses=ClientAddresses(),
         limits=nothing,
     )

@@ -5,8 +5,10 @@ The protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -18,6 +20,7 @@ from api.graphql.execution.executor import OperationRefused, PreparedOperation
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
+from api.limits.caller_limits import Permit
 from api.transports.endpoint import AdmittedCaller, Endpoint, traced
 from api.transports.sockets.close_codes import (
     BAD_REQUEST,
@@ -76,6 +79,9 @@ class Connection:
         self._context: RequestContext | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._running: dict[str, SocketOperation] = {}
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        """The operations that wait for a permit."""
+        self._permits: dict[str, Permit] = {}
         self._limiter = Limiter()
         self._paused = False
         self._draining = False
@@ -88,7 +94,7 @@ class Connection:
     @property
     def operations(self) -> int:
         """The number of running operations."""
-        return len(self._subscriptions) + len(self._running)
+        return len(self._subscriptions) + len(self._running) + len(self._waiting)
 
     def receive(self, text: bytes | bytearray) -> None:
         """Handle one message of the client; raises ProtocolViolation."""
@@ -131,9 +137,9 @@ class Connection:
     def drain(self) -> None:
         """Close subscriptions, start nothing more, and close the socket when the rest has ended."""
         self._draining = True
-        subscriptions, self._subscriptions = self._subscriptions, {}
-        for subscription in subscriptions.values():
+        for operation_id, subscription in list(self._subscriptions.items()):
             subscription.close()
+            self._remove(operation_id)
         self._close_if_drained()
 
     def end(self) -> None:
@@ -141,6 +147,11 @@ class Connection:
         self._access.end()
         subscriptions, self._subscriptions = self._subscriptions, {}
         operations, self._running = self._running, {}
+        for waiting in self._waiting.values():
+            waiting.cancel()
+        for permit in self._permits.values():
+            permit.release()
+        self._waiting, self._permits = {}, {}
         self._limiter.pause()
         for subscription in subscriptions.values():
             subscription.close()
@@ -184,18 +195,46 @@ class Connection:
             raise ProtocolViolation(UNAUTHORIZED, "Unauthorized")
         self._rates.count_operation()
         context, api = self._context, self._api
-        if id in self._subscriptions or id in self._running:
+        if id in self._subscriptions or id in self._running or id in self._waiting:
             raise ProtocolViolation(SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         if self._draining:
             return
         try:
             if self.operations >= self._max_operations:
                 raise RateLimited(f"a socket may run {self._max_operations} operations at a time")
+            permit = self._endpoint.caller_limits.admit(context.caller, self._address)
+        except RateLimited as error:
+            self._outbox.write(error_frame(id, refused_result(error)["errors"]))
+            return
+        if isinstance(permit, Permit):
+            self._permits[id] = permit
+            self._prepare(id, payload, context, api)
+        else:
+            waiting = self._wait_for_permit(id, permit, partial(self._prepare, id, payload, context, api))
+            self._waiting[id] = asyncio.create_task(waiting)
+
+    async def _wait_for_permit(self, id: str, permit: Awaitable[Permit], prepare: Callable[[], None]) -> None:
+        try:
+            self._permits[id] = await permit
+        except RateLimited as error:
+            self._outbox.write(error_frame(id, refused_result(error)["errors"]))
+            self._remove(id)
+        else:
+            del self._waiting[id]
+            if self._draining:
+                self._remove(id)
+            else:
+                prepare()
+
+    def _prepare(self, id: str, payload: dict[str, Any], context: RequestContext, api: VisibleApi) -> None:
+        try:
             prepared = api.prepare(read_operation(payload), context.caller)
         except OperationRefused as error:
             self._outbox.write(error_frame(id, error.result["errors"]))
-        except (RateLimited, Unauthenticated, ValidationFailed) as error:
+            self._remove(id)
+        except (Unauthenticated, ValidationFailed) as error:
             self._outbox.write(error_frame(id, refused_result(error)["errors"]))
+            self._remove(id)
         else:
             self._run(id, prepared, context, api)
 
@@ -217,10 +256,15 @@ class Connection:
             subscription.close()
         if operation := self._running.get(id):
             operation.close()
+        if waiting := self._waiting.get(id):
+            waiting.cancel()
         self._remove(id)
 
     def _remove(self, id: str) -> None:
         self._subscriptions.pop(id, None)
+        self._waiting.pop(id, None)
+        if permit := self._permits.pop(id, None):
+            permit.release()
         if operation := self._running.pop(id, None):
             self._limiter.remove(operation)
         self._close_if_drained()

@@ -1,0 +1,211 @@
+"""How many operations a caller may start in a second and run at a time, over all processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from types import TracebackType
+from typing import Protocol
+from uuid import uuid4
+
+from api.access.callers import Caller
+from api.access.client_addresses import client_network
+from api.limits.concurrency import SharedPlaces
+from api.limits.outages import Outages
+from api.limits.rate_settings import RateSettings
+from api.limits.rates import Rate, RateLimits
+from api.limits.shared_counts import SharedCounts
+from domain.kernel.errors import RateLimited
+from subscriptions.feed.background import BackgroundLoop
+
+logger = logging.getLogger(__name__)
+
+BUSY_RETRY = 1.0
+"""Seconds that a client is told to wait whose operations are too many at a time."""
+
+
+class Permit:
+    """The permission to run one operation, until `release` or the end of its block."""
+
+    __slots__ = ("_on_release",)
+
+    def __init__(self, on_release: Callable[[], None] | None = None) -> None:
+        self._on_release = on_release
+
+    def release(self) -> None:
+        """End the operation. A second call does nothing."""
+        on_release, self._on_release = self._on_release, None
+        if on_release is not None:
+            on_release()
+
+    def transfer(self) -> Permit:
+        """Return a permit that takes this one's place: the operation goes on after its block."""
+        on_release, self._on_release = self._on_release, None
+        return Permit(on_release)
+
+    def __enter__(self) -> Permit:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+class CallerLimits(Protocol):
+    """Admits the operations of callers."""
+
+    def admit(self, caller: Caller, address: str | None) -> Permit | Awaitable[Permit]:
+        """Return the permit of one operation of a caller at this address; raises RateLimited.
+
+        It is an awaitable where Redis must be asked.
+        """
+
+    @property
+    def are_in_memory(self) -> bool:
+        """Whether each process counts alone, because Redis is away."""
+
+
+class NoCallerLimits:
+    """Admits every operation."""
+
+    are_in_memory = False
+
+    def admit(self, _caller: Caller, _address: str | None) -> Permit:
+        return Permit()
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A rate, and what it belongs to: a caller, a tenant or an address."""
+
+    owner: str
+    key: str
+    rate: Rate
+
+
+class SharedCallerLimits:
+    """Counts operations in Redis. `on_refused` is called with the limit that refuses one."""
+
+    def __init__(
+        self,
+        settings: RateSettings,
+        rates: RateLimits,
+        places: SharedPlaces,
+        outages: Outages,
+        on_refused: Callable[[str], None],
+    ) -> None:
+        self._most = settings.operations
+        self._rate = {
+            owner: Rate(rate, rate * settings.burst)
+            for owner, rate in (
+                ("caller", settings.per_caller),
+                ("tenant", settings.per_tenant),
+                ("address", settings.per_address),
+            )
+        }
+        self._rates = rates
+        self._places = places
+        self._outages = outages
+        self._on_refused = on_refused
+
+    @property
+    def are_in_memory(self) -> bool:
+        return self._outages.is_away
+
+    def admit(self, caller: Caller, address: str | None) -> Permit | Awaitable[Permit]:
+        limits = self._limits(caller, address)
+        if not limits:
+            return Permit()
+        delays = [self._rates.take(limit.key, limit.rate) for limit in limits]
+        known = [delay for delay in delays if isinstance(delay, float)]
+        if len(known) < len(delays):
+            return self._admit_later(limits, delays)
+        self._check_rates(limits, known)
+        place = self._places.take(limits[0].key, self._most)
+        return self._permit(limits[0], place) if isinstance(place, bool) else self._wait(limits[0], place)
+
+    async def _admit_later(
+        self, limits: Sequence[_Limit], delays: Sequence[float | Awaitable[float]]
+    ) -> Permit:
+        known = await asyncio.gather(*map(_result, delays))
+        self._check_rates(limits, known)
+        place = self._places.take(limits[0].key, self._most)
+        return self._permit(limits[0], place if isinstance(place, bool) else await place)
+
+    async def _wait(self, limit: _Limit, place: Awaitable[bool]) -> Permit:
+        return self._permit(limit, await place)
+
+    def _check_rates(self, limits: Sequence[_Limit], delays: Sequence[float]) -> None:
+        for limit, delay in zip(limits, delays, strict=True):
+            if delay:
+                self._on_refused(limit.owner)
+                raise RateLimited(
+                    f"the {limit.owner} may start {limit.rate.rate:g} operations a second; try again later",
+                    retry_after=delay,
+                )
+
+    def _permit(self, limit: _Limit, is_free: bool) -> Permit:
+        if not is_free:
+            self._on_refused("operations")
+            raise RateLimited(
+                f"the {limit.owner} may run {self._most} operations at a time; wait until one has ended",
+                retry_after=BUSY_RETRY,
+            )
+        return Permit(lambda: self._places.give_back(limit.key))
+
+    def _limits(self, caller: Caller, address: str | None) -> Sequence[_Limit]:
+        """Return the limits of the caller and its tenant; without credentials, of its address."""
+        tenant = caller.scope.tenant
+        if caller.subject is not None:
+            return (self._limit("caller", tenant, caller.subject), self._limit("tenant", tenant))
+        return () if address is None else (self._limit("address", client_network(address)),)
+
+    def _limit(self, owner: str, *parts: str) -> _Limit:
+        return _Limit(owner, _key(owner, *parts), self._rate[owner])
+
+
+@lru_cache(10_000)
+def _key(owner: str, *parts: str) -> str:
+    """Return the key of the counts. Subjects may be personal and contain anything; no two have one digest."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return f"{owner}:{blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+async def _result(delay: float | Awaitable[float]) -> float:
+    return delay if isinstance(delay, float) else await delay
+
+
+@asynccontextmanager
+async def open_caller_limits(
+    settings: RateSettings | None,
+    redis_url: str,
+    database: str,
+    on_refused: Callable[[str], None],
+    *,
+    cluster: bool = False,
+) -> AsyncIterator[CallerLimits]:
+    """Yield the limits that the settings have, counted in this Redis; without settings there are none."""
+    if settings is None:
+        yield NoCallerLimits()
+        return
+    counts = SharedCounts(redis_url, database, uuid4().hex, cluster=cluster)
+    outages = Outages()
+    rates, places = RateLimits(counts, outages), SharedPlaces(counts, outages)
+    renewing = BackgroundLoop(places.renew, "places of operations are not renewed", logger)
+    renewing.start()
+    try:
+        yield SharedCallerLimits(settings, rates, places, outages, on_refused)
+    finally:
+        await renewing.stop(insist=True)
+        await rates.close()
+        await places.close()
+        await counts.close()
