@@ -10,7 +10,17 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench import aggregates, append, commands, poison, processes, queries, readyourwrite, views
+from tests.bench import (
+    aggregates,
+    append,
+    commands,
+    poison,
+    processes,
+    queries,
+    readyourwrite,
+    secured,
+    views,
+)
 from tests.bench.fanout import contests
 from tests.bench.harness import ROUNDS, Benchmark, run
 from tests.bench.machine import Machine
@@ -18,6 +28,7 @@ from tests.bench.report import Result, print_table, write_json
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *queries.BENCHMARKS,
+    *secured.BENCHMARKS,
     *append.BENCHMARKS,
     *commands.BENCHMARKS,
     *aggregates.BENCHMARKS,

@@ -121,7 +121,7 @@ async def _graphql(machine: Machine) -> AsyncIterator[Contest]:
             port = stack.enter_context(machine.serving(factory, environment))
 
             async def turn() -> Figure:
-                return await load(port, repeat(request), CALLERS, SECONDS, _is_stored)
+                return await load(port, repeat(request), CALLERS, SECONDS, is_stored)
 
             return Contender(name, turn)
 
@@ -132,7 +132,8 @@ async def _graphql(machine: Machine) -> AsyncIterator[Contest]:
         )
 
 
-def _is_stored(body: bytes) -> bool:
+def is_stored(body: bytes) -> bool:
+    """Return whether the response says that the workflow was started."""
     answer = orjson.loads(body)
     return "errors" not in answer and answer["data"]["startWorkflow"]["receipt"]["version"] == 1
 

@@ -32,7 +32,8 @@ class Server(NamedTuple):
 
     `on` is the type that its clients must name to ask for an event, where they must; one that is `bare` sends
     the same whatever they ask. With `own_ids` each client's operation has an id of its own, as those of
-    graphql-ws have, else all have the same.
+    graphql-ws have, else all have the same. They authenticate with the `token`. `environment` has settings of
+    this server alone.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Server(NamedTuple):
     on: str | None = None
     bare: bool = False
     own_ids: bool = False
+    token: str | None = None
+    environment: Mapping[str, str] = {}
 
 
 def python(name: str, factory: str, **options: Any) -> Server:
@@ -111,9 +114,18 @@ async def audience(
         command = [*server.command, *map(str, inherited)]
         with on_subject_core(), theirs:
             child = ChildProcess(
-                server.name, command, environment={**SETTINGS, **environment}, keep=inherited
+                server.name,
+                command,
+                environment={**SETTINGS, **environment, **server.environment},
+                keep=inherited,
             )
-    options: dict[str, Any] = {"port": port, "control": ours.fileno(), "many": many, "on": server.on}
+    options: dict[str, Any] = {
+        "port": port,
+        "control": ours.fileno(),
+        "many": many,
+        "on": server.on,
+        "token": server.token,
+    }
     distinct = distinct and not server.bare
     order = json.dumps({**options, "distinct": distinct, "own_ids": server.own_ids})
     try:

@@ -45,15 +45,25 @@ UPGRADE = (
 class Subscribers:
     """Sockets that each have subscribed.
 
-    With `distinct` each asks by a text of its own, with `own_ids` under an id of its own.
+    With `distinct` each asks by a text of its own, with `own_ids` under an id of its own. All
+    authenticate with the `token`, if there is one.
     """
 
     def __init__(
-        self, port: int, control: int, many: int, on: str | None, distinct: bool, own_ids: bool
+        self,
+        port: int,
+        control: int,
+        many: int,
+        on: str | None,
+        token: str | None,
+        distinct: bool,
+        own_ids: bool,
     ) -> None:
         self._control = socket.socket(fileno=control)
         self._distinct = distinct
         self._own_ids = own_ids
+        credentials = {} if token is None else {"payload": {"Authorization": f"Bearer {token}"}}
+        self._init = _message({"type": "connection_init", **credentials})
         self._epoll = select.epoll()
         self._sockets: list[socket.socket] = []
         for start in range(0, many, HANDSHAKES):
@@ -74,7 +84,7 @@ class Subscribers:
                 answer += _some(one)
             if not answer.startswith(b"HTTP/1.1 101 "):
                 raise RuntimeError(f"the server answers {answer!r}")
-            one.sendall(_message({"type": "connection_init"}))
+            one.sendall(self._init)
         for number, one in zip(numbers, opened, strict=True):
             answer = b""
             while not (whole := list(frames(answer))):

@@ -50,14 +50,15 @@ class Broadcast:
     async def contest(self, machine: Machine) -> AsyncIterator[Contest]:
         """Deliveries a second."""
         async with AsyncExitStack() as stack:
-
-            async def contender(server: Server) -> Contender:
-                told = await self.open(server, machine, stack)
-                return _contender(server.name, told, self.size, _per_second)
-
-            nerve, limit = await contender(NERVE), await contender(BARE)
-            peers = [await contender(server) for server in (OWN_IDS, *_peers())]
+            nerve = await self.contender(NERVE, machine, stack)
+            limit = await self.contender(BARE, machine, stack)
+            peers = [await self.contender(server, machine, stack) for server in (OWN_IDS, *_peers())]
             yield Contest(nerve, limit, tuple(peers))
+
+    async def contender(self, server: Server, machine: Machine, stack: AsyncExitStack) -> Contender:
+        """Deliveries a second of one server."""
+        subscribed = await self.open(server, machine, stack)
+        return _contender(server.name, subscribed, self.size, _per_second)
 
     @asynccontextmanager
     async def latency(self, machine: Machine) -> AsyncIterator[Contest]:
