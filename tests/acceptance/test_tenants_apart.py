@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -34,8 +35,10 @@ class Tenant:
         return other
 
     def run(self, query: str, **variables: Any) -> dict[str, Any]:
-        response = self._served.post({"query": query, "variables": variables}, **self._headers)
-        answer: dict[str, Any] = response.json()
+        return self.send({"query": query, "variables": variables})
+
+    def send(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._served.post(body, **self._headers).json()
         return answer
 
     def ask(self, query: str, **variables: Any) -> Any:
@@ -112,6 +115,16 @@ def test_a_position_of_another_tenant_is_refused_as_one_that_nerve_did_not_issue
     blue.add("of blue")
     position = red.add("of red")["receipt"]["position"]
     assert blue.refused(query, at=position) == blue.refused(query, at="AAAA" + position[4:])
+
+
+def test_a_document_that_another_tenant_sent_is_not_found_by_its_hash(red: Tenant, blue: Tenant) -> None:
+    """Otherwise a tenant could test which documents others use."""
+    text = f"query A{uuid4().hex} {{ agents {{ totalCount }} }}"
+    named = {"persistedQuery": {"version": 1, "sha256Hash": sha256(text.encode()).hexdigest()}}
+    assert "errors" not in red.send({"query": text, "extensions": named})
+    assert "errors" not in red.send({"extensions": named})
+    [error] = blue.send({"extensions": named})["errors"]
+    assert error["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
 
 
 def test_an_event_of_another_tenant_does_not_exist(red: Tenant, blue: Tenant) -> None:

@@ -29,6 +29,7 @@ from api.graphql.execution.selection_tree import SelectionTree
 from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
+from domain.kernel import Scope
 from domain.kernel.errors import (
     NotTrusted,
     PersistedQueryNotFound,
@@ -140,13 +141,13 @@ class Executor:
         self._members = introspection_members(schema)
         self._documents: LruCache[str, ParsedDocument] = LruCache(cached_documents)
 
-    def prepare(self, request: OperationRequest) -> PreparedOperation:
-        """Parse and validate the operation; raises OperationRefused."""
-        text = self._find_text(request)
+    def prepare(self, request: OperationRequest, tenant: str = Scope().tenant) -> PreparedOperation:
+        """Parse and validate the operation of a tenant's caller; raises OperationRefused."""
+        text = self._find_text(request, tenant)
         document = self._documents.get(text)
         if document is None:
             document = self._parse(text)
-        self._persisted.keep(text, request.document_name)
+        self._persisted.keep(text, request.document_name, tenant)
         try:
             operation = choose_operation(document.node, request.operation_name)
         except ValidationFailed as error:
@@ -180,9 +181,9 @@ class Executor:
         selection = SubscriptionSelection(self.schema, tree, root, variables, budget)
         return SubscriptionExecution(bound, selection, source)
 
-    def _find_text(self, request: OperationRequest) -> str:
+    def _find_text(self, request: OperationRequest, tenant: str) -> str:
         try:
-            return self._persisted.find(request.query, request.document_name)
+            return self._persisted.find(request.query, request.document_name, tenant)
         except (PersistedQueryNotFound, NotTrusted, ValidationFailed) as error:
             raise OperationRefused(refused_result(error)["errors"]) from None
 

@@ -32,7 +32,10 @@ _PREFIX = "sha256:"
 
 
 class PersistedDocuments:
-    """Documents by name, trusted and sent ones. `only_trusted` refuses the sent ones."""
+    """Documents by name, trusted and sent ones. `only_trusted` refuses the sent ones.
+
+    A tenant finds only what it sent itself. Otherwise it could test which documents others use.
+    """
 
     def __init__(self, trusted: Mapping[str, str] | None = None, only_trusted: bool = False) -> None:
         listed = trusted or {}
@@ -40,9 +43,9 @@ class PersistedDocuments:
         self._texts = frozenset(listed.values())
         self._trusted.update((_bare(name), text) for name, text in listed.items())
         self._only_trusted = only_trusted
-        self._sent: LruCache[str, str] = LruCache(KEPT_CHARACTERS, len)
+        self._sent: LruCache[tuple[str, str], str] = LruCache(KEPT_CHARACTERS, len)
 
-    def find(self, text: str | None, name: str | None) -> str:
+    def find(self, text: str | None, name: str | None, tenant: str) -> str:
         """Return the text of an operation that sends it, names it, or both.
 
         Raises PersistedQueryNotFound, NotTrusted, and ValidationFailed where the name is not that of the
@@ -50,7 +53,7 @@ class PersistedDocuments:
         """
         name = None if name is None else _bare(name)
         if text is None:
-            text = self._trusted.get(name or "") or self._sent.get(name or "")
+            text = self._trusted.get(name or "") or self._sent.get((tenant, name or ""))
             if text is None:
                 raise PersistedQueryNotFound
         elif name is not None and self._trusted.get(name) != text and name != _hash(text):
@@ -59,10 +62,10 @@ class PersistedDocuments:
             raise NotTrusted("this server runs trusted documents only, and this document is not one of them")
         return text
 
-    def keep(self, text: str, name: str | None) -> None:
+    def keep(self, text: str, name: str | None, tenant: str) -> None:
         """Keep a valid text that was sent with this name, so that clients can send the name alone."""
         if name is not None and _bare(name) not in self._trusted:
-            self._sent.put(_bare(name), text)
+            self._sent.put((tenant, _bare(name)), text)
 
 
 def read_documents(path: Path) -> dict[str, str]:

@@ -38,7 +38,7 @@ class VisibleApi:
         A caller without credentials gets Unauthenticated, whatever the document named.
         """
         try:
-            return self.executor.prepare(request)
+            return self.executor.prepare(request, caller.scope.tenant)
         except OperationRefused:
             if caller.is_anonymous:
                 raise Unauthenticated(CREDENTIALS_NEEDED) from None
