@@ -26,6 +26,7 @@ from api.access.tenant_choice import TenantChooser
 from api.access.visibility import Visibility
 from api.authentication import make_authenticator
 from api.console.development_callers import development_token_route
+from api.graphql.execution.audited_reads import AuditedReads, audited_types
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
@@ -93,6 +94,8 @@ def create_app(
             runtime.metrics.report_limits(lambda: limits.are_in_memory)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
+            if runtime.read_audit is not None:
+                await stack.enter_async_context(runtime.read_audit.recording())
             yield
 
     routes = _routes(development_tokens)
@@ -140,7 +143,10 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
     def make(visibility: Visibility) -> VisibleApi:
         schema = build_schema(runtime.catalog, runtime.views, visibility)
         suggest = visibility == full
-        return VisibleApi.of(Executor(schema, documents, explain=explain, suggest=suggest, limits=limits))
+        executor = Executor(schema, documents, explain=explain, suggest=suggest, limits=limits)
+        audit = runtime.read_audit
+        reads = None if audit is None else AuditedReads(schema, audited_types(runtime.views), audit)
+        return VisibleApi.of(executor, reads)
 
     return VisibleApis(runtime.visibilities, make)
 

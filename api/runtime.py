@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from api.access.access_follower import AccessFollower
 from api.access.key_uses import KeyUses
+from api.access.read_audit import ReadAudit
 from api.access.visibility import Visibilities
 from api.contexts import processes_in
 from api.ids import new_id, now
@@ -243,6 +244,11 @@ class Runtime:
         return CommandStatus(watch, self.readers, self.dead_letters, started)
 
     # Access
+
+    @cached_property
+    def read_audit(self) -> ReadAudit | None:
+        """The record of reads; None where the settings do not ask for one."""
+        return ReadAudit(self.database, now) if self.settings.audit_reads else None
 
     @cached_property
     def key_uses(self) -> KeyUses:

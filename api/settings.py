@@ -117,6 +117,9 @@ class Settings(LimitSettings):
     audit_addresses: bool = Field(
         False, description="Store the address of the client with each commit, encrypted; needs master_key."
     )
+    audit_reads: bool = Field(
+        False, description="Record who reads events, and rows that may hold personal data."
+    )
 
     # Log and archive
     archive_url: str | None = Field(

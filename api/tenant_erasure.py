@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from api.access.key_uses import KEY_USES
+from api.access.read_audit import AUDIT_READS
 from api.runtime import Runtime
 from domain.builtin.tenants.commands import RecordTenantErasure
 from domain.kernel import Envelope, Scope
 from domain.kernel.tenants import DEPLOYMENT_TENANT
-from eventstore.mongo.driver import refused_if_forbidden
+from eventstore.mongo.driver import refused_if_forbidden, unavailable_if_down
 from eventstore.tenants.erasure import TenantEraser
 from projections.querying.tenant_rows import delete_tenant_rows
 from subscriptions.processes.open_work import delete_open_work
@@ -55,4 +57,7 @@ async def erase_tenant(
 
 async def _delete_derived(runtime: Runtime, tenant: str) -> tuple[int, int]:
     rows = await delete_tenant_rows(runtime.database, runtime.views, tenant)
+    with unavailable_if_down():
+        await runtime.database[KEY_USES].delete_many({"_id.tenant": tenant})
+        await runtime.database[AUDIT_READS].delete_many({"tenant": tenant})
     return rows, await delete_open_work(runtime.database, tenant)

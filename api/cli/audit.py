@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from api.access.read_audit import recorded_reads
 from api.cli.connection import connect_runtime
 from api.cli.points import parse_moment
 from api.cli.terminal import output, warn
 from api.encoding import encode
 from api.runtime import Runtime
+from domain.kernel.errors import ValidationFailed
 from domain.kernel.rfc3339 import write_moment
 from eventstore.history.audit import AuditEntry, AuditQuery, audit_entries
 
@@ -29,7 +31,10 @@ def audit(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Only what was recorded before this moment.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant; default: all.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each commit.")] = False,
+    reads: Annotated[
+        bool, typer.Option("--reads", help="Show who read what instead; needs the setting audit_reads.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each entry.")] = False,
 ) -> None:
     """Show who did what and when: one line for each commit, in the order of the log.
 
@@ -44,7 +49,9 @@ def audit(
         since=parse_moment(since),
         until=parse_moment(until),
     )
-    asyncio.run(_audit(query, as_json=as_json))
+    if reads and (command or stream):
+        raise ValidationFailed("--command and --stream select commits; leave them out with --reads")
+    asyncio.run(_audit_reads(query, as_json=as_json) if reads else _audit(query, as_json=as_json))
 
 
 async def _audit(query: AuditQuery, *, as_json: bool) -> None:
@@ -59,6 +66,21 @@ async def _audit(query: AuditQuery, *, as_json: bool) -> None:
             output.print(line, soft_wrap=True)
     if not as_json:
         warn(f"{count} commits")
+
+
+async def _audit_reads(query: AuditQuery, *, as_json: bool) -> None:
+    async with connect_runtime() as runtime:
+        async for read in recorded_reads(
+            runtime.database, query.tenant, query.actor, query.since, query.until
+        ):
+            time = write_moment(read.pop("at"))
+            if as_json:
+                line = encode({"time": time, **read}).decode()
+            else:
+                by = f"{read['actor'] or _NOBODY} ({read['authentication'] or _NOBODY})"
+                name = read["operation"] or f"document {read['document'][:12]}"
+                line = f"{time}  {read['tenant']:<10} {by}  {name}  {' '.join(read['fields'])}"
+            output.print(line, soft_wrap=True)
 
 
 async def _start(runtime: Runtime, query: AuditQuery) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.access.key_uses import KEY_USES
+from api.access.read_audit import AUDIT_READS
 from api.devserver.embedded import USER as EMBEDDED_USER
 from api.rights.grants import CollectionRights, UserPrivileges, collection_rights
 from domain.kernel.errors import ConfigurationError
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
     """Return the rights that each role needs on each collection."""
     rows = (slot for view in views for slot in slots(view))
-    return collection_rights([CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, *rows])
+    return collection_rights([AUDIT_READS, CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, *rows])
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from api.access.callers import Caller
 from api.access.visibility import Visibilities, Visibility
+from api.graphql.execution.audited_reads import AuditedReads
 from api.graphql.execution.executor import Executor, OperationRefused, PreparedOperation
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.subscription_opener import SubscriptionOpener
@@ -22,15 +23,16 @@ CREDENTIALS_NEEDED = "this needs credentials: send a token, as in the header Aut
 
 @dataclass(frozen=True, slots=True)
 class VisibleApi:
-    """The operations and subscriptions that exist with one visibility."""
+    """The operations and subscriptions that exist with one visibility; `reads` records some of them."""
 
     executor: Executor
     subscriptions: SubscriptionOpener
+    reads: AuditedReads | None = None
 
     @classmethod
-    def of(cls, executor: Executor) -> VisibleApi:
+    def of(cls, executor: Executor, reads: AuditedReads | None = None) -> VisibleApi:
         """Return the API that this executor runs."""
-        return cls(executor, SubscriptionOpener(executor))
+        return cls(executor, SubscriptionOpener(executor), reads)
 
     def prepare(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
         """Parse and validate the operation; raises OperationRefused.
@@ -38,11 +40,14 @@ class VisibleApi:
         A caller without credentials gets Unauthenticated, whatever the document named.
         """
         try:
-            return self.executor.prepare(request, caller.scope.tenant)
+            prepared = self.executor.prepare(request, caller.scope.tenant)
         except OperationRefused:
             if caller.is_anonymous:
                 raise Unauthenticated(CREDENTIALS_NEEDED) from None
             raise
+        if self.reads is not None:
+            self.reads.note(prepared, caller.scope)
+        return prepared
 
 
 class VisibleApis:
