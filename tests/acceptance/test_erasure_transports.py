@@ -30,14 +30,23 @@ Open = Callable[[Served, str, dict[str, Any]], AbstractAsyncContextManager[Said]
 
 
 @pytest.fixture(scope="module")
-def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
+def settings(mongo_url: str, redis_url: str) -> Iterator[dict[str, Any]]:
     database = f"test_{uuid4().hex}"
-    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    contexts = ("tests.helpers.people", "projections.views.subjects")
-    with serve(contexts=contexts, master_key=b64encode(os.urandom(32)).decode(), **own) as running_api:
-        yield running_api
+    yield {
+        "mongo_url": mongo_url,
+        "redis_url": redis_url,
+        "database": database,
+        "contexts": ("tests.helpers.people", "projections.views.subjects"),
+        "master_key": b64encode(os.urandom(32)).decode(),
+    }
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def served(settings: dict[str, Any]) -> Iterator[Served]:
+    with serve(**settings) as running_api:
+        yield running_api
 
 
 @asynccontextmanager
@@ -119,3 +128,20 @@ async def test_an_open_subscription_and_a_resumed_one_are_told_null(served: Serv
         '"__typename":"Event",', ""
     )
     assert GONE not in heard
+
+
+async def test_a_process_without_redis_redacts_open_subscriptions_too(
+    served: Served, settings: dict[str, Any]
+) -> None:
+    """It looks at the log in each poll interval."""
+    person = f"person-{uuid4().hex}"
+
+    async def do(mutation: str, **fields: str) -> None:
+        await asyncio.to_thread(lambda: served.do(mutation, **fields))
+
+    await do("registerPerson", id=person, city="Graz", name=GONE)
+    with serve(worker=False, **{**settings, "redis_url": "redis://127.0.0.1:1/0"}) as apart:
+        async with over_a_socket(apart, ROW, {"id": person}) as row:
+            assert GONE in await told(row, "CaughtUp")
+            await do("eraseSubject", subject=person)
+            assert GONE not in await told(row, '{"name":null,')
