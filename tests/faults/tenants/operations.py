@@ -20,7 +20,7 @@ def writes(mark: str, size: int, number: int) -> tuple[str, dict[str, Any]]:
 
     Many are refused, and the errors are results too.
     """
-    stream = number * 7 % size
+    stream = number // 10 * 7 % size
     agent, task, document = f"agent-{stream}", f"task-{stream}", f"document-{stream}"
     choices: list[tuple[str, str, dict[str, Any]]] = [
         ("registerAgent", "agent { name }", {"id": agent, "name": f"{mark} agent", "capabilities": [mark]}),
