@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Callable
-from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,21 +18,22 @@ from pydantic_settings import (
 )
 
 from api.access.origins import ANY, OriginPolicy, read_host, read_origin
+from api.archive_settings import ArchiveSettings
 from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
+from api.personal_data_settings import PersonalDataSettings
 from api.port_settings import PortName, PortSettings
 from api.secret_settings import Environment, refuse_secrets
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
 from domain.kernel.errors import ConfigurationError
-from eventstore.personal.sealing import KEY_BYTES, MasterKeys
 from subscriptions.consumers.group import LEASE_TIME
 
 _LISTS = ("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", "trusted_proxies")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
-class Settings(LimitSettings):
+class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
     """The settings of a process. Each field is also the environment variable ``NERVE_<FIELD>``."""
 
     model_config = SettingsConfigDict(
@@ -105,39 +104,7 @@ class Settings(LimitSettings):
         {}, description="Adapters of the outside ports that processes call, by name; see docs/ports.md."
     )
 
-    # Personal data
-    master_key: SecretStr | None = Field(
-        None, description="Encrypts personal data: 32 bytes in base64. Default: such data is refused."
-    )
-    old_master_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="Previous master keys, needed until `nerve keys rotate` has completed."
-    )
-
-    # Audit
-    audit_addresses: bool = Field(
-        False, description="Store the address of the client with each commit, encrypted; needs master_key."
-    )
-    audit_reads: bool = Field(
-        False, description="Record who reads events, and rows that may hold personal data."
-    )
-
-    # Log and archive
-    archive_url: str | None = Field(
-        None, description="Store of archived commits: file:///folder or s3://bucket/prefix."
-    )
-    archive_endpoint: str | None = Field(
-        None, description="URL of an S3-compatible store; default: that of Amazon."
-    )
-    archive_region: str | None = Field(None, description="Region of the bucket; default: AWS_REGION.")
-    archive_access_key: SecretStr | None = Field(
-        None, description="Access key of the store; default: AWS_ACCESS_KEY_ID, or a role."
-    )
-    archive_secret_key: SecretStr | None = Field(
-        None, description="Secret key of the store; default: AWS_SECRET_ACCESS_KEY, or a role."
-    )
-    archive_after: timedelta | None = Field(
-        None, gt=timedelta(0), description="Age at which a worker archives commits, such as P90D."
-    )
+    # Log
     snapshot_every: int = Field(50, ge=1, description="Number of events between snapshots of a stream.")
     fence_after: float = Field(
         1.0,
@@ -214,42 +181,16 @@ class Settings(LimitSettings):
             )
         return value
 
-    @field_validator("master_key", mode="before")
-    @classmethod
-    def _empty_to_none(cls, value: object) -> object:
-        return value or None
-
-    @field_validator("master_key", "old_master_keys")
-    @classmethod
-    def _check_keys(cls, value: SecretStr | tuple[SecretStr, ...] | None) -> object:
-        for key in value if isinstance(value, tuple) else [value] if value else []:
-            if len(_decoded(key)) != KEY_BYTES:
-                raise ValueError(f"a key is {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` prints")
-        return value
-
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         if self.tls_key is not None and self.tls_cert is None:
             raise ValueError("tls_key needs tls_cert, the certificate that belongs to it")
         return self
 
-    @model_validator(mode="after")
-    def _check_audit(self) -> Self:
-        if self.audit_addresses and self.master_key is None:
-            raise ValueError("audit_addresses needs master_key, which encrypts the addresses")
-        return self
-
     @property
     def caller_rates(self) -> RateSettings | None:
         """The limits of callers, or None. By default there are none where everybody is the same caller."""
         return self.rates or (None if self.auth is None else RateSettings())
-
-    @property
-    def master_keys(self) -> MasterKeys | None:
-        """The current and the previous master keys; None if none is set."""
-        if self.master_key is None:
-            return None
-        return MasterKeys(_decoded(self.master_key), [_decoded(key) for key in self.old_master_keys])
 
     @property
     def origin_policy(self) -> OriginPolicy:
@@ -276,13 +217,6 @@ def _normalised(text: str, read: Callable[[str], str | None], form: str) -> str:
     if value is None:
         raise ValueError(f"{text!r} is not {form}, and not {ANY} for all")
     return value
-
-
-def _decoded(key: SecretStr) -> bytes:
-    try:
-        return b64decode(key.get_secret_value(), validate=True)
-    except ValueError:
-        return b""
 
 
 def load_settings() -> Settings:
