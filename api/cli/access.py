@@ -12,6 +12,7 @@ from rich.table import Table
 
 from api.access.grants import check_command_names
 from api.access.key_format import format_key, new_secret
+from api.cli.access_explain import explain
 from api.cli.connection import connect_runtime
 from api.cli.development_token import token
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
@@ -25,10 +26,11 @@ from projections.builtin import api_keys
 from projections.querying.pages import ListQuery
 from projections.querying.row_scope import RowScope
 
-app = typer.Typer(help="Manage API keys, and end or restore access.", no_args_is_help=True)
+app = typer.Typer(help="Manage API keys, end or restore access, and explain it.", no_args_is_help=True)
 keys = typer.Typer(help="Issue, list, rotate and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.command()(token)
+app.command()(explain)
 
 KeyId = Annotated[str, typer.Argument(help="The id of a key, such as apikey-01J9.")]
 Kind = Annotated[AccessKind, typer.Argument(help="What access belongs to.", case_sensitive=False)]
