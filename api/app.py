@@ -153,7 +153,11 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
 
 def _operation_limits(settings: Settings) -> OperationLimits:
     return OperationLimits(
-        settings.max_tokens, settings.max_depth, settings.max_cost, settings.max_response_bytes
+        tokens=settings.max_tokens,
+        depth=settings.max_depth,
+        cost=settings.max_cost,
+        response_bytes=settings.max_response_bytes,
+        seconds=settings.operation_timeout,
     )
 
 

@@ -19,6 +19,9 @@ class LimitSettings(BaseSettings):
     request_timeout: float = Field(
         30.0, gt=0, description="Maximum seconds until an HTTP request is received completely."
     )
+    operation_timeout: float = Field(
+        30.0, gt=0, description="Maximum seconds that a query or mutation takes, in MongoDB too."
+    )
     max_body_bytes: int = Field(
         1_000_000, gt=0, description="Maximum size of a request body or a socket message, in bytes."
     )

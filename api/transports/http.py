@@ -22,6 +22,7 @@ from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
 from api.transports.admission_guard import admission_of
 from api.transports.batches import run_batch
+from api.transports.disconnects import ended_on_disconnect
 from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
 from api.transports.rejections import CHALLENGE, REFUSALS, reject, respond_with_error
 from api.transports.request_bodies import HttpRejection
@@ -79,7 +80,9 @@ async def _serve(
                 raise ValidationFailed("a batch cannot be streamed; send each operation by itself", ("body",))
             address = client_address(request, endpoint.addresses)
             context = endpoint.context(request.headers, caller, address)
-            results = await run_batch(request_body, api, context, partial(endpoint.permit, caller, address))
+            permit = partial(endpoint.permit, caller, address)
+            with ended_on_disconnect(request.scope):
+                results = await run_batch(request_body, api, context, permit)
             return Response(encode(results), media_type=media.content_type)
         return await _operate(request_body, request, endpoint, media, admitted, shared)
 
@@ -107,7 +110,9 @@ async def _operate(
             return _start(prepared, context, endpoint, api, shared)
         if prepared.kind is OperationType.SUBSCRIPTION:
             return _stream(prepared, context, endpoint, admitted, permit)
-        return _respond(await api.executor.execute(prepared, context), media)
+        with ended_on_disconnect(request.scope):
+            result = await api.executor.execute(prepared, context)
+        return _respond(result, media)
 
 
 def _check_method(method: str, kind: OperationType) -> None:

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.transports.disconnects import disconnect
+
 MAX_HEAD = 65_536
 """Bytes of a request's line and headers, where they arrive in several pieces."""
 
@@ -31,6 +33,8 @@ class HeadLimitProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+        if self._is_responding:
+            disconnect(self.cycle.scope)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

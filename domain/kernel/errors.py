@@ -316,6 +316,16 @@ class UntrustedCertificate(Unavailable):
     """The TLS certificate of a server that nerve needs is not signed by an authority that it trusts."""
 
 
+class OperationTimedOut(Unavailable):
+    """An operation took too long and was ended; whether its commands were stored is unknown."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the operation was ended after {seconds:g} seconds: ask for less, or try again; "
+            "a command is safe to send again with the same id"
+        )
+
+
 class SegmentUnreadable(Unavailable):
     """A segment of the archive is missing or was changed; its commits are unavailable until it is back."""
 

@@ -11,7 +11,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import UTC
-from inspect import iscoroutine
 from typing import Any, Literal, Protocol, Self, cast
 
 import pymongo
@@ -98,9 +97,6 @@ _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 MAJORITY: Mapping[str, Any] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
 """A client's options for majority-durable writes and majority reads."""
 
-LARGEST_BATCH = 1_000_000
-"""Documents in one batch of a cursor; a batch ends anyway with what fits into one message."""
-
 SHORTEST_LIMIT = 0.001
 """Seconds; to the driver, 0 means no limit."""
 
@@ -130,7 +126,13 @@ class Collection(Protocol):
     def with_options(
         self, *, codec_options: CodecOptions[Any] | None = ..., write_concern: WriteConcern | None = ...
     ) -> Collection: ...
-    def find(self, filter: Mapping[str, Any] = ..., projection: Mapping[str, Any] | None = ...) -> Cursor: ...
+    def find(
+        self,
+        filter: Mapping[str, Any] = ...,
+        projection: Mapping[str, Any] | None = ...,
+        *,
+        max_time_ms: int | None = ...,
+    ) -> Cursor: ...
     async def find_one(
         self,
         filter: Mapping[str, Any],
@@ -164,7 +166,9 @@ class Collection(Protocol):
     async def bulk_write(self, requests: Sequence[Write], ordered: bool = ...) -> BulkWriteResult: ...
     async def delete_one(self, filter: Mapping[str, Any]) -> DeleteResult: ...
     async def delete_many(self, filter: Mapping[str, Any]) -> DeleteResult: ...
-    async def count_documents(self, filter: Mapping[str, Any], *, limit: int = ...) -> int: ...
+    async def count_documents(
+        self, filter: Mapping[str, Any], *, limit: int = ..., maxTimeMS: int = ...
+    ) -> int: ...
     async def create_index(
         self,
         keys: Sort,
@@ -239,16 +243,6 @@ def open_blocking_client(url: str) -> Iterator[MongoClient[Document]]:
     options: Mapping[str, Any] = {**MAJORITY, **TIMEOUTS}
     with MongoClient[Document](url, **options) as client:
         yield client
-
-
-async def aggregate(collection: Collection, stages: Sequence[Mapping[str, Any]]) -> list[Document]:
-    """Return all documents that the stages of an aggregation produce."""
-    asked: Any = cast(Any, collection).aggregate(stages, batchSize=LARGEST_BATCH)
-    cursor = await asked if iscoroutine(asked) else asked
-    found: list[Document] = await (
-        CancellationSafe(cursor) if isinstance(collection, CancellationSafe) else cursor
-    ).to_list(None)
-    return found
 
 
 def time_limit(seconds: float) -> AbstractContextManager[None]:

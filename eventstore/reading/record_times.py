@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.dispatch.ports import Clock
-from eventstore.mongo.driver import Document, aggregate, unavailable_if_down
+from eventstore.mongo.driver import Document, unavailable_if_down
 from eventstore.mongo.log_collections import BY_MOMENT, CLOCK_SKEW, LogCollections
+from eventstore.mongo.reads import aggregate
 from eventstore.options import LogOptions
 
 PAGE = 50_000

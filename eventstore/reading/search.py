@@ -8,6 +8,7 @@ from domain.kernel import Commit, RecordedEvent
 from eventstore.decoder import CommitDecoder
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.mongo.log_collections import BY_CATEGORY
+from eventstore.mongo.reads import count, find
 from eventstore.reading.event_query import EventQuery
 from eventstore.reading.high_water_mark import HighWaterMark
 from eventstore.reading.record_times import RecordTimes
@@ -79,7 +80,7 @@ class Search:
             return []
         wanted, order = query.to_filter(tenant, after, upto), [("_id", -1 if backward else 1)]
         with unavailable_if_down():
-            return await self._log.find(wanted).sort(order).limit(limit).to_list(None)
+            return await find(self._log, wanted).sort(order).limit(limit).to_list(None)
 
     async def of_categories(self, categories: Container[str], upto: int) -> list[Commit]:
         """Return the commits of these categories in all tenants, up to a settled position, in order.
@@ -112,7 +113,7 @@ class Search:
     async def count(self, tenant: str, query: EventQuery, upto: int, limit: int) -> int:
         """Return how many commits up to a position have a matching event, at most `limit`."""
         with unavailable_if_down():
-            return await self._log.count_documents(query.to_filter(tenant, 0, upto), limit=limit)
+            return await count(self._log, query.to_filter(tenant, 0, upto), limit=limit)
 
     async def _bounds(self, tenant: str, query: EventQuery, after: int, upto: int) -> tuple[int, int]:
         """Narrow the positions to those that the query's record times allow."""

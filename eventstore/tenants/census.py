@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eventstore.mongo.driver import Database, Document, aggregate, unavailable_if_down
+from eventstore.mongo.driver import Database, Document, unavailable_if_down
+from eventstore.mongo.reads import aggregate
 
 RANGE = 20_000
 """Positions that are counted at once."""

@@ -11,6 +11,7 @@ from domain.builtin.deadletters.commands import DeadLetterCommand
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.names import client_name, declared_name
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
+from eventstore.mongo.reads import find
 from projections.folding.dead_letters import DEAD_LETTERS
 from projections.folding.parking import EventName, letter_id
 from projections.kernel.view import View
@@ -61,7 +62,9 @@ class DeadLetterReader:
             "$or": await self._active(*(() if view is None else (view,))),
         }
         with unavailable_if_down():
-            letters = await self._letters.find(query).sort([("_id", direction)]).limit(size + 1).to_list(None)
+            letters = (
+                await find(self._letters, query).sort([("_id", direction)]).limit(size + 1).to_list(None)
+            )
         has_more = len(letters) > size
         if last is None:
             return LetterPage(letters[:size], has_more, after is not None)

@@ -9,6 +9,7 @@ from typing import Any
 from domain.kernel.errors import NotIndexed
 from eventstore.lru import LruCache
 from eventstore.mongo.driver import Collection, unavailable_if_down
+from eventstore.mongo.reads import count
 from projections.kernel.view import View
 from projections.querying.filters import Filter, to_mongo
 from projections.querying.marks import mark
@@ -74,7 +75,7 @@ class ScanGuard:
         if cached is None or time.monotonic() > cached[1]:
             live = dict(zip(LIVE, (tenant, False), strict=True))
             with unavailable_if_down():
-                count = await rows.count_documents({**live, **to_mongo(part)}, limit=limit + 1)
-            cached = (count > limit, time.monotonic() + COUNT_AGE)
+                rows_counted = await count(rows, {**live, **to_mongo(part)}, limit=limit + 1)
+            cached = (rows_counted > limit, time.monotonic() + COUNT_AGE)
             self._too_many.put(key, cached)
         return cached[0]

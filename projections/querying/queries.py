@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 
 from domain.kernel.errors import StaleRead, Unavailable
 from eventstore.mongo.driver import INDEX_NOT_FOUND, Collection, unavailable_if_down
+from eventstore.mongo.reads import count, find
 from eventstore.place import Place
 from projections.folding.parking import EventName, parking_row
 from projections.kernel import by_stream
@@ -150,7 +151,7 @@ class ViewReader:
         if query.search is None:
             await self._guard.check(collection, scope, parsed, by)
         shown = projection(query.fields, *by.names)
-        results = collection.find({**listed, "$and": conditions}, shown)
+        results = find(collection, {**listed, "$and": conditions}, shown)
         with self._translated_errors():
             rows = await results.sort(by.sort(backward=query.backward)).limit(query.size + 1).to_list(None)
         sides[not query.backward] = len(rows) > query.size
@@ -183,7 +184,7 @@ class ViewReader:
         if position is not None:
             query["_created"] = {"$lte": position}
         await self._guard.check(collection, scope, adapted)
-        results = collection.find(query).sort(LAST_CHANGED_FIRST)
+        results = find(collection, query).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             rows = await results.limit(limit or 0).to_list(None)
         return self._locator.filled(collection, rows)
@@ -197,7 +198,7 @@ class ViewReader:
         adapted = self._locator.adapted(collection, filter)
         await self._guard.check(collection, scope, adapted)
         query = self._query(collection, scope, adapted)
-        results = collection.find(query, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
+        results = find(collection, query, {"id": 1, "_position": 1, "_place": 1}).sort(LAST_CHANGED_FIRST)
         with unavailable_if_down():
             return [(row["id"], place(row)) for row in await results.to_list(None)]
 
@@ -225,7 +226,7 @@ class ViewReader:
         if search is None:
             await self._guard.check(collection, scope, parsed)
         with self._translated_errors():
-            return await collection.count_documents(query)
+            return await count(collection, query)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -249,7 +250,7 @@ class ViewReader:
         await self._guard.check(collection, scope, parsed)
         query = self._query(collection, scope, parsed, unchanged_since)
         with unavailable_if_down():
-            return {row["id"] for row in await collection.find(query, {"id": 1}).to_list(None)}
+            return {row["id"] for row in await find(collection, query, {"id": 1}).to_list(None)}
 
     async def changed_after(self, tenant: str, position: int, created_upto: int, limit: int) -> list[str]:
         """Return the ids of at most `limit` rows created by `created_upto` and changed after `position`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from eventstore.mongo.driver import Collection, Document, aggregate, unavailable_if_down
+from eventstore.mongo.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.reads import aggregate, find
 from projections.querying.fields import Fields, projection
 from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
@@ -46,7 +47,7 @@ class RelatedRows:
         rule = to_mongo(self._locator.restricted(collection, scope))
         query = {"_id": {"$in": keys}, "_gone": False, **rule}
         with unavailable_if_down():
-            rows = await collection.find(query, projection(fields, "id")).to_list(None)
+            rows = await find(collection, query, projection(fields, "id")).to_list(None)
         return {row["id"]: row for row in self._locator.filled(collection, rows)}
 
     async def pages(

@@ -18,7 +18,8 @@ from zlib import crc32
 
 from pymongo import ASCENDING, ReplaceOne
 
-from eventstore.mongo.driver import Database, Document, aggregate, unavailable_if_down
+from eventstore.mongo.driver import Database, Document, unavailable_if_down
+from eventstore.mongo.reads import aggregate
 from subscriptions.consumers.state import Partition
 from subscriptions.processes.instances import InstanceKey
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from eventstore.mongo.driver import Document, aggregate
+from eventstore.mongo.driver import Document
+from eventstore.mongo.reads import aggregate
 
 INSTANTS = 150
 

@@ -21,7 +21,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.protocol import SEND_EOF, Protocol
@@ -198,6 +198,8 @@ def test_uvicorn_serves_http_as_expected() -> None:
     protocol.loop.close()
     for name in ("loop", "transport", "cycle"):
         check(library, module, f"HttpToolsProtocol.{name}", hasattr(protocol, name))
+    cycle = inspect.signature(RequestResponseCycle).parameters
+    check(library, module, "a request's cycle with its scope", "scope" in cycle)
     line = STATUS_LINE.get(408)
     check(
         library,

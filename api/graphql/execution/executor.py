@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ from api.limits.operation_limits import OperationLimits
 from domain.kernel import Scope
 from domain.kernel.errors import (
     NotTrusted,
+    OperationTimedOut,
     PersistedQueryNotFound,
     ResponseLimitExceeded,
     TooComplex,
@@ -39,6 +41,7 @@ from domain.kernel.errors import (
     ValidationFailed,
 )
 from eventstore.lru import LruCache
+from eventstore.mongo.deadline import deadline
 
 Result = dict[str, Any]
 """A response before it is encoded. Without ``data`` the operation was refused before it ran."""
@@ -161,13 +164,30 @@ class Executor:
             bound = self._bind(prepared, context)
         except OperationRefused as refused:
             return refused.result
-        outcome: Any = bound.run()
-        outcome = await outcome if is_coroutine(outcome) else outcome
+        try:
+            outcome = await self._run(bound, prepared.kind)
+        except OperationTimedOut as error:
+            return {"data": None, **refused_result(error)}
         reported = bound.context_value.errors
         if reported:
             outcome = ExecutionResult(outcome.data, [*(outcome.errors or ()), *reported])
         keep_data = prepared.kind is OperationType.MUTATION
         return _build_result(outcome, keep_data=keep_data, explain=self._explain)
+
+    async def _run(self, bound: OperationExecutor, kind: OperationType) -> ExecutionResult:
+        """Return the outcome; raises OperationTimedOut. MongoDB ends no command that is being stored."""
+        seconds = self._limits.seconds
+        with deadline(seconds) if kind is OperationType.QUERY else nullcontext():
+            outcome: Any = bound.run()
+            if not is_coroutine(outcome):
+                return outcome  # type: ignore[no-any-return]
+            try:
+                async with asyncio.timeout(seconds) as limit:
+                    return await outcome  # type: ignore[no-any-return]
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                raise OperationTimedOut(seconds) from None
 
     def subscribe(self, prepared: PreparedOperation, context: RequestContext) -> SubscriptionExecution:
         """Start a subscription; raises OperationRefused where it cannot start."""
