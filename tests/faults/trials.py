@@ -17,6 +17,7 @@ from tests.faults.deployment import Deployment
 from tests.faults.deployments.trial import DeploymentTrial
 from tests.faults.hostile import trial as hostile_trial
 from tests.faults.hostile.document_attacks import DOCUMENT_ATTACKS
+from tests.faults.hostile.malformed_trial import MalformedTrial
 from tests.faults.hostile.socket_attacks import SOCKET_ATTACKS
 from tests.faults.live import hostile, idle, resumes
 from tests.faults.order_kills import OrderKills, Size
@@ -25,6 +26,7 @@ from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
 from tests.helpers.fulfilment_runs import CHOREOGRAPHY, SAGA, Style
+from tests.helpers.malformed import TRANSPORTS
 
 ATTACKS = (*DOCUMENT_ATTACKS, *SOCKET_ATTACKS)
 """In the order in which they are run."""
@@ -106,6 +108,12 @@ def _hostile_clients(folder: Path, times: int, step: Callable[[], None]) -> Foun
     return Found(outcome.table(), [*outcome.wrongs, *outcome.late])
 
 
+def _malformed(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """malformed requests on each transport: no status of 500 or more, no traceback, the process serves on"""
+    outcome = MalformedTrial(folder, 10_000).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 def _idle(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """10,000 subscriptions that are told nothing: no query, less than 2% of a core above an idle server"""
     size = idle.Size(sockets=1_000, operations=10, rounds=times, seconds=20)
@@ -173,6 +181,7 @@ TRIALS = (
     Trial("access", 50, _access),
     Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
+    Trial("hostile.malformed", len(TRANSPORTS), _malformed),
     Trial("deployments", 10, _deployments),
     Trial("live.resumed", 100, _resumed),
     Trial("live.hostile", 3, _hostile),

@@ -56,7 +56,8 @@ async def _open_many(target: Target, request: bytes) -> str:
 
 async def _connect(target: Target, request: bytes, stack: AsyncExitStack) -> asyncio.StreamReader:
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(target.url).port)
-    stack.callback(writer.transport.abort)
+    # A writer that nothing refers to closes its connection.
+    stack.callback(lambda: writer.transport.abort())
     writer.write(request)
     return reader
 
