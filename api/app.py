@@ -34,7 +34,7 @@ from api.graphql.schema import build_schema
 from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
 from api.lifecycle import open_runtime
-from api.limits.caller_limits import CallerLimits, open_caller_limits
+from api.limits.caller_limits import CallerLimits, OpenedLimits, open_caller_limits
 from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
 from api.settings import Settings
@@ -84,8 +84,9 @@ def create_app(
             app.state.is_open = authenticator is OPEN
             if development_tokens is not None:
                 authenticator = DevelopmentAuthenticator(authenticator, development_tokens)
-            admissions = Admissions(TenantChooser(authenticator), now, settings.max_sockets_per_caller)
-            limits = await stack.enter_async_context(_caller_limits(runtime))
+            limits, places = await stack.enter_async_context(_caller_limits(runtime))
+            most = settings.max_sockets_per_caller
+            admissions = Admissions(TenantChooser(authenticator), now, most, places)
             endpoint = _endpoint(runtime, admissions, limits, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
@@ -107,13 +108,14 @@ def create_app(
     )
 
 
-def _caller_limits(runtime: Runtime) -> AbstractAsyncContextManager[CallerLimits]:
+def _caller_limits(runtime: Runtime) -> AbstractAsyncContextManager[OpenedLimits]:
     settings = runtime.settings
     assert settings.redis_url is not None
     return open_caller_limits(
         settings.caller_rates,
         settings.redis_url.get_secret_value(),
         settings.database,
+        settings.max_sockets_per_caller,
         runtime.metrics.count_refusal,
         cluster=settings.redis_cluster,
     )

@@ -75,7 +75,9 @@ class LimitSettings(BaseSettings):
         20_000, gt=0, description="Maximum number of open sockets of a process, and of open streams."
     )
     max_sockets_per_caller: int = Field(
-        100, gt=0, description="Maximum number of open sockets and streams of one authenticated caller."
+        100,
+        gt=0,
+        description="Open sockets and streams of one authenticated caller, in all processes.",
     )
 
     @model_validator(mode="after")

@@ -154,7 +154,7 @@ class Metrics:
         self._closes(code).inc()
 
     def count_refusal(self, limit: str) -> None:
-        """Count an operation that this limit refused: ``caller``, ``tenant``, ``address``, ``operations``."""
+        """Count a refusal by the limit of a caller, a tenant, an address, of operations or of connections."""
         self._refusals(limit).inc()
 
     def report_limits(self, are_in_memory: Callable[[], bool]) -> None:

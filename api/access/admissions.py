@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from api.access.callers import AccessRevocation, Authenticator, Caller
+from api.access.connection_places import UNLIMITED, ConnectionPlaces
 from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
 
 OnRevoked = Callable[[NerveError], None]
@@ -60,13 +61,23 @@ class Admission:
 class Admissions:
     """Admits requests and connections of one endpoint.
 
-    A caller, identified by its tenant and subject, may have `most` connections at a time.
+    A caller, identified by its tenant and subject, may have `most` connections at a time here, and as many as
+    there are `places` for it in all processes.
     """
 
-    def __init__(self, authenticator: Authenticator, clock: Callable[[], datetime], most: int) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        clock: Callable[[], datetime],
+        most: int,
+        places: ConnectionPlaces = UNLIMITED,
+    ) -> None:
         self._authenticator = authenticator
         self._clock = clock
         self._most = most
+        self._places = places
+        self._with_place: set[Admission] = set()
+        self._taking: set[asyncio.Task[None]] = set()
         self._open: set[Admission] = set()
         self._connections: Counter[_Subject] = Counter()
         self._authenticating = 0
@@ -84,15 +95,17 @@ class Admissions:
     def keep_open(self, admission: Admission, on_revoked: OnRevoked) -> None:
         """Make the admission a connection that stays open until access ends or `release` is called.
 
-        When access ends it is released and `on_revoked` is called. Raises RateLimited where its subject has
-        too many connections, and the error by which access has ended already.
+        When access ends it is released and `on_revoked` is called; also when other processes turn out to have
+        all connections of its subject. Raises RateLimited where its subject has too many connections, and the
+        error by which access has ended already.
         """
         subject = _subject(admission.caller)
         if admission.error:
             raise admission.error
         if subject is not None:
             if self._connections[subject] >= self._most:
-                raise RateLimited(f"a caller may have {self._most} open connections at a time")
+                raise self._too_many()
+            self._take_place(admission)
             self._connections[subject] += 1
         admission.keep_open(on_revoked, self._start_timer(admission, admission.caller))
 
@@ -120,6 +133,9 @@ class Admissions:
             self._connections[subject] -= 1
             if not self._connections[subject]:
                 del self._connections[subject]
+        if admission in self._with_place:
+            self._with_place.discard(admission)
+            self._places.give_back(admission.caller)
 
     def revoke(self, revocation: AccessRevocation) -> int:
         """End access for the callers that match. Return the number of connections that this closes."""
@@ -129,6 +145,30 @@ class Admissions:
         for admission in matching:
             self._revoke(admission, _forbidden(revocation))
         return sum(admission.is_connection for admission in matching)
+
+    def _too_many(self) -> RateLimited:
+        return RateLimited(f"a caller may have {self._most} open connections at a time")
+
+    def _take_place(self, admission: Admission) -> None:
+        """Take a place for the connection. It is open while other processes are asked."""
+        place = self._places.take(admission.caller)
+        if isinstance(place, bool):
+            if not place:
+                raise self._too_many()
+            self._with_place.add(admission)
+            return
+        task = asyncio.ensure_future(self._await_place(admission, place))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _await_place(self, admission: Admission, place: Awaitable[bool]) -> None:
+        is_taken = await place
+        if is_taken and admission in self._open:
+            self._with_place.add(admission)
+        elif is_taken:
+            self._places.give_back(admission.caller)
+        elif admission in self._open:
+            self._revoke(admission, self._too_many())
 
     async def _admit_later(self, authenticating: Awaitable[Caller]) -> Admission:
         return self._add(await self._authenticate(authenticating))

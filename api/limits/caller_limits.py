@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 from api.access.callers import Caller
 from api.access.client_addresses import client_network
+from api.access.connection_places import UNLIMITED, ConnectionPlaces
 from api.limits.concurrency import SharedPlaces
 from api.limits.outages import Outages
 from api.limits.rate_settings import RateSettings
@@ -164,13 +165,41 @@ class SharedCallerLimits:
 
     def _limits(self, caller: Caller, address: str | None) -> Sequence[_Limit]:
         """Return the limits of the caller and its tenant; without credentials, of its address."""
-        tenant = caller.scope.tenant
         if caller.subject is not None:
-            return (self._limit("caller", tenant, caller.subject), self._limit("tenant", tenant))
+            own = self._limit("caller", caller.own_tenant, caller.subject)
+            return (own, self._limit("tenant", caller.scope.tenant))
         return () if address is None else (self._limit("address", client_network(address)),)
 
     def _limit(self, owner: str, *parts: str) -> _Limit:
         return _Limit(owner, _key(owner, *parts), self._rate[owner])
+
+
+class SharedConnectionPlaces:
+    """Counts open connections in Redis: at most `most` of one caller."""
+
+    def __init__(self, places: SharedPlaces, most: int, on_refused: Callable[[str], None]) -> None:
+        self._places = places
+        self._most = most
+        self._on_refused = on_refused
+
+    def take(self, caller: Caller) -> bool | Awaitable[bool]:
+        place = self._places.take(_connections_of(caller), self._most)
+        return self._noted(place) if isinstance(place, bool) else self._wait(place)
+
+    def give_back(self, caller: Caller) -> None:
+        self._places.give_back(_connections_of(caller))
+
+    async def _wait(self, place: Awaitable[bool]) -> bool:
+        return self._noted(await place)
+
+    def _noted(self, is_free: bool) -> bool:
+        if not is_free:
+            self._on_refused("connections")
+        return is_free
+
+
+def _connections_of(caller: Caller) -> str:
+    return _key("connections", caller.own_tenant, caller.subject or "")
 
 
 @lru_cache(10_000)
@@ -184,18 +213,26 @@ async def _result(delay: float | Awaitable[float]) -> float:
     return delay if isinstance(delay, float) else await delay
 
 
+class OpenedLimits(NamedTuple):
+    """The limits of operations and of connections."""
+
+    operations: CallerLimits
+    connections: ConnectionPlaces
+
+
 @asynccontextmanager
 async def open_caller_limits(
     settings: RateSettings | None,
     redis_url: str,
     database: str,
+    max_connections: int,
     on_refused: Callable[[str], None],
     *,
     cluster: bool = False,
-) -> AsyncIterator[CallerLimits]:
+) -> AsyncIterator[OpenedLimits]:
     """Yield the limits that the settings have, counted in this Redis; without settings there are none."""
     if settings is None:
-        yield NoCallerLimits()
+        yield OpenedLimits(NoCallerLimits(), UNLIMITED)
         return
     counts = SharedCounts(redis_url, database, uuid4().hex, cluster=cluster)
     outages = Outages()
@@ -203,7 +240,10 @@ async def open_caller_limits(
     renewing = BackgroundLoop(places.renew, "places of operations are not renewed", logger)
     renewing.start()
     try:
-        yield SharedCallerLimits(settings, rates, places, outages, on_refused)
+        yield OpenedLimits(
+            SharedCallerLimits(settings, rates, places, outages, on_refused),
+            SharedConnectionPlaces(places, max_connections, on_refused),
+        )
     finally:
         await renewing.stop(insist=True)
         await rates.close()

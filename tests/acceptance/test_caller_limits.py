@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from api.settings import Settings
-from tests.helpers.served_api import Served
+from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import Servers, eventually
 from tests.helpers.stream_responses import SSE
 from tests.helpers.token_access import serve_with
@@ -125,6 +125,23 @@ async def test_a_caller_runs_so_many_operations_at_a_time(mongo_url: str, redis_
             await asyncio.sleep(0.2)
             await other.subscribe("4", EVENTS["query"])
             assert await other.next("4") == {"__typename": "CaughtUp"}
+
+
+async def test_a_caller_has_so_many_sockets_in_all_processes(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    own |= {"auth": auth_settings(), "max_sockets_per_caller": 2, "worker": False}
+    with serve(**own) as one, serve(**own) as another:
+        headers = caller()
+        async with one.client(**headers), one.client(**headers):
+            async with another.socket() as socket:
+                await socket.send(type="connection_init", payload=headers)
+                code, reason = await socket.closed()
+                assert (code, reason) == (1013, "a caller may have 2 open connections at a time")
+            async with another.client(**caller()) as other:
+                await other.send(type="ping")
+                assert await other.receive() == {"type": "pong"}
 
 
 def test_metrics_count_refusals_and_say_where_limits_are_counted(servers: Servers, mongo_url: str) -> None:

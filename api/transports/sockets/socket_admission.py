@@ -105,7 +105,7 @@ class SocketAdmission:
             self._close(INTERNAL_ERROR, "Internal error")
 
     def _revoke(self, error: NerveError) -> None:
-        self._close(FORBIDDEN, str(error))
+        self._close(TRY_AGAIN_LATER if isinstance(error, RateLimited) else FORBIDDEN, str(error))
 
 
 def merge_headers(handshake: Mapping[str, str], payload: Mapping[str, Any]) -> Mapping[str, str]:
