@@ -17,12 +17,12 @@ def make_authenticator(settings: AuthSettings | None, follower: AccessFollower) 
 
 def _credential_authenticator(settings: AuthSettings, follower: AccessFollower) -> Authenticator:
     # Imported with authentication only: the client that fetches keys of tokens takes long to import.
-    from api.access.credential_authenticator import CredentialAuthenticator, NothingAccepted
+    from api.access.credential_authenticator import CredentialAuthenticator, RefusingVerifier
 
-    keys = follower.keys if settings.api_keys else NothingAccepted("API keys are not accepted; send a token")
+    keys = follower.keys if settings.api_keys else RefusingVerifier("API keys are not accepted; send a token")
     if settings.issuer is None:
         return CredentialAuthenticator(
-            follower, keys, NothingAccepted("tokens are not accepted; send an API key")
+            follower, keys, RefusingVerifier("tokens are not accepted; send an API key")
         )
     from api.access.token_keys import single_key
     from api.access.tokens import TokenVerifier

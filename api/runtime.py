@@ -123,7 +123,7 @@ class Runtime:
             check_envelope,
             reserve_ids((*POLICY_PREFIXES, *(f"{category}-" for category in self.processes))),
             self.command_hints,
-            self.access_follower.apply_first,
+            self.access_follower.wait_until_applied,
         )
 
     @cached_property

@@ -85,10 +85,10 @@ class AccessFollower:
             for timer in self._timers:
                 timer.cancel()
 
-    async def apply_first(self, envelope: Envelope, next_handler: Handler) -> Receipt:
-        """Return the receipt of a command about access when this process applies it: a middleware of the bus.
+    async def wait_until_applied(self, envelope: Envelope, next_handler: Handler) -> Receipt:
+        """Wait, as a middleware of the bus, until this process has applied a command about access.
 
-        So a client can use a new key at once, on this process. Others apply it within the poll interval.
+        So a client can use a new key at once on this process. Others apply it within the poll interval.
         """
         receipt = await next_handler(envelope)
         is_new = self._is_following and receipt.position > self._position

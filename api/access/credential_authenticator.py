@@ -22,7 +22,7 @@ Background = Callable[[], AbstractAsyncContextManager[None]]
 """What has to run for as long as requests are authenticated."""
 
 
-class NothingAccepted:
+class RefusingVerifier:
     """Accepts no credential, because the settings name none of the kind."""
 
     def __init__(self, reason: str) -> None:
