@@ -191,7 +191,7 @@ class Runtime:
             related=RelatedRows(locator, self.scan_limit),
             past=past,
             tail=tail,
-            live=LiveView(reader, tail, self.log.head, past.visible, limits=self.ring_limits),
+            live=LiveView(reader, tail, self.log.head, past.visible_since, limits=self.ring_limits),
         )
 
     @cached_property

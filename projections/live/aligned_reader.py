@@ -35,9 +35,9 @@ class ReadLimits:
 
 
 class PastVisibility(Protocol):
-    """Returns which of these rows were in the scope at a position. Raises TooComplex if that is too much."""
+    """Returns which of these rows were in the scope at a position or later. May raise TooComplex."""
 
-    async def __call__(self, scope: RowScope, ids: Sequence[str], position: int) -> Collection[str]: ...
+    async def __call__(self, scope: RowScope, ids: Sequence[str], since: int) -> Collection[str]: ...
 
 
 class RowQuery(NamedTuple):
@@ -117,19 +117,17 @@ class AlignedReader:
         """Return the rows with these ids, even if they are gone."""
         return await self._reader.stored_rows([row_key(self._query.tenant, row_id) for row_id in ids])
 
-    async def visible_at(self, ids: Collection[str], at: Place) -> set[str]:
+    async def visible_since(self, ids: Collection[str], after: Place) -> Collection[str]:
         """Return those of the rows that a subscriber which had received everything up to the place may have.
 
-        Raises TooComplex if there are too many.
+        It may have later states too, because a row may be read before its place is published. Raises
+        TooComplex if there are too many rows.
         """
         if len(ids) > self._limits.hidden_rows:
             raise TooComplex("too many rows have changed that are hidden from the subscriber")
-        visible = set(await self._past(self._query.scope, list(ids), at.position))
-        others = [row_id for row_id in ids if row_id not in visible]
-        if others and at != Place(at.position):
-            # The commit at this position may have changed them, which the subscriber has not received.
-            visible.update(await self._past(self._query.scope, others, at.position - 1))
-        return visible
+        is_whole = after == Place(after.position)
+        since = after.position if is_whole else after.position - 1
+        return await self._past(self._query.scope, list(ids), since)
 
     async def first_rows(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
         """Return the first rows that were created up to a position, and whether there are no others."""

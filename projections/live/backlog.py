@@ -116,23 +116,29 @@ class RowBacklog:
     async def _visible_before(
         self, changed: Sequence[Row], mark: Mark, after: Place
     ) -> Collection[str] | None:
-        """Return the ids of rows that are hidden by now and that the subscriber could see at the place.
+        """Return the ids of hidden rows that the subscriber may have; None stands for all hidden rows.
 
-        None stands for all, where no row can be hidden. Raises TooComplex if there are too many hidden rows.
+        Raises TooComplex if there are too many hidden rows.
         """
         if self._rows.query.scope.is_whole_tenant:
             return None
-        checked, visible = set[str](), set[str]()
-        while hidden := self._hidden_ids(changed, mark, after) - checked:
+        checked, visible = set[tuple[str, Place]](), set[str]()
+        # A row that was hidden may have been visible in between when it is hidden at another place.
+        while hidden := self._hidden_states(changed, mark, after) - checked:
             checked |= hidden
-            visible |= await self._rows.reader.visible_at(hidden, after)
+            ids = {row_id for row_id, _ in hidden}
+            visible.update(await self._rows.reader.visible_since(ids, after))
         return visible
 
-    def _hidden_ids(self, changed: Sequence[Row], mark: Mark, after: Place) -> set[str]:
-        """Return the ids of hidden rows that changed, also after the mark, and that may be older."""
+    def _hidden_states(self, changed: Sequence[Row], mark: Mark, after: Place) -> set[tuple[str, Place]]:
+        """Return the id and place of each hidden row that changed, also after the mark, and may be older."""
         rows = (*changed, *self._rows.recent.since(mark, self._rows.query.tenant).values())
         is_visible = self._rows.result_set.is_visible
-        return {row["id"] for row in rows if row["_created"] <= after.position and not is_visible(row)}
+        return {
+            (row["id"], place(row))
+            for row in rows
+            if row["_created"] <= after.position and not is_visible(row)
+        }
 
     async def _is_beyond_log(self, after: Place) -> bool:
         return after.position > self._rows.reader.position and after.position > await self._read_head()

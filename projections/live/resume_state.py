@@ -28,16 +28,22 @@ class ResumeState:
         """Yield one change for each row that changed after `after`, with its present state.
 
         The view contains everything up to `published`. A row that is ahead of it is sent at that place. A row
-        that was created after it is left out, because it is published when the view is there. The removal of
-        a row that is hidden by now is left out unless the row is among those `visible_before`; None stands
-        for all rows.
+        that was created after it is left out, because it is published when the view is there.
+
+        The removal of a row that is hidden by now is left out unless the row is among those `visible_before`;
+        None stands for all rows. These removals come first and at the place `after`: a subscriber that has
+        received a later place must have no row any more that was hidden from it there.
         """
-        for row in sorted(rows, key=place):
-            row_place = place(row)
-            if row_place > after and row["_created"] <= published.position:
-                change = self._change(row, min(row_place, published), result_set, visible_before)
-                if change is not None:
-                    yield change
+
+        def is_hidden(row: Row) -> bool:
+            return visible_before is not None and not result_set.is_visible(row)
+
+        changed = [row for row in rows if place(row) > after and row["_created"] <= published.position]
+        for row in sorted(changed, key=lambda row: (not is_hidden(row), place(row))):
+            sent_at = after if is_hidden(row) else min(place(row), published)
+            change = self._change(row, sent_at, result_set, visible_before)
+            if change is not None:
+                yield change
 
     def _change(
         self, row: Row, sent_at: Place, result_set: ResultSet, visible_before: Collection[str] | None

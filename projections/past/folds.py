@@ -16,6 +16,7 @@ from projections.folding.folding import RowFold
 from projections.folding.parking import row_ids
 from projections.folding.refolding import dropped_events
 from projections.kernel.view import View
+from projections.querying.filters import Predicate
 from projections.storage.row_events import Budget, RowEvents
 from projections.storage.rows import Row
 from subscriptions.consumers.failures import Failure
@@ -65,6 +66,38 @@ class PastFolds:
                     places[row_id] = Place(event.position)
         documents = (folds[row_id].document(tenant, row_id, place, 0) for row_id, place in places.items())
         return {row["id"]: as_stored(row) for row in documents if not row["_gone"]}
+
+    async def visible_since(
+        self,
+        tenant: str,
+        ids: Sequence[str],
+        since: int,
+        upto: int,
+        is_visible: Predicate,
+        budget: Budget,
+    ) -> set[str]:
+        """Return those of the rows that had a visible state from the one at `since` to that at `upto`.
+
+        Both are settled positions.
+        """
+        dropped = await dropped_events(self._log, tenant, self._view.name, upto)
+        requested, visible, folds = frozenset(ids), set[str](), dict[str, RowFold]()
+
+        def check(row_id: str) -> None:
+            stored = folds[row_id].document(tenant, row_id, Place(since), 0)
+            if not stored["_gone"] and is_visible(as_stored(stored)):
+                visible.add(row_id)
+
+        async for event in self._events.of(tenant, ids, upto, budget):
+            for row_id in requested.intersection(self._touched(event, dropped)) - visible:
+                if row_id not in folds:
+                    folds[row_id] = RowFold(self._view, None, dropped.get(row_id, ()))
+                if event.position > since:
+                    check(row_id)
+                folds[row_id].take(row_id, event)
+        for row_id in folds.keys() - visible:
+            check(row_id)
+        return visible
 
     async def steps(self, tenant: str, id: str, upto: int, budget: Budget) -> AsyncGenerator[FoldStep, None]:
         """Yield what each event up to a settled position changed in a row, in the order of the log."""

@@ -52,12 +52,14 @@ class PastReader:
         """
         return PastView(self, position, budget or Budget(self._max_events))
 
-    async def visible(self, scope: RowScope, ids: Sequence[str], position: int) -> Collection[str]:
-        """Return the ids of those of the rows that were in the scope at a settled position.
+    async def visible_since(self, scope: RowScope, ids: Sequence[str], since: int) -> Collection[str]:
+        """Return those of the rows that were in the scope at a settled position or later, by id.
 
         Raises TooComplex and Unavailable.
         """
-        return (await self.at(position).rows(scope, ids)).keys()
+        upto = await self.log.high_water_mark()
+        is_visible, budget = to_predicate(scope.rule), Budget(self._max_events)
+        return await self.folds.visible_since(scope.tenant, ids, since, upto, is_visible, budget)
 
 
 @dataclass(frozen=True, slots=True)

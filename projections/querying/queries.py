@@ -24,7 +24,7 @@ from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
 from projections.querying.ordering import parse_order
 from projections.querying.pages import ListQuery, Page, Side
-from projections.querying.row_scope import RowScope
+from projections.querying.row_scope import RowScope, check_rule
 from projections.querying.searching import parse_search
 from projections.storage.indexes import check_indexes
 from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
@@ -38,12 +38,14 @@ class ViewReader:
 
     A query that no index serves raises NotIndexed if it would scan more than `scan_limit` rows. A query that
     needs a field which the rows lack until they are rebuilt raises ViewRebuilding: see `RowGaps`. The
-    constructor raises DeclarationError if the view filters or sorts by a field that cannot be compared.
+    constructor raises DeclarationError if the view filters or sorts by a field that cannot be compared, or if
+    its rule of access has a value of another kind than its field.
     """
 
     def __init__(self, locator: ViewLocator, scan_limit: int | None = SCAN_LIMIT) -> None:
         check_indexes(locator.view)
         stored_defaults(locator.view)
+        check_rule(locator.view)
         self._guard = ScanGuard(locator.view, scan_limit)
         self.view = locator.view
         self._locator = locator

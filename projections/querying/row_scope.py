@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from domain.kernel.access import FieldIn, Permission
-from domain.kernel.errors import ValidationFailed
+from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.types.annotations import Kind
 from domain.kernel.types.text_forms import read_uuid
-from projections.kernel.field_kinds import kinds
+from projections.kernel.field_kinds import NAMES, FieldKind, kinds
 from projections.kernel.view import View
 from projections.querying.filters import EVERYTHING, NOTHING, AllOf, AnyOf, Condition, Filter
 from projections.querying.marks import filter_text
@@ -47,16 +47,29 @@ def row_scope(view: View[Any], tenant: str, permission: Permission) -> RowScope:
     """Return the rows of the tenant that the permission, which is of the view's rule, allows."""
     if permission.is_unconditional:
         return RowScope(tenant)
-    alternatives = (
-        AllOf(tuple(_has_value(view, condition) for condition in conditions))
-        for conditions in sorted(permission.alternatives, key=repr)
-    )
+    by_name = kinds(view)
+    alternatives = [
+        AllOf(tuple([_has_value(by_name[condition.field], condition) for condition in conditions]))
+        for conditions in permission.alternatives
+    ]
     return RowScope(tenant, AnyOf(tuple(alternatives)))
 
 
-def _has_value(view: View[Any], condition: FieldIn) -> Filter:
+def check_rule(view: View[Any]) -> None:
+    """Raise DeclarationError if the view's rule has a value that its field cannot have."""
+    by_name = kinds(view)
+    constants = [match for grant in view.access.grants for match in grant.matches if match.value is not None]
+    for match in constants:
+        kind = by_name[match.field]
+        if _has_value(kind, FieldIn(match.field, (match.value,))) == NOTHING:
+            raise DeclarationError(
+                f"access of view {view.name!r}: where({match.field!r}, {match.value!r}) can never be met, "
+                f"because the field has {NAMES[kind.kind]}"
+            )
+
+
+def _has_value(kind: FieldKind, condition: FieldIn) -> Filter:
     """Return the filter for the condition. A value of another kind than the field's matches no row."""
-    kind = kinds(view)[condition.field]
     values = tuple(_stored_values(kind.kind, condition))
     if not values:
         return NOTHING

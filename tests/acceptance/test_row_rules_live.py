@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.paper_api import PaperApi, Reader, serve_papers
 from tests.helpers.served_api import Client, Served
-from tests.helpers.token_access import Tokens
+from tests.helpers.token_access import Tokens, scraper
 
 CHANGED = "__typename ... on Message { position } ... on PaperChanged { kind rowId changed: paper { title } }"
 PAPERS = f"""subscription ($filter: PaperFilter, $after: Position, $latestOnly: Boolean = false) {{
@@ -132,24 +132,25 @@ async def test_a_subscriber_that_resumes_learns_nothing_of_rows_it_could_never_s
         assert (await client.next())["__typename"] == "CaughtUp", "the lost row is hidden already"
 
 
-async def topics(served: Served) -> int:
-    lines = (await asyncio.to_thread(served.get, "/metrics")).text.splitlines()
+async def topics(served: Served, tokens: Tokens) -> int:
+    authorization = tokens.grant("scraper", scraper())
+    response = await asyncio.to_thread(served.get, "/metrics", authorization=authorization)
+    lines = response.text.splitlines()
     values = [line.split()[-1] for line in lines if line.startswith("nerve_live_groups{")]
     return int(sum(map(float, values)))
 
 
 async def topics_of(running: tuple[Served, Tokens], query: str, *readers: Reader) -> int:
     """Return how many topics serve these subscribers of one document."""
-    served = running[0]
     async with asyncio.timeout(30):
-        while await topics(served):
+        while await topics(*running):
             await asyncio.sleep(0.02)
     async with AsyncExitStack() as stack:
         for reader in readers:
             client = await stack.enter_async_context(reader.socket())
             await client.subscribe("1", query)
             await client.next()
-        return await topics(served)
+        return await topics(*running)
 
 
 async def test_topics_are_shared_exactly_by_callers_with_equal_bound_rules(

@@ -80,7 +80,7 @@ class Rig:
         self.reader = ViewReader(self.locator)
         self.changes = ViewTail(self.locator, self.poll_interval)
         self.past = PastReader(self.reader, self.log, 100_000, within=10)
-        self.live = LiveView(self.reader, self.changes, self.log.head, self.past.visible)
+        self.live = LiveView(self.reader, self.changes, self.log.head, self.past.visible_since)
         context = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
         self.rebuilds = Rebuilds([self.view], RebuildContext(*context, self.poll_interval), self.partitions)
         self._minutes = count()

@@ -167,7 +167,9 @@ async def test_nothing_is_delivered_twice_while_rows_are_ahead_of_the_checkpoint
     read_limits = ReadLimits(checkpoint_wait=0.3, resume_checkpoint_wait=0.3)
     async with open_rig(mongo_url, redis_url, database) as rig:
         lease = await ahead_of_its_checkpoint(rig)
-        live = LiveView(rig.reader, rig.changes, rig.log.head, rig.past.visible, read_limits=read_limits)
+        live = LiveView(
+            rig.reader, rig.changes, rig.log.head, rig.past.visible_since, read_limits=read_limits
+        )
         async with (
             aclosing(live.watch_rows(ALL_ROWS)) as fresh,
             aclosing(live.watch_rows(ALL_ROWS, after=Place(0))) as resumed,
@@ -205,7 +207,7 @@ async def test_a_tenant_receives_nothing_of_another(rig: Rig) -> None:
 
 async def test_a_subscriber_that_falls_too_far_behind_can_resume_where_lagged_says(rig: Rig) -> None:
     live = LiveView(
-        rig.reader, rig.changes, rig.log.head, rig.past.visible, max_lag=5, limits=RingLimits(entries=5)
+        rig.reader, rig.changes, rig.log.head, rig.past.visible_since, max_lag=5, limits=RingLimits(entries=5)
     )
     async with aclosing(live.watch_rows(ALL_ROWS)) as messages:
         await receive(messages, 2)

@@ -12,8 +12,10 @@ from eventstore.place import Place
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
+from projections.querying.filters import AnyOf, Condition, to_predicate
 from projections.querying.pages import ListQuery
-from projections.storage.rows import changed_fields, fields
+from projections.querying.row_scope import RowScope
+from projections.storage.rows import Row, changed_fields, fields
 from subscriptions.live.messages import CaughtUp, Lagged
 from tests.helpers.note_churn import churn
 from tests.helpers.note_rig import Rig, open_rig
@@ -32,8 +34,12 @@ FILTERS: list[dict[str, Any]] = [
 class Client:
     """A subscriber's rows; a change that cannot be right fails the test."""
 
-    def __init__(self, filter: dict[str, Any]) -> None:
+    def __init__(self, filter: dict[str, Any], scope: RowScope = ALL_ROWS) -> None:
         self.filter = filter
+        self.scope = scope
+        self.unknown: list[tuple[Place, str]] = []
+        """Removals of hidden rows that it does not have, each with the place where it resumed."""
+        self._resume_place = Place(0)
         self.rows: dict[str, dict[str, Any]] = {}
         self.place: Place | None = None
         self._resuming: Counter[str] | None = None
@@ -41,8 +47,8 @@ class Client:
     async def watch(self, live: LiveView, *, limit: int = 10**9) -> bool:
         """Receive so many messages, from where it was; return whether the last change was among them."""
         if self.place is not None:
-            self._resuming = Counter()
-        messages = live.watch_rows(ALL_ROWS, self.filter, after=self.place)
+            self._resuming, self._resume_place = Counter(), self.place
+        messages = live.watch_rows(self.scope, self.filter, after=self.place)
         async with asyncio.timeout(DEADLINE), aclosing(messages):
             async for message in messages:
                 self._receive(message)
@@ -64,6 +70,9 @@ class Client:
             case RowChange():
                 self._change(message)
 
+    def _may_see(self, row: Row) -> bool:
+        return to_predicate(self.scope.rule)(row)
+
     def _change(self, change: RowChange) -> None:
         before = self.rows.get(change.id)
         if self._resuming is not None:
@@ -77,9 +86,12 @@ class Client:
                 assert change.row is not None
                 assert change.changed_fields == changed_fields(before, change.row)
         if change.kind is ChangeKind.REMOVED:
-            self.rows.pop(change.id, None)
+            assert change.row is None or self._may_see(change.row)
+            if self.rows.pop(change.id, None) is None and change.row is None:
+                self.unknown.append((self._resume_place, change.id))
         else:
             assert change.row is not None
+            assert self._may_see(change.row)
             self.rows[change.id] = fields(change.row)
 
 
@@ -90,7 +102,7 @@ async def finish(rig: Rig, clients: list[Client], watching: list[asyncio.Task[bo
         assert await watch
     await rig.projected()
     for client in clients:
-        page = await rig.reader.page(ALL_ROWS, ListQuery(100, client.filter))
+        page = await rig.reader.page(client.scope, ListQuery(100, client.filter))
         assert client.rows == {row["id"]: fields(row) for row in page.rows}
 
 
@@ -129,6 +141,32 @@ async def test_i10_subscribers_that_resume_on_another_server_have_the_rows_of_th
         watching = [asyncio.create_task(come_and_go(client)) for client in clients]
         await churn(one, 150, 10)
         await finish(one, clients, watching)
+
+
+async def test_subscribers_that_resume_learn_of_no_row_that_their_rule_hid_from_them(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """They have the rows of their rule; no removal names a row that they could not see where they left."""
+    rule = AnyOf((Condition("text", "in", ("x", "y")), Condition("id", "eq", END)))
+    scope = RowScope("default", rule)
+    async with (
+        open_rig(mongo_url, redis_url, database, work=True) as one,
+        open_rig(mongo_url, redis_url, database) as other,
+    ):
+        dice = random.Random(13)
+
+        async def come_and_go(client: Client) -> bool:
+            while not await client.watch(dice.choice([one, other]).live, limit=dice.randint(1, 6)):
+                await asyncio.sleep(dice.random() / 20)
+            return True
+
+        clients = [Client(wanted, scope) for wanted in FILTERS * 3]
+        watching = [asyncio.create_task(come_and_go(client)) for client in clients]
+        await churn(one, 150, 13)
+        await finish(one, clients, watching)
+        unknown = {removal for client in clients for removal in client.unknown}
+        for place, row_id in unknown:
+            assert await one.past.visible_since(scope, [row_id], place.position - 1), (place, row_id)
 
 
 async def test_old_new_and_resumed_subscribers_have_the_right_rows_while_the_view_is_rebuilt(

@@ -171,7 +171,9 @@ async def test_a_slow_subscriber_may_ask_for_the_latest_state_of_each_row(rig: R
 
 
 async def test_a_subscriber_whose_entries_the_ring_has_evicted_reads_what_it_missed(rig: Rig) -> None:
-    live = LiveView(rig.reader, rig.changes, rig.log.head, rig.past.visible, limits=RingLimits(entries=2))
+    live = LiveView(
+        rig.reader, rig.changes, rig.log.head, rig.past.visible_since, limits=RingLimits(entries=2)
+    )
     await rig.write("ab")
     await rig.projected()
     topic = ClientTopic(live, {}, 5, CountingRenderer())
@@ -197,7 +199,7 @@ async def test_a_place_beyond_the_log_has_expired_and_one_after_which_too_many_r
     rig: Rig,
 ) -> None:
     read_limits = ReadLimits(missed_rows=2)
-    live = LiveView(rig.reader, rig.changes, rig.log.head, rig.past.visible, read_limits=read_limits)
+    live = LiveView(rig.reader, rig.changes, rig.log.head, rig.past.visible_since, read_limits=read_limits)
     await rig.write("abc")
     await rig.projected()
     for after, expired in ((Place(1_000), 1), (Place(0), 1), (Place(2), 0)):

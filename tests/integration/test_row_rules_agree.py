@@ -165,6 +165,19 @@ def stored(mongo_url: str, database: str) -> Iterator[Collection[dict[str, Any]]
     callers=[Person("ann", claims={"level": 1}), Person("ann", claims={"level": True})],
 )
 @example(
+    made=[{"id": "a", "serial": SERIALS[0], "price": Decimal("1.0")}, {"id": "b", "serial": SERIALS[1]}],
+    access=claim("level", "price") | owner("serial"),
+    callers=[Person("ann", claims={"level": 1}), Person(str(SERIALS[1])), Person("1", claims={"level": "1"})],
+)
+@example(
+    made=[{"id": "a", "tags": ["a", "b"], "text": "c"}, {"id": "b", "tags": ["c"], "text": "a"}],
+    access=claim("team", "tags") | claim("level", "text"),
+    callers=[
+        Person("ann", claims={"team": ("b", "x"), "level": ("c", "d")}),
+        Person("ann", claims={"team": ("c", "y")}),
+    ],
+)
+@example(
     made=[{"id": "a", "text": "x", "tags": ["x"]}, {"id": "b", "text": None, "tags": None}, {"id": "c"}],
     access=owner("text") | owner("tags"),
     callers=[Person(None), Person("$ne")],

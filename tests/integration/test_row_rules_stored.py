@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.kernel.access import owner
+from domain.kernel.access import owner, where
 from domain.kernel.errors import DeclarationError, NotIndexed, ViewRebuilding
 from projections.kernel.field_kinds import kinds
 from projections.kernel.view import View
@@ -17,7 +17,7 @@ from projections.querying.filters import EVERYTHING, Condition
 from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedQuery, RelatedRows
-from projections.querying.row_scope import RowScope
+from projections.querying.row_scope import RowScope, check_rule
 from tests.helpers.hot_notes import hot, hot_by_default, reading
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.note_rows import fill
@@ -87,10 +87,13 @@ async def test_a_rule_that_leaves_few_rows_allows_what_no_index_serves(rig: Rig)
 
 
 def test_a_rule_by_a_field_that_cannot_be_compared_is_refused_at_the_start() -> None:
-    """It is refused where the schema and the readers are made, before anything is served."""
+    """It is refused where the schema and the readers are made; so is a value that the field cannot have."""
     assert kinds(replace(view, access=owner("folded")))["folded"].is_list
     with pytest.raises(DeclarationError, match="cannot decide access by 'data'"):
         kinds(replace(view, row=DataRow, access=owner("data")))
+    check_rule(replace(view, access=where("score", 1) | where("text", "1")))
+    with pytest.raises(DeclarationError, match=r"where\('score', '1'\) can never be met, .* has an integer"):
+        check_rule(replace(view, access=where("score", "1")))
 
 
 READS: dict[str, Callable[[Rig, RowScope], Awaitable[Any]]] = {
