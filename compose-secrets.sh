@@ -18,5 +18,6 @@ mongo_url maintenance > maintenance_url
 redis=$(random)
 printf 'requirepass %s\n' "$redis" > redis.conf
 printf 'redis://:%s@redis:6379\n' "$redis" > redis_url
+random > metrics_token
 openssl rand -base64 32 > master_key
 chmod 644 ./*

@@ -22,6 +22,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     yield check_hosts(settings)
     yield check_origins(settings)
     yield check_old_keys(settings)
+    yield check_api_tls(settings)
     yield check_link("TLS to MongoDB", settings.mongo_url)
     yield check_link("TLS to Redis", settings.redis_url)
     yield from check_ports(settings)
@@ -78,6 +79,18 @@ def check_old_keys(settings: Settings) -> Finding:
     if settings.old_master_keys:
         return warn(check, "still set; run `nerve keys rotate`, then remove old_master_keys")
     return ok(check, "none")
+
+
+def check_api_tls(settings: Settings) -> Finding:
+    """Check that the API is encrypted, here or by a proxy."""
+    check = "TLS of the API"
+    if settings.tls_cert is not None:
+        return ok(check, f"certificate {settings.tls_cert}")
+    if is_loopback(settings.host):
+        return ok(check, "not needed on this machine")
+    if settings.trusted_proxies:
+        return ok(check, f"left to the proxy at {', '.join(settings.trusted_proxies)}")
+    return warn(check, "not encrypted; set tls_cert, or list the proxy that speaks TLS in trusted_proxies")
 
 
 def check_link(check: str, url: SecretStr | None) -> Finding:

@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 from api.devserver.binaries import find_program
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
+from api.settings import check_exposure, check_metrics_exposure, load_settings
 from tests.helpers.servers import eventually
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -53,6 +54,22 @@ def test_every_service_is_hardened_and_no_secret_is_in_the_file() -> None:
         assert set(service.get("secrets", ())) <= file["secrets"].keys()
     made = re.findall(r"> (\S+)$", SECRETS.read_text(), re.MULTILINE)
     assert {secret["file"] for secret in file["secrets"].values()} == {f"./secrets/{name}" for name in made}
+
+
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_the_settings_may_listen_on_all_addresses(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deployment below is on loopback, where less is required."""
+    subprocess.run([str(SECRETS), str(tmp_path / "secrets")], check=True)
+    monkeypatch.chdir(tmp_path)
+    for name, value in yaml.safe_load(COMPOSE.read_text())["services"][service]["environment"].items():
+        monkeypatch.setenv(name, value.replace("/run/secrets", str(tmp_path / "secrets")))
+    settings = load_settings()
+    assert (settings.host, settings.insecure_open) == ("0.0.0.0", False)
+    check_exposure(settings)
+    if service == "worker":
+        check_metrics_exposure(settings)
 
 
 class Deployment:
@@ -172,5 +189,6 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
             assert deployment.healthy(name)
         deployment.children["api1"].kill()
         for _ in range(4):
-            count = client.post("/graphql", json={"query": "{ tasks { totalCount } }"}).json()
+            # The proxy repeats a GET whose connection was lost with the process.
+            count = client.get("/graphql", params={"query": "{ tasks { totalCount } }"}).json()
             assert count == {"data": {"tasks": {"totalCount": 1}}}

@@ -108,6 +108,19 @@ def test_a_link_to_another_machine_is_encrypted_and_verified(url: str | None, si
 
 
 @pytest.mark.parametrize(
+    ("values", "sign"),
+    [
+        ({}, "ok"),
+        ({"host": "0.0.0.0", "tls_cert": "/etc/nerve/tls.crt"}, "ok"),
+        ({"host": "0.0.0.0", "trusted_proxies": "10.0.0.0/8"}, "ok"),
+        ({"host": "0.0.0.0"}, "warn"),
+    ],
+)
+def test_the_api_is_encrypted_by_itself_or_by_a_proxy(values: dict[str, Any], sign: str) -> None:
+    assert setting_checks.check_api_tls(settings(**values)).sign == sign
+
+
+@pytest.mark.parametrize(
     ("port", "sign"),
     [
         ({"adapter": "http", "url": "https://p.example", "secret": "whsec_" + "A" * 32}, "ok"),
