@@ -40,6 +40,7 @@ def test_graphiql_runs_a_mutation_and_shows_it_live_in_a_second_window_with_no_n
     assert seen["sockets"] == [f"ws://{nerve}/graphql"]
     assert seen["inits"] == [{"headers": {"x-window": "the live one"}}]
     assert seen["problems"] == []
+    assert seen["violations"] == []
     assert '"id": "task-' in seen["created"]
     assert "Read the incident report" in seen["live"]
     assert (tmp_path / "live.png").stat().st_size > 10_000

@@ -23,7 +23,7 @@ const browser = await chromium.launch({
   proxy: { server: "http://127.0.0.1:9", bypass: "127.0.0.1" },
 });
 const context = await browser.newContext({ viewport: { width: 1280, height: 760 }, deviceScaleFactor: 1 });
-const seen = { requests: [], sockets: [], inits: [], problems: [] };
+const seen = { requests: [], sockets: [], inits: [], problems: [], violations: [] };
 context.setDefaultTimeout(20_000);
 context.on("request", (request) => seen.requests.push(request.url()));
 context.on("page", watch);
@@ -61,6 +61,11 @@ console.log(JSON.stringify(seen));
 
 function watch(page) {
   page.on("pageerror", (error) => seen.problems.push(error.message));
+  page.on("console", (message) => {
+    const said = message.text();
+    // The page is made to call elsewhere, which its policy forbids.
+    if (said.includes("Content Security Policy") && !said.includes(elsewhere)) seen.violations.push(said);
+  });
   page.on("websocket", (socket) => {
     seen.sockets.push(socket.url());
     socket.on("framesent", ({ payload }) => {
