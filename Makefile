@@ -8,7 +8,7 @@ BROWSER := $(or $(call HAS,chromium),$(call HAS,chromium-browser),$(call HAS,goo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CONSOLE := api/console/static/index.html
 
-.PHONY: run test lint check bench faults console constraints clean
+.PHONY: run test lint audit sbom check bench faults console constraints clean
 .DELETE_ON_ERROR:
 
 run: .venv/embedded
@@ -25,7 +25,21 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test
+# Without the registries' data on vulnerabilities it says so, and does not fail.
+audit: .venv/dev
+	@if $(BIN)/python -c "from urllib.request import urlopen; urlopen('https://pypi.org/pypi/pip/json', timeout=5)" 2>/dev/null; \
+	then $(BIN)/uvx --quiet pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off; \
+	else echo "audit: the vulnerabilities at PyPI cannot be reached; the Python packages were not compared"; fi
+	@if ! command -v npm >/dev/null; then echo "audit: npm is not installed; GraphiQL's packages were not compared"; \
+	elif report=$$(cd $(WEB) && npm audit --omit=dev --package-lock-only 2>&1); then echo "$$report"; \
+	elif echo "$$report" | grep -q "audit endpoint returned an error\|ENOTFOUND\|EAI_AGAIN\|ECONNREFUSED"; \
+	then echo "audit: the vulnerabilities at npm cannot be reached; GraphiQL's packages were not compared"; \
+	else echo "$$report"; exit 1; fi
+
+sbom: .venv/dev
+	$(BIN)/uvx --quiet --from cyclonedx-bom cyclonedx-py environment $(BIN)/python --output-reproducible --output-file sbom.json
+
+check: lint test audit
 
 bench: .venv/dev
 	$(BIN)/python -m tests.bench
