@@ -64,6 +64,15 @@ async def test_the_address_is_stored_on_http_and_on_sockets_also_behind_a_proxy(
     assert await addresses(settings) == ["127.0.0.1", PROXIED, "127.0.0.1"]
 
 
+async def test_an_event_shows_how_its_actor_was_authenticated(served: Served, shown: str) -> None:
+    """So that an administrator has the audit over GraphQL too."""
+    events = {"query": "{ events { nodes { actor authentication } } }"}
+    for body in ({"query": REGISTER}, events):
+        response = await asyncio.to_thread(served.post, body, authorization=shown)
+    [event] = response.json()["data"]["events"]["nodes"]
+    assert event == {"actor": "ada", "authentication": "jwt"}
+
+
 async def test_no_address_is_stored_without_the_setting(
     settings: dict[str, Any], tokens: Tokens, shown: str
 ) -> None:

@@ -61,6 +61,10 @@ _FIELDS = {
     ),
     "causation_id": (strawberry.ID | None, "The id of what caused the command; null if a client sent it."),
     "actor": (str | None, "The user or service on whose behalf the command ran."),
+    "authentication": (
+        str | None,
+        "How the actor was authenticated: `jwt`, `key:` and the id of a key, `cli`, `process` or `policy`.",
+    ),
     "source": (str | None, "The interface that the command came through, such as `graphql`."),
 }
 
@@ -196,6 +200,7 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "correlation_id": commit.correlation,
         "causation_id": commit.causation,
         "actor": commit.actor,
+        "authentication": commit.authentication,
         "source": commit.source,
         "position": context.seal(Place(event.position, event.place)),
     }
