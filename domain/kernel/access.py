@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import Enum
 from typing import Any, Protocol, runtime_checkable
 
@@ -132,10 +133,14 @@ def where(field: str, value: str | int | bool) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class FieldIn:
-    """The field must have, or contain, one of the values."""
+    """The field must have, or contain, one of the values. Conditions with 1 and with True are not equal."""
 
     field: str
     values: tuple[Any, ...]
+    _types: tuple[type, ...] = dataclass_field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_types", tuple(map(type, self.values)))
 
     def is_met_by(self, value: Any) -> bool:
         """Return whether a field with this value meets the condition. Types must agree: 1 is not True."""

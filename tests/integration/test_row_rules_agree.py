@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from domain.kernel.access import Access, ClaimValue, anyone, bind, claim, owner, role, signed_in, where
+from domain.kernel.access import (
+    Access,
+    ClaimValue,
+    Permission,
+    anyone,
+    bind,
+    claim,
+    owner,
+    role,
+    signed_in,
+    where,
+)
 from domain.kernel.types.stored_values import encoder
 from projections.kernel import View, by_stream
 from projections.live.filter_index import FilterIndex
@@ -193,14 +204,17 @@ def test_a_rule_allows_the_same_rows_everywhere(
     stored.insert_many([as_stored(number, row) for number, row in enumerate(made)])
     held, view = list(stored.find()), view_with(access)
     scopes: dict[str, set[int]] = {}
+    permissions: dict[Permission, set[int]] = {}
     for person in callers:
-        scope = row_scope(view, "default", bind(access, person))
+        permission = bind(access, person)
+        scope = row_scope(view, "default", permission)
         expected = {number for number, row in enumerate(made) if allows(access, person, row)}
         assert {row["_id"] for row in stored.find(to_mongo(scope.rule), {"_id": 1})} == expected
         is_allowed = to_predicate(scope.rule)
         assert {row["_id"] for row in held if is_allowed(row)} == expected
         assert live_rows(scope, held) == expected
         assert scopes.setdefault(scope.key, expected) == expected, "equal scopes show equal rows"
+        assert permissions.setdefault(permission, expected) == expected, "equal permissions allow equal rows"
 
 
 def live_rows(scope: RowScope, held: list[dict[str, Any]]) -> set[int]:
