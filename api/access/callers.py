@@ -91,8 +91,9 @@ class Authenticator(Protocol):
     def authenticate(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
         """Return the caller that sent these headers; raises Unauthenticated or Forbidden.
 
-        Header names are in lower case. Over a socket the texts of the `connection_init` payload are added to
-        the headers of the handshake. An implementation may be a coroutine function, and need not be one.
+        Header names are in lower case, and a repeated header has all its values. Over a socket, credentials
+        in the payload of `connection_init` are added to the headers of the handshake. An implementation may
+        be a coroutine function, and need not be one.
         """
 
     def watch_revocations(

@@ -36,7 +36,7 @@ class CredentialAuthenticator:
     """Finds the caller of a request by its credential. Wrong credentials are always refused.
 
     `cookie` is the name of the cookie that may contain the token. A request without credentials has the
-    caller `anonymous`. Access that has ended is refused, as `follower` reads it in the log.
+    caller `ANONYMOUS`. Access that has ended is refused, as `follower` reads it in the log.
     """
 
     def __init__(
@@ -45,20 +45,18 @@ class CredentialAuthenticator:
         keys: CredentialVerifier,
         tokens: CredentialVerifier,
         cookie: str | None = None,
-        anonymous: Caller = ANONYMOUS,
         background: Background = nullcontext,
     ) -> None:
         self._follower = follower
         self._keys = keys
         self._tokens = tokens
         self._cookie = cookie
-        self._anonymous = anonymous
         self._background = background
 
     def authenticate(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
         credential = find_credential(headers, self._cookie)
         if credential is None:
-            return self._anonymous
+            return ANONYMOUS
         verifier = self._keys if credential.startswith(API_KEY_PREFIX) else self._tokens
         caller = verifier.verify(credential)
         return self._checked(caller) if isinstance(caller, Caller) else self._check_later(caller)

@@ -100,6 +100,7 @@ def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(
     dev.ask('mutation { createTask(input: {title: "kept"}, await: PROJECTED) { receipt { stream } } }')
     assert dev.ask('{ tasks(filter: {title: {contains: "ep"}}) { nodes { title } } }')["tasks"]["nodes"]
     assert "no index of tasks serves a query" in dev.output, "where others refuse it"
+    assert "access     OPEN: everybody on this machine may do everything" in dev.output
     family = dev.family()
     assert len(family) == 5, "itself, mongod, redis-server, the API, the worker"
     master_key = dev.folder / "data" / "master.key"

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from api.auth_settings import AuthSettings
 from api.port_settings import HttpPortSettings
-from api.settings import Settings, load_settings
+from api.settings import Settings, check_exposure, check_metrics_exposure, load_settings
 from domain.kernel.errors import ConfigurationError
+from tests.helpers.tokens import auth_settings
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +124,24 @@ def test_a_wrong_setting_of_authentication_is_refused_without_its_value(
     message = refusal()
     assert sentence in message
     assert secret is None or secret not in message
+
+
+def test_the_api_listens_beyond_this_machine_with_authentication_or_on_demand_alone() -> None:
+    auth = auth_settings()
+    for exposed in (Settings(host="0.0.0.0", auth=auth), Settings(host="0.0.0.0", insecure_open=True)):
+        check_exposure(exposed)
+    check_exposure(Settings(host="::1"))
+    with pytest.raises(ConfigurationError, match="there is no authentication; set auth"):
+        check_exposure(Settings(host="0.0.0.0"))
+
+
+def test_the_metrics_of_a_worker_are_exposed_with_a_token_or_on_demand_alone() -> None:
+    token = SecretStr("x" * 32)
+    exposed = (Settings(host="::", metrics_token=token), Settings(host="::", insecure_open=True))
+    for settings in (*exposed, Settings()):
+        check_metrics_exposure(settings)
+    with pytest.raises(ConfigurationError, match="set NERVE_METRICS_TOKEN"):
+        check_metrics_exposure(Settings(host="::", auth=auth_settings()))
 
 
 def test_authentication_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
