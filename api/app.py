@@ -54,8 +54,9 @@ from domain.kernel.errors import Forbidden, NotFound, Unauthenticated
 GRAPHQL = "/graphql"
 PAGES = ("/", "/graphiql", "/graphiql/")
 HEALTH = ("/healthz", "/readyz")
-OPEN_PATHS = (*PAGES, "/graphiql/assets/", *HEALTH)
-"""Paths that are served without authentication, and what lies below a folder. They have no data."""
+OPEN_PATHS = (*PAGES, *HEALTH)
+OPEN_FOLDERS = ("/graphiql/assets/",)
+"""What is served without authentication, as it has no data; of a folder, all that lies below it."""
 
 
 def create_app(
@@ -165,14 +166,15 @@ def _operation_limits(settings: Settings) -> OperationLimits:
 
 def _guards(settings: Settings, prefixes: Sequence[str]) -> Sequence[Middleware]:
     """Return what a request passes before an endpoint handles it, from the outside to the inside."""
-    pages, health, open_paths = (
-        [prefix + path for prefix in prefixes for path in paths] for paths in (PAGES, HEALTH, OPEN_PATHS)
+    pages, health, open_paths, open_folders = (
+        [prefix + path for prefix in prefixes for path in paths]
+        for paths in (PAGES, HEALTH, OPEN_PATHS, OPEN_FOLDERS)
     )
     cookie = None if settings.auth is None else settings.auth.cookie
     return [
         Middleware(SecurityHeaders, tls=settings.tls_cert is not None),
         Middleware(OriginGuard, policy=settings.origin_policy, pages=pages, open_hosts=health),
-        Middleware(AdmissionGuard, open_paths=open_paths, cookie=cookie),
+        Middleware(AdmissionGuard, open_paths=open_paths, open_folders=open_folders, cookie=cookie),
     ]
 
 

@@ -19,15 +19,17 @@ _ADMISSION = "nerve.admission"
 class AdmissionGuard:
     """Admits the requests for all paths except the open ones, and releases them when their response ends.
 
-    `open_paths` are served to everybody, and so is what lies below one that ends with a slash. `cookie` is
-    the name of the cookie with credentials, if there is one.
+    `open_paths` are served to everybody, and so is what lies below `open_folders`, which end with a slash.
+    `cookie` is the name of the cookie with credentials, if there is one.
     """
 
-    def __init__(self, app: ASGIApp, open_paths: Collection[str], cookie: str | None) -> None:
+    def __init__(
+        self, app: ASGIApp, open_paths: Collection[str], open_folders: Collection[str], cookie: str | None
+    ) -> None:
         self._app = app
         self._cookie = cookie
         self._open_paths = frozenset(open_paths)
-        self._open_folders = tuple(path for path in open_paths if path.endswith("/") and path != "/")
+        self._open_folders = tuple(open_folders)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Messages about the lifespan of the server pass."""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.routing import Mount, Route
 
-from api.app import OPEN_PATHS, create_app
+from api.app import OPEN_FOLDERS, OPEN_PATHS, create_app
 from api.settings import Settings
 from tests.helpers.issuer import Issuer, serve_issuer
 from tests.helpers.served_api import Served
@@ -169,7 +169,14 @@ def test_each_route_is_authenticated_or_listed_as_open(served: Served) -> None:
     assert {"/graphql", "/metrics", "/readyz"} <= set(paths)
     for path in paths:
         status = served.get(path, **bearer("made-up")).status_code
-        assert status == 401 or path in OPEN_PATHS or f"{path}/" in OPEN_PATHS, path
+        assert status == 401 or path in OPEN_PATHS or f"{path}/" in OPEN_FOLDERS, path
+
+
+def test_each_path_behind_a_prefix_is_authenticated_too(mongo_url: str, redis_url: str) -> None:
+    with serve_with(None, mongo_url, redis_url, auth=auth_settings(), path_prefix="/nerve") as served:
+        for path in ("/graphql", "/metrics", "/unknown", "/graphiql/unknown", "/"):
+            status = served.get(f"/nerve{path}", **bearer("made-up")).status_code
+            assert (status == 401) is (path != "/"), path
 
 
 def _paths(routes: Any, prefix: str = "") -> Iterator[str]:
