@@ -54,7 +54,14 @@ class Memos:
         return stream
 
 
-ROLES = {"ada": "writer", "bob": "writer", "eve": "auditor", "op": "operator", "root": "administrator"}
+ROLES = {
+    "ada": "writer",
+    "bob": "writer",
+    "eve": "auditor",
+    "op": "operator",
+    "root": "administrator",
+    "meter": "metrics",
+}
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +184,6 @@ async def test_subscribers_share_a_topic_if_they_may_read_the_same(memos: Memos)
 
 
 def _topics(memos: Memos) -> int:
-    lines = memos.served.get("/metrics").text.splitlines()
+    lines = memos.served.get("/metrics", authorization=memos.headers["meter"]).text.splitlines()
     [line] = [line for line in lines if line.startswith('nerve_live_groups{source="log"}')]
     return int(float(line.split()[-1]))
