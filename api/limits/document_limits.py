@@ -7,7 +7,7 @@ and all fragments of a selection. So the work of validation is counted before it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from graphql import (
     DocumentNode,
@@ -17,6 +17,7 @@ from graphql import (
     GraphQLError,
     OperationDefinitionNode,
     SelectionSetNode,
+    Token,
     TokenKind,
     parse,
 )
@@ -67,11 +68,22 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
     return document
 
 
+def count_tokens(document: DocumentNode) -> int:
+    """Return the number of tokens of a document."""
+    return sum(1 for _ in _tokens(document))
+
+
+def _tokens(document: DocumentNode) -> Iterator[Token]:
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        yield token
+        token = token.next
+
+
 def _check_tokens(document: DocumentNode) -> None:
     """Raise TooComplex for names that are too long, and for brackets too deep inside each other."""
     nesting = 0
-    token = document.loc.start_token if document.loc else None
-    while token is not None:
+    for token in _tokens(document):
         kind = token.kind
         if kind is TokenKind.NAME:
             if token.end - token.start > LONGEST_NAME:
@@ -87,7 +99,6 @@ def _check_tokens(document: DocumentNode) -> None:
                 )
         elif kind in _CLOSING:
             nesting -= 1
-        token = token.next
 
 
 class _SelectionWalk:

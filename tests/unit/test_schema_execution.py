@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from graphql import DocumentNode, ExecutionResult, GraphQLObjectType, execute, parse
+from graphql import DocumentNode, ExecutionResult, GraphQLObjectType, build_schema, execute, parse
 from graphql.execution.collect_fields import CollectedFields
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from api.graphql.execution import executor as executor_module
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, find_leaves
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest, read_operation
+from api.graphql.execution.parsed_documents import BASE_WEIGHT, document_cache
 from api.graphql.execution.request_context import RequestContext
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
@@ -124,7 +125,7 @@ def test_a_text_is_parsed_and_validated_once(parsed: list[str]) -> None:
 
 
 def test_the_texts_used_last_are_kept(parsed: list[str]) -> None:
-    executor = Executor(SCHEMA, cached_documents=2)
+    executor = Executor(SCHEMA, cache=document_cache(2 * BASE_WEIGHT + 30))
     texts = [f"{{ a{n}: __typename }}" for n in range(3)]
     for n in (0, 1, 0, 2, 0, 1):
         executor.prepare(operation(texts[n]))
@@ -139,10 +140,25 @@ def test_an_invalid_text_is_not_kept(parsed: list[str]) -> None:
     assert len(parsed) == 2
 
 
-def test_a_very_long_text_is_run_and_not_kept(parsed: list[str]) -> None:
-    executor, text = Executor(SCHEMA), "{ __typename #" + "x" * executor_module.CACHED_LENGTH + "\n}"
-    for _ in range(2):
-        executor.prepare(operation(text))
+def test_a_document_weighs_its_tokens_and_its_text(parsed: list[str]) -> None:
+    """E7: many or long documents take no more memory than the cache may have."""
+    executor = Executor(SCHEMA, cache=document_cache(BASE_WEIGHT + 300))
+    for text in ("{ " + "a: __typename " * 120 + "}", "{ __typename #" + "x" * 30_000 + "\n}"):
+        parsed.clear()
+        for _ in range(2):
+            executor.prepare(operation(text))
+        assert len(parsed) == 2
+    small = "{ __typename }"
+    executor.prepare(operation(small))
+    executor.prepare(operation(small))
+    assert parsed[-1:] == [small]
+
+
+def test_executors_share_one_cache_and_no_document(parsed: list[str]) -> None:
+    cache = document_cache()
+    executors = [Executor(schema, cache=cache) for schema in (SCHEMA, build_schema("type Query { a: Int }"))]
+    documents = [executor.prepare(operation("{ __typename }")).document for executor in executors]
+    assert documents[0] is not documents[1]
     assert len(parsed) == 2
 
 

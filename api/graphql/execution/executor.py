@@ -23,12 +23,14 @@ from api.graphql.execution.error_paths import error_paths
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
 from api.graphql.execution.operation_costs import OperationCosts, introspection_members
 from api.graphql.execution.operation_request import OperationRequest, choose_operation
+from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache, weigh
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
+from api.limits.input_limits import check_values
 from api.limits.operation_limits import OperationLimits
 from domain.kernel import Scope
 from domain.kernel.errors import (
@@ -40,28 +42,13 @@ from domain.kernel.errors import (
     TooCostly,
     ValidationFailed,
 )
-from eventstore.lru import LruCache
 from eventstore.mongo.deadline import deadline
 
 Result = dict[str, Any]
 """A response before it is encoded. Without ``data`` the operation was refused before it ran."""
 
-CACHED_DOCUMENTS = 1_000
-CACHED_LENGTH = 20_000
-"""Characters. A longer text is run but not cached, which bounds the memory of the cache too."""
-
 MOST_ERRORS = 10
 """Errors of a document that are reported. The path of each is searched in the whole document."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedDocument:
-    """A valid document, and what is worked out about its selections."""
-
-    node: DocumentNode
-    tree: SelectionTree
-    row_selections: RowSelections
-    costs: OperationCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +107,7 @@ class SubscriptionExecution:
 class Executor:
     """Prepares and runs operations.
 
-    A text is parsed and validated once; the `cached_documents` valid documents used last stay cached. With
+    A text is parsed and validated once; the valid documents used last stay in the `cache`. With
     `explain`, unexpected errors are not masked: see `error_body`. With `suggest`, errors about unknown names
     suggest similar ones.
     """
@@ -132,7 +119,7 @@ class Executor:
         *,
         explain: bool = False,
         suggest: bool = True,
-        cached_documents: int = CACHED_DOCUMENTS,
+        cache: DocumentCache | None = None,
         limits: OperationLimits | None = None,
     ) -> None:
         self.schema = schema
@@ -142,12 +129,12 @@ class Executor:
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
         self._members = introspection_members(schema)
-        self._documents: LruCache[str, ParsedDocument] = LruCache(cached_documents)
+        self._documents = cache or document_cache()
 
     def prepare(self, request: OperationRequest, tenant: str = Scope().tenant) -> PreparedOperation:
         """Parse and validate the operation of a tenant's caller; raises OperationRefused."""
         text = self._find_text(request, tenant)
-        document = self._documents.get(text)
+        document = self._documents.get((self.schema, text))
         if document is None:
             document = self._parse(text)
         self._persisted.keep(text, request.document_name, tenant)
@@ -219,15 +206,18 @@ class Executor:
             raise self._refused(errors, node, {})
         tree = SelectionTree(self.schema, node)
         costs = OperationCosts(self.schema, tree, self._members)
-        document = ParsedDocument(node, tree, RowSelections(tree), costs)
-        if len(text) <= CACHED_LENGTH:
-            self._documents.put(text, document)
+        document = ParsedDocument(node, tree, RowSelections(tree), costs, weigh(node, text))
+        self._documents.put((self.schema, text), document)
         return document
 
     def _bind(self, prepared: PreparedOperation, context: RequestContext) -> OperationExecutor:
         """Return the operation with its variables; raises OperationRefused where they do not fit."""
         variables = prepared.request.variables or {}
         document = prepared.document
+        try:
+            check_values(variables)
+        except TooComplex as error:
+            raise OperationRefused(refused_result(error)["errors"]) from None
         execution = ExecutionContext.of(context, document.row_selections)
         bound = OperationExecutor.bind(
             self.schema,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from sys import getsizeof
 from typing import Any
 
 import orjson
@@ -23,10 +24,13 @@ from domain.kernel.errors import (
 )
 from eventstore.lru import LruCache
 
-KEPT_CHARACTERS = 20_000_000
+KEPT_BYTES = 20_000_000
 """Of all documents together that clients sent with a hash. Each process keeps its own; a client sends a
 document again to a process that lacks it.
 """
+
+ENTRY_BYTES = 300
+"""Of the hash of a document, and its place in the cache."""
 
 _PREFIX = "sha256:"
 
@@ -43,7 +47,7 @@ class PersistedDocuments:
         self._texts = frozenset(listed.values())
         self._trusted.update((_bare(name), text) for name, text in listed.items())
         self._only_trusted = only_trusted
-        self._sent: LruCache[tuple[str, str], str] = LruCache(KEPT_CHARACTERS, len)
+        self._sent: LruCache[tuple[str, str], str] = LruCache(KEPT_BYTES, _weigh)
 
     def find(self, text: str | None, name: str | None, tenant: str) -> str:
         """Return the text of an operation that sends it, names it, or both.
@@ -89,6 +93,10 @@ def _read_manifest(manifest: dict[str, Any]) -> Any:
         return {operation["id"]: operation["body"] for operation in manifest["operations"]}
     except (TypeError, KeyError):
         return None
+
+
+def _weigh(text: str) -> int:
+    return getsizeof(text) + ENTRY_BYTES
 
 
 def _bare(name: str) -> str:

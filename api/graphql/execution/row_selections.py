@@ -19,7 +19,7 @@ from api.graphql.item_lookups import ItemLookUp
 from projections.kernel.view import View
 from projections.querying.fields import Fields
 
-MAX_KEPT = 1_000
+MAX_KEPT = 100
 """Results that are kept for a document. A field has as many as its conditions have combinations of values."""
 
 

@@ -15,15 +15,13 @@ from graphql import GraphQLError
 from api.encoding import LiveResult, encode
 from api.graphql.error_bodies import error_body
 from api.graphql.execution.executor import (
-    CACHED_DOCUMENTS,
     Executor,
     OperationRefused,
     PreparedOperation,
     SubscriptionExecution,
 )
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.shared_sources import SharedSource, cursor_variable
-from eventstore.lru import LruCache
+from api.graphql.execution.shared_sources import SharedSource
 from subscriptions.live.sinks import Chunk, Sink, Subscription
 
 logger = logging.getLogger(__name__)
@@ -34,7 +32,6 @@ class SubscriptionOpener:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._cursor_variables: LruCache[tuple[str, str | None], str] = LruCache(CACHED_DOCUMENTS)
 
     def open(self, prepared: PreparedOperation, context: RequestContext, sink: Sink) -> Subscription:
         """Start the subscription. Its results go into the sink, the first after this has returned."""
@@ -58,20 +55,9 @@ class SubscriptionOpener:
         """
         variables = dict(prepared.request.variables or {})
         if variables:
-            variables.pop(self._cursor_variable(prepared), None)
+            variables.pop(prepared.document.cursor_variable(prepared.operation_name), None)
         values = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
         return prepared.text, prepared.operation_name, values, context.scope.tenant, bound_rules
-
-    def _cursor_variable(self, prepared: PreparedOperation) -> str:
-        """Return the variable that holds the subscriber's cursor; empty where there is none."""
-        key = (prepared.text, prepared.operation_name)
-        variable = self._cursor_variables.get(key)
-        if variable is None:
-            document = prepared.document
-            root = document.tree.operations[prepared.operation_name]
-            variable = cursor_variable(document.node, root) or ""
-            self._cursor_variables.put(key, variable)
-        return variable
 
 
 class _ResultRenderer:
