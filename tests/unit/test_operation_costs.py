@@ -9,7 +9,7 @@ from graphql import get_introspection_query
 
 from api.access.callers import UNRESTRICTED
 from api.graphql.execution.executor import Executor
-from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
@@ -109,3 +109,11 @@ async def test_many_expensive_fields_are_refused_together(field: str) -> None:
     query = "{" + " ".join(f"a{n}: {field}" for n in range(120)) + "}"
     result = await EXECUTOR.execute(EXECUTOR.prepare(OperationRequest(query)), NOTHING)
     assert [error["extensions"]["code"] for error in result["errors"]] == ["TOO_COMPLEX"]
+
+
+async def test_a_response_shows_what_the_operation_cost_to_a_client_that_asks() -> None:
+    shown = read_operation({"query": "{ __typename }", "extensions": {"cost": True}})
+    result = await EXECUTOR.execute(EXECUTOR.prepare(shown), NOTHING)
+    assert result["extensions"] == {"cost": {"units": 1, "left": 9_999}}
+    plain = read_operation({"query": "{ __typename }"})
+    assert "extensions" not in await EXECUTOR.execute(EXECUTOR.prepare(plain), NOTHING)

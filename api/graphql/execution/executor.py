@@ -21,7 +21,7 @@ from api.graphql.error_bodies import error_body, refused_result, request_error_b
 from api.graphql.execution.core_executor import OperationExecutor, find_leaves, is_coroutine
 from api.graphql.execution.error_paths import error_paths
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
-from api.graphql.execution.operation_costs import OperationCosts, introspection_members
+from api.graphql.execution.operation_costs import Cost, OperationCosts, introspection_members
 from api.graphql.execution.operation_request import OperationRequest, choose_operation
 from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache, weigh
 from api.graphql.execution.persisted import PersistedDocuments
@@ -159,7 +159,11 @@ class Executor:
         if reported:
             outcome = ExecutionResult(outcome.data, [*(outcome.errors or ()), *reported])
         keep_data = prepared.kind is OperationType.MUTATION
-        return _build_result(outcome, keep_data=keep_data, explain=self._explain)
+        result = _build_result(outcome, keep_data=keep_data, explain=self._explain)
+        if prepared.request.shows_cost:
+            units = _cost(prepared, bound).units
+            result["extensions"] = {"cost": {"units": units, "left": self._limits.cost - units}}
+        return result
 
     async def _run(self, bound: OperationExecutor, kind: OperationType) -> ExecutionResult:
         """Return the outcome; raises OperationTimedOut. MongoDB ends no command that is being stored."""
@@ -234,8 +238,7 @@ class Executor:
         return bound
 
     def _check_cost(self, prepared: PreparedOperation, bound: OperationExecutor) -> None:
-        variables = bound.variable_values.coerced
-        cost = prepared.document.costs.of(prepared.kind, prepared.operation_name, variables)
+        cost = _cost(prepared, bound)
         if cost.units > self._limits.cost:
             error = TooCostly(cost.units, self._limits.cost, cost.dearest)
             raise OperationRefused(refused_result(error)["errors"])
@@ -247,6 +250,11 @@ class Executor:
         return OperationRefused(
             [request_error_body(error, path, self.schema) for error, path in zip(errors, paths, strict=True)]
         )
+
+
+def _cost(prepared: PreparedOperation, bound: OperationExecutor) -> Cost:
+    variables = bound.variable_values.coerced
+    return prepared.document.costs.of(prepared.kind, prepared.operation_name, variables)
 
 
 def _refused_by(outcome: ExecutionResult) -> OperationRefused:

@@ -22,7 +22,8 @@ class OperationRequest:
     """A document, or the name of a persisted one, with the operation to run and its variables.
 
     `document_name` is the hash or id of a persisted document. `stream_operation_id` identifies the operation
-    in a stream that several share: see `api.transports.single_connection`.
+    in a stream that several share: see `api.transports.single_connection`. With `shows_cost` the response
+    contains what the operation cost.
     """
 
     query: str | None = None
@@ -30,6 +31,7 @@ class OperationRequest:
     variables: dict[str, Any] | None = None
     document_name: str | None = None
     stream_operation_id: object = None
+    shows_cost: bool = False
 
 
 def read_operation(parameters: object) -> OperationRequest:
@@ -52,6 +54,7 @@ def read_operation(parameters: object) -> OperationRequest:
         _object(parameters, "variables"),
         document,
         extensions.get("operationId"),
+        extensions.get("cost") is True,
     )
 
 
