@@ -171,7 +171,7 @@ def stored(mongo_url: str, database: str) -> Iterator[Collection[dict[str, Any]]
     callers=st.lists(people, min_size=2, max_size=4),
 )
 @example(
-    made=[{"id": "a", "whole": 1, "flag": True, "real": 1.0}, {"id": "b", "whole": 0, "flag": False}],
+    made=[{"id": "a", "whole": 1, "flag": False, "real": 1.0}, {"id": "b", "whole": 0, "flag": True}],
     access=claim("level", "whole") | claim("level", "flag"),
     callers=[Person("ann", claims={"level": 1}), Person("ann", claims={"level": True})],
 )
