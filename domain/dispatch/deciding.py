@@ -146,7 +146,10 @@ class Decider:
     ) -> Decision:
         now, command = self._clock(), envelope.command
         try:
-            check_permission(envelope.permission, command, target.kind.category, target.stream, basis)
+            category = target.kind.category
+            check_permission(envelope.permission, command, category, target.stream, basis)
+            # Before the version: a conflict would reveal that of a stream that the caller may not see.
+            check_fits_stream(command, category, target.stream, basis.version)
             command = await self._resolve_conflict(basis, envelope, target, pending_events)
             events = await self._events(basis, command, envelope, target, now)
             if not events:
@@ -189,7 +192,6 @@ class Decider:
     async def _events(
         self, basis: LoadedState[Any], command: Command, envelope: Envelope, target: Target, now: datetime
     ) -> Sequence[Event]:
-        check_fits_stream(command, target.kind.category, target.stream, basis.version)
         facts = Facts(
             now=envelope.occurred or now,
             stream_id=target.stream,

@@ -23,7 +23,7 @@ from api.graphql.type_map import TypeMap
 from api.graphql.view_names import with_stored_view
 from api.limits.weights import COMMAND
 from domain.kernel import Command, Envelope, Receipt
-from domain.kernel.errors import CommandIdReused, RowParked, StaleRead, ValidationFailed
+from domain.kernel.errors import CommandIdReused, CommandIdTaken, RowParked, StaleRead, ValidationFailed
 from eventstore.place import Place
 from projections.folding.parking import EventName
 from projections.kernel.view import View
@@ -191,6 +191,9 @@ async def _dispatch(envelope: Envelope, context: RequestContext) -> Receipt:
             raise ValidationFailed(str(refused), ("input", *refused.path)) from None
         raise
     except CommandIdReused as reused:
+        if context.caller.is_anonymous:
+            # Callers without credentials cannot be told apart: the first command may be of another one.
+            raise CommandIdTaken(reused.command_id) from None
         sealed = context.seal(Place(reused.position))
         raise CommandIdReused(
             reused.command_id, reused.name, reused.stream, reused.position, sealed
