@@ -6,8 +6,11 @@ from collections.abc import Collection
 
 from api.access.callers import Caller
 from domain.kernel import Catalog
-from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
+from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT, METRICS
 from domain.kernel.errors import Forbidden, ValidationFailed
+
+BEYOND_TENANT = frozenset((DEPLOYMENT, METRICS))
+"""Roles that show or do something of all tenants, which the administrators of one cannot grant."""
 
 
 def check_command_names(names: Collection[str] | None, catalog: Catalog, *path: str | int) -> None:
@@ -23,13 +26,15 @@ def check_command_names(names: Collection[str] | None, catalog: Catalog, *path: 
 def check_grant(caller: Caller, roles: Collection[str], commands: Collection[str] | None) -> None:
     """Raise Forbidden unless the caller may issue, or rotate, a key with these roles and commands.
 
-    An administrator of a tenant may grant every role in it, but not one that reaches beyond it. Whoever
-    rotates a key learns its secret, and so gets what the key may do.
+    An administrator of a tenant may grant every role in it, but not one that reaches beyond it, unless it has
+    that role or `deployment`. Whoever rotates a key learns its secret, and so gets what the key may do.
     """
-    granted = set(roles) - caller.roles
+    missing = set(roles) - caller.roles
     if ADMINISTRATOR in caller.roles:
-        granted &= {DEPLOYMENT}
-    if granted:
-        raise Forbidden(f"a key cannot have the role {min(granted)!r}, because you do not have it")
+        missing &= BEYOND_TENANT
+    if DEPLOYMENT in caller.roles:
+        missing.discard(METRICS)
+    if missing:
+        raise Forbidden(f"a key cannot have the role {min(missing)!r}, because you do not have it")
     if caller.commands is not None and (commands is None or not caller.commands.issuperset(commands)):
         raise Forbidden("your key is limited to commands; a key cannot have others, or be without a limit")

@@ -24,9 +24,6 @@ DEPLOYMENT = "deployment"
 """The role that may act in every tenant, and manage tenants."""
 
 METRICS = "metrics"
-"""The role that may read the metrics of a process, which are those of all tenants, and nothing else."""
-
-METRICS = "metrics"
 """The role that may read the metrics of a process, which count for all tenants, and nothing else."""
 
 ClaimValue = str | int | bool | tuple[str | int | bool, ...]

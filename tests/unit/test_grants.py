@@ -6,7 +6,7 @@ import pytest
 
 from api.access.callers import UNRESTRICTED, Caller
 from api.access.grants import check_grant
-from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
+from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT, METRICS
 from domain.kernel.errors import Forbidden
 
 ADMIN = Caller(subject="ada", roles=frozenset({ADMINISTRATOR}))
@@ -20,6 +20,7 @@ AGENT = Caller(subject="agent-1", roles=frozenset({ADMINISTRATOR}), commands=fro
         (ADMIN, {"clerk", ADMINISTRATOR}, None),
         (MANAGER, {"clerk", DEPLOYMENT}, None),
         (MANAGER, set(), None),
+        (MANAGER, {METRICS}, None),
         (UNRESTRICTED, {DEPLOYMENT, "clerk"}, None),
         (AGENT, {"clerk"}, {"A"}),
         (AGENT, set(), set()),
@@ -35,6 +36,7 @@ def test_a_grant_within_what_the_caller_has(
     ("caller", "roles", "commands"),
     [
         (ADMIN, {DEPLOYMENT}, None),
+        (ADMIN, {METRICS}, None),
         (MANAGER, {ADMINISTRATOR}, None),
         (MANAGER, {"clerk", "editor"}, None),
         (AGENT, set(), None),
