@@ -28,10 +28,15 @@ class Caller:
     roles: frozenset[str] = frozenset()
     credential: str | None = None
     expires_at: datetime | None = None
-    claims: Mapping[str, ClaimValue] = field(default_factory=dict, hash=False)
+    claims: Mapping[str, ClaimValue] = field(default_factory=dict, compare=False)
     issued_at: datetime | None = None
     commands: frozenset[str] | None = None
     home_tenant: str | None = None
+    _claims_text: str = field(init=False, repr=False)
+    """The claims with the types of their values: rules tell 1 and True apart, which are equal in Python."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_claims_text", repr(sorted(self.claims.items())))
 
     @property
     def own_tenant(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from api.access.admissions import Admission, Admissions
 from api.access.callers import AccessRevocation, Caller, OpenAuthenticator
 from domain.kernel import Scope
+from domain.kernel.access import ClaimValue
 from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -159,3 +161,19 @@ async def test_who_is_not_known_may_have_any_number() -> None:
     admissions = Admissions(OpenAuthenticator(), lambda: NOW, 1)
     for _ in range(3):
         admissions.keep_open(await admit(admissions), lambda _error: None)
+
+
+@pytest.mark.parametrize("level", [True, (1,), "1"])
+async def test_a_renewal_with_another_claim_is_refused(level: ClaimValue) -> None:
+    """Also where both values are equal in Python: rules tell 1 and True apart."""
+    caller = replace(ADA, claims={"level": 1})
+    decider = Decider(caller)
+    decider.decide.set()
+    admissions = Admissions(decider, lambda: NOW, 10)
+    admission = await admit(admissions)
+    admissions.keep_open(admission, lambda _error: None)
+    decider.caller = replace(caller, claims={"level": level})
+    renewal = admissions.renew(admission, {})
+    assert renewal is not None
+    with pytest.raises(Forbidden, match="claims of the caller have changed"):
+        await renewal
