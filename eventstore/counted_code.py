@@ -29,8 +29,8 @@ _WITHOUT_VALUES = {
         "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
         "tenants", "types.record_checks",
         # Words: errors, what they say, and the names in it.
-        "code_locations", "errors", "faults", "input_messages", "names", "obstacles", "types.refusals",
-        "unreadable", "user_exceptions",
+        "code_locations", "errors", "faults", "input_messages", "limit_errors", "names", "obstacles",
+        "types.refusals", "unreadable", "user_exceptions",
     ),
     "domain.process": (
         # What is declared, and what it leads to: all of it is in the events.

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from api.access.callers import AccessRevocation, Authenticator, Caller
 from api.access.connection_places import UNLIMITED, ConnectionPlaces
-from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
+from domain.kernel.errors import Forbidden, NerveError, Unauthenticated
+from domain.kernel.limit_errors import RateLimited
 
 OnRevoked = Callable[[NerveError], None]
 """Closes a connection, and sends its client this error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.encoding import encode
-from domain.kernel.errors import ResponseTooLarge
+from domain.kernel.limit_errors import ResponseTooLarge
 
 MAX_RESPONSE_BYTES = 10_000_000
 

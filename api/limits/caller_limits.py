@@ -21,7 +21,7 @@ from api.limits.outages import Outages
 from api.limits.rate_settings import RateSettings
 from api.limits.rates import Rate, RateLimits
 from api.limits.shared_counts import SharedCounts
-from domain.kernel.errors import RateLimited
+from domain.kernel.limit_errors import RateLimited
 from subscriptions.feed.background import BackgroundLoop
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from graphql import (
 )
 
 from api.limits.operation_limits import OperationLimits
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 
 CHARACTERS_PER_TOKEN = 20
 """Characters of a document for each token that it may have, spaces and comments included."""

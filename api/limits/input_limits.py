@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.limits.document_limits import DEEPEST_NESTING
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 
 MOST_VALUES = 20_000
 """Members of all lists and objects together. Coercing one blocks the process for some µs."""

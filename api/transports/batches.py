@@ -14,7 +14,8 @@ from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
-from domain.kernel.errors import RateLimited, Unauthenticated, ValidationFailed
+from domain.kernel.errors import Unauthenticated, ValidationFailed
+from domain.kernel.limit_errors import RateLimited
 
 
 async def run_batch(

@@ -16,11 +16,11 @@ from domain.kernel.errors import (
     Forbidden,
     NerveError,
     NotFound,
-    RateLimited,
     Unauthenticated,
     Unavailable,
     ValidationFailed,
 )
+from domain.kernel.limit_errors import RateLimited
 
 STATUSES: dict[type[NerveError], int] = {
     ValidationFailed: 400,

@@ -26,7 +26,8 @@ from api.graphql.execution.executor import Result
 from api.limits.places import Places
 from api.transports.response_formats import SSE
 from api.transports.response_streams import ResponseStream, ResponseStreams, StreamResponse
-from domain.kernel.errors import AlreadyExists, NotFound, RateLimited, Unavailable, ValidationFailed
+from domain.kernel.errors import AlreadyExists, NotFound, Unavailable, ValidationFailed
+from domain.kernel.limit_errors import RateLimited
 from subscriptions.live.sinks import Chunk
 
 RESERVATION_TIMEOUT = 10.0

@@ -10,8 +10,8 @@ from itertools import count
 from typing import Any
 
 from domain.dispatch.ports import LoadedState
-from domain.kernel.errors import Overloaded
 from domain.kernel.event import Event
+from domain.kernel.limit_errors import Overloaded
 
 
 class SpeculativeState:

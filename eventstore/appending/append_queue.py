@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Receipt
-from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, Unavailable
+from domain.kernel.limit_errors import Overloaded
 from eventstore.appending.pending_append import CommitChain, PendingAppend
 from eventstore.options import AppendOptions
 from eventstore.personal.sealing import NO_UNSEALED_PARTS, UnsealedParts

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from domain.kernel.errors import StaleRead, TooComplex
+from domain.kernel.errors import StaleRead
+from domain.kernel.limit_errors import TooComplex
 from eventstore.place import Place
 from projections.live.filter_index import named_ids
 from projections.live.result_set import MatchingRow

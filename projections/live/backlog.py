@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 from eventstore.place import Place
 from projections.live.messages import LiveMessage, RowDelta
 from projections.live.recent_changes import Mark

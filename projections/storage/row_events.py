@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from domain.kernel import RecordedEvent
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 from eventstore.log import EventLog
 from eventstore.reading.event_query import EventQuery
 from projections.kernel import View, by_stream

@@ -13,11 +13,11 @@ from domain.kernel.errors import (
     CommandIdReused,
     ConcurrencyConflict,
     NerveError,
-    Overloaded,
     Unavailable,
     UnfitValue,
     ValidationFailed,
 )
+from domain.kernel.limit_errors import Overloaded
 from domain.process.events import CommandRequested, CommandSucceeded, CommandWasRefused
 from domain.process.inputs import from_json
 from domain.process.outcomes import CommandDone, CommandRefused

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from domain.dispatch import CommandBus
 from domain.kernel import Command, Commit, Envelope, RecordedEvent, Scope
-from domain.kernel.errors import ConcurrencyConflict, ContextFault, NerveError, Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, ContextFault, NerveError, Unavailable
+from domain.kernel.limit_errors import Overloaded
 from domain.process.policy import MAX_CHAIN, Policy, chain_length
 from domain.process.process import StartAt
 from subscriptions.consumers.checkpoints import Checkpoint

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from domain.kernel import Receipt
-from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, Unavailable
+from domain.kernel.limit_errors import Overloaded
 from eventstore.commit_documents import encode_commit, with_position
 from tests.helpers.commits import append_options, commit, scores
 from tests.helpers.counter_paths import BOTH_COUNTER_PATHS

@@ -12,7 +12,8 @@ import pytest
 
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Commit, Receipt
-from domain.kernel.errors import ConcurrencyConflict, Overloaded
+from domain.kernel.errors import ConcurrencyConflict
+from domain.kernel.limit_errors import Overloaded
 from eventstore.commit_documents import encode_commit, with_position
 from tests.helpers.commits import Store, append_options, commit, scores
 from tests.helpers.counter_paths import BOTH_COUNTER_PATHS

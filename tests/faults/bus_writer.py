@@ -26,7 +26,8 @@ from domain.dispatch.bus import Handler
 from domain.dispatch.middleware import check_envelope, correlate
 from domain.documents.commands import ArchiveDocument, CreateDocument, RenameDocument, RestoreDocument
 from domain.kernel import Command, Envelope, Receipt, Scope
-from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, Unavailable
+from domain.kernel.limit_errors import Overloaded
 from domain.meters.commands import ReportCount, ReportLabels, ReportReading
 from eventstore.aggregates.repository import AggregateRepository
 from tests.faults.journal import Journal

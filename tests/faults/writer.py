@@ -21,7 +21,8 @@ from uuid import uuid4
 
 import orjson
 
-from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, Unavailable
+from domain.kernel.limit_errors import Overloaded
 from eventstore.log import EventLog
 from eventstore.options import DEFAULT_OPTIONS
 from tests.faults.journal import Journal, Left, Sent, unanswered

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from domain.builtin.subjects.events import SubjectErased
-from domain.kernel.errors import StaleRead, TooComplex
+from domain.kernel.errors import StaleRead
+from domain.kernel.limit_errors import TooComplex
 from eventstore.options import DEFAULT_OPTIONS, LogOptions
 from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys

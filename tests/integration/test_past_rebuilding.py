@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 from projections.kernel.view import View
 from projections.past.reader import PastReader
 from projections.querying.pages import ListQuery

@@ -17,7 +17,8 @@ from api.access.admissions import Admission, Admissions
 from api.access.callers import AccessRevocation, Caller, OpenAuthenticator
 from domain.kernel import Scope
 from domain.kernel.access import ClaimValue
-from domain.kernel.errors import Forbidden, NerveError, RateLimited, Unauthenticated
+from domain.kernel.errors import Forbidden, NerveError, Unauthenticated
+from domain.kernel.limit_errors import RateLimited
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 ADA = Caller(Scope("acme", "ada"), "ada", frozenset({"editor"}), "key-1")

@@ -6,7 +6,8 @@ import pytest
 
 from domain.dispatch.limits import DispatchLimits
 from domain.kernel import AlreadyExists, InvariantViolated, NotFound
-from domain.kernel.errors import Overloaded, Unavailable
+from domain.kernel.errors import Unavailable
+from domain.kernel.limit_errors import Overloaded
 from tests.helpers.memory_row import OTHER, TALLY, open_row, receipt, refusal
 from tests.helpers.tallies import LIMIT, Add, Match, Open, Reset
 

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from domain.kernel import Envelope
-from domain.kernel.errors import ConcurrencyConflict, Overloaded, Unavailable
+from domain.kernel.errors import ConcurrencyConflict, Unavailable
+from domain.kernel.limit_errors import Overloaded
 from tests.helpers.memory_row import OTHER, TALLY, quiet, receipt, refusal
 from tests.helpers.tallies import Add, Match
 

@@ -11,7 +11,7 @@ from api.graphql.execution.executor import MOST_ERRORS, Executor, OperationRefus
 from api.graphql.execution.operation_request import OperationRequest
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 from tests.helpers.own_contexts import own_schema
 
 LIMITS = OperationLimits()

@@ -75,6 +75,7 @@ NEVER = [
     "domain.kernel.errors",
     "domain.kernel.faults",
     "domain.kernel.input_messages",
+    "domain.kernel.limit_errors",
     "domain.kernel.name_checks",
     "domain.kernel.names",
     "domain.kernel.obstacles",

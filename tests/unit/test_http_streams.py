@@ -21,7 +21,8 @@ from api.transports.response_streams import (
     StreamResponse,
 )
 from api.transports.single_connection import Reservations
-from domain.kernel.errors import NotFound, RateLimited, Unavailable
+from domain.kernel.errors import NotFound, Unavailable
+from domain.kernel.limit_errors import RateLimited
 from subscriptions.live.sinks import Chunk
 
 LIMIT = 1_000

@@ -13,7 +13,7 @@ from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.limits.input_limits import MOST_VALUES, check_values
 from api.runtime import Runtime
-from domain.kernel.errors import TooComplex
+from domain.kernel.limit_errors import TooComplex
 from tests.helpers.own_contexts import own_schema
 
 NOTHING = RequestContext(cast(Runtime, None), UNRESTRICTED, {})

@@ -9,7 +9,7 @@ from typing import Any
 
 from strawberry.dataloader import DataLoader
 
-from domain.kernel.errors import TooManyRows
+from domain.kernel.limit_errors import TooManyRows
 from projections.storage.row_events import Budget
 
 

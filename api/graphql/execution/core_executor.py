@@ -34,7 +34,7 @@ from api.graphql.error_bodies import UnwritableValue
 from api.graphql.execution.request_context import ExecutionContext
 from api.graphql.item_lookups import ItemLookUp
 from api.limits.byte_budget import MAX_RESPONSE_BYTES, ByteBudget
-from domain.kernel.errors import ResponseTooLarge
+from domain.kernel.limit_errors import ResponseTooLarge
 
 
 class Leaf(NamedTuple):

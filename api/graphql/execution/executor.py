@@ -33,15 +33,8 @@ from api.limits.document_limits import parse_within
 from api.limits.input_limits import check_values
 from api.limits.operation_limits import OperationLimits
 from domain.kernel import Scope
-from domain.kernel.errors import (
-    NotTrusted,
-    OperationTimedOut,
-    PersistedQueryNotFound,
-    ResponseLimitExceeded,
-    TooComplex,
-    TooCostly,
-    ValidationFailed,
-)
+from domain.kernel.errors import NotTrusted, PersistedQueryNotFound, ValidationFailed
+from domain.kernel.limit_errors import OperationTimedOut, ResponseLimitExceeded, TooComplex, TooCostly
 from eventstore.mongo.deadline import deadline
 
 Result = dict[str, Any]

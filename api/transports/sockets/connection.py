@@ -37,7 +37,8 @@ from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.socket_admission import SocketAdmission, has_credentials
 from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
 from api.transports.sockets.socket_rates import SocketRates
-from domain.kernel.errors import RateLimited, Unauthenticated, ValidationFailed
+from domain.kernel.errors import Unauthenticated, ValidationFailed
+from domain.kernel.limit_errors import RateLimited
 from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from api.transports.sockets.close_codes import (
     UNAUTHORIZED,
     ProtocolViolation,
 )
-from domain.kernel.errors import NerveError, RateLimited, Unauthenticated, Unavailable
+from domain.kernel.errors import NerveError, Unauthenticated, Unavailable
+from domain.kernel.limit_errors import RateLimited
 
 logger = logging.getLogger(__name__)
 
