@@ -13,7 +13,7 @@ from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
-from domain.kernel import errors
+from domain.kernel import errors, limit_errors
 from tests.helpers.documentation import PAGES, ROOT, code_blocks
 
 
@@ -59,7 +59,8 @@ def test_the_page_of_authentication_lists_each_of_its_settings() -> None:
 
 def test_the_page_of_errors_lists_each_code() -> None:
     page = (ROOT / "docs" / "errors.md").read_text()
-    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    modules = (errors, limit_errors)
+    classes = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
     codes = {kind.code for kind in classes if issubclass(kind, errors.NerveError)}
     assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.M)) == codes
 
