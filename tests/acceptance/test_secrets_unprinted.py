@@ -6,6 +6,7 @@ import json
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -23,7 +24,9 @@ from tests.helpers.command_line import CLI
 from tests.helpers.servers import eventually
 from tests.helpers.worker_processes import NERVE
 
-MARKED = secrets.token_hex(24)
+MARKED = sha256(b"marked").hexdigest()[:48]
+"""In each secret. The same in each process of a test run, because it is in the names of tests."""
+
 KEYS = [b64encode(secrets.token_bytes(32)).decode() for _ in range(3)]
 PORT = {
     "adapter": "http",
