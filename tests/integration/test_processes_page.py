@@ -59,7 +59,7 @@ def test_the_tests_of_the_page_pass(folder: Path) -> None:
     tests = [sys.executable, "-m", "pytest", "-q", "tickets"]
     done = subprocess.run(tests, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_the_code_of_the_page_is_strictly_typed(folder: Path) -> None:
