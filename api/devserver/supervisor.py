@@ -143,7 +143,7 @@ class Supervisor:
             if child.exit_code is not None:
                 # Its own sentence is printed already.
                 error = ConfigurationError if child.exit_code == REFUSED else Unavailable
-                raise error(f"{child.name} ended unexpectedly with exit code {child.exit_code}")
+                raise error(f"{child.name} ended unexpectedly {_cause(child.exit_code)}")
 
     def _stop(self) -> None:
         self._stopping = True
@@ -199,3 +199,7 @@ def _answers(connection: HTTPConnection) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _cause(exit_code: int) -> str:
+    return f"with exit code {exit_code}" if exit_code >= 0 else f"by signal {-exit_code}"

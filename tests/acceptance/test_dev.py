@@ -145,7 +145,7 @@ def test_it_ends_with_a_clear_word_when_a_part_of_it_dies(dev: Dev) -> None:
     family = dev.family()
     os.kill(next(pid for pid, command in family.items() if "redis-server" in command), signal.SIGKILL)
     assert dev.exit_code() == 1
-    assert "redis-server ended unexpectedly" in dev.output
+    assert "redis-server ended unexpectedly by signal 9" in dev.output
     assert "Traceback" not in dev.output
     assert not any(map(_alive, family))
 
