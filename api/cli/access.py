@@ -16,7 +16,7 @@ from api.cli.access_explain import explain
 from api.cli.connection import connect_runtime
 from api.cli.development_token import token
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
-from api.cli.terminal import output, say, warn
+from api.cli.terminal import print_table, say, warn
 from api.graphql.fields.command_inputs import read_input
 from api.runtime import Runtime
 from domain.builtin.apikeys.commands import IssueApiKey, RevokeApiKey, RotateApiKey
@@ -157,7 +157,7 @@ async def _list(tenant: str, limit: int) -> None:
     if not page.rows:
         say("there is no API key")
         return
-    output.print(table)
+    print_table(table)
     if page.has_next:
         warn(f"there are more than {limit} keys; see --limit")
 

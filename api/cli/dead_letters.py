@@ -12,7 +12,7 @@ from rich.table import Table
 from api.cli.connection import connect_runtime
 from api.cli.events import print_event_line
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
-from api.cli.terminal import output, say, warn
+from api.cli.terminal import print_table, say, warn
 from api.graphql.fields.command_inputs import read_input
 from api.runtime import Runtime
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
@@ -25,9 +25,6 @@ from projections.querying.dead_letters import cursor
 app = typer.Typer(help="List events that views could not fold, and retry or drop them.", no_args_is_help=True)
 
 PAGE = 500
-
-UNLIMITED = output.options.update(max_width=10_000)
-"""Options that measure a table regardless of the width of the terminal."""
 
 VIEW_TIMEOUT = 60.0
 """Seconds to wait until the view has retried or dropped the events."""
@@ -52,20 +49,16 @@ async def _list(tenant: str, view: str | None) -> None:
     if not letters:
         say("no event is parked")
         return
-    output.print(dead_letter_table(letters), soft_wrap=True)
+    print_table(dead_letter_table(letters))
 
 
 def dead_letter_table(letters: Sequence[Document]) -> Table:
-    """Return a table with a line for each letter.
-
-    The table may be wider than the terminal, so that views, rows and events can be copied from it.
-    """
+    """Return a table with a line for each letter."""
     table = Table("view", "row", "event", "type", "error", "failures", "last")
     for letter in letters:
         last = letter["last_at"].isoformat(sep=" ", timespec="seconds")
         event = (_event_name(letter), letter["type"], letter["error"])
         table.add_row(letter["view"], letter["row"] or "-", *event, str(letter["failures"]), last)
-    table.width = output.measure(table, options=UNLIMITED).maximum
     return table
 
 

@@ -8,16 +8,13 @@ from typing import Any
 
 from rich.table import Table
 
-from api.cli.terminal import output, print_document, say
+from api.cli.terminal import print_document, print_table, say
 from api.encoding import encode
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_values import json_writer
 from projections.builtin.process_rows import ProcessRow
 from projections.storage.rows import Row
-
-UNLIMITED = output.options.update(max_width=10_000)
-"""Options that measure a table regardless of the width of the terminal."""
 
 
 def print_json(value: Any) -> None:
@@ -35,7 +32,7 @@ def row_json(row: Row) -> Mapping[str, Any]:
 
 
 def print_processes(rows: Sequence[Row]) -> None:
-    """Print a line for each instance; the table may be wider than the terminal, so that ids stay whole."""
+    """Print a line for each instance."""
     table = Table("id", "status", "waiting for", "next deadline", "error", "updated")
     for row in rows:
         waiting = ", ".join(row["waiting_for"]) or "-"
@@ -43,7 +40,7 @@ def print_processes(rows: Sequence[Row]) -> None:
         table.add_row(
             row["id"], row["status"], waiting, _time(row["next_deadline"]), code, _time(row["updated_at"])
         )
-    _print_whole(table)
+    print_table(table)
 
 
 def print_process(row: Row) -> None:
@@ -61,7 +58,7 @@ def print_process(row: Row) -> None:
     if row["omitted_effects"]:
         say(f"  {row['omitted_effects']} earlier effects are left out")
     if row["effects"]:
-        _print_whole(table)
+        print_table(table)
 
 
 def _facts(row: Row) -> Sequence[tuple[str, str | None]]:
@@ -84,8 +81,3 @@ def _facts(row: Row) -> Sequence[tuple[str, str | None]]:
 
 def _time(moment: datetime | None, without: str = "-") -> str:
     return without if moment is None else moment.isoformat(sep=" ", timespec="seconds")
-
-
-def _print_whole(table: Table) -> None:
-    table.width = output.measure(table, options=UNLIMITED).maximum
-    output.print(table, soft_wrap=True)

@@ -66,7 +66,7 @@ async def _list(tenant: str, conditions: Mapping[str, Any], limit: int, *, as_js
         if page.has_next:
             warn(f"there are more than {limit} instances; see --limit")
     else:
-        say("there is no such instance")
+        say("no instance meets the conditions" if conditions else "there is no instance")
 
 
 @app.command()

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import Progress, ProgressColumn
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from api.escaping import escape
@@ -35,6 +36,9 @@ class EscapingConsole(Console):
 output = EscapingConsole()
 errors = EscapingConsole(stderr=True)
 
+_UNLIMITED = output.options.update(max_width=10_000)
+"""Options that measure a table regardless of the width of the terminal."""
+
 
 def say(text: str) -> None:
     """Print a line of the result to stdout."""
@@ -44,6 +48,12 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Print a line to stderr."""
     errors.print(text, soft_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Print a table to stdout; it may be wider than the terminal, so that ids stay whole."""
+    table.width = output.measure(table, options=_UNLIMITED).maximum
+    output.print(table, soft_wrap=True)
 
 
 def print_document(text: str) -> None:

@@ -63,13 +63,13 @@ def test_a_key_is_issued_rotated_and_revoked(served: Served, nerve: CliRunner) -
 
 
 def test_keys_are_listed_with_their_last_use(served: Served, nerve: CliRunner) -> None:
-    """Without secrets and their hashes, and to the minute."""
+    """Without secrets and their hashes, to the minute, and with whole ids in a narrow terminal."""
     stream, key = issue(nerve, "reports", "--command", "createTask", "--expires-at", "2100-01-01T00:00:00Z")
     unused, _ = issue(nerve, "spare")
     eventually(lambda: status(served, key) == 200)
 
     def listed() -> dict[str, list[str]]:
-        shown = nerve.invoke(CLI, ["access", "keys", "list"], env={"COLUMNS": "300"}).stdout
+        shown = nerve.invoke(CLI, ["access", "keys", "list"], env={"COLUMNS": "80"}).stdout
         assert not re.search("[0-9a-f]{64}", shown)
         cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines()]
         return {row[0]: row[1:] for row in cells if row[0].startswith("apikey-")}

@@ -86,6 +86,8 @@ async def test_instances_are_listed_and_shown(runtime: Runtime, nerve: Nerve) ->
     assert run.instance in listed
     assert "NOT_FOUND" in listed
     assert await nerve.json("processes", "list", "--status", "COMPLETED") == []
+    nothing = (await nerve.run("processes", "list", "--status", "COMPLETED")).stdout
+    assert nothing == "no instance meets the conditions\n"
     [row] = await nerve.json("processes", "list", "--kind", "delivery")
     assert (row["id"], row["status"], row["waitingFor"]) == (run.instance, "STUCK", ["too late"])
     shown = (await nerve.run("processes", "show", run.instance)).stdout

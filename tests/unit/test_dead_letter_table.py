@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from api.cli.dead_letters import dead_letter_table
-from api.cli.terminal import output
+from api.cli.terminal import output, print_table
 
 LETTER = {
     "view": "agents",
@@ -25,7 +25,7 @@ LETTER = {
 def test_what_is_to_be_copied_is_whole_at_any_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setattr(output, "width", width)
     with output.capture() as capture:
-        output.print(dead_letter_table([LETTER, {**LETTER, "row": None}]), soft_wrap=True)
+        print_table(dead_letter_table([LETTER, {**LETTER, "row": None}]))
     first, second = (line for line in capture.get().splitlines() if "agents" in line)
     assert [cell.strip() for cell in first.split("│")[1:4]] == [
         "agents",
