@@ -25,7 +25,7 @@ from domain.process.effect_events import effect_events
 from domain.process.effects import Effect
 from domain.process.events import DeadlinePassed, ProcessReacted, ProcessStarted, ProcessStatus, ProcessStuck
 from domain.process.instance import INSTANCE_EVENTS, instance_class
-from domain.process.instance_state import InstanceState
+from domain.process.instance_state import EffectKind, InstanceState
 from domain.process.keys import instance_of
 from domain.process.outcomes import DeadlineReached, Outcome, ProcessRequested
 from domain.process.process import Process
@@ -122,12 +122,19 @@ class ProcessScenario(Generic[P]):
         if isinstance(outcome, DeadlineReached):
             deadline = self._kept.deadlines.get(outcome.name)
             if deadline is None:
-                raise AssertionError(f"no deadline {outcome.name!r} is set{_names(self._kept.deadlines)}")
+                raise AssertionError(f"no deadline {outcome.name!r} is set{self._instead(outcome.name)}")
             passed = DeadlinePassed(effect=deadline.effect, name=outcome.name)
             return react_to_deadline(self.instance, passed, self.now).events
         effect = self._effect(outcome.name)
         settlement = settlement_of(effect, outcome)
         return react_to_outcome(self.instance, effect, settlement, outcome, self.now).events
+
+    def _instead(self, name: str) -> str:
+        """Return what a test can name in place of a deadline that is not set."""
+        calls = [call.name for call in self._kept.pending.values() if call.kind is EffectKind.CALL]
+        if name in calls:
+            return f"; the time limit of a call is CallTimedOut({name!r})"
+        return _names(self._kept.deadlines)
 
     def _effect(self, name: str) -> str:
         """Return the id of the effect of this name that has no outcome."""

@@ -122,6 +122,10 @@ def test_a_deadline_comes_at_its_time() -> None:
     BEGUN.at(NOON + 5 * MINUTE).when(DeadlineReached("seat")).then(close, Compensate("seat has timed out"))
     with pytest.raises(AssertionError, match="no deadline 'pay' is set; there are 'seat'"):
         BEGUN.when(DeadlineReached("pay"))
+    with pytest.raises(
+        AssertionError, match=r"'pay' is set; the time limit of a call is CallTimedOut\('pay'\)"
+    ):
+        SEATED.when(DeadlineReached("pay"))
     with pytest.raises(AssertionError, match=r"no deadline 'pay' is set$"):
         given_process(Trip).when(DeadlineReached("pay"))
 
