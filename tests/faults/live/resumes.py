@@ -76,6 +76,8 @@ class LiveResumes:
             "NERVE_REDIS_URL": at_port(self._deployment.redis.url, self._noise),
             "NERVE_MAX_PAGE": str(ALL),
             "NERVE_MAX_ROWS": str(10 * ALL),
+            # For whole views with links, against which subscribers are judged.
+            "NERVE_MAX_COST": str(1_000 * ALL),
             "NERVE_UNINDEXED_QUERIES": "warn",
             "NERVE_INIT_TIMEOUT": str(PATIENCE),
         }
