@@ -188,7 +188,8 @@ def test_once_the_person_is_erased_no_version_tells_of_it(served: Served) -> Non
         (DIFF, {"from": 1, "to": 2}, "NOT_FOUND", "has no version 2 yet"),
         (VERSIONS, {"id": "document-none"}, "NOT_FOUND", "there is no stream"),
         (VERSIONS, {"after": -1}, "VALIDATION_FAILED", "not a version"),
-        (VERSIONS, {"first": 100_000}, "VALIDATION_FAILED", "first must be"),
+        (VERSIONS, {"first": 201}, "VALIDATION_FAILED", "first must be"),
+        (VERSIONS, {"first": 100_000}, "TOO_COMPLEX", "ask for smaller pages"),
     ],
 )
 def test_what_is_not_there_is_told(

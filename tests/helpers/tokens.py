@@ -43,10 +43,10 @@ def make_token(
     algorithm: str = "HS256",
     header: dict[str, Any] | None = None,
     without: tuple[str, ...] = (),
-    expires_in: float = 300,
+    expires_in: float = 3_600,
     **claims: Any,
 ) -> str:
-    """Return a signed token, valid for five minutes. `claims` are added, and those of `without` left out."""
+    """Return a signed token, valid for an hour. `claims` are added, and those of `without` left out."""
     now = time()
     values = {
         "iss": ISSUER,

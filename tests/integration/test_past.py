@@ -170,11 +170,11 @@ async def walk(
     for _ in range(20):
         after, before = (None, cursor) if back else (cursor, None)
         query = ListQuery(size, filter, order, after, before, backward=back)
-        page: Page = await view.page(tenant, query)
+        page: Page = await view.page(RowScope(tenant), query)
         beside = await sides(page)
         found.append(([fields(row) for row in page.rows], beside))
         if not beside[1 if back else 0]:
-            return found, await view.count(tenant, filter)
+            return found, await view.count(RowScope(tenant), filter)
         cursor = page.cursor(page.rows[0 if back else -1])
     raise AssertionError("the pages do not end")
 

@@ -63,11 +63,12 @@ async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(r
     head = await rig.write("abcde")
     await rig.append("note-a", Scored(by=1))
     await rig.projected()
-    enough, short = (PastReader(rig.reader, rig.log, most, DEADLINE).at(head) for most in (5, 4))
-    row = await enough.get(ALL_ROWS, "note-a")
+    enough, few = (PastReader(rig.reader, rig.log, most, DEADLINE) for most in (5, 4))
+    short = few.at(head)
+    row = await enough.at(head).get(ALL_ROWS, "note-a")
     assert row is not None
     assert row["score"] == 0
-    assert await enough.count(ALL_ROWS) == 5
+    assert await enough.at(head).count(ALL_ROWS) == 5
     unchanged, now = (
         await short.get(ALL_ROWS, "note-b"),
         await rig.reader.get(ALL_ROWS, "note-b"),

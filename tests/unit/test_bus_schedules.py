@@ -156,10 +156,10 @@ def answers(run: Run, sent: Sent, upto: int) -> bool:
     state = fold(stored, command.target)
     version = sum(len(commit.events) for commit in stored if commit.stream == command.target)
     references = {other: fold(run.log.stored, other) for *_, other in command.references()}
-    if not fits(stored, sent.envelope, version):
-        return isinstance(sent.outcome, ConcurrencyConflict)
     if (version > 0) == command.creates:
         return isinstance(sent.outcome, InvariantViolated | NotFound)
+    if not fits(stored, sent.envelope, version):
+        return isinstance(sent.outcome, ConcurrencyConflict)
     if isinstance(command, Match):
         # The other tally may have been read a little before.
         return isinstance(sent.outcome, InvariantViolated | NotFound)
