@@ -58,9 +58,14 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Tenants:
-    """An API with what tenant A has stored, and the documents that ask for it."""
+    """An API with what tenant A has stored, and a document for each field.
+
+    Those of `fields` select little: the refusal of a field does not depend on what is selected below it.
+    Those of `documents` ask for all that tenant A has stored.
+    """
 
     served: Served
+    fields: Sequence[FieldDocument]
     documents: Sequence[FieldDocument]
 
     def ask(self, transport: str, document: FieldDocument, token: str | None) -> Answer:
@@ -101,7 +106,8 @@ def tenants(mongo_url: str, redis_url: str) -> Iterator[Tenants]:
     }
     with serve_with(None, mongo_url, redis_url, worker=True, **settings) as served:
         ids = _plant(served)
-        yield Tenants(served, field_documents(own_schema(), ids))
+        schema = own_schema()
+        yield Tenants(served, field_documents(schema, ids, 1), field_documents(schema, ids, 3))
 
 
 def _plant(served: Served) -> dict[str, str]:
@@ -142,7 +148,7 @@ def test_without_valid_credentials_each_field_is_refused(
     tenants: Tenants, credentials: str, transport: str
 ) -> None:
     token, wrong = UNAUTHENTICATED[credentials](), []
-    for document in tenants.documents:
+    for document in tenants.fields:
         answer = tenants.ask(transport, document, token)
         is_right = answer.status == 401 and _codes(answer.text) == {"UNAUTHENTICATED"}
         if not is_right or document.field in answer.text:
@@ -154,7 +160,7 @@ def test_without_valid_credentials_each_field_is_refused(
 async def test_without_valid_credentials_a_socket_starts_no_field(tenants: Tenants, credentials: str) -> None:
     """An operation that is sent behind `connection_init` at once is not started either."""
     token, wrong = UNAUTHENTICATED[credentials](), []
-    for document in tenants.documents:
+    for document in tenants.fields:
         async with tenants.socket(token) as client:
             with suppress(ConnectionClosed):
                 await client.subscribe("1", document.text)
@@ -169,7 +175,7 @@ def test_without_the_role_a_field_does_not_exist(tenants: Tenants, transport: st
     """And those that every signed-in caller may see do."""
     token = make_token("ada", "a", ("stranger",))
     shown, wrong = set(), []
-    for document in tenants.documents:
+    for document in tenants.fields:
         answer = tenants.ask(transport, document, token)
         if not _is_unknown(document, answer.text):
             shown.add(str(document))
@@ -183,7 +189,7 @@ async def test_without_the_role_a_field_does_not_exist_over_a_socket(tenants: Te
     shown = set()
     async with tenants.socket(make_token("ada", "a", ("stranger",))) as client:
         assert (await client.receive())["type"] == "connection_ack"
-        for number, document in enumerate(tenants.documents):
+        for number, document in enumerate(tenants.fields):
             await client.subscribe(str(number), document.text)
             message = await client.receive()
             while message["id"] != str(number):
@@ -275,7 +281,7 @@ def test_after_access_has_ended_each_field_is_refused(tenants: Tenants, transpor
     tenants.served.post(
         {"query": END, "variables": {"input": ending}}, authorization=bearer(administrator("a"))
     )
-    for document in tenants.documents:
+    for document in tenants.fields:
         answer = tenants.ask(transport, document, token)
         if answer.status not in (401, 403) or SECRET in answer.text:
             wrong.append((str(document), *answer))

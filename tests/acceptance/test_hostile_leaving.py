@@ -12,7 +12,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from tests.helpers.served_api import serve
+from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
 COUNTS = 50
@@ -43,6 +43,13 @@ def settings(mongo_url: str, redis_url: str) -> Iterator[dict[str, Any]]:
         client[name]["view_tasks_1"].insert_many(copies)
         yield own
         client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def served(settings: dict[str, Any]) -> Iterator[Served]:
+    """An API without a worker, with the deadline of production."""
+    with serve(**settings, worker=False, max_batch=2) as running:
+        yield running
 
 
 @pytest.fixture
@@ -91,7 +98,7 @@ def request(method: str, body: bytes, accept: str) -> bytes:
     ],
 )
 def test_e6_a_client_that_leaves_ends_its_reads_in_mongodb(
-    settings: dict[str, Any],
+    served: Served,
     database: Database[dict[str, Any]],
     method: str,
     batch: bool,
@@ -99,15 +106,14 @@ def test_e6_a_client_that_leaves_ends_its_reads_in_mongodb(
 ) -> None:
     operation = b'{"query":"' + QUERY.replace('"', '\\"').encode() + b'"}'
     body = b"[" + operation + b"," + operation + b"]" if batch else operation
-    with serve(**settings, worker=False, max_batch=2) as served:
-        with socket.create_connection(("127.0.0.1", served.port)) as client:
-            client.sendall(request(method, body, accept))
-            eventually(lambda: bool(counts(database)))
-        eventually(lambda: is_idle(database))
-        assert len(counts(database)) < IN_FLIGHT
-        # The process goes on, and does not work on what is left.
-        assert served.ask("{ __typename }") == {"__typename": "Query"}
-        assert len(counts(database)) < IN_FLIGHT
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.sendall(request(method, body, accept))
+        eventually(lambda: bool(counts(database)))
+    eventually(lambda: is_idle(database))
+    assert len(counts(database)) < IN_FLIGHT
+    # The process goes on, and does not work on what is left.
+    assert served.ask("{ __typename }") == {"__typename": "Query"}
+    assert len(counts(database)) < IN_FLIGHT
 
 
 def test_e5_an_operation_ends_at_its_deadline_in_mongodb_too(
@@ -124,9 +130,8 @@ def test_e5_an_operation_ends_at_its_deadline_in_mongodb_too(
 
 
 def test_a_read_that_is_quick_enough_has_the_time_that_is_left(
-    settings: dict[str, Any], database: Database[dict[str, Any]]
+    served: Served, database: Database[dict[str, Any]]
 ) -> None:
-    with serve(**settings, worker=False) as served:
-        assert served.ask(f"{{ {SCAN} }}") == {"tasks": {"totalCount": 0}}
+    assert served.ask(f"{{ {SCAN} }}") == {"tasks": {"totalCount": 0}}
     [command] = counts(database)
     assert 0 < command["maxTimeMS"] <= 30_000

@@ -24,9 +24,6 @@ from graphql import (
     is_list_type,
 )
 
-DEPTH = 3
-"""Levels of objects that a document selects below its root field."""
-
 _VALUES = {
     "String": '"x"', "Int": "1", "Float": "1", "Boolean": "true", "JSON": "{}", "Int64": '"1"',
     "DateTime": '"2030-01-01T00:00:00Z"', "Date": '"2030-01-01"', "Duration": '"PT1H"', "Decimal": '"1"',
@@ -45,12 +42,13 @@ class FieldDocument:
         return f"{self.root}.{self.field}"
 
 
-def field_documents(schema: GraphQLSchema, ids: Mapping[str, str]) -> Sequence[FieldDocument]:
+def field_documents(schema: GraphQLSchema, ids: Mapping[str, str], depth: int) -> Sequence[FieldDocument]:
     """Return a document for each root field.
 
     `ids` are the ids of entities by category: an argument `id` has that of the category in the field's name.
+    `depth` is the number of levels of objects that a document selects below its root field.
     """
-    writer = _Writer(ids)
+    writer = _Writer(ids, depth)
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     return [
         FieldDocument(root.name, name, f"{root.name.lower()} {{ {writer.call(name, field)} }}")
@@ -61,15 +59,18 @@ def field_documents(schema: GraphQLSchema, ids: Mapping[str, str]) -> Sequence[F
 
 
 class _Writer:
-    def __init__(self, ids: Mapping[str, str]) -> None:
+    def __init__(self, ids: Mapping[str, str], depth: int) -> None:
         self._ids = ids
+        self._depth = depth
         self._id = ""
 
     def call(self, name: str, field: GraphQLField) -> str:
         """Return the field with what it needs, and all that it shows."""
         lower = name.lower()
         self._id = next((own for category, own in self._ids.items() if category in lower), "none-1")
-        return f"{name}{self._arguments(field.args)}{self._selection(get_named_type(field.type), DEPTH)}"
+        return (
+            f"{name}{self._arguments(field.args)}{self._selection(get_named_type(field.type), self._depth)}"
+        )
 
     def _arguments(self, arguments: Mapping[str, GraphQLArgument]) -> str:
         written = list(self._given(arguments))
