@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from api.access.callers import Caller
-from api.cli.terminal import output
+from api.cli.terminal import print_table
 from api.contexts import load_contexts
 from api.graphql.access_explanation import AccessExplainer
 from api.settings import load_settings
@@ -40,7 +40,7 @@ def explain(
     table = Table("field", "verdict", "rule", "reason", box=None, pad_edge=False)
     for field in explainer.explain(document):
         table.add_row(field.path, field.verdict, field.rule, field.reason)
-    output.print(table)
+    print_table(table)
 
 
 def read_caller(text: str) -> Caller:
