@@ -77,6 +77,7 @@ OUTAGES = frozenset(
         175,  # QueryPlanKilled
         189,  # PrimarySteppedDown
         202,  # NetworkInterfaceExceededTimeLimit
+        211,  # KeyNotFound: a server that just started has no keys for the time of the cluster yet
         262,  # ExceededTimeLimit
         9001,  # SocketException
         10058,  # LegacyNotPrimary

@@ -37,6 +37,7 @@ def bulk(*, writes: tuple[Any, ...] = (), concerns: tuple[Any, ...] = ()) -> Bul
     [
         AutoReconnect("connection closed"),
         NetworkTimeout("timed out"),
+        OperationFailure("No keys found for HMAC that is valid for time", 211),
         WriteConcernError("operation was interrupted", 11602),
         bulk(concerns=(INTERRUPTED,)),
         bulk(writes=(TAKEN,), concerns=(INTERRUPTED,)),
