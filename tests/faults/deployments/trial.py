@@ -25,7 +25,7 @@ from tests.faults.deployments.versions import BROKEN, CHANGED, FIRST, MODULE, NE
 LOAD = 0.5
 """Seconds of load between two steps."""
 
-STATUS = "{ viewStatus { lag generations { number state waitingFor } } }"
+STATUS = '{ viewStatus(names: ["auctions"]) { lag generations { number state waitingFor } } }'
 
 REFUSAL = 2
 """The exit code of a process that does not start on what it was given."""
