@@ -42,7 +42,7 @@ def rig(mongo_url: str, redis_url: str) -> Iterator[AccessRig]:
 @pytest.fixture(scope="module")
 def servers(rig: AccessRig) -> Iterator[tuple[Served, Served]]:
     """Two APIs; the second one has no Redis."""
-    with rig.serve() as first, rig.serve(redis_url=NOWHERE) as second:
+    with rig.serve(init_timeout=30) as first, rig.serve(redis_url=NOWHERE, init_timeout=30) as second:
         yield first, second
 
 

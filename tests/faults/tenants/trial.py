@@ -66,7 +66,7 @@ class TenantTrial:
 
     def run(self, step: Callable[[], None] = lambda: None) -> Outcome:
         """Run the load, and look at each tenant's export at the end; `step` is called at each percent."""
-        settings = {**self._servers, "master_key": MASTER_KEY, "max_operations": 100}
+        settings = {**self._servers, "master_key": MASTER_KEY, "max_operations": 100, "init_timeout": 30}
         with serve(self._tokens, **settings) as served:
             outcome = asyncio.run(self._load(f"http://127.0.0.1:{served.port}", step))
         asyncio.run(self._export(Settings(**settings), outcome))
