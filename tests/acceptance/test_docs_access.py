@@ -87,11 +87,12 @@ def test_the_lines_that_protect_a_view_are_ten(package: str) -> None:
 
 
 def test_the_explanation_is_printed_as_the_page_shows_it(tmp_path: Path) -> None:
+    """Also where the terminal is too narrow for its lines."""
     [command] = code_blocks(PAGE, "sh")
     shown = re.findall(r"```\n(field .*?)```", PAGE.read_text(), re.S)[0]
     document = command[command.rindex("'{") + 1 : command.rindex("'")]
     arguments = ["access", "explain", "--as", "subject=ada,roles=editor,tenant=acme", document]
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(CLI, arguments)
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(CLI, arguments)
     assert result.exit_code == 0, result.output
     printed = [line.rstrip() for line in result.output.splitlines()]
     assert printed == [line.rstrip() for line in shown.splitlines()]
