@@ -16,6 +16,7 @@ from pymongo import MongoClient
 from api.devserver.folder import find_instance
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
+from tests.helpers.shared_schemas import shared_schema
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,11 @@ def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
         yield running_api
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_schemas() -> Iterator[None]:
+    """The APIs that tests start in this process share their schemas."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.app.build_schema", shared_schema)
+        yield
