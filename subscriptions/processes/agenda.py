@@ -34,6 +34,9 @@ SOON = 2.0
 MOST_UNWRITTEN = 1_000
 """Pieces of work that wait in memory; more are written at once."""
 
+TIMER_STEP = 0.001
+"""Seconds by which a timer of the event loop may be early, because it counts whole milliseconds."""
+
 LONGEST_PAUSE = 60.0
 """Seconds after which the clocks are compared again."""
 
@@ -194,7 +197,7 @@ class Agenda:
         self._counts[held.work.channel] += 1
         delay = self._delay(held.work)
         if delay > 0:
-            held.timer = asyncio.get_running_loop().call_later(delay, self._begin, held)
+            held.timer = asyncio.get_running_loop().call_later(delay + TIMER_STEP, self._begin, held)
         else:
             self._begin(held)
 
