@@ -24,7 +24,7 @@ from subscriptions.feed.position_waiters import PositionWaiters
 logger = logging.getLogger(__name__)
 
 CATEGORIES = (apikeys.context.category, revocations.context.category)
-"""The categories of the streams that say who has access."""
+"""The categories of the streams that grant access or end it."""
 
 COMMANDS = (*apikeys.context.commands, *revocations.context.commands)
 

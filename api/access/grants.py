@@ -27,7 +27,7 @@ def check_grant(caller: Caller, roles: Collection[str], commands: Collection[str
     """Raise Forbidden unless the caller may issue, or rotate, a key with these roles and commands.
 
     An administrator of a tenant may grant every role in it, but not one that reaches beyond it, unless it has
-    that role or `deployment`. Whoever rotates a key learns its secret, and so gets what the key may do.
+    that role or `deployment`. To rotate a key is to learn its secret, and so to have its rights.
     """
     missing = set(roles) - caller.roles
     if ADMINISTRATOR in caller.roles:

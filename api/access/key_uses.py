@@ -75,7 +75,8 @@ class KeyUses:
             try:
                 with unavailable_if_down():
                     await self._uses.bulk_write(updates, ordered=False)
-            except Unavailable:
+            except BaseException:
+                # Also where the loop is stopped in the middle: the last write has them then.
                 self._unwritten = {**uses, **self._unwritten}
                 raise
         return INTERVAL

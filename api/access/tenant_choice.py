@@ -18,7 +18,7 @@ TENANT_HEADER = "x-nerve-tenant"
 class TenantChooser:
     """Authenticates as another authenticator does, and lets callers for the deployment choose a tenant.
 
-    All others are refused if they name one, also their own: whoever sends the header expects it to decide.
+    All others are refused if they name one, also their own: the header must never seem to decide.
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
